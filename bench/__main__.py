@@ -21,13 +21,13 @@ _NOT_BENCHMARKS = {"__main__", "contract", "rig"}
 
 
 def names() -> list[str]:
-    """Give the names of all benchmarks: the modules of this folder."""
+    """Return the names of all benchmarks: the modules of this folder."""
     found = pkgutil.iter_modules([str(Path(__file__).parent)])
     return sorted(module.name for module in found if module.name not in _NOT_BENCHMARKS)
 
 
 def load(name: str) -> Benchmark:
-    """Give a benchmark by its name."""
+    """Return a benchmark by its name."""
     return cast(Benchmark, importlib.import_module(f"bench.{name}"))
 
 

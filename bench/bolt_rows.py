@@ -33,7 +33,7 @@ _POINT = f'SELECT {_NAME} FROM bench."Person" WHERE {_UID} = $1::agtype'
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give rows a second, of nodes and of scalars, and the p50 of a point query."""
+    """Return rows a second, of nodes and of scalars, and the p50 of a point query."""
     port = _free_port()
     async with fresh_database() as url, memory_on(url) as memory:
         await fill(memory, rows)

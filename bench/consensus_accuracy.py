@@ -40,7 +40,7 @@ Labels = Mapping[str, Any]
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give accuracy and calibration on each labelled set, and what becomes of planted copies and floods."""
+    """Return accuracy and calibration on each labelled set, and what becomes of planted copies and floods."""
     for figure in (*_copied(rows), _flooded(rows)):
         yield figure
     for figure in (*_population(data_folder("truth_population")), *_book(data_folder("truth_book"))):
@@ -82,7 +82,7 @@ def _flights(folder: Path) -> list[Figure]:
 
 
 def _clock(text: str) -> str:
-    """Give a time of day of twelve hours, alone or at the end of a date, as that of 24; another text as it is."""
+    """Return a time of day of twelve hours, alone or at the end of a date, as that of 24; another text as it is."""
     read = _TIME.search(text.lower())
     if read is None:
         return text
@@ -99,7 +99,7 @@ def _crowd(answers: Path) -> list[Figure]:
 
 
 def _figures(name: str, claims: Sequence[Claim], truth: Labels, rule: ValueRule) -> list[Figure]:
-    """Give accuracy beside majority's, and how far probabilities are off."""
+    """Return accuracy beside majority's, and how far probabilities are off."""
     rules = {claim.predicate: rule for claim in claims}
     comparable: Callable[[Any], Any] = _people if rule.names else lambda value: value
     told = weigh(claims, rules=rules).verdicts
@@ -207,7 +207,7 @@ def _split(value: Any) -> frozenset[str]:
 
 
 def _isbn(text: str) -> str:
-    """Give an ISBN of 10 digits as that of 13."""
+    """Return an ISBN of 10 digits as that of 13."""
     if len(text) != 10:
         return text
     body = f"978{text[:9]}"

@@ -27,7 +27,7 @@ _UPDATES = 300
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the time of a full run, its memory, and the p50 of an update."""
+    """Return the time of a full run, its memory, and the p50 of an update."""
     stated = _planted(rows)
     claims = arranged(stated)
     segments = Segments.of(claims)

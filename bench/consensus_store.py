@@ -23,7 +23,7 @@ _PER_FACT, _SOURCES, _UPDATES, _BATCH = 5, 200, 200, 2_000
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the p50 of a new claim, the claims a second of a batch, and the time of a full run."""
+    """Return the p50 of a new claim, the claims a second of a batch, and the time of a full run."""
     async with memory_and_raw() as (memory, _, _url):
         facts = max(rows // _PER_FACT, 1)
         took = await _load(memory, rows, facts)

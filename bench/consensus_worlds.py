@@ -37,7 +37,7 @@ class _Result:
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give accuracy beside majority by family, the mean rank of the default, and its calibration."""
+    """Return accuracy beside majority by family, the mean rank of the default, and its calibration."""
     results = [_measured(world) for world in worlds(rows)]
     for figure in _figures("all worlds", results):
         yield figure
@@ -102,6 +102,6 @@ def _ranked(results: Sequence[_Result]) -> Figure:
 
 
 def _places(accuracy: Sequence[float]) -> list[float]:
-    """Give the rank of each, those that are equal sharing their places."""
+    """Return the rank of each, those that are equal sharing their places."""
     rounded = [round(each, 6) for each in accuracy]
     return [sum(other > each for other in rounded) + (rounded.count(each) + 1) / 2 for each in rounded]

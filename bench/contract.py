@@ -23,7 +23,7 @@ class Figure:
     reason: str | None = None
 
     def record(self) -> dict[str, Any]:
-        """Give the figure as its JSON line has it; numbers to four digits, which is more than a run repeats."""
+        """Return the figure as its JSON line has it; numbers to four digits, which is more than a run repeats."""
         told = {
             "figure": self.figure,
             "value": _round(self.value),
@@ -44,7 +44,7 @@ class Benchmark(Protocol):
     SHORT: int | None  # The size for a quick look; None where there is none.
 
     def measure(self, rows: int) -> AsyncIterator[Figure]:
-        """Give figures as they are measured. Raises SkippedError."""
+        """Return figures as they are measured. Raises SkippedError."""
 
 
 def compared(
@@ -56,7 +56,7 @@ def compared(
     at_most: float | None = None,
     at_least: float | None = None,
 ) -> Figure:
-    """Give a figure beside its baseline, with the bar on the ratio."""
+    """Return a figure beside its baseline, with the bar on the ratio."""
     told = Figure(figure, value, unit, baseline, value / baseline if baseline else None)
     if at_most is not None:
         return replace(told, bar=f"ratio <= {at_most:g}", holds=value <= at_most * baseline)
@@ -66,12 +66,12 @@ def compared(
 
 
 def within(figure: Figure, most: float, bar: str = "") -> Figure:
-    """Give the figure with a bar on its value; `bar` tells how the number came to be, where it is not fixed."""
+    """Return the figure with a bar on its value; `bar` tells how the number came to be, where it is not fixed."""
     return replace(figure, bar=bar or f"<= {most:g} {figure.unit}", holds=figure.value <= most)
 
 
 def alone(figure: str, value: float, unit: str, reason: str) -> Figure:
-    """Give a figure without a baseline, with the reason."""
+    """Return a figure without a baseline, with the reason."""
     return Figure(figure, value, unit, reason=reason)
 
 

@@ -45,7 +45,7 @@ _SQL_EDGES = """
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the rows a second of each idiom."""
+    """Return the rows a second of each idiom."""
     async with fresh_database() as url, memory_on(url) as memory, raw_connection(url) as raw:
         await tell_database(raw)
         await memory.graphs.create(GRAPH, schema=SCHEMA, space=None)
@@ -64,7 +64,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 
 
 def _batch(number: int, rows: int) -> list[dict[str, str]]:
-    """Give rows of people who are new, each with another of them."""
+    """Return rows of people who are new, each with another of them."""
     chance, first = random.Random(number), number * rows
     return [
         {"a": str(n), "b": str(first + chance.randrange(rows)), "name": f"Person {n}"}

@@ -43,7 +43,7 @@ _QUERIES = {
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the p50 of each kind of query, and that of a script per 100 clauses."""
+    """Return the p50 of each kind of query, and that of a script per 100 clauses."""
     for name, query in _QUERIES.items():
         ours, base = await _beside(query, rows)
         figure = compared(f"{name}, parsed and checked, p50", ours, base, "ms")
@@ -67,7 +67,7 @@ def _asked(work: Callable[[str], Any], text: str) -> Any:
 
 
 def _plain(part: Located) -> dict[str, Any]:
-    """Give a tree as JSON has it: each part with its kind, its place, what it holds and its parts."""
+    """Return a tree as JSON has it: each part with its kind, its place, what it holds and its parts."""
     values = {each.name: getattr(part, each.name) for each in fields(part)}
     held = {name: value for name, value in values.items() if isinstance(value, str | int | float)}
     return {"kind": type(part).__name__, **held, "parts": [_plain(child) for child in children(part)]}

@@ -141,7 +141,7 @@ async def fill(memory: Memory, rows: int) -> None:
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give each query's median beside SQL's and AGE's."""
+    """Return each query's median beside SQL's and AGE's."""
     async with fresh_database() as url, memory_on(url) as memory:
         await fill(memory, rows)
         async with raw_connection(url) as raw:
@@ -152,7 +152,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 
 
 async def compare(memory: Memory, raw: asyncpg.Connection, rows: int, *, age: bool = True) -> AsyncIterator[Figure]:
-    """Give the figures of a graph that is filled."""
+    """Return the figures of a graph that is filled."""
     catalog: Any = memory.ports.graphs
     engine = Engine(PostgresGraphs(catalog))
     for name, text, sql, bar, able in QUERIES:

@@ -42,19 +42,19 @@ class Writes:
         self._next = 0
 
     def people(self, count: int, *, again: int = 0) -> list[dict[str, Any]]:
-        """Give so many people, of whom so many were given before."""
+        """Return so many people, of whom so many were given before."""
         first = self._next - again
         self._next = first + count
         return [{"uid": n, "name": f"Person {n}", "other": max(n - 7, 0)} for n in range(first, first + count)]
 
     async def ours(self, text: str, rows: Sequence[dict[str, Any]]) -> float:
-        """Give the rows a second of the engine."""
+        """Return the rows a second of the engine."""
         started = time.perf_counter()
         await self._engine.run(StatementRequest(text % "$rows", GRAPH, {"rows": rows}, writes=True))
         return len(rows) / (time.perf_counter() - started)
 
     async def by_age(self, text: str, rows: Sequence[dict[str, Any]]) -> float:
-        """Give the rows a second of AGE's cypher()."""
+        """Return the rows a second of AGE's cypher()."""
         told = ", ".join(f"{{uid: {row['uid']}, name: '{row['name']}', other: {row['other']}}}" for row in rows)
         query = text % f"[{told}]"
         started = time.perf_counter()
@@ -63,7 +63,7 @@ class Writes:
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the rows a second of each way to write."""
+    """Return the rows a second of each way to write."""
     async with fresh_database() as url, memory_on(url) as memory, raw_connection(url) as raw:
         await tell_database(raw)
         await memory.graphs.create(GRAPH, schema=SCHEMA, space=None)

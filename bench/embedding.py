@@ -92,7 +92,7 @@ _WORDS = [
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give texts a second and milliseconds a question."""
+    """Return texts a second and milliseconds a question."""
     embedder = make_embedder("minilm")
     assert embedder is not None
     # As many as the embedder takes: one a core, four at the most.

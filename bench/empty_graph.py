@@ -23,7 +23,7 @@ _SIZE = """
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the times of creation and what is made."""
+    """Return the times of creation and what is made."""
     raw_times, empty_times, full_times = Times(), Times(), Times()
     async with memory_and_raw() as (memory, raw, _):
 

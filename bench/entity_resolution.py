@@ -38,7 +38,7 @@ _STRINGS: Mapping[str, Callable[[str, str], float]] = {
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give F1 of each set that has no more labelled pairs than `rows`, beside the best baseline."""
+    """Return F1 of each set that has no more labelled pairs than `rows`, beside the best baseline."""
     sets = [catalogues(data_folder("er_magellan"), name) for name in KINDS]
     sets.append(register(data_folder("er_febrl") / "dataset1.csv.xz"))
     async with fresh_database() as url, memory_on(url) as memory:
@@ -55,7 +55,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 
 
 async def _found(memory: Memory, graph: str, labelled: LabelledSet) -> tuple[set[Pair], set[Pair]]:
-    """Give the pairs that kgmem takes for the same, and those that it names at all."""
+    """Return the pairs that kgmem takes for the same, and those that it names at all."""
     await memory.graphs.create(graph)
     entities = [_entity(place, row) for place, row in enumerate(labelled.left)]
     for at in range(0, len(entities), _BATCH):
@@ -102,7 +102,7 @@ def _f1(told: Collection[Pair], same: Collection[Pair]) -> float:
 
 
 def _best_baseline(labelled: LabelledSet) -> tuple[str, float]:
-    """Give the baseline that is best on the tested pairs, and its F1 with the threshold of the training labels."""
+    """Return the baseline that is best on the tested pairs, and its F1 with the threshold of the training labels."""
     texts = [[normal(" ".join(row.values())) for row in table] for table in (labelled.left, labelled.right)]
     vectors = _vectors(labelled)
     measures: dict[str, Callable[[Pair], float]] = {

@@ -18,7 +18,7 @@ SHORT = 10_000
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give rows a second of both."""
+    """Return rows a second of both."""
     async with temporary_home() as folder, memory_and_raw() as (memory, raw, _):
         await memory.graphs.create("bench_out")
         await memory.imports.run("bench_out", graph_files.write(folder, "csv", rows, 2 * rows))

@@ -26,7 +26,7 @@ _DATE = re.compile(r"\d{4}")
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give agreement, precision, recall and F1 a set, and texts a second."""
+    """Return agreement, precision, recall and F1 a set, and texts a second."""
     passages = musique(_HELD_OUT, rows)
     read_texts([TextToRead(passages[0].text)])
     found, seconds = _timed(passages)
@@ -48,7 +48,7 @@ def _timed(texts: Sequence[Labelled]) -> tuple[list[Extraction], float]:
 
 
 def _spread(texts: Sequence[Labelled], count: int) -> Iterable[Labelled]:
-    """Give so many texts from all over a set, which is ordered by subject."""
+    """Return so many texts from all over a set, which is ordered by subject."""
     return texts[:: max(1, len(texts) // count)][:count]
 
 

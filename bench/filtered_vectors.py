@@ -46,7 +46,7 @@ class _Set:
     draws: npt.NDArray[np.float64]  # By row: for the label, the longitude and the day.
 
     def entities(self) -> Iterator[Entity]:
-        """Give the rows as kgmem is told of them."""
+        """Return the rows as kgmem is told of them."""
         for at, (by_label, by_place, by_time) in enumerate(self.draws.tolist()):
             day = _FIRST + timedelta(int(by_time * _DAYS))
             yield Entity(
@@ -69,14 +69,14 @@ class _Set:
         return draws <= share
 
     def nearest(self, question: Matrix, met: npt.NDArray[np.bool_]) -> set[str]:
-        """Give the keys of the nearest rows that meet a filter, compared in halves, as they are stored."""
+        """Return the keys of the nearest rows that meet a filter, compared in halves, as they are stored."""
         stored = self.vectors[met].astype(np.float16).astype(np.float32)
         values = stored @ question.astype(np.float16).astype(np.float32)
         return {f"e{at}" for at in np.flatnonzero(met)[np.argsort(-values, kind="stable")[:K]]}
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give recall@10 by set, kind of filter and share, and the times."""
+    """Return recall@10 by set, kind of filter and share, and the times."""
     sets = [_synthetic(rows)] if rows <= SHORT else [_glove(), _synthetic(rows)]
     for each in sets:
         async with fresh_database() as url, memory_on(url) as memory, raw_connection(url) as raw:
@@ -114,7 +114,7 @@ async def _ask(memory: Memory, of: _Set, kind: str, share: float | None) -> tupl
 
 
 def _label(draw: float) -> str:
-    """Give the label of a row: each share of the rows has one."""
+    """Return the label of a row: each share of the rows has one."""
     for share in reversed(_SHARES):
         if draw < share:
             return f"Share{share:g}"

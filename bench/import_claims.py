@@ -25,7 +25,7 @@ _SCHEMA = {"kinds": {"LED_BY": {"functional": True}}}
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give rows a second of imports with sources, each beside the import without one."""
+    """Return rows a second of imports with sources, each beside the import without one."""
     async with temporary_home() as folder, memory_and_raw() as (memory, _, _):
         files = {kind: _write(folder, kind, rows) for kind in ("KNOWS", "LED_BY")}
         settle()

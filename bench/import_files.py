@@ -29,7 +29,7 @@ _CHUNK = 5_000  # Entities a file of those with several labels.
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give rows a second of both, and the second time beside the first."""
+    """Return rows a second of both, and the second time beside the first."""
     async with temporary_home() as folder, memory_and_raw() as (memory, raw, _):
         for format_ in graph_files.FORMATS:
             files = graph_files.write(folder, format_, rows, 2 * rows)
@@ -44,7 +44,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 
 
 async def _labelled(memory: Memory, folder: Path, rows: int) -> Figure:
-    """Give rows a second of entities with five labels in turns, in chunks that two lanes store, beside one label."""
+    """Return rows a second of entities with five labels in turns, in chunks that two lanes store, beside one label."""
     rates = {}
     for count in (1, len(LABELS)):
         files = graph_files.write_labelled(folder, rows, LABELS[:count], files=max(2, rows // _CHUNK))
@@ -60,7 +60,7 @@ async def _labelled(memory: Memory, folder: Path, rows: int) -> Figure:
 
 
 async def _unique(memory: Memory, folder: Path, rows: int) -> AsyncIterator[Figure]:
-    """Give rows a second with a unique property beside none: imported, and then changed in batches of 100."""
+    """Return rows a second with a unique property beside none: imported, and then changed in batches of 100."""
     (file,) = graph_files.write_labelled(folder, rows, LABELS[:1], files=1)
     came, changed = {}, {}
     for unique in (False, True):

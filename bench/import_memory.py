@@ -24,7 +24,7 @@ _FLAT = 1.15
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the peak of both sizes, their ratio, and the records a second, format by format."""
+    """Return the peak of both sizes, their ratio, and the records a second, format by format."""
     base = _BASE if rows >= 2 * _BASE else rows * 3 // 10
     async with temporary_home() as folder, fresh_database() as url:
         for format_ in _FORMATS:

@@ -20,7 +20,7 @@ SHORT = 5_000
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give triples a second beside rdflib's, and the time beside that of COPY."""
+    """Return triples a second beside rdflib's, and the time beside that of COPY."""
     async with temporary_home() as folder, memory_and_raw() as (memory, raw, _):
         path = folder / "people.nt"
         triples = graph_files.write_triples(path, rows)

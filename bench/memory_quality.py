@@ -42,7 +42,7 @@ class _Conversation:
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give recall at two depths."""
+    """Return recall at two depths."""
     conversations = _read()
     async with fresh_database() as url, memory_on(url, embedder="minilm") as memory, raw_connection(url) as raw:
         await tell_database(raw)

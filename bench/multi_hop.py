@@ -39,7 +39,7 @@ class _Score:
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give recall@5 a set and way."""
+    """Return recall@5 a set and way."""
     for name in _SETS if rows > SHORT else _SETS[:1]:
         asked = read(name)
         async with fresh_database() as url, memory_on(url, embedder="minilm") as memory:

@@ -35,7 +35,7 @@ HEAVY = {
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the p95 of light recalls beside each kind of heavy query."""
+    """Return the p95 of light recalls beside each kind of heavy query."""
     async with fresh_database() as url, open_memory(settings_for(url, embedder="hash"), migrating=True) as memory:
         await load(memory, rows)
         _, heavy = await memory.keys.create("heavy", "reader", graph="heavy")
@@ -67,13 +67,13 @@ async def load(memory: Memory, rows: int) -> None:
 
 
 def recalls(door: Door, rows: int) -> list[bytes]:
-    """Give the light tenant's requests."""
+    """Return the light tenant's requests."""
     words = [f"a note on subject {n * 37 % rows} of shelf {n % 50}" for n in range(RECALLS)]
     return [door.message("POST", "/v1/graphs/light/recall", {"what": {"text": text}}) for text in words]
 
 
 def p95_of(door: Door, messages: list[bytes]) -> float:
-    """Give the 95th percentile of the milliseconds that requests take, one after the other."""
+    """Return the 95th percentile of the milliseconds that requests take, one after the other."""
     line = Line(door)
     took = []
     for message in messages:

@@ -29,7 +29,7 @@ _TIMED = 600  # Passages that spaCy alone reads.
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give recall@5 a set with and without the graph, and how fast the graph came to be."""
+    """Return recall@5 a set with and without the graph, and how fast the graph came to be."""
     for name in _SETS if rows > SHORT else _SETS[:1]:
         asked = read(name)
         async with fresh_database() as url, memory_on(url, embedder="minilm", extractor_processes=2) as memory:

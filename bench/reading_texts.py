@@ -34,7 +34,7 @@ _LEAST = 0.6  # Of bare spaCy's speed.
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give passages a second, growth by the same texts, and facts that another order changes."""
+    """Return passages a second, growth by the same texts, and facts that another order changes."""
     passages = read("2wiki").passages[:rows]
     episodes = [
         Episode(f"{each.title}\n{each.text}", str(n), title=each.title, extract=True) for n, each in enumerate(passages)
@@ -89,7 +89,7 @@ def _bare(texts: Sequence[str]) -> float:
 
 
 async def _told(memory: Memory, graph: str, stream: Sequence[Episode]) -> set[tuple[object, ...]]:
-    """Give what a graph tells of texts that come ten at a time, by names; these are spelled as the first text does."""
+    """What a graph tells of texts that come ten at a time, by names; these are spelled as the first text does."""
     await memory.graphs.create(graph)
     for at in range(0, len(stream), 10):
         await _read(memory, graph, stream[at : at + 10])
@@ -114,7 +114,7 @@ async def _told(memory: Memory, graph: str, stream: Sequence[Episode]) -> set[tu
 
 
 def _sample() -> list[Episode]:
-    """Give the texts of the sample as if nothing were known of them but when they were said."""
+    """Return the texts of the sample as if nothing were known of them but when they were said."""
     told = read_sample(resource("sample") / "apollo", resource("graph_schema") / "apollo.toml").episodes
     return [Episode(each.text, each.key, each.occurred_at, title=each.title, extract=True) for each in told]
 

@@ -34,7 +34,7 @@ Statement = tuple[str, Sequence[Any]]
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the recalls a second of 16 callers."""
+    """Return the recalls a second of 16 callers."""
     corpus = Corpus(rows)
     async with memory_and_raw() as (memory, raw, url):
         await load(memory, raw, corpus)
@@ -66,7 +66,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 
 @contextmanager
 def _recorded() -> Iterator[list[Statement]]:
-    """Give a list of what is asked of the database meanwhile."""
+    """Return a list of what is asked of the database meanwhile."""
     told: list[Statement] = []
     plain = asyncpg.Connection.fetch
 
@@ -88,7 +88,7 @@ async def _connect(url: str) -> asyncpg.Connection:
 
 
 async def _alone(connections: Sequence[asyncpg.Connection], recalls: Sequence[Sequence[Statement]]) -> float:
-    """Give the recalls a second that the database alone answers."""
+    """Return the recalls a second that the database alone answers."""
     waiting = iter(recalls)
 
     async def caller(connection: asyncpg.Connection) -> None:

@@ -65,7 +65,7 @@ class _Asked:
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the times of the fused recall, alone and with graph expansion."""
+    """Return the times of the fused recall, alone and with graph expansion."""
     corpus = Corpus(rows)
     async with memory_and_raw() as (memory, raw, _):
         await _load(memory, raw, corpus, GRAPH, rows, into_plain=True)

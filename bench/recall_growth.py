@@ -29,7 +29,7 @@ _Person = tuple[str, str]  # Key and name.
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the times in both graphs, with graph expansion and without it, and those of raw BM25."""
+    """Return the times in both graphs, with graph expansion and without it, and those of raw BM25."""
     async with temporary_home() as folder, memory_and_raw() as (memory, raw, _):
         await need_bm25(raw)
         for graph, count in zip(_GRAPHS, (rows, rows // _PART), strict=True):

@@ -25,7 +25,7 @@ SHORT = 3_000
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the p50 of a recall, and the quality of its vector retriever."""
+    """Return the p50 of a recall, and the quality of its vector retriever."""
     corpus = Corpus(rows)
     async with memory_and_raw() as (memory, raw, _):
         await load(memory, raw, corpus)

@@ -21,7 +21,7 @@ SHORT = 3_000
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the p50 of a recall through REST, and for orientation beside the same recall in process."""
+    """Return the p50 of a recall through REST, and for orientation beside the same recall in process."""
     corpus = Corpus(rows)
     async with memory_and_raw() as (memory, raw, url):
         await load(memory, raw, corpus)

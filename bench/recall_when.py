@@ -32,7 +32,7 @@ _RAW = """
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the p50 of each kind of question."""
+    """Return the p50 of each kind of question."""
     corpus = Corpus(rows)
     async with memory_and_raw() as (memory, raw, _):
         await _load(memory, raw, corpus)

@@ -42,7 +42,7 @@ VECTORS = f"SELECT id FROM public.plain ORDER BY embedding <#> $1 LIMIT {K}"
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the p50 of each kind of question, and what a filter costs the vector retriever."""
+    """Return the p50 of each kind of question, and what a filter costs the vector retriever."""
     corpus = Corpus(rows)
     async with memory_and_raw() as (memory, raw, _):
         await plain.make_table(raw)
@@ -67,7 +67,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 
 
 def _pairs(memory: Memory, raw: asyncpg.Connection) -> list[tuple[str, Any, Any, float]]:
-    """Give kinds of questions: ours, the raw statement, and how many times as long ours may take."""
+    """Return kinds of questions: ours, the raw statement, and how many times as long ours may take."""
 
     def candidates(make: Callable[[Asked], Question]) -> Callable[[Asked], Awaitable[Any]]:
         async def ask(asked: Asked) -> Any:
@@ -109,14 +109,14 @@ def _pairs(memory: Memory, raw: asyncpg.Connection) -> list[tuple[str, Any, Any,
 
 
 def _ring(asked: Asked) -> list[tuple[float, float]]:
-    """Give a closed ring of 100 edges around a point."""
+    """Return a closed ring of 100 edges around a point."""
     turns = np.linspace(0, 2 * np.pi, 101)
     ring = [(asked[0] + 4 * float(np.cos(turn)), asked[1] + 4 * float(np.sin(turn))) for turn in turns]
     return [*ring[:-1], ring[0]]
 
 
 async def _recall_of_filtered(memory: Memory, corpus: Corpus, asked: list[Asked]) -> Figure:
-    """Give how many of the truly nearest vectors within a distance are found, over distances of all sizes."""
+    """Return how many of the truly nearest vectors within a distance are found, over distances of all sizes."""
     rows = list(corpus.rows())
     found = known = 0
     for at, (lon, lat, vector) in enumerate(asked[:20]):

@@ -53,7 +53,7 @@ Asked = tuple[str, str]  # The keys of an entity and of an effect of it.
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the p50 of causes, effects and paths, and the time of a hub."""
+    """Return the p50 of causes, effects and paths, and the time of a hub."""
     async with memory_and_raw() as (memory, raw, _):
         asked = await _load(memory, raw, rows)
         index = await raw.fetchval("SELECT index_name FROM kgmem.graph WHERE name = $1", GRAPH)
@@ -93,7 +93,7 @@ def _link(dice: random.Random, start: str, end: str) -> Relationship:
 
 
 def _beyond(after: dict[int, int], start: int) -> int:
-    """Give what three links lead to."""
+    """Return what three links lead to."""
     at = start
     for _ in range(3):
         at = after.get(at, at)

@@ -43,7 +43,7 @@ class _Asked:
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the figures of each set."""
+    """Return the figures of each set."""
     sets = [read(name) for name in _SETS]
     async with fresh_database() as url, memory_on(url, embedder="minilm") as memory:
         for number, own in enumerate(sets):
@@ -103,14 +103,14 @@ def _figures(name: str, asked: Sequence[_Asked]) -> list[Figure]:
 
 
 def _auc(values: Sequence[float], own: Sequence[bool]) -> float:
-    """Give the chance that one of its own has a greater value than another; equal ones count half."""
+    """Return the chance that one of its own has a greater value than another; equal ones count half."""
     found, flags = np.array(values), np.array(own)
     differences = found[flags][:, None] - found[~flags][None, :]
     return float(np.mean((differences > 0) + 0.5 * (differences == 0)))
 
 
 def _calibration_error(values: Sequence[float], right: Sequence[bool]) -> float:
-    """Give the mean distance of a value from the share that is right, over ten parts of the scale."""
+    """Return the mean distance of a value from the share that is right, over ten parts of the scale."""
     found, flags = np.array(values), np.array(right, np.float64)
     parts = np.minimum((found * 10).astype(int), 9)
     return float(

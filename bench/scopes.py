@@ -29,7 +29,7 @@ _SENTENCES = 9  # Of a corpus row each: some 850 characters.
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the p50 in the large graph beside that in the small one, and how many questions had the same hits."""
+    """Return the p50 in the large graph beside that in the small one, and how many questions had the same hits."""
     count = max(ALONE, rows // EACH)
     corpus = Corpus(count * EACH)
     chosen = [n * (count // ALONE) for n in range(ALONE)]
@@ -64,7 +64,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 
 
 async def _sizes(memory: Memory, corpus: Corpus, large: int) -> AsyncIterator[Figure]:
-    """Give the p50 of words in small graphs and in small scopes, beside that in large ones."""
+    """Return the p50 of words in small graphs and in small scopes, beside that in large ones."""
     await memory.graphs.create("sizes")
     for size in (*SMALL, large):
         await memory.graphs.create(f"size{size}")

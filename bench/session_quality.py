@@ -40,12 +40,12 @@ class _Asked:
     evidence: frozenset[int]
 
     def turns(self) -> list[tuple[int, str]]:
-        """Give what was said, each with its session's number."""
+        """Return what was said, each with its session's number."""
         return [(at, said) for at, session in enumerate(self.sessions) for said in session if said.strip()]
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give all@5 and all@10, by default and with the recipe for conversations."""
+    """Return all@5 and all@10, by default and with the recipe for conversations."""
     asked = _read()
     asked = asked[:: max(1, len(asked) // rows)][:rows]
     found: dict[tuple[str, int], int] = {}

@@ -91,7 +91,7 @@ _NO_PATH = f"""
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the median of each query beside that of SQL."""
+    """Return the median of each query beside that of SQL."""
     async with fresh_database() as url, memory_on(url) as memory:
         await memory.graphs.create(GRAPH, space=None)
         await memory.imports.run(GRAPH, [_SAMPLE / "entities.jsonl", _SAMPLE / "relationships.jsonl"])

@@ -27,7 +27,7 @@ ROUNDS = 10
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give upserts a second: of new keys, of held keys, and of new keys by their own addresses."""
+    """Return upserts a second: of new keys, of held keys, and of new keys by their own addresses."""
     corpus = Corpus(rows)
     async with fresh_database() as url, memory_on(url) as memory:
         await memory.graphs.create("quiet", space=None)

@@ -47,7 +47,7 @@ class _Starts:
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give seconds to ready, and megabytes."""
+    """Return seconds to ready, and megabytes."""
     ours, base, processor = _Starts(), _Starts(), list[float]()
     async with temporary_home() as home:
         await _fill(home, rows)
@@ -86,7 +86,7 @@ def _serve(home: Path) -> ServerProcess:
 
 
 async def _server(home: Path) -> tuple[float, float]:
-    """Give the seconds from start to ready, and those of processor time that the process took until its end."""
+    """Return the seconds from start to ready, and those of processor time that the process took until its end."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     server = _serve(home)
     seconds = await server.ready()

@@ -32,7 +32,7 @@ Answers = Mapping[tuple[str, int], str]  # By thing and day.
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give accuracy over time for each setting, and the mean gain over the best of the baselines."""
+    """Return accuracy over time for each setting, and the mean gain over the best of the baselines."""
     ours, bases = [], []
     for name, setting in SETTINGS.items():
         worlds = [world(replace(setting, things=rows), seed) for seed in range(SEEDS)]
@@ -49,7 +49,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 
 
 def accuracy(told: World, answer: Callable[[Sequence[Claim], Sequence[int]], Answers]) -> float:
-    """Give how many percent of the questions of a world are answered right."""
+    """Return how many percent of the questions of a world are answered right."""
     right = total = 0
     for known, days in questions():
         answers = answer(told.known(known), days)
@@ -60,7 +60,7 @@ def accuracy(told: World, answer: Callable[[Sequence[Claim], Sequence[int]], Ans
 
 
 def questions() -> list[tuple[int, list[int]]]:
-    """Give the days of system time at which it is asked, and of each the days that are asked of."""
+    """Return the days of system time at which it is asked, and of each the days that are asked of."""
     found = []
     for number in range(_MOMENTS):
         known = BEGIN + (END - BEGIN) * (number + 1) // _MOMENTS - 1
@@ -127,7 +127,7 @@ def _age(claim: Claim) -> tuple[int, int]:
 
 
 async def _stored(rows: int) -> float:
-    """Give how many percent of the answers are the same through the store, asked of six days by REST's own filter."""
+    """Return how many percent of the answers are the same through the store, asked of six days by REST's own filter."""
     told = world(replace(SETTINGS["all together"], things=rows), 0)
     days = questions()[-1][1]
     pure = ours([replace(claim, known=None) for claim in told.claims], days)

@@ -22,7 +22,7 @@ SHORT = 30
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give the share that is right, of each kind and in all, beside the general rules alone."""
+    """Return the share that is right, of each kind and in all, beside the general rules alone."""
     for part in ("develop", "held_out"):
         cases = [*sentences(part), *dialogues(part)]
         cases = cases[:: max(1, len(cases) // rows)]

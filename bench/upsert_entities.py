@@ -21,7 +21,7 @@ BATCH = 2_000
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give rows a second of both."""
+    """Return rows a second of both."""
     corpus = Corpus(rows)
     ours, base, later = Times(), Times(), Times()
     async with memory_and_raw() as (memory, raw, _):

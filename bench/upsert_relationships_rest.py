@@ -30,7 +30,7 @@ _EDGE_LABEL, _VERTEX_LABEL = 3, 4  # Any labels will do: AGE's ids carry the lab
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
-    """Give relationships a second of both."""
+    """Return relationships a second of both."""
     nodes = max(100, rows // 4)
     edges = _edges(rows, nodes)
     async with memory_and_raw() as (memory, raw, url):
@@ -57,7 +57,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 
 
 def _edges(rows: int, nodes: int) -> list[tuple[int, int, int, float]]:
-    """Give (number, from, to, weight); no pair twice, as an edge label without a key holds it once."""
+    """Return (number, from, to, weight); no pair twice, as an edge label without a key holds it once."""
     random = np.random.default_rng(3)
     found: dict[tuple[int, int], None] = {}
     while len(found) < rows:

@@ -111,7 +111,7 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    """Give what is imported late, and the version of the package that is installed."""
+    """Return what is imported late, and the version of the package that is installed."""
     if name == "__version__":
         return import_module("importlib.metadata").version("kgmem")
     if name in _LATER:

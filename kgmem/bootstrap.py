@@ -73,7 +73,7 @@ def _silent(text: str) -> None:
 
 @asynccontextmanager
 async def open_database(settings: Settings, *, owner: bool = False, report: Report = _silent) -> AsyncIterator[str]:
-    """Give the URL of the database: the external one, or the embedded one, started where it does not run."""
+    """Return the URL of the database: the external one, or the embedded one, started where it does not run."""
     if settings.database_url_text:
         yield settings.database_url_text
         return
@@ -99,7 +99,7 @@ async def open_memory(
     migrating: bool = False,
     report: Report = _silent,
 ) -> AsyncIterator[Memory]:
-    """Give a memory over the database of the settings.
+    """Return a memory over the database of the settings.
 
     `owner` claims the embedded Postgres (one per data folder) and keeps it running; `worker` runs background jobs in
     this process; `migrating` brings the database up to date first, where otherwise an outdated one is refused
@@ -129,7 +129,7 @@ async def open_worker(settings: Settings, *, report: Report = _silent) -> None:
 
 
 def _options(memory: Memory) -> WorkerOptions:
-    """Give how a worker of this machine works: on its uploads too, where it can have any."""
+    """Return how a worker of this machine works: on its uploads too, where it can have any."""
     try:
         return WorkerOptions(places=(memory.imports.uploads.place,))
     except Unavailable as error:
@@ -158,7 +158,7 @@ async def _tending(memory: Memory) -> AsyncIterator[None]:
 
 
 def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
-    """Give what a worker does for each task."""
+    """Return what a worker does for each task."""
     return {
         "embed": memory.embeddings.run,
         "reembed": memory.embeddings.reembed,
@@ -344,7 +344,7 @@ def postgres_ports(
 
 
 def _extractor(settings: Settings, stack: AsyncExitStack) -> Extractor | None:
-    """Give what reads texts, closed with the stack; nothing is loaded before the first text."""
+    """Return what reads texts, closed with the stack; nothing is loaded before the first text."""
     choice = ExtractorChoice(
         processes=settings.extractor_processes,
         url=settings.extractor_url,
@@ -372,7 +372,7 @@ class _Embedders:
         self._made: dict[str, Embedder | None] = {}
 
     def named(self, name: str, dimension: int | None) -> Embedder | None:
-        """Give the embedder of a name such as minilm or ollama:nomic-embed-text; None for none."""
+        """Return the embedder of a name such as minilm or ollama:nomic-embed-text; None for none."""
         settings = self._settings
         key = settings.embedder_key.get_secret_value() if settings.embedder_key else None
         embedder = make_embedder(
@@ -383,7 +383,7 @@ class _Embedders:
         return embedder
 
     def of(self, space: EmbeddingSpace) -> Embedder | None:
-        """Give the embedder of a space that a graph was made in; None when its vectors cannot be made here."""
+        """Return the embedder of a space that a graph was made in; None when its vectors cannot be made here."""
         if space.id not in self._made:
             remote = space.provider in _REMOTE
             name = f"{space.provider}:{space.model}" if remote else space.provider
@@ -396,5 +396,5 @@ class _Embedders:
 
 
 def _occurrences(core: GraphSchema) -> Callable[[Graph], Sequence[str]]:
-    """Give what names the labels of a graph whose past is not superseded."""
+    """Return what names the labels of a graph whose past is not superseded."""
     return lambda graph: schema_of(core, graph).with_descendants(OCCURRENCE)

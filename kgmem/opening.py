@@ -17,7 +17,7 @@ from kgmem.settings import Settings
 async def opened(
     *, url: str | None = None, home: Path | str | None = None, worker: bool = True, **settings: Any
 ) -> AsyncIterator[Memory]:
-    """Give a memory over the Postgres at `url`, or over the embedded one in `home`, for the time of an `async with`.
+    """Return a memory over the Postgres at `url`, or over the embedded one in `home`, for the time of an `async with`.
 
     Whatever is not given is what the KGMEM_* variables say; `settings` may set any other of them by its small name
     (`embedder="none"`). `worker` runs background jobs meanwhile, so that vectors follow what is written. The tables of

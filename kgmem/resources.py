@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def resource(name: str) -> Path:
-    """Give the file or folder of that name: from an installed kgmem, else from the checkout beside the package."""
+    """Return the file or folder of that name: from an installed kgmem, else from the checkout beside the package."""
     for root in (_PACKAGE / "_resources", _PACKAGE.parent):
         if (root / name).exists():
             return root / name

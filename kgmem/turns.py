@@ -28,7 +28,7 @@ class Turn:
 
 
 async def in_turns(items: Iterable[A]) -> AsyncIterator[A]:
-    """Give the items, with a pause after each few milliseconds of work on them."""
+    """Return the items, with a pause after each few milliseconds of work on them."""
     turn = Turn()
     for item in items:
         yield item
@@ -36,7 +36,7 @@ async def in_turns(items: Iterable[A]) -> AsyncIterator[A]:
 
 
 def parts(items: Sequence[A], size: int) -> Iterator[Sequence[A]]:
-    """Give the items in parts of this size, the last one smaller: for what takes many at once, and not too many."""
+    """Return the items in parts of this size, the last one smaller: for what takes many at once, and not too many."""
     return (items[first : first + size] for first in range(0, len(items), size))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """Give the files of a certificate for 127.0.0.1 and its key."""
+    """Return the files of a certificate for 127.0.0.1 and its key."""
     files = folder / "certificate.pem", folder / "key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",

@@ -32,6 +32,6 @@ async def asked(
 
 
 async def rows(memory: Memory, text: str, parameters: dict[str, Any] | None = None, **more: Any) -> list[Any]:
-    """Give the rows of one query; a single column's values alone."""
+    """Return the rows of one query; a single column's values alone."""
     found = (await asked(memory, text, parameters, **more)).rows
     return [row[0] if len(row) == 1 else row for row in found]

@@ -11,7 +11,7 @@ FOLDER = Path(os.environ.get("KGMEM_DATA", "/nonexistent"))
 
 
 def data(path: str) -> Path:
-    """Give a file of the data folder; the test is skipped where it is absent."""
+    """Return a file of the data folder; the test is skipped where it is absent."""
     file = FOLDER / path
     if not file.exists():
         pytest.skip(f"KGMEM_DATA names no folder with {path}")
@@ -27,5 +27,5 @@ def members(archive: str, folder: Path) -> Path:
 
 
 def plain(path: str) -> bytes:
-    """Give the bytes of an .xz file of the data folder, unpacked."""
+    """Return the bytes of an .xz file of the data folder, unpacked."""
     return lzma.decompress(data(path).read_bytes())

@@ -14,12 +14,12 @@ RADIUS_KM = 6371.0088
 
 
 def cities() -> list[dict[str, Any]]:
-    """Give the cities of GeoNames: geonameid, name, longitude, latitude and more."""
+    """Return the cities of GeoNames: geonameid, name, longitude, latitude and more."""
     return list(json.loads(plain("spatial_geonames/cities15000.json.xz")).values())
 
 
 def distances(lon: float, lat: float, lons: Numbers, lats: Numbers) -> Numbers:
-    """Give the haversine distances in km from a point to many."""
+    """Return the haversine distances in km from a point to many."""
     here, there = np.radians(lat), np.radians(lats)
     squared = np.sin((there - here) / 2) ** 2
     squared += np.cos(here) * np.cos(there) * np.sin(np.radians(lons - lon) / 2) ** 2
@@ -28,7 +28,7 @@ def distances(lon: float, lat: float, lons: Numbers, lats: Numbers) -> Numbers:
 
 
 def countries(which: str = "countries-50m") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give the countries of Natural Earth, each with its name and its geometry as GeoJSON."""
+    """Return the countries of Natural Earth, each with its name and its geometry as GeoJSON."""
     topology = json.loads(plain(f"spatial_naturalearth/{which}.json.xz"))
     (kx, ky), (x0, y0) = topology["transform"]["scale"], topology["transform"]["translate"]
     arcs = []

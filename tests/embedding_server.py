@@ -85,7 +85,7 @@ class EmbeddingServer:
 
 @asynccontextmanager
 async def embedding_server(dimension: int = 768) -> AsyncIterator[EmbeddingServer]:
-    """Give a server that runs until the block ends."""
+    """Return a server that runs until the block ends."""
     server = EmbeddingServer(dimension)
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"

@@ -35,7 +35,7 @@ def run(text: str, **parameters: Any) -> Answer:
 
 
 def value(expression: str, **parameters: Any) -> Any:
-    """Give the value of an expression."""
+    """Return the value of an expression."""
     return run(f"RETURN {expression} AS value", **parameters).rows[0][0]
 
 
@@ -114,7 +114,7 @@ class _Run:
 
 
 def _lifted(part: Expression, found: dict[str, Call | CountAll]) -> Expression:
-    """Give an expression with a variable for each aggregation in it."""
+    """Return an expression with a variable for each aggregation in it."""
     if isinstance(part, CountAll) or (isinstance(part, Call) and part.name.lower() in AGGREGATES):
         name = f" aggregate {len(found)}"
         found[name] = part

@@ -30,5 +30,5 @@ class _Part(io.BytesIO):
 
 
 def by_kind(records: Iterable[Record]) -> list[Record]:
-    """Give records in the order in which an export gives them."""
+    """Return records in the order in which an export gives them."""
     return sorted(records, key=lambda record: KINDS.index(kind_of(record)))

@@ -29,7 +29,7 @@ sys.exit(int.from_bytes(code, "big") if code else 70)
 
 @contextlib.contextmanager
 def forks(folder: Path, *, extraction: bool) -> Iterator[Path]:
-    """Give a folder with the commands `kgmem` and `python`.
+    """Return a folder with the commands `kgmem` and `python`.
 
     The folder's path must be short enough for a socket in it. With `extraction` they have loaded what extracts facts
     from texts; a command that extracts without that loads it for itself, in some seconds.

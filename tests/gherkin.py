@@ -37,7 +37,7 @@ class _Outline:
 
 
 def scenarios(text: str) -> Iterator[PlainScenario]:
-    """Give the scenarios of a feature file in its order: outlines expanded, each with the steps of the background."""
+    """Return the scenarios of a feature file in its order: outlines expanded, each with the steps of the background."""
     before: list[Step] = []
     for outline in _outlines(text.splitlines()):
         if outline.name == _BACKGROUND:

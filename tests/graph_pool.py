@@ -22,7 +22,7 @@ _POOLS: "WeakKeyDictionary[Memory, GraphPool]" = WeakKeyDictionary()
 
 
 def pool_of(memory: Memory) -> "GraphPool | None":
-    """Give the pool of a memory that tests share."""
+    """Return the pool of a memory that tests share."""
     return _POOLS.get(memory)
 
 
@@ -52,7 +52,7 @@ class GraphPool:
         return name in self._taken
 
     async def take(self, name: str | None = None) -> str:
-        """Give the name of an empty graph in the memory's embedding space."""
+        """Return the name of an empty graph in the memory's embedding space."""
         name = name or f"pooled_{secrets.token_hex(6)}"
         async with self._database.connection() as connection:
             if self._parked:
@@ -99,7 +99,7 @@ class GraphPool:
 
     @asynccontextmanager
     async def lent(self, name: str | None = None) -> AsyncIterator[str]:
-        """Give the name of an empty graph for a block."""
+        """Return the name of an empty graph for a block."""
         name = await self.take(name)
         try:
             yield name

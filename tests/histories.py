@@ -82,7 +82,7 @@ class Replay:
         return iso(moment)
 
     def known_at(self, moment: int) -> dict[tuple[str, str], Entity]:
-        """Give what was held at a moment."""
+        """Return what was held at a moment."""
         before = [held for at, held in self.states if at <= moment]
         return before[-1] if before else {}
 

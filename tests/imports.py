@@ -19,7 +19,7 @@ _HELD = {"id": None, "version": None, "known_from": None, "extract": False}
 
 
 def lines(*records: dict[str, Any]) -> io.BytesIO:
-    """Give a stream of JSON lines."""
+    """Return a stream of JSON lines."""
     return io.BytesIO(b"".join(orjson.dumps(record) + b"\n" for record in records))
 
 
@@ -31,13 +31,13 @@ def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> Path:
 
 
 def statement(record: Record) -> Record:
-    """Give a held record without what only the store knows."""
+    """Return a held record without what only the store knows."""
     known = {field.name for field in dataclasses.fields(record)}
     return dataclasses.replace(record, **{name: value for name, value in _HELD.items() if name in known})
 
 
 async def contents(memory: Memory, graph: str) -> list[bytes]:
-    """Give all that a graph says, as lines in an order of their own."""
+    """Return all that a graph says, as lines in an order of their own."""
     return sorted([dump(statement(record)) async for record in memory.exports.items(graph)])
 
 
@@ -56,7 +56,7 @@ def adds_up(result: ImportResult) -> bool:
 
 
 def counts(result: ImportResult) -> dict[str, Any]:
-    """Give the counts of an import."""
+    """Return the counts of an import."""
     names = ("read", "created", "updated", "unchanged", "rejected", "kinds")
     return {name: getattr(result, name) for name in names}
 

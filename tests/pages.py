@@ -53,7 +53,7 @@ class Block:
 
 
 def blocks(page: Path) -> list[Block]:
-    """Give all blocks of a page, fenced and indented, in their order."""
+    """Return all blocks of a page, fenced and indented, in their order."""
     found = []
     reason = None
     for token in MarkdownIt().parse(page.read_text()):

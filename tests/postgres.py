@@ -78,7 +78,7 @@ class SharedServer:
 
     @staticmethod
     def wait_for(folder: Path) -> TestServer:
-        """Give the server that another process starts. Raises RuntimeError when it does not come up."""
+        """Return the server that another process starts. Raises RuntimeError when it does not come up."""
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
             if (folder / "server.json").exists():

@@ -25,22 +25,22 @@ _KINDS = ("number", "string", "boolean", "list", "map")
 
 
 def quoted(name: str) -> str:
-    """Give a name as a query writes it."""
+    """Return a name as a query writes it."""
     return name if name.isidentifier() else f"`{name}`"
 
 
 def queries(*, writes: bool = True) -> st.SearchStrategy[str]:
-    """Give valid queries, of one to some clauses, some with UNION."""
+    """Return valid queries, of one to some clauses, some with UNION."""
     return st.composite(lambda draw: _Writer(_drawing(draw), writes=writes).query())()
 
 
 def random_query(random: Random, *, writes: bool = True) -> str:
-    """Give a valid query, much faster than hypothesis does."""
+    """Return a valid query, much faster than hypothesis does."""
     return _Writer(random.choice, writes=writes).query()
 
 
 def predicates() -> st.SearchStrategy[str]:
-    """Give expressions that are true or false and use no variables."""
+    """Return expressions that are true or false and use no variables."""
     return st.composite(lambda draw: _Writer(_drawing(draw), writes=False).boolean(3))()
 
 
@@ -91,7 +91,7 @@ class _Writer:
     # Queries and clauses
 
     def query(self) -> str:
-        """Give a whole query."""
+        """Return a whole query."""
         first = self._part(("c1", "c2"))
         if self._one(*range(5)):
             return first
@@ -274,14 +274,14 @@ class _Writer:
     # Expressions
 
     def value(self, depth: int) -> str:
-        """Give an expression of some kind."""
+        """Return an expression of some kind."""
         names = list(self._scope.names)
         if names and self._maybe():
             return self._one(*names)
         return self.of(self._one(*_KINDS), depth)
 
     def of(self, kind: str, depth: int) -> str:
-        """Give an expression of one kind."""
+        """Return an expression of one kind."""
         found: str = getattr(self, kind)(depth)
         return found
 
@@ -289,7 +289,7 @@ class _Writer:
         return self._bound("node") or self._bound("relationship")
 
     def _any(self, depth: int, *, plain: tuple[str, ...], parameter: str, kind: str) -> str:
-        """Give what can be of every kind: a literal, a parameter, a property, a CASE, an item of a list, coalesce."""
+        """Return what can be of every kind: a literal, a parameter, a property, a CASE, an item of a list, coalesce."""
         element = self._element()
         if element is not None and self._maybe():
             return self._one(f"{element}.{self._property()}", f"{element}[$text]")
@@ -306,7 +306,7 @@ class _Writer:
         )
 
     def boolean(self, depth: int) -> str:
-        """Give a predicate."""
+        """Return a predicate."""
         if depth <= 0 or self._one(*range(4)) == 0:
             return self._any(depth, plain=("true", "FALSE", "null"), parameter="flag", kind="boolean")
         return self._one(self._compared, self._junction, self._tested, self._quantified, self._there)(depth - 1)
@@ -353,7 +353,7 @@ class _Writer:
         return self._one(f"EXISTS {{ {inside} }}", f"COUNT {{ {inside} }} > 1")
 
     def number(self, depth: int) -> str:
-        """Give a number."""
+        """Return a number."""
         if depth <= 0 or self._one(*range(3)) == 0:
             return self._any(depth, plain=_INTEGERS + _FLOATS, parameter="number", kind="number")
         return self._pick(
@@ -366,7 +366,7 @@ class _Writer:
         )
 
     def string(self, depth: int) -> str:
-        """Give a string."""
+        """Return a string."""
         if depth <= 0 or self._one(*range(3)) == 0:
             return self._any(depth, plain=_TEXTS, parameter="text", kind="string")
         return self._pick(
@@ -377,7 +377,7 @@ class _Writer:
         )
 
     def list(self, depth: int) -> str:
-        """Give a list."""
+        """Return a list."""
         if depth <= 0 or self._one(*range(3)) == 0:
             return self._one("[]", "[1, 2]", "['a', null]", "$items", "range(1, 3)")
         return self._pick(
@@ -397,7 +397,7 @@ class _Writer:
         return found
 
     def map(self, depth: int) -> str:
-        """Give a map."""
+        """Return a map."""
         if depth <= 0:
             return self._one("{}", "{a: 1}", "$entries")
         entries = self._some(lambda: f"{self._property()}: {self.value(depth - 1)}")

@@ -25,20 +25,20 @@ SYNTAXES = {
 
 
 def read(data: str | bytes, syntax: str = "turtle", mapping: Mapping[str, Any] | None = None, **options: str) -> Any:
-    """Give what a file holds."""
+    """Return what a file holds."""
     raw = data.encode() if isinstance(data, str) else data
     return list(FORMATS[syntax].read(io.BytesIO(raw), ReadOptions(mapping=mapping or {}, options=options)))
 
 
 def records(data: str | bytes, syntax: str = "turtle", mapping: Mapping[str, Any] | None = None, **options: str) -> Any:
-    """Give the records of a file, none of which may be rejected."""
+    """Return the records of a file, none of which may be rejected."""
     found = read(data, syntax, mapping, **options)
     assert [one for one in found if isinstance(one, Rejected)] == []
     return [one.record for one in found if isinstance(one, Located)]
 
 
 def write(items: Iterable[Record], syntax: str = "turtle", **options: str) -> tuple[bytes, dict[str, int]]:
-    """Give the file that records make, and what was lost."""
+    """Return the file that records make, and what was lost."""
     stream = io.BytesIO()
     writer = FORMATS[syntax].writer(stream, WriteOptions(options=options))
     writer.write(items)
@@ -47,19 +47,19 @@ def write(items: Iterable[Record], syntax: str = "turtle", **options: str) -> tu
 
 
 def canonical(data: bytes | str, syntax: str, base: str | None = None) -> list[str]:
-    """Give the quads of a file with blank nodes renamed, so that isomorphic datasets are equal."""
+    """Return the quads of a file with blank nodes renamed, so that isomorphic datasets are equal."""
     return canonical_quads(parse(data, format=SYNTAXES[syntax], base_iri=base))
 
 
 def canonical_quads(quads: Iterable[Quad]) -> list[str]:
-    """Give quads with blank nodes renamed."""
+    """Return quads with blank nodes renamed."""
     dataset = Dataset(quads)
     dataset.canonicalize(CanonicalizationAlgorithm.RDFC_1_0)
     return sorted(map(str, dataset))
 
 
 def in_columns(data: bytes, syntax: str, **options: str) -> list[Any]:
-    """Give what a file holds as it is read in columns, and these as the records that they stand for."""
+    """Return what a file holds as it is read in columns, and these as the records that they stand for."""
     found: list[Any] = []
     for one in FORMATS[syntax].columns(io.BytesIO(data), ReadOptions(options=options)):
         found += _records_of(one) if isinstance(one, Columns) else [one]

@@ -21,7 +21,7 @@ class Door:
     app: FastAPI
 
     async def key(self, role: Role, *, graph: str | None = None, scope: str = "") -> dict[str, str]:
-        """Give the headers of a new key."""
+        """Return the headers of a new key."""
         _, secret = await self.memory.keys.create("another", role, graph=graph, scope=scope)
         return {"Authorization": f"Bearer {secret}"}
 
@@ -32,13 +32,13 @@ class Door:
 
 
 def done(response: httpx.Response, status: int = 200) -> Any:
-    """Give the JSON of an answer that has the status."""
+    """Return the JSON of an answer that has the status."""
     assert response.status_code == status, response.text
     return response.json() if response.content else None
 
 
 def refused(response: httpx.Response, status: int, *words: str) -> Any:
-    """Give the problem of an answer that has the status and says all the words."""
+    """Return the problem of an answer that has the status and says all the words."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     problem = response.json()

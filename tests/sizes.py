@@ -18,12 +18,12 @@ sized = pytest.mark.sized
 
 
 def size(short: T, whole: T) -> T:
-    """Give the size for this run."""
+    """Return the size for this run."""
     return whole if WHOLE else short
 
 
 def examples(whole: int) -> int:
-    """Give how many examples a property-based test tries that takes a database."""
+    """Return how many examples a property-based test tries that takes a database."""
     return size(max(3, whole // 6), whole)
 
 

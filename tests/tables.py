@@ -12,7 +12,7 @@ from kgmem.formats.wire import from_wire
 
 
 def told(found: Iterable[Any]) -> dict[int, Any]:
-    """Give what each row says: its record, or why it is none."""
+    """Return what each row says: its record, or why it is none."""
     rows: dict[int, Any] = {}
     for item in found:
         if isinstance(item, Columns):

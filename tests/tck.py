@@ -87,19 +87,19 @@ class Scenario:
     runs: tuple[Run, ...] = ()
 
     def __str__(self) -> str:
-        """Give the scenario's place: category, feature, name and the number of the example."""
+        """Return the scenario's place: category, feature, name and the number of the example."""
         return f"{self.category} {self.feature} {self.name} #{self.example}"
 
 
 @functools.cache
 def scenarios() -> tuple[Scenario, ...]:
-    """Give all scenarios in the order of categories and files. Skips the test where the data is absent."""
+    """Return all scenarios in the order of categories and files. Skips the test where the data is absent."""
     return tuple(scenario for path, text in _files(".feature") for scenario in _scenarios(path, text))
 
 
 @functools.cache
 def given_graphs() -> dict[str, str]:
-    """Give the query that creates each of the graphs that scenarios name (binary-tree-1, ...)."""
+    """Return the query that creates each of the graphs that scenarios name (binary-tree-1, ...)."""
     return {path.rsplit("/", 1)[1].removesuffix(".cypher"): text for path, text in _files(".cypher")}
 
 

@@ -20,7 +20,7 @@ def same_rows(columns: tuple[str, ...], rows: list[tuple[Any, ...]], expected: R
 
 
 def plain(value: Any, *, ordered: bool) -> Any:
-    """Give what is equal for a value of the engine and for the TCK's notation of the same value, and for no other."""
+    """Return what is equal for a value of the engine and for the TCK's notation of the same value, and for no other."""
     if isinstance(value, float) and math.isnan(value):
         return ("float", "NaN")
     if value is None or isinstance(value, bool | int | float | str):

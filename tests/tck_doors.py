@@ -69,7 +69,7 @@ async def _state(memory: Memory) -> State:
 
 
 def over_bolt(driver: neo4j.AsyncDriver) -> Ask:
-    """Give what asks through Neo4j's driver."""
+    """Return what asks through Neo4j's driver."""
 
     async def ask(query: str, parameters: Mapping[str, Any]) -> Answer:
         async with driver.session(database=GRAPH) as session:
@@ -84,7 +84,7 @@ def over_bolt(driver: neo4j.AsyncDriver) -> Ask:
 
 
 def over_http(door: Door) -> Ask:
-    """Give what asks through the Query API, with types."""
+    """Return what asks through the Query API, with types."""
 
     async def ask(query: str, parameters: Mapping[str, Any]) -> Answer:
         body = {"statement": query, "parameters": dict(parameters)}
@@ -146,5 +146,5 @@ def _relationship(element_id: str, kind: str, ends: tuple[str, str], properties:
 
 
 def _number(element_id: str) -> int:
-    """Give a number for an element id that is the same for the same id, and another for another."""
+    """Return a number for an element id that is the same for the same id, and another for another."""
     return int.from_bytes(element_id.encode(), "big")

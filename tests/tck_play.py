@@ -170,7 +170,7 @@ async def player(url: str) -> AsyncIterator[Player]:
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
-    """Give the table by category, and the line that sums it up."""
+    """Return the table by category, and the line that sums it up."""
     by_category: dict[str, Counter[str]] = defaultdict(Counter)
     for verdict in verdicts:
         by_category[verdict.scenario.category][verdict.outcome] += 1

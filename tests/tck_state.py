@@ -22,7 +22,7 @@ class State:
     labels: frozenset[str]
 
     def changes(self, after: "State") -> dict[str, int]:
-        """Give what is different afterwards, counted as the TCK counts it; what is not different is left out."""
+        """Return what is different afterwards, counted as the TCK counts it; what is not different is left out."""
         before, now = _entries(self.nodes, self.relationships), _entries(after.nodes, after.relationships)
         counts = {
             "+nodes": len(after.nodes.keys() - self.nodes.keys()),

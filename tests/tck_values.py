@@ -40,7 +40,7 @@ class Path:
 
 
 def value(text: str) -> Any:
-    """Give the value that a cell of a TCK table stands for. Raises ValueError."""
+    """Return the value that a cell of a TCK table stands for. Raises ValueError."""
     reader = _Reader(_tokens(text))
     found = reader.value()
     reader.expect_end()

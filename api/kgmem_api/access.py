@@ -25,7 +25,7 @@ class Access:
     graph: str | None = None  # That the address names, as it is stored.
 
     def scope(self, asked: str | None) -> str:
-        """Give the scope to act in: the one asked for, or the key's own. Raises Forbidden."""
+        """Return the scope to act in: the one asked for, or the key's own. Raises Forbidden."""
         return self.key.demand_scope(asked)
 
 
@@ -44,7 +44,7 @@ class Demand:
     any_case: bool = False
 
     async def __call__(self, request: Request) -> Access:
-        """Give the access. Raises Unauthenticated, Forbidden, NotFound, and InvalidInput for unknown parameters."""
+        """Return the access. Raises Unauthenticated, Forbidden, NotFound, and InvalidInput for unknown parameters."""
         memory: Memory = request.app.state.memory
         key = await memory.keys.authenticate(_secret(request))
         context_of(request).watch(memory, key)
@@ -89,7 +89,7 @@ def _secret(request: Request) -> str:
 
 
 def _password(given: str) -> str:
-    """Give the password of basic authentication, which drivers of databases know: the key, whoever the user is."""
+    """Return the password of basic authentication, which drivers of databases know: the key, whoever the user is."""
     try:
         return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
     except ValueError:
@@ -97,7 +97,7 @@ def _password(given: str) -> str:
 
 
 def query_names(route: APIRoute) -> frozenset[str]:
-    """Give the names of the query parameters that a route takes, by themselves or as a model's fields."""
+    """Return the names of the query parameters that a route takes, by themselves or as a model's fields."""
     names: set[str] = set()
     for parameter in route.dependant.query_params:
         annotation = parameter.field_info.annotation

@@ -69,7 +69,7 @@ unknown parameters are refused. Bodies may be gzip. Every answer has an X-Reques
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """Give the OpenAPI document of an app."""
+    """Return the OpenAPI document of an app."""
     whole = get_openapi(title="kgmem", version="v1", description=_DESCRIPTION, routes=app.routes)
     schemas = whole.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
@@ -87,7 +87,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 
 def dependencies(dependant: Dependant) -> Iterator[Any]:
-    """Give all that a route depends on, however deep."""
+    """Return all that a route depends on, however deep."""
     for inner in dependant.dependencies:
         yield inner.call
         yield from dependencies(inner)
@@ -124,7 +124,7 @@ def _show_parameters(operation: dict[str, Any], route: str) -> None:
 
 
 def _defined(adapter: TypeAdapter[Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    """Give an adapter's JSON Schema; what it defines goes to the document's schemas."""
+    """Return an adapter's JSON Schema; what it defines goes to the document's schemas."""
     schema = adapter.json_schema(ref_template=_PLACE)
     schemas.update(schema.pop("$defs", {}))
     title = schema.get("title")
@@ -170,7 +170,7 @@ _LARGEST_BODIES = 8  # So many of the largest size may be under way at once.
 
 
 def create_app(memory: Memory | Opener | None, *, settings: Settings) -> FastAPI:
-    """Give the app over a memory that is open, or over one that it opens when it starts and closes when it ends.
+    """Return the app over a memory that is open, or over one that it opens when it starts and closes when it ends.
 
     Without a memory the app only tells its OpenAPI document.
     """

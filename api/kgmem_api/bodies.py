@@ -36,7 +36,7 @@ class Room:
         self._taken += size
 
     def give_back(self, size: int) -> None:
-        """Give back what was taken."""
+        """Return back what was taken."""
         self._taken -= size
 
 

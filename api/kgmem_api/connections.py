@@ -88,5 +88,5 @@ class LimitedConnection(HttpToolsProtocol):
 
 
 def limited(*, most: int, header_seconds: float) -> type[LimitedConnection]:
-    """Give the protocol of a server with at most so many connections, and so many seconds for a request's header."""
+    """Return the protocol of a server with at most so many connections, and so many seconds for a request's header."""
     return type("Connection", (LimitedConnection,), {"most": most, "header_seconds": header_seconds})

@@ -65,7 +65,7 @@ def _over() -> Unauthenticated:
 
 
 def begin(scope: Scope) -> Context:
-    """Give a new request its context; its id is the client's X-Request-ID when that is a plain word."""
+    """Return a new request its context; its id is the client's X-Request-ID when that is a plain word."""
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
     context = Context(given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8))
     scope[_SCOPE_NAME] = context
@@ -73,12 +73,12 @@ def begin(scope: Scope) -> Context:
 
 
 def context_of(request: Request) -> Context:
-    """Give the context of a request."""
+    """Return the context of a request."""
     context: Context = request.scope[_SCOPE_NAME]
     return context
 
 
 def template_of(scope: Scope) -> str:
-    """Give the template of the route that a request went to, such as /v1/graphs/{graph}."""
+    """Return the template of the route that a request went to, such as /v1/graphs/{graph}."""
     route: Any = scope.get("route")
     return route.path_format if route is not None else "unmatched"

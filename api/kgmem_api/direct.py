@@ -18,7 +18,7 @@ class DirectRoute(APIRoute):
     """
 
     def get_route_handler(self) -> Handler:
-        """Give the function that answers a request."""
+        """Return the function that answers a request."""
         dependant = self.dependant
         names = {parameter.name for parameter in dependant.path_params}
         others = dependant.query_params or dependant.header_params or dependant.body_params

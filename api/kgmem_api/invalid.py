@@ -108,7 +108,7 @@ class _Lazy:
 
 
 def _path(detail: ErrorDetails, schema: Mapping[str, Any], data: _Lazy) -> Sequence[str | int]:
-    """Give the path of an error inside of the data: pydantic's own names for alternatives are not part of it."""
+    """Return the path of an error inside of the data: pydantic's own names for alternatives are not part of it."""
     loc = detail["loc"]
     known = loc[:-1] if detail["type"] in {"extra_forbidden", "missing"} else loc
     if all(isinstance(part, int) or part in _names(schema, schema, loc[:n]) for n, part in enumerate(known)):
@@ -140,7 +140,7 @@ def _told(detail: ErrorDetails, path: Sequence[str | int], schema: Mapping[str, 
 
 
 def _names(schema: Mapping[str, Any], root: Mapping[str, Any], path: Sequence[str | int]) -> Iterator[str]:
-    """Give the names that a JSON Schema knows for the object at a path."""
+    """Return the names that a JSON Schema knows for the object at a path."""
     if "$ref" in schema:
         yield from _names(root["$defs"][str(schema["$ref"]).rsplit("/", 1)[1]], root, path)
         return

@@ -49,7 +49,7 @@ class TooLong(ValueError):
 
 
 def most_values(raw: bytes) -> int:
-    """Give a quick upper bound of the number of values in a JSON text: its commas and opening brackets."""
+    """Return a quick upper bound of the number of values in a JSON text: its commas and opening brackets."""
     return raw.count(b",") + raw.count(b"[") + raw.count(b"{") + 1
 
 
@@ -76,17 +76,17 @@ class Parts:
     values: NDArray[np.int64]  # How many values each holds, itself included.
 
     def __len__(self) -> int:
-        """Give how many there are."""
+        """Return how many there are."""
         return len(self.starts)
 
     def span(self, first: int, last: int) -> Span:
-        """Give the parts from `first` to before `last` together."""
+        """Return the parts from `first` to before `last` together."""
         return Span(
             int(self.starts[first]), int(self.ends[last - 1]), int(self.marks[first]) + 1, int(self.marks[last])
         )
 
     def runs(self, *, size: int, values: int) -> Iterator[tuple[int, int]]:
-        """Give runs of parts (from, to before) of at most so many bytes and values each; a single one may have more."""
+        """Runs of parts (from, to before) of at most so many bytes and values each; a single one may have more."""
         counted = np.cumsum(self.values)
         first = 0
         while first < len(self):
@@ -138,15 +138,15 @@ class Structure:
         self._counts = np.concatenate(counts)
 
     def whole(self) -> Span:
-        """Give the value that the whole text is."""
+        """Return the value that the whole text is."""
         return self._stripped(0, len(self.raw), 0, len(self._places))
 
     def text(self, span: Span) -> bytes:
-        """Give the bytes of a span."""
+        """Return the bytes of a span."""
         return self.raw[span.start : span.end]
 
     def values(self, span: Span) -> int:
-        """Give how many values stand in a span, itself included."""
+        """Return how many values stand in a span, itself included."""
         return 1 + int(self._counts[span.last] - self._counts[span.first])
 
     def is_container(self, span: Span) -> bool:
@@ -158,12 +158,12 @@ class Structure:
         return whole and _PAIRS[self.raw[opens : opens + 1]] == self.raw[closes : closes + 1]
 
     def length(self, span: Span) -> int:
-        """Give how many parts an array or object has that is not empty."""
+        """Return how many parts an array or object has that is not empty."""
         inner = self._depths[span.first + 1 : span.last - 1] == self._depths[span.first]
         return int(np.count_nonzero(inner)) + 1
 
     def parts(self, span: Span) -> Parts:
-        """Give the parts of an array or object. Raises NotJSON where more than commas stand between."""
+        """Return the parts of an array or object. Raises NotJSON where more than commas stand between."""
         first, last = span.first, span.last - 1
         inner = self._depths[first + 1 : last] == self._depths[first]
         marks = np.concatenate(([first], np.flatnonzero(inner) + first + 1, [last]))
@@ -176,7 +176,7 @@ class Structure:
         return parts
 
     def run(self, parts: Parts, first: int, last: int) -> Span:
-        """Give the parts from `first` to before `last` together, without the space around them.
+        """Return the parts from `first` to before `last` together, without the space around them.
 
         Raises NotJSON where one of several has no text.
         """
@@ -186,7 +186,7 @@ class Structure:
         return run
 
     def member(self, span: Span) -> tuple[str, Span]:
-        """Give the name and the value of an object's member. Raises NotJSON where it is none."""
+        """Return the name and the value of an object's member. Raises NotJSON where it is none."""
         raw = self.raw
         start = self._stripped(span.start, span.end, 0, 0).start
         try:
@@ -200,7 +200,7 @@ class Structure:
         return name, self._stripped(colon + 1, span.end, span.first, span.last)
 
     def located(self, problem: str, start: int) -> str:
-        """Give a parser's message on the text from byte `start` on, with line and column of the whole text."""
+        """Return a parser's message on the text from byte `start` on, with line and column of the whole text."""
         found = _PLACE.search(problem)
         if not found:
             return problem
@@ -211,7 +211,7 @@ class Structure:
         return f"{problem[: found.start()]}at line {line} column {column}"
 
     def stripped(self, span: Span) -> Span:
-        """Give a span without the space around it."""
+        """Return a span without the space around it."""
         return self._stripped(span.start, span.end, span.first, span.last)
 
     def _stripped(self, start: int, end: int, first: int, last: int) -> Span:
@@ -222,7 +222,7 @@ class Structure:
 
 
 def _marks(chunk: NDArray[np.uint8], escaped: bool, inside: bool) -> tuple[NDArray[np.int64], bool, bool]:
-    """Give where brackets and commas stand outside of strings; whether the next byte is escaped, and in a string."""
+    """Return where brackets and commas stand outside of strings; whether the next byte is escaped, and in a string."""
     kinds = _KINDS[chunk]
     found = np.flatnonzero(kinds)
     is_escaped, escaped = _escapes(np.flatnonzero(kinds == _BACKSLASH), len(chunk), escaped)
@@ -234,7 +234,7 @@ def _marks(chunk: NDArray[np.uint8], escaped: bool, inside: bool) -> tuple[NDArr
 
 
 def _escapes(backslashes: NDArray[np.int64], length: int, escaped: bool) -> tuple[NDArray[np.bool_], bool]:
-    """Give which bytes a backslash escapes: the one after each first, third, ... of a run; and whether the next one."""
+    """Which bytes a backslash escapes: the one after each first, third, ... of a run; and whether the next one."""
     found = np.zeros(length + 1, np.bool_)
     found[0] = escaped
     if len(backslashes):
@@ -250,7 +250,7 @@ def _escapes(backslashes: NDArray[np.int64], length: int, escaped: bool) -> tupl
 
 
 def _end_of_string(raw: bytes, start: int, end: int) -> int:
-    """Give where the string that begins here ends. Raises ValueError where none does."""
+    """Return where the string that begins here ends. Raises ValueError where none does."""
     if raw[start : start + 1] != b'"':
         raise ValueError(start)
     at = start + 1

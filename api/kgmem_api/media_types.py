@@ -56,7 +56,7 @@ _FORMATS: Final[Mapping[str, str]] = {
 
 
 def media_type(format_: str, *, several: bool, compression: Compression | None) -> str:
-    """Give the media type of an export in a format; one of several files is a zip file."""
+    """Return the media type of an export in a format; one of several files is a zip file."""
     if compression:
         return _PACKED[compression]
     return ZIP if several else _TYPES.get(format_, OCTETS)
@@ -68,11 +68,11 @@ def export_types() -> list[str]:
 
 
 def extension_of(format_: str) -> str:
-    """Give the end of the names of a format's files."""
+    """Return the end of the names of a format's files."""
     return _EXTENSIONS.get(format_) or next(iter(FORMATS[format_][1] if format_ in FORMATS else ()), "")
 
 
 def extension_of_type(content_type: str) -> str:
-    """Give the end of the names of files of a media type; nothing for one that tells no format."""
+    """Return the end of the names of files of a media type; nothing for one that tells no format."""
     format_ = _FORMATS.get(content_type.partition(";")[0].strip().lower())
     return extension_of(format_) if format_ else ""

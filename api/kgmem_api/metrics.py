@@ -49,7 +49,7 @@ class Metrics:
         clock.observe(seconds)
 
     async def text(self, memory: Memory) -> bytes:
-        """Give all figures as Prometheus reads them."""
+        """Return all figures as Prometheus reads them."""
         figures = await memory.server.metrics()
         for gauge, counts in (
             (self._jobs, figures.jobs),

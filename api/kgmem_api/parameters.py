@@ -14,11 +14,11 @@ class KeyConvertor(Convertor[str]):
     regex = r"(?s:.+)"
 
     def convert(self, value: str) -> str:
-        """Give the key as it stands in the decoded path."""
+        """Return the key as it stands in the decoded path."""
         return value
 
     def to_string(self, value: str) -> str:
-        """Give the key as it stands in a path that is not encoded yet."""
+        """Return the key as it stands in a path that is not encoded yet."""
         return value
 
 
@@ -43,5 +43,5 @@ Keys = Annotated[
 
 
 def gives(model: type, status: int = 200, text: str = "Done.") -> dict[int | str, dict[str, Any]]:
-    """Give what a route says of its answer; errors are added for all routes at once."""
+    """Return what a route says of its answer; errors are added for all routes at once."""
     return {status: {"model": model, "description": text}}

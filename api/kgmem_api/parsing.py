@@ -60,7 +60,7 @@ class BodyParser(Generic[M]):
         return len(raw) <= _PIECE and most_values(raw) <= _AT_ONCE
 
     def parse(self, raw: bytes, key: Key | None, max_batch: int) -> M:
-        """Give the model. Raises MalformedBody, InvalidBody, TooLarge, and Forbidden for its scopes."""
+        """Return the model. Raises MalformedBody, InvalidBody, TooLarge, and Forbidden for its scopes."""
         try:
             if self.is_quick(raw):
                 return self._validated(raw, key, max_batch)
@@ -101,7 +101,7 @@ class BodyParser(Generic[M]):
         return model
 
     def _batch(self, structure: Structure, members: Mapping[str, Span]) -> _Batch | None:
-        """Give the longest list of items, unless what stands beside it is large itself."""
+        """Return the longest list of items, unless what stands beside it is large itself."""
         lists = {name: span for name, span in members.items() if name in self._lists and structure.is_container(span)}
         if not lists:
             return None
@@ -147,7 +147,7 @@ class BodyParser(Generic[M]):
         return model
 
     def _found(self, raw: bytes, key: Key | None, faults: Faults) -> M | None:
-        """Give the model, or note what is wrong. Raises NotJSON."""
+        """Return the model, or note what is wrong. Raises NotJSON."""
         try:
             model = self.adapter.validate_json(raw, context=key)
         except ValidationError as error:
@@ -159,7 +159,7 @@ class BodyParser(Generic[M]):
 
 
 def _members(structure: Structure) -> dict[str, Span]:
-    """Give the members of a body that is an object; of a name that stands twice the last counts."""
+    """Return the members of a body that is an object; of a name that stands twice the last counts."""
     whole = structure.whole()
     if not structure.is_container(whole) or structure.raw[whole.start : whole.start + 1] != b"{":
         return {}

@@ -52,7 +52,7 @@ STATUS = {**STATUS, MalformedBody: 400}
 
 
 def problem(error: Exception, scope: Scope, request_id: str) -> Response:
-    """Give the response for an error: what is wrong and how to fix it, and nothing of kgmem's inside."""
+    """Return the response for an error: what is wrong and how to fix it, and nothing of kgmem's inside."""
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     if status == 500 or not isinstance(error, errors.KgmemError):
         return _response(
@@ -86,7 +86,7 @@ def problem(error: Exception, scope: Scope, request_id: str) -> Response:
 
 
 def from_http(error: HTTPException, request: Request) -> Response:
-    """Give the response for an error of the router: no such address, no such method."""
+    """Return the response for an error of the router: no such address, no such method."""
     status = HTTPStatus(error.status_code)
     hints = {404: "GET /openapi.json lists what there is.", 405: "The Allow header names the methods."}
     return _response(
@@ -102,7 +102,7 @@ def from_http(error: HTTPException, request: Request) -> Response:
 
 
 def _allowed(status: int, request: Request) -> dict[str, str]:
-    """Give the Allow header of an address with all its methods; the router knows those of its first route alone."""
+    """Return the Allow header of an address with all its methods; the router knows those of its first route alone."""
     if status != HTTPStatus.METHOD_NOT_ALLOWED:
         return {}
     methods = {
@@ -115,7 +115,7 @@ def _allowed(status: int, request: Request) -> dict[str, str]:
 
 
 def from_parameters(error: RequestValidationError, request: Request) -> Response:
-    """Give the response for path or query parameters that are not what they must be."""
+    """Return the response for path or query parameters that are not what they must be."""
     # A location is ("query", name), and behind it the place inside of a parameter that is a list.
     found = [{"parameter": str(one["loc"][1]), "detail": one["msg"]} for one in error.errors()]
     told = "; ".join(f"{one['parameter']}: {one['detail']}" for one in found)
@@ -135,7 +135,7 @@ def _headers(error: errors.KgmemError) -> dict[str, str]:
 
 
 def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Give those facts that JSON can carry, long lists cut."""
+    """Return those facts that JSON can carry, long lists cut."""
     shown: dict[str, Any] = {}
     for name, value in facts.items():
         if isinstance(value, int) and abs(value) > _MOST_IN_JSON:

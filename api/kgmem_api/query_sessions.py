@@ -73,7 +73,7 @@ class Sessions:
         return session
 
     def get(self, id_: str, graph: str, key: Key) -> Session:
-        """Give a transaction, and keep it for longer. Raises NotFound where there is none of this graph and key."""
+        """Return a transaction, and keep it for longer. Raises NotFound where there is none of this graph and key."""
         session = self._open.get(id_)
         if session is None or (session.graph, session.key) != (graph, key.id):
             if (id_, graph, key.id) in self._expired:

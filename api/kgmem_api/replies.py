@@ -14,17 +14,17 @@ _TAG = re.compile(r'"?(\d{1,18})"?')
 
 
 def reply(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Give a JSON response; dataclasses, tuples and arrays are written as they are."""
+    """Return a JSON response; dataclasses, tuples and arrays are written as they are."""
     return Response(orjson.dumps(content, default=_plain), status, headers, media_type="application/json")
 
 
 def tag(version: int | None) -> dict[str, str]:
-    """Give the ETag header for a version."""
+    """Return the ETag header for a version."""
     return {"ETag": f'"{version}"'} if version is not None else {}
 
 
 def if_match(request: Request) -> int | None:
-    """Give the version that If-Match asks for, 0 (not held yet) for If-None-Match: *; None without either.
+    """Return the version that If-Match asks for, 0 (not held yet) for If-None-Match: *; None without either.
 
     Raises InvalidInput for what is no version.
     """

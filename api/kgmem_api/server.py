@@ -164,7 +164,7 @@ def run(
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """Give a socket that holds the address but does not listen yet."""
+    """Return a socket that holds the address but does not listen yet."""
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         bound = socket.socket(family, kind, proto)

@@ -152,7 +152,7 @@ class Form:
 
 
 def check_fields(asked: ImportAsked, form: Form) -> ImportAsked:
-    """Give what is asked for by query and fields together. Raises InvalidInput."""
+    """Return what is asked for by query and fields together. Raises InvalidInput."""
     given = asked.model_dump(exclude_unset=True)
     twice = next((name for name in form.fields if name in given), None)
     if twice:
@@ -179,7 +179,7 @@ def is_form(request: Request) -> bool:
 
 
 def name_of(request: Request, asked: ImportAsked) -> str:
-    """Give the name for a body that is one file, which tells its format unless that is asked for by name.
+    """Return the name for a body that is one file, which tells its format unless that is asked for by name.
 
     Raises InvalidInput when nothing tells the format.
     """
@@ -238,7 +238,7 @@ async def receive_form(request: Request, incoming: Incoming, asked: ImportAsked)
 
 
 def _telling(name: str, content_type: str, format_: str | None) -> str:
-    """Give the name of a file that tells its format: by its own end, or else by the media type."""
+    """Return the name of a file that tells its format: by its own end, or else by the media type."""
     if format_:
         return name or "upload"
     try:
@@ -259,7 +259,7 @@ def _content_type(request: Request) -> tuple[bytes, dict[bytes, bytes]]:
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    """Give the body's chunks. Raises TooLarge at once for what says that it is, and TimedOut for a silent client."""
+    """Return the body's chunks. Raises TooLarge at once for what says that it is, and TimedOut for a silent client."""
     settings: Settings = request.app.state.settings
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > settings.max_upload + (_AROUND if is_form(request) else 0):

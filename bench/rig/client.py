@@ -21,7 +21,7 @@ class Door:
     secret: str
 
     def message(self, method: str, path: str, body: Any = None) -> bytes:
-        """Give a request as it goes over the wire; a body of bytes is JSON already."""
+        """Return a request as it goes over the wire; a body of bytes is JSON already."""
         content = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nAuthorization: Bearer {self.secret}\r\n"
@@ -30,7 +30,7 @@ class Door:
         return head.encode() + content
 
     def connect(self) -> socket.socket:
-        """Give a connection that waits for nothing before it sends."""
+        """Return a connection that waits for nothing before it sends."""
         connection = socket.create_connection((self.host, self.port), timeout=120)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
@@ -60,7 +60,7 @@ class Line:
 
 
 def _answer(received: bytearray) -> bytes | None:
-    """Give the body of an answer once it is there in full. Raises RuntimeError for a status of 300 or more."""
+    """Return the body of an answer once it is there in full. Raises RuntimeError for a status of 300 or more."""
     end = received.find(b"\r\n\r\n")
     if end < 0:
         return None

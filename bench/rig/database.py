@@ -32,7 +32,7 @@ _RAW_SETTINGS = {"search_path": "ag_catalog,public", "jit": "off", "hnsw.ef_sear
 
 
 def data_folder(name: str) -> Path:
-    """Give a folder of real data below KGMEM_DATA. Raises SkippedError where it is not there."""
+    """Return a folder of real data below KGMEM_DATA. Raises SkippedError where it is not there."""
     root = os.environ.get("KGMEM_DATA")
     if not root:
         raise SkippedError("it needs real data; set KGMEM_DATA to the folder that holds it.")
@@ -44,7 +44,7 @@ def data_folder(name: str) -> Path:
 
 @asynccontextmanager
 async def temporary_home() -> AsyncIterator[Path]:
-    """Give a folder whose path is short enough for a Unix socket in it; it is gone afterwards."""
+    """Return a folder whose path is short enough for a Unix socket in it; it is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="kgb-", dir="/tmp"))
     try:
         yield folder
@@ -54,7 +54,7 @@ async def temporary_home() -> AsyncIterator[Path]:
 
 @asynccontextmanager
 async def fresh_database() -> AsyncIterator[str]:
-    """Give the URL of an empty database, with Postgres set up as kgmem sets it up for users."""
+    """Return the URL of an empty database, with Postgres set up as kgmem sets it up for users."""
     if EXTERNAL_URL is None:
         async with temporary_home() as home, EmbeddedPostgres(home) as postgres:
             yield postgres.url
@@ -79,20 +79,20 @@ async def _administrator() -> AsyncIterator[asyncpg.Connection]:
 
 
 def settings_for(url: str, **more: Any) -> Settings:
-    """Give settings over a database: vectors are given by the benchmark, so there is no embedder."""
+    """Return settings over a database: vectors are given by the benchmark, so there is no embedder."""
     return Settings(database_url=SecretStr(url), **{"embedder": "none", "log_level": "warning", **more})
 
 
 @asynccontextmanager
 async def memory_on(url: str, **settings: Any) -> AsyncIterator[Memory]:
-    """Give a memory over a database, brought up to date first."""
+    """Return a memory over a database, brought up to date first."""
     async with open_memory(settings_for(url, **settings), migrating=True) as memory:
         yield memory
 
 
 @asynccontextmanager
 async def raw_connection(url: str) -> AsyncIterator[asyncpg.Connection]:
-    """Give a plain connection for baselines, with the codecs and the search settings that kgmem uses."""
+    """Return a plain connection for baselines, with the codecs and the search settings that kgmem uses."""
     connection = await asyncpg.connect(url, server_settings=_RAW_SETTINGS, statement_cache_size=400)
     try:
         await set_codecs(connection)
@@ -103,7 +103,7 @@ async def raw_connection(url: str) -> AsyncIterator[asyncpg.Connection]:
 
 @asynccontextmanager
 async def memory_and_raw() -> AsyncIterator[tuple[Memory, asyncpg.Connection, str]]:
-    """Give a memory with an empty graph, a plain connection to the same database, and its URL."""
+    """Return a memory with an empty graph, a plain connection to the same database, and its URL."""
     async with fresh_database() as url, memory_on(url) as memory:
         await memory.graphs.create(GRAPH, space=SPACE)
         async with raw_connection(url) as raw:

@@ -35,7 +35,7 @@ class CausalText:
 
 
 def musique(first: int, count: int) -> list[Labelled]:
-    """Give passages of MuSiQue with the triples that GPT-3.5 found in them. Raises SkippedError."""
+    """Return passages of MuSiQue with the triples that GPT-3.5 found in them. Raises SkippedError."""
     name = "openie_musique_train_results_ner_gpt-3.5-turbo-1106_1890.json.xz"
     documents = json.loads(lzma.decompress((data_folder("hipporag") / name).read_bytes()))["docs"]
     return [
@@ -49,7 +49,7 @@ def musique(first: int, count: int) -> list[Labelled]:
 
 
 def text2kg(archive: str) -> Iterator[Labelled]:
-    """Give the test sentences of a part of Text2KGBench with their gold triples. Raises SkippedError."""
+    """Return the test sentences of a part of Text2KGBench with their gold triples. Raises SkippedError."""
     with tarfile.open(data_folder("text2kg") / f"{archive}.tar.xz") as packed:
         for member in packed:
             held = (
@@ -61,7 +61,7 @@ def text2kg(archive: str) -> Iterator[Labelled]:
 
 
 def causal(path: str) -> Iterator[CausalText]:
-    """Give sentences of the causal news corpus with counter-causal claims. Raises SkippedError."""
+    """Return sentences of the causal news corpus with counter-causal claims. Raises SkippedError."""
     file: Path = data_folder("causal_text") / path
     for line in lzma.decompress(file.read_bytes()).decode().splitlines():
         told = json.loads(line)
@@ -82,7 +82,7 @@ def _spans(text: str) -> dict[str, str]:
 
 
 def words(text: str) -> frozenset[str]:
-    """Give the words of a phrase that say something."""
+    """Return the words of a phrase that say something."""
     found = frozenset(word.lower() for word in _WORD.findall(text))
     return found - _SMALL or found
 

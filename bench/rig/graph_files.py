@@ -18,7 +18,7 @@ _GROUP = 50_000
 
 
 def people(count: int) -> Iterator[tuple[str, str, str, int, str]]:
-    """Give key, label, name, age and city of each; the same in every run."""
+    """Return key, label, name, age and city of each; the same in every run."""
     draw = random.Random(1)
     for n in range(count):
         name = f"{draw.choice(_FIRST)} {draw.choice(_LAST)} {n}"
@@ -26,7 +26,7 @@ def people(count: int) -> Iterator[tuple[str, str, str, int, str]]:
 
 
 def acquaintances(count: int, among: int) -> Iterator[tuple[str, str, str, int]]:
-    """Give ends, kind and year of each."""
+    """Return ends, kind and year of each."""
     draw = random.Random(2)
     for _ in range(count):
         ends = (f"p{draw.randrange(among)}", f"p{draw.randrange(among)}")

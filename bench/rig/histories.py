@@ -61,16 +61,16 @@ class World:
     times: Sequence[int] = field(default_factory=tuple)
 
     def true_at(self, thing: str, day: int) -> str:
-        """Give the value that a thing has on a day."""
+        """Return the value that a thing has on a day."""
         return [value for begun, value in self.truth[thing] if begun <= day][-1]
 
     def known(self, day: int) -> list[Claim]:
-        """Give what was said until a day."""
+        """Return what was said until a day."""
         return [claim for claim in self.claims if (claim.known or 0) <= day * DAY]
 
 
 def world(setting: Setting, seed: int) -> World:
-    """Give a world of these settings; the same for the same seed."""
+    """Return a world of these settings; the same for the same seed."""
     draw = np.random.default_rng(seed)
     truth = {f"thing-{number}": _history(setting, draw) for number in range(setting.things)}
     said: dict[int, list[Claim]] = {}
@@ -101,7 +101,7 @@ def _history(setting: Setting, draw: np.random.Generator) -> list[tuple[int, str
 def _said(
     setting: Setting, number: int, truth: Mapping[str, Sequence[tuple[int, str]]], draw: np.random.Generator
 ) -> list[Claim]:
-    """Give what one source that copies nobody says."""
+    """Return what one source that copies nobody says."""
     liar = number < int(setting.liars * setting.sources)
     right = float(draw.uniform(0.05, 0.3)) if liar else float(draw.uniform(*setting.right))
     lags = not liar and draw.random() < setting.laggards
@@ -123,7 +123,7 @@ def _report(
     kind: tuple[float, bool, bool],
     draw: np.random.Generator,
 ) -> list[Claim]:
-    """Give what a source says of one value that a thing had: a report, and what it says of the same later."""
+    """Return what a source says of one value that a thing had: a report, and what it says of the same later."""
     source, thing, value = what
     (begun, ended), (right, lags, observes) = when, kind
     start = begun

@@ -62,7 +62,7 @@ class Update:
 
 
 def sums_of(outcome: Outcome) -> dict[int, Sums]:
-    """Give the sums of every source after a full run of Accu, by the caller's codes."""
+    """Return the sums of every source after a full run of Accu, by the caller's codes."""
     claims = outcome.claims
     segments = Segments.of(claims)
     part = np.where(accu.checked(segments), 1.0, accu.UNCHECKED)
@@ -75,7 +75,7 @@ def sums_of(outcome: Outcome) -> dict[int, Sums]:
 
 
 def fact_of(claims: Iterable[Told], sources: Mapping[int, Sums], false: float = accu.FALSE_VALUES) -> HeldFact:
-    """Give a fact by its claims and the trust of their sources, as a full run would with that trust."""
+    """Return a fact by its claims and the trust of their sources, as a full run would with that trust."""
     held = _canonical(claims)
     return HeldFact(held, _probabilities(held, sources, false))
 
@@ -88,7 +88,7 @@ def add(
     false: float = accu.FALSE_VALUES,
     priors: Mapping[int, float] | None = None,
 ) -> Update:
-    """Give what new claims of one fact change. A source that claims the same again changes nothing."""
+    """Return what new claims of one fact change. A source that claims the same again changes nothing."""
     known = {(told.source, told.value) for told in fact.claims}
     fresh = [told for told in _canonical(new) if (told.source, told.value) not in known]
     if not fresh:
@@ -140,7 +140,7 @@ def _probabilities(claims: Sequence[Told], sources: Mapping[int, Sums], false: f
 def _earned(
     claims: Sequence[Told], probability: Mapping[int, float], priors: Mapping[int, float]
 ) -> dict[int, tuple[float, float]]:
-    """Give how much each source's claims of a fact were right, out of how much; by its prior where nobody checks."""
+    """Return how much each source's claims of a fact were right, out of how much; by its prior where nobody checks."""
     speakers = {told.source for told in claims}
     earned: dict[int, tuple[float, float]] = {}
     for told in claims:

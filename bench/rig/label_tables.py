@@ -10,7 +10,7 @@ _COLUMNS = {"v": ("id", "properties"), "e": ("id", "start_id", "end_id", "proper
 
 
 async def copy_out(raw: asyncpg.Connection, graph: str, label: str, kind: str) -> tuple[bytes, float]:
-    """Give a label table's rows as COPY writes them, and the seconds it took."""
+    """Return a label table's rows as COPY writes them, and the seconds it took."""
     into = BytesIO()
     started = time.perf_counter()
     await raw.copy_from_table(label, schema_name=graph, columns=_COLUMNS[kind], output=into)

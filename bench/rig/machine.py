@@ -13,7 +13,7 @@ _GB = 1024**3
 
 
 def facts() -> str:
-    """Give cores, memory, system and Python in one line."""
+    """Return cores, memory, system and Python in one line."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GB
     load = os.getloadavg()[0]
     system = f"{platform.system()} {platform.machine()}"
@@ -31,13 +31,13 @@ async def tell_database(connection: asyncpg.Connection) -> None:
 
 
 def resident(pid: int) -> float:
-    """Give the megabytes that a process holds in memory (its resident set, shared pages included)."""
+    """Return the megabytes that a process holds in memory (its resident set, shared pages included)."""
     told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
     return int(told.stdout) / 1024
 
 
 def together(pids: Iterable[int]) -> float:
-    """Give the megabytes that processes hold together, what they share counted once where the system tells it."""
+    """Return the megabytes that processes hold together, what they share counted once where the system tells it."""
     return sum(_share(pid) for pid in pids)
 
 

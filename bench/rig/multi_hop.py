@@ -38,14 +38,14 @@ class QuestionSet:
 
 
 def read(name: str) -> QuestionSet:
-    """Give a set by its name: musique, hotpotqa or 2wiki. Raises SkippedError where the data is absent."""
+    """Return a set by its name: musique, hotpotqa or 2wiki. Raises SkippedError where the data is absent."""
     return _READERS[name]()
 
 
 def graph_of(
     passages: Sequence[Passage],
 ) -> tuple[Sequence[Entity], Sequence[Relationship], Sequence[Episode]]:
-    """Give entities, facts and episodes: of stored triples, or else of titles that other passages name."""
+    """Return entities, facts and episodes: of stored triples, or else of titles that other passages name."""
     named: dict[str, str] = {}
     facts: dict[tuple[str, str, str], str] = {}
     episodes = []
@@ -75,7 +75,7 @@ def graph_of(
 
 
 def _titles_in(text: str, titles: set[str], longest: int) -> Iterator[str]:
-    """Give the titles that a text names, at each place the longest."""
+    """Return the titles that a text names, at each place the longest."""
     words = _key(text, most=len(text)).split()
     for first in range(len(words)):
         for length in range(min(longest, len(words) - first), 0, -1):

@@ -45,7 +45,7 @@ async def make_indexes(raw: asyncpg.Connection) -> None:
 
 
 def records(rows: Iterable[Row], first: int = 0) -> list[tuple[object, ...]]:
-    """Give rows as COPY takes them."""
+    """Return rows as COPY takes them."""
     return [
         (
             first + n,
@@ -67,5 +67,5 @@ async def copy(raw: asyncpg.Connection, made: Sequence[tuple[object, ...]]) -> N
 
 
 def _instant(year: int) -> int:
-    """Give the first microsecond of a year, counted from 1970 as kgmem's codecs take it."""
+    """Return the first microsecond of a year, counted from 1970 as kgmem's codecs take it."""
     return int(np.datetime64(f"{year}-01-01", "us").astype(np.int64))

@@ -37,7 +37,7 @@ async def load(memory: Memory, raw: asyncpg.Connection, corpus: Corpus) -> None:
 
 
 def recall_with(memory: Memory) -> Callable[[Asked], Awaitable[Any]]:
-    """Give what recalls the hits of one question."""
+    """Return what recalls the hits of one question."""
 
     async def recall(asked: Asked) -> Any:
         text, vector, _ = asked
@@ -47,7 +47,7 @@ def recall_with(memory: Memory) -> Callable[[Asked], Awaitable[Any]]:
 
 
 def scans_with(raw: asyncpg.Connection) -> Callable[[Asked], Awaitable[Any]]:
-    """Give what runs the two raw scans of one question, one after the other."""
+    """Return what runs the two raw scans of one question, one after the other."""
 
     async def scans(asked: Asked) -> Any:
         text, vector, _ = asked

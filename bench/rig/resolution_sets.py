@@ -48,7 +48,7 @@ class LabelledSet:
 
 
 def catalogues(folder: Path, name: str) -> LabelledSet:
-    """Give a set of the Magellan collection, by its folder; its tables are the records that stand in its pairs."""
+    """Return a set of the Magellan collection, by its folder; its tables are the records that stand in its pairs."""
     places: tuple[dict[tuple[tuple[str, str], ...], int], ...] = ({}, {})
     judged: list[tuple[Pair, bool, str]] = []
     for split in _SPLITS:
@@ -64,7 +64,7 @@ def catalogues(folder: Path, name: str) -> LabelledSet:
 
 
 def register(file: Path) -> LabelledSet:
-    """Give a register of people in which some stand twice (FEBRL), and all such pairs."""
+    """Return a register of people in which some stand twice (FEBRL), and all such pairs."""
     rows = list(csv.DictReader(lzma.decompress(file.read_bytes()).decode("utf-8").splitlines(), skipinitialspace=True))
     people: dict[str, list[int]] = defaultdict(list)
     for place, row in enumerate(rows):

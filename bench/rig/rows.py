@@ -34,7 +34,7 @@ class Row:
     year: int
 
     def entity(self, *, placed: bool = True) -> Entity:
-        """Give the statement that kgmem is sent."""
+        """Return the statement that kgmem is sent."""
         return Entity(
             key=self.key,
             label=self.label,
@@ -73,7 +73,7 @@ class Corpus:
         return np.minimum(found, _WORDS - 1)
 
     def row(self, at: int) -> Row:
-        """Give a row by its place."""
+        """Return a row by its place."""
         words = [self._words[n] for n in self._drawn[at]]
         return Row(
             key=f"e{at}",
@@ -87,11 +87,11 @@ class Corpus:
         )
 
     def rows(self) -> Iterator[Row]:
-        """Give all rows."""
+        """Return all rows."""
         return map(self.row, range(self.count))
 
     def questions(self, count: int) -> list[tuple[str, Sequence[float], Matrix]]:
-        """Give questions: four words of some row, a vector near that row's as floats, and the same as an array."""
+        """Return questions: four words of some row, a vector near that row's as floats, and the same as an array."""
         chosen = self._random.integers(0, self.count, count)
         noise = self._random.standard_normal((count, DIMENSION), np.float32)
         near = _unit(self.vectors[chosen] + 0.02 * noise)
@@ -99,7 +99,7 @@ class Corpus:
         return [(" ".join(four), vector.tolist(), vector) for four, vector in zip(words, near, strict=True)]
 
     def nearest(self, vector: Matrix, k: int) -> set[str]:
-        """Give the keys of the k rows nearest to a vector, by comparing with every row."""
+        """Return the keys of the k rows nearest to a vector, by comparing with every row."""
         values = self.vectors @ vector
         best = np.argpartition(-values, min(k, self.count - 1))[:k]
         return {f"e{at}" for at in best}
@@ -121,6 +121,6 @@ def _unit(vectors: Matrix) -> Matrix:
 
 
 def batches(items: Iterator[T], size: int) -> Iterator[list[T]]:
-    """Give the items in lists of a size; the last one may be shorter."""
+    """Return the items in lists of a size; the last one may be shorter."""
     while batch := list(islice(items, size)):
         yield batch

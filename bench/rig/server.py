@@ -76,7 +76,7 @@ class ServerProcess:
 
 @asynccontextmanager
 async def serving(url: str, memory: Memory, **settings: str) -> AsyncIterator[Door]:
-    """Give the door of a server over a database, with an admin's key that `memory` made in the same database."""
+    """Return the door of a server over a database, with an admin's key that `memory` made in the same database."""
     _, secret = await memory.keys.create("bench", "admin")
     server = ServerProcess({"DATABASE_URL": url, **settings})
     try:

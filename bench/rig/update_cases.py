@@ -82,7 +82,7 @@ def expectation(text: str) -> Expectation:
 
 
 def sentences(part: str) -> list[Case]:
-    """Give the sentences of a part: `develop` or `held_out`."""
+    """Return the sentences of a part: `develop` or `held_out`."""
     cases, kind = [], ""
     for line in (FOLDER / f"{part}.txt").read_text().splitlines():
         if line.startswith("["):
@@ -95,7 +95,7 @@ def sentences(part: str) -> list[Case]:
 
 
 def dialogues(part: str) -> list[Case]:
-    """Give the dialogues of a part: blocks of `speaker > listener: text | expectations`, a `? question` at the end."""
+    """The dialogues of a part: blocks of `speaker > listener: text | expectations`, a `? question` at the end."""
     cases = []
     for block in (FOLDER / f"{part}_dialogues.txt").read_text().strip().split("\n\n"):
         turns, question = list[Turn](), None

@@ -21,7 +21,7 @@ class GeneralRules:
     name = "rules-general"
 
     async def extract(self, texts: Sequence[TextToRead]) -> list[Extraction]:
-        """Give what the general rules find in each text."""
+        """Return what the general rules find in each text."""
         return read_texts(texts, changes=False)
 
     async def aclose(self) -> None:
@@ -58,7 +58,7 @@ async def played(memory: Memory, graph: str, cases: Sequence[Case]) -> list[Outc
 
 
 def scope_of(number: int) -> str:
-    """Give the scope of a case."""
+    """Return the scope of a case."""
     return f"case/{number}"
 
 
@@ -73,7 +73,7 @@ def _episode(number: int, at: int, case: Case) -> Episode:
 
 
 async def current(memory: Memory, graph: str, scopes: Sequence[str]) -> Mapping[str, list[Stated]]:
-    """Give the facts of scopes that hold now: not ended, not taken back."""
+    """Return the facts of scopes that hold now: not ended, not taken back."""
     found: dict[str, list[Stated]] = {}
     for scope in scopes:
         names = {
@@ -95,7 +95,7 @@ async def current(memory: Memory, graph: str, scopes: Sequence[str]) -> Mapping[
 
 
 async def stale_first(memory: Memory, graph: str, cases: Sequence[Case]) -> list[tuple[Case, str]]:
-    """Give the cases with a question of which recall's first fact is over or taken back, with that fact."""
+    """Return the cases with a question of which recall's first fact is over or taken back, with that fact."""
     stale = []
     for n, case in enumerate(cases):
         if case.question is None:

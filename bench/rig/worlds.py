@@ -32,7 +32,7 @@ class World:
 
 
 def worlds(count: int, seed: int = 1) -> Iterator[World]:
-    """Give so many worlds, spread evenly over all combinations of levels."""
+    """Return so many worlds, spread evenly over all combinations of levels."""
     random = np.random.default_rng(seed)
     combinations = list(product(*AXES.values()))
     order = [at for _ in range(-(-count // len(combinations))) for at in random.permutation(len(combinations))]
@@ -41,7 +41,7 @@ def worlds(count: int, seed: int = 1) -> Iterator[World]:
 
 
 def world(levels: tuple[str, ...], seed: int) -> World:
-    """Give one world: independent sources, the last third of which repeats one of the others where there is copying."""
+    """One world: independent sources, the last third of which repeats one of the others where there is copying."""
     random = np.random.default_rng(seed)
     sources, coverage, copying, difficulty, values = levels
     size, answers = int(sources.split()[0]), int(values.split()[0])

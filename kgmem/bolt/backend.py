@@ -44,10 +44,10 @@ class Result(Protocol):
     fields: Sequence[str]
 
     async def take(self, most: int) -> tuple[Sequence[Row], bool]:
-        """Give at most so many further rows (-1: all), and whether there are more."""
+        """Return at most so many further rows (-1: all), and whether there are more."""
 
     async def summary(self) -> Summary:
-        """Give what is known after the last row; what was not taken is thrown away."""
+        """Return what is known after the last row; what was not taken is thrown away."""
 
 
 class Transaction(Protocol):
@@ -82,7 +82,7 @@ class Caller(Protocol):
         """Call `ended` once, within a second after that is no longer in force; returns what ends the watch."""
 
     async def home(self, database: str | None) -> str:
-        """Give the name of the database that is meant: the one named, or the caller's own. Raises NotFound."""
+        """Return the name of the database that is meant: the one named, or the caller's own. Raises NotFound."""
 
 
 class Backend(Protocol):
@@ -94,7 +94,7 @@ class Backend(Protocol):
         """Let somebody in. Raises Unauthenticated."""
 
     def element_id(self, node: int) -> str:
-        """Give the element id of a node by its id."""
+        """Return the element id of a node by its id."""
 
     def report(self, error: Exception, connection: str) -> None:
         """Log an error of which the client was told little."""

@@ -100,7 +100,7 @@ class Work:
         return most, number, self._results[number][0]
 
     async def _stop(self, number: int, *, more: bool) -> dict[str, Any]:
-        """Give whether there are more rows; after the last, what is known of the query, whose transaction may end."""
+        """Return whether there are more rows; after the last, what is known of the query, whose transaction may end."""
         if more:
             return {"has_more": True}
         result, began = self._results[number]

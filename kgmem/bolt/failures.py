@@ -141,14 +141,14 @@ _CLASSES = {"Neo.ClientError": "CLIENT_ERROR", "Neo.TransientError": "TRANSIENT_
 
 
 def failure(error: Exception, version: Version) -> Failure:
-    """Give an error as the fields of a FAILURE message; of an error that is not kgmem's, nothing is told."""
+    """Return an error as the fields of a FAILURE message; of an error that is not kgmem's, nothing is told."""
     code, status, description = _classified(error)
     message = str(error) if isinstance(error, KgmemError) else "kgmem has failed; its log says why."
     return told(code, message, (status, description), version)
 
 
 def told(code: str, message: str, gql: tuple[str, str], version: Version) -> Failure:
-    """Give a code and a message as the fields of a FAILURE message."""
+    """Return a code and a message as the fields of a FAILURE message."""
     if version < Version(5, 7):
         return {"code": code, "message": message}
     status, description = gql

@@ -40,7 +40,7 @@ class MemoryBackend:
         return KeyCaller(self.memory, await self.memory.keys.authenticate(credentials.secret), self.home)
 
     def element_id(self, node: int) -> str:
-        """Give the element id of a node by its id."""
+        """Return the element id of a node by its id."""
         return str(node)
 
     def report(self, error: Exception, connection: str) -> None:
@@ -70,7 +70,7 @@ class KeyCaller:
         return self.memory.keys.watch(self.key.id, ended)
 
     async def home(self, database: str | None) -> str:
-        """Give the graph that is meant. Raises NotFound."""
+        """Return the graph that is meant. Raises NotFound."""
         if database is not None and database not in _USUAL:
             return await self._named(database)
         if self.key.graph is not None:
@@ -200,7 +200,7 @@ class Rows:
         self.fields = self.answer.columns
 
     async def take(self, most: int) -> tuple[Sequence[Row], bool]:
-        """Give at most so many further rows, and whether there are more."""
+        """Return at most so many further rows, and whether there are more."""
         rows = self.answer.rows
         end = len(rows) if most < 0 else min(len(rows), self._taken + most)
         given = rows[self._taken : end]
@@ -208,7 +208,7 @@ class Rows:
         return given, end < len(rows)
 
     async def summary(self) -> Summary:
-        """Give what the query did."""
+        """Return what the query did."""
         counted = self.answer.counters
         stats = {name.replace("_", "-"): counted[name] for name in _WORDS if counted.get(name)}
         schema = any(name.startswith(("indexes", "constraints")) for name in stats)
@@ -221,7 +221,7 @@ class Rows:
 
 
 def _shaped(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a plan as drivers read it; what the store gave counts as hits of the database."""
+    """Return a plan as drivers read it; what the store gave counts as hits of the database."""
     arguments = {"Details": plan["details"], "EstimatedRows": float(plan.get("estimated_rows", 0))}
     told: dict[str, Any] = {
         "operatorType": f"{plan['operator']}@kgmem",

@@ -27,7 +27,7 @@ class Version:
         return (self.major, self.minor) < (other.major, other.minor)
 
     def __str__(self) -> str:
-        """Give it as people write it."""
+        """Return it as people write it."""
         return f"{self.major}.{self.minor}"
 
     @property
@@ -45,12 +45,12 @@ _RANGES = (bytes((0, 1, 1, 6)), bytes((0, 2, 8, 5)), bytes((0, 4, 4, 5)), bytes(
 
 
 def proposals(data: bytes) -> list[bytes]:
-    """Give the four proposals of sixteen bytes."""
+    """Return the four proposals of sixteen bytes."""
     return [data[at : at + 4] for at in range(0, 16, 4)]
 
 
 def chosen(proposed: list[bytes]) -> Version | None:
-    """Give the version that the first proposal with one of ours names, the newest of its range; None without any."""
+    """Return the version that the first proposal with one of ours names, the newest of its range; None without any."""
     for each in proposed:
         for version in _meant(each):
             if version in VERSIONS:
@@ -65,19 +65,19 @@ def _meant(proposal: bytes) -> Iterator[Version]:
 
 
 def manifest() -> bytes:
-    """Give what answers a client that asks for the manifest: our ranges, and that there are no further capabilities."""
+    """What answers a client that asks for the manifest: our ranges, and that there are no further capabilities."""
     return MANIFEST + varint(len(_RANGES)) + b"".join(_RANGES) + varint(0)
 
 
 def picked(data: bytes) -> Version | None:
-    """Give the version that a client picked from the manifest; None for one that we do not have."""
+    """Return the version that a client picked from the manifest; None for one that we do not have."""
     _, below, minor, major = data
     version = Version(major, minor)
     return version if version in VERSIONS and not below else None
 
 
 def varint(number: int) -> bytes:
-    """Give a number in groups of seven bits, the lowest first; the highest bit says that more follow."""
+    """Return a number in groups of seven bits, the lowest first; the highest bit says that more follow."""
     out = bytearray()
     while number > 0x7F:
         out.append(0x80 | number & 0x7F)

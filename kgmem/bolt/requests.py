@@ -22,7 +22,7 @@ class Request:
     fields: Sequence[Any]
 
     def map(self, at: int) -> dict[str, Any]:
-        """Give a field that is a map; an empty one where an older version leaves it away."""
+        """Return a field that is a map; an empty one where an older version leaves it away."""
         if at >= len(self.fields):
             return {}
         found: dict[str, Any] = _typed(self.fields[at], dict, f"Field {at + 1} of {self.tag.name}")
@@ -30,7 +30,7 @@ class Request:
 
 
 def request_of(message: bytes, *, uuids: bool) -> Request:
-    """Give the request that a message is. Raises BadPackStream."""
+    """Return the request that a message is. Raises BadPackStream."""
     tag, fields = unpack_message(message, hydrate, uuids=uuids)
     if tag not in _NAMES:
         raise BadPackStream(f"There is no request with the tag 0x{tag:02X}.")
@@ -38,7 +38,7 @@ def request_of(message: bytes, *, uuids: bool) -> Request:
 
 
 def credentials(facts: Mapping[str, Any]) -> Credentials:
-    """Give what HELLO (before 5.1) or LOGON says of the client."""
+    """Return what HELLO (before 5.1) or LOGON says of the client."""
     scheme, principal, secret = (facts.get(name) or "" for name in ("scheme", "principal", "credentials"))
     for name, value in (("scheme", scheme), ("principal", principal), ("credentials", secret)):
         _typed(value, str, name)
@@ -46,7 +46,7 @@ def credentials(facts: Mapping[str, Any]) -> Credentials:
 
 
 def asked(facts: Mapping[str, Any]) -> Asked:
-    """Give how the transaction of a BEGIN, or of a RUN of its own, shall be."""
+    """Return how the transaction of a BEGIN, or of a RUN of its own, shall be."""
     if facts.get("imp_user"):
         raise InvalidInput("kgmem does not act as somebody else.", hint="Leave the impersonated user away.")
     timeout = facts.get("tx_timeout")
@@ -66,7 +66,7 @@ def asked(facts: Mapping[str, Any]) -> Asked:
 
 
 def amount(request: Request) -> tuple[int, int]:
-    """Give how many rows a PULL or DISCARD asks for (-1: all), and of which query (-1: of the last)."""
+    """Return how many rows a PULL or DISCARD asks for (-1: all), and of which query (-1: of the last)."""
     facts = request.map(0)
     number, query = facts.get("n", -1), facts.get("qid", -1)
     if type(number) is not int or number == 0 or number < -1:

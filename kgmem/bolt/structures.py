@@ -33,7 +33,7 @@ ElementId = Callable[[int], str]
 
 
 def packer(version: Version, element_id: ElementId, *, utc: bool) -> Packer:
-    """Give what writes values for a connection.
+    """Return what writes values for a connection.
 
     `element_id` gives a node's element id by its id; `utc` says that times with zones tell seconds in Greenwich.
     """
@@ -95,7 +95,7 @@ def _relationship4(value: Relationship) -> Structure:
 
 
 def _path(named: bool, path: Path) -> Structure:
-    """Give nodes and relationships once each, and in which order the path meets them."""
+    """Return nodes and relationships once each, and in which order the path meets them."""
     nodes = {node.id: node for node in path.nodes}
     met = {relationship.id: relationship for relationship in path.relationships}
     place = {id_: at for at, id_ in enumerate(nodes)}
@@ -122,7 +122,7 @@ def _datetime(value: DateTime) -> Structure:
 
 
 def _datetime4(value: DateTime) -> Structure:
-    """Give the form in which the seconds are those that the clock shows."""
+    """Return the form in which the seconds are those that the clock shows."""
     zone: int | str = value.offset if value.zone is None else value.zone
     return Structure(0x46 if value.zone is None else 0x66, (*_clock(value.days, value.nanoseconds), zone))
 
@@ -137,7 +137,7 @@ def _vector(value: Vector) -> Structure:
 
 
 def hydrate(tag: int, fields: list[Any]) -> Any:
-    """Give the value of a structure that a client sent. Raises BadPackStream for one that is no parameter."""
+    """Return the value of a structure that a client sent. Raises BadPackStream for one that is no parameter."""
     reading = _READ.get((tag, len(fields)))
     if reading is None:
         raise BadPackStream(

@@ -30,7 +30,7 @@ class Wire(Protocol):
     peer: str
 
     async def read(self, size: int) -> bytes:
-        """Give so many bytes. Raises Closed."""
+        """Return so many bytes. Raises Closed."""
 
     async def send(self, data: bytes | bytearray) -> None:
         """Send bytes, waiting while the other side does not read. Raises Closed."""
@@ -50,14 +50,14 @@ class Socket:
         self.peer = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "local"
 
     async def read(self, size: int) -> bytes:
-        """Give so many bytes. Raises Closed."""
+        """Return so many bytes. Raises Closed."""
         try:
             return await self.reader.readexactly(size)
         except (asyncio.IncompleteReadError, OSError) as error:
             raise Closed from error
 
     async def some(self) -> bytes:
-        """Give what is there, at least one byte. Raises Closed."""
+        """Return what is there, at least one byte. Raises Closed."""
         try:
             data = await self.reader.read(1 << 16)
         except OSError as error:
@@ -94,7 +94,7 @@ class WebSocket:
         self._held = bytearray()
 
     async def read(self, size: int) -> bytes:
-        """Give so many bytes, of as many frames as it takes. Raises Closed."""
+        """Return so many bytes, of as many frames as it takes. Raises Closed."""
         while len(self._held) < size:
             await self._more()
         taken = bytes(self._held[:size])

@@ -35,14 +35,14 @@ def names_server(text: object) -> bool:
 
 
 def origin(server: Server, query: str | None = None) -> Origin:
-    """Give what reads a server's database, or what a query returns. Raises InvalidInput."""
+    """Return what reads a server's database, or what a query returns. Raises InvalidInput."""
     _check_address(server)
     found: Origin = _bridge("read").Neo4jOrigin(server, query)
     return found
 
 
 def destination(server: Server) -> Destination:
-    """Give what writes to a server's database. Raises InvalidInput."""
+    """Return what writes to a server's database. Raises InvalidInput."""
     _check_address(server)
     found: Destination = _bridge("write").Neo4jDestination(server)
     return found

@@ -63,7 +63,7 @@ def cypher(
 
 
 def parameter(text: str) -> tuple[str, Any]:
-    """Give the name and value that NAME=VALUE states. Raises InvalidInput."""
+    """Return the name and value that NAME=VALUE states. Raises InvalidInput."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise InvalidInput(f"{text!r} is no parameter.", hint="Give NAME=VALUE, such as -p year=1969.")

@@ -32,7 +32,7 @@ def show(answer: CypherAnswer, seconds: float, *, as_json: bool) -> None:
 
 
 def told(answer: CypherAnswer, seconds: float) -> str:
-    """Give a line about an answer: how many rows, what was changed, how long it took."""
+    """Return a line about an answer: how many rows, what was changed, how long it took."""
     parts = []
     if answer.columns:
         count = len(answer.rows)
@@ -43,7 +43,7 @@ def told(answer: CypherAnswer, seconds: float) -> str:
 
 
 def _plan(plan: Mapping[str, Any]) -> Table:
-    """Give a plan as a table: the last step first, as Neo4j's shell prints it."""
+    """Return a plan as a table: the last step first, as Neo4j's shell prints it."""
     measured = plan["mode"] == "profile"
     table = Table("step", "details", "expected rows", *(("rows", "read", "ms") if measured else ()))
 

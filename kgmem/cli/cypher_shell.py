@@ -72,7 +72,7 @@ class Shell:
         self.names = [*stats.labels, *stats.kinds]
 
     def completions(self, text: str) -> Sequence[str]:
-        """Give what a word may become."""
+        """Return what a word may become."""
         if text.startswith(":"):
             return [f":{name}" for name in _COMMANDS if name.startswith(text[1:])]
         functions = [f"{each.name}(" for each in FUNCTIONS.values()]

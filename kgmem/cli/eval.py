@@ -108,7 +108,7 @@ def evaluate(
 
 
 def read_questions(file: Path) -> tuple[list[Step], list[Planted]]:
-    """Give the history and the questions of a TOML file. Raises NotFound, InvalidInput."""
+    """Return the history and the questions of a TOML file. Raises NotFound, InvalidInput."""
     if not file.is_file():
         raise NotFound(f"There is no file {file}.", hint="Correct its name.", name=str(file))
     try:

@@ -43,7 +43,7 @@ def jobs(
 
 
 def _summary(figures: Figures) -> str:
-    """Give the counts of all graphs in a line."""
+    """Return the counts of all graphs in a line."""
     counts = figures.jobs
     oldest = f", the oldest for {figures.oldest_job_seconds:,.0f} s" if counts["waiting"] else ""
     return f"{counts['waiting']:,} waiting{oldest}; {counts['running']:,} running; {counts['failed']:,} failed."

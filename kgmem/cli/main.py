@@ -71,11 +71,11 @@ class LazyGroup(TyperGroup):
         self.commands = {name: TyperCommand(name, help=line) for name, (_, line) in COMMANDS.items()}
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's signature
-        """Give the names of all commands, in the order of the table."""
+        """Return the names of all commands, in the order of the table."""
         return list(COMMANDS)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Give the command that is to be run, imported."""
+        """Return the command that is to be run, imported."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, load(name) if name in COMMANDS and command else command, rest
 

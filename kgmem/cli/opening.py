@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def load_settings() -> Settings:
-    """Give the settings of the environment. Raises InvalidInput that names the variable which is wrong."""
+    """Return the settings of the environment. Raises InvalidInput that names the variable which is wrong."""
     try:
         settings = Settings()
     except ValidationError as error:
@@ -29,7 +29,7 @@ def load_settings() -> Settings:
 
 
 def opened() -> AbstractAsyncContextManager[Memory]:
-    """Give the memory that the environment's settings name."""
+    """Return the memory that the environment's settings name."""
     return open_memory(load_settings(), report=note)
 
 

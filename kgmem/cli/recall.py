@@ -147,7 +147,7 @@ def recall(
 
 
 def _one_of(what: str, given: str, of: Any) -> Any:
-    """Give a word back that is one of a Literal's. Raises InvalidInput."""
+    """Return a word back that is one of a Literal's. Raises InvalidInput."""
     known = get_args(of)
     if given not in known:
         raise InvalidInput(f"There is no {what} {given!r}.", hint=f"Give {', '.join(known)}.")
@@ -155,13 +155,13 @@ def _one_of(what: str, given: str, of: Any) -> Any:
 
 
 def _spot(told: str) -> Spot:
-    """Give the spot that LON,LAT or an entity's key names."""
+    """Return the spot that LON,LAT or an entity's key names."""
     found = _POINT.fullmatch(told)
     return Spot(point=(float(found[1]), float(found[2]))) if found else Spot(entity=told)
 
 
 def _relation(name: str, of: str) -> Relation:
-    """Give Allen's relation to a time (a year, a day, FROM/TO), or to an entity's time."""
+    """Return Allen's relation to a time (a year, a day, FROM/TO), or to an entity's time."""
     relation = _one_of("relation", name, Allen)
     if not _TIME.fullmatch(of):
         return Relation(relation, entity=of)
@@ -208,7 +208,7 @@ def _origin(hit: Hit) -> str:
 
 
 def _steps(path: CausalPath) -> str:
-    """Give a causal path as one line."""
+    """Return a causal path as one line."""
     told = path.entities[0].key
     for link, entity in zip(path.links, path.entities[1:], strict=True):
         told += f" -[{link.kind}]-> {entity.key}"

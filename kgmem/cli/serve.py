@@ -36,7 +36,7 @@ def worker() -> None:
 
 
 def with_address(settings: Settings, host: str | None, port: int | None) -> Settings:
-    """Give the settings with another address, where one was asked for."""
+    """Return the settings with another address, where one was asked for."""
     wanted = {"host": host, "port": port}
     return settings.model_copy(update={name: value for name, value in wanted.items() if value is not None})
 

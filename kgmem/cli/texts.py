@@ -34,7 +34,7 @@ class Given:
 
 
 def items(what: str, given: Given) -> Iterator[Episode | Document]:
-    """Give what is to be remembered, file by file. Raises NotFound, InvalidInput."""
+    """Return what is to be remembered, file by file. Raises NotFound, InvalidInput."""
     path = _path(what)
     if what == "-":
         yield _episode(decoded("Standard input", sys.stdin.buffer.read(_LONGEST + 1)), given)
@@ -72,7 +72,7 @@ def _of_file(path: Path, given: Given, name: str) -> Iterator[Episode | Document
 
 
 def _of_stream(path: Path, given: Given) -> Iterator[Episode]:
-    """Give the episodes of a file of JSON lines, one at a time; what a line does not say the options do."""
+    """Return the episodes of a file of JSON lines, one at a time; what a line does not say the options do."""
     usual = {
         "occurred_at": given.occurred_at,
         "source": given.source,
@@ -113,7 +113,7 @@ def _episode(text: str, given: Given) -> Episode:
 
 
 def _path(what: str) -> Path | None:
-    """Give the path that is meant; None for a text."""
+    """Return the path that is meant; None for a text."""
     path = Path(what).expanduser()
     try:
         there = path.exists()

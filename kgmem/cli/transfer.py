@@ -44,13 +44,13 @@ Query = Annotated[
 def sources(
     files: Sequence[str], database: str | None, user: str | None, query: str | None = None
 ) -> list[str | Origin]:
-    """Give files, and in place of addresses what reads their servers. Raises InvalidInput."""
+    """Return files, and in place of addresses what reads their servers. Raises InvalidInput."""
     _check(any(map(names_server, files)), database, user, query)
     return [origin(_server(file, database, user), query) if names_server(file) else file for file in files]
 
 
 def target(output: str, database: str | None, user: str | None) -> str | Destination:
-    """Give a file, or in place of an address what writes to its server. Raises InvalidInput."""
+    """Return a file, or in place of an address what writes to its server. Raises InvalidInput."""
     _check(names_server(output), database, user, None)
     return destination(_server(output, database, user)) if names_server(output) else output
 
@@ -212,7 +212,7 @@ def export(
 
 
 def _format_options(given: list[str] | None) -> dict[str, str]:
-    """Give options of a format by name. Raises InvalidInput."""
+    """Return options of a format by name. Raises InvalidInput."""
     told: dict[str, str] = {}
     for each in given or []:
         name, equals, value = each.partition("=")
@@ -226,7 +226,7 @@ def _format_options(given: list[str] | None) -> dict[str, str]:
 
 @contextmanager
 def _import_progress() -> Iterator[OnProgress]:
-    """Give what an import tells its progress to: one bar for each of its stages, on a terminal alone."""
+    """Return what an import tells its progress to: one bar for each of its stages, on a terminal alone."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

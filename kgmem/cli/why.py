@@ -89,7 +89,7 @@ def tell(why: Explanation) -> None:
 
 
 def listed(facts: Sequence[HeldFact]) -> Table:
-    """Give facts as a table, each value with its probability and its sources."""
+    """Return facts as a table, each value with its probability and its sources."""
     table = Table("fact", "of", "state", "values")
     for fact in facts:
         values = "\n".join(
@@ -101,12 +101,12 @@ def listed(facts: Sequence[HeldFact]) -> Table:
 
 
 def titled(fact: HeldFact) -> str:
-    """Give what a fact is about: subject, predicate, and the other end of which a value is claimed."""
+    """Return what a fact is about: subject, predicate, and the other end of which a value is claimed."""
     return " ".join(part for part in (fact.subject, fact.predicate, fact.about) if part)
 
 
 def shown(value: Any) -> str:
-    """Give a value as text."""
+    """Return a value as text."""
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 

@@ -39,7 +39,7 @@ _FULL_STEPS = 5
 def accu(
     claims: Claims, *, copies: bool = True, alike: Similarity | None = None, start: Numbers | None = None
 ) -> Outcome:
-    """Give Accu's probabilities; with `alike` AccuSim's. Sources begin with `start`, else with their priors.
+    """Return Accu's probabilities; with `alike` AccuSim's. Sources begin with `start`, else with their priors.
 
     Copies are sought by what sources that are all equally good would agree on, and again with what was learned of
     them, until the same are found; and kept where they explain the claims better than good sources would.
@@ -58,7 +58,7 @@ def accu(
 
 
 def _explained(segments: Segments, told: tuple[Outcome, Pairs, Numbers], alike: Similarity | None) -> Outcome:
-    """Give the outcome that explains the claims best: with the copies that were found, with some of them, or none."""
+    """Return the outcome that explains the claims best: with the copies that were found, with some of them, or none."""
     best, found, false = told
     likelihood = log_likelihood(segments, best, false)
     group = components(found, len(segments.claims.prior))[found.one]
@@ -92,7 +92,7 @@ def _discounted(segments: Segments, found: Pairs, false: Numbers, alike: Similar
 
 
 def false_values(claims: Claims) -> Numbers:
-    """Give for each fact how many wrong values there are to choose from.
+    """Return for each fact how many wrong values there are to choose from.
 
     Where the facts of a group draw on few values, all seen (a closed vocabulary, such as the answers of a
     questionnaire), it is all of these but one; else the paper's `FALSE_VALUES`.
@@ -110,7 +110,7 @@ def false_values(claims: Claims) -> Numbers:
 
 
 def votes(claims: Claims, trust: Numbers, false: Numbers) -> Numbers:
-    """Give the vote of each claim: log(n A / (1 - A)) (equation 8), never below nothing."""
+    """Return the vote of each claim: log(n A / (1 - A)) (equation 8), never below nothing."""
     odds = np.log(trust / (1 - trust))
     if len(false) and float(false.min()) == float(false.max()):
         return np.asarray(np.maximum(odds + np.log(false[0]), 0.0)[claims.source])
@@ -168,14 +168,14 @@ def _weighed(
 
 
 def _earned(claims: Claims, right: Numbers, given: Numbers, alone: Numbers) -> Numbers:
-    """Give what sources earned: their record, with their priors, drawn to these by what nobody checks."""
+    """Return what sources earned: their record, with their priors, drawn to these by what nobody checks."""
     record = (right + PRIOR_CLAIMS * claims.prior) / given
     pull = np.where(record < claims.prior, np.minimum(alone, UPWARD), alone)
     return np.asarray((record * given + pull * claims.prior) / (given + pull))
 
 
 def trust_by_group(claims: Claims, probability: Numbers, counted: Numbers, trust: Numbers) -> Numbers:
-    """Give each source's trust (row) in each group of facts (column), drawn to its trust overall by `GROUP_CLAIMS`.
+    """Return each source's trust (row) in each group of facts (column), drawn to its trust overall by `GROUP_CLAIMS`.
 
     `counted` is the weight of each claim that others check.
     """
@@ -190,7 +190,7 @@ def trust_by_group(claims: Claims, probability: Numbers, counted: Numbers, trust
 
 
 def shares(segments: Segments, score: Numbers, false: Numbers) -> Numbers:
-    """Give the probabilities of values; of a fact with room for MANY each value stands alone against being false."""
+    """Return the probabilities of values; of a fact with room for MANY each value stands alone against being false."""
     probability = segments.shares(score, np.maximum(false + 1 - segments.values, 0.0))
     many = (segments.claims.mode == MANY)[segments.claims.fact]
     if not many.any():

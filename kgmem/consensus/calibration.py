@@ -35,7 +35,7 @@ class Reliability:
 
 
 def similarity_of_errors(segments: Segments, probability: Numbers, trust: Numbers, voice: Numbers) -> float:
-    """Give the correlation of the errors of sources on the same fact, by moments over all facts with two voices."""
+    """Return the correlation of the errors of sources on the same fact, by moments over all facts with two voices."""
     claims = segments.claims
     right = probability[claims.value]
     able = np.clip(trust[claims.source], 0.05, 0.95)
@@ -57,7 +57,7 @@ def similarity_of_errors(segments: Segments, probability: Numbers, trust: Number
 def calibrated(
     segments: Segments, score: Numbers, similarity: float, voice: Numbers, hidden: Numbers | float
 ) -> Numbers:
-    """Give the probabilities of values from log scores.
+    """Return the probabilities of values from log scores.
 
     A fact's scores are divided by the design effect of its voices, and the result is mixed with the plain shares of
     independent voices (`plain_part`): what no trust was learned for. A lone claim is as probable as its source is
@@ -73,12 +73,12 @@ def calibrated(
 
 
 def plain_part(heard: Numbers) -> Numbers:
-    """Give how far the plain shares of so many voices count: not at all for one, half of `PLAIN` for two."""
+    """Return how far the plain shares of so many voices count: not at all for one, half of `PLAIN` for two."""
     return np.asarray(PLAIN * (1 - 1 / np.maximum(heard, 1.0)))
 
 
 def reliability(probability: Numbers, right: Integers) -> tuple[list[Reliability], float]:
-    """Give the reliability table and the expected calibration error: the mean gap of its bins, by their counts."""
+    """Return the reliability table and the expected calibration error: the mean gap of its bins, by their counts."""
     place = np.minimum((probability * BINS).astype(int), BINS - 1)
     table, error = [], 0.0
     for bin_ in range(BINS):
@@ -93,7 +93,7 @@ def reliability(probability: Numbers, right: Integers) -> tuple[list[Reliability
 
 
 def agreeing_pairs(segments: Segments) -> float:
-    """Give the share of pairs of claims on one fact that give the same value; 1 where no fact has two claims."""
+    """Return the share of pairs of claims on one fact that give the same value; 1 where no fact has two claims."""
     of_value = np.diff(segments.of_value, append=len(segments.claims.value)).astype(float)
     of_fact = segments.voices().astype(float)
     whole = float((of_fact * (of_fact - 1)).sum())
@@ -101,7 +101,7 @@ def agreeing_pairs(segments: Segments) -> float:
 
 
 def distances(segments: Segments) -> tuple[float, float, float]:
-    """Give how far apart differing numbers of one fact are, and those of any two facts, and how often those agree.
+    """Return how far apart differing numbers of one fact are, and those of any two facts, and how often those agree.
 
     The three say whether numbers are a scale on which near misses are likely, such as ratings, also where many of them
     are the same number. Facts are paired with those half of the claims away.

@@ -64,7 +64,7 @@ class Stated:
 
 
 def arranged(stated: Stated) -> Claims:
-    """Give claims in canonical order: outlets joined to their houses, repeated claims counted once.
+    """Return claims in canonical order: outlets joined to their houses, repeated claims counted once.
 
     Of repeated claims the most confident counts. Facts and values keep the order of their codes.
     """
@@ -113,7 +113,7 @@ def arranged(stated: Stated) -> Claims:
 
 
 def _label(stated: Stated, said: tuple[Integers, Integers], values: tuple[Integers, Integers]) -> Numbers:
-    """Give the label of each value, from those of the claims that name it; `said` and `values` are facts and codes."""
+    """The label of each value, from those of the claims that name it; `said` and `values` are facts and codes."""
     many = int(max(said[1].max(initial=0), values[1].max(initial=0))) + 1
     label = np.full(len(values[0]), np.nan)
     known = np.flatnonzero(~np.isnan(np.asarray(stated.label, np.float64)))
@@ -128,7 +128,7 @@ def tally(place: Integers, amount: Numbers, size: int) -> Numbers:
 
 
 def houses(parent: Integers) -> Integers:
-    """Give for each source the topmost of its parents; a circle of parents is one house, named by its lowest."""
+    """Return for each source the topmost of its parents; a circle of parents is one house, named by its lowest."""
     top = np.asarray(parent, np.int64).copy()
     for _ in range(max(1, int(np.ceil(np.log2(len(top) + 1))) + 1)):
         top = top[top]
@@ -149,7 +149,7 @@ def _priors(stated: Stated) -> Numbers:
 
 
 def _compact(codes: Integers) -> tuple[Integers, Integers]:
-    """Give the distinct codes in order, and each code's place among them."""
+    """Return the distinct codes in order, and each code's place among them."""
     if not len(codes):
         return codes, codes
     least, most = int(codes.min()), int(codes.max())
@@ -162,7 +162,7 @@ def _compact(codes: Integers) -> tuple[Integers, Integers]:
 
 
 def _distinct(key: Integers, stated: Stated) -> tuple[Integers, Numbers | None, Numbers | None]:
-    """Give the distinct claims in order, each with its highest confidence and its number."""
+    """Return the distinct claims in order, each with its highest confidence and its number."""
     if stated.confidence is None and stated.number is None:
         return _deduplicated(np.sort(key)), None, None
     given = np.ones(len(key)) if stated.confidence is None else np.asarray(stated.confidence, np.float64)
@@ -198,7 +198,7 @@ def _numbering(speaker: Integers, pair: Integers, prior: Numbers, weight: Number
 
 
 def _shared_out(source: Integers, fact: Integers, mode: Integers, weight: Numbers | None, sources: int) -> Numbers:
-    """Give each claim its weight: a source that claims several values where ONE is true has one voice to share."""
+    """Return each claim its weight: a source that claims several values where ONE is true has one voice to share."""
     given = np.ones(len(source)) if weight is None else weight
     one = mode[fact] == ONE
     if not one.any():

@@ -24,7 +24,7 @@ Table = NDArray[np.float64]
 
 
 def dawid_skene(claims: Claims) -> Outcome:
-    """Give Dawid-Skene's posteriors. All facts are taken to draw on one vocabulary: the distinct codes."""
+    """Return Dawid-Skene's posteriors. All facts are taken to draw on one vocabulary: the distinct codes."""
     segments = Segments.of(claims)
     vocabulary, answer_of_value = np.unique(claims.code, return_inverse=True)
     answers = len(vocabulary)
@@ -77,7 +77,7 @@ def held_out(claims: Claims, apart: Truths) -> float:
 
 
 def _says(claims: Claims, right: Table, cell: Integers, shape: tuple[Integers, int, int]) -> tuple[Table, Numbers]:
-    """Give how often each source says each answer where each is right (answer right, source, answer said); and how
+    """Return how often each source says each answer where each is right (answer right, source, answer said); and how
     often each is right.
     """
     at, sources, answers = shape

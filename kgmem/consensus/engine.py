@@ -47,13 +47,13 @@ class NumpyConsensus:
         verified: float = VERIFIED,
         now: int | None = None,
     ) -> Weighed:
-        """Give what the claims come to. Raises InvalidInput for a value that is not of its rule's kind."""
+        """Return what the claims come to. Raises InvalidInput for a value that is not of its rule's kind."""
         return weigh(claims, sources=sources, rules=rules, verified=verified, copies=self.copies, now=now)
 
     def again(
         self, claims: Sequence[Claim], known: KnownSources, rule: ValueRule, setting: Setting
     ) -> Sequence[Verdict]:
-        """Give the verdicts on the claims of one subject and predicate, by what is known of their sources."""
+        """Return the verdicts on the claims of one subject and predicate, by what is known of their sources."""
         if not claims:
             return ()
         reliance = Reliance(known.trust, known.houses, setting.wrong, known.now, known.reports, known.copies)
@@ -76,7 +76,7 @@ def weigh(
     copies: bool = True,
     now: int | None = None,
 ) -> Weighed:
-    """Give what claims come to: verdicts in order of subject, predicate and time; sources and copies by name.
+    """Return what claims come to: verdicts in order of subject, predicate and time; sources and copies by name.
 
     When one value ended and the next began depends on how far sources are trusted, and that on who was right at which
     time: both are found in turn, until the times are the same again. Claims age up to `now`, an instant.
@@ -110,7 +110,7 @@ def _parted(gathered: Gathered) -> bool:
 
 
 def _houses(known: Mapping[str, ClaimedSource]) -> dict[str, str]:
-    """Give for each outlet the topmost source that speaks through it."""
+    """Return for each outlet the topmost source that speaks through it."""
     houses = {}
     for key in known:
         top, passed = key, {key}
@@ -149,14 +149,14 @@ def _weighed(
 
 
 def _by_labels(picked: Picked, arrays: Stated) -> Picked:
-    """Give the method that learns from what people decided, where the one that was picked by shape would not."""
+    """Return the method that learns from what people decided, where the one that was picked by shape would not."""
     if arrays.label is None or picked.asked or picked.method is not Method.DAWID_SKENE:
         return picked
     return Picked(Method.ACCU, "People decided on some of this: sources are weighed by what was found right.")
 
 
 def _settings(gathered: Gathered, part: Part) -> dict[str, Setting]:
-    """Give by what each predicate of a part was weighed."""
+    """Return by what each predicate of a part was weighed."""
     outcome = part.outcome
     claims = outcome.claims
     segments = Segments.of(claims)
@@ -204,7 +204,7 @@ def _shapes(gathered: Gathered, speakers: Speakers, among: Sequence[int]) -> lis
 def _picked(
     gathered: Gathered, speakers: Speakers, by_predicate: Mapping[tuple[str, int], list[int]]
 ) -> Iterator[tuple[tuple[str, int], list[int], Picked]]:
-    """Give the method of each predicate; those with too few facts to have a shape are looked at together, by mode."""
+    """Return the method of each predicate; those with too few facts to have a shape are looked at together, by mode."""
     few: dict[int, list[int]] = {}
     small = []
     for (predicate, mode), facts in sorted(by_predicate.items()):

@@ -20,7 +20,7 @@ POOLED_GROWTH = 1.4  # and for PooledInvestment.
 
 
 def majority(claims: Claims) -> Outcome:
-    """Give each value the number of its sources; ties go to the lowest code (the smallest number, the first text)."""
+    """Return each value the number of its sources; ties go to the lowest code (the smallest number, the first text)."""
     segments = Segments.of(claims)
     score = segments.per_value(claims.weight)
     share = segments.divided(score)
@@ -29,22 +29,22 @@ def majority(claims: Claims) -> Outcome:
 
 
 def sums(claims: Claims) -> Outcome:
-    """Give Sums: a source is trusted as the sum of its values' beliefs, a value believed as the sum of its trust."""
+    """Return Sums: a source is trusted as the sum of its values' beliefs, a value believed as the sum of its trust."""
     return _alternate(claims, lambda gathered, _: gathered)
 
 
 def average_log(claims: Claims) -> Outcome:
-    """Give AverageLog: the mean belief of a source's values, times the logarithm of their number."""
+    """Return AverageLog: the mean belief of a source's values, times the logarithm of their number."""
     return _alternate(claims, lambda gathered, count: gathered * np.log1p(count) / np.maximum(count, 1.0))
 
 
 def investment(claims: Claims) -> Outcome:
-    """Give Investment: sources stake their trust in equal parts on what they claim, and are paid by growth."""
+    """Return Investment: sources stake their trust in equal parts on what they claim, and are paid by growth."""
     return _invest(claims, pooled=False)
 
 
 def pooled_investment(claims: Claims) -> Outcome:
-    """Give PooledInvestment: as Investment, with the values of a fact sharing what was staked on it."""
+    """Return PooledInvestment: as Investment, with the values of a fact sharing what was staked on it."""
     return _invest(claims, pooled=True)
 
 

@@ -27,7 +27,7 @@ class Fact:
     rejected: frozenset[str] = frozenset()
 
     def label(self, key: str) -> float:
-        """Give what people decided of a value: 1 where it is right, 0 where it is wrong, else not a number."""
+        """Return what people decided of a value: 1 where it is right, 0 where it is wrong, else not a number."""
         if key in self.accepted:
             return 1.0
         if key in self.rejected or (self.accepted and self.mode != MANY):
@@ -54,7 +54,7 @@ class Speakers:
 
 
 def gather(claims: Sequence[Claim], rules: Mapping[str, ValueRule], reliance: Reliance | None = None) -> Gathered:
-    """Give the facts that claims speak of, parted in time by what is known of their sources (timeline.py).
+    """Return the facts that claims speak of, parted in time by what is known of their sources (timeline.py).
 
     Claims that their own source replaced have no weight. Raises InvalidInput for a value that is not of its rule's
     kind.
@@ -74,7 +74,7 @@ def gather(claims: Sequence[Claim], rules: Mapping[str, ValueRule], reliance: Re
 
 
 def stated(gathered: Gathered, facts: Sequence[int], speakers: Speakers) -> tuple[Stated, list[str]]:
-    """Give some of the facts as arrays, and the keys that their value codes stand for.
+    """Return some of the facts as arrays, and the keys that their value codes stand for.
 
     Codes are in order of number, then key: so ties go to the smallest number, or to the first text.
     """
@@ -111,7 +111,7 @@ def stated(gathered: Gathered, facts: Sequence[int], speakers: Speakers) -> tupl
 
 
 def _labels(gathered: Gathered, rows: Sequence[tuple[int, str]]) -> Numbers | None:
-    """Give what people decided of the value of each claim; None where they decided nothing."""
+    """Return what people decided of the value of each claim; None where they decided nothing."""
     if not any(gathered.facts[fact].accepted or gathered.facts[fact].rejected for fact in {fact for fact, _ in rows}):
         return None
     return np.array([gathered.facts[fact].label(key) for fact, key in rows])
@@ -199,19 +199,19 @@ def _by_time(
 
 
 def _keys(values: Mapping[int, ClaimedValue], rule: ValueRule) -> dict[int, str]:
-    """Give for each claim the key of its value, values within tolerance of each other under one; a set is one value."""
+    """For each claim the key of its value, values within tolerance of each other under one; a set is one value."""
     lists = any(value.kind is ValueKind.SET for value in values.values())
     stands = {} if lists else merged(list(values.values()), rule)
     return {index: stands.get(value.key, value.key) for index, value in values.items()}
 
 
 def _latest(key: str, at: Sequence[set[str]]) -> int:
-    """Give the latest group in which a value is claimed, or else the latest."""
+    """Return the latest group in which a value is claimed, or else the latest."""
     return next((place for place in reversed(range(len(at))) if key in at[place]), len(at) - 1)
 
 
 def _begun(start: int, groups: Sequence[tuple[Interval, list[int]]]) -> int:
-    """Give the group of a time: the last that begins by then, or else the first."""
+    """Return the group of a time: the last that begins by then, or else the first."""
     begun = [at for at, (valid, _) in enumerate(groups) if valid.start is None or valid.start <= start]
     return begun[-1] if begun else 0
 

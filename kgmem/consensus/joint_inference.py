@@ -47,19 +47,19 @@ class Joint:
 
 
 def exclusion(first: tuple[str, str], second: tuple[str, str], values: Mapping[str, Sequence[str]]) -> Factor:
-    """Give the factor by which two facts do not have these values at once: (variable, value) each."""
+    """Return the factor by which two facts do not have these values at once: (variable, value) each."""
     return _pairwise(first, second, values, allowed=lambda one, other: not (one and other))
 
 
 def implication(first: tuple[str, str], second: tuple[str, str], values: Mapping[str, Sequence[str]]) -> Factor:
-    """Give the factor by which the first fact's value brings the second's with it."""
+    """Return the factor by which the first fact's value brings the second's with it."""
     return _pairwise(first, second, values, allowed=lambda one, other: other or not one)
 
 
 def same_origin(
     variables: Sequence[str], right: Mapping[str, str], values: Mapping[str, Sequence[str]], *, together: float = 0.9
 ) -> list[Factor]:
-    """Give factors that tie the values which one document or sensor gives: right together or wrong together.
+    """Return factors that tie the values which one document or sensor gives: right together or wrong together.
 
     `together` (0.5 to 1) is how probable the second is right if the first is. Facts are tied in a chain.
     """
@@ -79,7 +79,7 @@ def infer(
     factors: Sequence[Factor],
     seen: Mapping[str, str] | None = None,
 ) -> Joint:
-    """Give what is believed of every variable once the factors hold and some values are seen.
+    """Return what is believed of every variable once the factors hold and some values are seen.
 
     Raises InvalidInput for a factor or an observation that does not fit, and where nothing is possible any more.
     """
@@ -156,7 +156,7 @@ def _summed(names: Sequence[str], factors: Sequence[Factor], alone: Mapping[str,
 
 
 def _spread(table: Table, axes: Sequence[int], size: int) -> Table:
-    """Give a table with its axes at these places among so many."""
+    """Return a table with its axes at these places among so many."""
     order = np.argsort(axes)
     shape = [1] * size
     for at in axes:

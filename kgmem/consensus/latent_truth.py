@@ -25,7 +25,7 @@ TRUE_BEFOREHAND = (1.0, 1.0)
 
 
 def ltm(claims: Claims, *, copies: bool = True) -> Outcome:
-    """Give the probability of each value by itself; a fact's values are those from a half on, or else the best."""
+    """Return the probability of each value by itself; a fact's values are those from a half on, or else the best."""
     first = _ltm(claims, np.ones(len(claims.source)), Pairs())
     if not copies:
         return first
@@ -69,7 +69,7 @@ def chosen_sets(outcome: Outcome) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 
 
 def _calibrated(segments: Segments, probability: Numbers, voice: Numbers, speaks: tuple[Integers, Numbers]) -> Numbers:
-    """Give probabilities mixed with the share of its fact's independent voices that list a value, as for one truth."""
+    """Probabilities mixed with the share of its fact's independent voices that list a value, as for one truth."""
     claims = segments.claims
     fact, heard = speaks
     there = np.maximum(tally(fact, heard, len(claims.facts)), 1e-12)
@@ -79,7 +79,7 @@ def _calibrated(segments: Segments, probability: Numbers, voice: Numbers, speaks
 
 
 def _speakers(claims: Claims, voice: Numbers) -> tuple[Integers, Integers, Numbers]:
-    """Give the distinct pairs of a fact and a source that speaks of it, and how far that source is independent."""
+    """Return the distinct pairs of a fact and a source that speaks of it, and how far that source is independent."""
     sources = max(len(claims.prior), 1)
     key, place = np.unique(claims.fact_of_claim * sources + claims.source, return_inverse=True)
     heard = tally(place, claims.weight * voice, len(key)) / np.maximum(np.bincount(place, minlength=len(key)), 1)
@@ -89,7 +89,7 @@ def _speakers(claims: Claims, voice: Numbers) -> tuple[Integers, Integers, Numbe
 def _quality(
     segments: Segments, probability: Numbers, speaks: tuple[Integers, Integers], prior: Numbers
 ) -> tuple[Numbers, Numbers]:
-    """Give each source's share of what is true that it lists, and of what is false that it adds."""
+    """Return each source's share of what is true that it lists, and of what is false that it adds."""
     claims = segments.claims
     fact, source = speaks
     sources = len(claims.prior)

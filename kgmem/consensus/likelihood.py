@@ -22,7 +22,7 @@ _PAIR_COST = 3.0  # What supposing that one source copies another must gain at l
 
 
 def components(found: Pairs, sources: int) -> Integers:
-    """Give for each source the lowest of those that it depends on, directly or by way of others."""
+    """Return for each source the lowest of those that it depends on, directly or by way of others."""
     lowest = np.arange(sources)
     while True:
         before = lowest.copy()
@@ -34,13 +34,13 @@ def components(found: Pairs, sources: int) -> Integers:
 
 
 def only(found: Pairs, keep: Truths) -> Pairs:
-    """Give some of the pairs."""
+    """Return some of the pairs."""
     at = np.flatnonzero(keep)
     return Pairs(found.one[at], found.other[at], found.probability[at], found.shared[at])
 
 
 def log_likelihood(segments: Segments, outcome: Outcome, false: Numbers) -> float:
-    """Give the log probability of all claims on facts that several speak of, truths summed out."""
+    """Return the log probability of all claims on facts that several speak of, truths summed out."""
     claims = segments.claims
     trust = np.clip(outcome.trust, 0.02, 0.98)[claims.source]
     voice = np.ones(len(claims.source)) if outcome.voice is None else outcome.voice
@@ -62,7 +62,7 @@ def log_likelihood(segments: Segments, outcome: Outcome, false: Numbers) -> floa
 
 
 def indifferent(segments: Segments, outcome: Outcome, false: Numbers) -> float | None:
-    """Give the accuracy that all sources have, where the claims do not show that some are better; else None.
+    """Return the accuracy that all sources have, where the claims do not show that some are better; else None.
 
     Trust that is learned for each source must explain the claims better than one accuracy for all, by 1.5 for
     each source (between H. Akaike's price, IEEE Transactions on Automatic Control 19(6), 1974, and G. Schwarz's).
@@ -102,7 +102,7 @@ def _top(segments: Segments, score: Numbers) -> Numbers:
 
 
 def _copied(claims: Claims, found: Pairs) -> float:
-    """Give the log probability of what is copied and what copiers say of their own, at the best rate of each group."""
+    """The log probability of what is copied and what copiers say of their own, at the best rate of each group."""
     if not len(found.one):
         return 0.0
     group = components(found, len(claims.prior))

@@ -42,7 +42,7 @@ class Picked:
 
 
 def pick(claims: Claims) -> Picked:
-    """Give the method for claims of this shape; of answers to questions, the one that explains held-out facts best."""
+    """The method for claims of this shape; of answers to questions, the one that explains held-out facts best."""
     if not len(claims.value):
         return Picked(Method.MAJORITY, "There are no claims to learn from.")
     if np.any(claims.mode == SET):
@@ -56,7 +56,7 @@ def pick(claims: Claims) -> Picked:
 
 
 def _pick_one(segments: Segments, spoken: Integers) -> Picked:
-    """Give the method where one value of a fact is true and several sources speak of some."""
+    """Return the method where one value of a fact is true and several sources speak of some."""
     claims = segments.claims
     numbers = claims.number is not None and bool(np.isfinite(claims.number).mean() > 0.5)
     if numbers and (calibration.agreeing_pairs(segments) < AGREEING or _scaled(segments)):
@@ -136,7 +136,7 @@ _FEW_SOURCES = 200  # Above, some are better than others in all data, and the qu
 
 
 def _even(claims: Claims, *, copies: bool) -> tuple[Outcome, Picked] | None:
-    """Give the outcome in which sources are trusted alike, where claims do not show that some are better."""
+    """Return the outcome in which sources are trusted alike, where claims do not show that some are better."""
     segments = Segments.of(claims)
     if len(claims.prior) > _FEW_SOURCES or not np.any(segments.voices() > 1) or np.any(claims.mode == MANY):
         return None

@@ -22,12 +22,12 @@ _MOST_WEIGHT = 5.0  # A source's weight over the mean: what bounds a source with
 
 
 def crh(claims: Claims) -> Outcome:
-    """Give CRH's truths; a value's score is minus the weighted distance of all claims from it."""
+    """Return CRH's truths; a value's score is minus the weighted distance of all claims from it."""
     return _alternate(claims, by_confidence=False)
 
 
 def catd(claims: Claims) -> Outcome:
-    """Give CATD's truths, scored as CRH's."""
+    """Return CATD's truths, scored as CRH's."""
     return _alternate(claims, by_confidence=True)
 
 
@@ -60,7 +60,7 @@ def _alternate(claims: Claims, *, by_confidence: bool) -> Outcome:
 
 
 def _scale(segments: Segments) -> tuple[Numbers, Numbers]:
-    """Give the mean of each fact's numbers and their standard deviation (as in CRH's equation 13), 1 where none is."""
+    """The mean of each fact's numbers and their standard deviation (as in CRH's equation 13), 1 where none is."""
     claims = segments.claims
     if claims.number is None:
         return np.zeros(len(claims.facts)), np.ones(len(claims.facts))
@@ -75,7 +75,7 @@ def _scale(segments: Segments) -> tuple[Numbers, Numbers]:
 
 
 def _distances(segments: Segments, weight: Numbers) -> Numbers:
-    """Give for each value the weighted distance of its fact's claims: numbers, or 0 and 1 for categories."""
+    """Return for each value the weighted distance of its fact's claims: numbers, or 0 and 1 for categories."""
     claims = segments.claims
     held = segments.per_value(weight)
     whole = segments.per_fact(held)[claims.fact]
@@ -104,7 +104,7 @@ def _sums_before(amount: Numbers, start: Integers) -> Numbers:
 
 
 def _loss(claims: Claims, chosen: Integers) -> Numbers:
-    """Give the distance of each claim from the truth of its fact, at most 3 scales: a typing error is one error."""
+    """Return the distance of each claim from the truth of its fact, at most 3 scales: a typing error is one error."""
     fact = claims.fact_of_claim
     wrong = (claims.value != chosen[fact]).astype(float)
     if claims.number is None:
@@ -114,7 +114,7 @@ def _loss(claims: Claims, chosen: Integers) -> Numbers:
 
 
 def _weights(segments: Segments, loss: Numbers, *, by_confidence: bool) -> tuple[Numbers, Numbers]:
-    """Give the weight of each source and its trust: 1 / (1 + mean loss), drawn to its prior by one claim."""
+    """Return the weight of each source and its trust: 1 / (1 + mean loss), drawn to its prior by one claim."""
     claims = segments.claims
     spoken = (segments.voices() > 1)[claims.fact_of_claim]
     weight = np.where(spoken, claims.weight, 0.0)

@@ -11,7 +11,7 @@ _PRIOR_CHANGES = 5.0  # Changes of which a source is taken to tell nothing befor
 
 
 def reporting(gathered: Gathered, reliance: Reliance) -> dict[str, Reporting]:
-    """Give by source how often it tells of changes that others tell of, and after how many microseconds in the mean.
+    """Return by source how often it tells of changes that others tell of, and after how many microseconds in the mean.
 
     A source could have told of a change of what it tells of at all; the first value of a thing is no change.
     """
@@ -38,7 +38,7 @@ def reporting(gathered: Gathered, reliance: Reliance) -> dict[str, Reporting]:
 
 
 def _supporting(fact: Fact) -> list[int]:
-    """Give the claims of the value that most claims of a fact name."""
+    """Return the claims of the value that most claims of a fact name."""
     claims: dict[str, list[int]] = defaultdict(list)
     for at, keys in zip(fact.claims, fact.keys, strict=True):
         claims[keys[0]].append(at)

@@ -20,7 +20,7 @@ class Segments:
 
     @classmethod
     def of(cls, claims: Claims) -> "Segments":
-        """Give the segments of claims."""
+        """Return the segments of claims."""
         first = np.ones(len(claims.value), bool)
         first[1:] = claims.value[1:] != claims.value[:-1]
         starts = claims.starts
@@ -36,7 +36,7 @@ class Segments:
         return tally(self.claims.fact, amount, len(self.claims.facts))
 
     def highest(self, amount: Numbers) -> Numbers:
-        """Give the highest amount among the values of each fact."""
+        """Return the highest amount among the values of each fact."""
         return np.maximum.reduceat(amount, self.of_fact) if len(amount) else np.zeros(0)
 
     def per_source(self, amount: Numbers) -> Numbers:
@@ -44,7 +44,7 @@ class Segments:
         return tally(self.claims.source, amount, len(self.claims.prior))
 
     def shares(self, score: Numbers, unseen: Numbers | float = 0.0) -> Numbers:
-        """Give softmax of the scores within each fact, beside so many unseen values of score 0."""
+        """Return softmax of the scores within each fact, beside so many unseen values of score 0."""
         if float(score.max(initial=0.0)) < _SAFE and float(score.min(initial=0.0)) >= 0.0:
             raised = np.exp(score)
             return self.decided(raised / (self.per_fact(raised) + unseen)[self.claims.fact])
@@ -54,7 +54,7 @@ class Segments:
         return self.decided(raised / whole[self.claims.fact])
 
     def decided(self, probability: Numbers) -> Numbers:
-        """Give the probabilities of values with those that people decided on: right ones are 1, refuted ones 0.
+        """Return the probabilities of values with those that people decided on: right ones are 1, refuted ones 0.
 
         What is refuted leaves its part to the other values of its fact.
         """
@@ -68,12 +68,12 @@ class Segments:
         return np.where(label == 1, 1.0, np.clip(np.where(lost > 0, raised, left), 0.0, 1.0))
 
     def decided_alone(self, probability: Numbers) -> Numbers:
-        """Give probabilities of values that do not compete, with those that people decided on: 1 or 0."""
+        """Return probabilities of values that do not compete, with those that people decided on: 1 or 0."""
         label = self.claims.label
         return probability if label is None else np.where(np.isnan(label), probability, label)
 
     def divided(self, score: Numbers) -> Numbers:
-        """Give each value's part of its fact's sum; equal parts where there is nothing to share."""
+        """Return each value's part of its fact's sum; equal parts where there is nothing to share."""
         whole = self.per_fact(score)
         equal = 1.0 / np.maximum(self.values, 1)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -81,12 +81,12 @@ class Segments:
         return self.decided(np.where(whole[self.claims.fact] > 0, part, equal[self.claims.fact]))
 
     def voices(self) -> Integers:
-        """Give how many claims each fact has."""
+        """Return how many claims each fact has."""
         return self.per_fact(np.diff(self.of_value, append=len(self.claims.value)).astype(float)).astype(np.int64)
 
 
 def choose(segments: Segments, score: Numbers) -> Integers:
-    """Give the value chosen for each fact: the highest score, and of equal ones the lowest code.
+    """Return the value chosen for each fact: the highest score, and of equal ones the lowest code.
 
     Scores that differ by less than rounding does (1e-9 of the highest) are equal.
     """

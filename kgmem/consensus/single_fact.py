@@ -43,7 +43,7 @@ def fits(gathered: Gathered, setting: Setting) -> bool:
 
 
 def weigh_alone(gathered: Gathered, known: KnownSources, setting: Setting, rule: ValueRule) -> list[Verdict]:
-    """Give the verdicts on facts whose values compete one for one, or do not compete at all."""
+    """Return the verdicts on facts whose values compete one for one, or do not compete at all."""
     told: list[Verdict] = []
     for fact in gathered.facts:
         options = _options(gathered, fact, known, setting)
@@ -58,7 +58,7 @@ def weigh_alone(gathered: Gathered, known: KnownSources, setting: Setting, rule:
 
 
 def _options(gathered: Gathered, fact: Fact, known: KnownSources, setting: Setting) -> dict[str, _Option]:
-    """Give the values of a fact, in their order."""
+    """Return the values of a fact, in their order."""
     said: dict[tuple[str, str], float] = {}
     for index, keys in zip(fact.claims, fact.keys, strict=True):
         claim = gathered.claims[index]
@@ -81,13 +81,13 @@ def _options(gathered: Gathered, fact: Fact, known: KnownSources, setting: Setti
 
 
 def _ordered(fact: Fact) -> list[str]:
-    """Give the keys of a fact's values as a full run orders them: ties go to the smallest number or the first text."""
+    """The keys of a fact's values as a full run orders them: ties go to the smallest number or the first text."""
     numbers = {value.key: value.number for value in fact.values if value.number is not None}
     return sorted({keys[0] for keys in fact.keys}, key=lambda key: (numbers.get(key, 0.0), key))
 
 
 def _sharing(house: str, mine: Mapping[str, float], copies: Sequence[frozenset[str]]) -> int:
-    """Give how many of those who say the same share this one's voice."""
+    """Return how many of those who say the same share this one's voice."""
     for group in copies:
         if house in group:
             return sum(other in group for other in mine)

@@ -29,7 +29,7 @@ DEPENDENT = 0.5  # The probability from which a pair counts.
 def detect(
     segments: Segments, probability: Numbers, trust: Numbers, false: Numbers, *, among: Pairs | None = None
 ) -> Pairs:
-    """Give the pairs that probably depend on each other, given how true values seem and how good sources are.
+    """Return the pairs that probably depend on each other, given how true values seem and how good sources are.
 
     `false` is the number of wrong values that each fact offers. `among` limits the search to pairs that
     were found before.
@@ -50,7 +50,7 @@ def detect(
 
 
 def independence(claims: Claims, found: Pairs) -> Numbers:
-    """Give each claim its part of a voice: one over the number of claims of its value that depend on it and itself."""
+    """Each claim its part of a voice: one over the number of claims of its value that depend on it and itself."""
     company = np.ones(len(claims.source))
     if len(found.one):
         mine, theirs, pair = shared_claims(claims, found.one, found.other)
@@ -84,7 +84,7 @@ def candidates(segments: Segments) -> tuple[Integers, Integers]:
 
 
 def shared_claims(claims: Claims, one: Integers, other: Integers) -> tuple[Integers, Integers, Integers]:
-    """Give the claims of both sources of each pair on the facts that both speak of, and the pair of each."""
+    """Return the claims of both sources of each pair on the facts that both speak of, and the pair of each."""
     facts = max(len(claims.facts), 1)
     involved = np.zeros(len(claims.prior), bool)
     involved[one] = involved[other] = True
@@ -119,7 +119,7 @@ def _better(trust: Numbers, one: Integers, other: Integers) -> Numbers:
 
 
 def _chance(segments: Segments, mine: Integers, probability: Numbers, false: Numbers, trust: Numbers) -> Numbers:
-    """Give how probably an independent source says the same: both are right, or fall for the same wrong value.
+    """Return how probably an independent source says the same: both are right, or fall for the same wrong value.
 
     How popular a wrong value is, is told by the other sources that are wrong if it is.
     """
@@ -139,7 +139,7 @@ def _chance(segments: Segments, mine: Integers, probability: Numbers, false: Num
 
 
 def _usual(segments: Segments, probability: Numbers, trust: Numbers, false: Numbers) -> float:
-    """Give by how much (in log odds) usual pairs agree more than chance has it: some facts are hard for all.
+    """Return by how much (in log odds) usual pairs agree more than chance has it: some facts are hard for all.
 
     Told by `SAMPLED` pairs of sources spread over all, of which three in four agree less than that. Copies among the
     pairs do not move it while they are fewer than a quarter.
@@ -171,7 +171,7 @@ def _lifted(chance: Numbers, lift: float) -> Numbers:
 
 
 def _log_odds(agree: Truths, pair: Integers, chance: Numbers, pairs: int, prior: float) -> Numbers:
-    """Give the log odds of dependence of each pair, over all rates of copying."""
+    """Return the log odds of dependence of each pair, over all rates of copying."""
     each = []
     for rate in RATES:
         gain = np.where(agree, np.log(rate / chance + (1 - rate)), np.log(1 - rate))

@@ -29,7 +29,7 @@ class Part:
 def standings(
     parts: Sequence[Part], names: Mapping[str, int], known: Mapping[str, ClaimedSource], gathered: Gathered
 ) -> list[Standing]:
-    """Give the standing of every source; trust from several methods is their mean by checked claims."""
+    """Return the standing of every source; trust from several methods is their mean by checked claims."""
     size = len(names)
     trust, weight = np.zeros(size), np.zeros(size)
     claims, checks = np.zeros(size, np.int64), np.zeros(size, np.int64)
@@ -63,7 +63,7 @@ def standings(
 
 
 def copies_of(parts: Sequence[Part], names: Mapping[str, int]) -> list[Copying]:
-    """Give the pairs of sources that were found to depend on each other, each pair once, most probable first."""
+    """Return the pairs of sources that were found to depend on each other, each pair once, most probable first."""
     best: dict[tuple[str, str], Copying] = {}
     for part in parts:
         name_of = {int(number): name for name, number in zip(names, part.outcome.claims.sources, strict=True)}

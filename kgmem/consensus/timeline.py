@@ -52,11 +52,11 @@ class Reliance:
     copies: Sequence[frozenset[str]] = ()  # Sets of sources that share one voice for the same value.
 
     def house(self, source: str) -> str:
-        """Give who speaks through a source."""
+        """Return who speaks through a source."""
         return self.houses.get(source, source)
 
     def vote(self, source: str) -> float:
-        """Give the vote of a source: log(n A / (1 - A)), never below nothing."""
+        """Return the vote of a source: log(n A / (1 - A)), never below nothing."""
         house = self.house(source)
         trust = min(max(self.trust.get(house, self.trust.get(source, PRIOR_TRUST)), _LEAST), _MOST)
         return max(log(self.wrong * trust / (1 - trust)), 0.0)
@@ -89,7 +89,7 @@ class _Word:
 
 
 def replaced(claims: Sequence[Claim], keys: Mapping[int, str], rule: ValueRule, reliance: Reliance) -> set[int]:
-    """Give the claims (by index) that their own source has replaced: it said another value of the same time later."""
+    """Return the claims (by index) that their own source has replaced: it said another value of the same time later."""
     by_house: dict[str, list[int]] = defaultdict(list)
     for index in keys:
         if claims[index].known is not None and (claims[index].valid != ALWAYS or not ages(rule)):
@@ -111,7 +111,7 @@ def _known(claim: Claim) -> int:
 
 
 def _same_start(claims: Sequence[Claim], keys: Mapping[int, str], mine: Sequence[int]) -> set[int]:
-    """Give the claims of one source that begin when a newer one of it begins, and say something else."""
+    """Return the claims of one source that begin when a newer one of it begins, and say something else."""
     newest: dict[int | None, int] = {}
     for index in mine:
         start = claims[index].valid.start
@@ -126,7 +126,7 @@ def _same_start(claims: Sequence[Claim], keys: Mapping[int, str], mine: Sequence
 
 
 def _cut_out(claims: Sequence[Claim], keys: Mapping[int, str], mine: Sequence[int]) -> set[int]:
-    """Give the claims of one source that begin inside the time that a newer claim of it leaves no room in."""
+    """Return the claims of one source that begin inside the time that a newer claim of it leaves no room in."""
     closed = [index for index in mine if claims[index].valid.end is not None][-_MOST_CLOSED:]
     gone = set()
     for new in closed:
@@ -142,7 +142,7 @@ def _cut_out(claims: Sequence[Claim], keys: Mapping[int, str], mine: Sequence[in
 def periods(
     claims: Sequence[Claim], keys: Mapping[int, str], rule: ValueRule, reliance: Reliance
 ) -> tuple[list[Period], list[int]]:
-    """Give the periods that claims (indices, each with the key of its value) speak of, and the claims without a time.
+    """Return the periods that claims (indices, each with the key of its value) speak of, and the claims without a time.
 
     A claim that names no time speaks of the time before another value began, if it was known before that was claimed.
     Where the rule says that claims age, or that what is said last counts, it speaks of the time from which it is known.
@@ -180,7 +180,7 @@ def _share(words: Sequence[_Word], copies: Sequence[frozenset[str]]) -> None:
 
 
 def _last_known(claims: Sequence[Claim], keys: Mapping[int, str]) -> dict[str, int]:
-    """Give by value (of two at the most: those known last) when a claim with a start was known last."""
+    """Return by value (of two at the most: those known last) when a claim with a start was known last."""
     last: dict[str, int] = {}
     for index, key in keys.items():
         if claims[index].valid.start is not None:
@@ -223,7 +223,7 @@ class _History:
                     self._stops[word.end].append(word)
 
     def periods(self) -> list[Period]:
-        """Give the periods of the most probable history, in order of time."""
+        """Return the periods of the most probable history, in order of time."""
         spans: list[tuple[int, str]] = []
         for moment, state in zip(self.moments, self._states(), strict=True):
             if not spans or spans[-1][1] != state:
@@ -241,7 +241,7 @@ class _History:
         return found
 
     def _resumed(self, spans: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
-        """Give the spans; where a value ended, what was claimed before without success, and still is, holds from then.
+        """The spans; where a value ended, what was claimed before without success, and still is, holds from then.
 
         What held before and was ended does not come back by itself.
         """
@@ -257,7 +257,7 @@ class _History:
         return resumed
 
     def _states(self) -> list[str]:
-        """Give the state from each moment on."""
+        """Return the state from each moment on."""
         cost = {word.key: 0.0 for word in self._begins[self.moments[0]]}
         back: list[dict[str, str]] = []
         heard = self._heard()
@@ -284,7 +284,7 @@ class _History:
     def _step(
         self, cost: Mapping[str, float], moment: int, entered: set[str], standing: Sequence[_Word]
     ) -> tuple[dict[str, float], dict[str, str]]:
-        """Give the cost of each state after a moment at which the state may change, and from which state it came."""
+        """Return the cost of each state after a moment at which the state may change, and from which state it came."""
         by_value: dict[str, list[_Word]] = defaultdict(list)
         for word in standing:
             by_value[word.key].append(word)
@@ -301,7 +301,7 @@ class _History:
         return after, came
 
     def _silence(self, state: str, moment: int) -> float:
-        """Give what it costs that of those who speak of this and tell of changes some say nothing of a change."""
+        """Return what it costs that of those who speak of this and tell of changes some say nothing of a change."""
         if not self._reports:
             return 0.0
         price = 0.0
@@ -313,7 +313,7 @@ class _History:
         return price
 
     def _leaving(self, standing: Sequence[_Word], moment: int) -> float:
-        """Give what it costs that a value ends at a moment, by those who claim it still."""
+        """Return what it costs that a value ends at a moment, by those who claim it still."""
         votes: dict[str, float] = {}
         cut = 0.0
         for word in standing:
@@ -329,7 +329,7 @@ class _History:
         return word.vote * float(0.5 ** (max(moment - word.start, 0) / self._half_life))
 
     def _heard(self) -> dict[int, list[tuple[str, float]]]:
-        """Give what begins at each moment with its vote; who only repeats, with nothing new said between, has none."""
+        """What begins at each moment with its vote; who only repeats, with nothing new said between, has none."""
         heard: dict[int, list[tuple[str, float]]] = defaultdict(list)
         last: dict[str, _Word] = {}
         latest: tuple[str, int] = ("", _EVER)  # The value that was said last, and when.
@@ -346,12 +346,12 @@ class _History:
         return heard
 
     def _emitted(self, state: str, moment: int, heard: Mapping[int, Sequence[tuple[str, float]]]) -> float:
-        """Give what it costs that a state holds while these claims begin and end."""
+        """Return what it costs that a state holds while these claims begin and end."""
         said = sum(vote for key, vote in heard.get(moment, ()) if key != state)
         return said + sum(word.vote for word in self._stops[moment] if word.key == state)
 
     def _refined(self, spans: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
-        """Give the spans, each from where more than half of its votes say that it begins, if they name one moment."""
+        """Return the spans, each from where more than half of its votes say that it begins, if they name one moment."""
         refined: list[tuple[int, str]] = []
         for at, (start, state) in enumerate(spans):
             end = spans[at + 1][0] if at + 1 < len(spans) else _NEVER
@@ -364,7 +364,7 @@ class _History:
         return refined
 
     def _assigned(self, spans: Sequence[tuple[int, str]]) -> dict[int, list[int]]:
-        """Give the claims of each span: those that begin in it. Of another value, they speak against it.
+        """Return the claims of each span: those that begin in it. Of another value, they speak against it.
 
         A span of which no claim begins in it has those of its value that were made before and hold on.
         """

@@ -20,7 +20,7 @@ _SUREST = 1 - 1e-6
 
 
 def truth_finder(claims: Claims, alike: Similarity | None = None) -> Outcome:
-    """Give TruthFinder's confidence in each value; sources begin with their priors."""
+    """Return TruthFinder's confidence in each value; sources begin with their priors."""
     segments = Segments.of(claims)
     count = np.maximum(segments.per_source(claims.weight), 1e-12)
     trust = claims.prior.copy()

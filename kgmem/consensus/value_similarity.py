@@ -18,12 +18,12 @@ class Similarity:
     degree: Numbers
 
     def spread(self, score: Numbers) -> Numbers:
-        """Give what each value gains from the scores of those that are like it."""
+        """Return what each value gains from the scores of those that are like it."""
         return tally(self.other, score[self.one] * self.degree, len(score))
 
 
 def pairs(claims: Claims) -> tuple[Integers, Integers]:
-    """Give all ordered pairs of different values of one fact, in order."""
+    """Return all ordered pairs of different values of one fact, in order."""
     sizes = np.diff(claims.starts, append=len(claims.fact))
     wide = np.where((sizes > 1) & (sizes <= _MOST_VALUES), sizes, 0)
     each = np.repeat(np.arange(len(claims.fact)), wide[claims.fact])
@@ -35,7 +35,7 @@ def pairs(claims: Claims) -> tuple[Integers, Integers]:
 
 
 def of_numbers(claims: Claims) -> Similarity | None:
-    """Give similarity by exp(-gap / 1 % of the larger number); what is less than a thousandth alike is left out."""
+    """Return similarity by exp(-gap / 1 % of the larger number); what is less than a thousandth alike is left out."""
     if claims.number is None:
         return None
     one, other = pairs(claims)

@@ -28,13 +28,13 @@ _WORD = re.compile(r"[a-z'\-]+")
 
 
 def plain(text: str) -> str:
-    """Give a text without accents and HTML's ways of writing them."""
+    """Return a text without accents and HTML's ways of writing them."""
     parts = unicodedata.normalize("NFKD", html.unescape(text))
     return "".join(char for char in parts if not unicodedata.combining(char))
 
 
 def people(text: str) -> dict[str, str]:
-    """Give the people of a list, by "surname initial", or "surname" where that is all that is said, as written out.
+    """Return the people of a list, by "surname initial", or "surname" where that is all that is said, as written out.
 
     Reads "Last, First; Last, First", "First Last, First Last" and the like; notes such as "(editor)" are left out.
     """
@@ -60,7 +60,7 @@ def joined(keys: Iterable[str]) -> dict[str, str]:
 
 
 def _of_part(part: str) -> list[tuple[str, str]]:
-    """Give surname and given names of each person of a part; where they are not apart, all stands in the second."""
+    """Return surname and given names of each person of a part; where they are not apart, all stands in the second."""
     pieces = [piece.strip(" .-") for piece in part.split(",")]
     pieces = [piece for piece in pieces if piece]
     if not pieces:
@@ -91,7 +91,7 @@ _PART = "\x1f"
 
 
 def read(value: Any, rule: ValueRule) -> ClaimedValue:
-    """Give a value as it is compared. Raises InvalidInput for one that is not of the rule's kind."""
+    """Return a value as it is compared. Raises InvalidInput for one that is not of the rule's kind."""
     kind = rule.kind or _kind(value, rule)
     if kind is ValueKind.NUMBER:
         return _number(value, rule)
@@ -109,13 +109,13 @@ def read(value: Any, rule: ValueRule) -> ClaimedValue:
 
 
 def folded(text: str) -> str:
-    """Give a text in small letters, without accents and punctuation, its words apart by one space."""
+    """Return a text in small letters, without accents and punctuation, its words apart by one space."""
     words = re.sub(r"[^\w]+", " ", plain(text).casefold().replace("_", " "))
     return words.strip() or text.strip()
 
 
 def distance(one: ClaimedValue, other: ClaimedValue) -> float:
-    """Give how far two values of a kind are apart: numbers in their unit, dates in days, places in km, else 0 to 1.
+    """Return how far two values of a kind are apart: numbers in their unit, dates in days, places in km, else 0 to 1.
 
     Sets are apart by Jaccard's distance, texts by that of their words; categories are the same or not.
     """

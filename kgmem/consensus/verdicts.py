@@ -17,7 +17,7 @@ _AGAINST = 0.5  # So much of an independent voice is an objection.
 
 
 def verdicts_of(gathered: Gathered, part: Part, verified: float) -> list[Verdict]:
-    """Give the verdicts on the facts that one method weighed; of a fact with room for MANY, one for each value."""
+    """Return the verdicts on the facts that one method weighed; of a fact with room for MANY, one for each value."""
     outcome = part.outcome
     claims = outcome.claims
     segments = Segments.of(claims)
@@ -54,7 +54,7 @@ def verdicts_of(gathered: Gathered, part: Part, verified: float) -> list[Verdict
 
 
 def superseded(told: Sequence[Verdict], rules: Mapping[str, ValueRule]) -> list[Verdict]:
-    """Give verdicts in order; superseded are those of functional predicates that another value came after."""
+    """Return verdicts in order; superseded are those of functional predicates that another value came after."""
     ordered = sorted(told, key=lambda v: (v.subject, v.predicate, v.valid.start is not None, v.valid.start or 0))
     later: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in reversed(ordered):
@@ -74,7 +74,7 @@ def superseded(told: Sequence[Verdict], rules: Mapping[str, ValueRule]) -> list[
 
 
 def state_of(probability: float, opposing: float, verified: float) -> FactState:
-    """Give the state of a fact by itself: verified from the threshold on, below it contested or merely unverified."""
+    """Return the state of a fact by itself: verified from the threshold on, below it contested or merely unverified."""
     if probability >= verified:
         return FactState.VERIFIED
     return FactState.CONTESTED if opposing >= _AGAINST else FactState.UNVERIFIED
@@ -125,7 +125,7 @@ def _reason(part: Part, sure: float, supporting: float, opposing: float, verifie
 
 
 def _heard(gathered: Gathered, part: Part) -> dict[tuple[int, str], list[int]]:
-    """Give the places of the claims of each value of each fact."""
+    """Return the places of the claims of each value of each fact."""
     told: dict[tuple[int, str], list[int]] = {}
     for at in part.facts:
         fact = gathered.facts[at]
@@ -138,12 +138,12 @@ def _heard(gathered: Gathered, part: Part) -> dict[tuple[int, str], list[int]]:
 def _told(
     gathered: Gathered, places: Sequence[int], independent: float
 ) -> tuple[tuple[str, ...], float, tuple[int, ...]]:
-    """Give the names of the sources of some claims, outlets by their own names; how many count; and the claims."""
+    """Return the names of the sources of some claims, outlets by their own names; how many count; and the claims."""
     return tuple(sorted({gathered.claims[index].source for index in places})), independent, tuple(sorted(places))
 
 
 def shown_as(fact: Fact, key: str) -> object:
-    """Give a value as it was claimed: the longest way in which it is written, of these the first."""
+    """Return a value as it was claimed: the longest way in which it is written, of these the first."""
     ways = [
         shown
         for value in fact.values

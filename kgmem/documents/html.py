@@ -20,7 +20,7 @@ _BLOCKS: Final = frozenset(
 
 
 def sections(name: str, data: bytes) -> list[Section]:
-    """Give the sections of a page. Raises InvalidInput."""
+    """Return the sections of a page. Raises InvalidInput."""
     text = decoded(name, data)
     if not text.strip():
         return []

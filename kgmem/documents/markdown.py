@@ -13,7 +13,7 @@ _CODE = frozenset({"fence", "code_block"})
 
 
 def sections(name: str, data: bytes) -> list[Section]:
-    """Give the sections of a Markdown text. Raises InvalidInput."""
+    """Return the sections of a Markdown text. Raises InvalidInput."""
     outline = Outline()
     tokens = MarkdownIt("commonmark").enable("table").parse(_without_front_matter(decoded(name, data)))
     row: list[str] = []
@@ -43,7 +43,7 @@ def _plain(tokens: Sequence[Token]) -> str:
 
 
 def _without_front_matter(text: str) -> str:
-    """Give the text behind a block of YAML at its top."""
+    """Return the text behind a block of YAML at its top."""
     if text.startswith("---\n") and (end := text.find("\n---\n", 3)) > 0:
         return text[end + 5 :]
     return text

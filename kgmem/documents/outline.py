@@ -28,7 +28,7 @@ class Outline:
             self._lines.append(text.strip())
 
     def sections(self) -> list[Section]:
-        """Give all sections."""
+        """Return all sections."""
         self._close()
         return self._sections
 

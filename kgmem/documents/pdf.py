@@ -16,7 +16,7 @@ _WRAPPED = re.compile(r"(?<![.!?:])\n(?=\S)")
 
 
 def sections(name: str, data: bytes) -> list[Section]:
-    """Give the text of a PDF's pages. Raises InvalidInput."""
+    """Return the text of a PDF's pages. Raises InvalidInput."""
     try:
         pages = PdfReader(io.BytesIO(data)).pages
         if len(pages) > _MOST_PAGES:
@@ -32,5 +32,5 @@ def sections(name: str, data: bytes) -> list[Section]:
 
 
 def _flowing(text: str) -> str:
-    """Give a page's text with the words and lines put together that the layout parted."""
+    """Return a page's text with the words and lines put together that the layout parted."""
     return _WRAPPED.sub(" ", _HYPHEN.sub("", text.replace("\x00", "")))

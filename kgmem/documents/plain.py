@@ -5,5 +5,5 @@ from kgmem.domain.text.document import Section
 
 
 def sections(name: str, data: bytes) -> list[Section]:
-    """Give the text. Raises InvalidInput."""
+    """Return the text. Raises InvalidInput."""
     return [Section((), decoded(name, data))]

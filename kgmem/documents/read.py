@@ -16,7 +16,7 @@ _MODULES: Final = {
 
 
 def suffixes() -> list[str]:
-    """Give the ends of the names of files that are read."""
+    """Return the ends of the names of files that are read."""
     return sorted(_MODULES)
 
 
@@ -26,7 +26,7 @@ def is_document(name: str) -> bool:
 
 
 def sections_of(name: str, data: bytes) -> Sequence[Section]:
-    """Give the sections of a file. Raises InvalidInput for a kind that is not read, and for a damaged file."""
+    """Return the sections of a file. Raises InvalidInput for a kind that is not read, and for a damaged file."""
     if len(data) > MOST_BYTES:
         raise InvalidInput(f"{name} is larger than {MOST_BYTES // 1_000_000} MB.", hint="Send it in parts.")
     module = _MODULES.get(PurePath(name).suffix.lower())
@@ -39,7 +39,7 @@ def sections_of(name: str, data: bytes) -> Sequence[Section]:
 
 
 def decoded(name: str, data: bytes) -> str:
-    """Give a text in UTF-8 (or UTF-16 with its mark). Raises InvalidInput."""
+    """Return a text in UTF-8 (or UTF-16 with its mark). Raises InvalidInput."""
     try:
         marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
         return data.decode("utf-16" if marked else "utf-8-sig").replace("\r\n", "\n").replace("\x00", "")
@@ -48,7 +48,7 @@ def decoded(name: str, data: bytes) -> str:
 
 
 def damaged(name: str, kind: str, error: Exception) -> InvalidInput:
-    """Give the error for a file that cannot be read."""
+    """Return the error for a file that cannot be read."""
     return InvalidInput(
         f"{name} is not a {kind} file that can be read: {str(error)[:200] or type(error).__name__}.",
         hint="Check that it opens elsewhere, is complete, and asks for no password.",

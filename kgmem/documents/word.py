@@ -17,7 +17,7 @@ _MOST_UNPACKED: Final = 500_000_000  # Bytes; what unpacks to more is no documen
 
 
 def sections(name: str, data: bytes) -> list[Section]:
-    """Give the sections of a Word file. Raises InvalidInput."""
+    """Return the sections of a Word file. Raises InvalidInput."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             unpacked = sum(part.file_size for part in packed.infolist())

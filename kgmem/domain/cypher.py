@@ -64,7 +64,7 @@ class NamedQuery:
     text: str
 
     def filled(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the parameters: those given, and null for the others. Raises InvalidInput for one that it has not."""
+        """Return the parameters: those given, and null for the others. Raises InvalidInput for one that it has not."""
         known = [each.name for each in self.parameters]
         for name in given:
             if name not in known:
@@ -98,7 +98,7 @@ class Cypher(Protocol):
         """Answer one query in a transaction of its own. Raises InvalidInput (with the place), NotFound, TimedOut."""
 
     def found_in(self, answer: CypherAnswer) -> "FoundInRows":
-        """Give what rows hold of the graph."""
+        """Return what rows hold of the graph."""
 
     def transaction(
         self, graph: str, *, mode: Mode, scope: str | None

@@ -38,7 +38,7 @@ class KgmemError(Exception):
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        """Give message and hint as one text for people."""
+        """Return message and hint as one text for people."""
         return f"{self.message} {self.hint}".strip()
 
 

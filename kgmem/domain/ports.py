@@ -69,10 +69,10 @@ class GraphCatalog(Protocol):
         """Create a graph. Raises Conflict when the name is taken."""
 
     async def get(self, name: str) -> Graph:
-        """Give a graph. Raises NotFound."""
+        """Return a graph. Raises NotFound."""
 
     async def list(self) -> Sequence[Graph]:
-        """Give all graphs, by name."""
+        """Return all graphs, by name."""
 
     async def update(self, graph: Graph) -> Graph:
         """Write strict, schema, fusion and facts of a graph. Raises NotFound."""
@@ -97,31 +97,31 @@ class GraphStore(Protocol):
         """Store episodes with their passages; the same key again replaces the text."""
 
     async def get_entity(self, graph: str, key: str, scope: str) -> Entity:
-        """Give the entity that `scope` sees under the key, the nearest scope first. Raises NotFound."""
+        """Return the entity that `scope` sees under the key, the nearest scope first. Raises NotFound."""
 
     async def get_merged_entity(self, graph: str, key: str, scope: str) -> Entity | None:
-        """Give the entity into which a scope sees the one under a key merged, through further merges; or None."""
+        """Return the entity into which a scope sees the one under a key merged, through further merges; or None."""
 
     async def get_relationship(self, graph: str, id_: int, scope: str) -> Relationship:
-        """Give a relationship that `scope` sees. Raises NotFound."""
+        """Return a relationship that `scope` sees. Raises NotFound."""
 
     async def get_episode(self, graph: str, key: str, scope: str) -> Episode:
-        """Give the episode that `scope` sees under the key. Raises NotFound."""
+        """Return the episode that `scope` sees under the key. Raises NotFound."""
 
     async def list_entities(
         self, graph: str, *, scope: str, label: str | None, cursor: str | None, limit: int
     ) -> Page[Entity]:
-        """Give the entities that `scope` sees, by id."""
+        """Return the entities that `scope` sees, by id."""
 
     async def list_relationships(
         self, graph: str, *, scope: str, kind: str | None, entity: str | None, cursor: str | None, limit: int
     ) -> Page[Relationship]:
-        """Give the relationships that `scope` sees, by id; of one kind, of one entity."""
+        """Return the relationships that `scope` sees, by id; of one kind, of one entity."""
 
     async def list_episodes(
         self, graph: str, *, scope: str, session: str | None, cursor: str | None, limit: int
     ) -> Page[Episode]:
-        """Give the episodes that `scope` sees, by id."""
+        """Return the episodes that `scope` sees, by id."""
 
     async def delete_entities(self, graph: str, keys: Sequence[str], scope: str, version: int | None) -> DeleteResult:
         """Delete entities of exactly this scope, with their relationships."""
@@ -136,12 +136,12 @@ class GraphStore(Protocol):
         """Write the registry's entries of sources."""
 
     async def list_sources(self, graph: str) -> Sequence[Source]:
-        """Give the registered sources, by key."""
+        """Return the registered sources, by key."""
 
     def export(
         self, graph: str, scope: str | None, embeddings: WhichVectors = "none"
     ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source | BeliefRecord], None]:
-        """Give all that the graph holds (None: of every scope) in pages, sources and entities first; one snapshot.
+        """Return all that the graph holds (None: of every scope) in pages, sources and entities first; one snapshot.
 
         `embeddings` says which entities come with their vectors; a long text's is that of its first passage.
         """
@@ -149,20 +149,20 @@ class GraphStore(Protocol):
     def export_shapes(
         self, graph: str, embeddings: WhichVectors = "none"
     ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source | BeliefRecord] | Shapes, None]:
-        """Give what `export` gives of all scopes, as shapes where that is faster: kind by kind, in no other order."""
+        """Return what `export` gives of all scopes, as shapes where that is faster: kind by kind, in no other order."""
 
     async def dangling(self, graph: str) -> Sequence[Dangling]:
-        """Give by kind how many stored relationships lack an end, since another client deleted it without them."""
+        """Return by kind how many stored relationships lack an end, since another client deleted it without them."""
 
     async def changes(self, graph: str, after: int, limit: int) -> Sequence[Change]:
-        """Give the changes with an id greater than `after`, only those before which none can still appear."""
+        """Return the changes with an id greater than `after`, only those before which none can still appear."""
 
 
 class RetrievalIndex(Protocol):
     """The tables that make recall fast: derived, rebuildable, never the truth."""
 
     async def candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
-        """Give each retriever's candidates for a question, by one statement."""
+        """Return each retriever's candidates for a question, by one statement."""
 
     async def fetch(
         self,
@@ -172,33 +172,33 @@ class RetrievalIndex(Protocol):
         *,
         question: Question,
     ) -> Sequence[Hit]:
-        """Give the hits of these, in their order, that still stand in the label tables, by one statement.
+        """Return the hits of these, in their order, that still stand in the label tables, by one statement.
 
         `paths` are those of the candidates. Of the question its scope counts and `known_at`: hits say what they said
         then.
         """
 
     async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
-        """Give all causes of entities, with what leads from one to another, and if asked their effects.
+        """Return all causes of entities, with what leads from one to another, and if asked their effects.
 
         Raises NotFound for an entity that the scope does not see, and TooLarge when the part is over its limits.
         """
 
     async def neighbourhood(self, graph: str, asked: Neighbourhood) -> Subgraph:
-        """Give what lies around entities. Raises NotFound for an entity that the scope does not see."""
+        """Return what lies around entities. Raises NotFound for an entity that the scope does not see."""
 
     async def similarity(
         self, graph: str, ids: Sequence[int], *, known_at: str | None = None
     ) -> Mapping[tuple[int, int], float]:
-        """Give how alike items are, 0 to 1, by pairs of their ids (the lesser first) that both have vectors."""
+        """Return how alike items are, 0 to 1, by pairs of their ids (the lesser first) that both have vectors."""
 
     async def last_passage(self, graph: str) -> int:
-        """Give the id of the newest passage; those that are written from now on get greater ones."""
+        """Return the id of the newest passage; those that are written from now on get greater ones."""
 
     async def unembedded(
         self, graph: str, space: str, limit: int, *, last: int | None = None
     ) -> Sequence[tuple[int, str]]:
-        """Give passages (id, body), up to the one with the id `last`, that wait for a vector of this space."""
+        """Return passages (id, body), up to the one with the id `last`, that wait for a vector of this space."""
 
     async def put_vectors(self, graph: str, space: str, vectors: Mapping[int, tuple[str, Vector]]) -> int:
         """Store vectors by passage id, each with the body it was made of; a passage changed since is left waiting."""
@@ -207,7 +207,7 @@ class RetrievalIndex(Protocol):
         """Let passages wait no longer for a vector of this space, and note why, by passage id."""
 
     async def refused(self, graph: str, limit: int) -> Sequence[RefusedPassage]:
-        """Give passages that the embedder refused."""
+        """Return passages that the embedder refused."""
 
     async def retry_refused(self, graph: str) -> int:
         """Let the passages that the embedder refused wait again; gives how many."""
@@ -225,7 +225,7 @@ class RetrievalIndex(Protocol):
         """Bring the facts of a graph in line with its setting."""
 
     async def without_facts(self) -> Sequence[str]:
-        """Give the graphs of which the facts are not as their setting says."""
+        """Return the graphs of which the facts are not as their setting says."""
 
     async def rebuild(self, graph: str) -> None:
         """Make the index of a graph anew from its label tables, keeping the vectors that still fit.
@@ -244,10 +244,10 @@ class Vitals(Protocol):
         """Return when the database has answered. Raises DatabaseUnavailable."""
 
     async def figures(self) -> Figures:
-        """Give the counts of this moment. Raises DatabaseUnavailable."""
+        """Return the counts of this moment. Raises DatabaseUnavailable."""
 
     async def position(self) -> int:
-        """Give how far the database's log is written, or, of a replica, replayed: a number that only grows."""
+        """Return how far the database's log is written, or, of a replica, replayed: a number that only grows."""
 
 
 class EntityReplay(Protocol):
@@ -288,10 +288,10 @@ class ImportStore(Protocol):
         """Register an import; gives its id. One with an upload waits for a worker."""
 
     async def resume(self, graph: str, files: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> int | None:
-        """Give the newest import of the same files in the same way that did not end, and let it run; None without."""
+        """Return the newest import of the same files in the same way that did not end, and let it run; None without."""
 
     async def stored(self, id_: int) -> frozenset[int]:
-        """Give the numbers of the batches that were stored."""
+        """Return the numbers of the batches that were stored."""
 
     async def store(self, graph: str, id_: int, number: int, batch: Batch) -> BatchResult:
         """Store a batch and note it, in one transaction."""
@@ -333,10 +333,10 @@ class ImportStore(Protocol):
     async def items_at(
         self, graph: str, places: Sequence[tuple[str, str]], *, episodes: bool = False
     ) -> Mapping[tuple[str, str], tuple[str, int]]:
-        """Give main label and version of those entities, or episodes, (scope, key) that are in exactly these scopes."""
+        """Main label and version of those entities, or episodes, (scope, key) that are in exactly these scopes."""
 
     def episode_key(self, episode: Episode) -> str:
-        """Give the key under which an episode is stored: its own, or one made of what it says."""
+        """Return the key under which an episode is stored: its own, or one made of what it says."""
 
     async def entity_replay(self, graph: str) -> EntityReplay:
         """Return what works out what entities would be after further statements, as the store merges them."""
@@ -351,7 +351,7 @@ class ImportStore(Protocol):
         """Build what large batches have set aside."""
 
     async def left_without_indexes(self) -> Sequence[str]:
-        """Give the graphs of which an import that died has left indexes aside."""
+        """Return the graphs of which an import that died has left indexes aside."""
 
     async def finish(self, id_: int, state: ImportState, error: str | None = None, *, keeping: bool = False) -> None:
         """Write how an import ended; `keeping` its upload, so that it can be taken up again."""
@@ -371,16 +371,16 @@ class ImportStore(Protocol):
     async def list(
         self, graph: str, *, within: str = "", before: int | None = None, limit: int = 100
     ) -> Sequence[Import]:
-        """Give the imports of a graph, newest first, of which the ids are below one; only those within a scope."""
+        """Return the imports of a graph, newest first, of which the ids are below one; only those within a scope."""
 
     async def get(self, graph: str, id_: int, *, within: str = "") -> Import:
-        """Give an import. Raises NotFound, also for one that is not within the scope."""
+        """Return an import. Raises NotFound, also for one that is not within the scope."""
 
     async def uploads(self) -> Sequence[tuple[str, str, int]]:
-        """Give the uploads that imports still need: folder, graph and id of the import; the oldest first."""
+        """Return the uploads that imports still need: folder, graph and id of the import; the oldest first."""
 
     async def items(self, graph: str, id_: int, cursor: str | None, limit: int) -> Page[ImportItem]:
-        """Give a page of what an import did, in its order."""
+        """Return a page of what an import did, in its order."""
 
     async def undo(
         self, graph: str, id_: int, *, dry_run: bool = False, progress: Callable[[int, int], None] | None = None
@@ -388,7 +388,7 @@ class ImportStore(Protocol):
         """Take an import back out, or only say what that would do. Raises NotFound, Conflict for one that runs."""
 
     def rejections(self, id_: int) -> AsyncGenerator[Rejection, None]:
-        """Give the records that an import rejected, in the order in which it did."""
+        """Return the records that an import rejected, in the order in which it did."""
 
 
 class Incoming(Protocol):
@@ -417,10 +417,10 @@ class UploadFolder(Protocol):
         """Take an upload of at most so many bytes; nothing of it stays when the block is left by an error."""
 
     def files(self, upload: str) -> Sequence[Path]:
-        """Give the files of an upload, in their order. Raises InvalidInput when they are gone."""
+        """Return the files of an upload, in their order. Raises InvalidInput when they are gone."""
 
     def place_of(self, upload: str) -> str:
-        """Give the place where an upload lies, which may be another machine's."""
+        """Return the place where an upload lies, which may be another machine's."""
 
     def holds(self, upload: str) -> bool:
         """Say whether the upload is here."""
@@ -444,13 +444,13 @@ class KeyRing(Protocol):
         """Make a key; gives it with its secret, which is shown this once."""
 
     async def list(self) -> Sequence[Key]:
-        """Give all keys, without secrets."""
+        """Return all keys, without secrets."""
 
     async def revoke(self, id_: str) -> Key:
         """Revoke a key. Raises NotFound."""
 
     async def authenticate(self, secret: str) -> Key:
-        """Give the key of a secret. Raises Unauthenticated."""
+        """Return the key of a secret. Raises Unauthenticated."""
 
     async def check(self, id_: str) -> None:
         """Raise Unauthenticated unless a key is in force, as read less than a second ago."""
@@ -480,7 +480,7 @@ class JobQueue(Protocol):
         """
 
     async def get(self, id_: int) -> Job:
-        """Give a job. Raises NotFound."""
+        """Return a job. Raises NotFound."""
 
     async def list(self, *, graph: str | None, status: str | None, limit: int) -> Sequence[Job]:
-        """Give jobs, newest first."""
+        """Return jobs, newest first."""

@@ -47,7 +47,7 @@ def slice_of(
 
 
 def progress() -> Mapping[str, Any]:
-    """Give what this job noted as its progress when it was broken off, or before its worker died; else nothing."""
+    """Return what this job noted as its progress when it was broken off, or before its worker died; else nothing."""
     own = _CURRENT.get()
     return {} if own is None else own.progress
 

@@ -38,7 +38,7 @@ class CachedEmbedder:
         return self._inner.space
 
     async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:
-        """Give what the wrapped embedder gives, or gave. The vectors are shared: do not change them."""
+        """Return what the wrapped embedder gives, or gave. The vectors are shared: do not change them."""
         space = self.space.id
         keys: list[_Key] = [(space, role, sha256(text.encode("utf-8", "surrogatepass")).digest()) for text in texts]
         known = self._known[role]

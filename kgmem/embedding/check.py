@@ -12,7 +12,7 @@ from kgmem.domain.graph.embedding import EmbeddingSpace, Vector
 
 
 def unit_rows(answer: Sequence[Any] | npt.NDArray[np.float32], count: int, space: EmbeddingSpace) -> list[Vector]:
-    """Give the vectors scaled to length 1, each as an `array('f')`: 4 bytes a number, and numpy reads it in place.
+    """Return the vectors scaled to length 1, each as an `array('f')`: 4 bytes a number, and numpy reads it in place.
 
     Raises EmbeddingMismatch for another dimension than the space's, EmbedderUnavailable for an answer of no use.
     """

@@ -37,7 +37,7 @@ class CoalescingEmbedder:
         return self._inner.space
 
     async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:
-        """Give what the wrapped embedder gives."""
+        """Return what the wrapped embedder gives."""
         if not texts or len(texts) >= self._batch:
             return await self._inner.embed(texts, role)
         call = _Call(list(texts))

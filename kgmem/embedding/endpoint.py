@@ -36,7 +36,7 @@ class Backoff:
     rest: float = 5.0
 
     def pause(self, failures: int) -> float:
-        """Give the seconds to wait after so many failures; the random part keeps callers from coming back at once."""
+        """Return the seconds to wait after so many failures; the random part keeps callers from coming back at once."""
         return min(self.longest, self.first * 2.0 ** (failures - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
@@ -85,7 +85,7 @@ class Endpoint:
         )
 
     async def post(self, path: str, body: dict[str, Any], final: Callable[[str], bool]) -> Reply:
-        """Give the provider's reply; a fault whose text `final` knows is not tried again.
+        """Return the provider's reply; a fault whose text `final` knows is not tried again.
 
         Raises EmbedderUnavailable when no try got a reply, with the seconds after which to ask again.
         """
@@ -132,7 +132,7 @@ class Endpoint:
         return Reply(response.status_code, data, problem)
 
     def _problem(self, response: httpx.Response, data: Any) -> str:
-        """Give what the server says is wrong, in one short line without the key: some servers send it back."""
+        """Return what the server says is wrong, in one short line without the key: some servers send it back."""
         error = data.get("error", data) if isinstance(data, dict) else data
         text = error.get("message", error) if isinstance(error, dict) else error
         line = " ".join(str(text if text is not None else response.text).split())
@@ -177,7 +177,7 @@ def _is_local(host: str) -> bool:
 
 
 def _checked_key(key: str | None) -> str | None:
-    """Give the key without white space around it; what a header cannot hold would end up in an error's text."""
+    """Return the key without white space around it; what a header cannot hold would end up in an error's text."""
     key = (key or "").strip()
     if not (key.isascii() and key.isprintable()):
         raise InvalidInput(
@@ -198,7 +198,7 @@ def _json(content: bytes) -> Any:
 
 
 def _seconds(header: str | None) -> float | None:
-    """Give the seconds that a Retry-After header asks for; it holds seconds or a date."""
+    """Return the seconds that a Retry-After header asks for; it holds seconds or a date."""
     if header is None:
         return None
     if header.strip().isdecimal():

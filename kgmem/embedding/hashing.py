@@ -38,7 +38,7 @@ class HashEmbedder:
         return self._space
 
     async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:  # noqa: ARG002
-        """Give one vector of length 1 a text; both roles share one way."""
+        """Return one vector of length 1 a text; both roles share one way."""
         if len(texts) <= _FEW:
             return self._vectors(texts)
         return await asyncio.to_thread(self._vectors, texts)
@@ -65,7 +65,7 @@ class HashEmbedder:
 
 @lru_cache(maxsize=65_536)
 def _features(word: str) -> tuple[int, ...]:
-    """Give the hashes of the word, twice so that it weighs more, and of its three-letter pieces."""
+    """Return the hashes of the word, twice so that it weighs more, and of its three-letter pieces."""
     padded = f"^{word[:100]}$"
     pieces = (padded[n : n + 3] for n in range(len(padded) - 2))
     return (*(_hash(word),) * _WORD_WEIGHT, *map(_hash, pieces))

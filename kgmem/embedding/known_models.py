@@ -64,7 +64,7 @@ _UNKNOWN_MAX_TOKENS: Final = 8192
 
 
 def known_model(name: str) -> KnownModel | None:
-    """Give what is known of the model, by its name with or without publisher, tag and `-v1.5`."""
+    """Return what is known of the model, by its name with or without publisher, tag and `-v1.5`."""
     base = name.rsplit("/", 1)[-1].lower().removesuffix(":latest")
     if base not in _MODELS:
         base = base.removeprefix("text-embedding-").removesuffix("-v1.5").removesuffix("-v1")
@@ -75,7 +75,7 @@ def known_model(name: str) -> KnownModel | None:
 
 
 def space_of(provider: str, name: str, dimension: int | None) -> EmbeddingSpace:
-    """Give the embedding space of a provider's model. Raises InvalidInput where no dimension is known or given."""
+    """Return the embedding space of a provider's model. Raises InvalidInput where no dimension is known or given."""
     known = known_model(name)
     if known is None and dimension is None:
         raise InvalidInput(
@@ -95,6 +95,6 @@ def space_of(provider: str, name: str, dimension: int | None) -> EmbeddingSpace:
 
 
 def wanted_dimension(name: str, dimension: int | None) -> int | None:
-    """Give the dimension to ask the provider for: only one that is set and is not what the model gives anyway."""
+    """Return the dimension to ask the provider for: only one that is set and is not what the model gives anyway."""
     known = known_model(name)
     return None if known is not None and known.dimension == dimension else dimension

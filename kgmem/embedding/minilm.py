@@ -53,7 +53,7 @@ class MiniLMEmbedder:
         return SPACE
 
     async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:
-        """Give one vector of length 1 a text; documents take only what others leave of the cores.
+        """Return one vector of length 1 a text; documents take only what others leave of the cores.
 
         Raises EmbedderUnavailable.
         """
@@ -110,7 +110,7 @@ class _Model:
         self._session: Any = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def vector(self, text: str) -> npt.NDArray[np.float32]:
-        """Give the mean of the token vectors, not yet scaled.
+        """Return the mean of the token vectors, not yet scaled.
 
         One text a run: nothing is padded, so the mask is all ones, and larger batches were no faster but took
         three times the memory.
@@ -123,7 +123,7 @@ class _Model:
 
 
 def _stand_back() -> None:
-    """Give the thread that runs this a lower priority; only Linux gives threads priorities of their own."""
+    """Return the thread that runs this a lower priority; only Linux gives threads priorities of their own."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICENESS)
 

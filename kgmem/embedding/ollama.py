@@ -23,7 +23,7 @@ def ollama_embedder(
     timeout: float = 30.0,
     backoff: Backoff | None = None,
 ) -> RemoteEmbedder:
-    """Give an embedder that asks Ollama for a model it has. Nothing is pulled. Raises InvalidInput."""
+    """Return an embedder that asks Ollama for a model it has. Nothing is pulled. Raises InvalidInput."""
     space = space_of("ollama", model, dimension)
     endpoint = Endpoint(url or DEFAULT_URL, key=key, timeout=timeout, name=f"ollama:{model}", backoff=backoff)
     dialect = _OllamaDialect(model, wanted_dimension(model, dimension))
@@ -44,7 +44,7 @@ class _OllamaDialect:
         return {"model": self._model, "input": list(texts), "truncate": True} | self._options
 
     def vectors(self, data: Any) -> Sequence[Any] | None:
-        """Give `embeddings`."""
+        """Return `embeddings`."""
         embeddings = data.get("embeddings") if isinstance(data, dict) else None
         return embeddings if isinstance(embeddings, list) else None
 

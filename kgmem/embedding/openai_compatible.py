@@ -23,7 +23,7 @@ def openai_embedder(
     timeout: float = 30.0,
     backoff: Backoff | None = None,
 ) -> RemoteEmbedder:
-    """Give an embedder that asks an OpenAI-compatible server, OpenAI itself without a URL. Raises InvalidInput."""
+    """Return an embedder that asks an OpenAI-compatible server, OpenAI itself without a URL. Raises InvalidInput."""
     if url is None and key is None:
         raise InvalidInput(
             f"The embedder openai:{model} has neither a URL nor a key.",
@@ -50,7 +50,7 @@ class _OpenAIDialect:
         return body if self._dimension is None else body | {"dimensions": self._dimension}
 
     def vectors(self, data: Any) -> Sequence[Any] | None:
-        """Give each item's `embedding`, sorted by its `index`."""
+        """Return each item's `embedding`, sorted by its `index`."""
         try:
             items = sorted(data["data"], key=itemgetter("index"))
             return [item["embedding"] for item in items]

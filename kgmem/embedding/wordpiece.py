@@ -90,7 +90,7 @@ class WordPiece:
         self._chunks: dict[str, tuple[int, ...]] = {}
 
     def ids(self, text: str) -> list[int]:
-        """Give [CLS], the text's token ids as far as they fit, and [SEP]."""
+        """Return [CLS], the text's token ids as far as they fit, and [SEP]."""
         return [START_ID, *islice(self._stream(text[:_MOST_CHARACTERS]), self._room), END_ID]
 
     def _stream(self, text: str) -> Iterator[int]:
@@ -111,7 +111,7 @@ class WordPiece:
             yield from self._word_ids(word)
 
     def _word_ids(self, word: str) -> list[int]:
-        """Give the ids of the longest known pieces from left to right, or [UNK] where one part is unknown."""
+        """Return the ids of the longest known pieces from left to right, or [UNK] where one part is unknown."""
         if len(word) > _MOST_WORD_CHARACTERS:
             return [UNKNOWN_ID]
         ids: list[int] = []

@@ -24,7 +24,7 @@ _CONFIDENCE: Final = 0.8  # Of what a model says and the text bears out.
 
 
 def schema_of(text: TextToRead) -> dict[str, Any]:
-    """Give the JSON schema of an answer: the graph's labels, and any predicate, its kinds first."""
+    """Return the JSON schema of an answer: the graph's labels, and any predicate, its kinds first."""
     label = {"type": "string", "enum": list(text.labels)} if text.labels else _STRING
     return _object(
         entities=_list(_object(name=_STRING, label=label, words=_STRING)),
@@ -44,7 +44,7 @@ def schema_of(text: TextToRead) -> dict[str, Any]:
 
 
 def messages_of(text: TextToRead) -> list[dict[str, str]]:
-    """Give what a model is told: how to answer, what the graph knows, and the text."""
+    """Return what a model is told: how to answer, what the graph knows, and the text."""
     told = [
         "You extract a knowledge graph from a text. Answer with JSON only, in the given schema.",
         "`words` quotes the stretch of the text that says it, letter by letter; leave out what the text does not say.",
@@ -79,7 +79,7 @@ class Checked:
         self.refused = 0
 
     def extraction(self, answer: Mapping[str, Any], *, tokens: int, cost: float) -> Extraction:
-        """Give what the text bears out of an answer."""
+        """Return what the text bears out of an answer."""
         entities = self._entities(_rows(answer, "entities"))
         facts = [fact for row in _rows(answer, "facts") if (fact := self._fact(row)) is not None]
         causes = [cause for row in _rows(answer, "causes") if (cause := self._cause(row)) is not None]
@@ -120,7 +120,7 @@ class Checked:
         return FoundCause(cause, effect, kind, words, _CONFIDENCE, self._by, row.get("denied") is True)
 
     def _argument(self, name: str, words: Span | None) -> Argument | None:
-        """Give one end of a fact: a name that the text has somewhere, or the speaker's or listener's."""
+        """Return one end of a fact: a name that the text has somewhere, or the speaker's or listener's."""
         if not name or words is None:
             return None
         span = self._span(name)
@@ -130,7 +130,7 @@ class Checked:
         return Argument(name, words) if name in people else None
 
     def _time(self, phrase: str) -> FoundTime | None:
-        """Give a time that the text has; a phrase that names none is none, and refuses nothing else."""
+        """Return a time that the text has; a phrase that names none is none, and refuses nothing else."""
         span = self._span(phrase)
         meant = date_meant(phrase, self._said) if span is not None else None
         if span is None or meant is None:
@@ -141,7 +141,7 @@ class Checked:
         return next(iter(self._spans(phrase)), None)
 
     def _spans(self, phrase: str) -> list[Span]:
-        """Give where the text has a phrase, whatever white space parts its words."""
+        """Return where the text has a phrase, whatever white space parts its words."""
         words = phrase.split()
         if not words:
             return []

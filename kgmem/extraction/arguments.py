@@ -18,7 +18,7 @@ LONGEST = 12  # Words of an argument; what is longer is cut to its head.
 
 
 def nouns_of(head: Token) -> Iterator[Token]:
-    """Give a noun and all that stand beside it in a list."""
+    """Return a noun and all that stand beside it in a list."""
     yield head
     for other in head.conjuncts:
         if other.i > head.i and other.pos_ in _NAMES and other.lower_ not in _SUFFIXES:
@@ -33,7 +33,7 @@ def nouns_of(head: Token) -> Iterator[Token]:
 
 
 def bounds(head: Token, *, with_prepositions: bool = True) -> tuple[int, int]:
-    """Give the first word of a noun phrase and the one behind its last."""
+    """Return the first word of a noun phrase and the one behind its last."""
     doc = head.doc
     words = sorted(token.i for token in _words(head, with_prepositions))
     if len(words) > LONGEST and with_prepositions:
@@ -105,5 +105,5 @@ def _trimmed(doc: Doc, first: int, end: int) -> tuple[int, int]:
 
 
 def text_between(doc: Doc, first: int, end: int) -> str:
-    """Give the words of a stretch as they stand in the text, with single spaces."""
+    """Return the words of a stretch as they stand in the text, with single spaces."""
     return _SPACES.sub(" ", doc[first:end].text).strip()

@@ -35,7 +35,7 @@ class Bracketed:
 def bracketed(
     doc: Doc, text: str, brackets: Sequence[tuple[int, int]], times: Sequence[FoundTime]
 ) -> Iterator[Bracketed]:
-    """Give what the brackets of a text say."""
+    """Return what the brackets of a text say."""
     for start, end in brackets:
         about = next((ent for ent in reversed(doc.ents) if 0 <= start - ent.end_char <= _FURTHEST), None)
         if about is None:

@@ -86,7 +86,7 @@ class CausalWords:
 
 
 def causal_words(doc: Doc) -> Iterator[CausalWords]:
-    """Give what a text says of causes, sentence by sentence."""
+    """Return what a text says of causes, sentence by sentence."""
     for token in doc:
         if token.pos_ in {"VERB", "AUX"}:
             yield from _by_verb(token)
@@ -198,7 +198,7 @@ def _stated(
     *,
     against: bool = False,
 ) -> CausalWords:
-    """Give a statement: what joins cause and effect is a word and its clause; it is so sure, by such a rule."""
+    """Return a statement: what joins cause and effect is a word and its clause; it is so sure, by such a rule."""
     trigger, clause = join
     confidence, rule = how
     aspect = aspect_of(clause)
@@ -224,7 +224,7 @@ def _is_none(head: Token) -> bool:
 
 
 def _side(head: Token, other: Token, trigger: Token) -> tuple[int, int]:
-    """Give the stretch of one side: its head's words without those of the other side and of what joins them."""
+    """Return the stretch of one side: its head's words without those of the other side and of what joins them."""
     left_out: set[int] = set()
     for word in (other, trigger):
         if word.i != head.i and head.is_ancestor(word):

@@ -30,7 +30,7 @@ _FEWEST: Final = 4  # Characters of a token, at the least, where the endpoint co
 
 
 def chat_extractor(provider: str, choice: ExtractorChoice) -> "ChatExtractor":
-    """Give the extractor that asks a model of a provider. Raises InvalidInput for a choice that cannot work."""
+    """Return the extractor that asks a model of a provider. Raises InvalidInput for a choice that cannot work."""
     if not choice.model:
         raise InvalidInput(f"{provider} needs a model.", hint=f"Say {provider}:<model> in KGMEM_EXTRACTOR.")
     try:
@@ -61,7 +61,7 @@ class ChatExtractor:
         return self._name
 
     async def extract(self, texts: Sequence[TextToRead]) -> list[Extraction]:
-        """Give what was found in each text, in their order. Raises ExtractorUnavailable."""
+        """Return what was found in each text, in their order. Raises ExtractorUnavailable."""
         answers = await asyncio.gather(*(self._asked(text) for text in texts))
         failed = {at: answer for at, answer in enumerate(answers) if isinstance(answer, str)}
         read = await self._offline.extract([texts[at] for at in failed])
@@ -80,7 +80,7 @@ class ChatExtractor:
         await self._offline.aclose()
 
     async def word(self, sentences: Sequence[Sentence]) -> Made:
-        """Give the sentences of a summary in a model's words, as far as they bear these out; else as they are."""
+        """Return the sentences of a summary in a model's words, as far as they bear these out; else as they are."""
         length = sum(len(each.text) for each in sentences)
         found = await self._ask(wording.messages_of(sentences), ("summary", wording.SCHEMA), length)
         if isinstance(found, str):
@@ -91,7 +91,7 @@ class ChatExtractor:
         return Made(kept, self._name)
 
     async def _asked(self, text: TextToRead) -> Extraction | str:
-        """Give what a model finds in a text that the text bears out; else why there is nothing."""
+        """Return what a model finds in a text that the text bears out; else why there is nothing."""
         found = await self._ask(messages_of(text), ("extraction", schema_of(text)), len(text.text))
         if isinstance(found, str):
             return found
@@ -101,7 +101,7 @@ class ChatExtractor:
     async def _ask(
         self, messages: Sequence[Mapping[str, str]], shape: _Shape, length: int
     ) -> tuple[Mapping[str, Any], int, float] | str:
-        """Give a model's answer, its tokens and cost; else why there is none. `length` is that of what it is told."""
+        """Return a model's answer, its tokens and cost; else why there is none. `length` is that of what it is told."""
         async with self._turns:
             if spent := self._spent():
                 return spent
@@ -169,7 +169,7 @@ class ChatExtractor:
 
 
 def _answer(data: Any) -> Mapping[str, Any] | None:
-    """Give the JSON object of a completion, also where a model fenced it; None where there is none."""
+    """Return the JSON object of a completion, also where a model fenced it; None where there is none."""
     try:
         content = data["choices"][0]["message"]["content"]
         begin, end = content.find("{"), content.rfind("}")

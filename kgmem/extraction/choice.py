@@ -24,5 +24,5 @@ class ExtractorChoice:
     price_out: float = 0.0  # A million tokens of answers.
 
     def of_model(self, model: str) -> Self:
-        """Give the same choice of another model, where one is named."""
+        """Return the same choice of another model, where one is named."""
         return replace(self, model=model) if model else self

@@ -27,7 +27,7 @@ def is_passive(verb: Token) -> bool:
 
 
 def subjects_of(verb: Token, depth: int = 0) -> list[Token]:
-    """Give the heads of what does what a verb says, looked for further up where the verb has none of its own."""
+    """Return the heads of what does what a verb says, looked for further up where the verb has none of its own."""
     own = [child for child in verb.children if child.dep_ in {"nsubj", "nsubjpass"}]
     if own:
         return [real for child in own for real in _meant(child, verb)]
@@ -47,7 +47,7 @@ def subjects_of(verb: Token, depth: int = 0) -> list[Token]:
 
 
 def _governing(verb: Token) -> Token | None:
-    """Give the verb whose subject is also that of one which has none of its own."""
+    """Return the verb whose subject is also that of one which has none of its own."""
     head = verb.head
     if verb.dep_ in {"conj", "xcomp"} and head.pos_ in {"VERB", "AUX", "ADJ"}:
         return head
@@ -60,7 +60,7 @@ def _governing(verb: Token) -> Token | None:
 
 
 def left_behind(verb: Token) -> list[Token]:
-    """Give the object that a relative clause shares with the noun before it: "the album that she recorded"."""
+    """Return the object that a relative clause shares with the noun before it: "the album that she recorded"."""
     if verb.dep_ != "relcl" or verb.lemma_ == "be" or _gap_is_subject(verb):
         return []
     subject = next((child for child in verb.children if child.dep_ in SUBJECTS), None)
@@ -78,7 +78,7 @@ def _gap_is_subject(verb: Token) -> bool:
 
 
 def _meant(subject: Token, verb: Token) -> list[Token]:
-    """Give what a relative pronoun stands for, and a subject with all that stand beside it."""
+    """Return what a relative pronoun stands for, and a subject with all that stand beside it."""
     if subject.lower_ in _RELATIVE and subject.tag_ in {"WP", "WDT"}:
         clause = verb
         while clause.dep_ == "conj" and clause.head.pos_ in {"VERB", "AUX"}:
@@ -90,7 +90,7 @@ def _meant(subject: Token, verb: Token) -> list[Token]:
 
 
 def _described(noun: Token, depth: int) -> list[Token]:
-    """Give what a clause behind a noun is about: in "X is a player who ..." that is X."""
+    """Return what a clause behind a noun is about: in "X is a player who ..." that is X."""
     if noun.dep_ in {"attr", "appos"} or (noun.dep_ == "conj" and noun.head.dep_ in {"attr", "appos"}):
         above = noun.head if noun.dep_ != "conj" else noun.head.head
         if noun.pos_ == "PROPN":
@@ -106,7 +106,7 @@ def _described(noun: Token, depth: int) -> list[Token]:
 
 
 def wording(verb: Token) -> list[Token]:
-    """Give the words of a predicate: the verb, its particle, and the verb over it in "began to work"."""
+    """Return the words of a predicate: the verb, its particle, and the verb over it in "began to work"."""
     words = [verb, *(child for child in verb.children if child.dep_ in {"prt", "acomp"} and not _far(child, verb))]
     if is_passive(verb):
         words += [child for child in verb.children if child.dep_ == "auxpass"]
@@ -127,7 +127,7 @@ def _far(word: Token, verb: Token) -> bool:
 
 
 def verbs_of(sentence: Sequence[Token]) -> Iterator[Token]:
-    """Give the words of a sentence that make a clause."""
+    """Return the words of a sentence that make a clause."""
     for token in sentence:
         if token.dep_ in {"aux", "auxpass", "amod", "compound", "case", "punct"}:
             continue

@@ -106,7 +106,7 @@ class Contrast:
 
 
 def listing(word: Token) -> list[Token]:
-    """Give all that stand in a list with a noun, itself included, in their order."""
+    """Return all that stand in a list with a noun, itself included, in their order."""
     return sorted({word, *word.conjuncts}, key=lambda each: each.i)
 
 
@@ -157,7 +157,7 @@ def _has_no(word: Token) -> bool:
 
 
 def _set_against(sentence: Span) -> Iterator[int]:
-    """Give the words behind each cue, as far as it reaches."""
+    """Return the words behind each cue, as far as it reaches."""
     words = [word.lower_ for word in sentence]
     for at, first in enumerate(words):
         for cue in _BY_FIRST.get(first, ()):
@@ -169,7 +169,7 @@ def _set_against(sentence: Span) -> Iterator[int]:
 
 
 def _reach(sentence: Span, first: int) -> int:
-    """Give where what a cue denies ends: at "but", at a dash, or where a clause of its own begins."""
+    """Return where what a cue denies ends: at "but", at a dash, or where a clause of its own begins."""
     doc = sentence.doc
     for at in range(first, sentence.end):
         word = doc[at]
@@ -186,7 +186,7 @@ def _reach(sentence: Span, first: int) -> int:
 
 
 def _gapped(sentence: Span) -> Iterator[int]:
-    """Give the words of a clause that lacks its verb, which the parser takes for an object: "... and Bob in Paris"."""
+    """The words of a clause that lacks its verb, which the parser takes for an object: "... and Bob in Paris"."""
     for word in sentence:
         lead = word.head.head
         if (
@@ -202,7 +202,7 @@ def _gapped(sentence: Span) -> Iterator[int]:
 
 
 def _withdrawn(sentences: Sequence[Span]) -> Iterator[int]:
-    """Give the words that the text itself takes back: "in Berlin, sorry, Paris", "... That is not true."."""
+    """Return the words that the text itself takes back: "in Berlin, sorry, Paris", "... That is not true."."""
     before: Span | None = None
     for sentence in sentences:
         for found in _TAKEN_BACK.finditer(sentence.text):

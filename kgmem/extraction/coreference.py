@@ -108,7 +108,7 @@ class Reference:
         return any(word.pos_ == "PROPN" or word.ent_type_ not in {"", "DATE", "CARDINAL", "ORDINAL"} for word in words)
 
     def name(self, phrase: Phrase) -> str | None:
-        """Give what a phrase is called; None for a pronoun of which nobody can say what it stands for."""
+        """Return what a phrase is called; None for a pronoun of which nobody can say what it stands for."""
         head = phrase.head
         if head.i in self._told:
             return self._told[head.i] if phrase.end - phrase.first == 1 else phrase.text
@@ -135,7 +135,7 @@ class Reference:
         return Phrase(self._topic.root, self._topic.start, self._topic.end)
 
     def _class(self, phrase: Phrase) -> str | None:
-        """Give what "the film" is, where the text called something a film before."""
+        """Return what "the film" is, where the text called something a film before."""
         head = phrase.head
         if head.pos_ != "NOUN" or head.i in self._names:
             return None
@@ -191,7 +191,7 @@ class Reference:
 
 
 def _subjects_in_order(doc: Doc, names: dict[int, Span], topic: Span | None) -> list[tuple[int, str, str]]:
-    """Give what is named as a subject: where, its name, its kind. What the text is about counts where it is named."""
+    """Return what is named as a subject: where, its name, its kind. What the text is about counts where it is named."""
     met: list[tuple[int, str, str]] = []
     full: dict[str, str] = {}
     for token in doc:

@@ -43,7 +43,7 @@ def entities_of(
     names: Mapping[str, str],
     named: Iterable[tuple[str, Span]],
 ) -> list[FoundEntity]:
-    """Give the entities of a text.
+    """Return the entities of a text.
 
     `names` gives the full name of a short one; `named` are people whom no name stands for: who speaks to whom.
     """
@@ -82,7 +82,7 @@ def entities_of(
 
 
 def plain_name(text: str) -> str:
-    """Give a name without an article before it, a genitive behind it, and quotation marks around it."""
+    """Return a name without an article before it, a genitive behind it, and quotation marks around it."""
     name = " ".join(text.split()).strip("\"' ,;")
     for article in _LEFT_OFF:
         name = name.removeprefix(article)

@@ -76,7 +76,7 @@ class Assertion:
 
 
 def phrase(head: Token, *, with_prepositions: bool = True) -> Phrase:
-    """Give the phrase of a noun; that of the name behind it in "the company Acme"."""
+    """Return the phrase of a noun; that of the name behind it in "the company Acme"."""
     named = next((child for child in head.children if child.dep_ == "appos" and child.i > head.i), None)
     if head.pos_ == "NOUN" and named is not None and named.pos_ == "PROPN":
         between = head.doc[head.i + 1 : bounds(named)[0]]
@@ -91,7 +91,7 @@ def phrase(head: Token, *, with_prepositions: bool = True) -> Phrase:
 
 
 def assertions(doc: Doc) -> Iterator[Assertion]:
-    """Give all that the verbs of a text assert."""
+    """Return all that the verbs of a text assert."""
     for sentence in doc.sents:
         for verb in verbs_of(list(sentence)):
             subjects = [phrase(subject) for subject in subjects_of(verb)[:_MOST_OBJECTS]]
@@ -130,7 +130,7 @@ def _attributes(verb: Token, subjects: Sequence[Phrase], said: Sequence[Token]) 
 
 
 def _linked(noun: Token) -> Iterator[tuple[Token, Phrase]]:
-    """Give the prepositions behind a noun, with what they lead to; those of what they lead to where it is a place."""
+    """Return the prepositions behind a noun, with what they lead to; those of what they lead to where it is a place."""
     for preposition in noun.children:
         if preposition.dep_ != "prep" or preposition.i < noun.i:
             continue
@@ -165,7 +165,7 @@ def _prepositions(
 
 
 def _prepositional(verb: Token) -> Iterator[tuple[list[Token], list[Token]]]:
-    """Give the prepositions of a verb, those behind its object that speak of it included, with their nouns."""
+    """Return the prepositions of a verb, those behind its object that speak of it included, with their nouns."""
     for child in verb.children:
         if child.dep_ in {"prep", "agent"}:
             yield from _led(child)
@@ -179,7 +179,7 @@ def _prepositional(verb: Token) -> Iterator[tuple[list[Token], list[Token]]]:
 
 
 def _led(preposition: Token) -> Iterator[tuple[list[Token], list[Token]]]:
-    """Give the words of a preposition and the nouns that it leads to; "on behalf of" and its like are one."""
+    """Return the words of a preposition and the nouns that it leads to; "on behalf of" and its like are one."""
     for part in preposition.children:
         if part.dep_ != "pobj":
             continue
@@ -208,7 +208,7 @@ def _each(
 
 
 def places_around(noun: Token, depth: int = 0) -> Iterator[Token]:
-    """Give the named places that a place is said to lie in, behind "in" and "of" and commas."""
+    """Return the named places that a place is said to lie in, behind "in" and "of" and commas."""
     if depth > 3:
         return
     for child in noun.children:

@@ -48,7 +48,7 @@ class Gate:
         return word.sent.start in self._questions
 
     def aspect(self, subject: Token, object_: Token, verb: Token | None, *, identity: bool = False) -> Aspect:
-        """Give how a text means a fact of two nouns and the verb over it; `identity` says that it makes them one."""
+        """Return how a text means a fact of two nouns and the verb over it; `identity` says that it makes them one."""
         behind = verb is not None and denies(verb) and _behind_but(verb, object_)
         aspect = self._of(verb, own=not behind) if verb is not None else Aspect()
         denied = aspect.denied or self._contrast.denies(subject, object_)
@@ -58,7 +58,7 @@ class Gate:
         return replace(aspect, denied=denied, hedged=hedged)
 
     def checked(self, found: Extraction) -> Extraction:
-        """Give what a model found with what the text denies or leaves open marked so, and questions left out."""
+        """Return what a model found with what the text denies or leaves open marked so, and questions left out."""
         facts = [self._fact(fact) for fact in found.facts]
         kept = [fact for fact in facts if fact is not None]
         causes = [self._cause(cause) for cause in found.causes]
@@ -120,7 +120,7 @@ class Gate:
         return [word for word in found if not word.is_space] if found is not None else []
 
     def _end(self, end: Argument, within: Span) -> Token | None:
-        """Give the head of one end of a fact: where its name stands in the words that say it, else where it stands."""
+        """The head of one end of a fact: where its name stands in the words that say it, else where it stands."""
         text = self._doc.text
         at = text.lower().find(end.name.lower(), within.start, within.end)
         span = Span(at, at + len(end.name)) if at >= 0 else end.span
@@ -151,7 +151,7 @@ def _is_misplaced(subject: Token) -> bool:
 
 
 def _verb_over(word: Token) -> Token | None:
-    """Give the verb of the clause that a word stands in."""
+    """Return the verb of the clause that a word stands in."""
     for above in _upwards(word):
         if above.pos_ in {"VERB", "AUX"} and above.dep_ not in {"aux", "auxpass", "amod", "compound"}:
             return above
@@ -166,7 +166,7 @@ def _upwards(word: Token) -> Iterator[Token]:
 
 
 def _lemma(word: str) -> str:
-    """Give the rough base form of an English verb: "worked" and "works" are "work"."""
+    """Return the rough base form of an English verb: "worked" and "works" are "work"."""
     irregular = {
         "is": "be", "are": "be", "was": "be", "were": "be", "been": "be", "led": "lead", "married": "marry",
         "lives": "live", "living": "live", "lived": "live", "located": "locate", "ran": "run", "left": "leave",

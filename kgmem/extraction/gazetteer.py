@@ -71,7 +71,7 @@ class Gazetteer:
         self._add_states(largest)
 
     def find(self, name: str) -> list[Spot]:
-        """Give the places of a name, the most populous first; those that it is only another name of come last."""
+        """Return the places of a name, the most populous first; those that it is only another name of come last."""
         key = " ".join(name.lower().split())
         own = [self._spots[number] for number in self._own.get(key, ())]
         other = [self._spots[number] for number in self._other.get(key, ())]
@@ -83,7 +83,7 @@ class Gazetteer:
         ]
 
     def best(self, name: str, *, country: str | None = None, region: str | None = None) -> tuple[Spot, float] | None:
-        """Give the place that a name most likely means, and how likely; None for what is no place.
+        """Return the place that a name most likely means, and how likely; None for what is no place.
 
         A country or region that the text names beside it decides; else the most populous. A name that is only another
         one of a small place is no place unless its country is known.
@@ -139,7 +139,7 @@ class Gazetteer:
 
 @cache
 def gazetteer() -> Gazetteer:
-    """Give the gazetteer of this process, made at the first call."""
+    """Return the gazetteer of this process, made at the first call."""
     return Gazetteer()
 
 

@@ -49,14 +49,14 @@ _LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
 
 def sentences_only(text: str) -> str:
-    """Give a text of the same length with blanks where no sentences stand."""
+    """Return a text of the same length with blanks where no sentences stand."""
     for pattern in (_FENCED, _LINES, _LOG_PREFIX):
         text = pattern.sub(_blank, text)
     return text
 
 
 def other_language(text: str) -> str | None:
-    """Give the language of a text that is surely not English; None for English, and where it is too short to tell."""
+    """Return the language of a text that is surely not English; None for English, and where it is too short to tell."""
     words = [word.lower() for word in _WORD.findall(text)]
     letters = "".join(words)
     if len(letters) >= 2 * _FEWEST and len(_LATIN.findall(letters)) < len(letters) / 2:

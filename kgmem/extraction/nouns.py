@@ -16,7 +16,7 @@ _NAMED: Final = frozenset({"PERSON", "ORG", "GPE", "LOC", "FAC", "EVENT", "WORK_
 
 
 def noun_assertions(doc: Doc) -> Iterator[Assertion]:
-    """Give what the noun phrases of a text assert by themselves."""
+    """Return what the noun phrases of a text assert by themselves."""
     for token in doc:
         if token.pos_ not in {"NOUN", "PROPN"}:
             continue

@@ -31,11 +31,11 @@ class OfflineExtractor:
         return RULES
 
     async def extract(self, texts: Sequence[TextToRead]) -> list[Extraction]:
-        """Give what was found in each text, in their order. Raises ExtractorUnavailable."""
+        """Return what was found in each text, in their order. Raises ExtractorUnavailable."""
         return await self._shared(list(texts))
 
     async def check(self, texts: Sequence[TextToRead], found: Sequence[Extraction]) -> list[Extraction]:
-        """Give what a model found in each text, with what the text denies or leaves open marked so.
+        """Return what a model found in each text, with what the text denies or leaves open marked so.
 
         Raises ExtractorUnavailable.
         """
@@ -67,7 +67,7 @@ class _Child:
         self.busy = 0
 
     async def ask(self, work: list[Work]) -> list[Extraction]:
-        """Give what was found in each text. Raises ExtractorUnavailable."""
+        """Return what was found in each text. Raises ExtractorUnavailable."""
         self.busy += 1
         try:
             async with self._turn:

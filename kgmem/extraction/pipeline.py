@@ -42,7 +42,7 @@ _METROPOLIS: Final = 1_000_000  # People; such a city is meant wherever it is na
 
 
 def places_of(doc: Doc, gazetteer: Gazetteer, *, country: str | None, people: frozenset[str]) -> Iterator[FoundPlace]:
-    """Give the places that a text names. What is in `people`, or part of a person's name in the text, is none."""
+    """Return the places that a text names. What is in `people`, or part of a person's name in the text, is none."""
     persons = {word.lower() for ent in doc.ents if ent.label_ == "PERSON" for word in (*ent.text.split(), ent.text)}
     persons |= {word.lower() for name in people for word in (*name.split(), name)}
     names = [ent for ent in doc.ents if ent.label_ in {"GPE", "LOC"} and ent.text.lower() not in persons]
@@ -73,7 +73,7 @@ def _found(ent: Words, spot: Spot, confidence: float) -> FoundPlace:
 
 
 def _beside(doc: Doc, ent: Words, gazetteer: Gazetteer) -> tuple[str | None, str | None]:
-    """Give the region and country that a text names right behind a place: "Paris, Texas", "Osh in Kyrgyzstan"."""
+    """Return the region and country that a text names right behind a place: "Paris, Texas", "Osh in Kyrgyzstan"."""
     end = ent.end
     while (
         end < len(doc)
@@ -147,7 +147,7 @@ class Reading:
         self._gate = Gate(doc)
 
     def extraction(self, gazetteer: Gazetteer, *, least: float) -> Extraction:
-        """Give all that was found, facts and causes from the least confidence up."""
+        """Return all that was found, facts and causes from the least confidence up."""
         facts = [fact for fact in self._facts() if fact.confidence >= least]
         endings = list(self._endings(facts)) if self._changes else []
         people = frozenset(name for name in (self._asked.speaker, self._asked.listener) if name)
@@ -165,13 +165,13 @@ class Reading:
         )
 
     def argument(self, end: Phrase) -> Argument | None:
-        """Give one end of a fact; None for a pronoun of which nobody can say what it stands for."""
+        """Return one end of a fact; None for a pronoun of which nobody can say what it stands for."""
         if end.end - end.first == 1 and end.head.lower_ in {"we", "us"} and self._asked.speaker:
             return Argument(self._asked.speaker, self._span(end.first, end.end))
         return self._argument(end)
 
     def time(self, verb: Token) -> FoundTime | None:
-        """Give the time of a clause."""
+        """Return the time of a clause."""
         found = self._time_of_verb.get(verb.i)
         return not_to_come(found, self._said) if found is not None and _is_past(verb) else found
 
@@ -258,7 +258,7 @@ class Reading:
         )
 
     def _of_owner(self, each: Assertion) -> Assertion:
-        """Give what is said of a part or a role as said of the whole: "its source lies in X", "the editor is Y"."""
+        """Return what is said of a part or a role as said of the whole: "its source lies in X", "the editor is Y"."""
         head = each.subject.head
         if head.pos_ != "NOUN" or head.dep_ not in _SUBJECTS or each.verb is None:
             return each
@@ -317,7 +317,7 @@ class Reading:
         return Argument(plain_name(name), self._span(end.first, end.end)) if name else None
 
     def _stretch(self, first: int, end: int) -> Argument:
-        """Give one side of a causal statement: its words, or the name that a lone pronoun stands for."""
+        """Return one side of a causal statement: its words, or the name that a lone pronoun stands for."""
         span = self._span(first, end)
         words = Phrase(self._doc[first], first, end)
         name = self._reference.name(words) if end - first == 1 else None
@@ -334,7 +334,7 @@ class Reading:
         return Span(stretch.start_char, stretch.end_char)
 
     def _times_by_verb(self) -> Mapping[int, FoundTime]:
-        """Give the time of each clause that names one."""
+        """Return the time of each clause that names one."""
         found: dict[int, FoundTime] = {}
         for time in self._times:
             words = self._doc.char_span(time.span.start, time.span.end, alignment_mode="expand")
@@ -380,6 +380,6 @@ def _never_was(verb: Token) -> bool:
 
 
 def _between(one: Span, other: Span) -> Span:
-    """Give the stretch from one to the other, for a predicate that has no words of its own."""
+    """Return the stretch from one to the other, for a predicate that has no words of its own."""
     first, last = sorted((one, other), key=lambda span: span.start)
     return Span(min(first.end, last.start), max(first.end, last.start))

@@ -86,7 +86,7 @@ class Aspect:
 
 
 def aspect_of(verb: Token, *, own: bool = True) -> Aspect:
-    """Give how a clause is meant, by its own words and by those that it stands under; `own` counts its own denials."""
+    """How a clause is meant, by its own words and by those that it stands under; `own` counts its own denials."""
     judged = _Judged(denied=own and denies(verb), hedged=_hedges(verb), future=_is_future(verb))
     word: Token | None = verb
     for _ in range(_LONGEST_CHAIN):

@@ -12,7 +12,7 @@ GROUP: Final = "kgmem.extractors"
 
 
 def make_extractor(name: str, choice: ExtractorChoice | None = None) -> Extractor | None:
-    """Give the extractor of that name; None for `none`.
+    """Return the extractor of that name; None for `none`.
 
     `name` is rules, none, openai:<model>, ollama:<model>, or that of an entry point of the group `kgmem.extractors`,
     which names a function that takes an ExtractorChoice. Nothing is ever downloaded. Raises InvalidInput, which lists
@@ -43,7 +43,7 @@ def make_extractor(name: str, choice: ExtractorChoice | None = None) -> Extracto
 
 
 def extractor_names() -> list[str]:
-    """Give the names that `make_extractor` takes, those of other packages included."""
+    """Return the names that `make_extractor` takes, those of other packages included."""
     return ["rules", "none", "openai:<model>", "ollama:<model>", *sorted(_plugins())]
 
 

@@ -32,7 +32,7 @@ _BRACKETS: Final = re.compile(r"\([^()]{0,300}\)|\[[^\[\]]{0,60}\]")
 
 
 def readable(text: str) -> str:
-    """Give a text of the same length with plain quotation marks and without line breaks inside of sentences."""
+    """Return a text of the same length with plain quotation marks and without line breaks inside of sentences."""
     plain = text.translate(_QUOTES)
     return _LATEX_QUOTES.sub(
         lambda found: '"'.ljust(len(found[0])) if found[0][0] == "`" else '"'.rjust(len(found[0])), plain
@@ -40,7 +40,7 @@ def readable(text: str) -> str:
 
 
 def without_brackets(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """Give a text of the same length with blanks where brackets stood, and where these were.
+    """Return a text of the same length with blanks where brackets stood, and where these were.
 
     A bracket behind a name ("(born 3 May 1920 in Oslo)") makes the parser lose the subject; brackets are read apart.
     """
@@ -61,7 +61,7 @@ _BATCH: Final = 32
 
 @cache
 def language() -> Language:
-    """Give the model of this process, loaded at the first call. Raises ExtractorUnavailable."""
+    """Return the model of this process, loaded at the first call. Raises ExtractorUnavailable."""
     for package in _PACKAGES:
         try:
             module: Any = importlib.import_module(package)
@@ -76,7 +76,7 @@ def language() -> Language:
 
 
 def parsed(texts: Iterable[str]) -> Iterator[Doc]:
-    """Give texts with their parse, in order."""
+    """Return texts with their parse, in order."""
     yield from language().pipe(texts, batch_size=_BATCH)
 
 
@@ -88,7 +88,7 @@ _LONGEST_TURN: Final = 1_000  # Characters of a turn before, in which pronouns a
 def read_texts(
     texts: Sequence[TextToRead], *, least: float = LEAST_CONFIDENCE, changes: bool = True
 ) -> list[Extraction]:
-    """Give what was found in each text; runs on the calling thread, for processes that do nothing else.
+    """Return what was found in each text; runs on the calling thread, for processes that do nothing else.
 
     Without `changes` the general rules read alone, which end nothing; a benchmark compares the two.
     """
@@ -121,7 +121,7 @@ _SUBJECTS: Final = frozenset({"nsubj", "nsubjpass"})
 
 
 def spoken_of_before(texts: Sequence[TextToRead]) -> list[Sequence[tuple[str, str]]]:
-    """Give for each text what the turns before it name, with its kind, where a pronoun of the text may mean it."""
+    """Return for each text what the turns before it name, with its kind, where a pronoun of the text may mean it."""
     wanted = sorted({turn for each in texts if _PRONOUN.search(each.text) for turn in each.before})
     docs = dict(zip(wanted, parsed(readable(turn[:_LONGEST_TURN]) for turn in wanted), strict=True))
     return [
@@ -133,7 +133,7 @@ def spoken_of_before(texts: Sequence[TextToRead]) -> list[Sequence[tuple[str, st
 
 
 def _named(doc: Doc) -> list[tuple[str, str]]:
-    """Give the names of a text with their kinds; its subjects come last, since pronouns mean them rather."""
+    """Return the names of a text with their kinds; its subjects come last, since pronouns mean them rather."""
     found = [(word.dep_ in _SUBJECTS, word) for word in doc if word.pos_ in {"PROPN", "NOUN"} or word.ent_type_]
     names = []
     for subject, word in found:
@@ -145,7 +145,7 @@ def _named(doc: Doc) -> list[tuple[str, str]]:
 
 
 def check_texts(work: Sequence[tuple[TextToRead, Extraction]]) -> list[Extraction]:
-    """Give what a model found in each text with what the text denies or leaves open marked so."""
+    """Return what a model found in each text with what the text denies or leaves open marked so."""
     documents = parsed(without_brackets(readable(asked.text[:_LONGEST]))[0] for asked, _ in work)
     return [Gate(doc).checked(found) for doc, (_, found) in zip(documents, work, strict=True)]
 

@@ -41,7 +41,7 @@ _BARE_MONTHS: Final = frozenset({"may", "march", "mar", "sun", "sat", "dec", "ja
 
 
 def times_of(doc: Doc, text: str, brackets: Sequence[tuple[int, int]], reference: int | None) -> list[FoundTime]:
-    """Give the times that a text names, in order, none inside of another."""
+    """Return the times that a text names, in order, none inside of another."""
     found = [*_dated(doc, text, reference), *_bracketed(text, brackets, reference)]
     kept: list[FoundTime] = []
     for time in sorted(found, key=lambda each: (each.span.start, -each.span.end)):
@@ -51,7 +51,7 @@ def times_of(doc: Doc, text: str, brackets: Sequence[tuple[int, int]], reference
 
 
 def not_to_come(time: FoundTime, reference: int | None) -> FoundTime:
-    """Give a time that is over as of the reference: "in August" of what happened is the August before.
+    """Return a time that is over as of the reference: "in August" of what happened is the August before.
 
     Only what names no year moves, by a year, and what names a day of the week, by a week.
     """
@@ -97,7 +97,7 @@ def _follows(doc: Doc, start: int) -> bool:
 
 
 def _readings(text: str, start: int, end: int, later: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Give the stretches that may be one time, the longest first."""
+    """Return the stretches that may be one time, the longest first."""
     led = _BEFORE.search(text[:start])
     first = led.start() if led else start
     ends = [end]
@@ -148,7 +148,7 @@ def _read(text: str, start: int, end: int, reference: int | None) -> FoundTime |
 
 
 def _by_dateparser(phrase: str) -> DateMeant | None:
-    """Give the day that a phrase names with its year, in one of a few languages; nothing relative, nothing guessed."""
+    """The day that a phrase names with its year, in one of a few languages; nothing relative, nothing guessed."""
     found = _dateparser().get_date_data(phrase)
     if found.date_obj is None or found.period != "day":
         return None

@@ -27,7 +27,7 @@ def trim_names(doc: Doc) -> None:
 
 
 def _members(doc: Doc, first: int, end: int) -> Iterator[tuple[int, int]]:
-    """Give the names of a list that the model takes for one name: "Foo and Bar" in "Acme, Foo and Bar"."""
+    """Return the names of a list that the model takes for one name: "Foo and Bar" in "Acme, Foo and Bar"."""
     listed = first >= 2 and doc[first - 1].text == "," and doc[first - 2].pos_ == "PROPN"
     inner = any(word.text == "," for word in doc[first:end])
     if not (listed or inner) or not any(word.lower_ in {"and", "or"} for word in doc[first:end]):

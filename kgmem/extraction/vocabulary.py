@@ -2,5 +2,5 @@
 
 
 def listed(text: str) -> frozenset[str]:
-    """Give the words of a text, which white space parts."""
+    """Return the words of a text, which white space parts."""
     return frozenset(text.split())

@@ -36,7 +36,7 @@ SCHEMA: Final[Mapping[str, Any]] = {
 
 
 def messages_of(sentences: Sequence[Sentence]) -> list[dict[str, str]]:
-    """Give what a model is told: how to answer, and the facts by their numbers."""
+    """Return what a model is told: how to answer, and the facts by their numbers."""
     told = [
         "You sum up facts in a few plain sentences. Answer with JSON only, in the given schema.",
         "`facts` has the numbers of the facts that a sentence says; each sentence says at least one.",
@@ -48,7 +48,7 @@ def messages_of(sentences: Sequence[Sentence]) -> list[dict[str, str]]:
 
 
 def checked(answer: Mapping[str, Any], sentences: Sequence[Sentence]) -> list[Sentence]:
-    """Give of an answer the sentences that the facts which they name bear out: every name and number is theirs."""
+    """Return of an answer the sentences that the facts which they name bear out: every name and number is theirs."""
     kept = []
     told = answer.get("sentences")
     for each in told if isinstance(told, list) else []:

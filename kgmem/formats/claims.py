@@ -24,7 +24,7 @@ def _known(value: Any, name: str) -> str:
 
 
 def _of(*known: str) -> Read:
-    """Give a reader of one of some words."""
+    """Return a reader of one of some words."""
 
     def read(value: Any, name: str) -> str:
         if value not in known:

@@ -33,7 +33,7 @@ def reader_of(field: Field) -> Read:
 
 
 def text(least: int, most: int) -> Callable[[Any, str], str]:
-    """Give a reader of texts of so many characters."""
+    """Return a reader of texts of so many characters."""
 
     def read(value: Any, name: str) -> str:
         if not isinstance(value, str):
@@ -50,7 +50,7 @@ def text(least: int, most: int) -> Callable[[Any, str], str]:
 
 
 def texts(item: Callable[[Any, str], str], most: int) -> Callable[[Any, str], list[str]]:
-    """Give a reader of lists of at most so many texts."""
+    """Return a reader of lists of at most so many texts."""
 
     def read(value: Any, name: str) -> list[str]:
         if not isinstance(value, list):
@@ -149,7 +149,7 @@ def _measure(value: Any, name: str, most: int, hint: str) -> None:
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    """Give the keys and the scalars inside of a JSON value."""
+    """Return the keys and the scalars inside of a JSON value."""
     if isinstance(value, dict):
         yield from value
         inner: Any = value.values()

@@ -19,12 +19,12 @@ _COLUMN = re.compile(r"// column (\w+): (.+)")
 
 
 def load_named_queries(folder: Path) -> Mapping[str, NamedQuery]:
-    """Give the named queries of a folder, by name. Raises InvalidInput for a header that is not one."""
+    """Return the named queries of a folder, by name. Raises InvalidInput for a header that is not one."""
     return {file.stem: read_named_query(file.stem, file.read_text()) for file in sorted(folder.glob("*.cypher"))}
 
 
 def read_named_query(name: str, text: str) -> NamedQuery:
-    """Give the named query that a file's text is. Raises InvalidInput."""
+    """Return the named query that a file's text is. Raises InvalidInput."""
     answers, parameters, columns = "", [], {}
     lines = text.splitlines()
     header = [line for line in lines if line.startswith("//")]

@@ -106,13 +106,13 @@ class Origin(Protocol):
     options: Mapping[str, str]  # Its own options, each with what it does.
 
     def identity(self) -> Mapping[str, Any]:
-        """Give what tells this reading from others, so that an import can go on; it may take a while."""
+        """Return what tells this reading from others, so that an import can go on; it may take a while."""
 
     def read(self, options: ReadOptions) -> Generator[Located | Rejected, None, None]:
-        """Give the records; the number of each stands for a line."""
+        """Return the records; the number of each stands for a line."""
 
     def progress(self) -> tuple[int, int | None]:
-        """Give how many records were read, and of how many; None while that is not known."""
+        """Return how many records were read, and of how many; None while that is not known."""
 
 
 @runtime_checkable
@@ -120,7 +120,7 @@ class Destination(Protocol):
     """What records are written to that is no file."""
 
     def writer(self, options: WriteOptions) -> AbstractContextManager[Writer]:
-        """Give a writer, for the time of a `with`."""
+        """Return a writer, for the time of a `with`."""
 
 
 ReadColumns: TypeAlias = Callable[[BinaryIO, ReadOptions], Iterator[Columns | Located | Rejected]]
@@ -146,12 +146,12 @@ class Format:
 
 
 def kind_of(record: AnyRecord) -> Kind:
-    """Give what kind a record is."""
+    """Return what kind a record is."""
     return record.kind if isinstance(record, BeliefRecord) else _KINDS[type(record)]
 
 
 def rejected(line: int, reason: str, record: str) -> Rejected:
-    """Give a rejection that keeps the beginning of the record's text."""
+    """Return a rejection that keeps the beginning of the record's text."""
     return Rejected(line, reason, record if len(record) <= _SHOWN else record[:_SHOWN] + " ...")
 
 

@@ -37,12 +37,12 @@ FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 
 def format_of(path: Path | str, named: str | None = None) -> Format:
-    """Give the format that was named, or that a file's extension tells. Raises InvalidInput when neither does."""
+    """Return the format that was named, or that a file's extension tells. Raises InvalidInput when neither does."""
     return _load(named if named is not None else _name_of(path))
 
 
 def reader_of(path: Path | str, named: str | None = None, *, columns: bool = False) -> Read | ReadColumns:
-    """Give what reads a file, by the format's name or the file's; in columns where that is asked and can be.
+    """Return what reads a file, by the format's name or the file's; in columns where that is asked and can be.
 
     Raises InvalidInput when nothing does.
     """

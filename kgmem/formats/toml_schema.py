@@ -14,7 +14,7 @@ ONTOLOGY = ("core", "space", "time", "cause", "meaning", "said")
 
 
 def load_schema(folder: Path | Traversable, names: Sequence[str] = ONTOLOGY) -> GraphSchema:
-    """Give the schema that the TOML files of these names in a folder make together.
+    """Return the schema that the TOML files of these names in a folder make together.
 
     Raises NotFound for a missing file, InvalidInput for one that is wrong or that contradicts another.
     """
@@ -22,7 +22,7 @@ def load_schema(folder: Path | Traversable, names: Sequence[str] = ONTOLOGY) -> 
 
 
 def read_schema(file: Path | Traversable) -> GraphSchema:
-    """Give the schema that one TOML file describes; it may refer to what other files declare.
+    """Return the schema that one TOML file describes; it may refer to what other files declare.
 
     Raises NotFound, InvalidInput.
     """

@@ -64,7 +64,7 @@ _TELLING: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
 
 
 def from_wire(kind: Kind, shape: Mapping[str, Any]) -> AnyRecord:
-    """Give the record that a wire shape states; null is the same as left out. Raises InvalidInput."""
+    """Return the record that a wire shape states; null is the same as left out. Raises InvalidInput."""
     known = FIELDS[kind]
     stated: dict[str, Any] = {}
     for name, value in shape.items():
@@ -84,7 +84,7 @@ def from_wire(kind: Kind, shape: Mapping[str, Any]) -> AnyRecord:
 
 
 def to_wire(record: AnyRecord) -> dict[str, Any]:
-    """Give the wire shape of a record as a statement: what has no value, and what only a store knows, is left out."""
+    """Return the wire shape of a record as a statement: what has no value, and what only a store knows, is left out."""
     if isinstance(record, BeliefRecord):
         return {name: value for name, value in record.told.items() if value is not None}
     shape: dict[str, Any] = {}
@@ -96,7 +96,7 @@ def to_wire(record: AnyRecord) -> dict[str, Any]:
 
 
 def tell_kind(shape: Mapping[str, Any]) -> Kind:
-    """Give the kind that a record's fields tell. Raises InvalidInput when they tell none."""
+    """Return the kind that a record's fields tell. Raises InvalidInput when they tell none."""
     for kind, names in _TELLING:
         if not names.isdisjoint(shape):
             return kind
@@ -106,7 +106,7 @@ def tell_kind(shape: Mapping[str, Any]) -> Kind:
 
 
 def _belief(kind: BeliefKind, told: Mapping[str, Any]) -> BeliefRecord:
-    """Give a record of what a graph believes. Raises InvalidInput for a claim that claims nothing."""
+    """Return a record of what a graph believes. Raises InvalidInput for a claim that claims nothing."""
     if kind == "claim" and told.get("object") is None and told.get("value") is None:
         raise InvalidInput("A claim needs object or value.", hint="Give what it claims.")
     return BeliefRecord(kind, told)

@@ -16,5 +16,5 @@ def is_wkt(text: str) -> bool:
 
 
 def geojson_of(text: str) -> Any:
-    """Give the GeoJSON geometry that a WKT text tells. Raises ValueError when it tells none."""
+    """Return the GeoJSON geometry that a WKT text tells. Raises ValueError when it tells none."""
     return import_module("kgmem.formats.wkt_shapely").geojson_of(text.rpartition(";")[2])

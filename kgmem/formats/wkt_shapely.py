@@ -7,7 +7,7 @@ import shapely
 
 
 def geojson_of(text: str) -> Any:
-    """Give the GeoJSON geometry that a WKT text tells. Raises ValueError when it tells none."""
+    """Return the GeoJSON geometry that a WKT text tells. Raises ValueError when it tells none."""
     try:
         return orjson.loads(shapely.to_geojson(shapely.from_wkt(text)))
     except shapely.errors.GEOSException as error:

@@ -47,7 +47,7 @@ class GraphCypher:
         return _answer(await self._engine.run(await self._asked(graph, query)))
 
     def found_in(self, answer: CypherAnswer) -> FoundInRows:
-        """Give what rows hold of the graph."""
+        """Return what rows hold of the graph."""
         return found_in(answer.rows)
 
     @asynccontextmanager
@@ -88,7 +88,7 @@ class GraphCypher:
 
 
 async def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Give parameters as Cypher values: in a thread where there are many, so that others have their turn."""
+    """Return parameters as Cypher values: in a thread where there are many, so that others have their turn."""
 
     def convert() -> dict[str, Any]:
         return {name: _parameter(name, value) for name, value in given.items()}

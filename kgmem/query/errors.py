@@ -43,19 +43,19 @@ class CypherError(InvalidInput):
         super().__init__(message, hint=hint, line=self.line, column=self.column, detail=detail, type=type, phase=phase)
 
     def __str__(self) -> str:
-        """Give the problem, the place, the line with a caret under the place, and how to fix it."""
+        """Return the problem, the place, the line with a caret under the place, and how to fix it."""
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
 
 def place(query: str, at: int) -> tuple[int, int]:
-    """Give line and column, both from 1, of an offset."""
+    """Return line and column, both from 1, of an offset."""
     before = query[:at]
     line_start = max(before.rfind("\n"), before.rfind("\r")) + 1
     return before.count("\n") + before.replace("\r\n", "").count("\r") + 1, at - line_start + 1
 
 
 def closest(word: str, known: Iterable[str]) -> str:
-    """Give a sentence that names what may have been meant; empty where nothing is near."""
+    """Return a sentence that names what may have been meant; empty where nothing is near."""
     by_case = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), by_case, n=1, cutoff=0.7)
     return f"Did you mean {by_case[near[0]]}?" if near else ""

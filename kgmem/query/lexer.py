@@ -85,7 +85,7 @@ def check_length(query: str, most: int) -> None:
 
 
 def tokens(query: str) -> list[Token]:
-    """Give the tokens of a query, the last of kind END. Raises CypherError."""
+    """Return the tokens of a query, the last of kind END. Raises CypherError."""
     check_length(query, MAX_LENGTH)
     found: list[Token] = []
     at, length, match, plain = 0, len(query), _TOKEN.match, query.isascii()
@@ -173,7 +173,7 @@ def _escaped(query: str, escape: str, at: int) -> str:
 
 
 def _rare(query: str, at: int) -> Token:
-    """Give a name with letters beyond ASCII (combining marks are part of it), or raise for what is no token."""
+    """Return a name with letters beyond ASCII (combining marks are part of it), or raise for what is no token."""
     start = at + query.startswith("$", at)
     first = query[start : start + 1]
     named = first.isidentifier() or (start > at and first.isalnum()) or unicodedata.category(first or " ") == "Pc"

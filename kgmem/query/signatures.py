@@ -25,11 +25,11 @@ class FunctionSignature:
     constant: bool = True
 
     def takes(self, position: int) -> frozenset[str]:
-        """Give the names of the types that an argument may have; the last parameter of an open end repeats."""
+        """Return the names of the types that an argument may have; the last parameter of an open end repeats."""
         return self.parameters[min(position, len(self.parameters) - 1)]
 
     def gives(self, arguments: list[Type]) -> Type:
-        """Give the type of its result for arguments of these types."""
+        """Return the type of its result for arguments of these types."""
         if not arguments or self.result not in {"SAME", "ELEMENT", "LISTED"}:
             return named(self.result)
         first = arguments[0]

@@ -12,7 +12,7 @@ class Type:
     element: "Type | None" = None
 
     def __str__(self) -> str:
-        """Give the type as Cypher writes it: LIST<INTEGER>."""
+        """Return the type as Cypher writes it: LIST<INTEGER>."""
         return self.name if self.element is None else f"{self.name}<{self.element}>"
 
 
@@ -39,7 +39,7 @@ _WIDER = {"INTEGER": NUMBERS, "FLOAT": frozenset({"NUMBER"}), "NUMBER": NUMBERS}
 
 @cache
 def list_of(element: Type) -> Type:
-    """Give the type of a list."""
+    """Return the type of a list."""
     return Type("LIST", element)
 
 
@@ -53,7 +53,7 @@ def can_be(found: Type, names: frozenset[str]) -> bool:
 
 
 def joined(left: Type, right: Type) -> Type:
-    """Give the narrowest type that holds the values of both."""
+    """Return the narrowest type that holds the values of both."""
     if right in {left, NULL}:
         return left
     if left == NULL:
@@ -67,7 +67,7 @@ def joined(left: Type, right: Type) -> Type:
 
 @cache
 def named(text: str) -> Type:
-    """Give the type of a declaration: INTEGER?, LIST<STRING>, LIST? OF STRING; ANY for a name that is not known."""
+    """Return the type of a declaration: INTEGER?, LIST<STRING>, LIST? OF STRING; ANY for a name that is not known."""
     plain = text.strip().upper().rstrip("?").strip()
     if plain.startswith("LIST"):
         inner = plain[4:].lstrip("? ").removeprefix("OF").strip().removeprefix("<").removesuffix(">")

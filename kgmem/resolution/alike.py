@@ -24,7 +24,7 @@ def texts(
     weight: Weight,
     told: tuple[Collection[str], Collection[str]] = ((), ()),
 ) -> float:
-    """Give how much of the weight of two texts' words is shared; near words count by their nearness.
+    """Return how much of the weight of two texts' words is shared; near words count by their nearness.
 
     `told` are the words of the rest of each description: a beer's name that begins with its brewery's is no other
     name than the one without. After the soft TF-IDF of Cohen, Ravikumar and Fienberg (2003), as a Dice coefficient.
@@ -45,7 +45,7 @@ def names(
     weight: Weight,
     told: tuple[Collection[str], Collection[str]] = ((), ()),
 ) -> float:
-    """Give how alike two names are: as texts, but other numerals are another of the series, and initials may stand."""
+    """How alike two names are: as texts, but other numerals are another of the series, and initials may stand."""
     alike = texts(left, right, weight, told)
     if alike == 1.0:
         return alike
@@ -59,7 +59,7 @@ def names(
 
 
 def codes(left: str, right: str) -> float:
-    """Give how alike two codes are (telephone numbers, postal codes): only their signs count, slips are possible."""
+    """Return how alike two codes are (telephone numbers, postal codes): only their signs count, slips are possible."""
     one, other = "".join(words(left)), "".join(words(right))
     if one == other:
         return 1.0
@@ -71,14 +71,14 @@ def codes(left: str, right: str) -> float:
 
 
 def numbers(left: float, right: float) -> float:
-    """Give how alike two numbers are: equal, a hundredth apart, a tenth apart, or more."""
+    """Return how alike two numbers are: equal, a hundredth apart, a tenth apart, or more."""
     size = max(abs(left), abs(right))
     apart = abs(left - right) / size if size else 0.0
     return 1.0 if not apart else 0.85 if apart <= 0.03 else 0.6 if apart <= 0.12 else 0.0
 
 
 def dates(left: str, right: str) -> float:
-    """Give how alike two ISO dates are: equal, one within the other, day and month swapped, one part off."""
+    """Return how alike two ISO dates are: equal, one within the other, day and month swapped, one part off."""
     one, other = left[:10].split("-"), right[:10].split("-")
     shorter = min(len(one), len(other))
     if one[:shorter] == other[:shorter]:
@@ -91,20 +91,20 @@ def dates(left: str, right: str) -> float:
 
 
 def kilometres(left: tuple[float, float], right: tuple[float, float]) -> float:
-    """Give the distance between two points (lon, lat) on a sphere, in km (haversine)."""
+    """Return the distance between two points (lon, lat) on a sphere, in km (haversine)."""
     (lon, lat), (lon2, lat2) = ((math.radians(p[0]), math.radians(p[1])) for p in (left, right))
     square = math.sin((lat2 - lat) / 2) ** 2 + math.cos(lat) * math.cos(lat2) * math.sin((lon2 - lon) / 2) ** 2
     return 2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(square)))
 
 
 def cosine(left: Sequence[float], right: Sequence[float]) -> float:
-    """Give the cosine of two vectors of one dimension; 0 where one has no length."""
+    """Return the cosine of two vectors of one dimension; 0 where one has no length."""
     lengths = math.hypot(*left) * math.hypot(*right)
     return sum(a * b for a, b in zip(left, right, strict=True)) / lengths if lengths else 0.0
 
 
 def number_in(text: str) -> float | None:
-    """Give the first number in a text such as "5.60 %"; None where there is none."""
+    """Return the first number in a text such as "5.60 %"; None where there is none."""
     found = _NUMBER.search(text)
     return float(found[0]) if found else None
 
@@ -141,7 +141,7 @@ def _paired(
 
 
 def _near(one: str, other: str) -> float:
-    """Give how near two different words are: an initial, a beginning, a slip of the pen; else 0."""
+    """Return how near two different words are: an initial, a beginning, a slip of the pen; else 0."""
     if one[0].isdigit() or other[0].isdigit():
         return 0.0
     short, long = (one, other) if len(one) <= len(other) else (other, one)

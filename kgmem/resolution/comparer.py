@@ -15,7 +15,7 @@ class Comparer(DescribedComparer):
     def dedupe(
         self, described: Sequence[Described], may_be_one: Callable[[int, int], bool], judged: Sequence[JudgedPair]
     ) -> list[MatchedPair]:
-        """Give the near pairs of one collection, the most similar first."""
+        """Return the near pairs of one collection, the most similar first."""
         return duplicates.dedupe(described, may_be_one, judged)
 
     def link(
@@ -25,5 +25,5 @@ class Comparer(DescribedComparer):
         pairs: Sequence[tuple[int, int]],
         judged: Sequence[JudgedPair],
     ) -> list[MatchedPair]:
-        """Give the evidence of pairs of what is asked with what is held, the most similar first."""
+        """Return the evidence of pairs of what is asked with what is held, the most similar first."""
         return duplicates.link(asked, held, pairs, judged)

@@ -58,7 +58,7 @@ DIFFERING: Mapping[Kind, tuple[float, ...]] = {
 
 
 def level(similarity: float | None) -> int:
-    """Give the degree that a similarity belongs to; UNKNOWN for none."""
+    """Return the degree that a similarity belongs to; UNKNOWN for none."""
     if similarity is None:
         return UNKNOWN
     return next((at for at, bound in enumerate(BOUNDS) if similarity >= bound), DIFFERENT)
@@ -88,13 +88,13 @@ class Weights:
     before: float
 
     def of(self, degrees: Sequence[int]) -> dict[str, float]:
-        """Give what each part that is known adds."""
+        """Return what each part that is known adds."""
         known = zip(self.parts, self.added, degrees, strict=True)
         return {part: added[degree] for part, added, degree in known if degree != UNKNOWN}
 
 
 def added(agreeing: Sequence[float], differing: Sequence[float]) -> tuple[float, ...]:
-    """Give the evidence of each degree."""
+    """Return the evidence of each degree."""
     return tuple(math.log(m / u) for m, u in zip(agreeing, differing, strict=True))
 
 
@@ -123,11 +123,11 @@ class Rarity:
         return cls(count, frequency)
 
     def frequency(self, word: str) -> int:
-        """Give in how many descriptions a word stands."""
+        """Return in how many descriptions a word stands."""
         return self._frequency.get(word, 0)
 
     def __call__(self, word: str) -> float:
-        """Give the weight of a word, above 0."""
+        """Return the weight of a word, above 0."""
         weight = self._known.get(word)
         if weight is None:
             weight = math.log((self.count + 1) / max(self.frequency(word), 1)) + _LEAST
@@ -163,7 +163,7 @@ class DescribedComparer:
         self._last: tuple[LookedUp, Rarity] | None = None
 
     def similarity(self, asked: Described, held: Described, looked_up: LookedUp) -> Similarity:
-        """Give how far two descriptions are of one thing."""
+        """Return how far two descriptions are of one thing."""
         rarity = self._rarity(looked_up)
         named = _names(asked, held, rarity)
         parts = {"name": _ADDED[Kind.NAME][level(named)]} if named is not None else {}
@@ -183,7 +183,7 @@ class DescribedComparer:
 
 
 def _names(asked: Described, held: Described, rarity: Rarity) -> float | None:
-    """Give the similarity of the two names that are most alike."""
+    """Return the similarity of the two names that are most alike."""
     told = _rest(asked), _rest(held)
     pairs = [(words(one), words(other)) for one in asked.names for other in held.names]
     best = max((alike.names(one, other, rarity, told) for one, other in pairs if one and other), default=None)
@@ -218,7 +218,7 @@ def _each(value: Any) -> Sequence[Any]:
 
 
 def _compared(one: Any, other: Any, rarity: Rarity) -> tuple[float, Kind] | None:
-    """Give the similarity of two values and the kind of both; None for what cannot be compared."""
+    """Return the similarity of two values and the kind of both; None for what cannot be compared."""
     if isinstance(one, bool) or isinstance(other, bool):
         return (float(one is other), Kind.CATEGORY) if isinstance(one, bool) and isinstance(other, bool) else None
     if isinstance(one, int | float) and isinstance(other, int | float):
@@ -235,7 +235,7 @@ def _compared(one: Any, other: Any, rarity: Rarity) -> tuple[float, Kind] | None
 
 
 def _around(asked: Described, held: Described) -> Iterator[tuple[str, float]]:
-    """Give what neighbours, places, times and vectors add."""
+    """Return what neighbours, places, times and vectors add."""
     if asked.neighbours and held.neighbours:
         share = len(asked.neighbours & held.neighbours) / min(len(asked.neighbours), len(held.neighbours))
         yield "neighbours", 2.5 if share >= 0.5 else 1.5 if share >= 0.2 else 0.7 if share else -0.3

@@ -95,7 +95,7 @@ def _texts(values: Any) -> Iterator[str]:
 
 
 def _codes(text: str) -> Iterator[str]:
-    """Give the model numbers and the like in a text: letters and digits, however they are parted."""
+    """Return the model numbers and the like in a text: letters and digits, however they are parted."""
     for joined in _JOINED.findall(text.casefold()):
         code = re.sub(r"[-/.]", "", joined)
         if len(code) >= _LEAST_CODE and any(map(str.isdigit, code)) and any(map(str.isalpha, code)):
@@ -124,7 +124,7 @@ class Records:
         return {feature: weight / length for feature, weight in weighed.items()}
 
     def near(self) -> list[Pair]:
-        """Give the pairs that share most of what is rare, the nearest few of each record, the smaller place first."""
+        """Return the pairs that share most of what is rare, the nearest few of each record, the smaller place first."""
         postings: dict[str, list[int]] = defaultdict(list)
         for place, unit in enumerate(self.units):
             for feature in unit:
@@ -142,7 +142,7 @@ class Records:
         return sorted(pairs)
 
     def similarity(self, left: int, right: int) -> float:
-        """Give how near two descriptions are, about 0 to 1.
+        """Return how near two descriptions are, about 0 to 1.
 
         The mean of the cosine of all features, the similarity of names, and the share of the shorter description's
         words that the longer one has; equal model numbers add, other ones and other numerals take away.
@@ -161,7 +161,7 @@ class Records:
         return similarity - (_OTHER_NUMERAL if mine and yours else 0.0)
 
     def agreement(self, left: int, right: int) -> tuple[int, int]:
-        """Give how many typed values of two descriptions agree (a slip allowed), and how many contradict each other."""
+        """How many typed values of two descriptions agree (a slip allowed), and how many contradict each other."""
         one, other = self.records[left].typed, self.records[right].typed
         agree = differ = 0
         for name in one.keys() & other.keys():
@@ -248,7 +248,7 @@ class Cut:
         return cut
 
     def odds(self, similarity: float) -> float:
-        """Give the logarithm of the odds that two nearest descriptions are of one thing."""
+        """Return the logarithm of the odds that two nearest descriptions are of one thing."""
         doubt = float(np.interp(similarity, _GRID, self.doubt))
         least = math.exp(-_HIGHEST)
         odds = math.log(max(1 - doubt, least) / max(doubt, least))
@@ -256,7 +256,7 @@ class Cut:
 
 
 def _doubt(found: Floats, chance: Floats, weights: Floats) -> tuple[Floats, float]:
-    """Give at each similarity of the grid the share of pairs that are there by chance, and how these spread."""
+    """Return at each similarity of the grid the share of pairs that are there by chance, and how these spread."""
     weights = weights + 1e-9
     total = float(weights.sum())
     order = np.argsort(chance, kind="stable")
@@ -275,7 +275,7 @@ def _doubt(found: Floats, chance: Floats, weights: Floats) -> tuple[Floats, floa
 
 
 def _density(values: Floats, weights: Floats, width: float) -> Floats:
-    """Give the density of weighted values on the grid by kernels of Gauss."""
+    """Return the density of weighted values on the grid by kernels of Gauss."""
     counts, edges = np.histogram(values, bins=2000, range=(-0.5, 1.5), weights=weights)
     middles = (edges[1:] + edges[:-1]) / 2
     taken = counts > 0
@@ -285,7 +285,7 @@ def _density(values: Floats, weights: Floats, width: float) -> Floats:
 
 
 def _shift(judged: Sequence[tuple[float, bool]]) -> float:
-    """Give the shift of the log odds that people's judgements make likeliest, with a Gaussian prior, by bisection."""
+    """Return the shift of the log odds that people's judgements make likeliest, with a Gaussian prior, by bisection."""
     low, high = -_MOST_SHIFT, _MOST_SHIFT
     while judged and high - low > 0.01:
         middle = (low + high) / 2
@@ -298,7 +298,7 @@ def _shift(judged: Sequence[tuple[float, bool]]) -> float:
 def dedupe(
     described: Sequence[Described], may_be_one: Callable[[int, int], bool], judged: Sequence[JudgedPair] = ()
 ) -> list[MatchedPair]:
-    """Give the pairs of one collection that are near and may be one, each with its evidence."""
+    """Return the pairs of one collection that are near and may be one, each with its evidence."""
     records = Records(described)
     return _matched(records, [pair for pair in records.near() if may_be_one(*pair)], judged, thirds=True)
 
@@ -309,7 +309,7 @@ def link(
     pairs: Sequence[Pair],
     judged: Sequence[JudgedPair] = (),
 ) -> list[MatchedPair]:
-    """Give the evidence of pairs of what is asked with what is held: places in both."""
+    """Return the evidence of pairs of what is asked with what is held: places in both."""
     records = Records([*asked, *held])
     moved = [(one, other + len(asked)) for one, other in pairs]
     found = _matched(records, moved, judged, thirds=False)
@@ -350,7 +350,7 @@ def _matched(
 
 
 def _tied(ordered: Sequence[Pair], nearest: set[Pair], similar: Mapping[Pair, float], cut: Cut) -> set[Pair]:
-    """Give the pairs of which nobody knows which is meant: one of two is as near as the other, and has nobody else."""
+    """The pairs of which nobody knows which is meant: one of two is as near as the other, and has nobody else."""
     partnered = {place for pair in nearest if cut.odds(similar[pair]) >= 0 for place in pair}
     partners: dict[int, list[Pair]] = defaultdict(list)
     for pair in nearest:
@@ -368,7 +368,7 @@ def _tied(ordered: Sequence[Pair], nearest: set[Pair], similar: Mapping[Pair, fl
 
 
 def _greedy(ordered: Sequence[Pair]) -> list[Pair]:
-    """Give pairs such that nobody is in two, the nearest first."""
+    """Return pairs such that nobody is in two, the nearest first."""
     taken: set[int] = set()
     chosen = []
     for one, other in ordered:
@@ -399,7 +399,7 @@ def _between(records: Records, one: int, other: int, similar: dict[Pair, float])
 def _thirds(
     records: Records, ordered: Sequence[Pair], first: Sequence[Pair], similar: dict[Pair, float], cut: Cut
 ) -> set[Pair]:
-    """Give the pairs of those that are alone with groups to whose every member they are nearly as near as these are."""
+    """The pairs of those that are alone with groups to whose every member they are nearly as near as these are."""
     sure = [pair for pair in first if cut.odds(similar[pair]) >= 0]
     groups: dict[int, tuple[int, ...]] = {place: pair for pair in sure for place in pair}
     inner: dict[tuple[int, ...], float] = {pair: similar[pair] for pair in sure}

@@ -19,14 +19,14 @@ _KEPT = 65_536  # Texts of which the words are remembered.
 
 @lru_cache(maxsize=_KEPT)
 def words(text: str) -> tuple[str, ...]:
-    """Give a text's words, folded; "Fuller_s", "Fuller 's" and "Fullers" are one word."""
+    """Return a text's words, folded; "Fuller_s", "Fuller 's" and "Fullers" are one word."""
     plain = html.unescape(text).translate(_APOSTROPHES).casefold()
     plain = unicodedata.normalize("NFKD", _POSSESSIVE.sub("s", plain))
     return tuple(_WORD.findall("".join(letter for letter in plain if not unicodedata.combining(letter))))
 
 
 def normal(text: str) -> str:
-    """Give a text's words with one space between them: what two ways to write one name have in common."""
+    """Return a text's words with one space between them: what two ways to write one name have in common."""
     return " ".join(words(text))
 
 
@@ -36,11 +36,11 @@ def numeral(word: str) -> bool:
 
 
 def initials(some: tuple[str, ...]) -> str:
-    """Give the first letters of a name's words, without those that only join."""
+    """Return the first letters of a name's words, without those that only join."""
     return "".join(word[0] for word in some if word not in FORMS)
 
 
 def trigrams(some: tuple[str, ...]) -> set[str]:
-    """Give the stretches of three letters of words of at least four, with a mark at each end."""
+    """Return the stretches of three letters of words of at least four, with a mark at each end."""
     marked = [f"^{word}$" for word in some if len(word) > 3]
     return {word[at : at + 3] for word in marked for at in range(len(word) - 2)}

@@ -62,7 +62,7 @@ async def check_bookmarks(parts: Ports, bookmarks: Iterable[str]) -> None:
 
 
 def named_query(parts: Ports, name: str) -> NamedQuery:
-    """Give a named query. Raises NotFound."""
+    """Return a named query. Raises NotFound."""
     found = parts.named_queries.get(name)
     if found is None:
         raise NotFound(f"There is no named query {name!r}.", hint=f"There are {', '.join(parts.named_queries)}.")

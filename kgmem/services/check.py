@@ -75,7 +75,7 @@ class _Look:
         self._unique((item.kind, item.scope), self._schema.unique_of_kind(item.kind), item.properties, example)
 
     def _label_of(self, key: str, scope: str) -> str | None:
-        """Give the label of the entity that a scope sees under a key."""
+        """Return the label of the entity that a scope sees under a key."""
         seen = [self._labels[path, key] for path in visible_from(scope) if (path, key) in self._labels]
         return seen[-1] if seen else None
 

@@ -25,7 +25,7 @@ class Entities:
         return await remembering.put_entities(self._ports, graph, entities)
 
     async def get(self, graph: str, key: str, *, scope: str = SHARED) -> Entity:
-        """Give the entity that a scope sees under a key, or that this was merged into. Raises NotFound."""
+        """Return the entity that a scope sees under a key, or that this was merged into. Raises NotFound."""
         try:
             return await self._ports.store.get_entity(graph, key, check_scope(scope))
         except NotFound:
@@ -37,7 +37,7 @@ class Entities:
     async def list(
         self, graph: str, *, scope: str = SHARED, label: str | None = None, cursor: str | None = None, limit: int = 100
     ) -> Page[Entity]:
-        """Give a page of the entities that a scope sees."""
+        """Return a page of the entities that a scope sees."""
         return await self._ports.store.list_entities(
             graph, scope=check_scope(scope), label=label, cursor=cursor, limit=limit
         )

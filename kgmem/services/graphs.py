@@ -65,7 +65,7 @@ class Graphs:
             return await self._ports.graphs.get(name)
 
     async def get(self, name: str) -> Graph:
-        """Give a graph. Raises NotFound."""
+        """Return a graph. Raises NotFound."""
         return await self._ports.graphs.get(name)
 
     async def find(self, name: str) -> Graph:
@@ -73,7 +73,7 @@ class Graphs:
         return await ask_cypher.graph_named(self._ports, name)
 
     async def list(self) -> Sequence[Graph]:
-        """Give all graphs, by name."""
+        """Return all graphs, by name."""
         return await self._ports.graphs.list()
 
     async def update(
@@ -120,7 +120,7 @@ class Graphs:
                 await self._ports.keys.revoke(key.id)
 
     async def schema(self, name: str) -> GraphSchema:
-        """Give the schema that holds in a graph: the core and its own."""
+        """Return the schema that holds in a graph: the core and its own."""
         return remembering.schema_of(self._ports.core_schema, await self._ports.graphs.get(name))
 
     async def check_schema(self, name: str) -> Sequence[checking.Departure]:
@@ -132,5 +132,5 @@ class Graphs:
         return await self._ports.graphs.stats(name)
 
     async def changes(self, graph: str, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
-        """Give the changes of a graph after a cursor, in the order in which they may be relied upon."""
+        """Return the changes of a graph after a cursor, in the order in which they may be relied upon."""
         return await self._ports.store.changes(graph, after, limit)

@@ -24,7 +24,7 @@ class Keys:
         return await self._ports.keys.create(name, role, graph=graph, scope=check_scope(scope), expires_at=expires_at)
 
     async def list(self) -> Sequence[Key]:
-        """Give all API keys, revoked and expired ones too, without secrets."""
+        """Return all API keys, revoked and expired ones too, without secrets."""
         return await self._ports.keys.list()
 
     async def revoke(self, id_: str) -> Key:
@@ -32,7 +32,7 @@ class Keys:
         return await self._ports.keys.revoke(id_)
 
     async def authenticate(self, secret: str) -> Key:
-        """Give the key that a secret belongs to. Raises Unauthenticated."""
+        """Return the key that a secret belongs to. Raises Unauthenticated."""
         return await self._ports.keys.authenticate(secret)
 
     async def check(self, id_: str) -> None:

@@ -15,9 +15,9 @@ class NamedQueries:
         self._ports = ports
 
     def all(self) -> Mapping[str, NamedQuery]:
-        """Give the queries that came with kgmem, by name."""
+        """Return the queries that came with kgmem, by name."""
         return self._ports.named_queries
 
     def get(self, name: str) -> NamedQuery:
-        """Give a query that came with kgmem. Raises NotFound."""
+        """Return a query that came with kgmem. Raises NotFound."""
         return ask_cypher.named_query(self._ports, name)

@@ -25,7 +25,7 @@ class Relationships:
         return await remembering.put_relationships(self._ports, graph, relationships)
 
     async def get(self, graph: str, id_: int, *, scope: str = SHARED) -> Relationship:
-        """Give a relationship that a scope sees. Raises NotFound."""
+        """Return a relationship that a scope sees. Raises NotFound."""
         return await self._ports.store.get_relationship(graph, id_, check_scope(scope))
 
     async def list(
@@ -38,7 +38,7 @@ class Relationships:
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page[Relationship]:
-        """Give a page of the relationships that a scope sees, of one kind or of one entity (either end)."""
+        """Return a page of the relationships that a scope sees, of one kind or of one entity (either end)."""
         return await self._ports.store.list_relationships(
             graph, scope=check_scope(scope), kind=kind, entity=entity, cursor=cursor, limit=limit
         )

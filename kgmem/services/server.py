@@ -32,9 +32,9 @@ class Server:
         await ask_cypher.check_bookmarks(self._ports, bookmarks)
 
     async def position(self) -> int:
-        """Give how far the database's log is written: what was stored before is seen by whoever sees this position."""
+        """How far the database's log is written: what was stored before is seen by whoever sees this position."""
         return await self._ports.vitals.position()
 
     async def metrics(self) -> Figures:
-        """Give how busy the parts behind this memory are: connections, jobs, what waits for vectors."""
+        """Return how busy the parts behind this memory are: connections, jobs, what waits for vectors."""
         return await self._ports.vitals.figures()

@@ -141,7 +141,7 @@ class AgeGraphStore:
             return await self.database.transact(work)
 
     async def _prepare(self, layout: Layout, items: Sequence[Entity | Relationship | Episode]) -> Layout:
-        """Give the layout with the scopes of these items, and make their sources known.
+        """Return the layout with the scopes of these items, and make their sources known.
 
         Before the transaction, since their numbers outlive it.
         """
@@ -156,7 +156,7 @@ class AgeGraphStore:
         return replace(layout, scopes=numbers)
 
     async def get_entity(self, graph: str, key: str, scope: str) -> Entity:
-        """Give the entity that `scope` sees under the key, the nearest scope first. Raises NotFound."""
+        """Return the entity that `scope` sees under the key, the nearest scope first. Raises NotFound."""
         async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
             found = await reading.entity(connection, layout, key, scope)
         if found is None:
@@ -164,31 +164,31 @@ class AgeGraphStore:
         return found
 
     async def get_merged_entity(self, graph: str, key: str, scope: str) -> Entity | None:
-        """Give the entity into which `scope` sees the one under the key merged, through further merges; or None."""
+        """Return the entity into which `scope` sees the one under the key merged, through further merges; or None."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             return await reading.merged_entity(connection, layout, key, scope)
 
     async def get_relationship(self, graph: str, id_: int, scope: str) -> Relationship:
-        """Give a relationship that `scope` sees. Raises NotFound."""
+        """Return a relationship that `scope` sees. Raises NotFound."""
         async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
             return await reading.relationship(connection, layout, id_, scope)
 
     async def get_episode(self, graph: str, key: str, scope: str) -> Episode:
-        """Give the episode that `scope` sees under the key. Raises NotFound."""
+        """Return the episode that `scope` sees under the key. Raises NotFound."""
         async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
             return await reading.episode(connection, layout, key, scope)
 
     async def list_entities(
         self, graph: str, *, scope: str, label: str | None, cursor: str | None, limit: int
     ) -> Page[Entity]:
-        """Give the entities that `scope` sees, by id."""
+        """Return the entities that `scope` sees, by id."""
         async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
             return await reading.entities(connection, layout, scope, label, reading.Slice(cursor, limit))
 
     async def list_relationships(
         self, graph: str, *, scope: str, kind: str | None, entity: str | None, cursor: str | None, limit: int
     ) -> Page[Relationship]:
-        """Give the relationships that `scope` sees, by id; of one kind, of one entity."""
+        """Return the relationships that `scope` sees, by id; of one kind, of one entity."""
         async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
             part = reading.Slice(cursor, limit)
             return await reading.relationships(connection, layout, scope, (kind, entity), part)
@@ -196,7 +196,7 @@ class AgeGraphStore:
     async def list_episodes(
         self, graph: str, *, scope: str, session: str | None, cursor: str | None, limit: int
     ) -> Page[Episode]:
-        """Give the episodes that `scope` sees, by id."""
+        """Return the episodes that `scope` sees, by id."""
         async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
             return await reading.episodes(connection, layout, scope, session, reading.Slice(cursor, limit))
 
@@ -228,14 +228,14 @@ class AgeGraphStore:
         return WriteResult(created, len(rows) - created, len(unique) - len(rows), [row["id"] for row in rows])
 
     async def list_sources(self, graph: str) -> Sequence[Source]:
-        """Give the registered sources, by key."""
+        """Return the registered sources, by key."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             return await reading.sources(connection, layout)
 
     async def export(
         self, graph: str, scope: str | None, embeddings: WhichVectors = "none"
     ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source | BeliefRecord], None]:
-        """Give all that the graph holds in pages, from one snapshot, in constant memory."""
+        """Return all that the graph holds in pages, from one snapshot, in constant memory."""
         async with (
             self._snapshot(graph) as (connection, layout),
             aclosing(records.everything(connection, layout, scope, embeddings)) as pages,
@@ -246,7 +246,7 @@ class AgeGraphStore:
     async def export_shapes(
         self, graph: str, embeddings: WhichVectors = "none"
     ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source | BeliefRecord] | Shapes, None]:
-        """Give what `export` gives of all scopes, most of it as shapes, label by label."""
+        """Return what `export` gives of all scopes, most of it as shapes, label by label."""
         async with (
             self._snapshot(graph) as (connection, layout),
             aclosing(records.shapes(connection, layout, embeddings)) as pages,
@@ -266,7 +266,7 @@ class AgeGraphStore:
             yield connection, layout
 
     async def dangling(self, graph: str) -> Sequence[Dangling]:
-        """Give by kind how many edges of the label tables lack an end, as another AGE client can leave them."""
+        """Return by kind how many edges of the label tables lack an end, as another AGE client can leave them."""
         found = []
         async with (
             self.catalog.on(graph) as layout,
@@ -282,7 +282,7 @@ class AgeGraphStore:
         return found
 
     async def changes(self, graph: str, after: int, limit: int) -> Sequence[Change]:
-        """Give changes after a cursor, only those before which none can still appear."""
+        """Return changes after a cursor, only those before which none can still appear."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             return await reading.changes(connection, layout, after, limit)
 
@@ -290,7 +290,7 @@ class AgeGraphStore:
 def _afresh(
     write: Callable[[str, Sequence[Item]], Awaitable[Outcomes]],
 ) -> Callable[[str, Sequence[Item]], Awaitable[Outcomes]]:
-    """Give the write that is done again when the graph has left the embedding space that this process knew it in."""
+    """Return the write that is done again when the graph has left the embedding space that this process knew it in."""
 
     async def again(graph: str, items: Sequence[Item]) -> Outcomes:
         try:

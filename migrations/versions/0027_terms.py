@@ -12,5 +12,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Give them their former names."""
+    """Return them their former names."""
     run_sql("0027_down")

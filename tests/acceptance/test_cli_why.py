@@ -54,5 +54,5 @@ def test_a_fact_that_is_not_there_is_told_as_that(kgmem: Command) -> None:
 
 
 def _without_ids(text: str) -> str:
-    """Give the text with its facts unnumbered: they are numbered in the order in which they were first weighed."""
+    """Return the text with its facts unnumbered: they are numbered in the order in which they were first weighed."""
     return re.sub(r"fact \d+", "fact N", text)

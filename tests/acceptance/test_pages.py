@@ -65,7 +65,7 @@ class Player:
     commands: Path
 
     def substituted(self, text: str) -> str:
-        """Give a text with all that is put in place of what a page says: where the server is, and the key."""
+        """Return a text with all that is put in place of what a page says: where the server is, and the key."""
         told = {"http://127.0.0.1:8420": self.address, "bolt://127.0.0.1:7687": self.bolt}
         for name, value in (told | {"kgm_...": self.key, "YOUR_KEY": self.key}).items():
             text = text.replace(name, value)
@@ -220,7 +220,7 @@ def _with_id(text: str, player: Player, folder: Path) -> str:
 
 
 def _normal(text: str) -> str:
-    """Give an output without what differs from run to run: numbers of facts."""
+    """Return an output without what differs from run to run: numbers of facts."""
     return re.sub(r"fact \d+", "fact N", text).strip()
 
 
@@ -238,7 +238,7 @@ def _play_json(text: str, player: Player, folder: Path) -> None:
 
 
 def _values(text: str) -> Iterator[dict[str, object]]:
-    """Give JSON objects that stand one after another."""
+    """Return JSON objects that stand one after another."""
     while text := text.strip():
         told, end = json.JSONDecoder().raw_decode(text)
         yield told

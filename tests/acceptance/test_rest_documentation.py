@@ -26,7 +26,7 @@ FILES = {
 
 
 def commands() -> list[list[str]]:
-    """Give the curl commands of the page, as a shell would split them."""
+    """Return the curl commands of the page, as a shell would split them."""
     blocks = re.findall(r"^```sh\n(.*?)^```", REST, re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in re.split(r"\n(?=curl )", block.replace("\\\n", " ").strip())]
     return [shlex.split(line)[1:] for line in lines]
@@ -74,7 +74,7 @@ async def imported(door: Door, id_: int) -> int:
 
 
 async def failed_import(door: Door) -> str:
-    """Give an import that failed and whose files are kept."""
+    """Return an import that failed and whose files are kept."""
     answer = await door.client.post("/v1/graphs/space/imports?name=crew.jsonl", content=FILES["crew.jsonl"])
     id_: int = answer.json()["id"]
     await door.memory.ports.imports.finish(id_, "failed", "A bug.", keeping=True)
@@ -82,7 +82,7 @@ async def failed_import(door: Door) -> str:
 
 
 async def proposed_pair(door: Door) -> str:
-    """Give a pair on the review list."""
+    """Return a pair on the review list."""
     keys = [f"namesake/{secrets.token_hex(4)}" for _ in range(2)]  # A pair that was rejected does not come back.
     await door.memory.entities.put("space", [Entity(key) for key in keys])
     await door.memory.resolution.propose("space", [Candidate(keys[0], keys[1], 1.5, {"name": 2.0})])
@@ -91,7 +91,7 @@ async def proposed_pair(door: Door) -> str:
 
 
 async def found_community(door: Door) -> str:
-    """Give a community."""
+    """Return a community."""
     await door.memory.entities.put("space", [Entity("stage/1"), Entity("stage/2")])
     await door.memory.relationships.put("space", [Relationship("BEFORE", "stage/1", "stage/2")])
     await door.memory.communities.detect("space")
@@ -103,7 +103,7 @@ PREPARED = {"FAILED": failed_import, "PAIR": proposed_pair, "COMMUNITY": found_c
 
 
 async def prepared(door: Door, words: list[str]) -> dict[str, str]:
-    """Give the variables of an example that no other example sets."""
+    """Return the variables of an example that no other example sets."""
     return {
         name: await prepare(door) for name, prepare in PREPARED.items() if any(f"${name}" in word for word in words)
     }

@@ -40,7 +40,7 @@ async def memory(database_url: str, tmp_path: Path) -> AsyncIterator[Memory]:
 
 
 async def ended(door: Door, answer: httpx.Response, **headers: Any) -> Any:
-    """Give an import that was accepted, once it has ended, and its files are removed."""
+    """Return an import that was accepted, once it has ended, and its files are removed."""
     accepted = done(answer, 202)
     assert answer.headers["location"] == accepted["links"]["self"]
     address, found = accepted["links"]["self"], accepted
@@ -55,13 +55,13 @@ async def ended(door: Door, answer: httpx.Response, **headers: Any) -> Any:
 
 
 def uploads(door: Door) -> list[Path]:
-    """Give what lies in the folder of uploads."""
+    """Return what lies in the folder of uploads."""
     folder: Path = door.memory.ports.uploads._folder  # type: ignore[attr-defined]
     return [path for path in folder.iterdir() if path.is_dir()]
 
 
 def packed(**files: bytes) -> bytes:
-    """Give a zip file."""
+    """Return a zip file."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():

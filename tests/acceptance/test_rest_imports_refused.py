@@ -42,7 +42,7 @@ async def memory(database_url: str, tmp_path: Path) -> AsyncIterator[Memory]:
 
 
 def left_over(door: Door) -> list[Path]:
-    """Give what lies in the folder of uploads."""
+    """Return what lies in the folder of uploads."""
     folder: Path = door.memory.ports.uploads._folder  # type: ignore[attr-defined]
     return [path for path in folder.iterdir() if path.is_dir()]
 
@@ -56,7 +56,7 @@ async def assert_unharmed(door: Door) -> None:
 
 
 async def ended(door: Door, answer: httpx.Response) -> Any:
-    """Give an import that was accepted, once it has ended and its files are removed."""
+    """Return an import that was accepted, once it has ended and its files are removed."""
     found = done(answer, 202)
 
     async def has_ended() -> bool:
@@ -69,7 +69,7 @@ async def ended(door: Door, answer: httpx.Response) -> Any:
 
 
 def form(*parts: tuple[str, bytes]) -> bytes:
-    """Give a form of parts, each with what stands behind Content-Disposition: form-data."""
+    """Return a form of parts, each with what stands behind Content-Disposition: form-data."""
     shown = [b"--edge\r\nContent-Disposition: form-data" + head.encode() + b"\r\n\r\n" + data for head, data in parts]
     return b"\r\n".join([*shown, b"--edge--\r\n"])
 

@@ -167,7 +167,7 @@ class Route:
 
 
 def routes() -> Iterator[Route]:
-    """Give all routes of the app, so that a new one cannot be forgotten."""
+    """Return all routes of the app, so that a new one cannot be forgotten."""
     for route in bare_app().routes:
         assert isinstance(route, APIRoute), f"{route} is not walked by this test"
         demands = [needed for needed in dependencies(route.dependant) if isinstance(needed, Demand)]
@@ -325,5 +325,5 @@ async def test_a_key_of_a_scope_exports_that_scope_and_no_sources(house: Door) -
 
 
 def _told(answer: httpx.Response, graph: str) -> str:
-    """Give an answer's text without the name of the graph and the request's id."""
+    """Return an answer's text without the name of the graph and the request's id."""
     return re.sub(r'"request_id":"\w+"', "", answer.text.replace(graph, "GRAPH"))

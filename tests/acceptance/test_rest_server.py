@@ -37,7 +37,7 @@ class Running:
     closed: list[str]
 
     def lines(self) -> list[dict[str, object]]:
-        """Give the log's lines."""
+        """Return the log's lines."""
         return [json.loads(line) for line in self.log.getvalue().splitlines()]
 
 
@@ -120,7 +120,7 @@ async def test_what_opening_the_memory_raises_reaches_the_caller(settings: Setti
 
 
 async def _events(answer: httpx.Response, number: int) -> list[dict[str, str]]:
-    """Give the first events of a stream."""
+    """Return the first events of a stream."""
     events: list[dict[str, str]] = []
     event: dict[str, str] = {}
     async for line in answer.aiter_lines():

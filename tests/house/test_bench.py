@@ -15,7 +15,7 @@ PARTS = {"figure", "value", "unit", "baseline", "ratio", "bar", "holds"}
 
 
 def held_to_the_contract(line: str) -> dict[str, object]:
-    """Give the figure of a JSON line that is as the contract has it."""
+    """Return the figure of a JSON line that is as the contract has it."""
     told = json.loads(line)
     assert set(told) - {"reason"} == PARTS
     assert isinstance(told["figure"], str)

@@ -98,7 +98,7 @@ def _blocks(text: str) -> Iterator[str]:
 
 
 def _unknown_part(line: str) -> str | None:
-    """Give what is wrong with a command line: its command, its inner command or an option that is not there."""
+    """Return what is wrong with a command line: its command, its inner command or an option that is not there."""
     try:
         words = shlex.split(line)
     except ValueError:

@@ -35,7 +35,7 @@ async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
 
 
 async def at(memory: Memory, graph: str, when: str | None = None, **more: Any) -> list[HeldFact]:
-    """Give the facts of a moment."""
+    """Return the facts of a moment."""
     return list((await memory.facts.list(graph, FactFilter(valid_at=when, **more))).items)
 
 

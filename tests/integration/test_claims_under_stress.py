@@ -22,7 +22,7 @@ from tests.sizes import examples, sized
 
 
 async def held(memory: Memory, graph: str) -> dict[str, HeldFact]:
-    """Give all facts by subject."""
+    """Return all facts by subject."""
     found: list[HeldFact] = []
     cursor = None
     while True:
@@ -34,7 +34,7 @@ async def held(memory: Memory, graph: str) -> dict[str, HeldFact]:
 
 
 def told(facts: dict[str, HeldFact]) -> dict[str, Any]:
-    """Give what is held, without ids, times and names of sources."""
+    """Return what is held, without ids, times and names of sources."""
     return {
         subject: (
             fact.value,

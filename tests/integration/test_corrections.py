@@ -33,7 +33,7 @@ def relationship(kind: str, end: str, **more: Any) -> Relationship:
 
 
 async def answers(memory: Memory, graph: str, kind: str, **when: Any) -> list[str]:
-    """Give what recall answers of a kind."""
+    """Return what recall answers of a kind."""
     found = await memory.recall(graph, Question(What(text="Ada", kinds=("fact",)), When(**when), k=20))
     return sorted(hit.end.key for hit in found.hits if hit.end and kind.lower() in (hit.text or ""))
 

@@ -26,7 +26,7 @@ RETURN coalesce(a.key, a.id) AS start, toLower(type(r)) AS kind, coalesce(b.key,
 
 
 async def contents(memory: Memory, graph: str) -> tuple[list[Any], list[Any]]:
-    """Give all nodes and all relationships that a graph has."""
+    """Return all nodes and all relationships that a graph has."""
     found = [await memory.cypher(graph, text) for text in (NODES, LINKS)]
     nodes, links = (sorted((tuple(row) for row in answer.rows), key=repr) for answer in found)
     return nodes, links

@@ -72,7 +72,7 @@ def _hop(kind: str = "", *, both: bool = False, allowed: Callable[[int, int, int
 
 
 def _trails(steps: Steps, start: int, least: int, most: int, used: frozenset[int] = frozenset()) -> Iterator[Any]:
-    """Give each way through a group: what each repetition found, where it ends, and what it went along."""
+    """Return each way through a group: what each repetition found, where it ends, and what it went along."""
     if least <= 0:
         yield [], start, used
     if most == 0:

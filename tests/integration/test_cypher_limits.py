@@ -26,7 +26,7 @@ async def memory(memory: Memory) -> Memory:
 
 
 async def longest_pause(work: Awaitable[object]) -> float:
-    """Give the longest time for which nobody else had a turn while work was done that fails."""
+    """Return the longest time for which nobody else had a turn while work was done that fails."""
     pause = 0.0
 
     async def beat() -> None:

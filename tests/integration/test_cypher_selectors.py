@@ -65,7 +65,7 @@ def _world(random: Random, number: int) -> World:
 def _trails(
     world: World, hops: Sequence[Hop], here: int, gone: Trail = (), taken: int = 0
 ) -> Iterator[tuple[Trail, int]]:
-    """Give each trail from a node, with the node at its end."""
+    """Return each trail from a node, with the node at its end."""
     if not hops:
         yield gone, here
         return
@@ -142,7 +142,7 @@ async def _store(memory: Memory, worlds: Sequence[World]) -> None:
 
 
 def _expected(found: Sequence[Trail], paths: int | None, lengths: int | None) -> list[int]:
-    """Give the lengths of the trails that a selector chooses."""
+    """Return the lengths of the trails that a selector chooses."""
     ordered = sorted(map(len, found))
     if lengths is not None:
         kept = sorted(set(ordered))[:lengths]
@@ -221,7 +221,7 @@ async def test_the_functions_give_what_a_brute_force_finds(memory: Memory) -> No
 
 
 def _nodes_along(world: World, trail: Trail) -> list[int]:
-    """Give the values of the nodes along a trail from the first node."""
+    """Return the values of the nodes along a trail from the first node."""
     here, found = 0, [world.values[0]]
     for number in trail:
         _, start, end, _, _ = world.edges[number]

@@ -29,7 +29,7 @@ HELD = [
 
 
 async def reports(memory: Memory, lines: Sequence[dict[str, Any]], folder: Path, **made: Any) -> list[list[Any]]:
-    """Give what a dry run and the import reject of the same lines: by each, line and reason."""
+    """Return what a dry run and the import reject of the same lines: by each, line and reason."""
     graph = await new_graph(memory, f"dry_{uuid4().hex[:12]}", **made)
     await memory.entities.put(graph, HELD)
     file = folder / "lines.jsonl"

@@ -31,7 +31,7 @@ async def _one(memory: Memory, text: str, **parameters: Any) -> Any:
 
 
 async def _labels_by(memory: Memory) -> dict[str, int]:
-    """Give how many nodes are found by each label."""
+    """Return how many nodes are found by each label."""
     names = ("First", "Second", "Third", "Left")
     return {name: await _one(memory, f"MATCH (n:{name}) RETURN count(n)") for name in names}
 

@@ -81,7 +81,7 @@ async def state_one_by_one(memory: Memory, graph: str, records: Sequence[Any]) -
 
 
 def wire(record: Any) -> dict[str, Any]:
-    """Give a record as a line says it."""
+    """Return a record as a line says it."""
     shape = to_wire(record)
     if record.version is not None:
         shape["version"] = record.version

@@ -23,7 +23,7 @@ NUMBERS = {"id", "a", "b", "birthday", "creationDate", "joinDate", "classYear", 
 
 
 def queries(file: str, mark: str) -> Mapping[str, str]:
-    """Give the queries of a file by name."""
+    """Return the queries of a file by name."""
     parts = (HERE / "ldbc" / file).read_text().split(f"{mark} name: ")[1:]
     return {name: text.strip() for name, _, text in (part.partition("\n") for part in parts)}
 
@@ -78,7 +78,7 @@ def loaded(files: Path, shared_database_url: str, tmp_path_factory: pytest.TempP
 
 
 def parameters(name: str, files: Path, tables: sqlite3.Connection) -> list[dict[str, Any]]:
-    """Give what a query is asked with: what comes with the data, and more, so that something is found."""
+    """Return what a query is asked with: what comes with the data, and more, so that something is found."""
     people = [row[0] for row in tables.execute("SELECT a FROM knows GROUP BY a ORDER BY count(*) DESC, a LIMIT 3")]
     if name.startswith("short"):
         text = "SELECT message FROM reply GROUP BY message ORDER BY count(*) DESC, message LIMIT 3"
@@ -110,7 +110,7 @@ def _number(text: str) -> int | str:
 
 
 def plain(row: Any) -> tuple[Any, ...]:
-    """Give a row of either as values that compare: lists are JSON in SQLite, and truth a number."""
+    """Return a row of either as values that compare: lists are JSON in SQLite, and truth a number."""
     values = (orjson.loads(value) if isinstance(value, str) and value.startswith("[") else value for value in row)
     return tuple(int(value) if isinstance(value, bool) else value for value in values)
 

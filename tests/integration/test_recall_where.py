@@ -62,7 +62,7 @@ def world(shared_database_url: str) -> Cities:
 
 
 async def everything(memory: Memory, graph: str, where: Where, **parts: Any) -> dict[str, float]:
-    """Give all that a question about places finds, by key, with the where retriever's value (or the listed one's)."""
+    """Return all that a question about places finds, by key, with the where retriever's value (or the listed one's)."""
     question = Question(where=where, k=EVERYTHING, **parts)
     found = await memory.ports.index.candidates(graph, question, None)
     (retriever,) = found.retrievers.values()

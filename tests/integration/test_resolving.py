@@ -197,7 +197,7 @@ async def test_no_evidence_makes_one_of_names_that_have_nothing_in_common(
 
 
 def camera(number: int) -> tuple[str, str]:
-    """Give the names of one camera in two shops."""
+    """Return the names of one camera in two shops."""
     draw = random.Random(number)
     maker = draw.choice(["Acme", "Zenith", "Polar"])
     model = f"{draw.choice('abcdef')}{draw.choice('ghk')}{draw.randrange(1000, 9999)}"
@@ -206,7 +206,7 @@ def camera(number: int) -> tuple[str, str]:
 
 @pytest.fixture
 async def shop(memory: Memory, graph: str) -> str:
-    """Give a graph of 60 cameras as one shop describes them."""
+    """Return a graph of 60 cameras as one shop describes them."""
     cameras = [
         Entity(f"a{n}", "Object", name=camera(n)[0], properties={"about": f"A camera of {n % 9 + 4} megapixels"})
         for n in range(60)

@@ -55,12 +55,12 @@ async def send(memory: Memory, *files: bytes, **options: Any) -> tuple[Import, i
 
 
 def held(memory: Memory) -> list[str]:
-    """Give the names of the uploads that lie in a memory's folder."""
+    """Return the names of the uploads that lie in a memory's folder."""
     return lying(memory.imports.uploads._folder)  # type: ignore[attr-defined]
 
 
 def lying(folder: Path) -> list[str]:
-    """Give the names of the uploads in a folder."""
+    """Return the names of the uploads in a folder."""
     return sorted(path.name for path in folder.iterdir() if path.is_dir())
 
 
@@ -89,7 +89,7 @@ async def set_status(url: str, job: int | None, status: str) -> None:
 
 
 async def state_of(memory: Memory, import_: Import) -> str:
-    """Give the present state of an import."""
+    """Return the present state of an import."""
     return (await memory.imports.get("main", import_.id)).state
 
 

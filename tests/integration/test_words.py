@@ -34,7 +34,7 @@ COUNT = 40
 
 
 async def found(memory: Memory, text: str) -> list[str]:
-    """Give the keys of the hits for some words, in the order of the answer."""
+    """Return the keys of the hits for some words, in the order of the answer."""
     answer = await memory.recall("words", Question(What(text=text), k=COUNT))
     return [hit.key for hit in answer.hits if "words" in hit.retrievers]
 

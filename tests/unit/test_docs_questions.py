@@ -21,7 +21,7 @@ def parts() -> Iterator[tuple[str, str]]:
 
 
 def question(part: dict[str, object]) -> dict[str, object]:
-    """Give the question that a part belongs into: a question itself, its `where`, its hops, or properties."""
+    """Return the question that a part belongs into: a question itself, its `where`, its hops, or properties."""
     names = set(part)
     if names & _names(RecallIn):
         return part

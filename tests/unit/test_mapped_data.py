@@ -20,7 +20,7 @@ MAPPINGS = Path(__file__).parents[1] / "mappings"
 
 
 def read(mapping: str, files: Iterable[tuple[str, bytes]]) -> tuple[list[Any], list[Rejected]]:
-    """Give the records of files, and what was rejected of them."""
+    """Return the records of files, and what was rejected of them."""
     told = tomllib.loads((MAPPINGS / f"{mapping}.toml").read_text())
     found = [item for name, raw in files for item in csv.read(io.BytesIO(raw), ReadOptions(name=name, mapping=told))]
     return (
@@ -79,13 +79,13 @@ def test_northwind_is_the_graph_that_its_cypher_script_describes(tmp_path: Path)
 
 
 def _rows(file: Path) -> list[dict[str, str]]:
-    """Give what LOAD CSV WITH HEADERS gives: cells beyond the header dropped, empty ones absent."""
+    """Return what LOAD CSV WITH HEADERS gives: cells beyond the header dropped, empty ones absent."""
     with file.open(encoding="utf-8", newline="") as lines:
         return [{k: v for k, v in row.items() if k is not None and v} for row in tables.DictReader(lines)]
 
 
 def _northwind(rows: dict[str, list[dict[str, str]]]) -> tuple[Counter[Any], Counter[Any]]:
-    """Give nodes and edges as scripts/northwind.cypher makes them."""
+    """Return nodes and edges as scripts/northwind.cypher makes them."""
     products = [
         {
             **row,

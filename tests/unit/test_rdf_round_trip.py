@@ -132,7 +132,7 @@ def test_records_written_are_read_back_as_they_were(items: list[Any], syntax: st
 
 
 def _distinct(items: list[Any]) -> list[Any]:
-    """Give the records that a graph could hold beside each other, in the order in which an export gives them."""
+    """Return the records that a graph could hold beside each other, in the order in which an export gives them."""
     held: dict[Any, Any] = {}
     for item in items:
         if isinstance(item, Relationship):
@@ -152,7 +152,7 @@ def _is_only_linked(found: Any, items: list[Any]) -> bool:
 
 
 def _carried(item: Any) -> Any:
-    """Give a record as RDF holds it: lists that are empty are none, and embeddings are not carried."""
+    """Return a record as RDF holds it: lists that are empty are none, and embeddings are not carried."""
     if isinstance(item, Entity):
         return replace(item, embedding=None, labels=item.labels or None)
     if isinstance(item, Episode):

@@ -41,7 +41,7 @@ class Case:
 
 @cache
 def cases(syntax: str, folder: Path) -> list[Case]:
-    """Give the tests of a suite's manifest."""
+    """Return the tests of a suite's manifest."""
     manifest = next(members(f"rdf_w3c/rdf11_{syntax}.tar.xz", folder / syntax).rglob("manifest.ttl"))
     return list(_cases(manifest, BASES.get(syntax)))
 

@@ -53,7 +53,7 @@ def identity(row: Row) -> tuple[str, ...]:
 
 
 def named(reference: Row) -> list[Row]:
-    """Give the relationships that a position of a disagreement refers to, by key or by kind and ends."""
+    """Return the relationships that a position of a disagreement refers to, by key or by kind and ends."""
     if "key" in reference:
         return [row for row in RELATIONSHIPS if row.get("key") == reference["key"]]
     return [row for row in RELATIONSHIPS if "key" not in row and reference.items() <= row.items()]

@@ -20,7 +20,7 @@ BLOCKS = st.lists(st.lists(st.sampled_from("eerrlx2."), max_size=12), max_size=5
 
 
 def read(blocks: list[list[str]]) -> list[tuple[str, Found]]:
-    """Give what a reader gives of blocks, of one file after the other."""
+    """Return what a reader gives of blocks, of one file after the other."""
     given_: list[tuple[str, Found]] = []
     for number, block in enumerate(blocks):
         file, first = ("one", 1) if number < 3 else ("two", 1)

@@ -84,12 +84,12 @@ sources = st.fixed_dictionaries({"key": texts, "trust": st.floats(0, 1)}, option
 
 
 def parse(model: Any, body: Any, key: Key = FREE) -> Any:
-    """Give what a body becomes."""
+    """Return what a body becomes."""
     return TypeAdapter(model).validate_json(json.dumps(body), context=key)
 
 
 def errors(model: Any, body: str) -> list[dict[str, str]]:
-    """Give what is said to be wrong with a body."""
+    """Return what is said to be wrong with a body."""
     with pytest.raises(InvalidBody) as caught:
         BodyParser(model).parse(body.encode(), FREE, 1000)
     return caught.value.facts["errors"]

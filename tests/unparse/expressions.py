@@ -220,7 +220,7 @@ def _(part: HasLabels) -> str:
 
 
 def label_test(labels: object) -> str:
-    """Give a label expression where a | of it could be taken for one that divides a comprehension."""
+    """Return a label expression where a | of it could be taken for one that divides a comprehension."""
     text = written(labels)
     return f"({text})" if "|" in text and not text.startswith("`") else text
 

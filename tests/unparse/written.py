@@ -18,35 +18,35 @@ _FUNCTIONS = {"ALL", "ALLSHORTESTPATHS", "ANY", "NONE", "REDUCE", "SHORTESTPATH"
 
 @singledispatch
 def written(part: object) -> str:
-    """Give a part of a tree as Cypher."""
+    """Return a part of a tree as Cypher."""
     raise TypeError(f"{type(part).__name__} is no part of a query")
 
 
 def listed(parts: Iterable[object], between: str = ", ") -> str:
-    """Give parts as Cypher, with commas between them."""
+    """Return parts as Cypher, with commas between them."""
     return between.join(map(written, parts))
 
 
 def name(text: str) -> str:
-    """Give a label, type, property or key; in backticks where it needs them."""
+    """Return a label, type, property or key; in backticks where it needs them."""
     return text if _PLAIN.fullmatch(text) else "`" + text.replace("`", "``") + "`"
 
 
 def variable(text: str) -> str:
-    """Give a variable; in backticks too where it is a keyword."""
+    """Return a variable; in backticks too where it is a keyword."""
     return f"`{text}`" if text.upper() in _VARIABLES else name(text)
 
 
 def called(text: str) -> str:
-    """Give a function's or procedure's name with its namespace."""
+    """Return a function's or procedure's name with its namespace."""
     return f"`{text}`" if text.upper() in _FUNCTIONS else ".".join(map(name, text.split(".")))
 
 
 def where(predicate: object | None) -> str:
-    """Give WHERE and a predicate, with a space before; nothing where there is none."""
+    """Return WHERE and a predicate, with a space before; nothing where there is none."""
     return "" if predicate is None else f" WHERE {written(predicate)}"
 
 
 def opt(before: str, part: object | None, after: str = "") -> str:
-    """Give a part with a text before it and one after it; nothing where there is no such part."""
+    """Return a part with a text before it and one after it; nothing where there is no such part."""
     return "" if part is None else f"{before}{written(part)}{after}"

@@ -29,5 +29,5 @@ async def separation(
 async def ancestry(
     graph: GraphName, access: Reads, asked: Annotated[AncestryIn, Depends(JSONBody(AncestryIn))]
 ) -> Response:
-    """Give all causes and all effects of entities, through others too, and the circles among them."""
+    """Return all causes and all effects of entities, through others too, and the circles among them."""
     return reply(await access.memory.causality.ancestry(graph, asked.ancestry(access.key)))

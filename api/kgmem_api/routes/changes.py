@@ -36,7 +36,7 @@ async def list_changes(
     after: Annotated[int, Query(ge=0, le=_MOST, description="The id of the last change that is known.")] = 0,
     limit: Limit = 1000,
 ) -> Response:
-    """Give the changes after a cursor, in the order in which they may be relied upon.
+    """Return the changes after a cursor, in the order in which they may be relied upon.
 
     With `Accept: text/event-stream` they come as server-sent events, as they happen; Last-Event-ID continues.
     """
@@ -67,7 +67,7 @@ def _last_event(request: Request, after: int) -> int:
 async def _events(
     request: Request, memory: Memory, graph: str, after: int, changes: Sequence[Change]
 ) -> AsyncIterator[bytes]:
-    """Give events until the client goes, its key ends, the server stops, or the stream has lasted long enough."""
+    """Return events until the client goes, its key ends, the server stops, or the stream has lasted long enough."""
     state = request.app.state
     over = context_of(request).ending or asyncio.Event()
     state.streams += 1

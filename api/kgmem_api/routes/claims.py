@@ -59,5 +59,5 @@ async def withdraw_claims(
 
 @router.get("/v1/graphs/{graph}/sources/" + KEY, responses=gives(SourceTrustOut))
 async def get_source(graph: GraphName, key: ItemKey, access: ReadsWhole) -> Response:
-    """Give how far a source is trusted, why, with its history and the copies found."""
+    """Return how far a source is trusted, why, with its history and the copies found."""
     return reply(asdict(await access.memory.sources.get(graph, key)))

@@ -106,7 +106,7 @@ async def list_communities(
 async def get_community(
     graph: GraphName, id_: Id, access: Reads, scope: ScopeQuery = None, limit: Limit = 100
 ) -> Response:
-    """Give a community of exactly this scope with its most central members and its summary, once that is made."""
+    """Return a community of exactly this scope with its most central members and its summary, once that is made."""
     found = await access.memory.communities.get(graph, id_, scope=access.scope(scope), limit=limit)
     summary = await access.memory.summaries.of_community(graph, id_, scope=access.scope(scope))
     return reply({**asdict(found), "summary": asdict(summary) if summary else None})

@@ -48,7 +48,7 @@ async def cypher(
 
 @router.get("/v1/queries", responses=gives(NamedQueriesOut))
 async def list_queries(access: ReadsAnywhere) -> Response:
-    """Give the queries that came with kgmem: what each answers, its parameters and its columns."""
+    """Return the queries that came with kgmem: what each answers, its parameters and its columns."""
     return reply({"queries": list(access.memory.queries.all().values())})
 
 

@@ -82,7 +82,7 @@ async def put_entity(
 async def get_entity(
     graph: GraphName, key: ItemKey, request: Request, access: Reads, scope: ScopeQuery = None
 ) -> Response:
-    """Give the entity that a scope sees under a key: of the nearest scope, with its version as ETag."""
+    """Return the entity that a scope sees under a key: of the nearest scope, with its version as ETag."""
     entity = await access.memory.entities.get(graph, key, scope=access.scope(scope))
     if is_current(request, entity.version):
         return Response(status_code=304, headers=tag(entity.version))

@@ -52,7 +52,7 @@ async def delete_episodes(graph: GraphName, access: Writes, keys: Keys, scope: S
 
 @router.get(_ONE, responses=gives(EpisodeOut))
 async def get_episode(graph: GraphName, key: ItemKey, access: Reads, scope: ScopeQuery = None) -> Response:
-    """Give the episode that a scope sees under a key."""
+    """Return the episode that a scope sees under a key."""
     episode = await access.memory.episodes.get(graph, key, scope=access.scope(scope))
     return reply(episode_out(episode), headers=tag(episode.version))
 

@@ -31,7 +31,7 @@ _FILE: dict[str, Any] = {
 async def export_graph(
     graph: GraphName, request: Request, access: Reads, asked: Annotated[ExportAsked, Query()]
 ) -> Response:
-    """Give a graph, of one scope or of all, as a file of a format; of several files as a zip file.
+    """Return a graph, of one scope or of all, as a file of a format; of several files as a zip file.
 
     Parquet and neo4j-csv are several files, and so is CSV without a kind. What the format cannot carry is told by the
     address in the Link header. An export that breaks off ends without the last chunk, which HTTP clients report as an
@@ -85,7 +85,7 @@ def _one_more(app: FastAPI) -> Iterator[None]:
 
 
 async def _begun(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Give the chunks once the first is there, or took so long that it will come; raises what is wrong before it."""
+    """Return the chunks once the first is there, or took so long that it will come; raises what is wrong before it."""
     first = asyncio.ensure_future(anext(chunks, b""))
     try:
         await asyncio.wait({first}, timeout=_HEAD_START)

@@ -31,7 +31,7 @@ async def list_facts(graph: GraphName, access: Reads, asked: Annotated[FactQuery
 async def get_fact(
     graph: GraphName, id_: Id, access: Reads, scope: ScopeQuery = None, known_at: KnownAt = None
 ) -> Response:
-    """Give a fact, and why: claims for and against it, sources, copies found, method, numbers, decision and reason."""
+    """A fact, and why: claims for and against it, sources, copies found, method, numbers, decision and reason."""
     return reply(why_out(await access.memory.facts.explain(graph, id_, scope=access.scope(scope), known_at=known_at)))
 
 

@@ -56,7 +56,7 @@ async def put_graph(
 
 @router.get(_ONE, responses=gives(GraphOut))
 async def get_graph(graph: GraphName, access: Reads) -> Response:
-    """Give a graph and its settings."""
+    """Return a graph and its settings."""
     return reply(graph_out(await access.memory.graphs.get(graph)))
 
 

@@ -94,14 +94,14 @@ async def get_ready(request: Request) -> Response:
 
 @router.get("/metrics", responses={200: {"description": "Figures.", "content": {"text/plain": {}}}})
 async def get_metrics(request: Request, access: ReadsWhole) -> Response:
-    """Give figures for Prometheus; needs a key of no graph and no scope, since they tell of all."""
+    """Return figures for Prometheus; needs a key of no graph and no scope, since they tell of all."""
     text = await request.app.state.metrics.text(access.memory)
     return Response(text, media_type="text/plain; version=0.0.4")
 
 
 @router.get("/openapi.json", include_in_schema=False)
 async def get_openapi(request: Request) -> Response:
-    """Give the OpenAPI document."""
+    """Return the OpenAPI document."""
     return reply(await asyncio.to_thread(request.app.openapi))  # Made at the first request, in some 0.3 s.
 
 

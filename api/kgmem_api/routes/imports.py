@@ -95,7 +95,7 @@ async def list_imports(
 
 @router.get(_ONE, responses=gives(ImportOut))
 async def get_import(graph: GraphName, id_: ImportID, access: Reads) -> Response:
-    """Give an import: its state, how far it is, what it did, and why it failed."""
+    """Return an import: its state, how far it is, what it did, and why it failed."""
     return reply(import_out(await _visible(access, graph, id_)))
 
 
@@ -113,7 +113,7 @@ async def list_import_items(
     responses={200: {"description": "One JSON object a line.", "content": {_NDJSON: {"schema": {"type": "string"}}}}},
 )
 async def get_rejected(graph: GraphName, id_: ImportID, request: Request, access: Reads) -> Response:
-    """Give the records that an import rejected, each as a line with file, line, reason and record."""
+    """Return the records that an import rejected, each as a line with file, line, reason and record."""
     await _visible(access, graph, id_)
     context_of(request).unlimited()
     headers = {"Content-Disposition": f'attachment; filename="rejected-{id_}.jsonl"'}

@@ -47,7 +47,7 @@ async def list_jobs(
 
 @router.get("/v1/jobs/{id}", responses=gives(JobOut))
 async def get_job(id_: Annotated[int, Path(alias="id", ge=0, le=2**63 - 1)], access: ReadsWholeAnywhere) -> Response:
-    """Give a job."""
+    """Return a job."""
     missing = NotFound(f"There is no job {id_}.", hint="GET /v1/jobs lists those that the key sees.")
     try:
         job = await access.memory.jobs.get(id_)

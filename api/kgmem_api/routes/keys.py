@@ -48,7 +48,7 @@ class KeyMade(KeyOut):
 
 
 def key_out(key: Key) -> dict[str, Any]:
-    """Give a key as answers carry it."""
+    """Return a key as answers carry it."""
     return {
         "id": key.id,
         "name": key.name,

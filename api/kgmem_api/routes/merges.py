@@ -39,7 +39,7 @@ class MergeIn(BaseModel):
     scope: Scope | None = None
 
     def asked(self, key: AccessKey) -> MergeAsked:
-        """Give it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
+        """Return it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
         scope = key.demand_scope(self.scope)
         return MergeAsked(self.keep, self.merge, self.by or key.name, self.reason, scope, self.dry_run)
 
@@ -122,7 +122,7 @@ class DescribedIn(BaseModel):
     text: Annotated[str | None, Field(max_length=100_000, description="A text that describes it.")] = None
 
     def described(self) -> Described:
-        """Give it as the domain knows it."""
+        """Return it as the domain knows it."""
         # What the fields' validators made of both.
         place, vector = cast("Place | None", self.place), cast("Sequence[float] | None", self.embedding)
         return Described(
@@ -173,7 +173,7 @@ class ResolvedList(BaseModel):
 
 
 def resolved_out(resolved: Resolved) -> dict[str, object]:
-    """Give what is known of a thing as answers carry it."""
+    """Return what is known of a thing as answers carry it."""
     candidates = [
         {
             "key": each.key,
@@ -256,5 +256,5 @@ async def tell_apart(graph: GraphName, id_: Id, access: Writes, asked: Decided) 
 
 
 def _candidate_out(pair: PairOnList) -> dict[str, object]:
-    """Give a pair of the review list as answers carry it."""
+    """Return a pair of the review list as answers carry it."""
     return {**told(asdict(pair)), "decision": pair.decision}

@@ -121,7 +121,7 @@ async def _run(request: Request, access: Access, session: Session, asked: QueryI
 
 
 def _most(key: Key, graph: str) -> Mode:
-    """Give the most that a key may do with a graph."""
+    """Return the most that a key may do with a graph."""
     try:
         key.demand("writer", graph)
     except Forbidden:

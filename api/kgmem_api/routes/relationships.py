@@ -59,7 +59,7 @@ async def delete_relationships(graph: GraphName, access: Writes, ids: Ids, scope
 
 @router.get(_ONE, responses=gives(RelationshipOut))
 async def get_relationship(graph: GraphName, id_: Id, access: Reads, scope: ScopeQuery = None) -> Response:
-    """Give a relationship that a scope sees."""
+    """Return a relationship that a scope sees."""
     held = await access.memory.relationships.get(graph, id_, scope=access.scope(scope))
     return reply(relationship_out(held), headers=tag(held.version))
 

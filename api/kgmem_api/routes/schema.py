@@ -21,7 +21,7 @@ _SCHEMA = "/v1/graphs/{graph}/schema"
 
 @router.get(_SCHEMA, responses=gives(SchemaOut))
 async def get_schema(graph: GraphName, access: Reads) -> Response:
-    """Give the schema that holds in a graph: the core and the graph's own."""
+    """Return the schema that holds in a graph: the core and the graph's own."""
     return await _schema(access.memory, graph)
 
 

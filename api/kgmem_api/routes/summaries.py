@@ -33,5 +33,5 @@ async def get_summary(
     scope: ScopeQuery = None,
     known_at: KnownAt = None,
 ) -> Response:
-    """Give the summary of an entity of exactly this scope, as it is or as it was known."""
+    """Return the summary of an entity of exactly this scope, as it is or as it was known."""
     return reply(asdict(await access.memory.summaries.get(graph, key, scope=access.scope(scope), known_at=known_at)))

@@ -58,7 +58,7 @@ class NeighbourhoodAsked(BaseModel):
     format: Format = "json"
 
     def neighbourhood(self, key: AccessKey) -> Neighbourhood:
-        """Give it as the domain knows it, in the scope that the key may look from. Raises Forbidden."""
+        """Return it as the domain knows it, in the scope that the key may look from. Raises Forbidden."""
         when = When(self.valid_at, any_time=self.any_time, known_at=self.known_at)
         scope = key.demand_scope(self.scope)
         return Neighbourhood(self.key, self.hops, self.kind, self.direction, when, self.limit, scope)
@@ -73,7 +73,7 @@ class CypherAsked(BaseModel):
     parameters: Annotated[Values, Field(description="Values as JSON; dates and the like as maps with $type.")] = {}
 
     def asked(self, key: AccessKey, scope: str) -> CypherQuery:
-        """Give it as the domain knows it, in a scope that the key may look from. Raises ValueProblem."""
+        """Return it as the domain knows it, in a scope that the key may look from. Raises ValueProblem."""
         held = {name: from_json(value) for name, value in self.parameters.items()}
         return CypherQuery(self.query, held, scope=scope, asker=key)
 
@@ -97,7 +97,7 @@ class ViewIn(BaseModel):
     format: Format = "json"
 
     def neighbourhood(self, key: AccessKey) -> Neighbourhood:
-        """Give it as the domain knows it, in the scope that the key may look from. Raises Forbidden."""
+        """Return it as the domain knows it, in the scope that the key may look from. Raises Forbidden."""
         scope = key.demand_scope(self.scope)
         # What a query gives is looked at whenever it held, unless a time is told.
         when = When(any_time=True) if self.cypher and self.when == TemporalFilter() else self.when.when()
@@ -118,7 +118,7 @@ ViewOut = shape(
 
 
 def view_out(seen: Subgraph) -> dict[str, Any]:
-    """Give the shape of a view."""
+    """Return the shape of a view."""
     return {
         "entities": [{**entity_out(each), "hops": seen.hops.get(each.id or 0, 0)} for each in seen.entities],
         "relationships": [relationship_out(each) for each in seen.relationships],
@@ -131,13 +131,13 @@ router = APIRouter(tags=["views"])
 
 @router.get("/v1/graphs/{graph}/neighbourhood", responses=gives(ViewOut))
 async def neighbourhood(graph: GraphName, access: Reads, asked: Annotated[NeighbourhoodAsked, Query()]) -> Response:
-    """Give what lies around entities: other entities, the nearest first, and the relationships between all of them."""
+    """What lies around entities: other entities, the nearest first, and the relationships between all of them."""
     return await _given(await access.memory.views.neighbourhood(graph, asked.neighbourhood(access.key)), asked.format)
 
 
 @router.post("/v1/graphs/{graph}/view", responses=gives(ViewOut))
 async def view(graph: GraphName, access: Reads, asked: Annotated[ViewIn, Depends(JSONBody(ViewIn))]) -> Response:
-    """Give what lies around entities, or around what a question finds or a query gives."""
+    """Return what lies around entities, or around what a question finds or a query gives."""
     around = asked.neighbourhood(access.key)
     if sum(each is not None for each in (asked.keys or None, asked.recall, asked.cypher)) != 1:
         problem = "A view is of entities, or of what a question finds, or of what a query gives."

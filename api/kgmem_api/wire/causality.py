@@ -25,7 +25,7 @@ class TemporalFilter(BaseModel):
     known_at: Time | None = None
 
     def when(self) -> When:
-        """Give it as the domain knows it."""
+        """Return it as the domain knows it."""
         between = (self.between[0], self.between[1]) if self.between else None
         return When(self.valid_at, between, self.any_time, known_at=self.known_at)
 
@@ -45,7 +45,7 @@ class SeparationIn(BaseModel):
     scope: Scope | None = None
 
     def separation(self, key: AccessKey) -> Separation:
-        """Give it as the domain knows it, in the scope that the key may ask in. Raises Forbidden."""
+        """Return it as the domain knows it, in the scope that the key may ask in. Raises Forbidden."""
         return Separation(
             many(self.one),
             many(self.other),
@@ -73,7 +73,7 @@ class AncestryIn(BaseModel):
     scope: Scope | None = None
 
     def ancestry(self, key: AccessKey) -> Ancestry:
-        """Give it as the domain knows it, in the scope that the key may ask in. Raises Forbidden."""
+        """Return it as the domain knows it, in the scope that the key may ask in. Raises Forbidden."""
         return Ancestry(many(self.of), key.demand_scope(self.scope), self.when.when())
 
 
@@ -85,5 +85,5 @@ AncestryResult = copied(
 
 
 def many(value: str | list[str]) -> tuple[str, ...]:
-    """Give one key or several as several."""
+    """Return one key or several as several."""
     return (value,) if isinstance(value, str) else tuple(value)

@@ -80,7 +80,7 @@ class ClaimQuery(Listing):
     withdrawn: Annotated[bool, Field(description="Those too that were taken back.")] = False
 
     def asked(self, key: AccessKey) -> ClaimFilter:
-        """Give it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
+        """Return it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
         scope = key.demand_scope(self.scope)
         return ClaimFilter(
             scope, self.subject, self.predicate, self.source, self.withdrawn, self.known_at, self.cursor, self.limit
@@ -94,7 +94,7 @@ class FactQuery(Listing):
     valid_at: Annotated[Time | None, Field(description="What holds at that moment in the world.")] = None
 
     def asked(self, key: AccessKey) -> FactFilter:
-        """Give it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
+        """Return it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
         scope = key.demand_scope(self.scope)
         return FactFilter(
             scope, self.subject, self.predicate, self.state, self.known_at, self.valid_at, self.cursor, self.limit
@@ -219,7 +219,7 @@ class VerifiedClaim(BaseModel):
     value: Value = None
 
     def claim(self) -> ClaimStatement:
-        """Give it as the domain knows it."""
+        """Return it as the domain knows it."""
         return ClaimStatement("verify", self.subject, self.predicate, self.object, self.value)
 
 
@@ -260,7 +260,7 @@ class AdjudicationRequest(BaseModel):
     scope: Scope | None = None
 
     def ruling(self, key: AccessKey) -> Ruling:
-        """Give it as the domain knows it, by the key's name unless somebody is named."""
+        """Return it as the domain knows it, by the key's name unless somebody is named."""
         detail: dict[str, Any] = {"key": key.id}
         if self.action == "collapse":
             detail |= {"rule": self.rule or "most_probable", "level": self.level, "seed": self.seed}
@@ -314,7 +314,7 @@ class CorrelationIn(BaseModel):
     scope: Scope | None = None
 
     def correlated(self, key: AccessKey) -> Correlated:
-        """Give it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
+        """Return it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
         values = self.values if self.values is not None else [None] * len(self.facts)
         return Correlated(
             self.kind,
@@ -355,7 +355,7 @@ class CorrelationList(BaseModel):
 
 
 def told(shape: dict[str, Any]) -> dict[str, Any]:
-    """Give a shape without what has no value."""
+    """Return a shape without what has no value."""
     return {name: value for name, value in shape.items() if value is not None and value != ""}
 
 
@@ -363,7 +363,7 @@ claim_out = shown(ClaimStatement)
 
 
 def fact_out(fact: HeldFact) -> dict[str, Any]:
-    """Give a fact as answers carry it."""
+    """Return a fact as answers carry it."""
     shape = told(asdict(fact))
     shape["unknown"] = round(max(0.0, 1.0 - sum(option.probability for option in fact.options)), 4)
     if fact.adjudication is not None:
@@ -372,7 +372,7 @@ def fact_out(fact: HeldFact) -> dict[str, Any]:
 
 
 def why_out(why: Explanation) -> dict[str, Any]:
-    """Give an explanation as answers carry it."""
+    """Return an explanation as answers carry it."""
     return {
         **fact_out(why.fact),
         "claims": {"for": [claim_out(c) for c in why.supporting], "against": [claim_out(c) for c in why.opposing]},
@@ -382,7 +382,7 @@ def why_out(why: Explanation) -> dict[str, Any]:
 
 
 def judged_out(judged: Verification) -> dict[str, Any]:
-    """Give a judgement as answers carry it."""
+    """Return a judgement as answers carry it."""
     return {
         "verdict": judged.verdict,
         "probability": judged.probability,

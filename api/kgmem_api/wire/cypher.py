@@ -32,12 +32,12 @@ class CypherIn(BaseModel):
         return self
 
     def asked_scope(self, key: AccessKey) -> str | None:
-        """Give the scope to ask in; None is the whole graph. Raises Forbidden."""
+        """Return the scope to ask in; None is the whole graph. Raises Forbidden."""
         return demanded_scope(key, self.scope)
 
 
 def demanded_scope(key: AccessKey, asked: str | None) -> str | None:
-    """Give the scope to ask in: the one asked for, or the key's, or for a key of none the whole graph (None)."""
+    """Return the scope to ask in: the one asked for, or the key's, or for a key of none the whole graph (None)."""
     return None if asked is None and not key.scope else key.demand_scope(asked)
 
 

@@ -44,17 +44,17 @@ class From:
     convert: Callable[..., Any]
 
     def __get_pydantic_core_schema__(self, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Give the shape's schema with the function after it."""
+        """Return the shape's schema with the function after it."""
         return core_schema.with_info_after_validator_function(self.convert, handler.generate_schema(self.shape))
 
 
 def refused(message: str, hint: str = "") -> PydanticCustomError:
-    """Give the error that a validator raises for a value that kgmem refuses."""
+    """Return the error that a validator raises for a value that kgmem refuses."""
     return PydanticCustomError("refused", "{message}", {"message": message, "hint": hint})
 
 
 def own_scope(asked: str | None, info: ValidationInfo) -> str:
-    """Give the scope of an item: the one it names, or that of the key that sent it. Raises Forbidden."""
+    """Return the scope of an item: the one it names, or that of the key that sent it. Raises Forbidden."""
     key: AccessKey | None = info.context
     return key.demand_scope(asked) if key else asked or ""
 
@@ -76,7 +76,7 @@ def _properties(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def within_limits(value: Any) -> Any:
-    """Give any JSON value back if it is not larger than properties may be, and its numbers are finite."""
+    """Return any JSON value back if it is not larger than properties may be, and its numbers are finite."""
     return value if value is None else _properties({"value": value})["value"]
 
 

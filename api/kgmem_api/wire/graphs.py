@@ -23,7 +23,7 @@ class EmbeddingSpaceIn(BaseModel):
     revision: Annotated[str, Field(max_length=200)] = ""
 
     def space(self) -> EmbeddingSpace:
-        """Give the space that is described."""
+        """Return the space that is described."""
         return EmbeddingSpace(self.provider, self.model, self.dimension, revision=self.revision)
 
 
@@ -63,7 +63,7 @@ class SchemaChange(BaseModel):
 
 
 def graph_out(graph: Graph) -> dict[str, Any]:
-    """Give a graph as answers carry it."""
+    """Return a graph as answers carry it."""
     space = graph.space
     return {
         "name": graph.name,

@@ -47,7 +47,7 @@ class ImportAsked(BaseModel):
     dry_run: Annotated[bool, Field(description="Check everything, store nothing.")] = False
 
     def options(self, access: Access) -> ImportOptions:
-        """Give the options for a key, which may keep the import to its scope. Raises InvalidInput, Forbidden."""
+        """Return the options for a key, which may keep the import to its scope. Raises InvalidInput, Forbidden."""
         return ImportOptions(
             format=self.format,
             kind=self.kind,
@@ -77,12 +77,12 @@ class ExportAsked(BaseModel):
     option: FormatOptions = []
 
     def exported_scope(self, access: Access) -> str | None:
-        """Give the scope that is asked for, which may be the shared one (empty), or the key's; None for all."""
+        """Return the scope that is asked for, which may be the shared one (empty), or the key's; None for all."""
         scope = access.scope(self.scope)
         return None if self.scope is None and not access.key.scope else scope
 
     def options(self, access: Access) -> ExportOptions:
-        """Give the options for a key: one of a scope gets nothing that is the whole graph's. Raises Forbidden."""
+        """Return the options for a key: one of a scope gets nothing that is the whole graph's. Raises Forbidden."""
         return ExportOptions(
             format=self.format,
             kind=self.kind,
@@ -191,7 +191,7 @@ class LossesOut(BaseModel):
 
 
 def import_out(held: Import) -> dict[str, Any]:
-    """Give the shape of an import."""
+    """Return the shape of an import."""
     address = f"/v1/graphs/{held.graph}/imports/{held.id}"
     plain = ("id", "graph", "state", "source", "created_at", "finished_at", "error", "kinds", "progress", "undone")
     counts = ("read", "created", "updated", "unchanged", "checked", "rejected", "linking")
@@ -208,7 +208,7 @@ def import_out(held: Import) -> dict[str, Any]:
 
 
 def named_options(given: Sequence[str]) -> Mapping[str, str]:
-    """Give options of a format by name. Raises InvalidInput."""
+    """Return options of a format by name. Raises InvalidInput."""
     told: dict[str, str] = {}
     for each in given:
         name, equals, value = each.partition("=")

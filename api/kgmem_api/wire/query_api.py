@@ -29,7 +29,7 @@ class QueryIn(BaseModel):
     bookmarks: list[str] = []
 
     def mode(self, allowed: Mode) -> Mode:
-        """Give what it may do: write, unless it says that it reads, or its key can only read."""
+        """Return what it may do: write, unless it says that it reads, or its key can only read."""
         return "read" if self.access_mode == "Read" else allowed
 
 

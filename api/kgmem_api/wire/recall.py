@@ -68,7 +68,7 @@ class SpotIn(BaseModel):
         return self
 
     def spot(self) -> Spot:
-        """Give it as the domain knows it."""
+        """Return it as the domain knows it."""
         return Spot((self.point[0], self.point[1]) if self.point else None, self.entity)
 
 
@@ -111,7 +111,7 @@ class WhereIn(BaseModel):
         return self
 
     def where(self) -> Where:
-        """Give it as the domain knows it."""
+        """Return it as the domain knows it."""
         spot = self.near or self.nearest
         return Where(
             near=spot.spot() if spot else None,
@@ -142,7 +142,7 @@ class RelationIn(BaseModel):
         return self
 
     def relation(self) -> Relation:
-        """Give it as the domain knows it."""
+        """Return it as the domain knows it."""
         if self.of is None or isinstance(self.of, str):
             return Relation(self.name, (self.of, self.of) if self.of else None, self.entity)
         return Relation(self.name, (self.of[0], self.of[1]))
@@ -162,7 +162,7 @@ class WhenIn(BaseModel):
     in_text: Annotated[bool, Field(description="Understand times in what.text, such as 'in spring 1969'.")] = False
 
     def when(self) -> When:
-        """Give it as the domain knows it."""
+        """Return it as the domain knows it."""
         return When(
             valid_at=self.valid_at,
             between=(self.between[0], self.between[1]) if self.between else None,
@@ -188,7 +188,7 @@ class WhyIn(BaseModel):
     any_order: Annotated[bool, Field(description="Also causes that began after their effects.")] = False
 
     def why(self) -> Why:
-        """Give it as the domain knows it."""
+        """Return it as the domain knows it."""
         return Why(
             causes_of=_many(self.causes_of),
             effects_of=_many(self.effects_of),
@@ -211,7 +211,7 @@ class HopsIn(BaseModel):
     direction: Literal["out", "in", "both"] = "both"
 
     def hops(self) -> Hops:
-        """Give it as the domain knows it."""
+        """Return it as the domain knows it."""
         return Hops(_many(self.start), self.most, _many(self.kind), self.direction)
 
 
@@ -265,7 +265,7 @@ class RecallIn(_Parts, BaseModel):  # type: ignore[misc]  # the first is made at
     profile: bool = False
 
     def question(self, key: AccessKey) -> Question:
-        """Give the question as the domain knows it, in the scope that the key may ask in. Raises Forbidden."""
+        """Return the question as the domain knows it, in the scope that the key may ask in. Raises Forbidden."""
         what = self.what
         return Question(
             what=What(

@@ -157,7 +157,7 @@ def _translation(error: Neo4jError | DriverError, server: Server) -> KgmemError:
 
 
 def _answer(error: Neo4jError, server: Server) -> KgmemError:
-    """Give the error that a server answered."""
+    """Return the error that a server answered."""
     told, code = f"{server.name} says: {error.message}", error.code or ""
     if code == "Neo.ClientError.Database.DatabaseNotFound":
         return NotFound(f"{server.url} has no database {server.database!r}.", hint="Name another with --database.")

@@ -39,18 +39,18 @@ class Ids:
         self._database.execute("DELETE FROM listed WHERE kind = ?", (kind,))
 
     def count(self) -> int:
-        """Give how many ids there are."""
+        """Return how many ids there are."""
         count: int = self._database.execute("SELECT count(*) FROM listed").fetchone()[0]
         return count
 
     def pages(self, kind: Kind, size: int) -> Iterator[list[str]]:
-        """Give the ids of a kind in order, so many at a time."""
+        """Return the ids of a kind in order, so many at a time."""
         rows = self._database.execute("SELECT id FROM listed WHERE kind = ? ORDER BY id", (kind,))
         while page := rows.fetchmany(size):
             yield [id_ for (id_,) in page]
 
     def digest(self) -> str:
-        """Give a text that is the same for the same ids alone."""
+        """Return a text that is the same for the same ids alone."""
         told = blake2b(digest_size=16)
         for kind in KINDS:
             told.update(kind.encode())

@@ -28,7 +28,7 @@ from kgmem.formats.records import Located, ReadOptions, Record, Rejected, reject
 
 
 def elements(value: Any) -> Iterator[tuple[Kind, str]]:
-    """Give kind and id of each node and relationship in a value: itself, on a path, in lists and maps.
+    """Return kind and id of each node and relationship in a value: itself, on a path, in lists and maps.
 
     A relationship brings its ends. The same one may come more than once.
     """
@@ -80,12 +80,12 @@ class Neo4jOrigin:
         self._done = 0
 
     def identity(self) -> Mapping[str, Any]:
-        """Give address, query, and count and digest of the ids, which are listed now unless they were."""
+        """Return address, query, and count and digest of the ids, which are listed now unless they were."""
         ids = self._listed()
         return {"name": self.name, "size": ids.count(), "query": self._query, "ids": ids.digest()}
 
     def read(self, options: ReadOptions) -> Generator[Located | Rejected, None, None]:
-        """Give the nodes, then the relationships; what cannot be read of one is a rejection."""
+        """Return the nodes, then the relationships; what cannot be read of one is a rejection."""
         unshaping = _unshaping(options)
         ids = self._listed()
         self._done = 0
@@ -97,11 +97,11 @@ class Neo4jOrigin:
                         self._done += 1
 
     def progress(self) -> tuple[int, int | None]:
-        """Give how many records were read, and of how many."""
+        """Return how many records were read, and of how many."""
         return self._done, self._total
 
     def _listed(self) -> Ids:
-        """Give the ids of all that is to be read."""
+        """Return the ids of all that is to be read."""
         if self._ids is None:
             ids = Ids()
             with Connection(self._server) as connection:
@@ -118,7 +118,7 @@ class Neo4jOrigin:
     def _page(
         self, connection: Connection, kind: Kind, page: Sequence[str], unshaping: Unshaping
     ) -> Iterator[Located | Rejected]:
-        """Give what became of each id of a page, in its order."""
+        """Return what became of each id of a page, in its order."""
         told = self._statements
         statement, make = (
             (told.nodes, lambda row: _node(row, unshaping))
@@ -175,7 +175,7 @@ def _link(row: Any, unshaping: Unshaping) -> Record:
 
 
 def _key(row: Any, end: str, unshaping: Unshaping) -> str:
-    """Give the key of one end, as its node has it."""
+    """Return the key of one end, as its node has it."""
     own = row[f"{end}_key"]
     natural = natural_key(row[f"{end}_natural"]) if unshaping.key is not None else None
     return natural or (own if isinstance(own, str) else str(row[f"{end}_id"]))
@@ -192,7 +192,7 @@ def _unshaping(options: ReadOptions) -> Unshaping:
 
 
 def _statements(connection: Connection) -> Reading:
-    """Give the statements that the server answers: older ones, and some that are not Neo4j, know numbers only."""
+    """Return the statements that the server answers: older ones, and some that are not Neo4j, know numbers only."""
     if connection.version < _FIRST_WITH_ELEMENT_IDS:
         return BY_NUMBER
 

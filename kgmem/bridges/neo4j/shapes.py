@@ -71,7 +71,7 @@ class Shaping:
     flattening: Flattening = field(default_factory=lambda: Flattening(plain=SHARED))
 
     def node(self, record: Held) -> Node:
-        """Give the node of an entity, an episode or a source."""
+        """Return the node of an entity, an episode or a source."""
         vertex = self.flattening.vertex(record)
         id_ = vertex.id if isinstance(record, Entity) else _marked_id(record, vertex.properties)
         labels = list(dict.fromkeys(vertex.labels))
@@ -81,7 +81,7 @@ class Shaping:
         return Node(id_, tuple(dict.fromkeys((self.label, *labels))), properties)
 
     def link(self, record: Relationship) -> Link:
-        """Give the relationship of Neo4j that a relationship is, after all entities were given."""
+        """Return the relationship of Neo4j that a relationship is, after all entities were given."""
         edge = self.flattening.edge(record)
         told = dict(edge.properties)
         # What has no key is known by its kind, its ends and when it begins.
@@ -108,7 +108,7 @@ class Unshaping:
     edge_ids: EdgeIds = "between"
 
     def node(self, id_: str, labels: Sequence[str], properties: Mapping[str, Any], natural: Any = None) -> Held:
-        """Give the record that a node is. Raises InvalidInput."""
+        """Return the record that a node is. Raises InvalidInput."""
         told = _read(properties)
         own = told.get(ID)
         mine = isinstance(own, str)
@@ -121,7 +121,7 @@ class Unshaping:
         return replace(found, place=parse_place(point)) if isinstance(found, Entity) and point else found
 
     def link(self, id_: str, kind: str, ends: tuple[str, str], properties: Mapping[str, Any]) -> Record:
-        """Give the record that a relationship between two keys is. Raises InvalidInput."""
+        """Return the record that a relationship between two keys is. Raises InvalidInput."""
         told = _read(properties)
         own = told.get(ID)
         if not isinstance(own, str):
@@ -130,7 +130,7 @@ class Unshaping:
         return edge_record(kind, ends, joined(plain, _OWN), id_=own, ids="key")
 
     def _labels(self, labels: Sequence[str], told: Any, mine: bool) -> list[str]:
-        """Give an entity's labels: in the order in which kgmem wrote them, as long as they are the same."""
+        """Return an entity's labels: in the order in which kgmem wrote them, as long as they are the same."""
         if not mine:
             return list(labels)
         if isinstance(told, list) and {*told, self.label} == {*labels, self.label}:
@@ -139,7 +139,7 @@ class Unshaping:
 
 
 def natural_key(value: Any) -> str | None:
-    """Give a property's value as a key; None where it makes none."""
+    """Return a property's value as a key; None where it makes none."""
     told = as_json(value)
     if isinstance(told, bool | list | dict) or told is None:
         return None
@@ -147,7 +147,7 @@ def natural_key(value: Any) -> str | None:
 
 
 def _marked_id(record: Episode | Source, properties: Mapping[str, Any]) -> str:
-    """Give the id of an episode or a source, which is no entity's, and the same for the same one."""
+    """Return the id of an episode or a source, which is no entity's, and the same for the same one."""
     key = record.key
     if key is None:
         key = blake2b(orjson.dumps(properties, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()
@@ -178,7 +178,7 @@ def _read(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _only_point(properties: Mapping[str, Any]) -> Any:
-    """Give the point of the one property that is a point on the earth; None where there are several, or none."""
+    """Return the point of the one property that is a point on the earth; None where there are several, or none."""
     found = [as_json(value) for value in properties.values() if getattr(value, "srid", None) in {4326, 4979}]
     if len(found) != 1:
         return None

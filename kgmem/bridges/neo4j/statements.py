@@ -9,7 +9,7 @@ ID = "kgmem_id"  # The property by which a node or relationship that kgmem wrote
 
 
 def quoted(name: str) -> str:
-    r"""Give a name for Cypher, in backticks.
+    r"""Return a name for Cypher, in backticks.
 
     Servers turn `\u0060` into a backtick before they look for the end of the name, so a backslash before a u is
     written as such an escape itself.
@@ -28,7 +28,7 @@ class Reading:
     numbers: bool
 
     def parameter(self, ids: list[str]) -> list[str] | list[int]:
-        """Give ids as the statements take them."""
+        """Return ids as the statements take them."""
         return [int(id_) for id_ in ids] if self.numbers else ids
 
 
@@ -54,7 +54,7 @@ BY_NUMBER = _reading("id", numbers=True)
 
 
 def constraints(label: str, key: str) -> tuple[str, ...]:
-    """Give statements of which one is enough: Neo4j's constraint or index on nodes' keys, or Memgraph's index."""
+    """Return statements of which one is enough: Neo4j's constraint or index on nodes' keys, or Memgraph's index."""
     named, of = quoted(f"kgmem_{label}_{key}"), f"(n:{quoted(label)})"
     return (
         f"CREATE CONSTRAINT {named} IF NOT EXISTS FOR {of} REQUIRE n.{quoted(key)} IS UNIQUE",
@@ -64,7 +64,7 @@ def constraints(label: str, key: str) -> tuple[str, ...]:
 
 
 def held_labels(label: str, key: str) -> str:
-    """Give the statement that tells which of some nodes are there with other labels than these."""
+    """Return the statement that tells which of some nodes are there with other labels than these."""
     return (
         f"UNWIND $ids AS id MATCH (n:{quoted(label)} {{{quoted(key)}: id}}) WITH id, labels(n) AS held "
         "WHERE size(held) <> size($labels) OR any(name IN held WHERE NOT name IN $labels) RETURN id, held"
@@ -72,14 +72,14 @@ def held_labels(label: str, key: str) -> str:
 
 
 def relabel(label: str, key: str, add: list[str], remove: list[str]) -> str:
-    """Give the statement that adds and takes labels."""
+    """Return the statement that adds and takes labels."""
     changes = [f"SET n{_labels(add)}"] if add else []
     changes += [f"REMOVE n{_labels(remove)}"] if remove else []
     return f"UNWIND $ids AS id MATCH (n:{quoted(label)} {{{quoted(key)}: id}}) {' '.join(changes)}"
 
 
 def merge_nodes(labels: list[str], key: str, *, replace: bool) -> str:
-    """Give the statement that writes nodes with these labels."""
+    """Return the statement that writes nodes with these labels."""
     return (
         f"UNWIND $rows AS row MERGE (n{_labels(labels)} {{{quoted(key)}: row.id}}) "
         f"SET n {'=' if replace else '+='} row.properties"
@@ -87,7 +87,7 @@ def merge_nodes(labels: list[str], key: str, *, replace: bool) -> str:
 
 
 def merge_relationships(kind: str, label: str, key: str, *, replace: bool) -> str:
-    """Give the statement that writes relationships of a kind, and tells how many found both ends."""
+    """Return the statement that writes relationships of a kind, and tells how many found both ends."""
     node = f":{quoted(label)} {{{quoted(key)}: row."
     return (
         f"UNWIND $rows AS row MATCH (a{node}start}}) MATCH (b{node}end}}) "

@@ -21,7 +21,7 @@ _ALIKE = (bool, int, float, str)  # Neo4j holds lists of values of one of these 
 
 
 def as_json(value: Any) -> Any:
-    """Give a value as JSON.
+    """Return a value as JSON.
 
     Times and durations become ISO 8601, bytes base64, points GeoJSON or a map of x, y (z) and crs, vectors lists,
     floats that are not finite the texts NaN, Infinity and -Infinity. Raises InvalidInput.
@@ -43,13 +43,13 @@ def as_json(value: Any) -> Any:
 
 
 def as_instant(value: Any) -> Any:
-    """Give a value as JSON, a time without the name of its zone: its offset says when it is."""
+    """Return a value as JSON, a time without the name of its zone: its offset says when it is."""
     told = as_json(value)
     return told.partition("[")[0] if isinstance(value, DateTime) else told
 
 
 def as_property(value: Any) -> tuple[Any, bool]:
-    """Give what a property can hold of a JSON value, and whether that is a text of JSON.
+    """Return what a property can hold of a JSON value, and whether that is a text of JSON.
 
     Texts, numbers, truth values and lists of one type of them are held as they are; GeoJSON's points, and maps as
     `as_json` gives for other points, as points; any other map or list as JSON.
@@ -63,7 +63,7 @@ def as_property(value: Any) -> tuple[Any, bool]:
 
 
 def _beyond(broken: Any) -> str:
-    """Give a time of a year that Python's calendar has not, before 1 or after 9999. Raises InvalidInput."""
+    """Return a time of a year that Python's calendar has not, before 1 or after 9999. Raises InvalidInput."""
     raw = broken.raw_data
     tag: bytes = getattr(raw, "tag", b"")
     fields: list[Any] = getattr(raw, "fields", [])
@@ -109,7 +109,7 @@ def _map_of(point: Point) -> dict[str, Any]:
 
 
 def _point(value: Mapping[str, Any]) -> Point | None:
-    """Give the point that a map is exactly; None for any other, and where a coordinate would come back as a float."""
+    """Return the point that a map is exactly; None for any other, and where a coordinate would come back as a float."""
     if value.keys() == {"type", "coordinates"} and value["type"] == "Point" and isinstance(value["coordinates"], list):
         at = value["coordinates"]
         if len(at) in {2, 3} and _are_floats(at) and -180 <= at[0] <= 180 and -90 <= at[1] <= 90:

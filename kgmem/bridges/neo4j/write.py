@@ -58,7 +58,7 @@ class Neo4jDestination:
 
     @contextmanager
     def writer(self, options: WriteOptions) -> Iterator[Writer]:
-        """Give a writer, which connects when it gets its first records. Raises InvalidInput for a wrong option."""
+        """Return a writer, which connects when it gets its first records. Raises InvalidInput for a wrong option."""
         writer = _Writer(Connection(self._server), _options(options.options))
         try:
             yield writer
@@ -87,7 +87,7 @@ class _Waiting(Generic[G, T]):
         return [self._groups.pop(group)]
 
     def all(self) -> Sequence[Sequence[T]]:
-        """Give all groups, which then wait no longer."""
+        """Return all groups, which then wait no longer."""
         groups, self._groups, self._count = list(self._groups.values()), {}, 0
         return groups
 

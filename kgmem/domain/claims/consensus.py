@@ -244,7 +244,7 @@ class Weighed:
 
 
 def groups_of(pairs: Iterable[tuple[str, str]]) -> list[frozenset[str]]:
-    """Give the sets of what is joined by pairs, directly or by way of others."""
+    """Return the sets of what is joined by pairs, directly or by way of others."""
     groups: dict[str, set[str]] = {}
     for one, other in pairs:
         whole = groups.get(one, {one}) | groups.get(other, {other})
@@ -264,9 +264,9 @@ class Consensus(Protocol):
         verified: float = VERIFIED,
         now: int | None = None,
     ) -> Weighed:
-        """Give what the claims come to; `rules` go by predicate, and claims age up to `now`, an instant."""
+        """Return what the claims come to; `rules` go by predicate, and claims age up to `now`, an instant."""
 
     def again(
         self, claims: Sequence[Claim], known: KnownSources, rule: ValueRule, setting: Setting
     ) -> Sequence[Verdict]:
-        """Give the verdicts on the claims of one subject and predicate, by what is known of their sources."""
+        """Return the verdicts on the claims of one subject and predicate, by what is known of their sources."""

@@ -44,7 +44,7 @@ class Draft:
 
 
 def drafted(verdict: Verdict, ids: Sequence[int]) -> Draft:
-    """Give the draft of a verdict; `ids` are those of the claims that were weighed, in their order."""
+    """Return the draft of a verdict; `ids` are those of the claims that were weighed, in their order."""
     several = isinstance(verdict.value, tuple)
     chosen = [*verdict.chosen]
     options = [
@@ -69,7 +69,7 @@ def drafted(verdict: Verdict, ids: Sequence[int]) -> Draft:
 def decided(
     draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes], decisions: Sequence[Decision] = ()
 ) -> Draft:
-    """Give what is held: by the rule's threshold and policy, then by the decisions that stand, the oldest first."""
+    """Return what is held: by the rule's threshold and policy, then by the decisions that stand, the oldest first."""
     held = _by_policy(replace(draft, state=_state(draft, rule)), rule, times)
     mine = {claim for option in draft.options for claim in option.claims}
     for decision in decisions:
@@ -79,7 +79,7 @@ def decided(
 
 
 def state_of(probability: float, opposing: float, verified: float) -> FactState:
-    """Give the state of a fact by itself: verified from the threshold on, below it contested or merely unverified."""
+    """Return the state of a fact by itself: verified from the threshold on, below it contested or merely unverified."""
     if probability >= verified:
         return FactState.VERIFIED
     return FactState.CONTESTED if opposing >= _AGAINST else FactState.UNVERIFIED
@@ -112,7 +112,7 @@ def _newest(option: Option, times: Mapping[int, ClaimTimes]) -> tuple[int, int]:
 
 
 def _chosen(draft: Draft, option: Option) -> Draft:
-    """Give the draft in which one option is what is held, as probable as it was weighed."""
+    """Return the draft in which one option is what is held, as probable as it was weighed."""
     others = [replace(each, chosen=False) for each in draft.options if each is not option]
     return replace(
         draft,
@@ -142,14 +142,14 @@ def _by_decision(draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes],
 
 
 def ended_at(decision: Decision) -> int:
-    """Give the instant at which a decision of that kind says that a value ended."""
+    """Return the instant at which a decision of that kind says that a value ended."""
     return parse_time(str(decision.detail["valid_to"])).start or 0
 
 
 def _expired(
     draft: Draft, rule: ValueRule, meant: Option, decision: Decision, times: Mapping[int, ClaimTimes]
 ) -> Draft:
-    """Give a value that ended; one that was claimed to begin again since is left as it is."""
+    """Return a value that ended; one that was claimed to begin again since is left as it is."""
     end, start = ended_at(decision), draft.valid.start
     again = (times[claim].valid for claim in meant.claims if claim in times)
     renewed = any(valid is not None and valid >= end for valid in again)
@@ -193,7 +193,7 @@ def _rejected(draft: Draft, rule: ValueRule, meant: Option, decision: Decision, 
 
 
 def moved(draft: Draft, probabilities: Sequence[float], rule: ValueRule, why: str) -> Draft:
-    """Give the draft with other probabilities for its options, in their order, and what is held by them."""
+    """Return the draft with other probabilities for its options, in their order, and what is held by them."""
     options = [replace(each, probability=sure) for each, sure in zip(draft.options, probabilities, strict=True)]
     best = max(options, key=lambda each: (each.probability, each.chosen))
     taken = _chosen(replace(draft, options=options), best)

@@ -40,7 +40,7 @@ class ClaimStore(Protocol):
     async def claims_by(
         self, graph: str, scope: str, *, source: str | None, episode: str | None, after: int, limit: int
     ) -> Sequence[int]:
-        """Give the next current claims (ids above `after`) that a source, or a text, states in exactly this scope."""
+        """Return the next current claims (ids above `after`) that a source, or a text, states in exactly this scope."""
 
     async def uncite(
         self, graph: str, keys: Sequence[str], scope: str, *, spared: Sequence[int] = (), dry_run: bool = False
@@ -77,33 +77,33 @@ class ClaimStore(Protocol):
         """Say whether anything was claimed."""
 
     async def fact(self, graph: str, id_: int, scope: str, *, known_at: str | None = None) -> HeldFact:
-        """Give a fact by its id or a relationship's. Raises NotFound."""
+        """Return a fact by its id or a relationship's. Raises NotFound."""
 
     async def facts_by_id(
         self, graph: str, ids: Sequence[int], scope: str, *, known_at: str | None = None
     ) -> Mapping[int, HeldFact]:
-        """Give facts by their ids or those of relationships; what there is none of is missing."""
+        """Return facts by their ids or those of relationships; what there is none of is missing."""
 
     async def facts(self, graph: str, asked: FactFilter, *, predicates: Sequence[str] | None = None) -> Page[HeldFact]:
-        """Give a page of the facts that a scope sees."""
+        """Return a page of the facts that a scope sees."""
 
     async def facts_of(self, graph: str, scope: str, subject: str, predicate: str | None) -> Sequence[HeldFact]:
-        """Give what a scope sees of one subject."""
+        """Return what a scope sees of one subject."""
 
     async def claims(self, graph: str, asked: ClaimFilter) -> Page[ClaimStatement]:
-        """Give a page of the claims that a scope sees."""
+        """Return a page of the claims that a scope sees."""
 
     async def claims_by_id(self, graph: str, ids: Sequence[int]) -> Sequence[ClaimStatement]:
-        """Give claims by id, withdrawn ones too."""
+        """Return claims by id, withdrawn ones too."""
 
     async def copies(self, graph: str, scope: str, among: Sequence[str] | None) -> Sequence[Mapping[str, Any]]:
-        """Give the pairs of sources that were found to depend on each other."""
+        """Return the pairs of sources that were found to depend on each other."""
 
     async def standings(self, graph: str, keys: Sequence[str] | None) -> Sequence[SourceStanding]:
-        """Give what was learned of sources."""
+        """Return what was learned of sources."""
 
     async def standing_history(self, graph: str, key: str) -> Sequence[Mapping[str, Any]]:
-        """Give what was held of a source before."""
+        """Return what was held of a source before."""
 
     async def rule(self, graph: str, ruling: Ruling, scope: str) -> Sequence[Adjudication]:
         """Take a decision on facts of exactly this scope, or, dry, only say what it would do."""
@@ -112,13 +112,13 @@ class ClaimStore(Protocol):
         """Take a decision back. Raises NotFound, Conflict for one that does not hold any more."""
 
     async def decisions(self, graph: str, scope: str, *, before: int | None, limit: int) -> Sequence[Decision]:
-        """Give the audit trail, the newest first."""
+        """Return the audit trail, the newest first."""
 
     async def correlate(self, graph: str, correlated: Correlated) -> int:
         """Declare that facts of one scope hang together; gives the correlation's id."""
 
     async def correlations(self, graph: str, scope: str) -> Sequence[Correlated]:
-        """Give the correlations that a scope sees."""
+        """Return the correlations that a scope sees."""
 
     async def end_correlation(self, graph: str, id_: int, scope: str, by: str, reason: str) -> None:
         """Let facts hang together no more. Raises NotFound."""

@@ -38,11 +38,11 @@ class WeighingRule:
     description: str = ""
 
     def of_values(self) -> ValueRule:
-        """Give the rule for claims that name a value."""
+        """Return the rule for claims that name a value."""
         return self._rule(functional=not self.several)
 
     def of_objects(self, *, functional: bool) -> ValueRule:
-        """Give the rule for claims that name an entity; `functional` is what is declared of the kind."""
+        """Return the rule for claims that name an entity; `functional` is what is declared of the kind."""
         return self._rule(functional=self.functional or functional)
 
     def _rule(self, *, functional: bool) -> ValueRule:
@@ -68,7 +68,7 @@ class WeighingRule:
 
 
 def read_rule(name: str, part: Section) -> WeighingRule:
-    """Give the rule that a table of a schema's document states. Raises InvalidInput."""
+    """Return the rule that a table of a schema's document states. Raises InvalidInput."""
     return WeighingRule(
         name,
         values=_one_of(part, "values", [kind.value for kind in ValueKind]),

@@ -25,7 +25,7 @@ class OpenClaim:
 
 
 def ends(claims: Sequence[OpenClaim], *, functional: bool = True) -> list[str | None]:
-    """Give when each claim ends, in their order; None where it goes on.
+    """Return when each claim ends, in their order; None where it goes on.
 
     A claim ends where one with the same object was told an end later than its start; of a functional predicate also
     where the next with another object begins. A closed claim keeps its end.

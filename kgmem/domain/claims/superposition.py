@@ -45,7 +45,7 @@ class Collapse:
 
 
 def superposed(weights: Mapping[str, float]) -> Superposition:
-    """Give the distribution of probabilities, scaled down where they come to more than 1. Raises InvalidInput."""
+    """Return the distribution of probabilities, scaled down where they come to more than 1. Raises InvalidInput."""
     if any(not each >= 0 for each in weights.values()):
         raise InvalidInput("A probability is negative or no number.", hint="Give numbers from 0 to 1.")
     whole = max(sum(weights.values()), 1.0)
@@ -53,7 +53,7 @@ def superposed(weights: Mapping[str, float]) -> Superposition:
 
 
 def sample(held: Superposition, seed: int) -> str | None:
-    """Give one value drawn by its probability, the same for the same seed; None for one that nobody claimed."""
+    """Return one value drawn by its probability, the same for the same seed; None for one that nobody claimed."""
     drawn = Random(seed).random()  # noqa: S311 -- a draw that can be repeated is wanted, not a secret.
     for value in sorted(held.values):
         drawn -= held.values[value]
@@ -63,7 +63,7 @@ def sample(held: Superposition, seed: int) -> str | None:
 
 
 def collapse(held: Superposition, rule: CollapseRule, *, level: float = 0.7, observed: str | None = None) -> Collapse:
-    """Give what a rule makes of a distribution; `level` is the threshold or the margin. Raises InvalidInput."""
+    """Return what a rule makes of a distribution; `level` is the threshold or the margin. Raises InvalidInput."""
     if rule is CollapseRule.OBSERVED:
         if observed is None:
             raise InvalidInput("Nothing was observed.", hint="Give the value that was seen.")

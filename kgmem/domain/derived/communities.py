@@ -45,7 +45,7 @@ class Grouped:
 
 
 def matched(held: Mapping[int, frozenset[int]], found: Sequence[frozenset[int]]) -> list[int | None]:
-    """Give for each community that was found the id of the held one that it goes on from; None where it is new.
+    """Return for each community that was found the id of the held one that it goes on from; None where it is new.
 
     Equal members keep the id; else it goes to the one with the most in common, if that is half of both together.
     """
@@ -78,10 +78,10 @@ class Communities(Protocol):
         """Keep them no more; gives how many went."""
 
     async def behind(self, graph: str, least_age: float) -> Sequence[str]:
-        """Give the scopes whose communities are kept, and that something was written since they were made."""
+        """Return the scopes whose communities are kept, and that something was written since they were made."""
 
     async def links(self, graph: str, scope: str, most: int) -> tuple[str, Sequence[tuple[int, int, float]]]:
-        """Give a mark of what is written by now, and the links between entities of exactly this scope, by weight.
+        """Return a mark of what is written by now, and the links between entities of exactly this scope, by weight.
 
         Raises TooLarge where there are more.
         """
@@ -92,13 +92,13 @@ class Communities(Protocol):
     async def list(
         self, graph: str, scope: str, *, level: int | None, cursor: str | None, limit: int
     ) -> Page[Community]:
-        """Give a page of the communities of exactly this scope, the finest level and the largest first."""
+        """Return a page of the communities of exactly this scope, the finest level and the largest first."""
 
     async def derived(self, graph: str, ids: Sequence[int]) -> tuple[set[tuple[int, int]], Sequence[int]]:
-        """Give which of these entities is in which community, and the summaries that are derived of these things."""
+        """Return which of these entities is in which community, and the summaries that are derived of these things."""
 
     async def there(self, graph: str, summaries: Sequence[int]) -> int:
-        """Give how many of these summaries are there."""
+        """Return how many of these summaries are there."""
 
     async def get(self, graph: str, id_: int, scope: str, limit: int) -> Community:
-        """Give a community of exactly this scope with its most central members. Raises NotFound."""
+        """Return a community of exactly this scope with its most central members. Raises NotFound."""

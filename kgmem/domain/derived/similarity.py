@@ -22,7 +22,7 @@ class Connected:
     parted: int = 0
 
     def __add__(self, other: "Connected") -> "Connected":
-        """Give both together."""
+        """Return both together."""
         return Connected(self.compared + other.compared, self.joined + other.joined, self.parted + other.parted)
 
 
@@ -36,13 +36,13 @@ class Connections(Protocol):
         """Join no more, and part what was joined; gives how many relationships went."""
 
     async def asked(self, graph: str) -> float | None:
-        """Give from which similarity on a graph's entities are joined; None where nobody asked for it."""
+        """Return from which similarity on a graph's entities are joined; None where nobody asked for it."""
 
     async def is_behind(self, graph: str) -> bool:
         """Say whether something was written since all was compared."""
 
     async def begin(self, graph: str) -> tuple[str, bool]:
-        """Give a mark of what is written by now, for `finish`."""
+        """Return a mark of what is written by now, for `finish`."""
 
     async def part(self, graph: str) -> Connected:
         """Take back what joins entities of which the vector changed or went; nothing is left when that is nothing."""

@@ -58,14 +58,14 @@ class Material:
     size: int = 1  # Of a community; of a large one not all things are here.
 
     def digest(self) -> int:
-        """Give a number that changes when anything of it does."""
+        """Return a number that changes when anything of it does."""
         told = [f"{each.id}.{each.version}.{each.name}" for each in self.things]
         told.append(str(self.size))
         told += sorted(f"{each.id}.{each.version}.{','.join(sorted(each.episodes))}" for each in self.facts)
         return int.from_bytes(blake2b("\x1f".join(told).encode(), digest_size=8).digest(), "big", signed=True)
 
     def versions(self) -> Mapping[int, int]:
-        """Give the versions of all things and facts, by id."""
+        """Return the versions of all things and facts, by id."""
         things = {each.id: each.version for each in self.things}
         return things | {each.id: each.version for each in self.facts}
 
@@ -99,7 +99,7 @@ class Summary:
 
 
 def sentences_of(material: Material) -> list[Sentence]:
-    """Give what the rules say of it: what it is, then the facts, those believed most and most in the middle first."""
+    """Return what the rules say of it: what it is, then the facts, those believed most and most in the middle first."""
     if not material.things:
         return []
     first = _entity(material.things[0]) if material.kind == "entity" else _community(material)
@@ -112,7 +112,7 @@ def sentences_of(material: Material) -> list[Sentence]:
 
 
 def standing(sentences: Sequence[Sentence], now: Mapping[int, int], then: Mapping[int, int]) -> list[Sentence]:
-    """Give the sentences of which all that they say is there still in the version that it had."""
+    """Return the sentences of which all that they say is there still in the version that it had."""
     return [each for each in sentences if all(now.get(id_, -1) == then.get(id_, -2) for id_ in each.says)]
 
 
@@ -144,15 +144,15 @@ class Summaries(Protocol):
     """Keeps summaries, and gives what they are made of."""
 
     async def of_entity(self, graph: str, key: str, scope: str) -> Material:
-        """Give what the summary of an entity of exactly this scope is made of. Raises NotFound."""
+        """Return what the summary of an entity of exactly this scope is made of. Raises NotFound."""
 
     async def of_community(self, graph: str, id_: int, scope: str) -> Material:
-        """Give what the summary of a community is made of. Raises NotFound."""
+        """Return what the summary of a community is made of. Raises NotFound."""
 
     async def get(
         self, graph: str, kind: SubjectKind, subject: int, known_at: str | None
     ) -> tuple[Summary, int, Mapping[int, int]] | None:
-        """Give a summary as it was known, with the digest and the versions of what it was made of."""
+        """Return a summary as it was known, with the digest and the versions of what it was made of."""
 
     async def put(self, graph: str, material: Material, made: "Made") -> bool:
         """Store a summary as the one that is known from now on, unless what it is made of is the same."""
@@ -161,7 +161,7 @@ class Summaries(Protocol):
         """Say whether entities that were summed up once have changed since."""
 
     async def wanting(self, graph: str, after: int) -> Sequence[tuple[SubjectKind, int, str, str]]:
-        """Give what has or shall have a summary that may not be up to date: kind, id, key, scope; by id."""
+        """Return what has or shall have a summary that may not be up to date: kind, id, key, scope; by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,4 +182,4 @@ class Wording(Protocol):
         """What stands as the maker of such summaries."""
 
     async def word(self, sentences: Sequence[Sentence]) -> Made:
-        """Give them in better words, each with what it says; else as they are, with the problem."""
+        """Return them in better words, each with what it says; else as they are, with the problem."""

@@ -38,11 +38,11 @@ class Columns:
     files: Any = None  # The name of the file of each record, where they are of several.
 
     def __len__(self) -> int:
-        """Give how many records these are."""
+        """Return how many records these are."""
         return len(self.lines)
 
     def piece(self, first: int, most: int) -> "Columns":
-        """Give at most so many of them, from the first on."""
+        """Return at most so many of them, from the first on."""
         return Columns(
             self.kind,
             self.lines.slice(first, most),
@@ -90,5 +90,5 @@ class BatchResult:
 
 
 def lane_of(about: str, lanes: int) -> int:
-    """Give the lane of what is said of one thing, by the last byte of its key: the same in every run."""
+    """Return the lane of what is said of one thing, by the last byte of its key: the same in every run."""
     return about.encode()[-1] % lanes

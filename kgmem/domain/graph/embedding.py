@@ -51,14 +51,14 @@ class Embedder(Protocol):
         """The space of its vectors."""
 
     async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:
-        """Give one vector of length 1 a text, in their order. Raises EmbedderUnavailable, EmbeddingMismatch."""
+        """Return one vector of length 1 a text, in their order. Raises EmbedderUnavailable, EmbeddingMismatch."""
 
     async def aclose(self) -> None:
         """Let go of threads and connections."""
 
 
 def unit(vector: Vector, dimension: int, of: str = "the vector") -> list[float]:
-    """Give the vector scaled to length 1. Raises EmbeddingMismatch for another dimension, NaN, infinity or zero."""
+    """Return the vector scaled to length 1. Raises EmbeddingMismatch for another dimension, NaN, infinity or zero."""
     if len(vector) != dimension:
         raise EmbeddingMismatch(
             f"{of} has {len(vector)} dimensions, and the graph's embedding space has {dimension}.",

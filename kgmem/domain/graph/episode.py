@@ -65,7 +65,7 @@ def passages(text: str, limit: int = PASSAGE_CHARACTERS) -> Iterator[Passage]:
 
 
 def _cut(text: str, start: int, limit: int) -> int:
-    """Give where the passage that begins at `start` ends: at the last break of the coarsest kind past its half."""
+    """Return where the passage that begins at `start` ends: at the last break of the coarsest kind past its half."""
     if len(text) - start <= limit:
         return len(text)
     window, half = text[start : start + limit], limit // 2
@@ -78,7 +78,7 @@ def _cut(text: str, start: int, limit: int) -> int:
 
 
 def _run_before(text: str, place: int) -> int:
-    """Give where the run of what breaks are made of begins that leads up to a place: no break there begins earlier."""
+    """Where the run of what breaks are made of begins that leads up to a place: no break there begins earlier."""
     before = text[:place]
     while (shorter := before.rstrip().rstrip(_CLOSING)) != before:
         before = shorter

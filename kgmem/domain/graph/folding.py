@@ -27,7 +27,7 @@ class Folded(Generic[Item]):
     places: Sequence[int]
 
     def spread(self, written: WriteResult) -> WriteResult:
-        """Give what was written by the statements that were given: those that were folded share what became of it."""
+        """Return what was written by the statements that were given: those that were folded share what became of it."""
         if len(self.items) == len(self.places):
             return written
         versions = [written.versions[place] for place in self.places] if written.versions else []
@@ -72,7 +72,7 @@ def _may_entities(_one: Entity, other: Entity) -> bool:
 
 
 def _merged_entities(run: Sequence[Entity]) -> Entity:
-    """Give the statement that does what several of one entity do one after the other."""
+    """Return the statement that does what several of one entity do one after the other."""
     fields: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     embedding: Vector | None = None
@@ -89,7 +89,7 @@ def _may_relationships(one: Relationship, other: Relationship) -> bool:
 
 
 def _merged_relationships(run: Sequence[Relationship]) -> Relationship:
-    """Give the statement that does what several of one relationship do one after the other."""
+    """Return the statement that does what several of one relationship do one after the other."""
     fields: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     for each in run:
@@ -103,7 +103,7 @@ def _may_episodes(_one: Episode, other: Episode) -> bool:
 
 
 def _merged_episodes(run: Sequence[Episode]) -> Episode:
-    """Give the statement that does what several of one episode do one after the other."""
+    """Return the statement that does what several of one episode do one after the other."""
     fields: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     mentions: dict[str, None] = {}
@@ -126,7 +126,7 @@ def _stated(item: Any) -> dict[str, Any]:
 
 
 def _lifted(entity: Entity) -> Entity:
-    """Give an entity whose name and text stand where they belong, also where they were given as properties."""
+    """Return an entity whose name and text stand where they belong, also where they were given as properties."""
     properties = dict(entity.properties)
     fields = {
         name: properties.pop(name)

@@ -69,7 +69,7 @@ class Dangling:
 
 
 def check_graph_name(name: str) -> str:
-    """Give the name back if a graph may bear it. Raises InvalidInput."""
+    """Return the name back if a graph may bear it. Raises InvalidInput."""
     if not _NAME.fullmatch(name):
         raise InvalidInput(
             f"{name[:80]!r} is not a name for a graph.",
@@ -79,5 +79,5 @@ def check_graph_name(name: str) -> str:
 
 
 def no_such_graph(name: str) -> NotFound:
-    """Give the error for a graph that does not exist, and, word for word, for one that a key may not see."""
+    """Return the error for a graph that does not exist, and, word for word, for one that a key may not see."""
     return NotFound(f"There is no graph {name!r}.", hint="Create it first, or correct the name.")

@@ -49,5 +49,5 @@ class Relationship:
 
 
 def missing_end(key: str) -> str:
-    """Give why a relationship is not stored of which the entity at one end is nowhere."""
+    """Return why a relationship is not stored of which the entity at one end is nowhere."""
     return f"There is no entity {key!r}. Import it first, or with this."

@@ -18,7 +18,7 @@ _SCOPE = re.compile(r"[^\s/\x00-\x1f]+(/[^\s/\x00-\x1f]+)*")
 
 
 def check_scope(scope: str) -> str:
-    """Give the scope back if it is a path of non-empty segments without white space. Raises InvalidInput."""
+    """Return the scope back if it is a path of non-empty segments without white space. Raises InvalidInput."""
     if scope and (len(scope) > LONGEST or not _SCOPE.fullmatch(scope)):
         raise InvalidInput(
             f"{scope[:80]!r} is not a scope.",
@@ -28,7 +28,7 @@ def check_scope(scope: str) -> str:
 
 
 def visible_from(scope: str) -> tuple[str, ...]:
-    """Give the scopes that a question asked in `scope` sees: what is shared, those above it on its path, itself."""
+    """Return the scopes that a question asked in `scope` sees: what is shared, those above it on its path, itself."""
     segments = scope.split("/") if scope else []
     return (SHARED, *("/".join(segments[: n + 1]) for n in range(len(segments))))
 

@@ -69,7 +69,7 @@ class Answer:
 
 
 def current_first(hits: Sequence[Hit]) -> list[Hit]:
-    """Give hits with no past fact before a current one of its kind that shares a subject or an object with it.
+    """Return hits with no past fact before a current one of its kind that shares a subject or an object with it.
 
     "Ada works for Acme", which has ended, comes behind "Ada works for Globex". What holds now moves up and takes the
     score of the first that it passes; all else keeps its place, so that history is found where nothing replaced it.

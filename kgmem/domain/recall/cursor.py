@@ -17,14 +17,14 @@ _HIGHEST = 2**63 - 1  # No id is higher.
 
 
 def next_cursor(graph: str, question: Question, given: Sequence[int]) -> str:
-    """Give the cursor that stands behind the hits with these ids, all that were given so far."""
+    """Return the cursor that stands behind the hits with these ids, all that were given so far."""
     steps = [after - before for before, after in zip((0, *given), given, strict=False)]
     packed = zlib.compress(json.dumps([_digest(graph, question), steps], separators=(",", ":")).encode(), 9)
     return base64.urlsafe_b64encode(packed).decode()
 
 
 def given_before(graph: str, question: Question) -> list[int]:
-    """Give the ids that a question's cursor stands behind. Raises InvalidInput for the cursor of another question."""
+    """Return the ids that a question's cursor stands behind. Raises InvalidInput for the cursor of another question."""
     if question.cursor is None:
         return []
     try:
@@ -55,7 +55,7 @@ def _digest(graph: str, question: Question) -> str:
 
 
 def _plain(value: object) -> object:
-    """Give a value in one form however it was given: lists as tuples, mappings in the order of their keys."""
+    """Return a value in one form however it was given: lists as tuples, mappings in the order of their keys."""
     if isinstance(value, str) or value is None:
         return value
     if is_dataclass(value):

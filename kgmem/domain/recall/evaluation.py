@@ -72,7 +72,7 @@ class Verdict:
 
 
 def faults_of(answer: Answer, right: Right) -> list[str]:
-    """Give what is wrong with an answer, in words; nothing when it is right."""
+    """Return what is wrong with an answer, in words; nothing when it is right."""
     keys = [hit.key for hit in answer.hits]
     near = keys[: right.within]
     found = [

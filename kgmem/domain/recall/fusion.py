@@ -80,5 +80,5 @@ def _minmax(ranking: Sequence[tuple[Id, float]]) -> list[float]:
 
 
 def _floor(ranking: Sequence[tuple[Id, float]]) -> float:
-    """Give what keeps the last candidate of a retriever above one that the retriever did not find at all."""
+    """Return what keeps the last candidate of a retriever above one that the retriever did not find at all."""
     return 1.0 / (len(ranking) + 1)

@@ -33,7 +33,7 @@ class NumberedName:
 
 
 def numbered_names(text: str) -> list[NumberedName]:
-    """Give the names with a number that a text holds, each once, in their order; no counts and no dates."""
+    """Return the names with a number that a text holds, each once, in their order; no counts and no dates."""
     found: dict[NumberedName, None] = {}
     for name in _NAME.finditer(text[:_LONGEST]):
         word, roman = name["word"], name["roman"]

@@ -62,17 +62,17 @@ class CausalPath:
 
     @property
     def key(self) -> str:
-        """Give what names the path: its entities' keys and what leads from one to the next."""
+        """Return what names the path: its entities' keys and what leads from one to the next."""
         return self._joined([entity.key for entity in self.entities])
 
     @property
     def name(self) -> str:
-        """Give its two ends."""
+        """Return its two ends."""
         return f"{_named(self.entities[0])} -> {_named(self.entities[-1])}"
 
     @property
     def text(self) -> str:
-        """Give the path in words: names and kinds."""
+        """Return the path in words: names and kinds."""
         return self._joined([_named(entity) for entity in self.entities])
 
     def _joined(self, stops: Sequence[str]) -> str:

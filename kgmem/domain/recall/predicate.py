@@ -30,7 +30,7 @@ class Predicate:
 
 
 def predicates_of(properties: Mapping[str, Any]) -> list[Predicate]:
-    """Give the predicates that a question's properties state. Raises InvalidInput that names the property."""
+    """Return the predicates that a question's properties state. Raises InvalidInput that names the property."""
     found = [predicate for name, told in properties.items() for predicate in _of(name, told)]
     if len(found) > MOST_PREDICATES:
         raise InvalidInput(f"what.properties asks {len(found)} things.", hint=f"Ask {MOST_PREDICATES} at the most.")
@@ -75,7 +75,7 @@ def _check(name: str, operator: Operator, value: Any) -> None:
 
 
 def _plain(where: str, value: Any) -> Any:
-    """Give a value back that can stand in a property: JSON, with numbers that a graph holds."""
+    """Return a value back that can stand in a property: JSON, with numbers that a graph holds."""
     if isinstance(value, float) and not math.isfinite(value):
         raise _wrong(where, f"is {value}", "Give a number.")
     if isinstance(value, int) and not -_LARGEST <= value < _LARGEST:

@@ -49,14 +49,14 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 
 
 def check_recipe(name: str | None) -> str | None:
-    """Give the name of a recipe back, if there is one of that name. Raises InvalidInput."""
+    """Return the name of a recipe back, if there is one of that name. Raises InvalidInput."""
     if name is not None and name not in RECIPES:
         raise InvalidInput(f"There is no recipe {name!r}.", hint=f"Recipes are {', '.join(RECIPES)}.")
     return name
 
 
 def with_recipe(question: Question, default: str | None = None) -> Question:
-    """Give a question with what its recipe (or else the default one) sets. Raises InvalidInput for an unknown one."""
+    """Return a question with what its recipe (or else the default one) sets. Raises InvalidInput for an unknown one."""
     name = check_recipe(question.recipe or default)
     if name is None:
         return question

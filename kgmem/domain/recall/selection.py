@@ -19,7 +19,7 @@ def tokens(text: str) -> int:
 
 
 def within_budget(hits: Iterable[Hit], budget: int) -> tuple[list[Hit], int]:
-    """Give the hits, in their order, whose names and texts fit into so many tokens, and how many were left out."""
+    """Return the hits, in their order, whose names and texts fit into so many tokens, and how many were left out."""
     kept: list[Hit] = []
     left, out = budget, 0
     for hit in hits:
@@ -40,7 +40,7 @@ UNKNOWN_TRUST = 0.5
 def confidence(
     trust: float | None, extraction: float | None, found: Mapping[str, RetrieverShare], asked: Sequence[str]
 ) -> float:
-    """Give trust x extraction x (1 + agreement) / 2.
+    """Return trust x extraction x (1 + agreement) / 2.
 
     `trust` is the consensus on the fact, or else its source's trust (0.5 where neither is known); `extraction` what
     the extractor gave it (1 for what was stated outright); agreement the share of the asked retrievers that found the
@@ -52,7 +52,7 @@ def confidence(
 
 
 def _within(value: float) -> float:
-    """Give a value that another client may have written, from 0 to 1."""
+    """Return a value that another client may have written, from 0 to 1."""
     return min(max(value, 0.0), 1.0)
 
 
@@ -63,7 +63,7 @@ _WORD = re.compile(r"\w+")
 def diverse(
     ranked: Sequence[T], scores: Sequence[float], similarity: Callable[[T, T], float], weight: float, most: int
 ) -> list[T]:
-    """Give the best so many by maximal marginal relevance, each step the greatest (1-weight)*score - weight*similarity.
+    """The best so many by maximal marginal relevance, each step the greatest (1-weight)*score - weight*similarity.
 
     `ranked` stands best first, similarity (0 to 1) is that to the most alike of what was chosen already (Carbonell and
     Goldstein, "The Use of MMR, Diversity-Based Reranking", SIGIR 1998). Ties go to what stands first.

@@ -34,7 +34,7 @@ class Neighbourhood:
         return self.most * _EDGES_EACH
 
     def checked(self) -> "Neighbourhood":
-        """Give it as it is. Raises InvalidInput where it asks for nothing, or for too much."""
+        """Return it as it is. Raises InvalidInput where it asks for nothing, or for too much."""
         check_scope(self.scope)
         if not self.start:
             raise InvalidInput("A neighbourhood is that of one entity at least.", hint="Give keys of entities.")

@@ -18,17 +18,17 @@ class Section:
     values: Mapping[str, Any]
 
     def under(self, key: str) -> str:
-        """Give the path of what stands in it under the key."""
+        """Return the path of what stands in it under the key."""
         return f"{self.path}.{key}" if self.path else key
 
     def wrong(self, key: str, what: str, hint: str) -> InvalidInput:
-        """Give the error that says what is wrong under the key."""
+        """Return the error that says what is wrong under the key."""
         path = self.under(key)
         return InvalidInput(f"{path}: {what}.", hint=hint, path=path)
 
 
 def section(value: Any, path: str, known: Sequence[str]) -> Section:
-    """Give a table whose keys are all known. Raises InvalidInput."""
+    """Return a table whose keys are all known. Raises InvalidInput."""
     part = _table(value, path)
     for key in part.values:
         if key not in known:
@@ -37,7 +37,7 @@ def section(value: Any, path: str, known: Sequence[str]) -> Section:
 
 
 def sections(outer: Section, key: str, known: Sequence[str], short: str = "") -> Iterator[tuple[str, Section]]:
-    """Give the named tables under a key; a text instead of a table is its `short` key. Raises InvalidInput."""
+    """Return the named tables under a key; a text instead of a table is its `short` key. Raises InvalidInput."""
     named = _table(outer.values.get(key, {}), outer.under(key))
     for name, value in named.values.items():
         if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
@@ -53,7 +53,7 @@ def _table(value: Any, path: str) -> Section:
 
 
 def read_text(part: Section, key: str) -> str:
-    """Give the text under the key, or an empty one. Raises InvalidInput."""
+    """Return the text under the key, or an empty one. Raises InvalidInput."""
     value = part.values.get(key, "")
     if not isinstance(value, str):
         raise part.wrong(key, f"{value!r} is no text", "Give a text.")
@@ -61,7 +61,7 @@ def read_text(part: Section, key: str) -> str:
 
 
 def read_bool(part: Section, key: str) -> bool:
-    """Give the truth value under the key, or False. Raises InvalidInput."""
+    """Return the truth value under the key, or False. Raises InvalidInput."""
     value = part.values.get(key, False)
     if not isinstance(value, bool):
         raise part.wrong(key, f"{value!r} is neither true nor false", "Give true or false.")
@@ -69,7 +69,7 @@ def read_bool(part: Section, key: str) -> bool:
 
 
 def read_names(part: Section, key: str) -> tuple[str, ...]:
-    """Give the names under the key, sorted, each once. Raises InvalidInput."""
+    """Return the names under the key, sorted, each once. Raises InvalidInput."""
     value = part.values.get(key, ())
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name for name in value):
         raise part.wrong(key, f"{value!r} is no list of names", 'Give a list such as ["Person", "Organization"].')
@@ -77,14 +77,14 @@ def read_names(part: Section, key: str) -> tuple[str, ...]:
 
 
 def read_ordered(part: Section, key: str) -> tuple[str, ...]:
-    """Give the names under the key in their order. Raises InvalidInput, also where one stands there twice."""
+    """Return the names under the key in their order. Raises InvalidInput, also where one stands there twice."""
     if len(read_names(part, key)) != len(part.values.get(key, ())):
         raise part.wrong(key, "a name stands there twice", "Give each once.")
     return tuple(part.values.get(key, ()))
 
 
 def read_type(part: Section, key: str) -> str:
-    """Give the property type under the key, or any. Raises InvalidInput."""
+    """Return the property type under the key, or any. Raises InvalidInput."""
     value = part.values.get(key, "any")
     if not isinstance(value, str) or not is_property_type(value):
         known = f"Types are {', '.join(PROPERTY_TYPES)}, and lists of them such as list[string]."

@@ -53,7 +53,7 @@ class NamedIndex:
 
 
 def read_index(name: str, part: Section) -> NamedIndex:
-    """Give the index that a table of a schema's document describes. Raises InvalidInput."""
+    """Return the index that a table of a schema's document describes. Raises InvalidInput."""
     kind, labels, kinds = read_text(part, "index"), read_names(part, "of"), read_names(part, "to")
     known = (*INDEXES, *CONSTRAINTS)
     if kind not in known:
@@ -89,7 +89,7 @@ def _vectors(kind: str, part: Section) -> tuple[int, str]:
 
 
 def demanded(indexes: Iterable[NamedIndex], names: Iterable[str]) -> Mapping[str, tuple[bool, str]]:
-    """Give by property whether constraints on these labels (or kinds) require it, and the type that they give it."""
+    """Return by property whether constraints on these labels (or kinds) require it, and the type that they give it."""
     wanted: dict[str, tuple[bool, str]] = {}
     held = set(names)
     for index in indexes:

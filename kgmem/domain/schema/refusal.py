@@ -11,7 +11,7 @@ _NAMED = 1000  # Keys that an error names to programs.
 
 
 def end_refused(schema: GraphSchema, item: Relationship, start: str | None, end: str | None) -> str | None:
-    """Give why the schema of a strict graph does not let a relationship join entities of these labels, or None."""
+    """Return why the schema of a strict graph does not let a relationship join entities of these labels, or None."""
     try:
         refuse((name_of(item), violation) for violation in check_ends(schema, True, item.kind, start, end))
     except SchemaViolation as error:
@@ -20,12 +20,12 @@ def end_refused(schema: GraphSchema, item: Relationship, start: str | None, end:
 
 
 def name_of(item: Relationship) -> str:
-    """Give a relationship as errors name it."""
+    """Return a relationship as errors name it."""
     return f"{item.start} -{item.kind}-> {item.end}"
 
 
 def unknown_entities(keys: Sequence[str]) -> UnknownEntities:
-    """Give the error for ends of relationships, or mentions of texts, that are nowhere."""
+    """Return the error for ends of relationships, or mentions of texts, that are nowhere."""
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
     return UnknownEntities(
         f"These entities do not exist: {', '.join(map(repr, keys[:_SHOWN]))}{more}.",
@@ -35,7 +35,7 @@ def unknown_entities(keys: Sequence[str]) -> UnknownEntities:
 
 
 def unknown_episodes(keys: Sequence[str]) -> InvalidInput:
-    """Give the error for claims that cite texts which are nowhere."""
+    """Return the error for claims that cite texts which are nowhere."""
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
     return InvalidInput(
         f"These episodes do not exist: {', '.join(map(repr, keys[:_SHOWN]))}{more}.",
@@ -46,7 +46,7 @@ def unknown_episodes(keys: Sequence[str]) -> InvalidInput:
 
 
 def version_conflict(key: str, held: int, given: int) -> VersionConflict:
-    """Give the error for a statement on a version that is not the one that is held."""
+    """Return the error for a statement on a version that is not the one that is held."""
     return VersionConflict(
         f"{key!r} is held in version {held}, not {given}.",
         hint="Read it again, decide anew, and send the version that you read.",

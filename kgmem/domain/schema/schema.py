@@ -70,7 +70,7 @@ class Violation:
     message: str
 
     def __str__(self) -> str:
-        """Give the clause that says what is wrong."""
+        """Return the clause that says what is wrong."""
         return self.message
 
 
@@ -92,7 +92,7 @@ class GraphSchema:
     indexes: Mapping[str, NamedIndex] = field(default_factory=dict)
 
     def line(self, label: str) -> tuple[str, ...]:
-        """Give the label and its ancestors, nearest first; a label that is not declared stands alone."""
+        """Return the label and its ancestors, nearest first; a label that is not declared stands alone."""
         found = [label]
         while (held := self.labels.get(found[-1])) and held.parent and held.parent not in found:
             found.append(held.parent)
@@ -103,27 +103,27 @@ class GraphSchema:
         return ancestor in self.line(label)
 
     def with_descendants(self, label: str) -> tuple[str, ...]:
-        """Give the label and all that descend from it, by name: what a filter on the label has to accept."""
+        """Return the label and all that descend from it, by name: what a filter on the label has to accept."""
         return tuple(sorted({label, *(name for name in self.labels if self.is_a(name, label))}))
 
     def properties_of(self, label: str) -> Mapping[str, Property]:
-        """Give the properties declared for a label, its ancestors' included; the nearest declaration counts."""
+        """Return the properties declared for a label, its ancestors' included; the nearest declaration counts."""
         found = dict(_ALWAYS)
         for name in reversed(self.line(label)):
             found.update(self.labels[name].properties if name in self.labels else {})
         return _demanding(found, self.indexes.values(), self.line(label), of_relationships=False)
 
     def unique_of(self, label: str) -> Sequence[tuple[str, ...]]:
-        """Give the properties that are unique, alone or together, among the entities that bear a label."""
+        """Return the properties that are unique, alone or together, among the entities that bear a label."""
         line = self.line(label)
         return _unique(self.properties_of(label), (i for i in self.indexes.values() if not set(line).isdisjoint(i.of)))
 
     def unique_of_kind(self, kind: str) -> Sequence[tuple[str, ...]]:
-        """Give the properties that are unique, alone or together, among the relationships of a kind."""
+        """Return the properties that are unique, alone or together, among the relationships of a kind."""
         return _unique(self.properties_of_kind(kind), (i for i in self.indexes.values() if kind in i.to))
 
     def properties_of_kind(self, kind: str) -> Mapping[str, Property]:
-        """Give the properties declared for a kind of relationships."""
+        """Return the properties declared for a kind of relationships."""
         held = self.kinds.get(kind)
         return _demanding(dict(held.properties if held else {}), self.indexes.values(), [kind], of_relationships=True)
 
@@ -136,7 +136,7 @@ def _unique(held: Mapping[str, Property], indexes: Iterable[NamedIndex]) -> Sequ
 def _demanding(
     held: dict[str, Property], indexes: Iterable[NamedIndex], names: Iterable[str], *, of_relationships: bool
 ) -> dict[str, Property]:
-    """Give properties as they are declared, and as constraints demand."""
+    """Return properties as they are declared, and as constraints demand."""
     for name, (required, type_) in demanded((i for i in indexes if bool(i.to) == of_relationships), names).items():
         declared = held.get(name) or Property(name)
         known = declared.type if declared.type != "any" else type_
@@ -148,7 +148,7 @@ _Named = TypeVar("_Named", Property, Label, RelationshipKind, WeighingRule, Name
 
 
 def merge(base: GraphSchema, extension: GraphSchema) -> GraphSchema:
-    """Give the schema that says what both say.
+    """Return the schema that says what both say.
 
     Labels, kinds and properties are united. A label may gain a parent and properties, a kind properties; what a kind
     is (its ends, flags and inverse) and what a property is must be said alike wherever it is said. Of two descriptions
@@ -170,7 +170,7 @@ def _union(base: Mapping[str, _Named], extension: Mapping[str, _Named], path: st
 
 
 def _join(first: _Named, second: _Named, path: str) -> _Named:
-    """Give the one declaration that two of the same name amount to."""
+    """Return the one declaration that two of the same name amount to."""
     joined: dict[str, Any] = {"description": first.description or second.description}
     for part in (f.name for f in fields(first)):
         one, other = getattr(first, part), getattr(second, part)
@@ -190,7 +190,7 @@ def _join(first: _Named, second: _Named, path: str) -> _Named:
 
 
 def validate(schema: GraphSchema) -> GraphSchema:
-    """Give the schema back if all that it refers to is declared and fits together. Raises InvalidInput."""
+    """Return the schema back if all that it refers to is declared and fits together. Raises InvalidInput."""
     for name, label in schema.labels.items():
         _need(label.parent is None or label.parent in schema.labels, f"labels.{name}.parent", label.parent)
         top = schema.labels[schema.line(name)[-1]]
@@ -216,7 +216,7 @@ def _need(holds: bool, path: str, name: str | None, otherwise: str = "is not dec
 
 
 def from_mapping(document: Mapping[str, Any]) -> GraphSchema:
-    """Give the schema that a document (from TOML or JSON) describes.
+    """Return the schema that a document (from TOML or JSON) describes.
 
         {"labels": {NAME: {"parent"?, "description"?, "properties"?: {NAME: {"type"?, "required"?, "unique"?,
                            "indexed"?, "description"?} or the type alone}}},
@@ -275,7 +275,7 @@ def _properties(part: Section) -> dict[str, Property]:
 
 
 def to_mapping(schema: GraphSchema) -> dict[str, Any]:
-    """Give the document that describes the schema, without what is as it is by default."""
+    """Return the document that describes the schema, without what is as it is by default."""
     labels = {name: _stated(label) for name, label in schema.labels.items()}
     kinds = {name: _stated(kind) for name, kind in schema.kinds.items()}
     rules = {name: _stated(rule) for name, rule in schema.rules.items()}
@@ -299,7 +299,7 @@ def _stated(item: Property | Label | RelationshipKind | WeighingRule | NamedInde
 
 
 def check_entity(schema: GraphSchema, strict: bool, label: str, properties: Mapping[str, Any]) -> list[Violation]:
-    """Give what the schema refuses of an entity: required properties and types; if strict, what is not declared.
+    """Return what the schema refuses of an entity: required properties and types; if strict, what is not declared.
 
     `properties` may hold the entity's name and text too. A property of None counts as absent.
     """
@@ -309,7 +309,7 @@ def check_entity(schema: GraphSchema, strict: bool, label: str, properties: Mapp
 
 
 def asked_of_entity(schema: GraphSchema, label: str) -> Mapping[str, Property]:
-    """Give the properties declared for a label; of one that is not declared itself, what constraints demand."""
+    """Return the properties declared for a label; of one that is not declared itself, what constraints demand."""
     if label in schema.labels:
         return schema.properties_of(label)
     return _demanding({}, schema.indexes.values(), [label], of_relationships=False)
@@ -323,7 +323,7 @@ def check_relationship(  # noqa: PLR0917 (the order of a triple: kind, from, to)
     target_label: str | None,
     properties: Mapping[str, Any],
 ) -> list[Violation]:
-    """Give what the schema refuses of a relationship: its ends, required properties, types; if strict, the undeclared.
+    """What the schema refuses of a relationship: its ends, required properties, types; if strict, the undeclared.
 
     An end of None is not checked, and one whose label is not declared only if strict.
     """
@@ -337,7 +337,7 @@ def check_relationship(  # noqa: PLR0917 (the order of a triple: kind, from, to)
 def check_ends(
     schema: GraphSchema, strict: bool, kind: str, source_label: str | None, target_label: str | None
 ) -> list[Violation]:
-    """Give what the schema refuses of the labels that a relationship joins; nothing of a kind that is not declared."""
+    """What the schema refuses of the labels that a relationship joins; nothing of a kind that is not declared."""
     declared = schema.kinds.get(kind, RelationshipKind(kind))
     ends = (("from", source_label, declared.source_labels), ("to", target_label, declared.target_labels))
     return [
@@ -350,7 +350,7 @@ def check_ends(
 def check_properties(
     declared: Mapping[str, Property], given: Mapping[str, Any], strict: bool, of: str
 ) -> list[Violation]:
-    """Give what declared properties refuse of those that something has; if strict, also what is not declared."""
+    """Return what declared properties refuse of those that something has; if strict, also what is not declared."""
     found = [
         Violation("required", f"properties.{name}", f"{of} needs the property {name!r}")
         for name, property_ in declared.items()

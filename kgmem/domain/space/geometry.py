@@ -40,7 +40,7 @@ class Area:
 
 
 def haversine_km(one: Position, other: Position) -> float:
-    """Give the distance in km on the mean sphere; a position is (longitude, latitude) in degrees."""
+    """Return the distance in km on the mean sphere; a position is (longitude, latitude) in degrees."""
     (lon1, lat1), (lon2, lat2) = one, other
     up, along = math.sin(math.radians(lat2 - lat1) / 2), math.sin(math.radians(lon2 - lon1) / 2)
     squared = up * up + math.cos(math.radians(lat1)) * math.cos(math.radians(lat2)) * along * along
@@ -85,7 +85,7 @@ def _check_box(box: Sequence[float]) -> None:
 
 
 def area_of(geometry: Any) -> Area:
-    """Give the area of a GeoJSON Polygon or MultiPolygon. Raises InvalidInput that says what is wrong with it."""
+    """Return the area of a GeoJSON Polygon or MultiPolygon. Raises InvalidInput that says what is wrong with it."""
     if not isinstance(geometry, Mapping) or geometry.get("type") not in {"Polygon", "MultiPolygon"}:
         raise InvalidInput(
             "where.within is not a GeoJSON Polygon or MultiPolygon.",
@@ -132,7 +132,7 @@ def _box(rings: Sequence[Sequence[Position]]) -> Box:
 
 
 def boxes_around(parts: Sequence[Box]) -> list[Box]:
-    """Give one box, or one on either side of the zero meridian, that hold all parts, as places are stored.
+    """Return one box, or one on either side of the zero meridian, that hold all parts, as places are stored.
 
     What touches 180 degrees is held on its other side too, and what touches a pole at every longitude, since a place
     there may be stored under any of them.
@@ -158,7 +158,7 @@ def _around(parts: Sequence[Box]) -> Box | None:
 
 
 def boxes_of(box: Box) -> list[Box]:
-    """Give the boxes, none of which crosses 180 degrees, that hold a question's box."""
+    """Return the boxes, none of which crosses 180 degrees, that hold a question's box."""
     west, south, east, north = box
     if west > east:
         return boxes_around([(west, south, 180.0, north), (-180.0, south, east, north)])

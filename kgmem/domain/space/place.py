@@ -32,7 +32,7 @@ class Place:
 
 
 def parse_place(value: Any, *, stored: bool = False) -> Place:
-    """Give the place that a GeoJSON geometry or a pair [lon, lat] describes. Raises InvalidInput.
+    """Return the place that a GeoJSON geometry or a pair [lon, lat] describes. Raises InvalidInput.
 
     The rings of polygons are closed, unless the place was `stored` by whoever did not look.
 
@@ -74,7 +74,7 @@ def _check_ring(ring: Sequence[Any]) -> None:
 
 
 def _middle(parts: Sequence[Sequence[float]]) -> float:
-    """Give the middle of the narrowest stretch of longitudes that holds all parts: opposite to the widest gap."""
+    """Return the middle of the narrowest stretch of longitudes that holds all parts: opposite to the widest gap."""
     stretches = sorted((min(lons), max(lons)) for lons in parts if lons)
     west, east = stretches[0][0], stretches[0][1]
     gaps = []
@@ -87,7 +87,7 @@ def _middle(parts: Sequence[Sequence[float]]) -> float:
 
 
 def positions(value: Any, depth: int) -> Iterator[Position]:
-    """Give the positions in a GeoJSON geometry's coordinates, so many lists deep. Raises InvalidInput."""
+    """Return the positions in a GeoJSON geometry's coordinates, so many lists deep. Raises InvalidInput."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise InvalidInput("A place's coordinates are lists of numbers.", hint="Give [lon, lat].")
     if depth:

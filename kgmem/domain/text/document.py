@@ -43,7 +43,7 @@ class Remembered:
     forgotten: int = 0
 
     def __add__(self, other: "Remembered") -> "Remembered":
-        """Give the counts of both."""
+        """Return the counts of both."""
         return Remembered(
             self.created + other.created,
             self.updated + other.updated,
@@ -53,7 +53,7 @@ class Remembered:
 
 
 def episodes_of(document: Document, *, extract: bool) -> Iterator[Episode]:
-    """Give the episodes of a document, in order. Each is named by its text, so a part that moved stays what it was."""
+    """The episodes of a document, in order. Each is named by its text, so a part that moved stays what it was."""
     seen: dict[str, int] = {}
     number = 0
     for section in document.sections:

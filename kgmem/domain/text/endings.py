@@ -108,7 +108,7 @@ class Changed:
 
 
 def changed(turns: Sequence[Turn], known: Mapping[int, Sequence[KnownFact]], schema: GraphSchema) -> list[Changed]:
-    """Give what the endings of turns come to, turn by turn; `known` has the facts held before the batch, by turn."""
+    """Return what the endings of turns come to, turn by turn; `known` has the facts held before the batch, by turn."""
     so_far: dict[str, list[KnownFact]] = {}
     gone: set[int] = set()
     made = []
@@ -151,7 +151,7 @@ class _Resolver:
         self.begun: list[KnownFact] = []
 
     def changed(self) -> Changed:
-        """Give what the turn's endings and its own facts come to."""
+        """Return what the turn's endings and its own facts come to."""
         begun: set[tuple[str, str, str]] = set()
         for ending in self._turn.endings:
             for fact in list(self._meant(ending)):
@@ -177,7 +177,7 @@ class _Resolver:
         yield from last
 
     def _facts(self, ending: Ending) -> list[KnownFact]:
-        """Give the facts that an ending may mean, in the order in which they were said."""
+        """Return the facts that an ending may mean, in the order in which they were said."""
         own = [each for each in self._own if self._place(each)[1] <= ending.span[0]]
         return [*self._before, *own]
 
@@ -301,7 +301,7 @@ def _now(turn: Turn) -> str | None:
 
 
 def _after(begun: str | None, at: str | None) -> str | None:
-    """Give when a fact ended: no earlier than right after it began."""
+    """Return when a fact ended: no earlier than right after it began."""
     start = parse_time(begun).start if begun is not None else None
     end = parse_time(at).start if at is not None else None
     if start is not None and (end is None or end <= start):
@@ -329,7 +329,7 @@ def _type(name: str) -> str:
 
 
 def _stem(words: str) -> str:
-    """Give the verb of a predicate roughly in its base form, so that "liking" and "likes" are one."""
+    """Return the verb of a predicate roughly in its base form, so that "liking" and "likes" are one."""
     skipped = {
         "to",
         "not",
@@ -362,5 +362,5 @@ def _stem(words: str) -> str:
 
 
 def keys_meant(endings: Iterable[Ending]) -> set[str]:
-    """Give the keys that endings name."""
+    """Return the keys that endings name."""
     return {key for each in endings for key in (each.subject, each.object) if key is not None}

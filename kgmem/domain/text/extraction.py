@@ -175,7 +175,7 @@ class Extractor(Protocol):
         """What stands in `found_by` and `extractor`, with a version that changes when the results do."""
 
     async def extract(self, texts: Sequence[TextToRead]) -> Sequence[Extraction]:
-        """Give what was found in each text, in their order. Raises ExtractorUnavailable."""
+        """Return what was found in each text, in their order. Raises ExtractorUnavailable."""
 
     async def aclose(self) -> None:
         """Free what it holds."""

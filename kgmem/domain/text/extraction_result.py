@@ -48,7 +48,7 @@ class Brought:
 
 
 def mentions_of(found: Extraction) -> list[Mention]:
-    """Give what a text names and speaks of, each name once, those that it names first."""
+    """Return what a text names and speaks of, each name once, those that it names first."""
     named = {
         each.name: Mention(each.name, each.label, tuple(filter(is_name, each.aliases)))
         for each in found.entities
@@ -68,7 +68,7 @@ def mentions_of(found: Extraction) -> list[Mention]:
 
 
 def spoken_of(found: Extraction) -> list[Mention]:
-    """Give what a text names, and what it only says of that it holds no more: of that it makes no entity."""
+    """Return what a text names, and what it only says of that it holds no more: of that it makes no entity."""
     named = {each.name: each for each in mentions_of(found)}
     for ending in found.endings:
         for end in (ending.subject, ending.object):
@@ -78,7 +78,7 @@ def spoken_of(found: Extraction) -> list[Mention]:
 
 
 def brought(episode: Episode, found: Extraction, keys: Mapping[str, str], schema: GraphSchema) -> Brought:
-    """Give what an episode brings of the things of which `keys` has the key, by what the text calls them."""
+    """Return what an episode brings of the things of which `keys` has the key, by what the text calls them."""
     reader = _Bringing(episode, found, keys, schema)
     claims: list[ClaimStatement] = []
     related: list[tuple[Relationship, Span]] = []
@@ -107,7 +107,7 @@ class _Bringing:
         self._source = episode.source or episode.speaker or found.speaker or episode.session or episode.key or "text"
 
     def entities(self) -> list[tuple[Mention, Entity, Span]]:
-        """Give a statement of each entity that the text speaks of."""
+        """Return a statement of each entity that the text speaks of."""
         spans = {each.name: each.spans[0] for each in self._found.entities if each.spans}
         for fact in _facts(self._found):
             for end in (fact.subject, fact.object):
@@ -136,7 +136,7 @@ class _Bringing:
         return made
 
     def told(self, fact: FoundFact) -> ClaimStatement | Relationship | None:
-        """Give a fact as a claim where its kind is known, else in its own words; None where both ends are one thing."""
+        """A fact as a claim where its kind is known, else in its own words; None where both ends are one thing."""
         start, end = self._keys.get(fact.subject.name), self._keys.get(fact.object.name)
         if start is None or end is None or start == end:
             return None
@@ -168,7 +168,7 @@ class _Bringing:
         )  # fmt: skip
 
     def _valid(self, time: FoundTime | None, meant: Meaning) -> tuple[str | None, str | None]:
-        """Give when a fact holds: what lasts goes on after its time; undated, it held when the text was written."""
+        """Return when a fact holds: what lasts goes on after its time; undated, it held when the text was written."""
         interval = time.interval if time is not None else Interval()
         said = self._said
         if meant.kind in _FROM_WORD_ON:
@@ -183,7 +183,7 @@ class _Bringing:
         return _iso(interval.start), _iso(interval.end) if closed else None
 
     def endings(self) -> list[Ending]:
-        """Give what the text says holds no more, by keys."""
+        """Return what the text says holds no more, by keys."""
         return [made for each in self._found.endings if (made := self._ending(each)) is not None]
 
     def _ending(self, each: FoundEnding) -> Ending | None:
@@ -218,7 +218,7 @@ class _Bringing:
         return True
 
     def dates(self) -> Iterator[ClaimStatement]:
-        """Give claims on when people were born and died."""
+        """Return claims on when people were born and died."""
         for fact in self._found.facts:
             name = _DATES.get(fact.predicate.removeprefix("was "))
             time = _time_at(self._found, fact.object.span) or fact.time
@@ -235,7 +235,7 @@ class _Bringing:
             )  # fmt: skip
 
     def causes(self) -> Iterator[tuple[Relationship, Span]]:
-        """Give what brings about what; what the text denies is told as what does not."""
+        """Return what brings about what; what the text denies is told as what does not."""
         for each in _causes(self._found):
             start, end = self._keys.get(each.cause.name), self._keys.get(each.effect.name)
             kind = DOES_NOT_CAUSE if each.denied else each.kind
@@ -250,7 +250,7 @@ class _Bringing:
                 yield stated, each.span
 
     def order(self) -> Iterator[tuple[Relationship, Span]]:
-        """Give which of the dated events of a text came before which."""
+        """Return which of the dated events of a text came before which."""
         dated: dict[str, FoundTime] = {}
         for fact in _facts(self._found):
             for end in (fact.subject, fact.object):
@@ -263,7 +263,7 @@ class _Bringing:
                 yield stated, second.span
 
     def together(self) -> list[tuple[str, str]]:
-        """Give the pairs of named entities that stand close to each other."""
+        """Return the pairs of named entities that stand close to each other."""
         named = [each for each in self._found.entities if each.name in self._keys and each.spans][:_MOST_TOGETHER]
         pairs = set()
         for one, other in combinations(named, 2):
@@ -275,7 +275,7 @@ class _Bringing:
 
 
 def _facts(found: Extraction) -> Iterator[FoundFact]:
-    """Give what a text asserts of two things; where one end is a time, the other facts of its clause have that."""
+    """Return what a text asserts of two things; where one end is a time, the other facts of its clause have that."""
     for fact in found.facts:
         ends = (fact.subject, fact.object)
         timed = fact.predicate != "scheduled for" and any(_time_at(found, end.span) is not None for end in ends)
@@ -294,13 +294,13 @@ def _causes(found: Extraction) -> Iterator[FoundCause]:
 
 
 def _whole(fact: FoundFact) -> Span:
-    """Give the stretch from the first word of a fact to its last."""
+    """Return the stretch from the first word of a fact to its last."""
     spans = (fact.subject.span, fact.predicate_span, fact.object.span)
     return Span(min(each.start for each in spans), max(each.end for each in spans))
 
 
 def _once(claims: Iterable[ClaimStatement]) -> list[ClaimStatement]:
-    """Give claims without those that say the same from another stretch of the text; the surest stays."""
+    """Return claims without those that say the same from another stretch of the text; the surest stays."""
     kept: dict[tuple[object, ...], ClaimStatement] = {}
     for claim in sorted(claims, key=lambda each: (-each.confidence, each.span or (0, 0))):
         said = (claim.subject, claim.predicate, claim.object, claim.value, claim.valid_from, claim.valid_to)
@@ -309,7 +309,7 @@ def _once(claims: Iterable[ClaimStatement]) -> list[ClaimStatement]:
 
 
 def _apart(related: Iterable[tuple[Relationship, Span]]) -> list[tuple[Relationship, Span]]:
-    """Give relationships, each once."""
+    """Return relationships, each once."""
     kept: dict[tuple[object, ...], tuple[Relationship, Span]] = {}
     for stated, span in related:
         kept.setdefault((stated.kind, stated.key, stated.start, stated.end, stated.valid_from), (stated, span))

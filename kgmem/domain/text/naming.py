@@ -44,7 +44,7 @@ class Resolver(Protocol):
     """Says which known entity a mention means."""
 
     async def resolve(self, graph: str, scope: str, mentions: Sequence[Mention]) -> Mapping[Mention, Known]:
-        """Give the known entity of each mention that has one; those that are new are missing."""
+        """Return the known entity of each mention that has one; those that are new are missing."""
 
 
 def is_name(text: str) -> bool:
@@ -58,13 +58,13 @@ def is_name(text: str) -> bool:
 
 
 def slug(name: str) -> str:
-    """Give a name as lower-case words joined by hyphens, without accents: "Neil Armstrong" is neil-armstrong."""
+    """Return a name as lower-case words joined by hyphens, without accents: "Neil Armstrong" is neil-armstrong."""
     plain = unicodedata.normalize("NFKD", name.casefold())
     return "-".join(_WORD.findall("".join(each for each in plain if not unicodedata.combining(each))))
 
 
 def keys_of(mention: Mention) -> list[str]:
-    """Give the keys under which a mentioned thing may be held, the likeliest first."""
+    """Return the keys under which a mentioned thing may be held, the likeliest first."""
     keys = []
     for name in (mention.name, *mention.aliases):
         first = name[:1].upper() + name[1:]  # As it stands at the beginning of a sentence.
@@ -73,12 +73,12 @@ def keys_of(mention: Mention) -> list[str]:
 
 
 def apart(name: str, label: str) -> str:
-    """Give the key of a thing whose plain name is that of a thing of another type."""
+    """Return the key of a thing whose plain name is that of a thing of another type."""
     return f"{name} ({label})"
 
 
 def chosen(mention: Mention, held: Mapping[str, str], schema: GraphSchema) -> Known | None:
-    """Give the first of held entities (label by key) that a mention can mean: of its type, or of no certain type."""
+    """Return the first of held entities (label by key) that a mention can mean: of its type, or of no certain type."""
     for key in keys_of(mention):
         if key in held and fits(mention.label, held[key], schema):
             return Known(key, held[key])
@@ -101,6 +101,6 @@ def _type(label: str, schema: GraphSchema) -> int | None:
 
 
 def new_key(mention: Mention, held: Mapping[str, str]) -> str:
-    """Give the key of a mention that means nothing held: its name, told apart where another type has that."""
+    """Return the key of a mention that means nothing held: its name, told apart where another type has that."""
     taken = mention.name in held
     return apart(mention.name, mention.label) if taken else mention.name

@@ -102,7 +102,7 @@ class Meaning:
 
 
 def meaning(predicate: str, kinds: Iterable[str] | Mapping[str, object]) -> Meaning | None:
-    """Give what a predicate means among the kinds of a schema; None where it means none of them surely."""
+    """Return what a predicate means among the kinds of a schema; None where it means none of them surely."""
     told = " ".join(predicate.lower().replace("- ", "-").split())
     bare = _AUXILIARY.sub("", told)
     known = kinds if isinstance(kinds, Mapping) else frozenset(kinds)

@@ -101,7 +101,7 @@ class ReadSoFar:
     cost: float = 0.0
 
     def __add__(self, other: "ReadSoFar") -> "ReadSoFar":
-        """Give the counts of both."""
+        """Return the counts of both."""
         return ReadSoFar(
             self.episodes + other.episodes, self.entities + other.entities, self.claims + other.claims,
             self.relationships + other.relationships, self.refused + other.refused, self.tokens + other.tokens,
@@ -165,7 +165,7 @@ class Readings(Resolver, Protocol):
         """Let episodes (id to digest and reason) wait no longer that cannot be read."""
 
     async def held(self, graph: str, scope: str, mentions: Sequence[Mention]) -> Mapping[str, str]:
-        """Give the labels of the entities that a scope sees under any key that these mentions may have."""
+        """Return the labels of the entities that a scope sees under any key that these mentions may have."""
 
     async def expect(self, graph: str, entities: Sequence[tuple[int, str]]) -> None:
         """Note that episodes (ids) are about to bring new entities (keys), for who reads them if this reader dies."""
@@ -180,21 +180,21 @@ class Readings(Resolver, Protocol):
         """Let episodes wait no more, unless they changed while they were read."""
 
     async def open_claims(self, graph: str, topics: Sequence[tuple[str, str, str]]) -> Sequence[HeldClaim]:
-        """Give the lasting claims of these scopes, subjects and predicates that were read, as they are held."""
+        """Return the lasting claims of these scopes, subjects and predicates that were read, as they are held."""
 
     async def known_facts(
         self, graph: str, scope: str, keys: Sequence[str], before: int, session: str | None
     ) -> Sequence[KnownFact]:
-        """Give the facts of a scope that hold and were extracted: those of entities (keys), and of the last episodes.
+        """Return the facts of a scope that hold and were extracted: those of entities (keys), and of the last episodes.
 
         `before` is the id of an episode: the last ones before it count, of its session where it has one.
         """
 
     async def turns_before(self, graph: str, ids: Sequence[int]) -> Mapping[int, Sequence[str]]:
-        """Give the texts of the two turns before each of these episodes in its session, the nearest last."""
+        """Return the texts of the two turns before each of these episodes in its session, the nearest last."""
 
     async def topics(self, graph: str, claims: Sequence[int]) -> Collection[tuple[str, str]]:
-        """Give the subjects and predicates that claims are about."""
+        """Return the subjects and predicates that claims are about."""
 
     async def waits(self, graph: str) -> Waits:
         """Count what waits."""
@@ -203,7 +203,7 @@ class Readings(Resolver, Protocol):
         """Let episodes of exactly this scope be read again; gives how many."""
 
     async def told(self, graph: str, keys: Sequence[str], scope: str, limit: int) -> Sequence[Provenance]:
-        """Give what episodes of exactly this scope brought; with a span of -1 what is to be taken back still."""
+        """Return what episodes of exactly this scope brought; with a span of -1 what is to be taken back still."""
 
     async def drop(self, graph: str, keys: Sequence[str], scope: str) -> SettleResult:
         """Forget that episodes of exactly this scope were read; gives what nothing says any more.
@@ -212,13 +212,13 @@ class Readings(Resolver, Protocol):
         """
 
     async def lonely(self, graph: str, scope: str, keys: Sequence[str]) -> Sequence[str]:
-        """Give those of these entities that nothing is joined to."""
+        """Return those of these entities that nothing is joined to."""
 
     async def there(self, graph: str, keys: Sequence[str], scope: str) -> Collection[str]:
-        """Give those of these keys under which exactly this scope holds an episode."""
+        """Return those of these keys under which exactly this scope holds an episode."""
 
     async def ids(self, graph: str, told: Sequence[Provenance], keys: Sequence[str], scope: str) -> Sequence[int]:
-        """Give the ids of episodes and of what they brought, as the history knows them."""
+        """Return the ids of episodes and of what they brought, as the history knows them."""
 
     async def erase(self, graph: str, ids: Sequence[int]) -> int:
         """Take what is gone out of the history, so that no earlier time shows it; gives how many versions."""

@@ -151,7 +151,7 @@ _TIMES = ("valid_from", "valid_to")
 
 
 def combined(kept: Mapping[str, Any], gone: Mapping[str, Any]) -> Combined:
-    """Give the properties of an entity that takes another in: it keeps what it says, and gains what it did not.
+    """Return the properties of an entity that takes another in: it keeps what it says, and gains what it did not.
 
     The names of the other become aliases. Of times both ends are one statement, so they are gained together.
     """
@@ -188,7 +188,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def pair(one: str, other: str) -> tuple[str, str]:
-    """Give two keys in the order in which the review list has them."""
+    """Return two keys in the order in which the review list has them."""
     return (one, other) if one <= other else (other, one)
 
 
@@ -202,16 +202,16 @@ class MergeStore(Protocol):
         """Undo a merge: the entity that went is there again, with what led to it."""
 
     async def merges(self, graph: str, scope: str, before: int | None, limit: int) -> Sequence[Merge]:
-        """Give the merges that a scope sees, the newest first."""
+        """Return the merges that a scope sees, the newest first."""
 
     async def put_candidates(self, graph: str, candidates: Sequence[Candidate], scope: str) -> int:
         """Put pairs on the review list, but those that a person has decided; gives how many are there."""
 
     async def candidates(self, graph: str, scope: str, cursor: str | None, limit: int) -> Page[Candidate]:
-        """Give a page of the pairs that wait for a decision, the likeliest first."""
+        """Return a page of the pairs that wait for a decision, the likeliest first."""
 
     async def judged(self, graph: str, scope: str) -> Sequence[JudgedPair]:
-        """Give what people decided of pairs of exactly this scope whose similarity is known, the newest first."""
+        """Return what people decided of pairs of exactly this scope whose similarity is known, the newest first."""
 
     async def settle(self, graph: str, id_: int, by: str, reason: str, scope: str) -> Candidate:
         """Say that a pair is two things, for good. Raises NotFound."""
@@ -248,10 +248,10 @@ class NameIndex(Protocol):
     """Finds held entities by their names, whole or in part."""
 
     async def look_up(self, graph: str, described: Sequence[Described], scope: str, limit: int) -> LookedUp:
-        """Give for each what the scope sees that may be it: by key, name, alias, rare words, trigrams, vector."""
+        """Return for each what the scope sees that may be it: by key, name, alias, rare words, trigrams, vector."""
 
     async def describe(self, graph: str, keys: Sequence[str], scope: str) -> Sequence[Described]:
-        """Give descriptions of held entities of exactly this scope; those that are gone are missing."""
+        """Return descriptions of held entities of exactly this scope; those that are gone are missing."""
 
 
 class Comparer(Protocol):
@@ -262,12 +262,12 @@ class Comparer(Protocol):
         """How many descriptions there are at the least to choose a cut from them."""
 
     def similarity(self, asked: Described, held: Described, looked_up: LookedUp) -> Similarity:
-        """Give how far two descriptions are of one thing."""
+        """Return how far two descriptions are of one thing."""
 
     def dedupe(
         self, described: Sequence[Described], may_be_one: Callable[[int, int], bool], judged: Sequence[JudgedPair]
     ) -> Sequence[MatchedPair]:
-        """Give the near pairs of one collection, the most similar first; evidence from SAME_FROM on is the same."""
+        """Return the near pairs of one collection, the most similar first; evidence from SAME_FROM on is the same."""
 
     def link(
         self,
@@ -276,4 +276,4 @@ class Comparer(Protocol):
         pairs: Sequence[tuple[int, int]],
         judged: Sequence[JudgedPair],
     ) -> Sequence[MatchedPair]:
-        """Give the evidence of pairs of what is asked with what is held (places in both), the most similar first."""
+        """Return the evidence of pairs of what is asked with what is held (places in both), the most similar first."""

@@ -27,7 +27,7 @@ INVERSES: Mapping[Allen, Allen] = {
 
 
 def relation(one: Interval, other: Interval) -> Allen:
-    """Give the relation in which one interval stands to another."""
+    """Return the relation in which one interval stands to another."""
     (start, end), (first, last) = ends(one), ends(other)
     if end <= first:
         return "before" if end < first else "meets"
@@ -41,7 +41,7 @@ def _sign(number: int) -> int:
 
 
 def ends(interval: Interval) -> tuple[int, int]:
-    """Give both ends as numbers, open ones beyond all others."""
+    """Return both ends as numbers, open ones beyond all others."""
     return (
         FIRST if interval.start is None else interval.start,
         LAST if interval.end is None else interval.end,
@@ -54,7 +54,7 @@ def is_timeless(interval: Interval) -> bool:
 
 
 def scale(interval: Interval) -> int:
-    """Give the time at which closeness to an interval has fallen to a half: its own length, but a day at least.
+    """Return the time at which closeness to an interval has fallen to a half: its own length, but a day at least.
 
     So what is a year off 1969 is half as close, and what is a day off 1969-07-20, too. Of an open interval: a year.
     """

@@ -24,7 +24,7 @@ class DateMeant:
 
 
 def cut(whole: DateMeant, number: int, parts: int) -> Interval:
-    """Give one of equal parts; those of a century and a decade are whole years, those of a year whole months."""
+    """Return one of equal parts; those of a century and a decade are whole years, those of a year whole months."""
     start, end = whole.interval.start or 0, whole.interval.end or 0
     first = date.fromisoformat(iso(start)[:10])
     if whole.granularity in {"decade", "century"}:
@@ -42,24 +42,24 @@ def cut(whole: DateMeant, number: int, parts: int) -> Interval:
 
 
 def day_interval(day: date) -> Interval:
-    """Give a whole day."""
+    """Return a whole day."""
     return parse_time(day.isoformat())
 
 
 def from_to(first: str, last: str) -> Interval:
-    """Give the stretch from the start of one year, month or day to the end of another."""
+    """Return the stretch from the start of one year, month or day to the end of another."""
     return Interval(parse_time(first).start, parse_time(last).end)
 
 
 def between(one: Interval, two: Interval) -> DateMeant | None:
-    """Give the stretch from the start of one to the end of the other; None where that would be empty."""
+    """Return the stretch from the start of one to the end of the other; None where that would be empty."""
     if one.start is None or two.end is None or one.start >= two.end:
         return None
     return DateMeant(Interval(one.start, two.end), "range")
 
 
 def granularity_of(interval: Interval) -> Granularity:
-    """Give how fine a time is, by its length; what is as long as no unit is a range."""
+    """Return how fine a time is, by its length; what is as long as no unit is a range."""
     if interval.start is None or interval.end is None:
         return "range"
     days = (interval.end - interval.start) // DAY

@@ -72,7 +72,7 @@ _LONGEST: Final = 80
 
 
 def date_meant(phrase: str, reference: int | None = None) -> DateMeant | None:
-    """Give what a phrase means as a time; None where that is not certain.
+    """Return what a phrase means as a time; None where that is not certain.
 
     `reference` is when it was said; without it, what is relative ("last year", "Friday", "March") is not understood.
     """
@@ -144,7 +144,7 @@ def _range(text: str, today: date | None, depth: int) -> DateMeant | None:
 
 
 def _completed(one: str, two: str) -> str:
-    """Give the first end of "May to July 1999" with the year that only the second names."""
+    """Return the first end of "May to July 1999" with the year that only the second names."""
     year = re.search(r"\b\d{4}\b", two)
     bare = re.fullmatch(
         rf"(?:\d{{1,2}}(?:st|nd|rd|th)?\s+)?{MONTH}(?:\s+\d{{1,2}}(?:st|nd|rd|th)?)?", one.strip(), re.IGNORECASE

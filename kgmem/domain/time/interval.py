@@ -47,7 +47,7 @@ ALWAYS = Interval()
 
 
 def parse_time(text: str) -> Interval:
-    """Give the interval that an ISO 8601 text names.
+    """Return the interval that an ISO 8601 text names.
 
     A year, a month and a day are intervals of that length; a time of day is an instant (one microsecond long).
     No zone means UTC. Years may be negative and of 1 to 6 digits. Raises InvalidInput.
@@ -81,7 +81,7 @@ def parse_time(text: str) -> Interval:
 
 
 def valid_interval(valid_from: str | None, valid_to: str | None) -> Interval:
-    """Give the half-open range between two times as callers state them.
+    """Return the half-open range between two times as callers state them.
 
     It begins where `valid_from` begins. A year or a month as `valid_to` is included to its end; a day or an instant
     is the first moment that no longer belongs, as in SQL, except that the same day twice means that day. Raises
@@ -102,7 +102,7 @@ def valid_interval(valid_from: str | None, valid_to: str | None) -> Interval:
 
 
 def iso(instant: int) -> str:
-    """Give an instant as ISO 8601 in UTC, without a fraction where it is a whole second."""
+    """Return an instant as ISO 8601 in UTC, without a fraction where it is a whole second."""
     days, micros = divmod(instant, DAY)
     year, month, day = _civil(days)
     seconds, fraction = divmod(micros, SECOND)
@@ -113,19 +113,19 @@ def iso(instant: int) -> str:
 
 
 def now() -> int:
-    """Give the present instant."""
+    """Return the present instant."""
     return instant_of(datetime.now(UTC))
 
 
 def instant_of(moment: datetime) -> int:
-    """Give the instant of a datetime; one without a zone is UTC."""
+    """Return the instant of a datetime; one without a zone is UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     delta = aware.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
     return delta.days * DAY + delta.seconds * SECOND + delta.microseconds
 
 
 def _clock(found: re.Match[str], text: str) -> int:
-    """Give the microseconds since midnight UTC that a match's time of day names."""
+    """Return the microseconds since midnight UTC that a match's time of day names."""
     hour, minute, second = int(found["hour"]), int(found["minute"]), int(found["second"] or 0)
     if hour > 24 or minute > 59 or second > 60 or (hour == 24 and (minute or second)):
         raise InvalidInput(f"{text!r} has no such time of day.", hint="Hours 00-23, minutes and seconds 00-59.")
@@ -141,7 +141,7 @@ def _clock(found: re.Match[str], text: str) -> int:
 
 
 def _days(year: int, month: int, day: int) -> int:
-    """Give the days from 1970-01-01 (Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil)."""
+    """Return the days from 1970-01-01 (Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil)."""
     year -= month <= 2
     era, year_of_era = divmod(year, 400)
     day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
@@ -150,7 +150,7 @@ def _days(year: int, month: int, day: int) -> int:
 
 
 def _civil(days: int) -> tuple[int, int, int]:
-    """Give year, month and day of a day count from 1970-01-01 (ibid., civil_from_days)."""
+    """Return year, month and day of a day count from 1970-01-01 (ibid., civil_from_days)."""
     era, day_of_era = divmod(days + 719_468, 146_097)
     year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
     day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)

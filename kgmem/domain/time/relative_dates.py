@@ -54,7 +54,7 @@ _NAMED_DAYS: Final = {
 
 
 def relative_date(text: str, today: date | None) -> DateMeant | None:
-    """Give what is meant by words that stand for a time as seen from today; None for others, and without a today."""
+    """Return what is meant by words that stand for a time as seen from today; None for others, and without a today."""
     if today is None:
         return None
     bare = re.sub(r"^the\s+", "", text.lower())
@@ -73,7 +73,7 @@ def relative_date(text: str, today: date | None) -> DateMeant | None:
 
 
 def _weekday(found: re.Match[str], today: date) -> DateMeant:
-    """Give the last such day up to today; "next" is in the week to come, "this" in this week."""
+    """Return the last such day up to today; "next" is in the week to come, "this" in this week."""
     wanted, which = _WEEKDAYS.index(found["day"].lower()), (found["which"] or "").lower()
     monday = today - timedelta(days=today.weekday())
     if which in {"next", "coming"}:
@@ -86,7 +86,7 @@ def _weekday(found: re.Match[str], today: date) -> DateMeant:
 
 
 def _yearless(found: re.Match[str], today: date) -> DateMeant:
-    """Give the month or day of the year that lies nearest, unless the phrase says "last" or "next"."""
+    """Return the month or day of the year that lies nearest, unless the phrase says "last" or "next"."""
     month, day, which = month_number(found["month"]), found["d1"] or found["d2"], (found["which"] or "").lower()
     if which in {"last", "past"}:
         year = today.year - (month >= today.month)

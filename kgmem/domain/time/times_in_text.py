@@ -76,7 +76,7 @@ class TimeInText:
 
 
 def time_in(text: str, now: int) -> TimeInText | None:
-    """Give the time that a text names, relative to `now` where it says so; None when it names none, or not clearly."""
+    """The time that a text names, relative to `now` where it says so; None when it names none, or not clearly."""
     try:
         found = list(_times(text[:_LONGEST], date.fromisoformat(iso(now)[:10])))
     except (InvalidInput, ValueError, OverflowError):
@@ -88,7 +88,7 @@ def time_in(text: str, now: int) -> TimeInText | None:
 
 
 def _times(text: str, today: date) -> Iterator[TimeInText]:
-    """Give the times that a text names, one after the other."""
+    """Return the times that a text names, one after the other."""
     rest = text
     for pattern, make in ((_PAST, _past), (_RANGE, _range)):
         for match in list(pattern.finditer(rest)):
@@ -112,7 +112,7 @@ def _times(text: str, today: date) -> Iterator[TimeInText]:
 
 
 def _led(word: str, named: Interval, after: str) -> Interval:
-    """Give the interval that a time means behind a word such as before or since."""
+    """Return the interval that a time means behind a word such as before or since."""
     if word == "before":
         return Interval(None, named.start)
     if word in {"until", "till", "by"} or word.startswith("up"):
@@ -131,7 +131,7 @@ def _past(match: re.Match[str], today: date) -> tuple[int, Interval]:
 
 
 def _range(match: re.Match[str], today: date) -> tuple[int, Interval] | None:
-    """Give the interval from the first to the last of two times, and where they end; None when they are none."""
+    """Return the interval from the first to the last of two times, and where they end; None when they are none."""
     name = next(name for name in ("b", "f", "d") if match[f"{name}1"])
     one = POINT.fullmatch(match[f"{name}1"].strip())
     other = POINT.match(match[f"{name}2"])
@@ -144,7 +144,7 @@ def _range(match: re.Match[str], today: date) -> tuple[int, Interval] | None:
 
 
 def point(match: re.Match[str], today: date) -> Interval:
-    """Give the interval that one time names. Raises InvalidInput, ValueError."""
+    """Return the interval that one time names. Raises InvalidInput, ValueError."""
     name = next(name for name, value in match.groupdict().items() if value is not None and name in _READERS)
     return _READERS[name](match, today)
 
@@ -169,7 +169,7 @@ def _relative(match: re.Match[str], today: date) -> Interval:
 
 
 def unit_of(today: date, unit: str, offset: int) -> Interval:
-    """Give the day, week, month, ... so many from today's."""
+    """Return the day, week, month, ... so many from today's."""
     if unit == "century":
         first = (today.year - 1) // 100 * 100 + 1 + 100 * offset
         return _years(first, first + 99)

@@ -49,7 +49,7 @@ _EMPTY: Final = frozenset(
 
 
 def corrections(doc: Doc, name: Naming, facts: Sequence[FoundFact]) -> Iterator[FoundEnding]:
-    """Give what the sentences of a text correct; `facts` are those that it states itself."""
+    """Return what the sentences of a text correct; `facts` are those that it states itself."""
     for sentence in doc.sents:
         text = sentence.text.strip()
         if text.endswith("?"):
@@ -78,7 +78,7 @@ def _forgotten(sentence: Words, name: Naming, span: Span) -> Iterator[FoundEndin
 
 
 def _by_own_facts(sentence: Words, name: Naming, facts: Sequence[FoundFact], *, cued: bool) -> Iterator[FoundEnding]:
-    """Give what "no, Tom works at Siemens" and "allergic to cats, not dogs" take back: the same of another."""
+    """Return what "no, Tom works at Siemens" and "allergic to cats, not dogs" take back: the same of another."""
     span = Span(sentence.start_char, sentence.end_char)
     wrong = [each for word in _values(sentence) if _is_denied(word, sentence) and (each := name.argument(_whole(word)))]
     for fact in facts:
@@ -99,7 +99,7 @@ def _by_own_facts(sentence: Words, name: Naming, facts: Sequence[FoundFact], *, 
 
 
 def _replaced(sentence: Words, name: Naming, span: Span, *, cued: bool) -> Iterator[FoundEnding]:
-    """Give the wrong and the right value of a correction; the wrong one may be implied."""
+    """Return the wrong and the right value of a correction; the wrong one may be implied."""
     right, wrong = list[Token](), list[Token]()
     for word in _values(sentence):
         (wrong if _is_denied(word, sentence) else right).append(word)
@@ -115,7 +115,7 @@ def _replaced(sentence: Words, name: Naming, span: Span, *, cued: bool) -> Itera
 
 
 def _values(sentence: Words) -> Iterator[Token]:
-    """Give the heads of the names, times and amounts of a sentence."""
+    """Return the heads of the names, times and amounts of a sentence."""
     seen = set[int]()
     for word in sentence:
         if word.i in seen or word.lower_ in _EMPTY:

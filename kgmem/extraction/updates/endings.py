@@ -90,10 +90,10 @@ class Naming(Protocol):
     """What phrases of a text are called, and the times of its clauses."""
 
     def argument(self, end: Phrase) -> Argument | None:
-        """Give one end of a fact; None for a pronoun of which nobody can say what it stands for."""
+        """Return one end of a fact; None for a pronoun of which nobody can say what it stands for."""
 
     def time(self, verb: Token) -> FoundTime | None:
-        """Give the time of a clause."""
+        """Return the time of a clause."""
 
 
 class Clause:
@@ -135,12 +135,12 @@ class Clause:
                         )
 
     def behind(self, *prepositions: str) -> Token | None:
-        """Give the first noun that one of these prepositions leads to."""
+        """Return the first noun that one of these prepositions leads to."""
         return next((self.led[word][0] for word in prepositions if self.led.get(word)), None)
 
 
 def _way_of_ending(clause: Clause) -> tuple[bool, frozenset[str], tuple[str, ...], bool]:
-    """Give whether a verb ends its object; by which prepositions it ends what; of which kinds; whether it does so."""
+    """Return whether a verb ends its object; by which prepositions it ends what; of which kinds; whether it does so."""
     pairs = {(clause.lemma, word) for word in clause.particles}
     takes = (clause.lemma in _ENDS_OBJECT and not clause.particles & {"to"}) or bool(pairs & _ENDS_WITH_PARTICLE)
     takes = takes or (clause.lemma == "get" and any(each.lower_ == "rid" for each in clause.verb.children))
@@ -162,7 +162,7 @@ class Endings:
         self._name = name
 
     def found(self) -> Iterator[FoundEnding]:
-        """Give what the verbs of a text end."""
+        """Return what the verbs of a text end."""
         for sentence in self._doc.sents:
             for verb in verbs_of(list(sentence)):
                 if self._gate.asks(verb):
@@ -283,7 +283,7 @@ class Endings:
         return None
 
     def _real(self, clause: Clause, thing: Token) -> Token | None:
-        """Give what "his job at Acme" or "the engagement with Tom" is about; None where nothing is named."""
+        """Return what "his job at Acme" or "the engagement with Tom" is about; None where nothing is named."""
         if thing.lemma_.lower() in {"allergy", "intolerance", "habit", "addiction"}:
             return next((child for child in thing.children if child.dep_ in {"compound", "amod"}), thing)
         if thing.lemma_.lower() not in _LIGHT:
@@ -292,7 +292,7 @@ class Endings:
         return next((noun for noun in led if noun.i != thing.i), None)
 
     def _alone(self, clause: Clause, subject: Token, kinds: Sequence[str]) -> Iterator[FoundEnding]:
-        """Give what ends where nothing is named: "she quit", "we broke up"."""
+        """Return what ends where nothing is named: "she quit", "we broke up"."""
         if not kinds:
             return
         others = [each for each in clause.subjects if each.i != subject.i]

@@ -42,7 +42,7 @@ class Letter:
 
 
 def letter(asked: TextToRead) -> Letter:
-    """Give a mail without its header and what it quotes, with what the header says; other texts as they are."""
+    """Return a mail without its header and what it quotes, with what the header says; other texts as they are."""
     fields, end = _header(asked.text)
     mailed = len(fields) >= _PARTS and ("date" in fields or "sent" in fields or "subject" in fields)
     if not mailed and not asked.text.lstrip().startswith(">"):
@@ -61,7 +61,7 @@ def letter(asked: TextToRead) -> Letter:
 
 
 def _header(text: str) -> tuple[dict[str, str], int]:
-    """Give the fields at the beginning of a text, by name, and where they end."""
+    """Return the fields at the beginning of a text, by name, and where they end."""
     fields: dict[str, str] = {}
     end = 0
     for line in text.splitlines(keepends=True):
@@ -75,7 +75,7 @@ def _header(text: str) -> tuple[dict[str, str], int]:
 
 
 def _date(value: str) -> str | None:
-    """Give the moment or day that a header names, in ISO 8601."""
+    """Return the moment or day that a header names, in ISO 8601."""
     try:
         return iso(parse_time(email.utils.parsedate_to_datetime(value).isoformat()).start or 0)
     except (ValueError, TypeError):
@@ -85,7 +85,7 @@ def _date(value: str) -> str | None:
 
 
 def _name(value: str) -> str | None:
-    """Give the name of the first address of a field."""
+    """Return the name of the first address of a field."""
     addresses = email.utils.getaddresses([value])
     name, address = addresses[0] if addresses else ("", "")
     told = name or ("" if "@" in address else address)

@@ -20,7 +20,7 @@ _FOOD: Final = listed("eat tolerate drink digest")
 
 
 def state_assertions(doc: Doc) -> Iterator[Assertion]:
-    """Give the states that a text asserts or denies."""
+    """Return the states that a text asserts or denies."""
     for sentence in doc.sents:
         for verb in verbs_of(list(sentence)):
             clause = Clause(verb)

@@ -15,7 +15,7 @@ _OF_EDGES = frozenset({"id", "parent", "label", "source", "target", "interaction
 
 
 def writer(stream: BinaryIO, options: WriteOptions) -> JSONGraphWriter:
-    """Give what writes Cytoscape's JSON."""
+    """Return what writes Cytoscape's JSON."""
     return JSONGraphWriter(stream, options, _FORM)
 
 

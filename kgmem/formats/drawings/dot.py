@@ -37,14 +37,14 @@ class DOTWriter:
 
 
 def _quoted(text: str) -> str:
-    """Give a text as a quoted name. A backslash is doubled, so that none stands before the closing quote."""
+    """Return a text as a quoted name. A backslash is doubled, so that none stands before the closing quote."""
     plain = _plain(text)
     # Graphviz makes names of its own for what begins with a percent sign.
     return f'"_x0025_{plain[1:]}"' if plain.startswith("%") else f'"{plain}"'
 
 
 def _label(text: str) -> str:
-    """Give a text as it stands inside of a label, where Graphviz reads HTML's entities too."""
+    """Return a text as it stands inside of a label, where Graphviz reads HTML's entities too."""
     return _plain(text.replace("&", "&amp;"))
 
 

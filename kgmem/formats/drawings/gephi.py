@@ -49,7 +49,7 @@ class GephiWriter:
 
 
 def _attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Give properties as Gephi takes them: lists and maps as JSON texts."""
+    """Return properties as Gephi takes them: lists and maps as JSON texts."""
     return {
         name: value if isinstance(value, str | int | float) else orjson.dumps(value).decode()
         for name, value in properties.items()

@@ -50,7 +50,7 @@ class MermaidWriter:
 
 
 def _text(text: str) -> str:
-    """Give a text inside of quotes: what means something is written as its number, #35; for #."""
+    """Return a text inside of quotes: what means something is written as its number, #35; for #."""
     lines = re.split(r"\r\n|\r|\n", sayable(text))
     return "<br/>".join(_MEANS_SOMETHING.sub(lambda found: f"#{ord(found[0])};", line) for line in lines)
 

@@ -15,7 +15,7 @@ _OF_EDGES = frozenset({"source", "target", "key", "kind"})
 
 
 def writer(stream: BinaryIO, options: WriteOptions) -> JSONGraphWriter:
-    """Give what writes node-link JSON. Raises InvalidInput for a name of the edges that nobody reads."""
+    """Return what writes node-link JSON. Raises InvalidInput for a name of the edges that nobody reads."""
     edges = options.options.get("edges", "edges")
     if edges not in {"edges", "links"}:
         raise InvalidInput(f"The edges cannot be called {edges!r}.", hint="Give edges (networkx) or links (D3).")

@@ -60,7 +60,7 @@ class SmallGraph:
             self._check()
 
     def ends(self) -> Mapping[str, tuple[str, tuple[str, ...]]]:
-        """Give all nodes, those included that only edges name."""
+        """Return all nodes, those included that only edges name."""
         named = {id_: (id_, ()) for start, end, _ in self.edges for id_ in (start, end)}
         return named | self.nodes
 

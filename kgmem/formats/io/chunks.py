@@ -25,7 +25,7 @@ Named: TypeAlias = tuple[str, Found]  # With the name of its file.
 
 
 def pieces(items: Iterable[Named], size: int) -> Iterator[list[Named]]:
-    """Give the items in pieces that weigh about `size`, or a few times that."""
+    """Return the items in pieces that weigh about `size`, or a few times that."""
     most = size * _IN_COLUMNS
     rest = _Rest(iter(items))
     while rest.next is not None:
@@ -41,7 +41,7 @@ def pieces(items: Iterable[Named], size: int) -> Iterator[list[Named]]:
 
 
 def weight_of(found: Found) -> float:
-    """Give as how many records something counts, so that a batch of long texts takes no more memory than others."""
+    """Return as how many records something counts, so that a batch of long texts takes no more memory than others."""
     if isinstance(found, Columns):
         return len(found) / _IN_COLUMNS
     if isinstance(found, Rejected) or isinstance(found.record, Source):
@@ -129,7 +129,7 @@ def _stretch(rest: _Rest, file: str, until: int, size: int) -> Iterator[list[Nam
 
 
 def _between(columns: Sequence[Columns], held: Sequence[Any], before: int, limit: int) -> Iterator[Columns]:
-    """Give what stands on the lines after one and up to another."""
+    """Return what stands on the lines after one and up to another."""
     for each, lines in zip(columns, held, strict=True):
         first, last = (int(np.searchsorted(lines, line, side="right")) for line in (before, limit))
         if first < last:

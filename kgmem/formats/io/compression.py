@@ -33,7 +33,7 @@ if _zstandard is not None:
 
 
 def decompressed(raw: BinaryIO, start: bytes, name: str) -> BinaryIO:
-    """Give the stream's plain bytes, by what its `start` shows; a plain stream is given back as it is.
+    """Return the stream's plain bytes, by what its `start` shows; a plain stream is given back as it is.
 
     Reading raises InvalidInput for a damaged or cut file and TooLarge for one that swells beyond reason.
     """
@@ -56,7 +56,7 @@ def decompressed(raw: BinaryIO, start: bytes, name: str) -> BinaryIO:
 
 
 def compressing(raw: BinaryIO, suffix: str) -> BinaryIO | None:
-    """Give a stream that compresses into `raw` as a file's suffix says; None when it names no compression."""
+    """Return a stream that compresses into `raw` as a file's suffix says; None when it names no compression."""
     if suffix == ".gz":
         return cast(BinaryIO, gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0))
     if suffix == ".xz":

@@ -32,7 +32,7 @@ class OpenFile:
     size: int | None  # Of the file as it lies on the disk; None for a pipe.
 
     def position(self) -> int:
-        """Give how many of the file's own bytes were read; 0 for a pipe."""
+        """Return how many of the file's own bytes were read; 0 for a pipe."""
         if self.size is None:
             return 0
         try:
@@ -61,13 +61,13 @@ def open_file(path: Path | str | BinaryIO, stopped: Event | None = None) -> Iter
 
 
 def bare_name(path: Path | str) -> str:
-    """Give a file's name in small letters, without the suffix of its compression."""
+    """Return a file's name in small letters, without the suffix of its compression."""
     name = Path(path).name.lower()
     return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)
 
 
 def sizes(files: Paths) -> int | None:
-    """Give the bytes of all files together; None when one of them is a stream."""
+    """Return the bytes of all files together; None when one of them is a stream."""
     total = 0
     for file in files:
         if not isinstance(file, Path | str) or str(file) == STANDARD or not Path(file).is_file():
@@ -149,12 +149,12 @@ def _open(path: Path) -> BinaryIO:
 
 
 def unreadable(path: Path | str, error: OSError) -> InvalidInput:
-    """Give what to raise for a file that cannot be read, or not to its end."""
+    """Return what to raise for a file that cannot be read, or not to its end."""
     return InvalidInput(f"{path} cannot be read: {error.strerror or error}.", hint="Name a file that you may read.")
 
 
 def _stoppable(stream: BinaryIO, stopped: Event | None) -> BinaryIO:
-    """Give a stream that can be told to stop while it waits for bytes, where it is one that may have to wait."""
+    """Return a stream that can be told to stop while it waits for bytes, where it is one that may have to wait."""
     raw = getattr(stream, "raw", None)
     if stopped is None or not isinstance(raw, io.FileIO):
         return stream
@@ -188,7 +188,7 @@ def _opened(name: str, raw: BinaryIO, size: int | None) -> OpenFile:
 
 
 def _start(stream: BinaryIO) -> bytes:
-    """Give the first bytes of a stream without taking them."""
+    """Return the first bytes of a stream without taking them."""
     try:
         return cast(io.BufferedReader, stream).peek(8)[:8]
     except OSError as error:

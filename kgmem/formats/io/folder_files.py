@@ -30,7 +30,7 @@ class Skipped:
 
 
 def with_folders(files: Paths, format_: str | None = None) -> tuple[list[Any], list[Skipped]]:
-    """Give files, in place of each folder what is in it and below it, and what of that is passed over.
+    """Return files, in place of each folder what is in it and below it, and what of that is passed over.
 
     A folder's files are those of formats that kgmem reads, or of the one that is named. Files and folders whose names
     begin with a dot are not there. Raises InvalidInput for a folder without any file that is read.
@@ -63,7 +63,7 @@ def _parted(folder: Path, format_: str | None) -> tuple[list[Path], list[Skipped
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Give all files of a folder and of those in it, in the order of their names. Raises InvalidInput."""
+    """Return all files of a folder and of those in it, in the order of their names. Raises InvalidInput."""
 
     def refuse(error: OSError) -> None:
         raise InvalidInput(

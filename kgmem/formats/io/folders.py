@@ -20,7 +20,7 @@ _PACKED = frozenset({".parquet", ".gz", ".xz", ".zst"})  # Packing these again g
 
 @contextmanager
 def create_parts(target: Path | str | BinaryIO, *, alone: bool = False) -> Iterator[OpenPart]:
-    """Give what opens the files of an export, one after the other, by their names; the caller closes each.
+    """Return what opens the files of an export, one after the other, by their names; the caller closes each.
 
     A target that is a folder, or ends with a slash, gets the files; any other file or stream a zip file of them, or
     the only one itself where it is `alone`. Raises InvalidInput when the target cannot be written.
@@ -43,7 +43,7 @@ def create_parts(target: Path | str | BinaryIO, *, alone: bool = False) -> Itera
 
 @contextmanager
 def _folder(target: Path) -> Iterator[Path]:
-    """Give a folder to write into, whose files move to the target at the end."""
+    """Return a folder to write into, whose files move to the target at the end."""
     beside = target.parent / f".{target.name}.{os.getpid()}.part"
     try:
         beside.mkdir(parents=True)

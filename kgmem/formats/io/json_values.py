@@ -14,7 +14,7 @@ _LEAST, _MOST = -(2**63), 2**63 - 1
 
 
 def read_json(raw: bytes, *, hint: str = "Write one whole object a line.") -> Any:
-    """Give the value that a JSON text says. Raises InvalidInput."""
+    """Return the value that a JSON text says. Raises InvalidInput."""
     try:
         value = orjson.loads(raw)
         if _MANY_DIGITS.search(raw):

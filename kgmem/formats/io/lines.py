@@ -34,7 +34,7 @@ _OTHER_ENCODINGS = ((codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-
 
 
 def numbered_lines(stream: BinaryIO, longest: int = LONGEST_LINE) -> Iterator[tuple[int, bytes | None]]:
-    """Give each line with its number, from 1; None for one that is longer than `longest`, which is never held whole.
+    """Return each line with its number, from 1; None for one that is longer than `longest`, which is never held whole.
 
     A byte order mark of UTF-8 is taken off. Raises InvalidInput for UTF-16.
     """
@@ -85,7 +85,7 @@ class TextBlocks:
         self._longest = longest
 
     def __iter__(self) -> Iterator[str]:
-        """Give the blocks. Raises InvalidInput for UTF-16."""
+        """Return the blocks. Raises InvalidInput for UTF-16."""
         begun = self._stream.read(_BLOCK)
         if begun.startswith(_UTF16_MARKS):
             raise InvalidInput("The file is encoded in UTF-16.", hint="Save it as UTF-8.")

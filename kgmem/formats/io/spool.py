@@ -42,7 +42,7 @@ class RowSpool:
         self.count += 1
 
     def columns(self) -> dict[str, str]:
-        """Give the properties that get a column, in alphabetical order, each with its type."""
+        """Return the properties that get a column, in alphabetical order, each with its type."""
         frequent = sorted(self._seen, key=lambda name: (-self._seen[name].total(), name))[:MOST_COLUMNS]
         # Of types that are equally frequent the first in the alphabet, so that the same records make the same table.
         return {
@@ -50,11 +50,11 @@ class RowSpool:
         }
 
     def rows(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-        """Give the rows in the order in which they came."""
+        """Return the rows in the order in which they came."""
         return chain.from_iterable(self.chunks(_CHUNK))
 
     def chunks(self, size: int) -> Iterator[list[tuple[dict[str, Any], dict[str, Any]]]]:
-        """Give the rows in chunks of about so many bytes of JSON."""
+        """Return the rows in chunks of about so many bytes of JSON."""
         self._file.seek(0)
         chunk: list[tuple[dict[str, Any], dict[str, Any]]] = []
         taken = 0

@@ -15,22 +15,22 @@ _IN_ATTRIBUTE: Final = str.maketrans(
 
 
 def text(value: str) -> str:
-    """Give a text as it stands between tags."""
+    """Return a text as it stands between tags."""
     return sayable(value).translate(_IN_TEXT)
 
 
 def attribute(value: str) -> str:
-    """Give a text as it stands between the quotes of an attribute."""
+    """Return a text as it stands between the quotes of an attribute."""
     return sayable(value).translate(_IN_ATTRIBUTE)
 
 
 def said(value: str) -> str:
-    """Give the text that was meant by one from a file: `_x0001_` and its like are the character of that number."""
+    """Return the text that was meant by one from a file: `_x0001_` and its like are the character of that number."""
     return _SAID.sub(_character, value) if "_x" in value else value
 
 
 def sayable(value: str) -> str:
-    """Give a text with what XML cannot hold as `_x0001_` and its like."""
+    """Return a text with what XML cannot hold as `_x0001_` and its like."""
     return _UNSAYABLE.sub(lambda found: f"_x{ord(found[0]):04X}_", value)
 
 

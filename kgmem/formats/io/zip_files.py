@@ -27,7 +27,7 @@ _BROKEN = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSEr
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]:
-    """Give the records of the files in a zip file, one after the other, each read by the format that its name tells.
+    """Return the records of the files in a zip file, one after the other, each read by the format that its name tells.
 
     Lines are those of the files inside, which a reason names. A file of no format that kgmem reads is rejected. Raises
     InvalidInput for a damaged file and TooLarge for one that swells beyond reason.
@@ -38,7 +38,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]
 
 
 def read_columns(stream: BinaryIO, options: ReadOptions) -> Iterator[Columns | Located | Rejected]:
-    """Give the same records, plain ones in columns where their format can."""
+    """Return the same records, plain ones in columns where their format can."""
     return _read(stream, options, columns=True)
 
 
@@ -64,7 +64,7 @@ def _read(stream: BinaryIO, options: ReadOptions, *, columns: bool) -> Iterator[
 
 @contextmanager
 def _opened(stream: BinaryIO) -> Iterator[zipfile.ZipFile]:
-    """Give the zip file of a stream, by way of a temporary file where the stream cannot be read anywhere."""
+    """Return the zip file of a stream, by way of a temporary file where the stream cannot be read anywhere."""
     with tempfile.TemporaryFile() as spooled:
         source = stream
         if not stream.seekable():
@@ -89,7 +89,7 @@ def _leads_out(name: str) -> bool:
 
 
 def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """Give the files, without those that some systems put beside them."""
+    """Return the files, without those that some systems put beside them."""
     return [
         member
         for member in archive.infolist()
@@ -117,7 +117,7 @@ def _check_options(formats: Sequence[Format], options: ReadOptions) -> None:
 
 @contextmanager
 def _plain(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[BinaryIO]:
-    """Give the plain bytes of one file, decompressed also where it was compressed before it was packed."""
+    """Return the plain bytes of one file, decompressed also where it was compressed before it was packed."""
     name = member.filename
     try:
         with archive.open(member) as packed, open_file(cast(BinaryIO, _Forward(packed))) as opened:

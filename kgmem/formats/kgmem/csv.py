@@ -28,7 +28,7 @@ Make: TypeAlias = Callable[[list[str]], Sequence[AnyRecord]]  # Raises InvalidIn
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]:
-    """Give the records of a stream; empty cells are values that are not given, empty lines are passed over.
+    """Return the records of a stream; empty cells are values that are not given, empty lines are passed over.
 
     A mapping tells what a row is, else the header does: neo4j-admin's (`:ID`), Gremlin's (`~id`), or kgmem's own
     (`key`; `from`, `to`). Raises InvalidInput when neither does.
@@ -46,7 +46,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]
 
 
 def _header(rows: Iterator[Row], table: Table | None) -> tuple[list[str], Iterator[Row]]:
-    """Give the names of the columns (none: the file is empty) and the rows under them. Raises InvalidInput."""
+    """Return the names of the columns (none: the file is empty) and the rows under them. Raises InvalidInput."""
     first = next(rows, None)
     if first is None:
         return [], rows
@@ -71,7 +71,7 @@ def _header(rows: Iterator[Row], table: Table | None) -> tuple[list[str], Iterat
 def _maker(
     header: list[str], rows: Iterator[Row], table: Table | None, told: tuple[TableOptions, ReadOptions]
 ) -> tuple[list[Row], Make]:
-    """Give what makes the records of a row, and the rows that had to be looked at for that. Raises InvalidInput."""
+    """Return what makes the records of a row, and the rows that had to be looked at for that. Raises InvalidInput."""
     settings, options = told
     mapped = table is not None and bool(table.makes)
     graph = None if mapped else read_table_header(header)
@@ -92,7 +92,7 @@ def _fitted(row: list[str], width: int) -> list[str]:
 
 
 def records_of(make: Make, line: int, row: list[str], width: int) -> Iterator[Located | Rejected]:
-    """Give what a row of so many columns makes."""
+    """Return what a row of so many columns makes."""
     if len(row) != width:
         reason = f"The line has {len(row)} cells, and the header {width}. Quote cells that hold delimiters."
         yield rejected(line, reason, orjson.dumps(row).decode())
@@ -116,7 +116,7 @@ def _sample(rows: Iterator[Row]) -> list[Row]:
 
 
 def shape(columns: Sequence[Column], guesses: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
-    """Give the wire's shape of what a row states. Raises InvalidInput."""
+    """Return the wire's shape of what a row states. Raises InvalidInput."""
     told: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     for column, guess, cell in zip(columns, guesses, row, strict=True):

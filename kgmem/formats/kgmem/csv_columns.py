@@ -41,14 +41,14 @@ class Plan(Protocol):
     width: int  # How many columns the file has.
 
     def columns(self, lines: Any, arrays: Sequence[Any]) -> tuple[Columns | None, list[int]]:
-        """Give the plain rows as columns, and the places of the others; arrays are of texts, null where empty."""
+        """Return the plain rows as columns, and the places of the others; arrays are of texts, null where empty."""
 
     def make(self, row: list[str]) -> Sequence[AnyRecord]:
-        """Give what one row makes. Raises InvalidInput."""
+        """Return what one row makes. Raises InvalidInput."""
 
 
 def plan_of(names: list[str], delimiter: str, rest: str, options: ReadOptions) -> Plan | None:
-    """Give what the rows under a header make, of which `rest` are the first; None: they are to be read row by row.
+    """Return what the rows under a header make, of which `rest` are the first; None: they are to be read row by row.
 
     Raises InvalidInput when the header is wrong.
     """
@@ -123,7 +123,7 @@ Found: TypeAlias = Columns | Located | Rejected
 
 
 def read_columns(stream: BinaryIO, options: ReadOptions) -> Iterator[Found]:
-    """Give the records of a stream as `csv.read` does, plain ones in columns. Raises InvalidInput as that does."""
+    """Return the records of a stream as `csv.read` does, plain ones in columns. Raises InvalidInput as that does."""
     block = _block(stream)
     table = _Table.of(block, options)
     if table is None:
@@ -148,7 +148,7 @@ class _Table:
 
     @classmethod
     def of(cls, block: bytes, options: ReadOptions) -> "_Table | None":
-        """Give the table that a file's first block begins; None where it is to be read row by row."""
+        """Return the table that a file's first block begins; None where it is to be read row by row."""
         head, feed, rest = block.partition(b"\n")
         if options.mapping or not feed or not head.isascii() or b'"' in head or not _is_simple(rest):
             return None
@@ -162,12 +162,12 @@ class _Table:
         return cls(delimiter, plan) if plan else None
 
     def row_by_row(self, stream: Any, line: int) -> Iterator[Found]:
-        """Give the records of all that is left of a file, of which the first line has this number."""
+        """Return the records of all that is left of a file, of which the first line has this number."""
         for number, row in read_rows(stream, Dialect(self.delimiter)):
             yield from self._one(number + line - 1, row)
 
     def read(self, block: bytes, line: int) -> Iterator[Found]:
-        """Give the records of whole lines, of which the first has this number."""
+        """Return the records of whole lines, of which the first has this number."""
         try:
             table = self._parse(block)
         except (pa.ArrowInvalid, UnicodeDecodeError):
@@ -198,7 +198,7 @@ class _Table:
         )
 
     def _one_by_one(self, places: Sequence[int] | range, lines: Sequence[bytes], first: int) -> Iterator[Found]:
-        """Give the records of some lines, each read by itself, as the whole file is read row by row."""
+        """Return the records of some lines, each read by itself, as the whole file is read row by row."""
         for place in places:
             text = lines[place].decode(errors="surrogateescape")
             try:

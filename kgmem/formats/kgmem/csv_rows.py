@@ -29,7 +29,7 @@ _USUAL = Dialect()
 
 
 def read_dialect(options: Mapping[str, Any]) -> Dialect:
-    """Give the dialect that the options `delimiter` and `quote` name. Raises InvalidInput."""
+    """Return the dialect that the options `delimiter` and `quote` name. Raises InvalidInput."""
     delimiter, quote = options.get("delimiter"), options.get("quote", '"')
     quote = "" if quote == "none" else quote
     return Dialect(
@@ -39,7 +39,7 @@ def read_dialect(options: Mapping[str, Any]) -> Dialect:
 
 
 def character(value: Any, name: str) -> str:
-    """Give the one character that an option names: itself, or tab, comma, semicolon, pipe, space."""
+    """Return the one character that an option names: itself, or tab, comma, semicolon, pipe, space."""
     found = _NAMED.get(value.lower(), value) if isinstance(value, str) else ""
     if len(found) != 1 or found in "\r\n\x00":
         raise InvalidInput(f"{name} is {value!r} and not one character.", hint="Give one such as , ; | or tab.")
@@ -47,7 +47,7 @@ def character(value: Any, name: str) -> str:
 
 
 def read_rows(stream: BinaryIO, dialect: Dialect = _USUAL) -> Iterator[Row]:
-    """Give each row that is not empty, with the line on which it begins.
+    """Return each row that is not empty, with the line on which it begins.
 
     A quoted cell that does not end, or a line beyond all bounds, is rejected with all that follows: nobody knows
     where the next row begins. Raises InvalidInput when the file is no text.
@@ -76,7 +76,7 @@ def read_rows(stream: BinaryIO, dialect: Dialect = _USUAL) -> Iterator[Row]:
 
 
 def cells(lines: Iterable[str], **settings: Any) -> Any:
-    """Give csv's reader of lines, for cells of up to LONGEST_FIELD characters."""
+    """Return csv's reader of lines, for cells of up to LONGEST_FIELD characters."""
     csv.field_size_limit(max(LONGEST_FIELD, csv.field_size_limit()))  # It can only be set for the whole process.
     return csv.reader(lines, **settings)
 
@@ -95,7 +95,7 @@ class _Lines:
         return self._source.clean
 
     def first(self) -> str:
-        """Give the first line without taking it. Raises InvalidInput when it does not end."""
+        """Return the first line without taking it. Raises InvalidInput when it does not end."""
         try:
             self._begun = [next(self._blocks, "")]
         except LineTooLong as error:
@@ -120,7 +120,7 @@ def _settings(dialect: Dialect, first: str) -> dict[str, Any]:
 
 
 def broken(line: int, error: csv.Error, text: str, open_: bool = False) -> Rejected:
-    """Give the rejection of a line that is not CSV; `open_` where a quoted cell may not have ended."""
+    """Return the rejection of a line that is not CSV; `open_` where a quoted cell may not have ended."""
     reason = f"The line is not CSV: {error}."
     if "new-line character" in str(error):
         reason = "A carriage return stands alone. End lines with line feeds, and quote cells that hold line breaks."
@@ -140,7 +140,7 @@ def _stays_open(error: csv.Error, text: str, many: bool, quote: str) -> bool:
 
 
 def checked(line: int, row: list[str]) -> list[str] | Rejected:
-    """Give a row back, or say that it is not UTF-8."""
+    """Return a row back, or say that it is not UTF-8."""
     text = "\t".join(row)
     if text.isascii() or _printable(text) == text:
         return row
@@ -148,5 +148,5 @@ def checked(line: int, row: list[str]) -> list[str] | Rejected:
 
 
 def _printable(text: str) -> str:
-    """Give a text with what was not UTF-8 replaced."""
+    """Return a text with what was not UTF-8 replaced."""
     return text.encode(errors="surrogateescape").decode(errors="replace")

@@ -120,7 +120,7 @@ def _title(name: str, kind: Kind, type_: str) -> str:
 
 
 def without_formula(cell: str) -> str:
-    """Give a cell that no spreadsheet takes for a formula."""
+    """Return a cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 

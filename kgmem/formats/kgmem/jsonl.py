@@ -31,7 +31,7 @@ from kgmem.formats.wire import from_wire, tell_kind, to_wire
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]:
-    """Give the records of a stream; blank lines are passed over.
+    """Return the records of a stream; blank lines are passed over.
 
     What has no "type" is what the options say, or else what the first record without a type turned out to be.
     """
@@ -56,7 +56,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]
 
 
 def read_line(line: int, raw: bytes, usual: Kind | None) -> tuple[Located | Rejected, Kind | None]:
-    """Give what one line says, and of what kind the following ones are that do not say theirs."""
+    """Return what one line says, and of what kind the following ones are that do not say theirs."""
     try:
         shape = _object(raw)
         own, usual = _kind(shape, usual)
@@ -96,7 +96,7 @@ class JSONLinesWriter:
 
 
 def dump(record: AnyRecord) -> bytes:
-    """Give a record's line, with its line feed."""
+    """Return a record's line, with its line feed."""
     return _line(kind_of(record), to_wire(record))
 
 

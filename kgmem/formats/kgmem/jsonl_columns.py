@@ -26,7 +26,7 @@ Found: TypeAlias = Columns | Located | Rejected
 
 
 def read_columns(stream: BinaryIO, options: ReadOptions) -> Iterator[Found]:
-    """Give the records of a stream as `jsonl.read` does, plain ones in columns. Raises InvalidInput as that does."""
+    """Return the records of a stream as `jsonl.read` does, plain ones in columns. Raises InvalidInput as that does."""
     block, line, usual = _block(stream), 1, options.kind
     if not _begins_plainly(block):
         yield from jsonl.read(_rest(block, stream), options)
@@ -85,7 +85,7 @@ class _Gathered:
         self.types: dict[str, type] = {}
 
     def columns(self) -> tuple[Columns | None, list[int]]:
-        """Give the plain ones, and the lines of all others."""
+        """Return the plain ones, and the lines of all others."""
         if not self.lines:
             return None, []
         fields = {name: pa.array(self._padded(values), pa.string()) for name, values in self.fields.items()}
@@ -166,7 +166,7 @@ def _is_plain(name: str) -> bool:
 
 
 def _texts(values: list[Any], type_: type) -> list[Any]:
-    """Give values as the texts that the store takes."""
+    """Return values as the texts that the store takes."""
     if type_ is str:
         return values
     if type_ is int:

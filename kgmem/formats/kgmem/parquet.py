@@ -58,7 +58,7 @@ class Rows:
         self._make = self._maker(table, options.name)
 
     def records(self, number: int, row: Sequence[Any]) -> Iterator[Located | Rejected]:
-        """Give what a row makes, of the number that it has in the file."""
+        """Return what a row makes, of the number that it has in the file."""
         try:
             records = self._make(row)
         except InvalidInput as error:
@@ -80,7 +80,7 @@ class Rows:
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]:
-    """Give the records of a stream; the line of a record is the number of its row. Raises InvalidInput, TooLarge."""
+    """Return the records of a stream; the line of a record is the number of its row. Raises InvalidInput, TooLarge."""
     with open_parquet(stream) as file:
         rows, number = Rows(file, options), 0
         for batch in read_batches(file):
@@ -90,7 +90,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]
 
 
 def column_field(name: str, kind: Kind) -> tuple[bool, str]:
-    """Give whether a column is a field of the wire, and the name of the field or property that it fills."""
+    """Return whether a column is a field of the wire, and the name of the field or property that it fills."""
     is_field = name in FIELDS[kind] or (kind == "entity" and name in {"lat", "lon"})
     return is_field, name if is_field else name.removeprefix(PREFIX)
 
@@ -106,7 +106,7 @@ def _names(file: Any, table: Table | None) -> list[str]:
 
 
 def _stated_kind(file: Any) -> Kind | None:
-    """Give what the rows are of a file that kgmem wrote."""
+    """Return what the rows are of a file that kgmem wrote."""
     stated = (file.schema_arrow.metadata or {}).get(KIND, b"").decode(errors="replace")
     return next((kind for kind in ALL_KINDS if kind == stated), None)
 
@@ -129,7 +129,7 @@ def _check_space(file: Any, space: EmbeddingSpace | None) -> None:
 
 
 def _seen_kind(names: Sequence[str], told: Kind | None) -> Kind | None:
-    """Give what the rows are of a file with kgmem's own columns: what was told, or what these show."""
+    """Return what the rows are of a file with kgmem's own columns: what was told, or what these show."""
     kinds: Sequence[Kind] = (told,) if told else ("relationship", "entity")
     return next((kind for kind in kinds if set(REQUIRED[kind]) <= set(names)), None)
 
@@ -153,7 +153,7 @@ def _shape(fields: Sequence[tuple[int, bool, str]], row: Sequence[Any]) -> dict[
 
 
 def _usual_header(names: Sequence[str]) -> TableHeader:
-    """Give what a table is whose columns are called as other tools call them. Raises InvalidInput."""
+    """Return what a table is whose columns are called as other tools call them. Raises InvalidInput."""
     small = [name.lower() for name in names]
     places = {role: next((small.index(word) for word in words if word in small), None) for role, words in _WORDS}
     edges = places["start"] is not None and places["end"] is not None
@@ -171,7 +171,7 @@ def _usual_header(names: Sequence[str]) -> TableHeader:
 
 
 def _shown(names: Sequence[str], row: Sequence[Any]) -> str:
-    """Give a row that is rejected as JSON."""
+    """Return a row that is rejected as JSON."""
     told = {name: value for name, value in zip(names, row, strict=True) if value is not None}
     return orjson.dumps(told, option=orjson.OPT_NON_STR_KEYS).decode()
 

@@ -21,7 +21,7 @@ Found: TypeAlias = Columns | Located | Rejected
 
 
 def read_columns(stream: BinaryIO, options: ReadOptions) -> Iterator[Found]:
-    """Give the records of a stream as `parquet.read` does, plain ones in columns. Raises InvalidInput as that does."""
+    """The records of a stream as `parquet.read` does, plain ones in columns. Raises InvalidInput as that does."""
     with open_parquet(stream) as file:
         rows, number = parquet.Rows(file, options), 1
         graph = GraphColumns(rows.header, rows.settings) if rows.header and not rows.settings.labels else None
@@ -40,7 +40,7 @@ def read_columns(stream: BinaryIO, options: ReadOptions) -> Iterator[Found]:
 
 
 def _read(rows: parquet.Rows, batch: Any, first: int) -> Iterator[Found]:
-    """Give the records of a batch, of which the first row has this number."""
+    """Return the records of a batch, of which the first row has this number."""
     kind = cast(BatchKind, rows.kind)
     plain = pa.repeat(pa.scalar(value=True), batch.num_rows)
     fields: dict[str, Any] = {}
@@ -63,7 +63,7 @@ def _read(rows: parquet.Rows, batch: Any, first: int) -> Iterator[Found]:
 
 
 def _one_by_one(rows: parquet.Rows, batch: Any, places: Sequence[int], first: int) -> Iterator[Found]:
-    """Give the records of some rows, each read by itself."""
+    """Return the records of some rows, each read by itself."""
     if not places:
         return
     chosen = batch if len(places) == batch.num_rows else batch.take(pa.array(places, pa.int64()))

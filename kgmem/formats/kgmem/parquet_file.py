@@ -24,7 +24,7 @@ _BROKEN = (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError, ValueE
 
 @contextmanager
 def open_parquet(stream: BinaryIO) -> Iterator[Any]:
-    """Give a Parquet file of a stream, by way of a temporary file where the stream cannot be read anywhere.
+    """Return a Parquet file of a stream, by way of a temporary file where the stream cannot be read anywhere.
 
     Raises InvalidInput when it is none, and TooLarge when it claims to hold more than it can.
     """
@@ -43,7 +43,7 @@ def open_parquet(stream: BinaryIO) -> Iterator[Any]:
 
 
 def read_batches(file: Any) -> Iterator[Any]:
-    """Give the rows in batches of bounded size. Raises InvalidInput for a file that is broken."""
+    """Return the rows in batches of bounded size. Raises InvalidInput for a file that is broken."""
     done = 0
     try:
         for batch in file.iter_batches(batch_size=_batch_rows(file.metadata)):

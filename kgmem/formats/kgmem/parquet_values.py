@@ -28,7 +28,7 @@ def check_type(type_: Any, name: str, depth: int = 0) -> None:
 
 
 def json_values(column: Any) -> list[Any]:
-    """Give the values of an Arrow array as JSON values; null and NaN are None. Raises InvalidInput for other types.
+    """Return the values of an Arrow array as JSON values; null and NaN are None. Raises InvalidInput for other types.
 
     Timestamps are instants in UTC, also those without a zone. What 64 bits do not hold exactly becomes a text, binary
     a text in base64.

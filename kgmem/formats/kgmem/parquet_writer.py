@@ -128,7 +128,7 @@ class ParquetWriter:
 
 
 def column_type(value: Any) -> str | None:
-    """Give the type of the column that holds a value exactly; None where none does, as for maps."""
+    """Return the type of the column that holds a value exactly; None where none does, as for maps."""
     if isinstance(value, list):
         types = {_SCALARS.get(type(item)) for item in value}
         type_ = types.pop() if len(types) == 1 else None
@@ -137,7 +137,7 @@ def column_type(value: Any) -> str | None:
 
 
 def _columns(kind: Kind) -> list[str]:
-    """Give the columns that every table of a kind has."""
+    """Return the columns that every table of a kind has."""
     names = [name for name in FIELDS[kind] if name not in {"version", "extract"}]
     return [*names, "lat", "lon"] if kind == "entity" else names
 

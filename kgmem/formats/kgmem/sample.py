@@ -28,7 +28,7 @@ class Sample:
 
 
 def read_sample(folder: Path, schema: Path) -> Sample:
-    """Give the sample of a folder and a schema file. Raises NotFound where it is not what kgmem came with."""
+    """Return the sample of a folder and a schema file. Raises NotFound where it is not what kgmem came with."""
     return Sample(
         to_mapping(read_schema(schema)),
         cast("list[Source]", _read(folder / "sources.jsonl", "source")),
@@ -39,7 +39,7 @@ def read_sample(folder: Path, schema: Path) -> Sample:
 
 
 def _read(path: Path, kind: Kind) -> list[AnyRecord]:
-    """Give the records of one file; it comes with kgmem, so a flaw in it is a flaw of ours."""
+    """Return the records of one file; it comes with kgmem, so a flaw in it is a flaw of ours."""
     found: list[AnyRecord] = []
     with path.open("rb") as stream:
         for each in read(stream, ReadOptions(kind=kind)):

@@ -27,7 +27,7 @@ _SRIDS = {2: "wgs-84", 3: "wgs-84-3d"}
 
 
 def geometry_of(value: Any) -> dict[str, Any] | None:
-    """Give the GeoJSON point of {"crs": "wgs-84", "latitude": ..., "longitude": ...}; None for anything else."""
+    """Return the GeoJSON point of {"crs": "wgs-84", "latitude": ..., "longitude": ...}; None for anything else."""
     if not isinstance(value, Mapping) or not str(value.get("crs", "")).startswith("wgs-84"):
         return None
     held = [value.get(name) for name in ("longitude", "latitude", "height")]
@@ -39,13 +39,13 @@ def geometry_of(value: Any) -> dict[str, Any] | None:
 
 
 def only_point(properties: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Give the point of the one property that is a point on the earth; None where there are several, or none."""
+    """Return the point of the one property that is a point on the earth; None where there are several, or none."""
     found = [geometry for geometry in map(geometry_of, properties.values()) if geometry is not None]
     return found[0] if len(found) == 1 else None
 
 
 def place_value(geometry: Mapping[str, Any]) -> Any:
-    """Give a place as APOC writes a point; any other geometry, which Neo4j has not, as GeoJSON in a text."""
+    """Return a place as APOC writes a point; any other geometry, which Neo4j has not, as GeoJSON in a text."""
     held: Sequence[Any] = geometry.get("coordinates", ())
     if geometry.keys() == {"type", "coordinates"} and geometry["type"] == "Point" and len(held) in _SRIDS:
         height = held[2] if len(held) > 2 else None
@@ -125,7 +125,7 @@ class _Keys:
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]:
-    """Give the records of a stream; of a document, each with its number in place of a line. Raises InvalidInput."""
+    """Return the records of a stream; of a document, each with its number in place of a line. Raises InvalidInput."""
     lines = numbered_lines(stream, LARGEST_DOCUMENT)  # A document may stand on one line.
     first = next(((line, raw) for line, raw in lines if raw is None or not raw.isspace()), None)
     if first is None:
@@ -139,7 +139,7 @@ def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]
 
 
 def read_lines(lines: Iterable[tuple[int, bytes | None]], options: ReadOptions) -> Iterator[Located | Rejected]:
-    """Give the records of numbered lines; of one that is too long (None) a rejection."""
+    """Return the records of numbered lines; of one that is too long (None) a rejection."""
     keys = _keys(options)
     for line, raw in lines:
         if raw is None or len(raw) > LONGEST_LINE:
@@ -152,7 +152,7 @@ def read_lines(lines: Iterable[tuple[int, bytes | None]], options: ReadOptions) 
 
 
 def _record(shape: Any, keys: _Keys) -> Record:
-    """Give the record that an object of APOC states. Raises InvalidInput."""
+    """Return the record that an object of APOC states. Raises InvalidInput."""
     if not isinstance(shape, dict) or str(shape.get("type")) not in _FIELDS:
         raise InvalidInput(
             "This is neither a node nor a relationship of APOC.",
@@ -203,7 +203,7 @@ def _keys(options: ReadOptions) -> _Keys:
 
 
 def _key(shape: Mapping[str, Any], what: str, name: str | None) -> str:
-    """Give the key of a node, or of the one that an end names with its properties."""
+    """Return the key of a node, or of the one that an end names with its properties."""
     if name is not None:
         properties = shape.get("properties")
         if not isinstance(properties, dict):
@@ -254,7 +254,7 @@ def _document(first: bytes, stream: BinaryIO, keys: _Keys) -> Iterator[Located |
 
 
 def _shapes(document: Any) -> Iterator[Any]:
-    """Give the nodes and relationships of an array, or of an object with `nodes` and `rels`."""
+    """Return the nodes and relationships of an array, or of an object with `nodes` and `rels`."""
     if isinstance(document, list):
         yield from document
         return

@@ -53,7 +53,7 @@ _PARALLEL = "~"  # Before the key of a relationship that has none of its own.
 
 
 def entity(key: str, labels: Sequence[str], properties: Mapping[str, Any]) -> Entity:
-    """Give the entity that a vertex with these labels (the first is its type) and properties is.
+    """Return the entity that a vertex with these labels (the first is its type) and properties is.
 
     `name`, `text`, `valid_from`, `valid_to` and `place` (GeoJSON or WKT) become the fields, and so do their like with
     `kgmem_` before them; `lat` and `lon` (or `latitude` and `longitude`) make a place and stay properties. What does
@@ -77,7 +77,7 @@ def entity(key: str, labels: Sequence[str], properties: Mapping[str, Any]) -> En
 def relationship(
     kind: str, ends: tuple[str, str], properties: Mapping[str, Any], *, key: str | None = None, parallel: bool = True
 ) -> Relationship:
-    """Give the relationship that an edge with these ends (keys) and properties is.
+    """Return the relationship that an edge with these ends (keys) and properties is.
 
     Other systems hold many edges of one kind between the same two; without a key of its own, such an edge gets one
     made of all that it says, so that each stays and the same file twice changes nothing. `parallel=False` leaves it
@@ -91,18 +91,18 @@ def relationship(
 
 
 def content_key(kind: str, start: str, end: str, properties: Mapping[str, Any]) -> str:
-    """Give the key of a relationship that has none: made of all that it says, as `relationship_properties` has it."""
+    """Return the key of a relationship that has none: made of all that it says, as `relationship_properties` has it."""
     data = orjson.dumps([kind, start, end, properties], option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return _PARALLEL + blake2b(data, digest_size=12).hexdigest()
 
 
 def with_content_key(found: Relationship) -> Relationship:
-    """Give a relationship a key made of all that it says, so that another of its kind and ends stays beside it."""
+    """Return a relationship a key made of all that it says, so that another of its kind and ends stays beside it."""
     return replace(found, key=_content_key_of(found))
 
 
 def entity_properties(held: Entity) -> dict[str, Any]:
-    """Give all that an entity says beside its key and labels as one flat map of JSON values."""
+    """Return all that an entity says beside its key and labels as one flat map of JSON values."""
     flat = _flat("entity", held)
     if held.place is not None:
         own = _point(held.properties)
@@ -112,12 +112,12 @@ def entity_properties(held: Entity) -> dict[str, Any]:
 
 
 def relationship_properties(held: Relationship) -> dict[str, Any]:
-    """Give all that a relationship says beside its key, kind and ends as one flat map of JSON values."""
+    """Return all that a relationship says beside its key, kind and ends as one flat map of JSON values."""
     return _flat("relationship", held)
 
 
 def relationship_key(held: Relationship) -> str | None:
-    """Give a relationship's key; None where it would get the same again from what it says."""
+    """Return a relationship's key; None where it would get the same again from what it says."""
     if held.key is None or not held.key.startswith(_PARALLEL):
         return held.key
     return None if _content_key_of(held) == held.key else held.key
@@ -153,7 +153,7 @@ def _flat(what: BatchKind, held: Entity | Relationship) -> dict[str, Any]:
 
 
 def _escaped(name: str, taken: Any) -> str:
-    """Give a property that bears the name of a field which is there an underscore more."""
+    """Return a property that bears the name of a field which is there an underscore more."""
     return name + "_" if name.rstrip("_") in taken else name
 
 
@@ -162,7 +162,7 @@ def _unescaped(name: str, taken: Any) -> str:
 
 
 def _as_field(field: Field, value: Any) -> Any:
-    """Give a property's value as the field of its name holds it; None where it is no such thing."""
+    """Return a property's value as the field of its name holds it; None where it is no such thing."""
     if field.type == "place":
         return _place(value)
     if field.type == "vector":
@@ -176,7 +176,7 @@ def _as_field(field: Field, value: Any) -> Any:
 
 
 def _time(value: Any) -> str | None:
-    """Give a time as kgmem writes it; a bare number is a year."""
+    """Return a time as kgmem writes it; a bare number is a year."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     try:
@@ -192,7 +192,7 @@ def _vector(value: Any) -> Vector | None:
 
 
 def _place(value: Any) -> Place | None:
-    """Give the place that a GeoJSON geometry, its text, or a WKT text describes; None for anything else."""
+    """Return the place that a GeoJSON geometry, its text, or a WKT text describes; None for anything else."""
     try:
         if isinstance(value, str) and is_wkt(value):
             return parse_place(geojson_of(value))
@@ -203,7 +203,7 @@ def _place(value: Any) -> Place | None:
 
 
 def _point(properties: Mapping[str, Any]) -> Place | None:
-    """Give the point that two of the properties name, when both are degrees."""
+    """Return the point that two of the properties name, when both are degrees."""
     if _LATITUDES.isdisjoint(properties):
         return None
     for pair in COORDINATES:
@@ -275,7 +275,7 @@ class Flattening:
     _counted: int = 0
 
     def vertex(self, record: Held) -> Vertex:
-        """Give the vertex of an entity, an episode or a source."""
+        """Return the vertex of an entity, an episode or a source."""
         if not isinstance(record, Entity):
             return self._marked(record)
         self.plain = record.scope if self.plain is None else self.plain
@@ -289,7 +289,7 @@ class Flattening:
         return Vertex(id_, labels, properties if id_ == record.key else {**properties, KEY: record.key})
 
     def edge(self, record: Relationship) -> Edge:
-        """Give the edge of a relationship, after all entities were given."""
+        """Return the edge of a relationship, after all entities were given."""
         properties = relationship_properties(record)
         id_ = record.key
         if record.key is None:
@@ -317,7 +317,7 @@ class Flattening:
         return key if scope == self.plain else f"{scope}#{key}"
 
     def _end(self, scope: str, key: str) -> str:
-        """Give the id of the nearest entity of that key which a relationship of this scope sees."""
+        """Return the id of the nearest entity of that key which a relationship of this scope sees."""
         for seen in reversed(visible_from(scope)):
             if (seen, key) in self._scoped:
                 return self._id(seen, key)
@@ -325,7 +325,7 @@ class Flattening:
 
 
 def vertex_record(id_: str, labels: Sequence[str], properties: Mapping[str, Any]) -> Held:
-    """Give the record that a vertex is. Raises InvalidInput."""
+    """Return the record that a vertex is. Raises InvalidInput."""
     kind = str(properties.get(MARKER))
     if kind not in _LABELS:
         own = {name: value for name, value in properties.items() if name != KEY}
@@ -343,7 +343,7 @@ def vertex_record(id_: str, labels: Sequence[str], properties: Mapping[str, Any]
 def edge_record(
     kind: str, ends: tuple[str, str], properties: Mapping[str, Any], *, id_: str | None, ids: EdgeIds = "between"
 ) -> Relationship:
-    """Give the relationship that an edge is. Raises InvalidInput.
+    """Return the relationship that an edge is. Raises InvalidInput.
 
     Most tools number edges, each file from the start, so an edge's id counts only between its two ends: two files may
     use the same, and an edge that changed is still the same one. `ids="key"` takes ids for keys as they are.
@@ -357,7 +357,7 @@ def edge_record(
 
 
 def edge_ids(options: Mapping[str, str]) -> EdgeIds:
-    """Give what the option `edge_ids` says. Raises InvalidInput."""
+    """Return what the option `edge_ids` says. Raises InvalidInput."""
     said = options.get("edge_ids", "between")
     for known in ("between", "key", "ignore"):
         if said == known:
@@ -366,18 +366,18 @@ def edge_ids(options: Mapping[str, str]) -> EdgeIds:
 
 
 def edge_key(id_: str, ends: tuple[str, str]) -> str:
-    """Give the key of an edge whose id counts between its two ends, which are given by their ids."""
+    """Return the key of an edge whose id counts between its two ends, which are given by their ids."""
     # What begins with ~ was made by kgmem, and is unique already.
     return id_ if id_.startswith("~") else "~" + blake2b(orjson.dumps([*ends, id_]), digest_size=12).hexdigest()
 
 
 def parted(properties: Mapping[str, Any], reserved: frozenset[str]) -> dict[str, Any]:
-    """Give properties whose names keep clear of what a format needs for itself, by an underscore more."""
+    """Return properties whose names keep clear of what a format needs for itself, by an underscore more."""
     return {name + "_" if name.rstrip("_") in reserved else name: value for name, value in properties.items()}
 
 
 def joined(properties: Mapping[str, Any], reserved: frozenset[str]) -> dict[str, Any]:
-    """Give properties as they were before `parted`."""
+    """Return properties as they were before `parted`."""
     return {
         name[:-1] if name.endswith("_") and name.rstrip("_") in reserved else name: value
         for name, value in properties.items()

@@ -30,7 +30,7 @@ _INTEGER = re.compile(r"[+-]?\d+")
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]:
-    """Give the records of a document. Nodes inside of nodes are rejected with their line. Raises InvalidInput."""
+    """Return the records of a document. Nodes inside of nodes are rejected with their line. Raises InvalidInput."""
     told = options.options
     return _Reader(graph_labels(told), edge_ids(told), number_option(told)).records(stream)
 
@@ -132,7 +132,7 @@ class _Reader:
         return edge_record(kind, ends, properties, id_=said(id_) if id_ else None, ids=self.ids)
 
     def _properties(self, element: Element, owner: str) -> tuple[str | None, dict[str, Any]]:
-        """Give the labels that kgmem wrote, and the values of its attributes and its times.
+        """Return the labels that kgmem wrote, and the values of its attributes and its times.
 
         What changes in time, or is there several times, is a list of all its values.
         """
@@ -157,7 +157,7 @@ class _Reader:
 
 
 def _drawn(element: Element, build: Callable[[Mapping[str, Any]], Held]) -> Held:
-    """Give the record with the property that says how it is drawn, which depends on where it is."""
+    """Return the record with the property that says how it is drawn, which depends on where it is."""
     record = build({})
     viz = viz_of(element, record.place if isinstance(record, Entity) else None)
     return build({VIZ: viz}) if viz else record

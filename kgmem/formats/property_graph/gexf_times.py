@@ -26,7 +26,7 @@ _FIELDS = ("start", "end", "startopen", "endopen", "timestamp", "timestamps", "i
 
 
 def number_option(options: Mapping[str, str]) -> Numbers:
-    """Give what the option `times` says of times that are numbers. Raises InvalidInput."""
+    """Return what the option `times` says of times that are numbers. Raises InvalidInput."""
     said = options.get("times", "years")
     if said not in {"years", "keep"}:
         raise InvalidInput(f"times={said!r} is no way to read numbers as times.", hint="Give years or keep.")
@@ -34,7 +34,7 @@ def number_option(options: Mapping[str, str]) -> Numbers:
 
 
 def times_of(element: Element, numbers: Numbers) -> dict[str, Any]:
-    """Give a node's or an edge's times as properties: valid_from and valid_to where there is one interval.
+    """Return a node's or an edge's times as properties: valid_from and valid_to where there is one interval.
 
     Of several (spells, timestamps) these are the first beginning and the last end, and `spells` lists all. A time that
     is none (a step of a simulation) stays a property of its own name.
@@ -61,7 +61,7 @@ def times_of(element: Element, numbers: Numbers) -> dict[str, Any]:
 
 
 def days_of(valid_from: str | None, valid_to: str | None) -> dict[str, str]:
-    """Give start and end as the first and the last day (xs:date) of an interval, where they lie in the years 1-9999.
+    """Return start and end as the first and the last day (xs:date) of an interval, where they lie in the years 1-9999.
 
     Other tools take days; kgmem reads the exact times from the properties beside.
     """
@@ -78,7 +78,7 @@ def days_of(valid_from: str | None, valid_to: str | None) -> dict[str, str]:
 
 
 def _spells(element: Element, told: Mapping[str, str]) -> list[dict[str, str]]:
-    """Give all intervals that an element names, each as the attributes of one spell."""
+    """Return all intervals that an element names, each as the attributes of one spell."""
     found = [
         {name: value for name, value in spell.attributes.items() if name in _FIELDS}
         for group in element.children
@@ -94,7 +94,7 @@ def _spells(element: Element, told: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def _interval(spell: Mapping[str, str], numbers: Numbers) -> dict[str, str] | None:
-    """Give the valid times of one spell; None when one of its times is none."""
+    """Return the valid times of one spell; None when one of its times is none."""
     stamp = spell.get("timestamp")
     start, start_open = _stated(spell, "start", stamp)
     end, end_open = _stated(spell, "end", stamp)
@@ -115,7 +115,7 @@ def _stated(spell: Mapping[str, str], name: str, stamp: str | None) -> tuple[str
 
 
 def _time(text: str, numbers: Numbers) -> str | None:
-    """Give a time of GEXF as kgmem writes it; None when it is none."""
+    """Return a time of GEXF as kgmem writes it; None when it is none."""
     if _NUMBER.fullmatch(text) and not _DAY.fullmatch(text):
         return _number_time(float(text)) if numbers == "years" and len(text) < 30 else None
     zoned = _ZONED_DAY.fullmatch(text)
@@ -128,7 +128,7 @@ def _time(text: str, numbers: Numbers) -> str | None:
 
 
 def _number_time(number: float) -> str | None:
-    """Give a number as a time: a year, or, where no year is that large, what Gephi counts from 1970."""
+    """Return a number as a time: a year, or, where no year is that large, what Gephi counts from 1970."""
     if abs(number) <= _LAST_YEAR:
         year = f"{int(number)}"
         return year if number.is_integer() and _is_time(year) else None
@@ -148,17 +148,17 @@ def _is_time(text: str) -> bool:
 
 
 def _after(time: str) -> str:
-    """Give the first day or instant after a time."""
+    """Return the first day or instant after a time."""
     return _short(_end(time))
 
 
 def _before(time: str) -> str:
-    """Give a time as the first moment that no longer belongs; a year or month in valid_to would be included."""
+    """Return a time as the first moment that no longer belongs; a year or month in valid_to would be included."""
     return _short(_begin(time)) if _COARSE.fullmatch(time) else time
 
 
 def _through(time: str, start: str | None) -> str:
-    """Give a time as the end of an interval that includes it."""
+    """Return a time as the end of an interval that includes it."""
     return _short(_end(time)) if _DAY.fullmatch(time) and time != start else time
 
 
@@ -176,7 +176,7 @@ def _end(time: str) -> int:
 
 
 def _plain(text: str) -> Any:
-    """Give a time that is none as the number that it is, else as its text."""
+    """Return a time that is none as the number that it is, else as its text."""
     try:
         number = float(text)
     except ValueError:
@@ -187,7 +187,7 @@ def _plain(text: str) -> Any:
 
 
 def spells_shown(value: Any) -> Sequence[Mapping[str, str]]:
-    """Give the days of each spell that a property holds which was read from several; nothing for anything else."""
+    """Return the days of each spell that a property holds which was read from several; nothing for anything else."""
     if not isinstance(value, list):
         return []
     return [days_of(spell.get("valid_from"), spell.get("valid_to")) for spell in value if isinstance(spell, Mapping)]

@@ -18,7 +18,7 @@ _CHANNELS = ("r", "g", "b")
 
 
 def viz_of(element: Element, place: Place | None) -> dict[str, Any]:
-    """Give how an element is drawn; a position that is its place on the earth is left out. Raises InvalidInput."""
+    """Return how an element is drawn; a position that is its place on the earth is left out. Raises InvalidInput."""
     found: dict[str, Any] = {}
     for child in element.children:
         told = child.attributes
@@ -37,7 +37,7 @@ def viz_of(element: Element, place: Place | None) -> dict[str, Any]:
 
 
 def viz_elements(viz: Any, place: Place | None) -> str | None:
-    """Give the elements that draw a node so, and at its place where nothing else is said.
+    """Return the elements that draw a node so, and at its place where nothing else is said.
 
     None where elements could not say all of it.
     """

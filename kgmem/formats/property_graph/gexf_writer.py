@@ -88,7 +88,7 @@ class GEXFWriter:
         return f"<edge{_stated(told | times)}>{self._values([], 'edge', properties)}{spells}</edge>\n"
 
     def _times(self, record: Entity | Relationship, properties: Mapping[str, Any]) -> tuple[dict[str, str], str]:
-        """Give the attributes, or else the elements, that tell other tools when it was true."""
+        """Return the attributes, or else the elements, that tell other tools when it was true."""
         shown = [days for days in spells_shown(properties.get("spells")) if days]
         days = days_of(record.valid_from, record.valid_to)
         self._is_dynamic = self._is_dynamic or bool(shown or days)

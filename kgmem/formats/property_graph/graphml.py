@@ -32,7 +32,7 @@ class Drawing:
 
 
 def drawing(data: Element) -> Drawing | None:
-    """Give what a data element of yEd draws; None when it draws nothing."""
+    """Return what a data element of yEd draws; None when it draws nothing."""
     text: str | None = None
     position: dict[str, float] = {}
     for element in _inside(data):
@@ -63,7 +63,7 @@ _SHOWN = "label"  # The property with the text that tools show of a node.
 
 
 def read(stream: BinaryIO, options: ReadOptions) -> Iterator[Located | Rejected]:
-    """Give the records of a document; several graphs in it are read as one.
+    """Return the records of a document; several graphs in it are read as one.
 
     What has no place in a property graph (hyperedges, ports, graphs inside of nodes) is rejected with its line. Raises
     InvalidInput for what is no GraphML, and for keys that stand after the first graph.
@@ -167,7 +167,7 @@ class _Reader:
         return edge_record(kind, ends, properties, id_=_said(element.attributes.get("id")), ids=self.ids)
 
     def _data(self, element: Element, owner: str) -> tuple[Drawing, dict[str, Any]]:
-        """Give what yEd draws of it, and its properties; several values of one name are a list."""
+        """Return what yEd draws of it, and its properties; several values of one name are a list."""
         drawn = Drawing()
         found: dict[str, list[Any]] = {}
         own = False

@@ -23,7 +23,7 @@ class GraphLabels:
     default_kind: str
 
     def of_node(self, stated: str | None, properties: dict[str, Any]) -> Sequence[str]:
-        """Give a node's labels: of its attribute (:A:B), of kgmem, APOC or TinkerPop, or of the property asked for."""
+        """A node's labels: of its attribute (:A:B), of kgmem, APOC or TinkerPop, or of the property asked for."""
         exact = properties.get(ALL_LABELS)
         if isinstance(exact, list) and all(isinstance(label, str) for label in exact):
             del properties[ALL_LABELS]
@@ -43,7 +43,7 @@ class GraphLabels:
         return [value] if isinstance(value, str) and value else []
 
     def of_edge(self, stated: str | None, properties: dict[str, Any], drawn: str | None = None) -> str:
-        """Give an edge's kind: of its attribute, of TinkerPop, of the property asked for or `label`, or as drawn."""
+        """Return an edge's kind: of its attribute, of TinkerPop, of the property asked for or `label`, or as drawn."""
         if stated:
             return stated
         for name in (_TINKERPOP[1], self.kind_property or KIND, KIND):
@@ -56,7 +56,7 @@ class GraphLabels:
 
 
 def graph_labels(options: Mapping[str, str]) -> GraphLabels:
-    """Give what the options say of labels and kinds. Raises InvalidInput for an empty one."""
+    """Return what the options say of labels and kinds. Raises InvalidInput for an empty one."""
     for name in ("label_property", "kind_property", "default_kind"):
         if options.get(name) == "":
             raise InvalidInput(f"The option {name} is empty.", hint="Give a name, or leave it out.")
@@ -66,7 +66,7 @@ def graph_labels(options: Mapping[str, str]) -> GraphLabels:
 
 
 def labels_text(labels: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """Give labels as APOC writes them (:A:B), and the property that says them where that text cannot."""
+    """Return labels as APOC writes them (:A:B), and the property that says them where that text cannot."""
     text = "".join(f":{label}" for label in labels)
     return text, {} if _parts(text, ":") == list(labels) else {ALL_LABELS: list(labels)}
 

@@ -33,7 +33,7 @@ _LEAST, _MOST = -(2**63), 2**63 - 1
 
 
 def cell_reader(type_: str, options: Mapping[str, str], list_delimiter: str | None) -> ReadCell:
-    """Give what reads a cell of a type as a JSON value; with a delimiter, a list of them. Raises InvalidInput.
+    """Return what reads a cell of a type as a JSON value; with a delimiter, a list of them. Raises InvalidInput.
 
     Times stay the texts that they are; a point on the earth becomes GeoJSON, another point a map of x, y, z and crs.
     """
@@ -44,7 +44,7 @@ def cell_reader(type_: str, options: Mapping[str, str], list_delimiter: str | No
 
 
 def write_point(lon: float, lat: float) -> str:
-    """Give a point as a cell of type point{crs:WGS-84}."""
+    """Return a point as a cell of type point{crs:WGS-84}."""
     return f"{{latitude: {lat!r}, longitude: {lon!r}}}"
 
 
@@ -101,7 +101,7 @@ def _time(cell: str, type_: str) -> str:
 
 
 def _zoned(type_: str, zone: str) -> ReadCell:
-    """Give what reads times of the zone that the header names; one that names its own stays as it is."""
+    """Return what reads times of the zone that the header names; one that names its own stays as it is."""
     fixed = _OFFSET.fullmatch(zone)
     try:
         region = None if fixed else ZoneInfo(zone)

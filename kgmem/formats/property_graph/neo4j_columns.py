@@ -48,7 +48,7 @@ class GraphColumns:
         self._point = _point_of(header) if header.kind == "entity" else None
 
     def columns(self, lines: Any, cells: Sequence[Texts]) -> tuple[Columns | None, list[int]]:
-        """Give the plain rows as columns, and the places of those that have to be read one by one."""
+        """Return the plain rows as columns, and the places of those that have to be read one by one."""
         batch = _Batch(len(lines), pa.repeat(pa.scalar(value=True), len(lines)))
         for column, texts in zip(self._header.columns, cells, strict=True):
             if column.name and column.role != "ignore":
@@ -109,7 +109,7 @@ class GraphColumns:
         batch.fields["key"] = pc.if_else(keyless, None, given)
 
     def _role(self, batch: "_Batch", cells: Sequence[Texts], role: Role) -> Any:
-        """Give the texts of what a column is for: ids with their space before them, labels, types."""
+        """Return the texts of what a column is for: ids with their space before them, labels, types."""
         at = self._header.place_of(role)
         if at is None:
             return pa.nulls(batch.count, pa.string())
@@ -139,14 +139,14 @@ class _Batch:
 
 
 def _point_of(header: TableHeader) -> tuple[str, str] | None:
-    """Give the two columns that make a place, where it is clear which."""
+    """Return the two columns that make a place, where it is clear which."""
     names = {column.name for column in header.columns if column.role != "ignore"}
     pairs = [pair for pair in COORDINATES if set(pair) <= names]
     return pairs[0] if len(pairs) == 1 else None
 
 
 def _edge_keys(options: TableOptions, ends: Sequence[Any], ids: Any) -> Any:
-    """Give the keys that edges get by their ids; null where they have none, or these count for nothing."""
+    """Return the keys that edges get by their ids; null where they have none, or these count for nothing."""
     if options.edge_ids == "ignore" or ids.null_count == len(ids):
         return pa.nulls(len(ids), pa.string())
     if options.edge_ids == "key":
@@ -156,7 +156,7 @@ def _edge_keys(options: TableOptions, ends: Sequence[Any], ids: Any) -> Any:
 
 
 def _content_keys(batch: _Batch) -> Any:
-    """Give the keys that edges get by all that they say."""
+    """Return the keys that edges get by all that they say."""
     names = [name for name, _ in batch.said]
     ends = zip(*(batch.fields[name].to_pylist() for name in ("kind", "from", "to")), strict=True)
     columns = [_values(texts) for _, texts in batch.said]
@@ -169,7 +169,7 @@ def _content_keys(batch: _Batch) -> Any:
 
 
 def _values(texts: Texts) -> list[Any]:
-    """Give the values that texts stand for."""
+    """Return the values that texts stand for."""
     found: list[Any] = texts.texts.to_pylist()
     if texts.type == "string":
         return found

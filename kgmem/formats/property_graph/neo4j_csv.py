@@ -75,7 +75,7 @@ class Neo4jCSVWriter:
             spool.close()
 
     def _flat(self, record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Give what every row of the record's kind has, and its properties."""
+        """Return what every row of the record's kind has, and its properties."""
         if isinstance(record, Relationship):
             edge = self._flattening.edge(record)
             own = {KEY: record.key} if record.key is not None else {}
@@ -101,7 +101,7 @@ class Neo4jCSVWriter:
 
 
 def column_type(value: Any) -> str | None:
-    """Give the type of Neo4j's columns that a value can be written to and read from as the same; None: there is none.
+    """Return the type of Neo4j's columns that a value can be written to and read from as the same; None: there is none.
 
     An empty text or list cannot be told from none at all, and nothing in Neo4j holds maps.
     """
@@ -132,7 +132,7 @@ def _cell(value: Any, type_: str) -> str:
 
 
 def _whole(fixed: Mapping[str, Any], properties: Mapping[str, Any], types: Mapping[str, str]) -> str:
-    """Give the record as JSON when one of its properties has no cell; nothing when the cells say all of it."""
+    """Return the record as JSON when one of its properties has no cell; nothing when the cells say all of it."""
     if all(name in types and column_type(value) == types[name] for name, value in properties.items()):
         return ""
     if "kind" in fixed:

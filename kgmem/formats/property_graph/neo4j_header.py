@@ -61,12 +61,12 @@ class TableHeader:
     columns: Sequence[TableColumn]
 
     def place_of(self, role: Role) -> int | None:
-        """Give where the column of a role stands; None when there is none."""
+        """Return where the column of a role stands; None when there is none."""
         return next((n for n, column in enumerate(self.columns) if column.role == role), None)
 
 
 def read_table_header(cells: Sequence[str]) -> TableHeader | None:
-    """Give what a header of neo4j-admin's or Gremlin's says; None for any other.
+    """Return what a header of neo4j-admin's or Gremlin's says; None for any other.
 
     Raises InvalidInput when it is wrong.
     """
@@ -143,7 +143,7 @@ def _options(text: str | None) -> dict[str, str]:
 
 
 def _checked(columns: Sequence[TableColumn], words: tuple[str, str, str], *, gremlin: bool) -> TableHeader:
-    """Give the header when its columns make nodes or edges, each column but once. Raises InvalidInput."""
+    """Return the header when its columns make nodes or edges, each column but once. Raises InvalidInput."""
     roles: list[str] = [column.role for column in columns]
     for role, word in zip(("id", "start", "end", "label"), (*words, "label or type"), strict=True):
         if roles.count(role) > 1:

@@ -20,7 +20,7 @@ MakeRecord: TypeAlias = Callable[[Sequence[Any]], AnyRecord]
 
 
 def record_maker(header: TableHeader, options: TableOptions, *, text: bool) -> MakeRecord:
-    """Give what makes the record of a row; cells are texts, or values of their own types. Raises InvalidInput.
+    """Return what makes the record of a row; cells are texts, or values of their own types. Raises InvalidInput.
 
     What it gives raises InvalidInput for a row that makes none.
     """
@@ -52,14 +52,14 @@ class _Rows:
         self._read = [(n, name, read) for n, name, read in readers if read is not None]
 
     def node(self, row: Sequence[Any]) -> AnyRecord:
-        """Give the entity (of kgmem's own export: also the episode or source) that a row of nodes states."""
+        """Return the entity (of kgmem's own export: also the episode or source) that a row of nodes states."""
         if self._record is not None and row[self._record]:
             return _whole(row[self._record])
         labels = self._labels(row[self._label]) if self._label is not None else []
         return vertex_record(self._id_in(row, self._id, "id"), [*labels, *self._options.labels], self._properties(row))
 
     def edge(self, row: Sequence[Any]) -> AnyRecord:
-        """Give the relationship that a row of edges states."""
+        """Return the relationship that a row of edges states."""
         if self._record is not None and row[self._record]:
             return _whole(row[self._record])
         kind = (row[self._label] if self._label is not None else None) or self._options.type
@@ -74,7 +74,7 @@ class _Rows:
         return edge_record(str(kind), ends, told, id_=named, ids=self._options.edge_ids)
 
     def _reader(self, column: TableColumn) -> ReadCell | None:
-        """Give what reads the column's cells; None where they are values as they are."""
+        """Return what reads the column's cells; None where they are values as they are."""
         if not self._text or (column.type == "string" and not column.listed):
             return None
         read = cell_reader(column.type, column.options, self._options.array_delimiter if column.listed else None)
@@ -112,7 +112,7 @@ class _Rows:
 
 
 def _whole(cell: Any) -> AnyRecord:
-    """Give the record that kgmem's own column states. Raises InvalidInput."""
+    """Return the record that kgmem's own column states. Raises InvalidInput."""
     shape = read_json(cell.encode() if isinstance(cell, str) else b"", hint=f"Leave the column {RECORD} out.")
     kind = shape.pop("type", None) if isinstance(shape, dict) else None
     if kind not in KINDS:

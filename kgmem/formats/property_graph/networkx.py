@@ -39,7 +39,7 @@ class GraphBuilder:
 
     @contextmanager
     def writer(self, options: WriteOptions) -> Iterator[Writer]:  # noqa: ARG002  # The caller picks the records.
-        """Give itself: it needs neither opening nor closing."""
+        """Return itself: it needs neither opening nor closing."""
         yield self
 
     def write(self, records: Iterable[Record]) -> None:
@@ -77,21 +77,21 @@ class GraphOrigin:
     _read: int = 0
 
     def identity(self) -> Mapping[str, Any]:
-        """Give a digest of all nodes and edges."""
+        """Return a digest of all nodes and edges."""
         digest = blake2b(digest_size=16)
         for item in (*self.graph.nodes(data=True), *self.graph.edges(data=True)):
             digest.update(repr(item).encode(errors="surrogatepass"))
         return {"name": self.name, "size": None, "digest": digest.hexdigest()}
 
     def read(self, options: ReadOptions) -> Generator[Located | Rejected, None, None]:
-        """Give the records. Raises InvalidInput when two nodes would get the same key."""
+        """Return the records. Raises InvalidInput when two nodes would get the same key."""
         self._read = 0
         for found in _records(self.graph, graph_labels(options.options)):
             self._read += 1
             yield found
 
     def progress(self) -> tuple[int, int | None]:
-        """Give how many nodes and edges were read, and of how many."""
+        """Return how many nodes and edges were read, and of how many."""
         return self._read, self.graph.number_of_nodes() + self.graph.number_of_edges()
 
 
@@ -115,7 +115,7 @@ def _records(graph: Any, labels: GraphLabels) -> Iterator[Located | Rejected]:
 
 
 def node_key(node: Hashable) -> str:
-    """Give the key of a node: itself if it is a text, a tuple or list as JSON, anything else as str() writes it."""
+    """Return the key of a node: itself if it is a text, a tuple or list as JSON, anything else as str() writes it."""
     if isinstance(node, str):
         return node
     if isinstance(node, tuple):
@@ -166,7 +166,7 @@ def _edge(ends: tuple[str, str], id_: Any, attributes: Mapping[Any, Any], labels
 
 
 def _json(attributes: Mapping[Any, Any]) -> dict[str, Any]:
-    """Give attributes as JSON values, without those that say nothing (None, NaN). Raises InvalidInput."""
+    """Return attributes as JSON values, without those that say nothing (None, NaN). Raises InvalidInput."""
     try:
         properties: dict[str, Any] = read_json(orjson.dumps(dict(attributes), option=_AS_JSON))
     except TypeError as error:

@@ -33,14 +33,14 @@ class Element:
     too_large: bool = False  # What is in it was left out.
 
     def child(self, name: str) -> "Element | None":
-        """Give the first child of a name."""
+        """Return the first child of a name."""
         return next((child for child in self.children if child.name == name), None)
 
 
 def read_elements(
     stream: BinaryIO, root: str, containers: frozenset[str], skipped: frozenset[str]
 ) -> Iterator[Element]:
-    """Give each element whose parents are all `containers`, with all that is in it; a container is given alone.
+    """Return each element whose parents are all `containers`, with all that is in it; a container is given alone.
 
     Elements of a `skipped` name inside of another are given empty. Raises InvalidInput, with the line, for a document
     that is not well-formed, has another root or a document type, and TooLarge.
@@ -95,11 +95,11 @@ class _Parser(DefusedExpatParser):  # type: ignore[misc]  # defusedxml has no ty
         self._expat.CharacterDataHandler = self.character_data
 
     def position(self) -> int:
-        """Give how many bytes were understood."""
+        """Return how many bytes were understood."""
         return int(self._expat.CurrentByteIndex)
 
     def taken(self) -> list[Element]:
-        """Give what was completed since the last time."""
+        """Return what was completed since the last time."""
         done, self._done = self._done, []
         return done
 

@@ -24,7 +24,7 @@ _LEAST, _MOST = -(2**63), 2**63 - 1
 
 
 def type_of(value: Any) -> str:
-    """Give the type of the column that holds a value: boolean, long, double, string, a list of one of them, or json."""
+    """The type of the column that holds a value: boolean, long, double, string, a list of one of them, or json."""
     scalar = _SCALARS.get(type(value))
     if scalar is not None or not isinstance(value, list | tuple) or not value:
         return scalar or "json"
@@ -33,7 +33,7 @@ def type_of(value: Any) -> str:
 
 
 def text_of(value: Any, type_: str) -> str:
-    """Give a value as the text of a column of its type."""
+    """Return a value as the text of a column of its type."""
     if type_ == "string":
         return str(value)
     if type_ == "boolean":
@@ -44,7 +44,7 @@ def text_of(value: Any, type_: str) -> str:
 
 
 def value_of(text: str, type_: str, name: str) -> Any:
-    """Give the value that a text of a column of this type says; None for none (empty, NaN). Raises InvalidInput.
+    """Return the value that a text of a column of this type says; None for none (empty, NaN). Raises InvalidInput.
 
     Types are those of GraphML and GEXF; one that is neither's is read as a text. Infinities stay texts.
     """
@@ -61,7 +61,7 @@ def value_of(text: str, type_: str, name: str) -> Any:
 
 
 def json_of(text: str, name: str) -> Any:
-    """Give the value of a column of JSON texts. Raises InvalidInput."""
+    """Return the value of a column of JSON texts. Raises InvalidInput."""
     try:
         return read_json(text.encode())
     except InvalidInput as error:
@@ -75,7 +75,7 @@ class Columns:
     ids: dict[tuple[str, str, str], str] = field(default_factory=dict)  # Of whom, name, type.
 
     def of(self, owner: str, properties: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """Give the id of each property's column with its text."""
+        """Return the id of each property's column with its text."""
         cells = []
         for name, value in properties.items():
             type_ = type_of(value)
@@ -112,13 +112,13 @@ _TYPES = frozenset({"string", "integer", "int", "long", "float", "double", "bool
 
 
 def item_type(type_: str) -> str | None:
-    """Give the type of a list's items by that of the list (liststring); None for what is no list."""
+    """Return the type of a list's items by that of the list (liststring); None for what is no list."""
     item = type_.removeprefix("list")
     return item if item != type_ and item in _TYPES else None
 
 
 def list_of(text: str, item: str, title: str) -> list[Any] | None:
-    """Give the values of a list; None for an empty text. Raises InvalidInput."""
+    """Return the values of a list; None for an empty text. Raises InvalidInput."""
     bare = text.strip()
     if not bare:
         return None

@@ -36,7 +36,7 @@ class Plain(NamedTuple):
     source: str | None
 
     def entity(self) -> Entity:
-        """Give it as a record."""
+        """Return it as a record."""
         return Entity(self.key, self.label, self.name, self.properties, place=self.place, source=self.source)
 
 
@@ -55,7 +55,7 @@ class Column:
         self.cells.append(text)
 
     def taken(self, count: int) -> Any:
-        """Give the texts of so many entities, and begin anew."""
+        """Return the texts of so many entities, and begin anew."""
         cells, self.cells = self.cells, []
         return _array(cells, count)
 
@@ -84,14 +84,14 @@ class EntityColumns:
         return len(self.lines) >= _BATCH
 
     def column(self, name: str, type_: str) -> Column | None:
-        """Give the column of a property; None where it may have none."""
+        """Return the column of a property; None where it may have none."""
         found = self._columns.get((name, type_))
         if found is None and len(self._columns) < _MOST_COLUMNS and self._is_plain(name):
             found = self._columns[name, type_] = Column(name, type_)
         return found
 
     def mark(self, mark: str) -> str:
-        """Give the text of a mark."""
+        """Return the text of a mark."""
         text = self._marks.get(mark)
         if text is None:
             text = self._marks[mark] = orjson.dumps([mark]).decode()
@@ -121,7 +121,7 @@ class EntityColumns:
         self.names.append(name)
 
     def taken(self) -> Iterator[Columns | Located]:
-        """Give what was gathered, and begin anew."""
+        """Return what was gathered, and begin anew."""
         count = len(self.lines)
         if not count:
             return
@@ -145,7 +145,7 @@ class EntityColumns:
             yield from _records(lines, fields, [*told, *((name, MARKS, texts) for name, _, texts in marks)], plain)
 
     def _fields(self, count: int) -> dict[str, Any]:
-        """Give what is no property, as far as any entity has it."""
+        """Return what is no property, as far as any entity has it."""
         fields: dict[str, Any] = {"key": _array(self.keys, count)}
         for name, texts in (("label", self.labels), ("name", self.names)):
             if any(texts):
@@ -164,7 +164,7 @@ class EntityColumns:
         return plain
 
     def _cells_of(self, properties: Mapping[str, Any]) -> list[tuple[Column, str]] | None:
-        """Give what stands in which column; None where one of the properties is not plain."""
+        """Return what stands in which column; None where one of the properties is not plain."""
         cells: list[tuple[Column, str]] = []
         for name, value in properties.items():
             typed = self._typed(name, value)
@@ -175,7 +175,7 @@ class EntityColumns:
         return cells
 
     def _typed(self, name: str, value: Any) -> tuple[str, str] | None:
-        """Give the type and text of a value; None where it is not plain."""
+        """Return the type and text of a value; None where it is not plain."""
         if type(value) is list and name.endswith(MARK) and len(value) == 1 and isinstance(value[0], str):
             return MARKS, self.mark(value[0])
         type_ = _TYPES.get(type(value))
@@ -190,7 +190,7 @@ def _array(cells: Sequence[str | None], count: int) -> Any:
 
 
 def _point(place: Place) -> tuple[str, str] | None:
-    """Give a point's longitude and latitude as columns hold them; None for what they do not hold as it is."""
+    """Return a point's longitude and latitude as columns hold them; None for what they do not hold as it is."""
     position = place.geometry["coordinates"]
     if place.geometry["type"] != "Point" or len(position) != 2 or not all(type(one) is float for one in position):
         return None
@@ -199,7 +199,7 @@ def _point(place: Place) -> tuple[str, str] | None:
 
 
 def _records(lines: Any, fields: Mapping[str, Any], told: Sequence[Property], plain: Any) -> Iterator[Located]:
-    """Give entities that are not plain one by one."""
+    """Return entities that are not plain one by one."""
     for place in pc.indices_nonzero(pc.invert(plain)).to_pylist():
         own = {name: texts[place].as_py() for name, texts in fields.items()}
         lon, lat = own.pop("lon", None), own.pop("lat", None)

@@ -20,7 +20,7 @@ _GEOMETRIES: Final = ("geosparql__asWKT", "geosparql__asGeoJSON")
 
 
 def _whole(short: str) -> str:
-    """Give the IRI that a short name stands for, as it is called where IRIs are kept."""
+    """Return the IRI that a short name stands for, as it is called where IRIs are kept."""
     prefix, _, local = short.partition("__")
     return PREFIXES.get(prefix, "") + (local or short)
 
@@ -37,7 +37,7 @@ _CRS84 = re.compile(r"\s*<https?://www\.opengis\.net/def/crs/OGC/1\.3/CRS84>\s*"
 
 
 def derived_name(properties: Mapping[str, Any]) -> str | None:
-    """Give the name that properties tell: the first of the usual ones, without a language, in English, or in any."""
+    """Return the name that properties tell: the first of the usual ones, without a language, in English, or in any."""
     named = [name for name in properties if name in _RANKS]
     for name in sorted(named, key=_RANKS.__getitem__) if len(named) > 1 else named:
         found = best(properties[name], properties.get(name + MARK))
@@ -47,7 +47,7 @@ def derived_name(properties: Mapping[str, Any]) -> str | None:
 
 
 def derived_place(properties: Mapping[str, Any]) -> Place | None:
-    """Give the place that properties tell: longitude and latitude, or a GeoSPARQL geometry."""
+    """Return the place that properties tell: longitude and latitude, or a GeoSPARQL geometry."""
     for name in properties:
         if name in _TWINS and _TWINS[name] in properties:
             lon, lat = number(properties[name]), number(properties[_TWINS[name]])
@@ -58,7 +58,7 @@ def derived_place(properties: Mapping[str, Any]) -> Place | None:
 
 
 def rank_of(name: str) -> int | None:
-    """Give the rank of a property among what names an entity; None for what does not."""
+    """Return the rank of a property among what names an entity; None for what does not."""
     return _RANKS.get(name)
 
 
@@ -68,7 +68,7 @@ def is_geographic(name: str) -> bool:
 
 
 def in_crs84(geometry: str) -> str:
-    """Give a geometry without the name of the system that kgmem's coordinates are in anyway."""
+    """Return a geometry without the name of the system that kgmem's coordinates are in anyway."""
     return _CRS84.sub("", geometry)
 
 
@@ -77,7 +77,7 @@ def _place(properties: Mapping[str, Any]) -> Place | None:
 
 
 def best(value: Any, mark: Any) -> str | None:
-    """Give the text among a property's values that has no language, or an English one, or any; None for no text."""
+    """Return the text among a property's values that has no language, or an English one, or any; None for no text."""
     if isinstance(value, str):
         return value if 0 < len(value) <= _LONGEST_NAME and mark != [IRI_MARK] else None
     if not isinstance(value, list):
@@ -100,7 +100,7 @@ def _rank(mark: str | None) -> int:
 
 
 def number(value: Any) -> float | None:
-    """Give a number, or one that a text spells."""
+    """Return a number, or one that a text spells."""
     if isinstance(value, str):
         try:
             value = float(value)

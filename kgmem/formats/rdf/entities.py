@@ -58,7 +58,7 @@ class Entities:
         self._source = graph_source
 
     def made(self, group: Group) -> tuple[Entity | Plain, list[tuple[str, str]]]:
-        """Give the entity, and each value that was too large for it, with the property's name. Raises InvalidInput."""
+        """The entity, and each value that was too large for it, with the property's name. Raises InvalidInput."""
         source = self._common_graph(group) if group.graphs else None
         properties, too_large = self._properties(group, source)
         labels = ordered_labels([label for label, _ in group.types])
@@ -88,11 +88,11 @@ class Entities:
         return made, too_large
 
     def fields(self, group: Group) -> dict[str, Any]:
-        """Give the values of kgmem's own fields."""
+        """Return the values of kgmem's own fields."""
         return {name: self._field(item) for name, item in group.fields.items()}
 
     def properties(self, group: Group) -> dict[str, Any]:
-        """Give the properties of a node that is no entity."""
+        """Return the properties of a node that is no entity."""
         return self._properties(group, None)[0]
 
     def _field(self, item: Item) -> Any:
@@ -161,13 +161,13 @@ class Entities:
         return self._options.names.short(f"{RDF}JSON") if self._options.datatypes else None
 
     def _common_graph(self, group: Group) -> str | None:
-        """Give the graph in which all that a subject says of itself stands; None for the default graph, or several."""
+        """The graph in which all that a subject says of itself stands; None for the default graph, or several."""
         graphs = {item[2] for items in group.values.values() for item in items} | group.stands
         graphs |= {graph for _, graph in group.types} | {item[2] for item in group.fields.values()}
         return graphs.pop() or None if len(graphs) == 1 else None
 
     def _stated(self, group: Group, labels: list[str], properties: dict[str, Any], source: str | None) -> Entity:
-        """Give an entity that says more in kgmem's own words. Raises InvalidInput."""
+        """Return an entity that says more in kgmem's own words. Raises InvalidInput."""
         shape = self.fields(group)
         exact = shape.pop("exact", {})
         labelled = shape.pop("labelled", None)
@@ -196,7 +196,7 @@ class Entities:
         return found
 
     def _lifted(self, group: Group, labels: list[str], properties: dict[str, Any], source: str | None) -> Entity:
-        """Give an entity whose properties may be fields. Raises InvalidInput."""
+        """Return an entity whose properties may be fields. Raises InvalidInput."""
         if source is not None:
             properties[elements.PREFIX + "source"] = source
         found = elements.entity(group.key, labels, _made_ready(properties))
@@ -216,7 +216,7 @@ class Entities:
 
 
 def _made_ready(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Give properties as fields are made of them: one name and one text, coordinates that are numbers."""
+    """Return properties as fields are made of them: one name and one text, coordinates that are numbers."""
     ready = dict(properties)
     for name, others in (("name", "aliases"), ("text", "texts")):
         value = ready.get(name)
@@ -238,7 +238,7 @@ def is_label(name: str) -> bool:
 
 
 def ordered_labels(labels: Sequence[str]) -> list[str]:
-    """Give each label once, in the order of the alphabet, but those that say least last."""
+    """Return each label once, in the order of the alphabet, but those that say least last."""
     if len(labels) < 2:
         return list(labels)
     return sorted(set(labels), key=lambda label: (label in _GENERIC, label))
@@ -249,7 +249,7 @@ def _term_order(item: Item) -> tuple[str, str]:
 
 
 def _language(mark: str | None, value: Any) -> str:
-    """Give the language that a mark tells, as the option names it; numbers and the like are in none."""
+    """Return the language that a mark tells, as the option names it; numbers and the like are in none."""
     if mark is None or not isinstance(value, str):
         return ""
     kind = mark.rpartition("^^")[2]

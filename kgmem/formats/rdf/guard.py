@@ -51,7 +51,7 @@ class Guarded:
         self._at = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Give the next bytes, at most `size`, and none at the end."""
+        """Return the next bytes, at most `size`, and none at the end."""
         if self._at == len(self._held):
             self._held, self._at = self.chunk(), 0
         end = len(self._held) if size < 0 else min(len(self._held), self._at + size)
@@ -59,7 +59,7 @@ class Guarded:
         return part
 
     def chunk(self, size: int = _CHUNK) -> bytes:
-        """Give the next checked bytes as the stream has them."""
+        """Return the next checked bytes as the stream has them."""
         chunk = self._stream.read(size)
         self._digest.update(chunk)
         if not self._begun:
@@ -70,11 +70,11 @@ class Guarded:
         return chunk
 
     def digest(self) -> str:
-        """Give twelve hex digits that stand for what was read."""
+        """Return twelve hex digits that stand for what was read."""
         return self._digest.hexdigest()
 
     def _unmarked(self, chunk: bytes) -> bytes:
-        """Give the first bytes without the mark of their encoding. Raises InvalidInput for another than UTF-8."""
+        """Return the first bytes without the mark of their encoding. Raises InvalidInput for another than UTF-8."""
         self._begun = True
         # One byte more than the mark: nothing at all would be the end.
         while chunk and len(chunk) <= len(codecs.BOM_UTF8) and (more := self._stream.read(_CHUNK)):

@@ -48,7 +48,7 @@ class Links:
             self._file.write_batch(self._taken())
 
     def given(self, *, in_columns: bool) -> Iterator[Columns | Located]:
-        """Give all links."""
+        """Return all links."""
         if self._file is not None:
             self._file.close()
             with pa.OSFile(str(self._path)) as file:
@@ -68,7 +68,7 @@ class Links:
 
 
 def _records(batch: Any, *, in_columns: bool) -> Iterator[Columns | Located]:
-    """Give links as columns, or each by itself where that is not plain or not wanted."""
+    """Return links as columns, or each by itself where that is not plain or not wanted."""
     if in_columns and len(batch):
         fields = {name: batch.column(name) for name in _SCHEMA.names[1:] if batch.column(name).null_count < len(batch)}
         columns, plain = plain_columns("relationship", batch.column("line"), fields, ())

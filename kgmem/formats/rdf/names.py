@@ -89,7 +89,7 @@ class Names:
     _back: Mapping[str, str] = field(default_factory=dict)
 
     def name(self, iri: str) -> str:
-        """Give the name of a label, kind or property that an IRI stands for."""
+        """Return the name of a label, kind or property that an IRI stands for."""
         own = self._own(iri, "name/")
         if own is not None:
             return own
@@ -102,19 +102,19 @@ class Names:
         return short
 
     def short(self, iri: str) -> str:
-        """Give an IRI with its prefix as `prefix__local`, or whole where no prefix is known."""
+        """Return an IRI with its prefix as `prefix__local`, or whole where no prefix is known."""
         local = _local(iri)
         prefix = self._by_namespace.get(iri[: len(iri) - len(local)]) if local else None
         return f"{prefix}__{local}" if prefix else iri
 
     def iri(self, name: str) -> str:
-        """Give the IRI that a name stands for; one that is no IRI's name is percent-encoded in the namespace."""
+        """Return the IRI that a name stands for; one that is no IRI's name is percent-encoded in the namespace."""
         name_ = self._back.get(name, name)
         whole = self.whole(name_)
         return whole if whole is not None else f"{self.namespace}name/{quote(name, safe='')}"
 
     def whole(self, short: str) -> str | None:
-        """Give the IRI that was shortened or kept; None where it is none."""
+        """Return the IRI that was shortened or kept; None where it is none."""
         prefix, _, local = short.partition("__")
         if prefix in self.prefixes and _LOCAL.fullmatch(local):
             found = self.prefixes[prefix] + local
@@ -122,7 +122,7 @@ class Names:
         return short if is_iri(short) and not self._means_more(short, _NAMES) else None
 
     def key(self, iri: str) -> str:
-        """Give the key of the entity that an IRI stands for."""
+        """Return the key of the entity that an IRI stands for."""
         scoped = self.scoped(iri)
         if scoped is not None:
             return scoped[1]
@@ -132,7 +132,7 @@ class Names:
         return self.short(iri) if self.keys == "shorten" else _local(iri) or iri
 
     def node(self, key: str) -> str:
-        """Give the term that stands for an entity's key."""
+        """Return the term that stands for an entity's key."""
         if key.startswith("_:") and is_blank_key(key):
             return key
         if self.keys == "shorten" and (found := self.whole(key)) is not None:
@@ -142,11 +142,11 @@ class Names:
         return self.own_node(key)
 
     def scoped_node(self, scope: str, key: str) -> str:
-        """Give the term that stands for a key in a scope."""
+        """Return the term that stands for a key in a scope."""
         return f"<{self.namespace}scope/{quote(scope, safe='')}/{quote(key, safe='')}>"
 
     def scoped(self, iri: str) -> tuple[str, str] | None:
-        """Give the scope and key that an IRI stands for; None for one without a scope."""
+        """Return the scope and key that an IRI stands for; None for one without a scope."""
         begin = self.namespace + "scope/"
         if not iri.startswith(begin):
             return None
@@ -155,11 +155,11 @@ class Names:
         return (parts[0], parts[1]) if parts[0] is not None and parts[1] is not None else None
 
     def own_node(self, key: str, part: str = "entity/") -> str:
-        """Give the term in kgmem's own namespace that stands for a key, even if that is an IRI."""
+        """Return the term in kgmem's own namespace that stands for a key, even if that is an IRI."""
         return f"<{self.namespace}{part}{quote(key, safe='')}>"
 
     def graph(self, source: str) -> str:
-        """Give the term that names the graph of what a source says."""
+        """Return the term that names the graph of what a source says."""
         if is_blank_key(source):
             return source
         return f"<{source}>" if self.is_graph(source) else self.own_node(source, "source/")
@@ -169,7 +169,7 @@ class Names:
         return is_blank_key(source) or (is_iri(source) and not self._means_more(source, ("source/",)))
 
     def source(self, graph: str) -> str:
-        """Give the source that a graph's IRI stands for."""
+        """Return the source that a graph's IRI stands for."""
         own = self._own(graph, "source/")
         return own if own is not None else graph
 
@@ -178,7 +178,7 @@ class Names:
         return iri.startswith(self.namespace) and iri.startswith(parts, len(self.namespace))
 
     def _own(self, iri: str, part: str) -> str | None:
-        """Give what an IRI of kgmem's own namespace encodes; None for any other, and for one that kgmem never wrote."""
+        """What an IRI of kgmem's own namespace encodes; None for any other, and for one that kgmem never wrote."""
         if not iri.startswith(self.namespace) or not iri.startswith(part, len(self.namespace)):
             return None
         return decoded(iri[len(self.namespace) + len(part) :])
@@ -191,7 +191,7 @@ def names(
     table: Mapping[str, str] | None = None,
     keys: Keys = "keep",
 ) -> Names:
-    """Give the names of a vocabulary, with more prefixes and a table of names beside kgmem's own."""
+    """Return the names of a vocabulary, with more prefixes and a table of names beside kgmem's own."""
     prefixes = {**(more or {}), **PREFIXES}
     by_namespace = {iri: prefix for prefix, iri in reversed(prefixes.items())}
     back: dict[str, str] = {}
@@ -201,7 +201,7 @@ def names(
 
 
 def with_prefixes(known: Names, more: Mapping[str, str]) -> Names:
-    """Give names that know more prefixes; one that is known already keeps its meaning."""
+    """Return names that know more prefixes; one that is known already keeps its meaning."""
     good = {
         prefix: iri
         for prefix, iri in more.items()
@@ -216,7 +216,7 @@ def is_prefix(prefix: str, iri: str) -> bool:
 
 
 def decoded(text: str) -> str | None:
-    """Give what a percent-encoded text says; None for one that was not encoded here."""
+    """Return what a percent-encoded text says; None for one that was not encoded here."""
     plain = unquote(text, errors="replace")
     return plain if plain and quote(plain, safe="") == text else None
 
@@ -244,15 +244,15 @@ def is_blank_key(key: str) -> bool:
 
 
 def digest_of(*parts: str) -> str:
-    """Give sixteen hex digits that stand for some texts."""
+    """Return sixteen hex digits that stand for some texts."""
     return blake2b("\x00".join(parts).encode(), digest_size=8).hexdigest()
 
 
 def graph_key(kind: str, start: str, end: str, source: str) -> str:
-    """Give the key of a link in a named graph, where the same link may stand in others."""
+    """Return the key of a link in a named graph, where the same link may stand in others."""
     return "~" + blake2b("\x00".join((kind, start, end, source)).encode(), digest_size=12).hexdigest()
 
 
 def _local(iri: str) -> str:
-    """Give what follows the last # or / of an IRI."""
+    """Return what follows the last # or / of an IRI."""
     return iri[max(iri.rfind("#"), iri.rfind("/")) + 1 :]

@@ -58,7 +58,7 @@ class RDFOptions:
 
 
 def read_options(options: ReadOptions) -> RDFOptions:
-    """Give what the options of a reader say. Raises InvalidInput."""
+    """Return what the options of a reader say. Raises InvalidInput."""
     given = options.options
     _check(given, READ)
     languages = given.get("languages", "all")
@@ -78,13 +78,13 @@ def read_options(options: ReadOptions) -> RDFOptions:
 
 
 def write_options(options: WriteOptions) -> RDFOptions:
-    """Give what the options of a writer say. Raises InvalidInput."""
+    """Return what the options of a writer say. Raises InvalidInput."""
     _check(options.options, WRITE)
     return RDFOptions(names=_names(options.options, {}))
 
 
 def _names(given: Mapping[str, str], mapping: Mapping[str, Any]) -> Names:
-    """Give the names of the vocabulary that options and a mapping file ask for."""
+    """Return the names of the vocabulary that options and a mapping file ask for."""
     told = _mapped(mapping.get("rdf", {}))
     vocabulary = _one_of(given, "vocabulary", _VOCABULARIES, "map" if told["names"] else "shorten")
     namespace = given.get("namespace", NAMESPACE)
@@ -102,7 +102,7 @@ def _names(given: Mapping[str, str], mapping: Mapping[str, Any]) -> Names:
 
 @cache
 def common_names() -> Mapping[str, str]:
-    """Give kgmem's names of common vocabularies: an IRI's short name -> name (graph_schema/rdf/*.toml)."""
+    """Return kgmem's names of common vocabularies: an IRI's short name -> name (graph_schema/rdf/*.toml)."""
     found: dict[str, str] = {}
     for path in sorted(resource("graph_schema/rdf").glob("*.toml")):
         found |= _mapped(tomllib.loads(path.read_text(encoding="utf-8")))["names"]
@@ -110,7 +110,7 @@ def common_names() -> Mapping[str, str]:
 
 
 def _mapped(mapping: Any) -> dict[str, dict[str, str]]:
-    """Give the tables `prefixes` and `names` of the part `rdf` of a mapping file."""
+    """Return the tables `prefixes` and `names` of the part `rdf` of a mapping file."""
     if not isinstance(mapping, Mapping):
         raise InvalidInput("The mapping's rdf is no table.", hint="It may have the tables prefixes and names.")
     told: dict[str, dict[str, str]] = {}
@@ -130,7 +130,7 @@ def _mapped(mapping: Any) -> dict[str, dict[str, str]]:
 
 
 def _prefixes(text: str) -> dict[str, str]:
-    """Give the prefixes of a text such as ex=http://example.org/,foo=urn:foo:."""
+    """Return the prefixes of a text such as ex=http://example.org/,foo=urn:foo:."""
     found: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         prefix, sign, iri = part.partition("=")

@@ -28,7 +28,7 @@ FIELDS: Final[Mapping[str, str]] = {
 def own_record(
     group: Group, links: Mapping[str, str], entities: Entities, names: Names, key_of: Callable[[str], str | None]
 ) -> AnyRecord:
-    """Give the record that a node of kgmem's own is. Raises InvalidInput."""
+    """Return the record that a node of kgmem's own is. Raises InvalidInput."""
     part, _, rest = group.key.partition("/")
     shape = entities.fields(group)
     exact = shape.pop("exact", {})

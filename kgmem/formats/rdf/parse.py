@@ -69,7 +69,7 @@ def parse_rdf(stream: BinaryIO, syntax: Syntax, options: RDFOptions, folder: Pat
 
 
 def whole_lines(stream: Any, size: int = _CHUNK) -> Any:
-    """Give a stream's bytes in chunks that end with a line. Raises TooLarge for a line of more than 16 MiB."""
+    """Return a stream's bytes in chunks that end with a line. Raises TooLarge for a line of more than 16 MiB."""
     read = stream.chunk if isinstance(stream, Guarded) else stream.read
     rest, number = b"", 1
     while block := read(size):
@@ -118,7 +118,7 @@ class _Lines:
             self._count += count if subjects is not None else canonical.count(b"\n")
 
     def _subjects(self, text: str) -> list[str] | None:
-        """Give the subject of each run of lines; None unless all lines are canonical."""
+        """Return the subject of each run of lines; None unless all lines are canonical."""
         end = 0
         found: list[str] = []
         for run in self._plain.finditer(text):
@@ -130,7 +130,7 @@ class _Lines:
         return None if end != len(text) or "angString> " in text or "XMLSchema#string> " in text else found
 
     def _canonical(self, chunk: bytes, text: str) -> bytes:
-        """Give lines as pyoxigraph writes them, and note which of them are no quads. Raises InvalidInput."""
+        """Return lines as pyoxigraph writes them, and note which of them are no quads. Raises InvalidInput."""
         _refuse_deep_terms(text, self._line)
         try:
             canonical = serialize(parse(chunk, self._format), format=RdfFormat.N_QUADS) or b""
@@ -223,7 +223,7 @@ def _all(guarded: Guarded) -> bytes:
 
 
 def _wrong(error: SyntaxError, first: int = 1) -> InvalidInput:
-    """Give what pyoxigraph found wrong in words for people, with its line and column."""
+    """Return what pyoxigraph found wrong in words for people, with its line and column."""
     text = str(error.msg or error)
     found = _PLACE.match(text)
     line = int(found[1]) - 1 + first if found else error.lineno

@@ -138,7 +138,7 @@ class PlainSubjects:
         return self._kinds[predicate]
 
     def _plan(self, predicate: str, tail: str) -> _Plan | None:
-        """Give what becomes of values; None where they are not plain."""
+        """Return what becomes of values; None where they are not plain."""
         if (predicate, tail) not in self._plans:
             self._plans[predicate, tail] = self._planned(predicate, tail)
         return self._plans[predicate, tail]

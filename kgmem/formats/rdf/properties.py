@@ -49,7 +49,7 @@ class Properties:
         self._lost = lost
 
     def tell(self, properties: Mapping[str, Any]) -> Told:
-        """Give what properties say."""
+        """Return what properties say."""
         told = Told()
         exact: dict[str, Any] = {}
         taken = {LABEL_GRAPHS} if graphs_of_labels(properties) else set()
@@ -90,7 +90,7 @@ class Properties:
         return used
 
     def _terms(self, value: Any, mark: Any) -> list[str] | None:
-        """Give the terms of a value, None for a mark that does not belong to it."""
+        """Return the terms of a value, None for a mark that does not belong to it."""
         if isinstance(value, list) and is_scalar_list(value):
             marks = marks_for(len(value), mark)
             terms = [self._literals.term(one, of) for one, of in zip(value, marks, strict=True)] if marks else [None]
@@ -112,7 +112,7 @@ class IRIs(dict[str, str]):
         self._names = names
 
     def __missing__(self, name: str) -> str:
-        """Give the IRI of a name that is used for the first time."""
+        """Return the IRI of a name that is used for the first time."""
         self[name] = self._names.iri(name)
         return self[name]
 
@@ -123,7 +123,7 @@ def is_scalar_list(value: Sequence[Any]) -> bool:
 
 
 def term_order(term: str) -> tuple[str, str]:
-    """Give what the reader orders several values by: what follows the text, and the text as it is written."""
+    """Return what the reader orders several values by: what follows the text, and the text as it is written."""
     if not term.startswith('"'):
         return ("<<>>", term) if term.startswith("<<") else ("<>", term[1:-1])
     end = term.rindex('"')
@@ -131,13 +131,13 @@ def term_order(term: str) -> tuple[str, str]:
 
 
 def graphs_of_labels(properties: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
-    """Give the sources whose graphs a label stands in, by label."""
+    """Return the sources whose graphs a label stands in, by label."""
     told = properties.get(LABEL_GRAPHS)
     return told if isinstance(told, Mapping) and all(map(_are_sources, told.values())) else {}
 
 
 def _graphs(value: Any, count: int) -> Mapping[str, Sequence[str]] | None:
-    """Give the sources of each value's graphs, by its place; None for what is no such table."""
+    """Return the sources of each value's graphs, by its place; None for what is no such table."""
     if not isinstance(value, Mapping) or not all(map(_are_sources, value.values())):
         return None
     return value if value.keys() <= {str(n) for n in range(count)} else None
@@ -148,7 +148,7 @@ def _are_sources(value: Any) -> bool:
 
 
 def _more(value: Any, names: Names) -> list[Pair] | None:
-    """Give what had no name of its own as it stood in its file; None for any other value."""
+    """Return what had no name of its own as it stood in its file; None for any other value."""
     if not isinstance(value, list):
         return None
     pairs = [_pair(line, names) for line in value]
@@ -156,7 +156,7 @@ def _more(value: Any, names: Names) -> list[Pair] | None:
 
 
 def _pair(line: Any, names: Names) -> Pair | None:
-    """Give predicate, term and the sources of one N-Quads line that has no subject; None for any other text."""
+    """Return predicate, term and the sources of one N-Quads line that has no subject; None for any other text."""
     if not isinstance(line, str) or line.count("<<") > DEEPEST_TERM or "\n" in line:
         return None
     try:

@@ -46,11 +46,11 @@ class HashSet:
         self._sorted = array("q", hashes.tobytes())
 
     def __len__(self) -> int:
-        """Give how many there are."""
+        """Return how many there are."""
         return len(self._sorted)
 
     def place(self, hash_: int) -> int:
-        """Give the place of a hash among all, -1 when it is none of them."""
+        """Return the place of a hash among all, -1 when it is none of them."""
         at = bisect_left(self._sorted, hash_)
         return at if at < len(self._sorted) and self._sorted[at] == hash_ else -1
 
@@ -117,20 +117,20 @@ class Survey:
             self._nameless = array("q", _in_order(_numbers(self._nameless)).tobytes())
 
     def scattered(self) -> HashSet:
-        """Give the subjects that stand in several places."""
+        """Return the subjects that stand in several places."""
         subjects, counts = np.unique(_numbers(self._subjects), return_counts=True)
         return HashSet(np.union1d(subjects[counts > 1], _numbers(self._scattered)))
 
     def subjects(self) -> HashSet:
-        """Give all subjects."""
+        """Return all subjects."""
         return HashSet(np.unique(_numbers(self._subjects)))
 
     def stated(self) -> HashSet:
-        """Give the links that a statement says more about."""
+        """Return the links that a statement says more about."""
         return HashSet(np.unique(_numbers(self._stated)))
 
     def nameless(self) -> "Numbering":
-        """Give the numbers of nameless blank nodes."""
+        """Return the numbers of nameless blank nodes."""
         return Numbering(_in_order(_numbers(self._nameless if self._nameless is not None else array("q"))))
 
 
@@ -144,7 +144,7 @@ class Numbering:
         self._ranks = array("q", ranks.astype(np.int64).tobytes())
 
     def number(self, label: str) -> int | None:
-        """Give the number of a label, from 0; None for one that is not nameless."""
+        """Return the number of a label, from 0; None for one that is not nameless."""
         wanted = nameless_number(label)
         at = bisect_left(self._sorted, wanted)
         return self._ranks[at] if at < len(self._sorted) and self._sorted[at] == wanted else None
@@ -162,17 +162,17 @@ class LineNumbers:
         self._left_out.append(before)
 
     def line(self, quad: int) -> int:
-        """Give the line, from 1, of a quad, from 0."""
+        """Return the line, from 1, of a quad, from 0."""
         return quad + 1 + bisect_right(self._left_out, quad)
 
 
 def nameless_number(label: str) -> int:
-    """Give sixty of the random bits that name a blank node."""
+    """Return sixty of the random bits that name a blank node."""
     return int(label[-15:], 16)
 
 
 def stated_hash(digest: str) -> int:
-    """Give the hash that stands for a link with a statement of its own."""
+    """Return the hash that stands for a link with a statement of its own."""
     return _signed(digest)
 
 
@@ -186,6 +186,6 @@ def _numbers(hashes: "array[int]") -> "np.ndarray[tuple[int], np.dtype[np.int64]
 
 
 def _in_order(numbers: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    """Give each number once, in the order in which they first stand."""
+    """Return each number once, in the order in which they first stand."""
     _, first = np.unique(numbers, return_index=True)
     return numbers[np.sort(first)]

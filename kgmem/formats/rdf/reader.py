@@ -34,7 +34,7 @@ _SHOWN: Final = 20  # Quads of a rejected subject that are shown.
 
 
 def read_rdf(stream: BinaryIO, options: ReadOptions, syntax: Syntax) -> Iterator[Located | Rejected]:
-    """Give the records of RDF in one of its syntaxes, entities first. Raises InvalidInput before any for what is none.
+    """The records of RDF in one of its syntaxes, entities first. Raises InvalidInput before any for what is none.
 
     The lines are those of N-Triples and N-Quads; other syntaxes do not tell them, and their records have 0.
     """
@@ -44,7 +44,7 @@ def read_rdf(stream: BinaryIO, options: ReadOptions, syntax: Syntax) -> Iterator
 
 
 def read_columns(stream: BinaryIO, options: ReadOptions, syntax: Syntax) -> Iterator[Found]:
-    """Give the same records as `read_rdf`, plain ones in columns."""
+    """Return the same records as `read_rdf`, plain ones in columns."""
     yield from _read(stream, options, syntax, in_columns=True)
 
 
@@ -94,7 +94,7 @@ class _Walk:
         self._shown: list[Row] = []
 
     def records(self) -> Iterator[Found]:
-        """Give all records: entities as they come, then the relationships that are links."""
+        """Return all records: entities as they come, then the relationships that are links."""
         scattered = Scattered(self._parsed.survey.scattered(), self._folder, self._parsed.quads.stat().st_size)
         with self._parsed.quads.open("rb") as quads:
             for chunk in subjects(quads, self._parsed.lines):
@@ -115,7 +115,7 @@ class _Walk:
         yield from self._scoped
 
     def key_of(self, term: str) -> str | None:
-        """Give the key that a node has, and give out an entity for one that only links name; None if it is too long."""
+        """The key that a node has, and give out an entity for one that only links name; None if it is too long."""
         found = self._keys.get(term)
         if found is not None:
             return found
@@ -140,13 +140,13 @@ class _Walk:
         return len(key) <= LONGEST_KEY and self._plain.add(key, rows, line)
 
     def _add_stubs(self) -> None:
-        """Give out entities for nodes that only links name, now that no other is being made."""
+        """Return out entities for nodes that only links name, now that no other is being made."""
         for key in self._stubs:
             self._add(0, Plain(key, None, None, {}, None, None))
         self._stubs.clear()
 
     def _given(self, *, last: bool = False) -> Iterator[Found]:
-        """Give what was made since the last time."""
+        """Return what was made since the last time."""
         self._links.settle()
         out, self._out = self._out, []
         yield from out
@@ -154,7 +154,7 @@ class _Walk:
             yield from self._columns.taken()
 
     def _add(self, line: int, entity: Entity | Plain) -> None:
-        """Give out an entity."""
+        """Return out an entity."""
         if isinstance(entity, Entity):
             self._out.append(Located(line, entity))
         elif self._columns is None or not self._columns.add(line, entity):
@@ -198,7 +198,7 @@ class _Walk:
         return bool(label)
 
     def _label(self, type_: str) -> str:
-        """Give the label that a type's term stands for; empty for none."""
+        """Return the label that a type's term stands for; empty for none."""
         label = self._labels.get(type_)
         if label is None:
             name = self._options.names.name(type_[1:-1]) if type_.startswith("<") else ""
@@ -206,7 +206,7 @@ class _Walk:
         return label
 
     def _name(self, predicate: str) -> str:
-        """Give the name of a predicate; empty for those that mean something else."""
+        """Return the name of a predicate; empty for those that mean something else."""
         name = self._names.get(predicate)
         return self._learnt(predicate) if name is None else name
 
@@ -285,7 +285,7 @@ class _Walk:
         self._scoped.append(Located(group.line, Relationship(name, group.key, end, source=source, scope=group.scope)))
 
     def _link_property(self, group: Group, name: str, predicate: str, object_: str, graph: str) -> None:
-        """Give out a link with its graph as a property."""
+        """Return out a link with its graph as a property."""
         end = self.key_of(object_) if object_ and name else None
         if end is not None and self._is_new(group, predicate, object_, graph):
             told = {"graph": self._sources[graph]}
@@ -319,7 +319,7 @@ class _Walk:
         return self._blank.key(subject[2:]) if subject[0] == "_" else self._options.names.key(subject[1:-1])
 
     def _learnt(self, predicate: str) -> str:
-        """Give the name of a predicate; empty when it is too long for one, or kgmem's own."""
+        """Return the name of a predicate; empty when it is too long for one, or kgmem's own."""
         name = self._options.names.name(predicate)
         if len(name) > LONGEST_NAME or predicate.removeprefix(self._options.names.namespace) in FIELDS:
             name = ""
@@ -327,7 +327,7 @@ class _Walk:
         return name
 
     def _finish(self) -> None:
-        """Give out what a subject is, now that all of it was taken."""
+        """Return out what a subject is, now that all of it was taken."""
         group, self._group = self._group, None
         if group is None:
             return
@@ -347,7 +347,7 @@ class _Walk:
             self._out.append(rejected(group.line, f"{group.key}: {error}", self._text()))
 
     def _text(self) -> str:
-        """Give the first rows of the subject as N-Quads."""
+        """Return the first rows of the subject as N-Quads."""
         shown: list[str] = []
         for subject, predicate, object_, text, tail, term, graph in self._shown:
             end = object_ or term or f'"{text}"{tail}'

@@ -87,7 +87,7 @@ class _RDFXML:
         self._put("</rdf:RDF>\n")
 
     def _property(self, quad: Quad) -> str:
-        """Give the element of a quad; none for one that cannot be written."""
+        """Return the element of a quad; none for one that cannot be written."""
         iri = quad.predicate.value
         if iri not in self._names:
             self._names[iri] = _parted(iri)
@@ -119,7 +119,7 @@ class _RDFXML:
 
 
 def _parted(iri: str) -> tuple[str, str] | None:
-    """Give namespace and local name of a predicate; None for one that no element can be named by."""
+    """Return namespace and local name of a predicate; None for one that no element can be named by."""
     found = _LOCAL_NAME.search(iri)
     if not found or found.start() == 0 or iri == RDF + "li":
         return None

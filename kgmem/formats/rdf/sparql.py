@@ -22,7 +22,7 @@ _MEND: Final = "Only INSERT DATA { ... } is read, with PREFIX and BASE before it
 
 
 def trig_of_update(update: bytes) -> bytes:
-    """Give the data of an update as TriG, each token on its line. Raises InvalidInput for any other operation."""
+    """Return the data of an update as TriG, each token on its line. Raises InvalidInput for any other operation."""
     reading = _Update(update)
     return reading.trig()
 
@@ -37,7 +37,7 @@ class _Update:
         self._last_start = 0
 
     def trig(self) -> bytes:
-        """Give the whole as TriG."""
+        """Return the whole as TriG."""
         while token := self._next():
             word = token[0].upper()
             if word in {b"PREFIX", b"BASE"}:
@@ -52,7 +52,7 @@ class _Update:
         return b"".join(self._out)
 
     def _prologue(self, parts: int) -> None:
-        """Give on what belongs to a PREFIX or BASE."""
+        """Return on what belongs to a PREFIX or BASE."""
         for _ in range(parts):
             token = self._next()
             if token is None or token.lastgroup not in {"name", "iri"}:
@@ -60,7 +60,7 @@ class _Update:
             self._out.append(token[0])
 
     def _data(self) -> None:
-        """Give on what stands between the braces: triples, and graphs with a brace of their own."""
+        """Return on what stands between the braces: triples, and graphs with a brace of their own."""
         self._out.append(b"{")
         while token := self._next():
             if token.lastgroup == "name" and token[0].upper() == b"GRAPH":
@@ -76,7 +76,7 @@ class _Update:
         raise self._refused(b"the end")
 
     def _graph(self) -> None:
-        """Give on a graph to its closing brace; a dot may follow it."""
+        """Return on a graph to its closing brace; a dot may follow it."""
         opened = False
         while token := self._next():
             self._out.append(token[0])
@@ -104,7 +104,7 @@ class _Update:
             raise self._refused(token[0] if token else b"the end")
 
     def _next(self) -> re.Match[bytes] | None:
-        """Give the next token that says something; white space and comments are given on."""
+        """Return the next token that says something; white space and comments are given on."""
         for token in self._tokens:
             self._last_start = token.start()
             if token.lastgroup != "space":

@@ -34,7 +34,7 @@ class BlankNodes:
         self._scope = digest if scope is None else digest_of(scope)[:12]
 
     def key(self, label: str) -> str:
-        """Give the key of the node with this label."""
+        """Return the key of the node with this label."""
         if _KEPT.fullmatch(label) and is_blank_key(f"_:{label}"):
             return f"_:{label}"
         number = self._numbering.number(label) if NAMELESS.fullmatch(label) else None
@@ -46,7 +46,7 @@ class BlankNodes:
         return made
 
     def relabelled(self, term: str) -> str:
-        """Give a term with the blank nodes in it named by their keys."""
+        """Return a term with the blank nodes in it named by their keys."""
         if term.startswith("_:"):
             return self.key(term[2:])
         if not term.startswith("<<"):
@@ -91,7 +91,7 @@ class Scattered:
         return True
 
     def gathered(self) -> Iterator[tuple[str, list[Row]]]:
-        """Give each subject that was set aside with all its rows."""
+        """Return each subject that was set aside with all its rows."""
         for part in sorted(self._files):
             groups: dict[str, list[Row]] = {}
             with self._files[part] as file:
@@ -102,7 +102,7 @@ class Scattered:
 
 
 def line_of(row: Row) -> str:
-    """Give the line of a row."""
+    """Return the line of a row."""
     subject, predicate, object_, text, tail, term, graph = row
     end = object_ or term or f'"{text}"{tail}'
     return f"{subject} <{predicate}> {end} {graph} .\n" if graph else f"{subject} <{predicate}> {end} .\n"
@@ -114,7 +114,7 @@ _SUBJECT: Final = itemgetter(0)
 
 
 def subjects(quads: BinaryIO, lines: LineNumbers | None) -> Iterator[Iterator[Rows]]:
-    """Give the rows of each subject, chunk by chunk, with the line of the first and whether they are all that follow.
+    """Return the rows of each subject, chunk by chunk, with the line of the first and whether they are all that follow.
 
     A subject's rows may go on in the next chunk, so the last of each chunk is given with that.
     """

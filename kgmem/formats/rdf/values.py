@@ -43,7 +43,7 @@ class Literals:
     datatypes: bool = True  # Keep what the plain value does not tell.
 
     def reader(self, tail: str) -> Reader:
-        """Give what reads literals that end with `@language` or `^^<datatype>` or nothing."""
+        """Return what reads literals that end with `@language` or `^^<datatype>` or nothing."""
         if not tail or tail == f"^^<{XSD}string>":
             return _text
         if tail.startswith("@"):
@@ -56,7 +56,7 @@ class Literals:
         return _json_reader(mark) if datatype == RDF + "JSON" else _tagged(mark)
 
     def mark(self, tail: str) -> str | None:
-        """Give the mark of literals with this tail that are spelt as usual."""
+        """Return the mark of literals with this tail that are spelt as usual."""
         if tail.startswith("@"):
             return tail.lower()
         datatype = tail[3:-1]
@@ -64,7 +64,7 @@ class Literals:
         return self.names.short(datatype) if tail and datatype != usual and self.datatypes else None
 
     def type(self, tail: str) -> str | None:
-        """Give the type of column for literals with this tail: string, integer, float, boolean; None for JSON."""
+        """Return the type of column for literals with this tail: string, integer, float, boolean; None for JSON."""
         if not tail.startswith("^^"):
             return "string"
         datatype = tail[3:-1]
@@ -73,11 +73,11 @@ class Literals:
         return None if datatype == RDF + "JSON" else "string"
 
     def held(self, text: str, tail: str) -> tuple[Value, str | None]:
-        """Give the value and the mark of one literal."""
+        """Return the value and the mark of one literal."""
         return self.reader(tail)(text)
 
     def term(self, value: Any, mark: str | None = None) -> str | None:
-        """Give the term of a value as N-Triples writes it; None for a mark that does not belong to the value."""
+        """Return the term of a value as N-Triples writes it; None for a mark that does not belong to the value."""
         if mark is None or (type(value) is str and _LANGUAGE.fullmatch(mark)):
             term = plain_term(value)
             return f"{term}{mark}" if mark else term
@@ -105,7 +105,7 @@ class Literals:
 
 
 def plain_term(value: Any) -> str | None:
-    """Give the literal of a value that has no mark; None for what no literal says."""
+    """Return the literal of a value that has no mark; None for what no literal says."""
     if isinstance(value, bool):
         return f'"{str(value).lower()}"^^<{XSD}boolean>'
     if isinstance(value, str):
@@ -118,7 +118,7 @@ def plain_term(value: Any) -> str | None:
 
 
 def json_term(value: Any) -> str:
-    """Give a value as a literal of type rdf:JSON."""
+    """Return a value as a literal of type rdf:JSON."""
     return f'"{escaped(_dumped(value))}"^^<{RDF}JSON>'
 
 
@@ -128,30 +128,30 @@ def is_scalar(value: Any) -> bool:
 
 
 def escaped(text: str) -> str:
-    """Give a text as it stands between the quotes of a literal."""
+    """Return a text as it stands between the quotes of a literal."""
     return _UNPLAIN.sub(_written, text) if _UNPLAIN.search(text) else text
 
 
 def unescaped(text: str) -> str:
-    """Give the text that was escaped."""
+    """Return the text that was escaped."""
     return _ESCAPED.sub(_meant, text) if "\\" in text else text
 
 
 def parted(term: str) -> tuple[str, str]:
-    """Give the text and the tail of a literal as N-Triples writes it."""
+    """Return the text and the tail of a literal as N-Triples writes it."""
     end = term.rindex('"')
     return unescaped(term[1:end]), term[end + 1 :]
 
 
 def marks_of(marks: Sequence[str | None]) -> list[str] | None:
-    """Give the mark of some values: a list of one for all, or of one for each with empty texts for none."""
+    """Return the mark of some values: a list of one for all, or of one for each with empty texts for none."""
     if len(set(marks)) == 1:
         return [marks[0]] if marks[0] is not None else None
     return [mark or "" for mark in marks]
 
 
 def marks_for(count: int, mark: Any) -> Sequence[str | None] | None:
-    """Give the mark of each of some values; None when it is none of these values."""
+    """Return the mark of each of some values; None when it is none of these values."""
     if mark is None:
         return [None] * count
     if not isinstance(mark, list) or not all(isinstance(one, str) for one in mark):
@@ -175,7 +175,7 @@ def _tagged(mark: str | None) -> Reader:
 
 
 def _numbers(number: Callable[[str], Value], mark: str | None, short: str | None) -> Reader:
-    """Give a reader of numbers or truth values; those that JSON cannot say stay texts.
+    """Return a reader of numbers or truth values; those that JSON cannot say stay texts.
 
     `short` is the mark of one that is spelt as usual.
     """
@@ -224,7 +224,7 @@ def _json_reader(mark: str | None) -> Reader:
 
 
 def _spelt(value: Any) -> str | None:
-    """Give how a value is spelt as a literal, without its datatype."""
+    """Return how a value is spelt as a literal, without its datatype."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
@@ -251,7 +251,7 @@ def is_triple_term(text: str) -> bool:
 
 
 def term_text(term: NamedNode | BlankNode | Literal | Triple) -> str:
-    """Give a term as N-Triples writes it."""
+    """Return a term as N-Triples writes it."""
     if isinstance(term, Triple):
         return f"<<( {term_text(term.subject)} {term.predicate} {term_text(term.object)} )>>"
     return str(term)

@@ -186,7 +186,7 @@ class RDFWriter:
         self._statement(link, record, told, fields)
 
     def _graph_of_link(self, record: Relationship) -> str | None:
-        """Give the source in whose graph a link says all of a relationship, "" for the default graph; None for none."""
+        """The source in whose graph a link says all of a relationship, "" for the default graph; None for none."""
         if record.properties or record.scope or any(getattr(record, name) is not None for name in _MORE):
             return None
         if record.source is None:
@@ -272,7 +272,7 @@ class RDFWriter:
                 self._quad(node, RDFS + "label", field_term, own)
 
     def _node(self, key: str) -> str:
-        """Give the term of a key in no scope."""
+        """Return the term of a key in no scope."""
         node = self._nodes.get(key)
         if node is None:
             if len(self._nodes) >= _REMEMBERED:

@@ -20,7 +20,7 @@ GUESSES = ("boolean", "integer", "float")
 
 
 def guess_type(cells: Iterable[str]) -> str:
-    """Give the type that all cells with a value have without a loss: boolean, integer, float, or else string."""
+    """Return the type that all cells with a value have without a loss: boolean, integer, float, or else string."""
     possible = set(GUESSES)
     seen = False
     for cell in cells:
@@ -33,12 +33,12 @@ def guess_type(cells: Iterable[str]) -> str:
 
 
 def guess_cell(cell: str, guess: str) -> Any:
-    """Give the value of a cell in a column that was guessed; a cell that is otherwise stays a text."""
+    """Return the value of a cell in a column that was guessed; a cell that is otherwise stays a text."""
     return _read_scalar(cell, guess) if guess != "string" and guess in _possible(cell) else cell
 
 
 def read_cell(cell: str, type_: str, name: str) -> Any:
-    """Give the value of a cell that is not empty. Raises InvalidInput when it is not of the type.
+    """Return the value of a cell that is not empty. Raises InvalidInput when it is not of the type.
 
     A list is a JSON list, or values between semicolons.
     """
@@ -52,14 +52,14 @@ def read_cell(cell: str, type_: str, name: str) -> Any:
 
 
 def a_value(type_: str) -> str:
-    """Give what a value of the type is in words: "an integer", "a list[string]", "JSON"."""
+    """Return what a value of the type is in words: "an integer", "a list[string]", "JSON"."""
     if type_ == "any":
         return "JSON"
     return f"{'an' if type_[:1] in 'aeiou' else 'a'} {type_}"
 
 
 def type_of(value: Any) -> str:
-    """Give the narrowest type by which a value can be written to a cell and read from it again."""
+    """Return the narrowest type by which a value can be written to a cell and read from it again."""
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, int):
@@ -70,7 +70,7 @@ def type_of(value: Any) -> str:
 
 
 def write_cell(value: Any, type_: str) -> str:
-    """Give a value as the cell that `read_cell` of the same type reads; None is an empty one."""
+    """Return a value as the cell that `read_cell` of the same type reads; None is an empty one."""
     if value is None:
         return ""
     if type_ == "boolean":

@@ -71,7 +71,7 @@ def is_plain_property(name: str) -> bool:
 def plain_columns(
     kind: BatchKind, lines: Any, fields: Mapping[str, Any], properties: Sequence[Property], *, exact: bool = False
 ) -> tuple[Columns, Any]:
-    """Give the plain ones of some records as columns, and for each of all whether it is one (an Arrow array).
+    """Return the plain ones of some records as columns, and for each of all whether it is one (an Arrow array).
 
     `exact`: the numbers among the fields are JSON as kgmem writes it.
     """
@@ -152,7 +152,7 @@ def _is_interval(pair: str) -> bool:
 
 
 def _literals(texts: Any, type_: str) -> tuple[Any, Any]:
-    """Give texts as the store takes them, and of each whether it may stand in columns."""
+    """Return texts as the store takes them, and of each whether it may stand in columns."""
     if type_ == "json":
         return texts, pa.repeat(pa.scalar(value=True), len(texts))
     if type_ == "string":
@@ -174,13 +174,13 @@ def _literals(texts: Any, type_: str) -> tuple[Any, Any]:
 
 
 def number_texts(numbers: Any) -> Any:
-    """Give floats as kgmem writes them in JSON; NaN is none."""
+    """Return floats as kgmem writes them in JSON; NaN is none."""
     written = orjson.dumps(numbers.to_pylist())[1:-1].decode().split(",") if len(numbers) else []
     return pa.array([None if text == "null" else text for text in written], pa.string())
 
 
 def _numbers(kind: BatchKind, fields: Mapping[str, Any], type_: str) -> tuple[Mapping[str, Any], Any]:
-    """Give the fields with their numbers as the store takes them, and of each record whether they are plain."""
+    """Return the fields with their numbers as the store takes them, and of each record whether they are plain."""
     plain = None
     made = dict(fields)
     for name, field in NUMBERS[kind].items():

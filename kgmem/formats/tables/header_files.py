@@ -17,7 +17,7 @@ _PART = re.compile(r"([-_.].*|\d+)?")  # What stands behind the stem in the name
 
 
 def with_header_files(files: Sequence[Any], options: Mapping[str, str]) -> dict[Any, list[str]]:
-    """Give the columns of files whose header stands in another of them; none for these others, which hold no rows.
+    """Return the columns of files whose header stands in another of them; none for these others, which hold no rows.
 
     Raises InvalidInput for a file that cannot be read, or options that are wrong.
     """
@@ -40,7 +40,7 @@ def _belongs(file: Path | str, header: Path | str, told: re.Match[str]) -> bool:
 
 
 def _columns(header: Path | str, options: Mapping[str, str]) -> list[str]:
-    """Give the cells of the only line of a file; none when it has more."""
+    """Return the cells of the only line of a file; none when it has more."""
     with open_file(header) as opened:
         rows = read_rows(opened.stream, read_dialect(options))
         first, more = next(rows, None), next(rows, None)

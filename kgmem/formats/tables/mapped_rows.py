@@ -49,11 +49,11 @@ class Columns:
         self._unused = [n for n in range(len(columns)) if n not in used]
 
     def find(self, name: str, path: str) -> int:
-        """Give where a column stands. Raises InvalidInput."""
+        """Return where a column stands. Raises InvalidInput."""
         return find_column(name, self.names, path, self._file)
 
     def others(self, path: str) -> list[tuple[str, Get]]:
-        """Give the columns that nothing uses, as properties."""
+        """Return the columns that nothing uses, as properties."""
         names = [self.names[n] for n in self._unused]
         for n, name in zip(self._unused, names, strict=True):
             if not name or names.count(name) > 1:
@@ -65,16 +65,16 @@ class Columns:
         return [(self.names[n], self.value(n)) for n in self._unused]
 
     def declared(self, n: int) -> str | None:
-        """Give the type that the mapping gives to a column."""
+        """Return the type that the mapping gives to a column."""
         return self._types.get(n, self.table.types.get("*"))
 
     def reader(self, n: int, *, end: bool = False) -> ReadValue | None:
-        """Give what reads a column of a declared type; None where it has none."""
+        """Return what reads a column of a declared type; None where it has none."""
         type_ = self.declared(n)
         return value_reader(type_, self.names[n], self.options.array_delimiter, end=end) if type_ else None
 
     def value(self, n: int) -> Get:
-        """Give the value of a column as its type, declared or seen, has it."""
+        """Return the value of a column as its type, declared or seen, has it."""
         read, guess = self.reader(n), self._guesses[n]
         if read is None and guess:
             return lambda row: guess_cell(row[n], guess) if row[n] else None
@@ -83,7 +83,7 @@ class Columns:
         return lambda row: None if row[n] is None or row[n] == "" else read(row[n])
 
     def cleaner(self) -> Callable[[Row], Row]:
-        """Give what replaces the cells of a row that stand for something else, or for nothing."""
+        """Return what replaces the cells of a row that stand for something else, or for nothing."""
         null = self.table.null
         path = f"{self.table.path}, values"
         values = {self.find(name, path): values for name, values in self.table.values.items()}
@@ -100,7 +100,7 @@ class Columns:
         return clean
 
     def text(self, template: Template, *, loose: bool = False, end: bool = False) -> Get:
-        """Give a template filled with a row's cells; None when one of them is empty, if `loose` when all are."""
+        """Return a template filled with a row's cells; None when one of them is empty, if `loose` when all are."""
         parts: list[str | Get] = [
             self._text_of(part, template.path, end) if isinstance(part, ColumnName) else part for part in template.parts
         ]
@@ -121,7 +121,7 @@ class Columns:
         return fill
 
     def raw(self, template: Template) -> Get:
-        """Give a template's value: of one that is a column alone as it stands in its cell, of any other its text."""
+        """Return a template's value: of one that is a column alone as it stands in its cell, of any other its text."""
         sole = template.sole
         if sole is None:
             return self.text(template)
@@ -129,12 +129,12 @@ class Columns:
         return lambda row: None if row[n] == "" else row[n]
 
     def typed(self, template: Template) -> Get:
-        """Give a template's value: of one that is a column alone with the column's type, of any other its text."""
+        """Return a template's value: of one that is a column alone with the column's type, of any other its text."""
         sole = template.sole
         return self.text(template, loose=True) if sole is None else self.value(self.find(sole, template.path))
 
     def _text_of(self, column: ColumnName, path: str, end: bool) -> Get:
-        """Give a column's cells as texts; only times are read for that, all else stays as it is written."""
+        """Return a column's cells as texts; only times are read for that, all else stays as it is written."""
         n = self.find(column.name, path)
         type_ = self.declared(n)
         read = self.reader(n, end=end) if type_ and is_time(type_) else None
@@ -156,7 +156,7 @@ _LOOSE = {"name", "text", "title", "note", "speaker"}
 def bind(
     table: Table, columns: Sequence[str], options: TableOptions, file: str, sample: Iterable[Sequence[str]] | None
 ) -> Callable[[Row], list[AnyRecord]]:
-    """Give what makes the records of a row under these columns. Raises InvalidInput when the mapping does not fit them.
+    """What makes the records of a row under these columns. Raises InvalidInput when the mapping does not fit them.
 
     Of rows of texts a `sample` tells the types of columns that have none; None: the values have their types. What is
     given raises InvalidInput for a row of which a record is wrong: then it makes none at all.
@@ -192,7 +192,7 @@ class _Maker:
         self._keep = making.kind == "relationship" and "key" not in making.fields and columns.options.parallel
 
     def records(self, row: Row) -> Iterable[AnyRecord]:
-        """Give the records of a row, without those whose key or ends may be empty and are. Raises InvalidInput."""
+        """Return the records of a row, without those whose key or ends may be empty and are. Raises InvalidInput."""
         for cells in self._rows(row):
             record = self._record(cells)
             if record is not None:
@@ -225,7 +225,7 @@ class _Maker:
         return with_content_key(record) if self._keep and isinstance(record, Relationship) else record
 
     def _field(self, name: str, value: Template | tuple[Template, ...] | float) -> Get:
-        """Give what reads a field of a row."""
+        """Return what reads a field of a row."""
         if isinstance(value, int | float):
             return _constant(value)
         if isinstance(value, tuple):
@@ -238,7 +238,7 @@ class _Maker:
         return lambda row: None if (cell := raw(row)) is None else read(cell)
 
     def _reader(self, name: str) -> ReadValue | None:
-        """Give what reads the value of a field that is more than a text; None for one that is a text."""
+        """Return what reads the value of a field that is more than a text; None for one that is a text."""
         type_ = TYPES.get(name)
         if type_ == "texts":
             delimiter = self._columns.options.array_delimiter
@@ -266,7 +266,7 @@ class _Maker:
 
 
 def _listed(value: Any, delimiter: str) -> list[Any]:
-    """Give the items of a list, or of a text with delimiters."""
+    """Return the items of a list, or of a text with delimiters."""
     if isinstance(value, list):
         return value
     if value is None:

@@ -73,7 +73,7 @@ class Table:
 
 
 def table_of(mapping: Mapping[str, Any], name: str) -> Table:
-    """Give what a mapping says of a file: its first table whose patterns fit the file's name. Raises InvalidInput.
+    """Return what a mapping says of a file: its first table whose patterns fit the file's name. Raises InvalidInput.
 
     All of the mapping is checked, so that what is wrong with it shows at the first file.
     """
@@ -93,7 +93,7 @@ def table_of(mapping: Mapping[str, Any], name: str) -> Table:
 
 
 def read_mapping(mapping: Mapping[str, Any]) -> list[Table]:
-    """Give the tables that a mapping describes. Raises InvalidInput that names the place in it."""
+    """Return the tables that a mapping describes. Raises InvalidInput that names the place in it."""
     check_names(mapping, ("table", "rdf"), "A mapping has no part")
     tables = mapping.get("table")
     if tables is None and "rdf" in mapping:
@@ -173,7 +173,7 @@ def _field(name: str, value: Any, path: str) -> Template | tuple[Template, ...] 
 
 
 def _place(value: Any, path: str) -> dict[str, Template]:
-    """Give the templates of a place: of its degrees, or of its geometry."""
+    """Return the templates of a place: of its degrees, or of its geometry."""
     if isinstance(value, str):
         return {"place": read_template(value, path)}
     told = _mapping(value, path)
@@ -188,7 +188,7 @@ def _place(value: Any, path: str) -> dict[str, Template]:
 
 
 def _properties(value: Any, path: str) -> tuple[dict[str, Any], tuple[str, ...], bool | None]:
-    """Give which properties have templates or fixed values, which columns are ones, and whether all others are."""
+    """Return which properties have templates or fixed values, which columns are ones, and whether all others are."""
     if value is None:
         return {}, (), None
     if isinstance(value, Mapping):
@@ -223,7 +223,7 @@ def _mapping(value: Any, path: str) -> Mapping[str, Any]:
 
 
 def _tables(value: Any, path: str) -> Sequence[Any]:
-    """Give tables, of which a single one may stand without being a list."""
+    """Return tables, of which a single one may stand without being a list."""
     return value if isinstance(value, list) else [_mapping(value, path)]
 
 
@@ -234,7 +234,7 @@ def _text(value: Any, path: str) -> str:
 
 
 def _texts(value: Any, path: str) -> tuple[str, ...]:
-    """Give texts, of which a single one may stand without being a list."""
+    """Return texts, of which a single one may stand without being a list."""
     return tuple(_text(item, path) for item in (value if isinstance(value, list) else [value]))
 
 
@@ -248,14 +248,14 @@ LONGEST_MAPPING = 4 * 1024 * 1024
 
 
 def load_mapping(path: Path | str) -> dict[str, Any]:
-    """Give what a mapping file says, for ImportOptions.mapping. Raises NotFound, InvalidInput."""
+    """Return what a mapping file says, for ImportOptions.mapping. Raises NotFound, InvalidInput."""
     with open_file(path) as opened:
         raw = opened.stream.read(LONGEST_MAPPING + 1)
     return parse_mapping(raw, opened.name)
 
 
 def parse_mapping(raw: bytes, name: str) -> dict[str, Any]:
-    """Give what a mapping says, in TOML or as a JSON object; `name` is for messages. Raises InvalidInput."""
+    """Return what a mapping says, in TOML or as a JSON object; `name` is for messages. Raises InvalidInput."""
     if len(raw) > LONGEST_MAPPING:
         raise InvalidInput(f"{name} is longer than {LONGEST_MAPPING} bytes.", hint="Is this a mapping file?")
     try:

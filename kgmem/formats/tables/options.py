@@ -42,7 +42,7 @@ class TableOptions:
 
 
 def table_options(given: Mapping[str, Any], known: Mapping[str, str] = CSV_OPTIONS) -> TableOptions:
-    """Give what the options say. Raises InvalidInput for one that is unknown or has another value than it may."""
+    """Return what the options say. Raises InvalidInput for one that is unknown or has another value than it may."""
     check_names(given, known, "There is no option")
     for name, value in given.items():
         if not isinstance(value, str):

@@ -38,7 +38,7 @@ class Template:
 
 
 def read_template(text: str, path: str) -> Template:
-    """Give the template that a text is. Raises InvalidInput for a brace without its like."""
+    """Return the template that a text is. Raises InvalidInput for a brace without its like."""
     parts: list[str | ColumnName] = []
     for found in _PARTS.finditer(text):
         part = found[0]
@@ -52,7 +52,7 @@ def read_template(text: str, path: str) -> Template:
 
 
 def find_column(name: str, columns: Sequence[str], path: str, file: str = "") -> int:
-    """Give where a column stands, by its name or as #1, #2, ... by its position. Raises InvalidInput."""
+    """Return where a column stands, by its name or as #1, #2, ... by its position. Raises InvalidInput."""
     where = f" of {file}" if file else ""
     position = name.removeprefix("#")
     if position != name and position.isdecimal() and name not in columns:

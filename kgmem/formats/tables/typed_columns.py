@@ -38,12 +38,12 @@ class Texts:
 
 
 def special(column: Any) -> Texts:
-    """Give a column whose rows with a value have to be read one by one."""
+    """Return a column whose rows with a value have to be read one by one."""
     return Texts("", pa.nulls(len(column), pa.string()), column.is_null())
 
 
 def typed_cells(cells: Any, type_: str, *, listed: bool) -> Texts:
-    """Give cells of a text table as a type of Neo4j's has them; what is not plainly of the type is read by itself."""
+    """Return cells of a text table as a type of Neo4j's has them; what is not plainly of the type is read by itself."""
     if listed:
         return special(cells)
     if type_ == "string":
@@ -57,7 +57,7 @@ def typed_cells(cells: Any, type_: str, *, listed: bool) -> Texts:
 
 
 def typed_values(column: Any) -> Texts:
-    """Give an Arrow column of values as texts."""
+    """Return an Arrow column of values as texts."""
     type_ = column.type
     if types.is_string(type_):
         return Texts("string", column, pa.scalar(value=True))
@@ -73,7 +73,7 @@ def typed_values(column: Any) -> Texts:
 def chosen_columns(
     kind: BatchKind, lines: Any, fields: Mapping[str, Any], properties: Sequence[Property], plain: Any
 ) -> tuple[Columns | None, list[int]]:
-    """Give those of the rows chosen by `plain` that are plain as columns, and the places of all others."""
+    """Return those of the rows chosen by `plain` that are plain as columns, and the places of all others."""
     for texts in fields.values():
         plain = pc.and_(plain, pc.fill_null(pc.not_equal(texts, ""), True))
     chosen = [n for n, is_plain in enumerate(plain.to_pylist()) if is_plain]

@@ -48,7 +48,7 @@ def is_time_format(type_: str) -> bool:
 
 
 def value_reader(type_: str, name: str, list_delimiter: str = ";", *, end: bool = False) -> ReadValue:
-    """Give what reads the values of a column; times become ISO 8601, and with `end` those that end an interval."""
+    """Return what reads the values of a column; times become ISO 8601, and with `end` those that end an interval."""
     if type_ in _EPOCHS:
         return lambda value: _from_epoch(value, _EPOCHS[type_], name)
     if type_ == MASKED:
@@ -61,14 +61,14 @@ def value_reader(type_: str, name: str, list_delimiter: str = ";", *, end: bool 
 
 
 def text_of(value: Any) -> str:
-    """Give any value as a text."""
+    """Return any value as a text."""
     if isinstance(value, str):
         return value
     return repr(value) if isinstance(value, float) else orjson.dumps(value).decode()
 
 
 def geometry(value: Any) -> Any:
-    """Give the GeoJSON geometry that a mapping, its text or a well-known text is. Raises InvalidInput."""
+    """Return the GeoJSON geometry that a mapping, its text or a well-known text is. Raises InvalidInput."""
     if isinstance(value, Mapping | list):
         return value
     text = str(value)
@@ -83,7 +83,7 @@ def geometry(value: Any) -> Any:
 
 
 def number(value: Any, name: str) -> float:
-    """Give a value as a number. Raises InvalidInput."""
+    """Return a value as a number. Raises InvalidInput."""
     text = text_of(value).strip()
     if not _FLOAT.fullmatch(text):
         raise InvalidInput(f"{name} is {text[:80]!r} and no number.", hint="Give such as 46.95, or nothing.")
@@ -114,7 +114,7 @@ def _from_epoch(value: Any, micros: int, name: str) -> str:
 
 
 def _format_reader(format_: str, name: str) -> ReadValue:
-    """Give what reads times by a format of strptime, as exactly as the format tells them."""
+    """Return what reads times by a format of strptime, as exactly as the format tells them."""
     told = set(re.findall(r"%(.)", format_))
     exactness = (
         ("seconds", told & set("HIMSfpcXsT")),
@@ -139,7 +139,7 @@ def _format_reader(format_: str, name: str) -> ReadValue:
 
 
 def _unmasked(text: str, name: str, end: bool) -> str | None:
-    """Give the time as far as it is known: of a year with unknown digits the first, or at an end the last."""
+    """Return the time as far as it is known: of a year with unknown digits the first, or at an end the last."""
     found = _MASKED.fullmatch(text.strip())
     if not found:
         raise InvalidInput(f"{name} is {text[:80]!r} and no time.", hint="Give such as 1969-07-##; # is not known.")

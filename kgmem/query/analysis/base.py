@@ -62,7 +62,7 @@ class Analyser:
         raise CypherError(detail, problem, query=self.text, at=at, hint=hint, type=type)
 
     def type_of(self, part: Expression, scope: Scope) -> Type:
-        """Give an expression's type. Raises CypherError."""
+        """Return an expression's type. Raises CypherError."""
         found: Type = self.handlers[type(part)](self, part, scope)
         self.types[id(part)] = found
         return found
@@ -75,7 +75,7 @@ class Analyser:
         self.fits(part, self.type_of(part, scope), BOOLEANS, "true or false")
 
     def aggregating(self, part: Expression, scope: Scope) -> tuple[Type, bool]:
-        """Give the type of an expression that may aggregate, and whether it does."""
+        """Return the type of an expression that may aggregate, and whether it does."""
         before, met = self._may_aggregate, self.aggregations
         self._may_aggregate = True
         found = self.type_of(part, scope)
@@ -99,11 +99,11 @@ class Analyser:
             self.fail("InvalidArgumentType", problem, part.at, type=type or "SyntaxError")
 
     def types_of(self, parts: Iterable[Expression], scope: Scope) -> list[Type]:
-        """Give the types of several expressions."""
+        """Return the types of several expressions."""
         return [self.type_of(part, scope) for part in parts]
 
     def alone(self, part: Expression, scope: Scope) -> Type:
-        """Give the type of what is computed for each item of a list, where nothing can be aggregated."""
+        """Return the type of what is computed for each item of a list, where nothing can be aggregated."""
         before, self._may_aggregate = self._may_aggregate, False
         found = self.type_of(part, scope)
         self._may_aggregate = before
@@ -129,7 +129,7 @@ class Analyser:
             self.fail("MissingParameter", f"Parameter ${name} is not given.", at, hint=hint, type="ParameterMissing")
 
     def variable(self, part: Variable, scope: Scope) -> Type:
-        """Give a variable's type. Raises CypherError where it is not in scope."""
+        """Return a variable's type. Raises CypherError where it is not in scope."""
         found = scope.get(part.name)
         if found is None:
             hint = closest(part.name, scope)

@@ -35,7 +35,7 @@ class ClauseAnalyser(ProjectionAnalyser):
         """Analyse CALL of a subquery."""
 
     def clause(self, clause: tree.Clause, scope: Scope) -> Scope:
-        """Give the scope after a clause. Raises CypherError."""
+        """Return the scope after a clause. Raises CypherError."""
         if isinstance(clause, UPDATES):
             self.write(clause)
         found: Scope = _CLAUSES[type(clause)](self, clause, scope)
@@ -68,13 +68,13 @@ class ClauseAnalyser(ProjectionAnalyser):
         return NOTHING
 
     def returned(self, clause: tree.Return, scope: Scope) -> Projected:
-        """Give what a RETURN means. Raises CypherError."""
+        """Return what a RETURN means. Raises CypherError."""
         if clause.projection.star and all(name in self.outer for name in scope):
             self.fail("NoVariablesInScope", "There is no variable for * to stand for.", clause.projection.at)
         return self.project(clause.projection, scope)
 
     def columns(self, clause: tree.Return) -> tuple[Column, ...]:
-        """Give the columns of a RETURN that is analysed."""
+        """Return the columns of a RETURN that is analysed."""
         return self.projections[id(clause.projection)].columns
 
     def _unchanged(self, _clause: tree.Clause, scope: Scope) -> Scope:

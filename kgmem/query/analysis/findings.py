@@ -56,17 +56,17 @@ class Analysed:
         return tuple(column.name for column in self.columns)
 
     def after(self, clause: Clause) -> Scope:
-        """Give the variables that can be seen after a clause, with their types."""
+        """Return the variables that can be seen after a clause, with their types."""
         return self.scopes[id(clause)]
 
     def projected(self, projection: Projection) -> Projected:
-        """Give what a projection means."""
+        """Return what a projection means."""
         return self.projections[id(projection)]
 
     def type(self, expression: Expression) -> Type:
-        """Give the type of an expression of the tree."""
+        """Return the type of an expression of the tree."""
         return self.types[id(expression)]
 
     def procedure(self, call: CallProcedure) -> ProcedureSignature:
-        """Give the signature of what a CALL calls."""
+        """Return the signature of what a CALL calls."""
         return self.procedures[id(call)]

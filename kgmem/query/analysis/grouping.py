@@ -43,7 +43,7 @@ class Grouping:
         self._is_aggregation = is_aggregation
 
     def stray(self, part: Located, own: frozenset[str] = frozenset()) -> Variable | None:
-        """Give the first variable beside an aggregation that is no grouping key; `own` are bound in the expression."""
+        """The first variable beside an aggregation that is no grouping key; `own` are bound in the expression."""
         if isinstance(part, CountAll) or (isinstance(part, Call) and self._is_aggregation(part.name)):
             return None
         if isinstance(part, Expression) and part in self._keys:
@@ -76,7 +76,7 @@ class Repetitions:
         self.ambiguous: Expression | None = None
 
     def replaced(self, part: Expression, *, beside_aggregation: bool) -> Expression:
-        """Give the expression with columns in place of what they repeat.
+        """Return the expression with columns in place of what they repeat.
 
         Beside an aggregation only what is simple, or aggregates itself, may repeat a column; what is not is left in
         `ambiguous`.

@@ -37,7 +37,7 @@ class PatternAnalyser(CallAnalyser):
     """Analyses patterns."""
 
     def match_patterns(self, patterns: Iterable[PathPattern], scope: Scope) -> Scope:
-        """Give the scope with what the patterns of one MATCH bind."""
+        """Return the scope with what the patterns of one MATCH bind."""
         binding = _Binding(scope)
         for pattern in patterns:
             self._bind_path(pattern, binding)
@@ -69,7 +69,7 @@ class PatternAnalyser(CallAnalyser):
             self.fail("InvalidRelationshipPattern", problem, pattern.at)
 
     def bind_new(self, variable: Variable, kind: Type, scope: Scope) -> Scope:
-        """Give the scope with a variable that must not be there yet. Raises CypherError where it is."""
+        """Return the scope with a variable that must not be there yet. Raises CypherError where it is."""
         if variable.name in scope:
             hint = "Choose another name, or end its scope with a WITH that leaves it out."
             problem = f"Variable {variable.name} is already bound."
@@ -78,7 +78,7 @@ class PatternAnalyser(CallAnalyser):
         return scope.bound(variable.name, kind)
 
     def bind(self, variable: Variable, kind: Type, scope: Scope) -> Scope:
-        """Give the scope with a variable, bound already or not. Raises CypherError where it is of another kind."""
+        """Return the scope with a variable, bound already or not. Raises CypherError where it is of another kind."""
         found = scope.get(variable.name)
         if found is not None and not self._is_kind(found, kind):
             problem = f"Variable {variable.name} is {found}, and is used here as {_KINDS[kind.name]}."

@@ -21,7 +21,7 @@ class CreationAnalyser(PatternAnalyser):
     """Analyses the patterns of CREATE and MERGE."""
 
     def new_patterns(self, patterns: Iterable[PathPattern], scope: Scope, *, merge: bool) -> Scope:
-        """Give the scope with what the patterns make; with `merge` they are looked for first."""
+        """Return the scope with what the patterns make; with `merge` they are looked for first."""
         grown = scope
         for pattern in patterns:
             if pattern.selector is not None:
@@ -107,7 +107,7 @@ class ProjectionAnalyser(CreationAnalyser):
     def project(
         self, projection: Projection, scope: Scope, *, where: Expression | None = None, named: bool = False
     ) -> Projected:
-        """Give what a projection means; with `named` its columns are variables afterwards, and need names."""
+        """Return what a projection means; with `named` its columns are variables afterwards, and need names."""
         columns = self._columns(projection, scope)
         grouped = any(column.aggregates for column in columns)
         if grouped:
@@ -127,7 +127,7 @@ class ProjectionAnalyser(CreationAnalyser):
         return found
 
     def after(self, projected: Projected) -> Scope:
-        """Give the scope after a projection."""
+        """Return the scope after a projection."""
         return Scope({column.name: column.type for column in projected.columns}, self.outer)
 
     def _columns(self, projection: Projection, scope: Scope) -> tuple[Column, ...]:
@@ -184,7 +184,7 @@ class ProjectionAnalyser(CreationAnalyser):
     def _later(
         self, projection: Projection, columns: tuple[Column, ...], scope: Scope, *, grouped: bool
     ) -> Callable[..., Expression]:
-        """Give the function that analyses what comes after the columns: ORDER BY and WHERE."""
+        """Return the function that analyses what comes after the columns: ORDER BY and WHERE."""
         names = {column.name: column.type for column in columns}
         after = Scope(names, self.outer)
         if not grouped and not projection.distinct:

@@ -95,7 +95,7 @@ class QueryAnalyser(ProcedureAnalyser):
     """Analyses queries."""
 
     def query(self, query: tree.Query, scope: Scope) -> tuple[Column, ...] | None:
-        """Give the columns of a query, None where it returns nothing. Raises CypherError."""
+        """Return the columns of a query, None where it returns nothing. Raises CypherError."""
         first, *others = query.parts
         columns = self._part(first, scope)
         for part in others:
@@ -146,7 +146,7 @@ class QueryAnalyser(ProcedureAnalyser):
         self.fail("InvalidClauseComposition", problem, clause.at, hint=hint)
 
     def call_subquery(self, clause: tree.CallSubquery, scope: Scope) -> Scope:
-        """Give the scope after CALL { }: with the columns that the subquery returns."""
+        """Return the scope after CALL { }: with the columns that the subquery returns."""
         columns = self._subquery_columns(clause, scope)
         after = scope
         for column in columns or ():

@@ -25,7 +25,7 @@ class Scope(Mapping[str, Type]):
         self._depth: int = 0 if around is None else around._depth + 1
 
     def bound(self, name: str, kind: Type) -> "Scope":
-        """Give the scope with one more variable, or with another type for one that it has."""
+        """Return the scope with one more variable, or with another type for one that it has."""
         if not self._count:
             return Scope({name: kind}, self._around)
         if name in self._own or len(self._own) != self._count:
@@ -37,11 +37,11 @@ class Scope(Mapping[str, Type]):
         return grown
 
     def local(self, name: str, kind: Type) -> "Scope":
-        """Give the scope inside of an expression that has a variable of its own."""
+        """Return the scope inside of an expression that has a variable of its own."""
         return Scope({name: kind}, self)
 
     def inner(self) -> "Scope":
-        """Give the scope in which a part of the query begins whose variables end with it."""
+        """Return the scope in which a part of the query begins whose variables end with it."""
         return Scope(None, self)
 
     def _find(self, name: object) -> Type | None:
@@ -55,7 +55,7 @@ class Scope(Mapping[str, Type]):
         return None
 
     def __getitem__(self, name: str) -> Type:
-        """Give a variable's type. Raises KeyError."""
+        """Return a variable's type. Raises KeyError."""
         found = self._find(name)
         if found is None:
             raise KeyError(name)
@@ -66,7 +66,7 @@ class Scope(Mapping[str, Type]):
         return self._find(name) is not None
 
     def __iter__(self) -> Iterator[str]:
-        """Give the names, the outermost first."""
+        """Return the names, the outermost first."""
         layers: list[Scope] = []
         scope: Scope | None = self
         while scope is not None:
@@ -81,7 +81,7 @@ class Scope(Mapping[str, Type]):
         return iter(seen)
 
     def __len__(self) -> int:
-        """Give how many variables there are."""
+        """Return how many variables there are."""
         return sum(1 for _ in self)
 
 

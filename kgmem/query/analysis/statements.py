@@ -72,7 +72,7 @@ class StatementAnalyser(QueryAnalyser):
     }
 
     def statement(self, body: Query | Command) -> tuple[Column, ...]:
-        """Give the columns of a query or command. Raises CypherError."""
+        """Return the columns of a query or command. Raises CypherError."""
         if isinstance(body, Query):
             alone = _call_alone(body)
             columns = (self.query(body, NOTHING) or ()) if alone is None else self.standalone_call(alone)
@@ -117,7 +117,7 @@ def analyse(
     procedures: Mapping[str, ProcedureSignature] | None = None,
     functions: Mapping[str, FunctionSignature] = FUNCTIONS,
 ) -> Analysed:
-    """Give what a query means, or raise a CypherError that says what is wrong with it, and where.
+    """Return what a query means, or raise a CypherError that says what is wrong with it, and where.
 
     `parameters` are the names that come with the query; None leaves them unchecked. `procedures` are those that can be
     called, by name.

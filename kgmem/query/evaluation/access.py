@@ -40,7 +40,7 @@ class AccessCompiler(Compiler):
         return self.guarded(lambda row: self.item(subject(row), index(row)), part.at)
 
     def item(self, value: Value, index: Value) -> Value:
-        """Give value[index]. Raises ValueProblem."""
+        """Return value[index]. Raises ValueProblem."""
         if value is None or index is None:
             return None
         if type(value) is list:
@@ -60,7 +60,7 @@ class AccessCompiler(Compiler):
         raise ValueProblem(problem, type=TYPE, detail="InvalidArgumentType")
 
     def entries(self, value: Value) -> Mapping[str, Value]:
-        """Give what a map, node or relationship holds. Raises ValueProblem."""
+        """Return what a map, node or relationship holds. Raises ValueProblem."""
         if type(value) is dict:
             return value
         if value.id in self.setting.gone:
@@ -124,7 +124,7 @@ class AccessCompiler(Compiler):
         return self.guarded(run, part.at)
 
     def labels(self, value: Value) -> tuple[str, ...]:
-        """Give a node's labels, or a relationship's type alone. Raises ValueProblem."""
+        """Return a node's labels, or a relationship's type alone. Raises ValueProblem."""
         if type(value) is Relationship:
             return (value.type,)
         if type(value) is not Node:
@@ -156,7 +156,7 @@ _HOLDERS = frozenset({dict, Node, Relationship})
 
 
 def label_names(value: Value) -> list[str]:
-    """Give the labels that a value names: a string, or a list of them. Raises ValueProblem."""
+    """Return the labels that a value names: a string, or a list of them. Raises ValueProblem."""
     names = value if type(value) is list else [value]
     for name in names:
         if type(name) is not str:
@@ -165,7 +165,7 @@ def label_names(value: Value) -> list[str]:
 
 
 def field_of(value: Any, name: str) -> Value:
-    """Give a part of a temporal value or point by its name; null of null. Raises ValueProblem."""
+    """Return a part of a temporal value or point by its name; null of null. Raises ValueProblem."""
     if value is None:
         return None
     fields = FIELDS.get(type(value))
@@ -179,7 +179,7 @@ def field_of(value: Any, name: str) -> Value:
 
 
 def deleted() -> ValueProblem:
-    """Give the error for what was deleted and is asked for."""
+    """Return the error for what was deleted and is asked for."""
     return ValueProblem(
         "This was deleted by the same query.",
         type="EntityNotFound",

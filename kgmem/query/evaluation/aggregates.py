@@ -26,7 +26,7 @@ class Accumulator(ABC):
 
     @abstractmethod
     def result(self) -> Value:
-        """Give what the values taken so far come to."""
+        """Return what the values taken so far come to."""
 
 
 class Count(Accumulator):
@@ -41,7 +41,7 @@ class Count(Accumulator):
         self._count += 1
 
     def result(self) -> int:
-        """Give how many there were."""
+        """Return how many there were."""
         return self._count
 
 
@@ -67,7 +67,7 @@ class Sum(Accumulator):
             raise wrong_type("a number or duration", value)
 
     def result(self) -> Value:
-        """Give the sum."""
+        """Return the sum."""
         return add(self._whole, _float_sum(self._floats)) if self._floats else self._whole
 
 
@@ -92,7 +92,7 @@ class Average(Accumulator):
         self._count += 1
 
     def result(self) -> Value:
-        """Give the mean."""
+        """Return the mean."""
         if not self._count:
             return None
         total = self._sum.result()
@@ -115,7 +115,7 @@ class Extreme(Accumulator):
             self._key, self._value = key, value
 
     def result(self) -> Value:
-        """Give the extreme; null of none."""
+        """Return the extreme; null of none."""
         return self._value
 
 
@@ -133,7 +133,7 @@ class Collect(Accumulator):
         self._values.append(value)
 
     def result(self) -> list[Value]:
-        """Give the list."""
+        """Return the list."""
         return self._values
 
 
@@ -155,7 +155,7 @@ class Deviation(Accumulator):
         self._squares += difference * (value - self._mean)
 
     def result(self) -> float:
-        """Give the deviation."""
+        """Return the deviation."""
         if self._count < 2:
             return 0.0
         return math.sqrt(self._squares / (self._count if self._population else self._count - 1))
@@ -184,7 +184,7 @@ class Percentile(Accumulator):
         self._values.append(value)
 
     def result(self) -> Value:
-        """Give the value at the percentile; null of none."""
+        """Return the value at the percentile; null of none."""
         values = sorted(self._values, key=order_key)
         if not values:
             return None
@@ -213,7 +213,7 @@ class Distinct(Accumulator):
             self._inner.take(value)
 
     def result(self) -> Value:
-        """Give what the other one has come to."""
+        """Return what the other one has come to."""
         return self._inner.result()
 
 
@@ -233,6 +233,6 @@ AGGREGATES = frozenset(_MAKERS)
 
 
 def accumulator(name: str, *, distinct: bool = False, arguments: tuple[Value, ...] = ()) -> Accumulator:
-    """Give a new accumulator of an aggregation by its name; `arguments` are those after the first."""
+    """Return a new accumulator of an aggregation by its name; `arguments` are those after the first."""
     made = _MAKERS[name.lower()](*arguments)
     return Distinct(made) if distinct else made

@@ -18,7 +18,7 @@ _NUMBERS = (int, float)
 
 
 def whole(number: int) -> int:
-    """Give an integer, or raise ValueProblem where it has more than 64 bits."""
+    """Return an integer, or raise ValueProblem where it has more than 64 bits."""
     if _LEAST <= number <= _MOST:
         return number
     raise ValueProblem(
@@ -30,7 +30,7 @@ def whole(number: int) -> int:
 
 
 def add(left: Any, right: Any) -> Any:
-    """Give left + right."""
+    """Return left + right."""
     a, b = type(left), type(right)
     if a is int and b is int:
         return whole(left + right)
@@ -55,7 +55,7 @@ def _add_durations(left: Any, right: Any) -> Any:
 
 
 def subtract(left: Any, right: Any) -> Any:
-    """Give left - right."""
+    """Return left - right."""
     a, b = type(left), type(right)
     if a is int and b is int:
         return whole(left - right)
@@ -71,7 +71,7 @@ def subtract(left: Any, right: Any) -> Any:
 
 
 def multiply(left: Any, right: Any) -> Any:
-    """Give left * right."""
+    """Return left * right."""
     a, b = type(left), type(right)
     if a is int and b is int:
         return whole(left * right)
@@ -87,7 +87,7 @@ def multiply(left: Any, right: Any) -> Any:
 
 
 def divide(left: Any, right: Any) -> Any:
-    """Give left / right: of integers towards zero."""
+    """Return left / right: of integers towards zero."""
     a, b = type(left), type(right)
     if a is int and b is int:
         if right == 0:
@@ -107,7 +107,7 @@ def divide(left: Any, right: Any) -> Any:
 
 
 def remainder(left: Any, right: Any) -> Any:
-    """Give left % right, with the sign of the left one."""
+    """Return left % right, with the sign of the left one."""
     a, b = type(left), type(right)
     if a is int and b is int:
         if right == 0:
@@ -124,7 +124,7 @@ def remainder(left: Any, right: Any) -> Any:
 
 
 def power(left: Any, right: Any) -> float | None:
-    """Give left ^ right, which is a floating-point number always."""
+    """Return left ^ right, which is a floating-point number always."""
     if left is None or right is None:
         return None
     if type(left) not in _NUMBERS or type(right) not in _NUMBERS:
@@ -140,7 +140,7 @@ def power(left: Any, right: Any) -> float | None:
 
 
 def concatenate(left: Any, right: Any) -> Any:
-    """Give left || right, of two strings or two lists."""
+    """Return left || right, of two strings or two lists."""
     if left is None or right is None:
         return None
     if type(left) is str and type(right) is str:
@@ -151,7 +151,7 @@ def concatenate(left: Any, right: Any) -> Any:
 
 
 def negated(value: Any) -> Any:
-    """Give -value."""
+    """Return -value."""
     if value is None:
         return None
     if type(value) is int:
@@ -164,14 +164,14 @@ def negated(value: Any) -> Any:
 
 
 def same(value: Any) -> Any:
-    """Give +value."""
+    """Return +value."""
     if value is None or type(value) in {int, float, Duration}:
         return value
     raise ValueProblem(f"+ is not for {shown(value)}.", type=TYPE, detail="InvalidArgumentType")
 
 
 def joined(left: list[Any], right: list[Any]) -> list[Any]:
-    """Give two lists as one. Raises ValueProblem where it is too long."""
+    """Return two lists as one. Raises ValueProblem where it is too long."""
     if len(left) + len(right) > LONGEST_LIST:
         raise ValueProblem(f"A list cannot have more than {LONGEST_LIST:,} items.", detail="TooManyItems")
     return left + right

@@ -50,7 +50,7 @@ class Compiler:
         self.setting = setting
 
     def compile(self, part: Expression) -> Compute:
-        """Give the function that computes an expression for a row; what no row changes is computed once."""
+        """Return the function that computes an expression for a row; what no row changes is computed once."""
         compute = self.handlers.get(type(part), Compiler.nested)(self, part)
         if isinstance(part, tree.Arithmetic | tree.Call | tree.Signed | tree.Index) and self.is_constant(part):
             return _once(compute)
@@ -69,7 +69,7 @@ class Compiler:
         raise NotImplementedError
 
     def nested(self, part: Expression) -> Compute:
-        """Give what asks for a subquery or a pattern."""
+        """Return what asks for a subquery or a pattern."""
         hook, setting = self.setting.nested, self.setting
 
         def run(row: Row) -> Value:
@@ -81,7 +81,7 @@ class Compiler:
         return run
 
     def guarded(self, compute: Compute, at: int) -> Compute:
-        """Give the same, where a problem with a value becomes an error at a place of the query."""
+        """Return the same, where a problem with a value becomes an error at a place of the query."""
         setting = self.setting
 
         def run(row: Row) -> Value:
@@ -106,7 +106,7 @@ def _once(compute: Compute) -> Compute:
 
 
 def truth(value: Value) -> bool | None:
-    """Give a value that must be true, false or null. Raises ValueProblem."""
+    """Return a value that must be true, false or null. Raises ValueProblem."""
     if value is None or value is True or value is False:
         return value
     raise wrong_type("true or false", value)

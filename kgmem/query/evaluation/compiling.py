@@ -20,5 +20,5 @@ class ExpressionCompiler(operators.OperatorCompiler, access.AccessCompiler, list
 
 
 def compile_expression(expression: Expression, setting: Setting) -> Compute:
-    """Give the function that computes an expression for a row. It raises CypherError."""
+    """Return the function that computes an expression for a row. It raises CypherError."""
     return ExpressionCompiler(setting).compile(expression)

@@ -23,7 +23,7 @@ class Clock:
 
     @classmethod
     def now(cls, transaction: int | None = None) -> "Clock":
-        """Give the clock of a statement that begins now, in a transaction that began then, or with it."""
+        """Return the clock of a statement that begins now, in a transaction that began then, or with it."""
         now = time.time_ns()
         return cls(now, now if transaction is None else transaction)
 
@@ -65,7 +65,7 @@ class Setting:
     check: Callable[[], None] = _never_stopped
 
     def error(self, problem: ValueProblem, at: int) -> CypherError:
-        """Give a problem with a value as an error of the query, at its place."""
+        """Return a problem with a value as an error of the query, at its place."""
         return CypherError(
             problem.detail,
             problem.message,

@@ -57,7 +57,7 @@ class ListCompiler(Compiler):
         return run
 
     def _rows(self, row: Row, name: str, items: list[Any]) -> Iterator[Row]:
-        """Give the row with each item in turn; one row, changed, for all of them."""
+        """Return the row with each item in turn; one row, changed, for all of them."""
         check = self.setting.check
         inner = dict(row)
         for count, item in enumerate(items):

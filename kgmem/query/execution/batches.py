@@ -36,7 +36,7 @@ class Batches:
     started: int = 0
 
     async def run(self, plan: Plan) -> Rows:
-        """Give the rows of a plan."""
+        """Return the rows of a plan."""
         rows: Rows = [{}]
         waiting: list[Step] = []
         wrote = False
@@ -126,7 +126,7 @@ class Batches:
 
 
 async def _read_again(run: Run, rows: Rows) -> Rows:
-    """Give rows whose nodes and relationships are as they are now: others, and batches before, have changed them."""
+    """Return rows whose nodes and relationships are as they are now: others, and batches before, have changed them."""
     found: dict[int, Node | Relationship] = {}
     for row in rows:
         found |= {each.id: each for value in row.values() for each in _elements(value) if each.id >= 0}

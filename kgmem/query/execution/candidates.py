@@ -29,7 +29,7 @@ _Table = dict[tuple[Hashable, ...], list[Way]]
 async def chooser(
     run: Run, keys: Sequence[JoinKey], asked: Question, ways: Sequence[Sequence[Way]], bind: Callable[[Row, Way], Any]
 ) -> Choose:
-    """Give what says which ways may be of a row: those that are equal to it by the keys, whose predicates remain.
+    """Return what says which ways may be of a row: those that are equal to it by the keys, whose predicates remain.
 
     A key is left out where a value of it cannot be computed: it is an error only where a row asks for it.
     """
@@ -67,7 +67,7 @@ _ANYTHING: tuple[Hashable, ...] = ("\0anything",)
 
 
 def _wanted(key: JoinKey, value: Any) -> Sequence[Hashable]:
-    """Give the values that a row looks for, none twice; null is equal to nothing."""
+    """Return the values that a row looks for, none twice; null is equal to nothing."""
     if value is None:
         return ()
     if not key.listed:
@@ -93,7 +93,7 @@ class Asking:
     order: Order | None = None  # By which `most` counts.
 
     def full(self) -> Mapping[str, frozenset[str]]:
-        """Give what is needed where the store leaves all predicates to be computed."""
+        """Return what is needed where the store leaves all predicates to be computed."""
         if self.needs is not None:
             return self.needs
         pattern = self.pattern
@@ -104,7 +104,7 @@ class Asking:
 
 
 async def candidates(run: Run, asking: Asking, rows: Rows, at: int) -> tuple[Found, Sequence[Expression]]:
-    """Give rows that may match, each with the number of the row that it comes of, and what is left to be asked."""
+    """Return rows that may match, each with the number of the row that it comes of, and what is left to be asked."""
     asked = await questions(run, asking.pattern, rows, at)
     if len(asked) == 1:
         return await _of_question(run, asking, asked[0], at)
@@ -152,7 +152,7 @@ async def _of_question(run: Run, asking: Asking, asked: Question, at: int) -> tu
 
 
 async def constant_conditions(run: Run, pattern: Pattern) -> tuple[list[Condition], dict[str, Any]]:
-    """Give the conditions of a pattern for a row that is not known yet, and what stands for its values."""
+    """Return the conditions of a pattern for a row that is not known yet, and what stands for its values."""
     conditions: list[Condition] = []
     row: dict[str, Any] = {}
     for number, lookup in enumerate(pattern.lookups):
@@ -234,7 +234,7 @@ async def _binder(run: Run, asking: Asking, needs: Mapping[str, frozenset[str]],
 
 
 def _ids(matched: MatchRows, at: int, *, repeats: bool) -> set[int]:
-    """Give the ids of what is not read yet."""
+    """Return the ids of what is not read yet."""
     if repeats:
         return {id_ for way in matched.ways for id_ in way[at]}
     return {way[at] for way in matched.ways if type(way[at]) is int}
@@ -243,7 +243,7 @@ def _ids(matched: MatchRows, at: int, *, repeats: bool) -> set[int]:
 def _maker(
     part: Any, need: frozenset[str], relationships: Mapping[int, Relationship], read: Mapping[int, Node]
 ) -> Callable[[Any], Any]:
-    """Give what makes the value of a part of what the store gave for it; None where that is gone."""
+    """Return what makes the value of a part of what the store gave for it; None where that is gone."""
     known = bool(need - {IDENTITY})
     if isinstance(part, LinkPart) and part.repeats:
         return lambda ids: _chain(relationships, ids) if known else [_bare_link(each) for each in ids]
@@ -259,12 +259,12 @@ def _maker(
 
 
 def _bare_node(id_: int) -> Node:
-    """Give a node of which nothing matters but which it is."""
+    """Return a node of which nothing matters but which it is."""
     return Node(id_, (), {}, str(id_))
 
 
 def _bare_link(id_: int) -> Relationship:
-    """Give a relationship of which nothing matters but which it is."""
+    """Return a relationship of which nothing matters but which it is."""
     return Relationship(id_, "", 0, 0, {}, str(id_))
 
 

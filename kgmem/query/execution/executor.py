@@ -38,7 +38,7 @@ _LOOKING = frozenset({"startnode", "endnode", "kgmem.known_at"})
 
 
 def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Give items in slices, each so short that work on it takes some milliseconds at the most."""
+    """Return items in slices, each so short that work on it takes some milliseconds at the most."""
     if len(items) <= _AT_ONCE:
         yield items
         return
@@ -47,7 +47,7 @@ def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def _looked_at(expression: Expression) -> tuple[tuple[Expression, ...], bool]:
-    """Give the queries in an expression that a row can be asked for beforehand, and whether it must be bridged."""
+    """Return the queries in an expression that a row can be asked for beforehand, and whether it must be bridged."""
     nested = tuple(nested_in(expression))
     bridged = any(local for _, local in nested) or not _LOOKING.isdisjoint(calls_in(expression))
     return tuple(part for part, local in nested if not local), bridged or loops_in(expression)
@@ -143,7 +143,7 @@ class Run:
         return rows
 
     async def on(self, name: str, *, writes: bool) -> "Run":
-        """Give the run of this statement on a graph. Raises NotFound, and Forbidden where the asker may not."""
+        """Return the run of this statement on a graph. Raises NotFound, and Forbidden where the asker may not."""
         if not self.runs:
             self.runs[self.graph] = self
         graph = await self.transaction.graph_named(name)
@@ -204,7 +204,7 @@ class Run:
             )
 
     def own(self, id_: int, at: int) -> int:
-        """Give the id of a node or relationship of this graph. Raises CypherError for what is only drawn here."""
+        """Return the id of a node or relationship of this graph. Raises CypherError for what is only drawn here."""
         if id_ < 0:
             problem = "This is of another graph, or only drawn: it can be neither matched nor changed here."
             hint = "Find it in its own graph, by a property: CALL (n) { USE other MATCH (m {key: n.key}) ... }."
@@ -212,11 +212,11 @@ class Run:
         return id_
 
     def error(self, detail: str, problem: str, at: int, *, type: str, hint: str = "") -> CypherError:  # noqa: A002
-        """Give an error of this run, at a place of the query."""
+        """Return an error of this run, at a place of the query."""
         return CypherError(detail, problem, query=self.setting.text, at=at, type=type, phase=RUNTIME, hint=hint)
 
     def prepared(self, expression: Expression) -> Prepared:
-        """Give an expression compiled, once for the whole run."""
+        """Return an expression compiled, once for the whole run."""
         found = self._prepared.get(id(expression))
         if found is None:
             asked, bridged = self.planner.remembered(expression, _looked_at)
@@ -225,7 +225,7 @@ class Run:
         return found
 
     async def values(self, expression: Expression, rows: Sequence[Row]) -> list[Any]:
-        """Give the value of an expression for each row."""
+        """Return the value of an expression for each row."""
         prepared = self.prepared(expression)
         if not prepared.nested and not prepared.bridged:
             return await self._computed(prepared.compute, rows)
@@ -259,11 +259,11 @@ class Run:
             await self.turn()
 
     async def value(self, expression: Expression, row: Row) -> Any:
-        """Give the value of an expression for one row."""
+        """Return the value of an expression for one row."""
         return (await self.values(expression, [row]))[0]
 
     async def where(self, predicates: Iterable[Expression], rows: Rows) -> Rows:
-        """Give the rows for which all predicates are true."""
+        """Return the rows for which all predicates are true."""
         for predicate in predicates:
             if not rows:
                 break

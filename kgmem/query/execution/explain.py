@@ -33,7 +33,7 @@ class _Explainer:
     places: Sequence[int]
 
     async def plan(self, plan: Plan, before: float) -> tuple[dict[str, Any], float]:
-        """Give a plan's description, and how many rows are expected of it, given those that it begins with."""
+        """Return a plan's description, and how many rows are expected of it, given those that it begins with."""
         found = [await self._part(part, before) for part in plan.parts]
         if len(found) == 1:
             return found[0]
@@ -77,7 +77,7 @@ class _Explainer:
         return told, rows
 
     async def _inner(self, step: Step, before: float) -> tuple[list[dict[str, Any]], float]:
-        """Give the descriptions of what a step runs for its rows, and how many rows are expected behind it."""
+        """Return the descriptions of what a step runs for its rows, and how many rows are expected behind it."""
         if isinstance(step, steps.Subcall):
             told, each = await self.plan(step.plan, 1.0)
             return [told], before * (each if step.plan.names else 1.0)
@@ -129,7 +129,7 @@ class _Explainer:
 
 
 async def explained(run: Run, plan: Plan, mode: str) -> Mapping[str, Any]:
-    """Give the plan of a query; of one that was run with what was measured."""
+    """Return the plan of a query; of one that was run with what was measured."""
     places = sorted({step.at for part in plan.parts for step in _all(part)})
     told, _ = await _Explainer(run, run.setting.text, places).plan(plan, 1.0)
     return {"mode": mode.lower(), **told}

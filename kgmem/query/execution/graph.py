@@ -91,25 +91,25 @@ class GraphTransaction(Protocol):
         """What was done in it: "written", else "read", else nothing ("")."""
 
     async def graph_named(self, name: str) -> str:
-        """Give the name of the graph that is meant, whatever the case. Raises NotFound."""
+        """Return the name of the graph that is meant, whatever the case. Raises NotFound."""
 
     async def on(self, graph: str) -> "GraphTransaction":
-        """Give this transaction on another graph of the database, which ends with it. Raises NotFound."""
+        """Return this transaction on another graph of the database, which ends with it. Raises NotFound."""
 
     async def match(self, sought: MatchQuery) -> MatchRows | None:
-        """Give each way in which the nodes and links of a pattern match; None where it cannot be `lean`, or in `order`.
+        """Each way in which the nodes and links of a pattern match; None where it cannot be `lean`, or in `order`.
 
         Predicates but for the conditions, and paths, are left to the caller.
         """
 
     async def estimate(self, sought: MatchQuery) -> float:
-        """Give how many matches are expected, without looking for them."""
+        """Return how many matches are expected, without looking for them."""
 
     async def expand(self, link: LinkPart, nodes: Collection[int], *, backwards: bool) -> Sequence[Hop]:
-        """Give what leads on from nodes along a link, or against it if `backwards`."""
+        """Return what leads on from nodes along a link, or against it if `backwards`."""
 
     async def around(self, link: LinkPart, first: int, last: int, *, shortest: bool) -> Sequence[Level]:
-        """Give what leads on from a node along a link, and what leads to another, level by level, asked at once.
+        """Return what leads on from a node along a link, and what leads to another, level by level, asked at once.
 
         That is what `expand` gives for the one, for the other, and for what was found there; nothing where it is too
         much. With `shortest` it is enough for the shortest paths between the two of up to three relationships: where
@@ -117,24 +117,24 @@ class GraphTransaction(Protocol):
         """
 
     async def nodes(self, ids: Collection[int]) -> Mapping[int, Node]:
-        """Give nodes by id; those that are gone are missing."""
+        """Return nodes by id; those that are gone are missing."""
 
     async def relationships(self, ids: Collection[int]) -> Mapping[int, Relationship]:
-        """Give relationships by id; those that are gone are missing."""
+        """Return relationships by id; those that are gone are missing."""
 
     async def both(
         self, nodes: Collection[int], relationships: Collection[int]
     ) -> tuple[Mapping[int, Node], Mapping[int, Relationship]]:
-        """Give nodes and relationships by id, asked at once; those that are gone are missing."""
+        """Return nodes and relationships by id, asked at once; those that are gone are missing."""
 
     async def known_from(self, identity: int) -> int | None:
-        """Give the microseconds since 1970 since when what has an id is known at all; None where it is not there."""
+        """Return the microseconds since 1970 since when what has an id is known at all; None where it is not there."""
 
     async def nearest(self, index: NamedIndex, vector: Sequence[float], most: int) -> Sequence[tuple[int, float]]:
         """Return the nodes or relationships whose vectors an index finds nearest, each with its similarity (0 to 1)."""
 
     async def worded(self, index: NamedIndex, query: str, most: int) -> Sequence[tuple[int, float]]:
-        """Give the nodes (or relationships) that have the words of a query by an index, the best first."""
+        """Return the nodes (or relationships) that have the words of a query by an index, the best first."""
 
     async def lock(self, names: Iterable[str]) -> None:
         """Keep others from merging what has these names until the transaction ends."""
@@ -152,7 +152,7 @@ class GraphTransaction(Protocol):
         """Write the properties of relationships."""
 
     async def relationships_of(self, nodes: Collection[int]) -> Collection[int]:
-        """Give the ids of the relationships that nodes have."""
+        """Return the ids of the relationships that nodes have."""
 
     async def delete(self, nodes: Collection[int], relationships: Collection[int]) -> None:
         """Delete relationships and then nodes, which may have relationships still until the transaction ends."""
@@ -165,10 +165,10 @@ class Graphs(Protocol):
         """Make known the labels and types that a query will write, before its transaction."""
 
     async def named(self, name: str) -> str:
-        """Give the name of the graph that is meant, whatever the case. Raises NotFound."""
+        """Return the name of the graph that is meant, whatever the case. Raises NotFound."""
 
     async def schema(self, graph: str) -> GraphSchema:
-        """Give the schema that holds in a graph."""
+        """Return the schema that holds in a graph."""
 
     async def change_schema(self, graph: str, change: Callable[[GraphSchema], GraphSchema]) -> None:
         """Change a graph's own schema, and make or drop the indexes that it declares, at once and for good."""

@@ -10,7 +10,7 @@ _BATCH = 2000  # Rows whose ids are sent at once.
 
 
 async def match(run: Run, step: Match, rows: Rows) -> Rows:
-    """Give each row with each way in which the pattern matches for it."""
+    """Return each row with each way in which the pattern matches for it."""
     pattern = step.pattern
     nothing = dict.fromkeys(pattern.named)
     # What comes first of all rows is not what comes first of each.
@@ -32,7 +32,7 @@ async def match(run: Run, step: Match, rows: Rows) -> Rows:
 
 
 async def matches(run: Run, asking: Asking, rows: Rows, at: int) -> list[Rows]:
-    """Give for each row the rows that the pattern makes of it."""
+    """Return for each row the rows that the pattern makes of it."""
     groups: list[Rows] = [[] for _ in rows]
     if not rows:
         return groups

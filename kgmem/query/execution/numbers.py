@@ -9,12 +9,12 @@ from kgmem.query.tree.expressions import Expression
 
 
 async def wanted(run: Run, numbers: Sequence[Expression]) -> int | None:
-    """Give how many rows are asked for: a sum; None for all."""
+    """Return how many rows are asked for: a sum; None for all."""
     return sum([await number(run, each) or 0 for each in numbers]) if numbers else None
 
 
 async def number(run: Run, part: Expression | None) -> int | None:
-    """Give a number that is not negative; None where there is none. Raises CypherError."""
+    """Return a number that is not negative; None where there is none. Raises CypherError."""
     if part is None:
         return None
     value: Any = await run.value(part, {})

@@ -66,7 +66,7 @@ class PlanCache:
         self._kept: OrderedDict[tuple[str, frozenset[str]], PreparedStatement] = OrderedDict()
 
     def of(self, text: str, parameters: Iterable[str]) -> PreparedStatement:
-        """Give what a statement means that comes with parameters of these names. Raises CypherError."""
+        """Return what a statement means that comes with parameters of these names. Raises CypherError."""
         names = frozenset(parameters)
         found = self._kept.get((text, names))
         if found is None:
@@ -96,7 +96,7 @@ def _asks_once(plan: Plan) -> bool:
 
 
 def written(part: Located) -> tuple[Collection[str], Collection[str]]:
-    """Give the labels (with an empty one for nodes that have none) and types that a query may write into."""
+    """Return the labels (with an empty one for nodes that have none) and types that a query may write into."""
     labels: set[str] = set()
     types: set[str] = set()
     for each in _written(part):

@@ -24,7 +24,7 @@ class Procedure:
 
 
 async def call(run: Run, step: Call, rows: Rows) -> Rows:
-    """Give each row with each row of the procedure."""
+    """Return each row with each row of the procedure."""
     procedure = run.procedures[step.signature.name]
     outputs = [field.name for field in step.signature.outputs]
     places = [(outputs.index(name), variable) for name, variable in step.yields]

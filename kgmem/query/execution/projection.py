@@ -62,7 +62,7 @@ class _Group:
 
 
 async def group(run: Run, grouped: Grouped, rows: Rows) -> Rows:
-    """Give one row a group: the columns, computed over the first row of the group and its aggregations."""
+    """Return one row a group: the columns, computed over the first row of the group and its aggregations."""
     keys = [await run.values(column.value, rows) for column in grouped.keys]
     columns = [await _taken(run, each, rows) for each in grouped.aggregations]
     groups: dict[Hashable, _Group] = {}
@@ -113,7 +113,7 @@ async def _take(run: Run, accumulator_: Accumulator, value: Any, at: int, times:
 
 
 async def _taken(run: Run, each: Aggregation, rows: Rows) -> list[Any] | None:
-    """Give the values that are aggregated; None where rows are counted."""
+    """Return the values that are aggregated; None where rows are counted."""
     if isinstance(each.call, CountAll):
         return None
     return await run.values(each.call.arguments[0], rows)
@@ -138,7 +138,7 @@ _SORTED_AT_ONCE = 8192
 
 
 async def unwind(run: Run, step: Unwind, rows: Rows) -> Rows:
-    """Give each row with each item of its list; null is no item, and what is no list is one."""
+    """Return each row with each item of its list; null is no item, and what is no list is one."""
     result: Rows = []
     most = await wanted(run, step.most)
     # One more than may be is enough to tell that there are too many.
@@ -154,12 +154,12 @@ async def unwind(run: Run, step: Unwind, rows: Rows) -> Rows:
 
 
 async def finish(_run: Run, _step: Finish, _rows: Rows) -> Rows:
-    """Give nothing."""
+    """Return nothing."""
     return []
 
 
 async def project(run: Run, step: Project, rows: Rows) -> Rows:
-    """Give rows of columns."""
+    """Return rows of columns."""
     projected = step.projected
     skip = await number(run, step.skip) or 0
     limit = await number(run, step.limit)
@@ -196,7 +196,7 @@ async def project(run: Run, step: Project, rows: Rows) -> Rows:
 
 
 async def _at(run: Run, rows: Rows, places: Sequence[int]) -> Rows:
-    """Give the rows at places."""
+    """Return the rows at places."""
     found: Rows = []
     for part in slices(places):
         found += [rows[at] for at in part]
@@ -224,7 +224,7 @@ async def _together(run: Run, rows: Rows, made: Rows) -> Rows:
 
 
 async def distinct(run: Run, names: Sequence[str], rows: Rows) -> Rows:
-    """Give the first of the rows that are equal in these columns."""
+    """Return the first of the rows that are equal in these columns."""
     first: dict[Hashable, Row] = {}
     for part in slices(rows):
         for row in part:
@@ -234,7 +234,7 @@ async def distinct(run: Run, names: Sequence[str], rows: Rows) -> Rows:
 
 
 async def _sorted(run: Run, order: Sequence[SortKey], rows: Rows) -> list[int]:
-    """Give the places of rows in order: sorted by the last key first, since sorting leaves what is equal as it is."""
+    """Return the places of rows in order: sorted by the last key first, since sorting leaves what is equal as it is."""
     places = list(range(len(rows)))
     for key in reversed(order):
         values: list[Any] = []

@@ -17,7 +17,7 @@ _SIMPLE = frozenset({bool, int, float, str})
 
 
 async def labels_of(run: Run, labels: Labels | None, row: Row) -> tuple[str, ...]:
-    """Give the labels that are given to something, each once."""
+    """Return the labels that are given to something, each once."""
     if labels is None:
         return ()
     if isinstance(labels, LabelName):
@@ -36,7 +36,7 @@ async def labels_of(run: Run, labels: Labels | None, row: Row) -> tuple[str, ...
 
 
 async def all_labels(run: Run, labels: Labels | None, rows: Sequence[Row]) -> list[tuple[str, ...]]:
-    """Give for each row the labels that are given to something."""
+    """Return for each row the labels that are given to something."""
     if labels is None:
         return [()] * len(rows)
     fixed = _is_fixed(labels)
@@ -62,7 +62,7 @@ def check_names(run: Run, names: Iterable[str], at: int) -> None:
 async def all_properties(
     run: Run, part: Expression | None, rows: Sequence[Row], *, nulls: bool = True
 ) -> list[dict[str, Any]]:
-    """Give for each row the properties that a map stands for, without nulls; those are refused unless `nulls`."""
+    """Return for each row the properties that a map stands for, without nulls; those are refused unless `nulls`."""
     if part is None:
         return [{} for _ in rows]
     return [_properties(run, value, part.at, nulls=nulls) for value in await run.values(part, rows)]
@@ -89,7 +89,7 @@ def _is_fixed(labels: Labels) -> bool:
 
 
 def as_map(run: Run, value: Any, at: int) -> dict[str, Any]:
-    """Give a map, or the properties of a node or relationship."""
+    """Return a map, or the properties of a node or relationship."""
     if isinstance(value, dict):
         return value
     if isinstance(value, Node | Relationship):
@@ -98,7 +98,7 @@ def as_map(run: Run, value: Any, at: int) -> dict[str, Any]:
 
 
 def storable(run: Run, value: Any, at: int) -> Any:
-    """Give a value back that a property may have. Raises CypherError."""
+    """Return a value back that a property may have. Raises CypherError."""
     if isinstance(value, list):
         for each in value:
             if isinstance(each, dict | list) or each is None:

@@ -17,7 +17,7 @@ Rows = Callable[[Run, Show], Awaitable[Iterable[Mapping[str, Any]]]]
 
 
 async def show(run: Run, analysed: Analysed, shows: Mapping[str, Rows]) -> list[Row]:
-    """Give the rows that a SHOW asks for. Raises CypherError where there is nothing to show of that kind."""
+    """Return the rows that a SHOW asks for. Raises CypherError where there is nothing to show of that kind."""
     body = analysed.statement.body
     if not isinstance(body, Show) or body.what not in shows:
         raise run.error("NotSupported", "There is nothing to show of this kind.", 0, type="SyntaxError")

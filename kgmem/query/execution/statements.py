@@ -114,7 +114,7 @@ class Engine:
             return await self._work(asked, understood)(transaction)
 
     async def _at_home(self, asked: StatementRequest, understood: PreparedStatement) -> StatementRequest:
-        """Give what is asked, of the graph that all of it uses: then it is as if it had been sent there."""
+        """Return what is asked, of the graph that all of it uses: then it is as if it had been sent there."""
         body = understood.analysed.statement.body
         name = common_name(body, asked.parameters) if isinstance(body, Query) else None
         if name is None:
@@ -140,7 +140,7 @@ class Engine:
             return await work(transaction)
 
     async def _understood(self, asked: StatementRequest) -> PreparedStatement:
-        """Give what a statement means. Raises CypherError."""
+        """Return what a statement means. Raises CypherError."""
         check_length(asked.text, asked.limits.length)
         if len(asked.text) > LONGEST_KEPT:  # It takes a while to read: others shall have their turn.
             understood = await asyncio.to_thread(self._understanding.of, asked.text, asked.parameters)
@@ -155,7 +155,7 @@ class Engine:
     def _begun(
         self, transaction: GraphTransaction, asked: StatementRequest, understood: PreparedStatement, setting: Setting
     ) -> Run:
-        """Give what runs the steps of a statement in a transaction."""
+        """Return what runs the steps of a statement in a transaction."""
         run = Run(
             transaction,
             setting,
@@ -193,7 +193,7 @@ class Engine:
         return Result(names, values, batches.counters, understood.writes, told, (asked.graph,))
 
     def _work(self, asked: StatementRequest, understood: PreparedStatement) -> Work:
-        """Give what runs a statement in a transaction."""
+        """Return what runs a statement in a transaction."""
         setting = Setting(text=asked.text, parameters=asked.parameters, clock=Clock.now())
 
         async def work(transaction: GraphTransaction) -> Result:

@@ -44,7 +44,7 @@ class Question:
 
 
 async def questions(run: Run, pattern: Pattern, rows: Rows, at: int) -> list[Question]:
-    """Give what the store is asked; each row is in one question."""
+    """Return what the store is asked; each row is in one question."""
     bound = {name: [_identity(run, row[name], at) for row in rows] for name in pattern.bound}
     constants: list[tuple[Lookup, Any]] = []
     columns: list[tuple[int, Lookup, Sequence[Any]]] = []
@@ -63,7 +63,7 @@ async def questions(run: Run, pattern: Pattern, rows: Rows, at: int) -> list[Que
 
 
 async def attempted(run: Run, expression: Expression, rows: Rows) -> list[Any] | None:
-    """Give the value of an expression for each row; None where one has none, which is an error only if it is needed."""
+    """The value of an expression for each row; None where one has none, which is an error only if it is needed."""
     try:
         return await run.values(expression, rows)
     except CypherError as error:
@@ -73,7 +73,7 @@ async def attempted(run: Run, expression: Expression, rows: Rows) -> list[Any] |
 
 
 def constant(lookup: Lookup, value: Any) -> Condition | None:
-    """Give the condition of a lookup with a value that is the same for all rows; None where the store cannot ask it."""
+    """The condition of a lookup with a value that is the same for all rows; None where the store cannot ask it."""
     if not _can_be_asked(lookup, value):
         return None
     if lookup.operator == "IN":
@@ -84,7 +84,7 @@ def constant(lookup: Lookup, value: Any) -> Condition | None:
 def _grouped(
     columns: Sequence[tuple[int, Lookup, Sequence[Any]]], count: int
 ) -> list[tuple[tuple[int, ...], Sequence[int]]]:
-    """Give the numbers of the columns that can be asked, each with the numbers of the rows for which that is so."""
+    """Return the numbers of the columns that can be asked, each with the numbers of the rows for which that is so."""
     if not columns:
         return [((), range(count))]
     masks = [[_can_be_asked_by_row(lookup, value) for value in values] for _, lookup, values in columns]
@@ -122,7 +122,7 @@ def _question(
 
 
 def _once_each(columns: Mapping[str, Sequence[Any]]) -> tuple[list[Mapping[str, Any]], list[int]]:
-    """Give the different rows that columns make, and for each row which of these it is."""
+    """Return the different rows that columns make, and for each row which of these it is."""
     number_of: dict[Any, int] = {}
     found: list[Mapping[str, Any]] = []
     places = []
@@ -136,7 +136,7 @@ def _once_each(columns: Mapping[str, Sequence[Any]]) -> tuple[list[Mapping[str, 
 
 
 def wanted(lookup: Lookup, value: Any) -> Any:
-    """Give the value that a lookup compares with: for ids, those that the graph knows; no node has another."""
+    """Return the value that a lookup compares with: for ids, those that the graph knows; no node has another."""
     if lookup.property not in IDS:
         return value
     if lookup.operator == "IN":
@@ -200,7 +200,7 @@ def _hashable(value: Any) -> Any:
 
 
 def _identity(run: Run, value: Any, at: int) -> Any:
-    """Give the id of what is bound already, or the ids of a list."""
+    """Return the id of what is bound already, or the ids of a list."""
     if isinstance(value, Node | Relationship):
         return run.own(value.id, at)
     if value is None:

@@ -25,7 +25,7 @@ from kgmem.query.values import Node
 
 
 async def united(run: Run, plan: Plan, parts: list[Rows]) -> Rows:
-    """Give the rows of all parts, each once unless it is UNION ALL."""
+    """Return the rows of all parts, each once unless it is UNION ALL."""
     rows = [row for part in parts for row in part]
     if len(parts) == 1 or plan.all:
         return rows
@@ -33,7 +33,7 @@ async def united(run: Run, plan: Plan, parts: list[Rows]) -> Rows:
 
 
 async def answer(run: Run, part: Expression, rows: Sequence[Row]) -> Sequence[Any]:
-    """Give for each row the value of an expression that asks the graph."""
+    """Return for each row the value of an expression that asks the graph."""
     if not rows:
         return []
     if isinstance(part, PatternPredicate):
@@ -89,12 +89,12 @@ async def _subquery(run: Run, part: Subquery, rows: Sequence[Row]) -> list[Any]:
 
 
 def _known(row: Row) -> frozenset[str]:
-    """Give the variables that a query inside may speak of; what has no name around it is none of them."""
+    """Return the variables that a query inside may speak of; what has no name around it is none of them."""
     return frozenset(name for name in row if name[:1] != "\0")
 
 
 async def _groups(run: Run, plan: Plan, rows: Sequence[Row], at: int) -> list[Rows]:
-    """Give for each row what a plan gives for it; one that only matches runs once for all rows."""
+    """Return for each row what a plan gives for it; one that only matches runs once for all rows."""
     first = plan.parts[0]
     if len(plan.parts) == 1 and len(first) == 1 and isinstance(first[0], Match) and not first[0].optional:
         return await matches(run, Asking(first[0].pattern, first[0].needs, first[0].lean), list(rows), at)
@@ -102,7 +102,7 @@ async def _groups(run: Run, plan: Plan, rows: Sequence[Row], at: int) -> list[Ro
 
 
 async def run_plan(run: Run, plan: Plan, rows: Rows) -> Rows:
-    """Give the rows of a plan that begins with these rows."""
+    """Return the rows of a plan that begins with these rows."""
     parts = [await _part(run, steps, list(rows)) for steps in plan.parts]
     return await united(run, plan, parts)
 
@@ -115,7 +115,7 @@ async def _part(run: Run, steps: Sequence[Step], rows: Rows) -> Rows:
 
 
 async def subcall(run: Run, step: Subcall, rows: Rows) -> Rows:
-    """Give each row with each row that the subquery returns for it; with one that returns nothing, as it is."""
+    """Return each row with each row that the subquery returns for it; with one that returns nothing, as it is."""
     before, run.written = run.written, {}
     result = await _subcalled(run, step, rows)
     if run.written:  # By the rows behind.

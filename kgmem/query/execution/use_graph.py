@@ -28,7 +28,7 @@ async def visit(run: Run, step: Use, rest: Sequence[Step], rows: Rows) -> Rows:
 
 
 async def entered(run: Run, step: Use, row: Row) -> Run:
-    """Give what runs steps on the graph of a USE. Raises NotFound, and Forbidden where the asker may not."""
+    """Return what runs steps on the graph of a USE. Raises NotFound, and Forbidden where the asker may not."""
     name = step.graph if isinstance(step.graph, str) else await _named(run, step.graph, row)
     return await run.on(name, writes=step.writes)
 
@@ -46,7 +46,7 @@ async def _named(run: Run, expression: Expression, row: Row) -> str:
 
 
 def static_name(clause: UseClause, parameters: Mapping[str, Any]) -> str | None:
-    """Give the name that a USE has whatever the rows; None where that depends on them."""
+    """Return the name that a USE has whatever the rows; None where that depends on them."""
     part = clause.graph
     if isinstance(part, str):
         return part
@@ -59,7 +59,7 @@ def static_name(clause: UseClause, parameters: Mapping[str, Any]) -> str | None:
 
 
 def common_name(body: Query, parameters: Mapping[str, Any]) -> str | None:
-    """Give the graph that all parts of a query USE; None where they differ, or one has no USE."""
+    """Return the graph that all parts of a query USE; None where they differ, or one has no USE."""
     names: set[str | None] = set()
     for part in body.parts:
         first = part.clauses[0]

@@ -19,7 +19,7 @@ class Visitors:
     home: dict[int, tuple[str, Node | Relationship]] = field(default_factory=dict)
 
     def led(self, value: Any, start: str, end: str) -> Any:
-        """Give a value of the graph `start` as it is seen in the graph `end`."""
+        """Return a value of the graph `start` as it is seen in the graph `end`."""
         if isinstance(value, Node | Relationship):
             return self._element(value, start, end)
         if isinstance(value, Path):
@@ -32,7 +32,7 @@ class Visitors:
         return value
 
     def row(self, row: Mapping[str, Any], start: str, end: str) -> Row:
-        """Give a row as it is seen in another graph."""
+        """Return a row as it is seen in another graph."""
         return {name: self.led(value, start, end) for name, value in row.items()}
 
     def _element(self, value: Node | Relationship, start: str, end: str) -> Node | Relationship:

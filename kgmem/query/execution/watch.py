@@ -47,13 +47,13 @@ class Watch:
 
 
 def out_of_time(seconds: float) -> TimedOut:
-    """Give the error for a statement that took longer."""
+    """Return the error for a statement that took longer."""
     problem = f"The query took longer than {seconds:g} seconds and was stopped."
     return TimedOut(problem, hint="Ask for less, or allow it more time.")
 
 
 def _resident() -> int:
-    """Give the bytes that the process holds; where the system does not tell, the most that it has ever held."""
+    """Return the bytes that the process holds; where the system does not tell, the most that it has ever held."""
     try:
         return int(_STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except FileNotFoundError:

@@ -101,7 +101,7 @@ class CallParser(PatternParser):
         return Call(at, name, (text, *letters))
 
     def last_bar(self, count: int = 0) -> Token | None:
-        """Give the last | from here on that stands in no further brackets, before the bracket that holds this place."""
+        """The last | from here on that stands in no further brackets, before the bracket that holds this place."""
         found = None
         while True:
             token = self.ahead(count)

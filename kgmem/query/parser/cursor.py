@@ -30,7 +30,7 @@ class Cursor:
         self._closings: dict[int, int] | None = None
 
     def advance(self) -> Token:
-        """Give the token that stands here, and go on to the next."""
+        """Return the token that stands here, and go on to the next."""
         token = self.token
         if token.kind is not Kind.END:
             self._position += 1
@@ -39,12 +39,12 @@ class Cursor:
         return token
 
     def ahead(self, count: int = 1) -> Token:
-        """Give a token further on; the end when there is none."""
+        """Return a token further on; the end when there is none."""
         at = self._position + count
         return self._tokens[at] if at < len(self._tokens) else self._tokens[-1]
 
     def after_closing(self, count: int = 0) -> int | None:
-        """Give how far ahead the token stands that follows the bracket which closes the one `count` ahead."""
+        """Return how far ahead the token stands that follows the bracket which closes the one `count` ahead."""
         if self._closings is None:
             self._closings = _closings(self._tokens)
         closing = self._closings.get(self._position + count)
@@ -100,7 +100,7 @@ class Cursor:
         return self.token.kind is Kind.WORD or self.token.kind is Kind.QUOTED
 
     def listed(self, part: Callable[[], T]) -> tuple[T, ...]:
-        """Give one or more parts with commas between."""
+        """Return one or more parts with commas between."""
         found = [part()]
         while self.take(","):
             found.append(part())
@@ -129,7 +129,7 @@ class Cursor:
         raise self.error(_detail(token), f"Unexpected {shown}: expected {expected}.", token.at, hint=hint)
 
     def error(self, detail: str, problem: str, at: int, *, hint: str = "") -> CypherError:
-        """Give an error of this query, to be raised."""
+        """Return an error of this query, to be raised."""
         return CypherError(detail, problem, query=self.query, at=at, hint=hint)
 
 

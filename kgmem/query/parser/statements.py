@@ -191,5 +191,5 @@ class StatementParser(CommandParser):
 
 
 def parse(query: str) -> Statement:
-    """Give the tree of a query or command. Raises CypherError with the place of what is not understood."""
+    """Return the tree of a query or command. Raises CypherError with the place of what is not understood."""
     return StatementParser(query).statement()

@@ -28,7 +28,7 @@ class Planner:
         self._remembered: dict[int, tuple[Expression, Any]] = {}
 
     def remembered(self, expression: Expression, look: Callable[[Expression], T]) -> T:
-        """Give what looking at an expression of the statement has found; it is looked at once, for all runs."""
+        """Return what looking at an expression of the statement has found; it is looked at once, for all runs."""
         held = self._remembered.get(id(expression))
         if held is None or held[0] is not expression:
             held = (expression, look(expression))
@@ -38,7 +38,7 @@ class Planner:
         return found
 
     def query(self, query: tree.Query, known: frozenset[str] = frozenset()) -> Plan:
-        """Give the plan of a query that sees the variables `known` of the query around it."""
+        """Return the plan of a query that sees the variables `known` of the query around it."""
         parts = tuple(self._part(part, known) for part in query.parts)
         last = query.parts[0].clauses[-1]
         columns = self._analysed.projected(last.projection).columns if isinstance(last, tree.Return) else ()
@@ -72,7 +72,7 @@ class Planner:
         return [_bounded(step, after) for step, after in zip(found, [*found[1:], None], strict=True)]
 
     def _matches(self, clause: tree.Match, known: frozenset[str]) -> list[Step]:
-        """Give the steps of a MATCH: one for each part of it that is joined with those before, where that can be."""
+        """Return the steps of a MATCH: one for each part of it that is joined with those before, where that can be."""
         text = self._analysed.text
         parts = [] if clause.optional else separate(clause.patterns, clause.where, known, text)
         found: list[Step] = []
@@ -141,7 +141,7 @@ class Planner:
 
 
 def _bounded(step: Step, after: Step | None) -> Step:
-    """Give the step, which need not give more rows than the one after it takes of them."""
+    """Return the step, which need not give more rows than the one after it takes of them."""
     if not isinstance(after, steps.Project) or after.distinct or after.projected.grouped or after.limit is None:
         return step
     most = tuple(each for each in (after.skip, after.limit) if each is not None)
@@ -152,7 +152,7 @@ def _bounded(step: Step, after: Step | None) -> Step:
 
 
 def _order(step: steps.Match, projected: Projected) -> steps.Order | None:
-    """Give the first part of ORDER BY where it is a property of a node that the step binds; else None."""
+    """Return the first part of ORDER BY where it is a property of a node that the step binds; else None."""
     if step.optional or step.pattern.stages:
         return None
     first = projected.order[0]

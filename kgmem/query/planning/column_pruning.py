@@ -24,7 +24,7 @@ _IDENTIFYING = frozenset({"id", "elementid"})
 
 
 def merged(needs: Needs, others: Mapping[str, frozenset[str]]) -> Needs:
-    """Give what both need."""
+    """Return what both need."""
     found = dict(needs)
     for name, need in others.items():
         found[name] = found.get(name, _NOTHING) | need
@@ -32,7 +32,7 @@ def merged(needs: Needs, others: Mapping[str, frozenset[str]]) -> Needs:
 
 
 def uses(part: Located | None) -> Needs:
-    """Give what an expression, or another part of a query, needs of variables."""
+    """Return what an expression, or another part of a query, needs of variables."""
     if part is None:
         return {}
     found = _little(part)
@@ -53,7 +53,7 @@ def uses(part: Located | None) -> Needs:
 
 
 def _little(part: Located) -> Needs | None:
-    """Give what a part needs that needs no more than a variable or one of its properties; None for all others."""
+    """Return what a part needs that needs no more than a variable or one of its properties; None for all others."""
     if isinstance(part, Variable):
         return {part.name: _ALL}
     if isinstance(part, Property) and isinstance(part.subject, Variable):
@@ -78,7 +78,7 @@ def _of_call(part: Call) -> Needs | None:
 
 
 def of_all(parts: Iterable[Located | None]) -> Needs:
-    """Give what several parts need together."""
+    """Return what several parts need together."""
     found: Needs = {}
     for part in parts:
         found = merged(found, uses(part))
@@ -86,7 +86,7 @@ def of_all(parts: Iterable[Located | None]) -> Needs:
 
 
 def with_needs(made: Plan) -> Plan:
-    """Give a plan of which each MATCH knows what is needed of what it binds."""
+    """Return a plan of which each MATCH knows what is needed of what it binds."""
     return replace(made, parts=tuple(_annotated(part, {})[0] for part in made.parts))
 
 
@@ -113,7 +113,7 @@ def _can_be_folded(part: Located) -> bool:
 
 
 def _annotated(steps: tuple[Step, ...], needs: Needs) -> tuple[tuple[Step, ...], Needs]:
-    """Give steps that know what is needed, and what they need of the rows that they begin with."""
+    """Return steps that know what is needed, and what they need of the rows that they begin with."""
     found: list[Step] = []
     for step in reversed(steps):
         new, needs = _step(step, needs)
@@ -153,7 +153,7 @@ def _match(step: plan.Match, needs: Needs) -> tuple[Step, Needs]:
 
 
 def _staged(step: plan.Match, needs: Needs) -> Needs:
-    """Give what a pattern of several stages needs of the rows before it, all of what it speaks of."""
+    """Return what a pattern of several stages needs of the rows before it, all of what it speaks of."""
     pattern = step.pattern
     own = {*pattern.named, *(part.name for part in pattern.parts if not part.bound)}
     speaks = _of_step(step)
@@ -172,7 +172,7 @@ def _located_patterns(pattern: plan.Pattern) -> Iterable[plan.Pattern]:
 
 
 def _of_pattern(pattern: plan.Pattern, needs: Needs, predicates: Iterable[Expression]) -> Needs:
-    """Give what is needed of what a pattern binds, for what comes later and for these predicates."""
+    """Return what is needed of what a pattern binds, for what comes later and for these predicates."""
     asked = merged(needs, of_all(predicates))
     for path in pattern.paths:
         if path.name in asked:
@@ -199,7 +199,7 @@ def _project(step: plan.Project, needs: Needs) -> Needs:
 
 
 def _of_step(step: Step) -> Needs:
-    """Give what the parts of a step's clause need; what is changed is needed as a whole."""
+    """Return what the parts of a step's clause need; what is changed is needed as a whole."""
     found: Needs = {}
     for each in fields(step):
         for part in _located(getattr(step, each.name)):

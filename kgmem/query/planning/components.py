@@ -22,7 +22,7 @@ class Component:
 def components(
     patterns: Iterable[PathPattern], where: Expression | None, known: frozenset[str], text: str
 ) -> list[list[PathPattern]]:
-    """Give paths by component, in the order in which each is joined with those before it by an equality.
+    """Return paths by component, in the order in which each is joined with those before it by an equality.
 
     It is one component where no equality joins any two, and at most one is joined with what is known: then nothing is
     gained by looking for one after another.
@@ -63,7 +63,7 @@ _Sides = tuple[frozenset[int], frozenset[int]]
 
 
 def _sides(predicate: Expression, found: Sequence[Component]) -> Iterable[_Sides]:
-    """Give of an equality between components of which each side speaks; of one with what is known, an empty set."""
+    """Return of an equality between components of which each side speaks; of one with what is known, an empty set."""
     for side, operator, other in compared(predicate):
         if operator not in {"=", "IN"}:
             return
@@ -78,7 +78,7 @@ def _spoken_of(part: Expression, found: Sequence[Component]) -> frozenset[int]:
 
 
 def _ordered(found: Sequence[Component], equal: Sequence[_Sides]) -> list[int]:
-    """Give components in order: next to those that are there comes what is equal to them, else what asks most."""
+    """Return components in order: next to those that are there comes what is equal to them, else what asks most."""
     order: list[int] = []
     while len(order) < len(found):
         left = [number for number in range(len(found)) if number not in order]
@@ -90,5 +90,5 @@ def _ordered(found: Sequence[Component], equal: Sequence[_Sides]) -> list[int]:
 
 
 def _own_conditions(found: Sequence[Component], number: int) -> int:
-    """Give how many conditions speak of a component alone; the first of those that have most is taken."""
+    """Return how many conditions speak of a component alone; the first of those that have most is taken."""
     return sum(_spoken_of(each, found) == {number} for each in found[number].predicates)

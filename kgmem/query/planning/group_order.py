@@ -29,7 +29,7 @@ class Begun:
 
 
 def plain_link(pattern: PathPattern) -> PathPattern:
-    """Give a pattern with groups such as (()-[r:KNOWS]->())+ as links of variable length: -[r:KNOWS]->+."""
+    """Return a pattern with groups such as (()-[r:KNOWS]->())+ as links of variable length: -[r:KNOWS]->+."""
     elements = list(pattern.elements)
     for place, element in enumerate(elements):
         around = elements[max(place - 1, 0) : place] + elements[place + 1 : place + 2]
@@ -43,7 +43,7 @@ def plain_link(pattern: PathPattern) -> PathPattern:
 
 
 def _link_of(element: PathElement) -> RelationshipPattern | None:
-    """Give the link that a group is: one relationship that repeats, between nodes of which nothing is asked."""
+    """Return the link that a group is: one relationship that repeats, between nodes of which nothing is asked."""
     if not isinstance(element, GroupPattern) or element.quantifier is None or len(element.elements) != 3:
         return None
     first, link, last = element.elements
@@ -59,7 +59,7 @@ def _is_bare(element: PathElement) -> bool:
 
 
 def least_of(group: GroupPattern) -> int:
-    """Give how often a group is gone through at the least."""
+    """Return how often a group is gone through at the least."""
     if group.quantifier is None:
         return 1
     return 0 if group.quantifier.least is None else group.quantifier.least
@@ -92,7 +92,7 @@ def _own(elements: Iterable[PathElement]) -> frozenset[str]:
 def _selectivity(
     segments: Sequence[Segment], waiting: Iterable[Expression], known: frozenset[str], text: str, *, backwards: bool
 ) -> int:
-    """Give how much is known of the segment at one end."""
+    """Return how much is known of the segment at one end."""
     first = begun(segments, known, text, backwards=backwards)
     builder = PatternBuilder(text, known)
     builder.elements(segments[-1 if backwards else 0][0], [])
@@ -110,7 +110,7 @@ def _selectivity(
 
 
 def begun(segments: Sequence[Segment], known: frozenset[str], text: str, *, backwards: bool) -> Begun:
-    """Give the node at one end of the first group, and what is asked of it in there, if the group is not optional."""
+    """Return the node at one end of the first group, and what is asked of it in there, if the group is not optional."""
     segment = segments[-1 if backwards else 0][0]
     name = name_of(segment[0 if backwards else -1])
     group = (segments[-2] if backwards else segments[0])[1] if len(segments) > 1 else None

@@ -17,7 +17,7 @@ from kgmem.query.tree.patterns import GroupPattern, NodePattern, PathElement, Pa
 def plan_pattern(
     patterns: Iterable[PathPattern], where: Expression | None, known: frozenset[str], text: str
 ) -> Pattern:
-    """Give the plan of what one MATCH looks for; `known` are the variables that are there before it."""
+    """Return the plan of what one MATCH looks for; `known` are the variables that are there before it."""
     patterns = tuple(map(plain_link, patterns))
     is_plain = not any(_is_staged(pattern) for pattern in patterns)
     if is_plain and (len(patterns) == 1 or len(components(patterns, where, known, text)) == 1):
@@ -28,7 +28,7 @@ def plan_pattern(
 def separate(
     patterns: Sequence[PathPattern], where: Expression | None, known: frozenset[str], text: str
 ) -> list[tuple[Sequence[PathPattern], Expression | None]]:
-    """Give the parts of a pattern that may be looked for by themselves, each with what of WHERE is known by then.
+    """Return the parts of a pattern that may be looked for by themselves, each with what of WHERE is known by then.
 
     None where that would be another pattern: relationships of two parts must not be the same, and what stands inside
     of a part may speak of one behind it.
@@ -117,7 +117,7 @@ class _Stages:
             self.selected(pattern)
 
     def unwrapped(self, pattern: PathPattern) -> PathPattern:
-        """Give a pattern that stands in parentheses without them, where what is asked inside is asked of its ends."""
+        """Return a pattern that stands in parentheses without them, where what is asked inside is asked of its ends."""
         group = pattern.elements[0]
         if len(pattern.elements) > 1 or not isinstance(group, GroupPattern) or group.quantifier or group.variable:
             return pattern
@@ -173,7 +173,7 @@ class _Stages:
         self.stages.append(Stage(selection=selection_of(pattern, parts, mark), predicates=self.ready()))
 
     def ready(self) -> tuple[Expression, ...]:
-        """Give the predicates of which everything is known by now, which wait no more."""
+        """Return the predicates of which everything is known by now, which wait no more."""
         # What no pattern binds is known before, or bound by the predicate itself.
         unknown = self.later - self.known
         found = tuple(each for each in self.waiting if names_in(each).isdisjoint(unknown))
@@ -252,7 +252,7 @@ class _Stages:
         return Repeat(group.at, start, end, first, last, inner, path, told, least, most, quantifier is None, backwards)
 
     def segments(self, pattern: PathPattern) -> Iterable[Segment]:
-        """Give what stands between groups, each with the group behind it; a node of no name where nothing stands."""
+        """Return what stands between groups, each with the group behind it; a node of no name where nothing stands."""
         segment: list[PathElement] = []
         for element in pattern.elements:
             if isinstance(element, GroupPattern):
@@ -263,7 +263,7 @@ class _Stages:
         yield self.ended(segment or [_node(pattern.at)]), None
 
     def ended(self, elements: Sequence[PathElement]) -> list[PathElement]:
-        """Give elements of which the first and the last have names."""
+        """Return elements of which the first and the last have names."""
         found = list(elements)
         for place in (0, -1):
             if found[place].variable is None:

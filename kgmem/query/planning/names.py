@@ -13,7 +13,7 @@ NESTED = (Subquery, PatternPredicate, PatternComprehension, ShortestPath)
 
 
 def names_in(part: Located) -> frozenset[str]:
-    """Give all variables that stand anywhere in it, those included that it binds itself."""
+    """Return all variables that stand anywhere in it, those included that it binds itself."""
     if isinstance(part, Variable):
         return frozenset({part.name})
     found: set[str] = set()
@@ -23,7 +23,7 @@ def names_in(part: Located) -> frozenset[str]:
 
 
 def nested_in(part: Located, *, local: bool = False) -> Iterator[tuple[Expression, bool]]:
-    """Give the expressions in it that ask the graph, each with whether it may see variables that are local to it."""
+    """Return the expressions in it that ask the graph, each with whether it may see variables that are local to it."""
     if isinstance(part, NESTED):
         yield part, local
         return
@@ -33,7 +33,7 @@ def nested_in(part: Located, *, local: bool = False) -> Iterator[tuple[Expressio
 
 
 def calls_in(part: Located) -> Iterator[str]:
-    """Give the names of the functions that are called in it, in lower case; not those in queries of their own."""
+    """Return the names of the functions that are called in it, in lower case; not those in queries of their own."""
     if isinstance(part, NESTED):
         return
     if isinstance(part, Call):

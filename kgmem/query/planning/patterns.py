@@ -100,7 +100,7 @@ class PatternBuilder:
         return part.name
 
     def part(self, element: RelationshipPattern, left: str, right: str) -> tuple[LinkPart, list[Expression]]:
-        """Give a relationship of the pattern, and what else is asked of it."""
+        """Return a relationship of the pattern, and what else is asked of it."""
         name = self.name(element.variable)
         types = element.types if element.types is None or _is_static(element.types) else None
         length = element.quantifier or element.length
@@ -130,7 +130,7 @@ class PatternBuilder:
             self.predicates += conjuncts(where)
 
     def pattern(self) -> Pattern:
-        """Give the plan of what was gathered."""
+        """Return the plan of what was gathered."""
         sought = [node.name for node in self.nodes.values() if not node.bound]
         parts = frozenset(sought).union(link.name for link in self.links if not link.bound)
         own = parts.union(self.named)
@@ -146,7 +146,7 @@ class PatternBuilder:
 
 
 def plan_plain(patterns: Iterable[PathPattern], where: Expression | None, known: frozenset[str], text: str) -> Pattern:
-    """Give the plan of what one MATCH looks for in which no group repeats."""
+    """Return the plan of what one MATCH looks for in which no group repeats."""
     builder = PatternBuilder(text, known)
     for pattern in patterns:
         builder.path(pattern)
@@ -166,7 +166,7 @@ def _entries(name: str, properties: Expression | None, at: int) -> list[Expressi
 
 
 def conjuncts(part: Expression) -> list[Expression]:
-    """Give what must all be true for a condition to be."""
+    """Return what must all be true for a condition to be."""
     if isinstance(part, And):
         return [each for operand in part.operands for each in conjuncts(operand)]
     return [part]

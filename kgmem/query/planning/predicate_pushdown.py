@@ -22,7 +22,7 @@ _IDS = {"elementid": ELEMENT_ID, "id": SMALL_ID}
 
 
 def lookups_in(predicates: Iterable[Expression], sought: Iterable[str], own: frozenset[str]) -> tuple[Lookup, ...]:
-    """Give what of the predicates can be looked up: n.x = value, n.x < value, n.x IN list.
+    """Return what of the predicates can be looked up: n.x = value, n.x < value, n.x IN list.
 
     `sought` are the nodes that the pattern looks for, `own` all that it binds: no value may depend on that.
     """
@@ -40,7 +40,7 @@ def lookups_in(predicates: Iterable[Expression], sought: Iterable[str], own: fro
 
 
 def _read(side: Expression) -> tuple[str, str]:
-    """Give the variable and the property that an expression reads, or what stands for its id; else empty names."""
+    """Return the variable and the property that an expression reads, or what stands for its id; else empty names."""
     if isinstance(side, Property) and isinstance(side.subject, Variable):
         return side.subject.name, side.name
     if isinstance(side, Call) and len(side.arguments) == 1 and isinstance(side.arguments[0], Variable):
@@ -50,7 +50,7 @@ def _read(side: Expression) -> tuple[str, str]:
 
 
 def keys_in(predicates: Iterable[Expression], parts: frozenset[str], own: frozenset[str]) -> tuple[JoinKey, ...]:
-    """Give the equalities between the nodes and links of a pattern (`parts`) and what is known before it.
+    """Return the equalities between the nodes and links of a pattern (`parts`) and what is known before it.
 
     `own` are these parts and all else that the pattern binds.
     """
@@ -74,7 +74,7 @@ def _is_own(side: Expression, parts: frozenset[str]) -> bool:
 
 
 def compared(predicate: Expression) -> Iterator[tuple[Expression, str, Expression]]:
-    """Give the sides of a comparison, each as the first of the two; an item is in a list in one way only."""
+    """Return the sides of a comparison, each as the first of the two; an item is in a list in one way only."""
     if isinstance(predicate, Test) and predicate.operator == "IN" and predicate.right is not None:
         yield predicate.left, "IN", predicate.right
     elif isinstance(predicate, Comparison) and len(predicate.rest) == 1 and predicate.rest[0][0] in _TURNED:

@@ -30,7 +30,7 @@ def is_searched(pattern: PathPattern, known: frozenset[str]) -> bool:
 
 
 def search_of(pattern: PathPattern, builder: PatternBuilder) -> Search:
-    """Give the search of a pattern that can be searched, of which both ends have names."""
+    """Return the search of a pattern that can be searched, of which both ends have names."""
     selector, link = pattern.selector, pattern.elements[1]
     assert selector is not None  # noqa: S101 - the caller has looked
     assert isinstance(link, RelationshipPattern)  # noqa: S101 - the caller has looked
@@ -49,7 +49,7 @@ def search_of(pattern: PathPattern, builder: PatternBuilder) -> Search:
 
 
 def held_to(search: Search, predicates: Sequence[Expression]) -> Search:
-    """Give a search among the paths that meet predicates, as WHERE asks them of shortestPath and allShortestPaths.
+    """Return a search among the paths that meet predicates, as WHERE asks them of shortestPath and allShortestPaths.
 
     What must be so of every relationship, or of every node, is asked on the way; the rest of whole paths.
     """
@@ -66,7 +66,7 @@ def held_to(search: Search, predicates: Sequence[Expression]) -> Search:
 
 
 def _of_every(predicate: Expression, search: Search) -> ListPredicate | None:
-    """Give a predicate as one of a list that may be any of a path's relationships or nodes; None where it is none."""
+    """Return a predicate as one of a list that may be any of a path's relationships or nodes; None where it is none."""
     if isinstance(predicate, Not) and isinstance(predicate.operand, ListPredicate) and predicate.operand.kind == "any":
         predicate = replace(predicate.operand, kind="none")
     if not isinstance(predicate, ListPredicate) or predicate.kind not in {"all", "none"} or predicate.where is None:
@@ -93,7 +93,7 @@ def is_function(pattern: PathPattern) -> bool:
 
 
 def selection_of(pattern: PathPattern, parts: tuple[str, ...], mark: str) -> Selection:
-    """Give the choice among the paths that a pattern has found, each of them in parts."""
+    """Return the choice among the paths that a pattern has found, each of them in parts."""
     selector = pattern.selector
     assert selector is not None  # noqa: S101 - the caller has looked
     everything, groups = selector.kind in _ALL, "GROUPS" in selector.kind
@@ -102,6 +102,6 @@ def selection_of(pattern: PathPattern, parts: tuple[str, ...], mark: str) -> Sel
 
 
 def name_of(element: PathElement) -> str:
-    """Give the name of an element that has been given one."""
+    """Return the name of an element that has been given one."""
     assert element.variable is not None  # noqa: S101 - it is an end, and ends have been given names
     return element.variable.name

@@ -9,7 +9,7 @@ from kgmem.query.procedures.surroundings import Surroundings
 
 
 def procedures(around: Surroundings) -> list[Procedure]:
-    """Give all procedures, over what surrounds the engine."""
+    """Return all procedures, over what surrounds the engine."""
     found = [
         *schema.procedures(around),
         *apoc.procedures(around),
@@ -21,5 +21,5 @@ def procedures(around: Surroundings) -> list[Procedure]:
 
 
 def shown(around: Surroundings) -> Mapping[str, Rows]:
-    """Give what each kind of SHOW shows."""
+    """Return what each kind of SHOW shows."""
     return shows.shown(around, procedures(around))

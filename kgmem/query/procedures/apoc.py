@@ -18,7 +18,7 @@ _MOST = 100_000  # Nodes of a label that a sample may have.
 
 
 def procedures(around: Surroundings) -> list[Procedure]:
-    """Give these procedures."""
+    """Return these procedures."""
 
     async def data(run: Run, arguments: Sequence[Any]) -> _Rows:
         return _data(await overview(around, run, _sample(arguments)))

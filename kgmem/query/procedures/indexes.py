@@ -13,7 +13,7 @@ VECTORS, TEXTS = "kgmem_vectors", "kgmem_texts"  # The indexes that every graph 
 
 
 def named_index(schema: GraphSchema, asked: Value, kind: str, usual: str) -> NamedIndex | None:
-    """Give the index of a kind that is asked; None for the one that every graph has. Raises ValueProblem."""
+    """Return the index of a kind that is asked; None for the one that every graph has. Raises ValueProblem."""
     if asked == usual:
         return None
     found = schema.indexes.get(str(asked))
@@ -42,7 +42,7 @@ class Declared:
 
 
 def declared(schema: GraphSchema) -> Iterator[Declared]:
-    """Give what a schema declares of single properties, label by label and then kind by kind."""
+    """Return what a schema declares of single properties, label by label and then kind by kind."""
     for label, held in schema.labels.items():
         for each in held.properties.values():
             if each.unique or each.indexed or each.required:

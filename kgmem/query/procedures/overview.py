@@ -31,17 +31,17 @@ class Overview:
 
 
 def quoted(name: str) -> str:
-    """Give a name as a query may hold it."""
+    """Return a name as a query may hold it."""
     return "`" + name.replace("`", "``") + "`"
 
 
 def type_of(value: Value) -> str:
-    """Give what apoc calls the type of a value."""
+    """Return what apoc calls the type of a value."""
     return _TYPES.get(type(value).__name__, "ANY")
 
 
 async def label_counts(around: Surroundings, run: Run) -> Mapping[str, int]:
-    """Give how many nodes there are of each label; of a large graph, by the labels of tables alone."""
+    """Return how many nodes there are of each label; of a large graph, by the labels of tables alone."""
     if run.scope is None:
         stats = await around.stats(run.graph)
         if stats.entities + stats.episodes > _ALL:
@@ -54,7 +54,7 @@ async def label_counts(around: Surroundings, run: Run) -> Mapping[str, int]:
 
 
 async def kind_counts(around: Surroundings, run: Run) -> Mapping[str, int]:
-    """Give how many relationships there are of each type."""
+    """Return how many relationships there are of each type."""
     if run.scope is None:
         stats = await around.stats(run.graph)
         if stats.relationships > _ALL:
@@ -64,7 +64,7 @@ async def kind_counts(around: Surroundings, run: Run) -> Mapping[str, int]:
 
 
 async def overview(around: Surroundings, run: Run, sample: int = SAMPLE) -> Overview:
-    """Give what a graph is made of, as its scope sees it."""
+    """Return what a graph is made of, as its scope sees it."""
     found = Overview(labels=dict(await label_counts(around, run)), kinds=Counter(await kind_counts(around, run)))
     for label in found.labels:
         text = f"MATCH (n:{quoted(label)}) RETURN properties(n) AS held LIMIT $sample"

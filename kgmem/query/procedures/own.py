@@ -17,7 +17,7 @@ _DEEPEST = 20
 
 
 def procedures(around: Surroundings) -> list[Procedure]:
-    """Give these procedures."""
+    """Return these procedures."""
 
     async def linked(run: Run, arguments: Sequence[Any], *, causes: bool) -> _Rows:
         key = [key_of(arguments[0])]

@@ -20,7 +20,7 @@ _CLOSE = 1e-10  # The ranks stand when they change by less than this altogether.
 
 
 def procedures(around: Surroundings) -> list[Procedure]:
-    """Give this procedure."""
+    """Return this procedure."""
 
     async def pagerank(run: Run, arguments: Sequence[Any]) -> _Rows:
         options = _options(given(arguments, 0, {}))
@@ -41,7 +41,7 @@ def procedures(around: Surroundings) -> list[Procedure]:
 
 
 def page_rank(links: NDArray[Any], count: int, damping: float, iterations: int) -> NDArray[np.float64]:
-    """Give the rank of each of `count` nodes by links (pairs of their numbers); the ranks add up to 1.
+    """Return the rank of each of `count` nodes by links (pairs of their numbers); the ranks add up to 1.
 
     Brin and Page, "The anatomy of a large-scale hypertextual Web search engine", by power iteration; nodes that lead
     nowhere lead everywhere.

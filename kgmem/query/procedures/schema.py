@@ -18,7 +18,7 @@ _TYPES |= {"LOCAL_DATE_TIME": "LocalDateTime"}
 
 
 def procedures(around: Surroundings) -> list[Procedure]:
-    """Give these procedures."""
+    """Return these procedures."""
 
     async def labels(run: Run, _arguments: Sequence[Any]) -> _Rows:
         return [(label,) for label in await label_counts(around, run)]
@@ -74,14 +74,14 @@ def procedures(around: Surroundings) -> list[Procedure]:
 
 
 def _properties(held: Mapping[str, str], always: set[str]) -> _Rows:
-    """Give name, types and whether all have it, of each property; of what has none, one row of nothing."""
+    """Return name, types and whether all have it, of each property; of what has none, one row of nothing."""
     if not held:
         return [(None, None, False)]
     return [(name, [_TYPES.get(kind, kind.title())], name in always) for name, kind in held.items()]
 
 
 def drawn(seen: Overview) -> tuple[list[Node], list[Relationship]]:
-    """Give labels as nodes and types as relationships, with their counts; none of them is in the graph."""
+    """Return labels as nodes and types as relationships, with their counts; none of them is in the graph."""
     nodes = {}
     for n, (label, count) in enumerate(seen.labels.items(), start=1):
         held = {"name": label, "count": count, "indexes": [], "constraints": []}

@@ -22,7 +22,7 @@ _OPTIONS = ["k", "labels", "kinds", "scope", "valid_at", "known_at", "any_time",
 
 
 def procedures(around: Surroundings) -> list[Procedure]:
-    """Give these procedures."""
+    """Return these procedures."""
 
     async def vectors(run: Run, arguments: Sequence[Any]) -> _Rows:
         index, count, vector = arguments[:3]
@@ -103,14 +103,14 @@ def procedures(around: Surroundings) -> list[Procedure]:
 
 
 async def held(run: Run, answer: Answer) -> tuple[Mapping[int, Node], Mapping[int, Relationship]]:
-    """Give the nodes and relationships that hits are about, as the transaction sees them."""
+    """Return the nodes and relationships that hits are about, as the transaction sees them."""
     nodes = await run.transaction.nodes([hit.id for hit in answer.hits if hit.kind in _NODES])
     links = await run.transaction.relationships([hit.id for hit in answer.hits if hit.kind == "fact"])
     return nodes, links
 
 
 async def schema_of(around: Surroundings, run: Run) -> GraphSchema:
-    """Give the schema of the graph that is asked."""
+    """Return the schema of the graph that is asked."""
     return around.schema(await around.graph(run.graph))
 
 
@@ -155,7 +155,7 @@ def _question(run: Run, text: str, options: Any) -> Question:
 
 
 def _states(named: Value) -> tuple[State, ...]:
-    """Give the states that are asked for. Raises ValueProblem for one that is none."""
+    """Return the states that are asked for. Raises ValueProblem for one that is none."""
     names = [named] if isinstance(named, str) else named or []
     if not isinstance(names, list) or not all(name in _STATES for name in names):
         raise ValueProblem("states names no states of recall.", hint=f"Give a list of {', '.join(_STATES)}.")

@@ -20,7 +20,7 @@ _ROLES = {"reader": "reader", "writer": "publisher", "admin": "admin"}  # As Neo
 
 
 def shown(around: Surroundings, procedures: Sequence[Procedure]) -> Mapping[str, Rows]:
-    """Give what each kind of SHOW shows."""
+    """Return what each kind of SHOW shows."""
 
     async def databases(run: Run, asked: Show) -> _Shown:
         names = [graph.name for graph in await around.all_graphs()] if run.scope is None else [run.graph]

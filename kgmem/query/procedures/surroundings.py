@@ -36,17 +36,17 @@ class Surroundings:
     version: str
 
     async def ask(self, run: Run, text: str, **parameters: Value) -> Sequence[Sequence[Value]]:
-        """Give the rows of a query, asked in the transaction and the scope of a run."""
+        """Return the rows of a query, asked in the transaction and the scope of a run."""
         asked = StatementRequest(text, run.graph, parameters, run.scope, writes=False, limits=run.limits)
         return (await Engine(self.graphs).run_within(asked, run.transaction)).rows
 
     async def found(self, run: Run, question: Question) -> Answer:
-        """Give what recall finds. It sees what is committed; the transaction's own writes are no part of it."""
+        """Return what recall finds. It sees what is committed; the transaction's own writes are no part of it."""
         return await self.recall(run.graph, question)
 
 
 def procedure(line: str, description: str, run: Answered) -> Procedure:
-    """Give a procedure by a line such as db.labels() :: (label STRING); a ? behind a type lets it be left out."""
+    """Return a procedure by a line such as db.labels() :: (label STRING); a ? behind a type lets it be left out."""
     head, _, columns = line.partition(" :: ")
     name, _, inputs = head.rstrip(")").partition("(")
     outputs = tuple(_field(part) for part in columns.strip("()").split(", ") if part)
@@ -60,13 +60,13 @@ def _field(text: str) -> Field:
 
 
 def given(arguments: Sequence[Any], place: int, otherwise: Any) -> Any:
-    """Give an argument, or what stands for it where it was left out or is null."""
+    """Return an argument, or what stands for it where it was left out or is null."""
     value = arguments[place] if place < len(arguments) else None
     return otherwise if value is None else value
 
 
 def key_of(value: Value) -> str:
-    """Give the key that a text is, or that a node has. Raises ValueProblem."""
+    """Return the key that a text is, or that a node has. Raises ValueProblem."""
     key = value.properties.get("key") if isinstance(value, Node) else value
     if isinstance(key, str):
         return key
@@ -74,7 +74,7 @@ def key_of(value: Value) -> str:
 
 
 def scope_of(run: Run, asked: Any) -> str:
-    """Give the scope that a question is asked in: the query's own, or one below it. Raises ValueProblem."""
+    """Return the scope that a question is asked in: the query's own, or one below it. Raises ValueProblem."""
     if asked is None:
         return run.scope or ""
     if not isinstance(asked, str):
@@ -85,7 +85,7 @@ def scope_of(run: Run, asked: Any) -> str:
 
 
 def count_of(value: Any, least: int, most: int) -> int:
-    """Give an integer within bounds. Raises ValueProblem."""
+    """Return an integer within bounds. Raises ValueProblem."""
     if type(value) is not int or not least <= value <= most:
         raise ValueProblem(f"This is to be an integer of {least} to {most}.", detail="NumberOutOfRange")
     return value

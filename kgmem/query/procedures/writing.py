@@ -22,7 +22,7 @@ class _Writer:
         self._engine = Engine(around.graphs)
 
     async def write(self, run: Run, text: str, **parameters: Any) -> _Rows:
-        """Give the rows of a query that writes; nodes and relationships in them are what the run's rows hold then."""
+        """Return the rows of a query that writes; nodes and relationships in them are what the run's rows hold then."""
         asked = StatementRequest(text, run.graph, parameters, run.scope, writes=True, limits=run.limits)
         done = await self._engine.run_within(asked, run.transaction)
         for name, count in asdict(done.counters).items():
@@ -33,7 +33,7 @@ class _Writer:
 
 
 def procedures(around: Surroundings) -> list[Procedure]:
-    """Give these procedures."""
+    """Return these procedures."""
     writer = _Writer(around)
 
     async def vector_of_node(run: Run, arguments: Sequence[Any]) -> _Rows:
@@ -136,7 +136,7 @@ def _labels(names: Any) -> str:
 
 
 def _told(same: Mapping[str, Any]) -> str:
-    """Give the map of a pattern that names these properties."""
+    """Return the map of a pattern that names these properties."""
     return "{" + ", ".join(f"{quoted(name)}: $same.{quoted(name)}" for name in same) + "}"
 
 

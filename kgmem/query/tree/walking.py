@@ -17,7 +17,7 @@ def _names(kind: type[Located]) -> tuple[str, ...]:
 
 
 def children(part: Located) -> Iterator[Located]:
-    """Give the parts that a part is made of, in the order in which they are written."""
+    """Return the parts that a part is made of, in the order in which they are written."""
     for name in _names(type(part)):
         yield from _located(getattr(part, name))
 
@@ -31,7 +31,7 @@ def _located(value: object) -> Iterator[Located]:
 
 
 def rebuilt(part: Located, change: Callable[[Any], Any]) -> Any:
-    """Give a part with each part that it is made of changed; the part itself where nothing changes."""
+    """Return a part with each part that it is made of changed; the part itself where nothing changes."""
     changed = {}
     for name in _names(type(part)):
         value = getattr(part, name)

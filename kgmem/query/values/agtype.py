@@ -48,7 +48,7 @@ _MOST = 2**63
 
 
 def to_agtype(value: Any) -> str:
-    """Give a value (a property, or a map of all properties) as the text of an agtype. Raises ValueProblem."""
+    """Return a value (a property, or a map of all properties) as the text of an agtype. Raises ValueProblem."""
     plain = stored(value)
     try:
         text = orjson.dumps(plain)
@@ -59,7 +59,7 @@ def to_agtype(value: Any) -> str:
 
 
 def from_agtype(text: str) -> Any:
-    """Give the value that an agtype's text stands for."""
+    """Return the value that an agtype's text stands for."""
     if _UNUSUAL.search(text):
         text = _ANNOTATION.sub(lambda found: found[1] or (f'"{_ESCAPED}{found[2]}"' if found[2] else ""), text)
     plain = orjson.loads(text)
@@ -67,7 +67,7 @@ def from_agtype(text: str) -> Any:
 
 
 def stored(value: Any) -> Any:
-    """Give a value in the types of JSON, those that JSON has not as tagged maps."""
+    """Return a value in the types of JSON, those that JSON has not as tagged maps."""
     kind = type(value)
     if kind is str or kind is int or kind is float:
         return _storable(value) if kind is str else _number(value)
@@ -101,7 +101,7 @@ def _storable(text: str) -> str:
 
 
 def restored(plain: Any) -> Any:
-    """Give the value that JSON types stand for; a tagged map that no value of Cypher's wrote stays a map."""
+    """Return the value that JSON types stand for; a tagged map that no value of Cypher's wrote stays a map."""
     kind = type(plain)
     if kind is dict:
         if TAG in plain:

@@ -54,19 +54,19 @@ _SIZES = {"hour": 23, "minute": 59, "second": 59}
 
 
 def build_date(parts: Mapping[str, Any]) -> Date:
-    """Give the date that a map describes. Raises ValueProblem."""
+    """Return the date that a map describes. Raises ValueProblem."""
     parts = _checked(parts, _DATE_NAMES | _ZONED | _BOTH, "date")
     return Date(_days(parts))
 
 
 def build_local_time(parts: Mapping[str, Any]) -> LocalTime:
-    """Give the time of day that a map describes. Raises ValueProblem."""
+    """Return the time of day that a map describes. Raises ValueProblem."""
     parts = _checked(parts, _CLOCK_NAMES | _BOTH, "localtime")
     return LocalTime(_clock(parts))
 
 
 def build_time(parts: Mapping[str, Any]) -> Time:
-    """Give the time of day with an offset that a map describes; where it names none, that of the other. UTC else."""
+    """Return the time of day with an offset that a map describes; where it names none, that of the other. UTC else."""
     parts = _checked(parts, _CLOCK_NAMES | _ZONED | _BOTH, "time")
     base = parts.get("time", parts.get("datetime"))
     nanoseconds = _clock(parts)
@@ -85,13 +85,13 @@ def build_time(parts: Mapping[str, Any]) -> Time:
 
 
 def build_local_date_time(parts: Mapping[str, Any]) -> LocalDateTime:
-    """Give the date and time of day that a map describes. Raises ValueProblem."""
+    """Return the date and time of day that a map describes. Raises ValueProblem."""
     parts = _checked(parts, _DATE_NAMES | _CLOCK_NAMES | _BOTH, "localdatetime")
     return LocalDateTime(_days(parts), _clock(parts))
 
 
 def build_date_time(parts: Mapping[str, Any]) -> DateTime:
-    """Give the date, time of day and zone that a map describes; of an instant in a zone it becomes that of another."""
+    """The date, time of day and zone that a map describes; of an instant in a zone it becomes that of another."""
     if not parts.keys().isdisjoint({"epochSeconds", "epochMillis"}):
         return _of_epoch(parts)
     parts = _checked(parts, _DATE_NAMES | _CLOCK_NAMES | _ZONED | _BOTH, "datetime")
@@ -115,7 +115,7 @@ def _of_epoch(parts: Mapping[str, Any]) -> DateTime:
 
 
 def _checked(parts: Mapping[str, Any], known: frozenset[str], what: str) -> dict[str, Any]:
-    """Give the entries that are not null, or raise ValueProblem where one of them means nothing here."""
+    """Return the entries that are not null, or raise ValueProblem where one of them means nothing here."""
     for name in parts:
         if name not in known:
             raise ValueProblem(f"A {what} has no {name}.", hint=f"It has {', '.join(sorted(known))}.")
@@ -149,7 +149,7 @@ def _days(parts: Mapping[str, Any]) -> int:
 
 
 def _days_of(given: Mapping[str, int], base: int | None) -> int:
-    """Give the day that parts of a date name; what they leave out is the base's, or else the first."""
+    """Return the day that parts of a date name; what they leave out is the base's, or else the first."""
     if "week" in given or "dayOfWeek" in given or "weekYear" in given:
         year, week = week_of(base) if base is not None else (None, 1)
         year = given.get("weekYear", given.get("year", year))
@@ -205,7 +205,7 @@ def _clock(parts: Mapping[str, Any]) -> int:
 
 
 def _fraction(parts: Mapping[str, Any], base: Any) -> int:
-    """Give the nanoseconds of the second: each unit may count all of them, or those that the larger ones leave."""
+    """Return the nanoseconds of the second: each unit may count all of them, or those that the larger ones leave."""
     given = [each for each in _FINER if each[0] in parts]
     if not given:
         return base.nanoseconds % SECOND if base is not None else 0

@@ -15,7 +15,7 @@ _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def days_of(year: int, month: int, day: int) -> int:
-    """Give the days from 1970-01-01 to a day that exists."""
+    """Return the days from 1970-01-01 to a day that exists."""
     if month <= 2:
         year -= 1
     era, of_era = divmod(year, 400)
@@ -25,7 +25,7 @@ def days_of(year: int, month: int, day: int) -> int:
 
 @lru_cache(4096)
 def civil(days: int) -> tuple[int, int, int]:
-    """Give year, month and day of a number of days since 1970-01-01."""
+    """Return year, month and day of a number of days since 1970-01-01."""
     era, of_era = divmod(days + _TO_EPOCH, _ERA)
     year = (of_era - of_era // 1460 + of_era // 36524 - of_era // 146_096) // 365
     of_year = of_era - (365 * year + year // 4 - year // 100)
@@ -40,30 +40,30 @@ def is_leap(year: int) -> bool:
 
 
 def length_of_month(year: int, month: int) -> int:
-    """Give how many days a month has."""
+    """Return how many days a month has."""
     return 29 if month == 2 and is_leap(year) else _LENGTHS[month - 1]
 
 
 def weekday(days: int) -> int:
-    """Give the day of the week: 1 is Monday, 7 is Sunday."""
+    """Return the day of the week: 1 is Monday, 7 is Sunday."""
     return (days + 3) % 7 + 1
 
 
 def first_monday(week_year: int) -> int:
-    """Give the Monday of the first ISO week of a year: the week that has 4 January in it."""
+    """Return the Monday of the first ISO week of a year: the week that has 4 January in it."""
     fourth = days_of(week_year, 1, 4)
     return fourth - weekday(fourth) + 1
 
 
 def week_of(days: int) -> tuple[int, int]:
-    """Give the year that a day's ISO week counts to, and the week's number in it."""
+    """Return the year that a day's ISO week counts to, and the week's number in it."""
     thursday = days - weekday(days) + 4
     year = civil(thursday)[0]
     return year, (days - first_monday(year)) // 7 + 1
 
 
 def checked_date(year: int, month: int, day: int) -> int:
-    """Give the days since 1970-01-01 of a date. Raises ValueProblem where there is none such."""
+    """Return the days since 1970-01-01 of a date. Raises ValueProblem where there is none such."""
     checked_year(year)
     within("month", month, 1, 12)
     if not 1 <= day <= length_of_month(year, month):
@@ -72,7 +72,7 @@ def checked_date(year: int, month: int, day: int) -> int:
 
 
 def checked_week(year: int, week: int, day: int) -> int:
-    """Give the days since 1970-01-01 of a day of an ISO week. Raises ValueProblem where there is none such."""
+    """Return the days since 1970-01-01 of a day of an ISO week. Raises ValueProblem where there is none such."""
     checked_year(year)
     within("dayOfWeek", day, 1, 7)
     weeks = (first_monday(year + 1) - first_monday(year)) // 7
@@ -82,14 +82,14 @@ def checked_week(year: int, week: int, day: int) -> int:
 
 
 def checked_ordinal(year: int, day: int) -> int:
-    """Give the days since 1970-01-01 of a day of a year. Raises ValueProblem where there is none such."""
+    """Return the days since 1970-01-01 of a day of a year. Raises ValueProblem where there is none such."""
     checked_year(year)
     within("ordinalDay", day, 1, 365 + is_leap(year))
     return days_of(year, 1, 1) + day - 1
 
 
 def checked_quarter(year: int, quarter: int, day: int) -> int:
-    """Give the days since 1970-01-01 of a day of a quarter. Raises ValueProblem where there is none such."""
+    """Return the days since 1970-01-01 of a day of a quarter. Raises ValueProblem where there is none such."""
     checked_year(year)
     within("quarter", quarter, 1, 4)
     start = days_of(year, quarter * 3 - 2, 1)
@@ -110,7 +110,7 @@ def within(what: str, value: int, least: int, most: int) -> None:
 
 
 def months_later(days: int, months: int) -> int:
-    """Give the same day so many months later, or the last day of that month where it is shorter."""
+    """Return the same day so many months later, or the last day of that month where it is shorter."""
     year, month, day = civil(days)
     year, before = divmod(year * 12 + month - 1 + months, 12)
     checked_year(year)
@@ -121,7 +121,7 @@ FIRST_DAY, LAST_DAY = days_of(FIRST_YEAR, 1, 1), days_of(LAST_YEAR, 12, 31)
 
 
 def checked_days(days: int) -> int:
-    """Give the days, or raise ValueProblem where they lead out of all years."""
+    """Return the days, or raise ValueProblem where they lead out of all years."""
     if not FIRST_DAY <= days <= LAST_DAY:
         raise ValueProblem(f"This leads out of the years {FIRST_YEAR} to {LAST_YEAR}.", type="ArithmeticError")
     return days

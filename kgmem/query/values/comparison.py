@@ -111,7 +111,7 @@ def contains(items: list[Any], value: Any) -> bool | None:
 
 
 def _compared(left: Any, right: Any) -> int | None:
-    """Give -1, 0 or 1; None where the values cannot be compared, and _INCOMPARABLE where one is NaN."""
+    """Return -1, 0 or 1; None where the values cannot be compared, and _INCOMPARABLE where one is NaN."""
     a, b = type(left), type(right)
     if a in _NUMBERS and b in _NUMBERS:
         return -1 if left < right else 1 if left > right else 0 if left == right else _INCOMPARABLE
@@ -147,7 +147,7 @@ _INSTANT_KEYS: dict[type, Callable[[Any], Any]] = {
 
 
 def order_key(value: Any) -> tuple[Any, ...]:
-    """Give what sorts values of all types as ORDER BY does, ascending, null last."""
+    """Return what sorts values of all types as ORDER BY does, ascending, null last."""
     kind = type(value)
     rank = _RANKS.get(kind, 17)
     if rank == 14:
@@ -178,7 +178,7 @@ def _others_key(value: Any) -> Any:
 
 
 def group_key(value: Any) -> Hashable:
-    """Give what is the same for values that DISTINCT and grouping take for the same: null is null, NaN is NaN."""
+    """Return what is the same for values that DISTINCT and grouping take for the same: null is null, NaN is NaN."""
     kind = type(value)
     if kind is str or kind is int or value is None:
         return value  # type: ignore[no-any-return]

@@ -58,7 +58,7 @@ class Duration:
         return (self.months * MONTH + self.days * DAY) * SECOND + self.clock
 
     def __str__(self) -> str:
-        """Give it in ISO 8601; every part has a sign of its own."""
+        """Return it in ISO 8601; every part has a sign of its own."""
         date = _part(_towards_zero(self.months, 12), "Y") + _part(_rest(self.months, 12), "M") + _part(self.days, "D")
         minutes = _towards_zero(self.clock, 60 * SECOND)
         time = _part(_towards_zero(minutes, 60), "H") + _part(_rest(minutes, 60), "M")
@@ -87,7 +87,7 @@ def _rest(amount: int, by: int) -> int:
 
 
 def of_clock(months: int, days: int, nanoseconds: int) -> Duration:
-    """Give a duration of months, days and nanoseconds. Raises ValueProblem where it is longer than 64 bits can tell."""
+    """A duration of months, days and nanoseconds. Raises ValueProblem where it is longer than 64 bits can tell."""
     seconds, rest = divmod(nanoseconds, SECOND)
     if any(abs(part) > _MOST for part in (months, days, seconds)):
         raise ValueProblem("The duration is too long.", type="ArithmeticError", detail="NumberOutOfRange")
@@ -95,7 +95,7 @@ def of_clock(months: int, days: int, nanoseconds: int) -> Duration:
 
 
 def of_fractions(months: Fraction, days: Fraction, nanoseconds: Fraction) -> Duration:
-    """Give a duration of fractions: what is less than a month goes into days, what is less than a day into seconds."""
+    """A duration of fractions: what is less than a month goes into days, what is less than a day into seconds."""
     whole_months = int(months)
     from_months = (months - whole_months) * MONTH  # Seconds.
     month_days = int(from_months / DAY)
@@ -105,7 +105,7 @@ def of_fractions(months: Fraction, days: Fraction, nanoseconds: Fraction) -> Dur
 
 
 def of_parts(parts: Mapping[str, Any]) -> Duration:
-    """Give the duration that a map's entries make up: years, ..., nanoseconds. Raises ValueProblem."""
+    """Return the duration that a map's entries make up: years, ..., nanoseconds. Raises ValueProblem."""
     totals = [Fraction(0)] * 3
     for name, amount in parts.items():
         unit = _UNITS.get(name)
@@ -118,7 +118,7 @@ def of_parts(parts: Mapping[str, Any]) -> Duration:
 
 
 def exact(number: Any) -> Fraction:
-    """Give a number as a fraction; a float is what it is written as (0.1 is one tenth). Raises ValueProblem."""
+    """Return a number as a fraction; a float is what it is written as (0.1 is one tenth). Raises ValueProblem."""
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise wrong_type("a number", number)
     try:
@@ -128,7 +128,7 @@ def exact(number: Any) -> Fraction:
 
 
 def parse_duration(text: str) -> Duration:
-    """Give the duration that a text names: P1Y2M10DT2H30M1.5S, P2W, P2012-02-02T14:37:21. Raises ValueProblem."""
+    """Return the duration that a text names: P1Y2M10DT2H30M1.5S, P2W, P2012-02-02T14:37:21. Raises ValueProblem."""
     found = _BY_UNITS.fullmatch(text)
     order: tuple[str, ...] = _ORDER
     sign = 1
@@ -151,10 +151,10 @@ def parse_duration(text: str) -> Duration:
 
 
 def added(left: Duration, right: Duration, sign: int = 1) -> Duration:
-    """Give the sum of two durations, or with sign -1 the difference."""
+    """Return the sum of two durations, or with sign -1 the difference."""
     return of_clock(left.months + sign * right.months, left.days + sign * right.days, left.clock + sign * right.clock)
 
 
 def scaled(duration: Duration, by: Fraction) -> Duration:
-    """Give a duration so many times; part by part."""
+    """Return a duration so many times; part by part."""
     return of_fractions(duration.months * by, duration.days * by, duration.clock * by)

@@ -10,7 +10,7 @@ _LITTLE = 2000  # Values, or KiB of texts.
 
 
 def small_id(id_: int) -> int:
-    """Give the number by which clients know a node or relationship, the row's before the label's.
+    """Return the number by which clients know a node or relationship, the row's before the label's.
 
     It stays below 2^53 for the first 137 thousand million rows of a label, so that JavaScript can hold it.
     """
@@ -18,12 +18,12 @@ def small_id(id_: int) -> int:
 
 
 def graph_id(small: int) -> int:
-    """Give the id in the graph of what clients know by a number."""
+    """Return the id in the graph of what clients know by a number."""
     return (small & (1 << _LABEL_BITS) - 1) << _LABEL_SHIFT | small >> _LABEL_BITS
 
 
 def drawn_id(number: int) -> int:
-    """Give the id of what is only drawn and is not in the graph; clients know it by minus its number."""
+    """Return the id of what is only drawn and is not in the graph; clients know it by minus its number."""
     return -number << _LABEL_SHIFT
 
 
@@ -41,7 +41,7 @@ class Node:
         return isinstance(other, Node) and self.id == other.id
 
     def __hash__(self) -> int:
-        """Give the hash of its id."""
+        """Return the hash of its id."""
         return hash(self.id)
 
 
@@ -61,7 +61,7 @@ class Relationship:
         return isinstance(other, Relationship) and self.id == other.id
 
     def __hash__(self) -> int:
-        """Give the hash of its id."""
+        """Return the hash of its id."""
         return hash(self.id)
 
 

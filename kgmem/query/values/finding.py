@@ -8,7 +8,7 @@ from kgmem.query.values.elements import Node, Path, Relationship
 
 
 def found_in(rows: Iterable[Iterable[Any]]) -> FoundInRows:
-    """Give the keys of the nodes, and the element ids of the ends of relationships that are not among them."""
+    """Return the keys of the nodes, and the element ids of the ends of relationships that are not among them."""
     nodes: dict[str, str] = {}
     ends: dict[str, None] = {}
     for row in rows:

@@ -16,7 +16,7 @@ class Date:
     days: int
 
     def __str__(self) -> str:
-        """Give it in ISO 8601."""
+        """Return it in ISO 8601."""
         return written_date(self.days)
 
 
@@ -27,7 +27,7 @@ class LocalTime:
     nanoseconds: int
 
     def __str__(self) -> str:
-        """Give it in ISO 8601."""
+        """Return it in ISO 8601."""
         return written_time(self.nanoseconds)
 
 
@@ -44,7 +44,7 @@ class Time:
         return self.nanoseconds - self.offset * SECOND
 
     def __str__(self) -> str:
-        """Give it in ISO 8601."""
+        """Return it in ISO 8601."""
         return written_time(self.nanoseconds) + zones.written(self.offset)
 
 
@@ -56,7 +56,7 @@ class LocalDateTime:
     nanoseconds: int
 
     def __str__(self) -> str:
-        """Give it in ISO 8601."""
+        """Return it in ISO 8601."""
         return f"{written_date(self.days)}T{written_time(self.nanoseconds)}"
 
 
@@ -80,7 +80,7 @@ class DateTime:
         return self.days * DAY + self.nanoseconds - self.offset * SECOND
 
     def __str__(self) -> str:
-        """Give it in ISO 8601, with its zone in brackets behind."""
+        """Return it in ISO 8601, with its zone in brackets behind."""
         name = f"[{self.zone}]" if self.zone else ""
         return f"{written_date(self.days)}T{written_time(self.nanoseconds)}{zones.written(self.offset)}{name}"
 
@@ -90,7 +90,7 @@ INSTANTS = (Date, LocalTime, Time, LocalDateTime, DateTime)
 
 
 def zoned(days: int, nanoseconds: int, offset: int | None, zone: str | None) -> DateTime:
-    """Give what a clock shows in a zone, or at an offset; of two offsets that it may have, the one given counts."""
+    """Return what a clock shows in a zone, or at an offset; of two offsets that it may have, the one given counts."""
     if zone is None:
         return DateTime(checked_days(days), nanoseconds, offset or 0)
     found, skipped = zones.offset_at(zone, days, nanoseconds, offset)
@@ -99,7 +99,7 @@ def zoned(days: int, nanoseconds: int, offset: int | None, zone: str | None) -> 
 
 
 def at_instant(instant: int, offset: int | None, zone: str | None) -> DateTime:
-    """Give what a clock shows at an instant (nanoseconds since 1970-01-01T00:00Z) in a zone or at an offset."""
+    """Return what a clock shows at an instant (nanoseconds since 1970-01-01T00:00Z) in a zone or at an offset."""
     if zone is not None:
         offset = zones.offset_of_instant(zone, instant // SECOND)
     offset = offset or 0
@@ -108,14 +108,14 @@ def at_instant(instant: int, offset: int | None, zone: str | None) -> DateTime:
 
 
 def written_date(days: int) -> str:
-    """Give a date in ISO 8601; a year of more than four digits has a sign."""
+    """Return a date in ISO 8601; a year of more than four digits has a sign."""
     year, month, day = civil(days)
     sign = "-" if year < 0 else "+" if year > 9999 else ""
     return f"{sign}{abs(year):04}-{month:02}-{day:02}"
 
 
 def written_time(nanoseconds: int) -> str:
-    """Give a time of day in ISO 8601, as short as it can be: 12:00, 12:00:01, 12:00:01.5."""
+    """Return a time of day in ISO 8601, as short as it can be: 12:00, 12:00:01, 12:00:01.5."""
     seconds, fraction = divmod(nanoseconds, SECOND)
     minutes, second = divmod(seconds, 60)
     text = f"{minutes // 60:02}:{minutes % 60:02}"

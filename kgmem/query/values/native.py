@@ -21,7 +21,7 @@ _DEEPEST = 100
 
 
 def from_python(value: Any, depth: int = 0) -> Any:
-    """Give a parameter as a Cypher value. Raises ValueProblem for what is none."""
+    """Return a parameter as a Cypher value. Raises ValueProblem for what is none."""
     if value is None or isinstance(value, (bool, *_OWN)):
         return value
     if isinstance(value, str | float):

@@ -41,13 +41,13 @@ class Point:
         return (self.x, self.y) if self.z is None else (self.x, self.y, self.z)
 
     def __str__(self) -> str:
-        """Give it as Cypher writes one."""
+        """Return it as Cypher writes one."""
         named = zip("xyz", self.coordinates, strict=False)
         return f"point({{srid:{self.srid}, {', '.join(f'{name}:{value!r}' for name, value in named)}}})"
 
 
 def point_of(srid: int, coordinates: tuple[float, ...]) -> Point:
-    """Give a point. Raises ValueProblem where the system is not known or the coordinates are none of it."""
+    """Return a point. Raises ValueProblem where the system is not known or the coordinates are none of it."""
     if srid not in _NAMES:
         hint = f"It is one of {', '.join(f'{number} ({name})' for number, name in _NAMES.items())}."
         raise ValueProblem(f"{srid} is no coordinate system.", hint=hint)
@@ -65,7 +65,7 @@ def point_of(srid: int, coordinates: tuple[float, ...]) -> Point:
 
 
 def point_of_map(parts: Mapping[str, Any]) -> Point | None:
-    """Give the point that a map describes; None where a coordinate is null. Raises ValueProblem."""
+    """Return the point that a map describes; None where a coordinate is null. Raises ValueProblem."""
     earth = any(name in parts for name in ("longitude", "latitude", "height"))
     found = [_coordinate(parts, names) for names in _AXES]
     if found[0] is _MISSING or found[1] is _MISSING:
@@ -111,7 +111,7 @@ def _srid(parts: Mapping[str, Any], *, earth: bool) -> int:
 
 
 def distance(left: Point, right: Point) -> float | None:
-    """Give the distance, in metres on the earth; None between points of different coordinate systems."""
+    """Return the distance, in metres on the earth; None between points of different coordinate systems."""
     if left.srid != right.srid:
         return None
     if not left.geographic:
@@ -125,7 +125,7 @@ def distance(left: Point, right: Point) -> float | None:
 
 
 def central_angle(left: Point, right: Point) -> float:
-    """Give the angle between two points on the earth as its centre sees it, in radians (haversine formula)."""
+    """Return the angle between two points on the earth as its centre sees it, in radians (haversine formula)."""
     north, south = math.radians(left.y), math.radians(right.y)
     half = math.sin((south - north) / 2) ** 2
     half += math.cos(north) * math.cos(south) * math.sin(math.radians(right.x - left.x) / 2) ** 2

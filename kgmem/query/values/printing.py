@@ -15,7 +15,7 @@ _TEXTS = (str, int, *INSTANTS, Duration, Point)
 
 
 def text_of(value: Any) -> str | None:
-    """Give what toString makes of a value; None of what has no text (lists, maps, nodes, ...)."""
+    """Return what toString makes of a value; None of what has no text (lists, maps, nodes, ...)."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -24,7 +24,7 @@ def text_of(value: Any) -> str | None:
 
 
 def written_float(value: float) -> str:
-    """Give a float as Java writes it, and so every Cypher: 1.0, 1.5E10, NaN, Infinity."""
+    """Return a float as Java writes it, and so every Cypher: 1.0, 1.5E10, NaN, Infinity."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if value == 0 or 1e-3 <= abs(value) < 1e7:
@@ -37,7 +37,7 @@ def written_float(value: float) -> str:
 
 
 def written(value: Any) -> str:
-    """Give a value as Cypher writes it: 'a', [1, 2], {a: 1}, (:Person {name: 'Ada'})."""
+    """Return a value as Cypher writes it: 'a', [1, 2], {a: 1}, (:Person {name: 'Ada'})."""
     if value is None:
         return "null"
     if isinstance(value, str):

@@ -27,12 +27,12 @@ class ValueProblem(InvalidInput):
 
 
 def wrong_type(wanted: str, value: object) -> ValueProblem:
-    """Give the error for a value that is of none of the types that are wanted."""
+    """Return the error for a value that is of none of the types that are wanted."""
     return ValueProblem(f"{wanted[0].upper()}{wanted[1:]} is needed here, and this is {shown(value)}.", type=TYPE)
 
 
 def shown(value: object) -> str:
-    """Give a value as a message may show it: not longer than a line."""
+    """Return a value as a message may show it: not longer than a line."""
     text = repr(value) if isinstance(value, str | bool | int | float) else f"a {type(value).__name__}"
     text = {"None": "null", "True": "true", "False": "false", "a list": "a list", "a dict": "a map"}.get(text, text)
     return text if len(text) <= 60 else f"{text[:57]}..."

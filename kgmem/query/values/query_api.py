@@ -30,7 +30,7 @@ def _tagged(name: str, value: Any) -> dict[str, Any]:
 
 
 def typed(value: Any, node_ids: ElementIds) -> dict[str, Any]:
-    """Give a value in typed JSON; `node_ids` gives the element ids of the nodes at the ends of relationships."""
+    """Return a value in typed JSON; `node_ids` gives the element ids of the nodes at the ends of relationships."""
     if isinstance(value, list | tuple):
         return _tagged("List", [typed(each, node_ids) for each in value])
     if isinstance(value, Node | Relationship | Path):
@@ -96,7 +96,7 @@ _WRITERS: Mapping[type, tuple[str, Callable[[Any], Any]]] = {
 
 
 def untyped(plain: Any, depth: int = 0) -> Any:
-    """Give the value that typed JSON stands for; what has no type is taken as it is. Raises ValueProblem."""
+    """Return the value that typed JSON stands for; what has no type is taken as it is. Raises ValueProblem."""
     if depth > _DEEPEST:
         raise ValueProblem(f"A parameter has lists or maps in each other more than {_DEEPEST} deep.")
     if isinstance(plain, list):

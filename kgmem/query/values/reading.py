@@ -25,7 +25,7 @@ _ZONED = re.compile(r"([^Zz+\-\[]*)([Zz]|[+-][\d:]+)?(?:\[([^\]]*)\])?", re.ASCI
 
 
 def parse_date(text: str) -> Date:
-    """Give the date that a text names: 2015-07-21, 20150721, 2015-W30-2, 2015-202, 2015. Raises ValueProblem."""
+    """Return the date that a text names: 2015-07-21, 20150721, 2015-W30-2, 2015-202, 2015. Raises ValueProblem."""
     found = _DATE.fullmatch(text)
     if found is None:
         raise ValueProblem(f"{text[:60]!r} is no date.", hint="Dates are written 2015-07-21, 2015-W30-2 or 2015-202.")
@@ -47,12 +47,12 @@ def _of_quarter(year: int, quarter: int, day: int) -> int:
 
 
 def parse_local_time(text: str) -> LocalTime:
-    """Give the time of day that a text names: 21:40:32.142, 214032.142, 21:40, 21. Raises ValueProblem."""
+    """Return the time of day that a text names: 21:40:32.142, 214032.142, 21:40, 21. Raises ValueProblem."""
     return LocalTime(_clock(text, text))
 
 
 def parse_time(text: str) -> Time:
-    """Give the time of day and offset that a text names; without one it is UTC. Raises ValueProblem."""
+    """Return the time of day and offset that a text names; without one it is UTC. Raises ValueProblem."""
     clock, offset, name = _zone(text)
     if name is not None:
         raise ValueProblem(f"{text[:60]!r} names a zone, and a time has only an offset.", hint="Write +01:00.")
@@ -60,13 +60,13 @@ def parse_time(text: str) -> Time:
 
 
 def parse_local_date_time(text: str) -> LocalDateTime:
-    """Give the date and time of day that a text names. Raises ValueProblem."""
+    """Return the date and time of day that a text names. Raises ValueProblem."""
     date, clock = _parts(text)
     return LocalDateTime(parse_date(date).days, _clock(clock, text) if clock else 0)
 
 
 def parse_date_time(text: str) -> DateTime:
-    """Give the date, time of day and zone that a text names; without a zone it is UTC. Raises ValueProblem."""
+    """Return the date, time of day and zone that a text names; without a zone it is UTC. Raises ValueProblem."""
     date, rest = _parts(text)
     if not rest:
         return zoned(parse_date(date).days, 0, 0, None)
@@ -81,7 +81,7 @@ def parse_date_time(text: str) -> DateTime:
 
 
 def _parts(text: str) -> tuple[str, str]:
-    """Give the date, and what stands behind the T."""
+    """Return the date, and what stands behind the T."""
     found = _DIVIDED.fullmatch(text)
     if found is None:
         return text, ""

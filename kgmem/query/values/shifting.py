@@ -21,7 +21,7 @@ _Point = LocalDateTime | DateTime
 
 
 def shifted(instant: Instant, by: Duration, sign: int = 1) -> Instant:
-    """Give an instant moved on by a duration, or with sign -1 back: first by its months, then days, then seconds."""
+    """Return an instant moved on by a duration, or with sign -1 back: first by its months, then days, then seconds."""
     clock = sign * by.clock
     if isinstance(instant, LocalTime):
         return LocalTime((instant.nanoseconds + clock) % DAY)
@@ -40,7 +40,7 @@ def shifted(instant: Instant, by: Duration, sign: int = 1) -> Instant:
 
 
 def between(start: Instant, end: Instant) -> Duration:
-    """Give the duration from one instant to another, in months, days and what remains."""
+    """Return the duration from one instant to another, in months, days and what remains."""
     if not (_dated(start) and _dated(end)):
         return in_seconds(start, end)
     first, last = _aligned(start, end)
@@ -52,17 +52,17 @@ def between(start: Instant, end: Instant) -> Duration:
 
 
 def in_months(start: Instant, end: Instant) -> Duration:
-    """Give the whole months from one instant to another; none where one of them has no date."""
+    """Return the whole months from one instant to another; none where one of them has no date."""
     return Duration(_months(*_aligned(start, end)) if _dated(start) and _dated(end) else 0, 0, 0, 0)
 
 
 def in_days(start: Instant, end: Instant) -> Duration:
-    """Give the whole days from one instant to another; none where one of them has no date."""
+    """Return the whole days from one instant to another; none where one of them has no date."""
     return Duration(0, _days(*_aligned(start, end)) if _dated(start) and _dated(end) else 0, 0, 0)
 
 
 def in_seconds(start: Instant, end: Instant) -> Duration:
-    """Give the time from one instant to another; what has no date is taken to be of the other's day."""
+    """Return the time from one instant to another; what has no date is taken to be of the other's day."""
     if _dated(start):
         first, last = _aligned(start, end if _dated(end) else _on_day(end, start.days))
         return of_clock(0, 0, _instant(last) - _instant(first))
@@ -89,7 +89,7 @@ def _on_day(time: Instant, days: int) -> _Point:
 
 
 def _aligned(start: _Dated, end: _Dated) -> tuple[_Point, _Point]:
-    """Give both with date and time; with the zone of the first where both have one, or else of the one that has one."""
+    """Both with date and time; with the zone of the first where both have one, or else of the one that has one."""
     first, last = _with_time(start), _with_time(end)
     if isinstance(first, DateTime) and isinstance(last, LocalDateTime):
         last = zoned(last.days, last.nanoseconds, first.offset, first.zone)
@@ -109,7 +109,7 @@ def _instant(point: _Point) -> int:
 
 
 def _whole_days(first: _Point, last: _Point) -> int:
-    """Give the day of the last point, short of the day that is not whole yet."""
+    """Return the day of the last point, short of the day that is not whole yet."""
     if last.days > first.days and last.nanoseconds < first.nanoseconds:
         return last.days - 1
     if last.days < first.days and last.nanoseconds > first.nanoseconds:

@@ -31,7 +31,7 @@ _UNITS = {unit.lower(): unit for unit in (*_DATE_UNITS, *_CLOCK)}
 
 
 def truncated(kind: type[Instant], unit: str, instant: Any, parts: Mapping[str, Any]) -> Instant:
-    """Give the instant cut off at a unit, as a value of another kind, with some parts set anew. Raises ValueProblem."""
+    """The instant cut off at a unit, as a value of another kind, with some parts set anew. Raises ValueProblem."""
     if not isinstance(instant, Date | LocalTime | Time | LocalDateTime | DateTime):
         raise wrong_type("a date or time", instant)
     named = _UNITS.get(unit.lower())
@@ -84,7 +84,7 @@ def _cut_days(unit: str, days: int) -> int:
 def _filled(
     kind: type[Instant], days: int | None, clock: int, zone: tuple[int, str | None], parts: dict[str, Any]
 ) -> Instant:
-    """Give the value of a kind; parts that are finer than what was cut off are added to what is left."""
+    """Return the value of a kind; parts that are finer than what was cut off are added to what is left."""
     finer = sum(
         _added(parts, name, size) for name, size in (("millisecond", 10**6), ("microsecond", 1000), ("nanosecond", 1))
     )

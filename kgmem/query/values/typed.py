@@ -57,7 +57,7 @@ Test = Callable[[Any], bool]
 
 
 def type_test(name: str, parts: Iterable[Test], *, not_null: bool) -> Test:
-    """Give what tells whether a value is of a type; null is of every type but those that exclude it.
+    """Return what tells whether a value is of a type; null is of every type but those that exclude it.
 
     `parts` are the tests of the alternatives of ANY OF, or that of the items of a LIST.
     """
@@ -89,7 +89,7 @@ def _is_storable(value: Any) -> bool:
 
 
 def type_name(value: Any) -> str:
-    """Give the name of a value's type, as valueType writes it: LIST<INTEGER | STRING NOT NULL> NOT NULL."""
+    """Return the name of a value's type, as valueType writes it: LIST<INTEGER | STRING NOT NULL> NOT NULL."""
     if value is None:
         return "NULL"
     if type(value) is not list:

@@ -24,7 +24,7 @@ _DEEPEST = 100
 
 
 def to_json(value: Any) -> Any:
-    """Give a value in the types of JSON."""
+    """Return a value in the types of JSON."""
     kind = type(value)
     if kind is str or kind is int or kind is bool or value is None:
         return value
@@ -41,7 +41,7 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(plain: Any, depth: int = 0) -> Any:
-    """Give the value that JSON stands for: a parameter. Raises ValueProblem."""
+    """Return the value that JSON stands for: a parameter. Raises ValueProblem."""
     if depth > _DEEPEST:
         raise ValueProblem(f"A parameter has lists or maps in each other more than {_DEEPEST} deep.")
     kind = type(plain)

@@ -23,7 +23,7 @@ _LAST_RULED = 2100  # Zone files spell out changes until 2037; what comes after 
 
 @lru_cache(1024)
 def zone(name: str) -> ZoneInfo:
-    """Give a zone by its name. Raises ValueProblem.
+    """Return a zone by its name. Raises ValueProblem.
 
     The package tzdata goes before the system's files, which differ in what they tell of times before 1970.
     """
@@ -48,7 +48,7 @@ def _unknown(name: str) -> ValueProblem:
 
 
 def parse_offset(text: str) -> int | None:
-    """Give the seconds east of Greenwich of Z or +hh:mm[:ss]; None where it is no offset. Raises ValueProblem."""
+    """Return the seconds east of Greenwich of Z or +hh:mm[:ss]; None where it is no offset. Raises ValueProblem."""
     if text in {"Z", "z"}:
         return 0
     found = _OFFSET.fullmatch(text)
@@ -62,7 +62,7 @@ def parse_offset(text: str) -> int | None:
 
 
 def written(offset: int) -> str:
-    """Give an offset as it is written: Z, +01:00, +00:53:28."""
+    """Return an offset as it is written: Z, +01:00, +00:53:28."""
     if offset == 0:
         return "Z"
     minutes, seconds = divmod(abs(offset), 60)
@@ -71,7 +71,7 @@ def written(offset: int) -> str:
 
 
 def parse_zone(text: str) -> tuple[int | None, str | None]:
-    """Give the offset, or the name of the zone, that a text is. Raises ValueProblem."""
+    """Return the offset, or the name of the zone, that a text is. Raises ValueProblem."""
     offset = parse_offset(text)
     if offset is not None:
         return offset, None
@@ -79,7 +79,7 @@ def parse_zone(text: str) -> tuple[int | None, str | None]:
 
 
 def offset_at(name: str, days: int, nanoseconds: int, preferred: int | None = None) -> tuple[int, int]:
-    """Give the offset that a zone has at a local time, and how many seconds to move a time that its clocks skip.
+    """Return the offset that a zone has at a local time, and how many seconds to move a time that its clocks skip.
 
     Of two offsets, where clocks went back, the preferred counts, or else the earlier.
     """
@@ -93,14 +93,14 @@ def offset_at(name: str, days: int, nanoseconds: int, preferred: int | None = No
 
 
 def offset_of_instant(name: str, seconds: int) -> int:
-    """Give the offset that a zone has at an instant, in seconds since 1970-01-01T00:00Z."""
+    """Return the offset that a zone has at an instant, in seconds since 1970-01-01T00:00Z."""
     days, rest = divmod(seconds, DAY)
     instant = _datetime(days, rest * 1_000_000_000).replace(tzinfo=UTC)
     return _seconds(instant.astimezone(zone(name)).utcoffset())
 
 
 def _datetime(days: int, nanoseconds: int) -> datetime:
-    """Give a local time, moved by whole cycles of the calendar into the years that Python knows."""
+    """Return a local time, moved by whole cycles of the calendar into the years that Python knows."""
     year = civil(days)[0]
     if year < 2:
         return datetime(2, 1, 1)  # noqa: DTZ001 - a local time

@@ -19,7 +19,7 @@ class Adjudications:
     async def queue(
         self, graph: str, *, scope: str = SHARED, cursor: str | None = None, limit: int = 100
     ) -> Page[HeldFact]:
-        """Give a page of the contested facts of critical predicates, which wait for a person."""
+        """Return a page of the contested facts of critical predicates, which wait for a person."""
         return await reviewing.queue(self._ports, graph, check_scope(scope), cursor, limit)
 
     async def create(self, graph: str, ruling: Ruling, *, scope: str = SHARED) -> Sequence[Adjudication]:
@@ -38,5 +38,5 @@ class Adjudications:
     async def list(
         self, graph: str, *, scope: str = SHARED, before: int | None = None, limit: int = 100
     ) -> Sequence[Decision]:
-        """Give the audit trail, the newest first."""
+        """Return the audit trail, the newest first."""
         return await self._ports.claims.decisions(graph, check_scope(scope), before=before, limit=limit)

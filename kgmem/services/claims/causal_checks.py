@@ -22,6 +22,6 @@ class Causality:
         return await causality.separation(self._ports, graph, asked)
 
     async def ancestry(self, graph: str, asked: Ancestry) -> Lineage:
-        """Give all causes and all effects of entities, and the circles among them. Raises NotFound, TooLarge."""
+        """Return all causes and all effects of entities, and the circles among them. Raises NotFound, TooLarge."""
         check_scope(asked.scope)
         return await causality.ancestry(self._ports, graph, asked)

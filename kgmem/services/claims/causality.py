@@ -26,7 +26,7 @@ async def separation(parts: Ports, graph: str, asked: Separation) -> Separated:
 
 
 async def ancestry(parts: Ports, graph: str, asked: Ancestry) -> Lineage:
-    """Give all causes and effects of entities, and circles. Raises InvalidInput, NotFound, TooLarge."""
+    """Return all causes and effects of entities, and circles. Raises InvalidInput, NotFound, TooLarge."""
     check_number(asked.keys)
     found = await parts.index.causal_graph(graph, asked, effects=True)
     answer: Lineage = await _worked_out("lineage", found, asked.keys)

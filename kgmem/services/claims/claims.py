@@ -46,7 +46,7 @@ class Claims:
         return await claiming.withdraw_all(self._ports, graph, scope, source=source, episode=episode, dry_run=dry_run)
 
     async def list(self, graph: str, asked: ClaimFilter) -> Page[ClaimStatement]:
-        """Give a page of the claims that a scope sees; withdrawn ones too, or as they were known at a time."""
+        """Return a page of the claims that a scope sees; withdrawn ones too, or as they were known at a time."""
         check_scope(asked.scope)
         return await self._ports.claims.claims(graph, asked)
 

@@ -95,7 +95,7 @@ async def correct(
 
 
 def _claim(right: ClaimStatement, fact: HeldFact, by: str, scope: str) -> ClaimStatement:
-    """Give what is claimed in a fact's place: for its time, unless the correction has times of its own."""
+    """Return what is claimed in a fact's place: for its time, unless the correction has times of its own."""
     timed = right.valid_from is not None or right.valid_to is not None
     return replace(
         right,
@@ -135,7 +135,7 @@ async def _retracted(
 
 
 async def _found(parts: Ports, graph: str, target: FactTarget, scope: str) -> tuple[HeldFact, Option]:
-    """Give the fact that is meant, and its value. Raises NotFound, InvalidInput."""
+    """Return the fact that is meant, and its value. Raises NotFound, InvalidInput."""
     if target.fact is None:
         fact = await _stated(parts, graph, target, scope)
     else:
@@ -154,7 +154,7 @@ async def _found(parts: Ports, graph: str, target: FactTarget, scope: str) -> tu
 
 
 async def _stated(parts: Ports, graph: str, target: FactTarget, scope: str) -> HeldFact:
-    """Give the fact that says what a statement says, the latest of several."""
+    """Return the fact that says what a statement says, the latest of several."""
     if target.subject is None or target.predicate is None:
         raise InvalidInput("It is not clear which fact is meant.", hint="Give its id, or subject and predicate.")
     wanted = target.value if target.value is not None else target.object
@@ -176,14 +176,14 @@ async def _stated(parts: Ports, graph: str, target: FactTarget, scope: str) -> H
 
 
 async def _begins(parts: Ports, graph: str, fact: HeldFact, scope: str) -> str | None:
-    """Give from when a fact holds: of values that do not compete the relationship says it."""
+    """Return from when a fact holds: of values that do not compete the relationship says it."""
     if fact.valid_from is not None or len(fact.relationships) != 1:
         return fact.valid_from
     return (await parts.store.get_relationship(graph, fact.relationships[0], scope)).valid_from
 
 
 def _bare(held: Relationship) -> Relationship:
-    """Give what names a relationship, and nothing else."""
+    """Return what names a relationship, and nothing else."""
     return Relationship(held.kind, held.start, held.end, key=held.key, valid_from=held.valid_from, scope=held.scope)
 
 

@@ -21,7 +21,7 @@ class Correlations:
         return await reviewing.correlate(self._ports, graph, correlated)
 
     async def list(self, graph: str, *, scope: str = SHARED) -> Sequence[Correlated]:
-        """Give the facts that were declared or found to hang together, with kind, strength and reason."""
+        """Return the facts that were declared or found to hang together, with kind, strength and reason."""
         return await self._ports.claims.correlations(graph, check_scope(scope))
 
     async def end(self, graph: str, id_: int, *, by: str, reason: str, scope: str = SHARED) -> None:

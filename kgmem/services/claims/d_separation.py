@@ -35,7 +35,7 @@ def separated(found: CausalGraph, asked: Separation) -> Separated:
 
 
 def lineage(found: CausalGraph, keys: Sequence[str]) -> Lineage:
-    """Give all ancestors and descendants of entities, and a circle for each knot of entities that cause each other."""
+    """All ancestors and descendants of entities, and a circle for each knot of entities that cause each other."""
     structure, asked = _structure(found), _ids(found, keys)
     ancestors = set().union(*(nx.ancestors(structure, id_) for id_ in asked))
     descendants = set().union(*(nx.descendants(structure, id_) for id_ in asked))
@@ -51,7 +51,7 @@ def _structure(found: CausalGraph) -> Any:
 
 
 def _circles(found: CausalGraph, structure: Any) -> list[list[str]]:
-    """Give one circle of each knot; an entity that causes itself is one too."""
+    """Return one circle of each knot; an entity that causes itself is one too."""
     knots = [
         sorted(knot)
         for knot in nx.strongly_connected_components(structure)

@@ -18,7 +18,7 @@ _NOT_CHOSEN = "not_chosen"
 
 
 async def superpose(parts: Ports, graph: str, question: Question, answer: Answer) -> Answer:
-    """Give the answer with the alternatives of its facts; of a rule that decides, without what it decides against."""
+    """Return the answer with the alternatives of its facts; of a rule that decides, without what it decides against."""
     asked = question.superposition
     ids = [hit.id for hit in answer.hits if hit.kind == "fact"]
     if asked is None or not ids or not await parts.claims.any(graph):
@@ -41,21 +41,21 @@ async def superpose(parts: Ports, graph: str, question: Question, answer: Answer
 
 
 async def _said(parts: Ports, graph: str, open_: Mapping[int, HeldFact]) -> Mapping[int, int]:
-    """Give by claim the relationship that says it."""
+    """Return by claim the relationship that says it."""
     ids = sorted({claim for fact in open_.values() for option in fact.options for claim in option.claims})
     claims = await parts.claims.claims_by_id(graph, ids) if ids else []
     return {claim.id: claim.relationship for claim in claims if claim.id is not None and claim.relationship is not None}
 
 
 def _own(hit: Hit, fact: HeldFact, said: Mapping[int, int]) -> str | None:
-    """Give the value that a hit tells, as text."""
+    """Return the value that a hit tells, as text."""
     mine = [option for option in fact.options if any(said.get(claim) == hit.id for claim in option.claims)]
     mine = mine or [option for option in fact.options if hit.end and option.value == hit.end.key]
     return _text(mine[0]) if mine else None
 
 
 def _chosen(fact: HeldFact, asked: Superposed) -> str | None:
-    """Give the value that the rule decides for; None where it leaves the fact open, and for the distribution itself."""
+    """The value that the rule decides for; None where it leaves the fact open, and for the distribution itself."""
     if asked.rule == "distribution":
         return None
     held = superposed({_text(option): option.probability for option in fact.options})

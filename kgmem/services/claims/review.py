@@ -17,7 +17,7 @@ _DECIDES = {"accept", "reject", "defer", "collapse", "observe", "expire"}
 
 
 async def queue(parts: Ports, graph: str, scope: str, cursor: str | None, limit: int) -> Page[HeldFact]:
-    """Give a page of the contested facts of predicates that the schema marks critical."""
+    """Return a page of the contested facts of predicates that the schema marks critical."""
     schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
     critical = sorted(name for name, rule in schema.rules.items() if rule.critical)
     asked = FactFilter(scope, states=("contested",), cursor=cursor, limit=limit)
@@ -59,7 +59,7 @@ async def learn(parts: Ports, graph: str) -> None:
 
 
 async def _as_held(parts: Ports, graph: str, ruled: Sequence[Adjudication], scope: str) -> list[Adjudication]:
-    """Give what became of facts with what was learned by it."""
+    """Return what became of facts with what was learned by it."""
     held = await parts.claims.facts_by_id(graph, [each.fact for each in ruled], scope)
     return [
         replace(each, after={"value": fact.value, "state": fact.state, "probability": fact.probability})

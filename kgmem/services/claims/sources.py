@@ -22,13 +22,13 @@ class Sources:
         return await claiming.put_sources(self._ports, graph, sources)
 
     async def list(self, graph: str) -> Sequence[Source]:
-        """Give a graph's registered sources, by key."""
+        """Return a graph's registered sources, by key."""
         return await self._ports.store.list_sources(graph)
 
     async def get(self, graph: str, key: str) -> SourceStanding:
-        """Give one source's trust with its history and the copies found. Raises NotFound."""
+        """Return one source's trust with its history and the copies found. Raises NotFound."""
         return await explaining.source(self._ports, graph, key)
 
     async def reliability(self, graph: str, keys: Sequence[str] | None = None) -> Sequence[SourceStanding]:
-        """Give how far sources are trusted, and why, from the claims that all scopes share."""
+        """Return how far sources are trusted, and why, from the claims that all scopes share."""
         return await self._ports.claims.standings(graph, keys)

@@ -20,7 +20,7 @@ Topic = tuple[str, str, str]  # Scope, subject and predicate.
 async def ended(
     parts: Ports, graph: str, told: Sequence[Brought], schema: GraphSchema, trust: dict[str, float]
 ) -> list[Brought]:
-    """Give what episodes bring with the ends that other texts give their claims, as far as is known by now."""
+    """Return what episodes bring with the ends that other texts give their claims, as far as is known by now."""
     fresh = [claim for what in told for claim in what.claims if lasts(claim, schema)]
     if not fresh:
         return list(told)
@@ -68,7 +68,7 @@ def lasts(claim: ClaimStatement, schema: GraphSchema) -> bool:
 
 
 def topics_of(told: Iterable[Brought], schema: GraphSchema) -> set[Topic]:
-    """Give the topics of which claims may end each other."""
+    """Return the topics of which claims may end each other."""
     kinds = {name for name, kind in schema.kinds.items() if kind.functional or name in LASTING}
     return {_topic(claim) for what in told for claim in what.claims if claim.object and claim.predicate in kinds}
 

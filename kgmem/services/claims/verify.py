@@ -101,7 +101,7 @@ def _told(fact: HeldFact, option: Option) -> str:
 
 
 async def _unweighed(parts: Ports, graph: str, claim: ClaimStatement, scope: str) -> list[HeldFact]:
-    """Give relationships that nobody's claims compete with, as facts."""
+    """Return relationships that nobody's claims compete with, as facts."""
     if claim.object is None:
         return []
     page = await parts.store.list_relationships(
@@ -141,14 +141,14 @@ async def _text(parts: Ports, graph: str, text: str, scope: str) -> Verification
 
 
 async def _other(parts: Ports, graph: str, asked: tuple[str, str], words: set[str], but: set[str]) -> str | None:
-    """Give the entity that a text names beside its subject."""
+    """Return the entity that a text names beside its subject."""
     text, scope = asked
     found = await recall(parts, graph, Question(what=What(text=text, kinds=("entity",)), scope=scope, k=_NEAREST))
     return next((hit.key for hit in found.hits if hit.key not in but and _named(words, hit.name or hit.key)), None)
 
 
 async def _name(parts: Ports, graph: str, value: object, scope: str) -> str:
-    """Give the name of the entity that a value names, or else the value as text."""
+    """Return the name of the entity that a value names, or else the value as text."""
     try:
         held = await parts.store.get_entity(graph, str(value), scope)
     except NotFound:

@@ -21,7 +21,7 @@ class Explanation:
 
 
 async def why(parts: Ports, graph: str, id_: int, scope: str, known_at: str | None) -> Explanation:
-    """Give why a fact is believed. Raises NotFound."""
+    """Return why a fact is believed. Raises NotFound."""
     fact = await parts.claims.fact(graph, id_, scope, known_at=known_at)
     ours = {claim for option in fact.options if option.chosen for claim in option.claims}
     theirs = {claim for option in fact.options for claim in option.claims} - ours
@@ -39,7 +39,7 @@ async def why(parts: Ports, graph: str, id_: int, scope: str, known_at: str | No
 
 
 async def source(parts: Ports, graph: str, key: str) -> SourceStanding:
-    """Give one source's trust with its history and the copies found. Raises NotFound."""
+    """Return one source's trust with its history and the copies found. Raises NotFound."""
     found = await parts.claims.standings(graph, [key])
     if not found:
         raise NotFound(f"There is no source {key!r}.", hint="List the sources.")

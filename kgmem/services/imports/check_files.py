@@ -59,7 +59,7 @@ class Check(ImportReader):
         return self.tally.result(rejections, self.duplicates)
 
     async def parts_checked(self, files: Paths, progress: OnProgress | None) -> AsyncGenerator[Checked, None]:
-        """Give what is found of one chunk of the files after the other, and then of what waits for all entities."""
+        """Return what is found of one chunk of the files after the other, and then of what waits for all entities."""
         async with aclosing(self.chunks(files, progress)) as chunks:
             async for chunk in chunks:
                 good, bad = await self.parted(chunk)
@@ -174,7 +174,7 @@ class Check(ImportReader):
         checked.rejections.append(rejection)
 
     async def _labels(self, named: Iterable[tuple[str, Iterable[str]]]) -> Mapping[Place, str]:
-        """Give the labels of all entities that keys may mean in scopes: those of the files and those of the graph."""
+        """Return the labels of all entities that keys may mean in scopes: those of the files and those of the graph."""
         wanted = {(path, key) for scope, keys in named for path in visible_from(scope) for key in keys}
         stated = await asyncio.to_thread(self.keys.present, "entity", sorted(wanted))
         # Who is stated without a label keeps the one that the graph holds.
@@ -183,7 +183,7 @@ class Check(ImportReader):
         return labels | {place: label for place, label in stated.items() if label}
 
     async def _held(self, places: Sequence[Place]) -> Mapping[Place, tuple[str, int]]:
-        """Give label and version of those entities that the graph holds."""
+        """Return label and version of those entities that the graph holds."""
         if not places:
             return {}
         return await patiently(lambda: self.parts.imports.items_at(self.graph.name, places))
@@ -199,12 +199,12 @@ class Check(ImportReader):
 
 
 def _seen(labels: Mapping[Place, str], scope: str, key: str) -> str | None:
-    """Give the label of the entity of a key that is seen from a scope: the nearest; None where there is none."""
+    """Return the label of the entity of a key that is seen from a scope: the nearest; None where there is none."""
     return next((labels[path, key] for path in reversed(visible_from(scope)) if (path, key) in labels), None)
 
 
 def _cited(record: BeliefRecord) -> tuple[str, str | None]:
-    """Give the scope of a record and the episode that it cites; a claim that was withdrawn may cite a forgotten one."""
+    """The scope of a record and the episode that it cites; a claim that was withdrawn may cite a forgotten one."""
     told = record.told
     current = record.kind == "claim" and told.get("known_to") is None
     return record.scope, told.get("episode") if current else None

@@ -104,14 +104,14 @@ async def export_file(
 def _pages(
     parts: Ports, graph: str, writer: Writer, options: ExportOptions
 ) -> AsyncGenerator[Sequence[AnyRecord] | Shapes, None]:
-    """Give what the store holds, as shapes where the writer takes them."""
+    """Return what the store holds, as shapes where the writer takes them."""
     if isinstance(writer, ShapeWriter) and options.scope is None:
         return parts.store.export_shapes(graph, options.embeddings)
     return parts.store.export(graph, options.scope, options.embeddings)
 
 
 def _kind_of(page: Sequence[AnyRecord] | Shapes) -> Kind | None:
-    """Give the kind of which all of a page are; None of an empty one."""
+    """Return the kind of which all of a page are; None of an empty one."""
     if isinstance(page, Shapes):
         return page.kind
     return kind_of(page[0]) if page else None
@@ -131,7 +131,7 @@ def _write(writer: Writer, kind: Kind, page: Sequence[AnyRecord] | Shapes) -> di
 
 @contextmanager
 def _writer(target: Target, options: ExportOptions, space: EmbeddingSpace | None) -> Iterator[Writer]:
-    """Give the writer to the target. Raises InvalidInput for a format that is only read."""
+    """Return the writer to the target. Raises InvalidInput for a format that is only read."""
     told = WriteOptions(options.kind, options.escape_formulas, options.format_options, space)
     if isinstance(target, Destination):
         with target.writer(told) as writer:

@@ -26,7 +26,7 @@ class Exports:
     async def items(
         self, graph: str, *, scope: str | None = None, embeddings: WhichVectors = "given"
     ) -> AsyncGenerator[Entity | Relationship | Episode | Source, None]:
-        """Give all that is stated in a graph (in one scope, or in all), sources and entities first, from one snapshot.
+        """All that is stated in a graph (in one scope, or in all), sources and entities first, from one snapshot.
 
         What it believes (claims, decisions, trust) is written by `export_file` besides.
         """
@@ -50,9 +50,9 @@ class Exports:
     def stream(
         self, graph: str, options: ExportOptions | None = None, compression: Compression | None = None
     ) -> AsyncGenerator[bytes, None]:
-        """Give what a graph holds as a file in chunks, from one snapshot; errors come before the first chunk."""
+        """Return what a graph holds as a file in chunks, from one snapshot; errors come before the first chunk."""
         return streaming.stream_export(self._ports, graph, options or ExportOptions(), compression)
 
     async def losses(self, graph: str, options: ExportOptions | None = None) -> ExportResult:
-        """Give what an export would hold, and what its format would leave out. Raises NotFound, InvalidInput."""
+        """Return what an export would hold, and what its format would leave out. Raises NotFound, InvalidInput."""
         return await streaming.export_losses(self._ports, graph, options or ExportOptions())

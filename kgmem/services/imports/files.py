@@ -52,7 +52,7 @@ class Reading:
         return self._total
 
     def position(self) -> int:
-        """Give how many bytes of the files were read, or records of another system."""
+        """Return how many bytes of the files were read, or records of another system."""
         if isinstance(self._open, Origin):
             return self._open.progress()[0]
         return self._before + (self._open.position() if self._open else 0)
@@ -66,7 +66,7 @@ class Reading:
         self.records.close()
 
     def _read(self) -> Generator[Found, None, None]:
-        """Give what the files hold, one after the other, each with its file's name."""
+        """Return what the files hold, one after the other, each with its file's name."""
         told = self._options
         if not told.mapping and told.format in {None, "csv", "neo4j-csv"}:
             self._columns_of = with_header_files(self._files, told.format_options)
@@ -96,13 +96,13 @@ class Reading:
             self._open = None
 
     def _label(self, number: int, file: Path | str | BinaryIO, name: str) -> str:
-        """Give a file's name for people; of several files of one name, what tells it apart."""
+        """Return a file's name for people; of several files of one name, what tells it apart."""
         if not isinstance(file, Path | str):
             return name if number == 1 else f"{name} {number}"
         return str(file) if self._names[Path(file).name] > 1 else name
 
     def _read_options(self, file: Path | str | BinaryIO | Origin, name: str) -> ReadOptions:
-        """Give how a file is to be read; of the options for formats, those that its own has."""
+        """Return how a file is to be read; of the options for formats, those that its own has."""
         told, format_options = self._options, self._options.format_options
         format_, known = _options_of(file, told)
         others = [more for other, more in self._known.items() if other != format_]
@@ -137,7 +137,7 @@ def check_files(files: Paths, options: ImportOptions) -> None:
 
 
 def _options_of(file: Path | str | BinaryIO | Origin, options: ImportOptions) -> tuple[str, Mapping[str, str] | None]:
-    """Give the name of what a file is, and the options it has; None of a zip file, which may hold anything."""
+    """Return the name of what a file is, and the options it has; None of a zip file, which may hold anything."""
     if isinstance(file, Origin):
         return file.name, file.options
     format_ = format_of(*_named(file, options))
@@ -145,14 +145,14 @@ def _options_of(file: Path | str | BinaryIO | Origin, options: ImportOptions) ->
 
 
 def _named(file: Path | str | BinaryIO, options: ImportOptions) -> tuple[Path | str, str | None]:
-    """Give a file's path and its format by name, where one is given; a stream is JSON Lines unless told otherwise."""
+    """Return a file's path and its format by name, where one is given; a stream is JSON Lines unless told otherwise."""
     if isinstance(file, Path | str):
         return file, options.format
     return "", options.format or "jsonl"
 
 
 def identity(files: Paths) -> Sequence[Mapping[str, Any]]:
-    """Give what tells the files of an import from others: names, sizes, and a hash of what they hold."""
+    """Return what tells the files of an import from others: names, sizes, and a hash of what they hold."""
     told: list[Mapping[str, Any]] = []
     for file in files:
         if isinstance(file, Origin):
@@ -167,7 +167,7 @@ def identity(files: Paths) -> Sequence[Mapping[str, Any]]:
 
 
 def marks_of(files: Paths) -> Sequence[Mark]:
-    """Give by what it shows that a file was changed while it was read."""
+    """Return by what it shows that a file was changed while it was read."""
     paths = [Path(file) for file in files if isinstance(file, Path | str) and str(file) != STANDARD]
     return [(path, *_mark(path)) for path in paths if path.is_file()]
 
@@ -189,7 +189,7 @@ def _mark(path: Path) -> tuple[int, int]:
 
 
 def _digest(path: Path) -> str:
-    """Give a hash of all that a file holds, which takes about a hundredth of the time that its import takes."""
+    """Return a hash of all that a file holds, which takes about a hundredth of the time that its import takes."""
     try:
         with path.open("rb") as file:
             return file_digest(file, lambda: blake2b(digest_size=12)).hexdigest()
@@ -200,7 +200,7 @@ def _digest(path: Path) -> str:
 async def ahead(
     items: Iterable[Found], size: int, stop: Callable[[], None] | None = None
 ) -> AsyncGenerator[list[Found], None]:
-    """Give chunks of about `size` records, each made in a thread while the one before is being worked on.
+    """Return chunks of about `size` records, each made in a thread while the one before is being worked on.
 
     At its end, `stop` is called, so that the thread need not wait for bytes that nobody wants any more.
     """
@@ -219,7 +219,7 @@ async def ahead(
 
 
 def count_of(chunk: Iterable[Found]) -> int:
-    """Give how many records a chunk holds."""
+    """Return how many records a chunk holds."""
     return sum(len(found) if isinstance(found, Columns) else 1 for _, found in chunk)
 
 

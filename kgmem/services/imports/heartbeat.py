@@ -15,7 +15,7 @@ _PAUSE = 1.0
 
 @asynccontextmanager
 async def signs_of_life(parts: Ports, id_: int) -> AsyncIterator[Callable[[Mapping[str, Any]], None]]:
-    """Give what takes the newest progress of an import; the last of it is written at the end."""
+    """Return what takes the newest progress of an import; the last of it is written at the end."""
     newest: Mapping[str, Any] | None = None
 
     def take(progress: Mapping[str, Any]) -> None:

@@ -121,7 +121,7 @@ async def noting_failure(parts: Ports, id_: int) -> AsyncIterator[None]:
 
 
 def reason_of(error: BaseException) -> str:
-    """Give why an import ended, in words for whoever asked for it."""
+    """Return why an import ended, in words for whoever asked for it."""
     if isinstance(error, KgmemError):
         return str(error)
     if not isinstance(error, Exception):
@@ -155,7 +155,7 @@ def _check_is_no_input(target: Path, files: Paths) -> None:
 
 
 async def _hindrance(parts: Ports, graph: str, told: Sequence[Mapping[str, Any]]) -> str | None:
-    """Give why an import cannot be gone on with, in words; None where nothing speaks against it."""
+    """Return why an import cannot be gone on with, in words; None where nothing speaks against it."""
     unknown = [file["name"] for file in told if file.get("size") is None]
     if unknown:
         return f"What {unknown[0]} gives cannot be told from what it gave before, so all of it was read anew."

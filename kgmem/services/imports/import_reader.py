@@ -31,7 +31,7 @@ from kgmem.services.texts import remember
 
 
 def describe(record: AnyRecord) -> str:
-    """Give a record as text, for those that are rejected: as JSON, unless it has something that JSON cannot hold."""
+    """Return a record as text, for those that are rejected: as JSON, unless it has something that JSON cannot hold."""
     try:
         return dump(record).decode().rstrip()
     except TypeError:
@@ -56,7 +56,7 @@ class ImportReader:
         self.in_columns = self.schema is None and not options.dry_run and not options.within
 
     async def chunks(self, files: Paths, progress: OnProgress | None) -> AsyncGenerator[list[Found], None]:
-        """Give the files' records in chunks of the size of a batch."""
+        """Return the files' records in chunks of the size of a batch."""
         reading = Reading(files, self.options, columns=self.in_columns, space=self.graph.space)
         try:
             async with aclosing(ahead(reading.records, self.options.batch, reading.stop)) as chunks:
@@ -119,7 +119,7 @@ class ImportReader:
             )
 
     def with_defaults(self, record: AnyRecord) -> AnyRecord:
-        """Give a record with the source and scope of the import where it names none."""
+        """Return a record with the source and scope of the import where it names none."""
         if isinstance(record, BeliefRecord):
             scoped = record.scope or record.told.get("scope") == "" or not self.options.scope
             return record if scoped else BeliefRecord(record.kind, {**record.told, "scope": self.options.scope})
@@ -131,7 +131,7 @@ class ImportReader:
         return record if same else replace(record, scope=scope, source=source)
 
     def _fault(self, record: AnyRecord) -> tuple[str | None, bool]:
-        """Give what is wrong with a record, as far as the graph's own settings tell, and if only that it is partial."""
+        """What is wrong with a record, as far as the graph's own settings tell, and if only that it is partial."""
         if self.options.within and (isinstance(record, Source) or not reaches(self.options.within, record.scope)):
             shared = " (shared by the whole graph)" if not getattr(record, "scope", "-") else ""
             told = "A source is the whole graph's"
@@ -155,7 +155,7 @@ class ImportReader:
 
 
 def _refused(record: AnyRecord) -> str | None:
-    """Give why nothing could be made of a record, whatever the graph: what the store would say of it."""
+    """Return why nothing could be made of a record, whatever the graph: what the store would say of it."""
     try:
         if isinstance(record, Entity):
             check_entities([record])

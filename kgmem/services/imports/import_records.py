@@ -197,13 +197,13 @@ class ImportRun(ImportReader):
             await patiently(lambda: self.parts.jobs.defer("embed", graph=self.graph.name))
 
     def _episode(self, record: str) -> Episode:
-        """Give an episode that waited."""
+        """Return an episode that waited."""
         read = from_wire("episode", orjson.loads(record))
         assert isinstance(read, Episode)  # noqa: S101 - from_wire gives what it is asked for
         return read
 
     def _belief(self, record: str, kind: BeliefKind) -> BeliefRecord:
-        """Give a record of what the graph believes that waited."""
+        """Return a record of what the graph believes that waited."""
         read = from_wire(kind, orjson.loads(record))
         assert isinstance(read, BeliefRecord)  # noqa: S101 - from_wire gives what it is asked for
         return read

@@ -41,22 +41,22 @@ class Imports:
     async def list(
         self, graph: str, *, within: str = SHARED, before: int | None = None, limit: int = 100
     ) -> Sequence[Import]:
-        """Give the imports of a graph, newest first: those with ids below one, and within a scope. Raises NotFound."""
+        """The imports of a graph, newest first: those with ids below one, and within a scope. Raises NotFound."""
         return await self._ports.imports.list(graph, within=check_scope(within), before=before, limit=limit)
 
     async def get(self, graph: str, id_: int, *, within: str = SHARED) -> Import:
-        """Give an import: its state, its counts, how far it is. Raises NotFound."""
+        """Return an import: its state, its counts, how far it is. Raises NotFound."""
         return await self._ports.imports.get(graph, id_, within=check_scope(within))
 
     async def items(
         self, graph: str, id_: int, *, within: str = SHARED, cursor: str | None = None, limit: int = 100
     ) -> Page[ImportItem]:
-        """Give a page of what an import created and changed, in its order. Raises NotFound."""
+        """Return a page of what an import created and changed, in its order. Raises NotFound."""
         await self.get(graph, id_, within=within)
         return await self._ports.imports.items(graph, id_, cursor, limit)
 
     async def rejections(self, graph: str, id_: int, *, within: str = SHARED) -> AsyncGenerator[Rejection, None]:
-        """Give the records that an import rejected, with line and reason. Raises NotFound."""
+        """Return the records that an import rejected, with line and reason. Raises NotFound."""
         await self.get(graph, id_, within=within)
         async for rejection in self._ports.imports.rejections(id_):
             yield rejection

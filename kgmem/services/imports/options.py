@@ -36,12 +36,12 @@ class ImportOptions:
     format_options: Mapping[str, str] = field(default_factory=dict)  # The format's own.
 
     def told(self) -> dict[str, Any]:
-        """Give what makes two imports of the same files the same."""
+        """Return what makes two imports of the same files the same."""
         return {name: getattr(self, name) for name in _TOLD}
 
     @classmethod
     def as_told(cls, told: Mapping[str, Any]) -> "ImportOptions":
-        """Give the options that were told."""
+        """Return the options that were told."""
         return cls(**{name: told[name] for name in (*_TOLD, "on_error", "dry_run") if name in told})
 
 
@@ -60,7 +60,7 @@ class ImportProgress:
     seconds: float
 
     def told(self) -> dict[str, Any]:
-        """Give it as the register of imports notes it."""
+        """Return it as the register of imports notes it."""
         return {"stage": self.stage, "done": self.done, "total": self.total, "rate": round(self.rate, 1)}
 
     @property
@@ -103,11 +103,11 @@ class Tally:
     started: float = field(default_factory=time.perf_counter)
 
     def seconds(self) -> float:
-        """Give how long it took so far."""
+        """Return how long it took so far."""
         return time.perf_counter() - self.started
 
     def result(self, rejections: Sequence[Rejection], duplicates: Sequence[Duplicates]) -> ImportResult:
-        """Give what came of a dry run."""
+        """Return what came of a dry run."""
         return ImportResult(
             id=None,
             read=self.read,
@@ -123,7 +123,7 @@ class Tally:
         )
 
     def progress(self, stage: Stage, done: int, total: int | None) -> ImportProgress:
-        """Give how far the import is."""
+        """Return how far the import is."""
         return ImportProgress(
             stage=stage,
             done=done,

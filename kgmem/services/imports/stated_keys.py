@@ -88,7 +88,7 @@ class StatedKeys:
             self._database.executemany("INSERT INTO stated VALUES (?, ?, ?, ?, ?, ?)", self._stated(chunk))
 
     def duplicates(self) -> Sequence[Duplicates]:
-        """Give which files state a key more than once: by file and kind how often, and the first of them."""
+        """Return which files state a key more than once: by file and kind how often, and the first of them."""
         names = {number: name for name, number in self._files.items()}
         with _translating():
             self._database.execute("DROP TABLE IF EXISTS duplicate")
@@ -105,7 +105,7 @@ class StatedKeys:
             self._database.executemany(_PRESENT, ((number, *item) for item in items))
 
     def present(self, kind: Kind, wanted: Sequence[Place]) -> Mapping[Place, str | None]:
-        """Give the labels of those of the wanted items that the import would store."""
+        """Return the labels of those of the wanted items that the import would store."""
         found: dict[Place, str | None] = {}
         with _translating():
             for place in wanted:
@@ -119,7 +119,7 @@ class StatedKeys:
             self._database.execute("INSERT INTO said VALUES (?, ?, ?)", (*place, record))
 
     def said(self, place: Place) -> Sequence[str]:
-        """Give what was stated of an entity, in its order."""
+        """Return what was stated of an entity, in its order."""
         with _translating():
             rows = self._database.execute("SELECT record FROM said WHERE scope = ? AND key = ? ORDER BY rowid", place)
             return [record for (record,) in rows]
@@ -130,7 +130,7 @@ class StatedKeys:
             self._database.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?)", (*place, *state))
 
     def states(self, places: Sequence[Place]) -> Mapping[Place, EntityState]:
-        """Give what those entities are by now of which the state was worked out."""
+        """Return what those entities are by now of which the state was worked out."""
         found: dict[Place, EntityState] = {}
         with _translating():
             for place in places:
@@ -146,7 +146,7 @@ class StatedKeys:
             self._database.executemany("INSERT OR REPLACE INTO held_value VALUES (?, ?, ?, ?, ?)", rows)
 
     def holder_of(self, value: tuple[str, str, str, str]) -> str | None:
-        """Give the key of the entity of the files that has a unique value by now."""
+        """Return the key of the entity of the files that has a unique value by now."""
         with _translating():
             row = self._database.execute(_HOLDER, value).fetchone()
         return None if row is None else row[0]
@@ -157,7 +157,7 @@ class StatedKeys:
             self._database.executemany("INSERT INTO waiting (file, line, kind, record) VALUES (?, ?, ?, ?)", records)
 
     def spooled(self, kind: Kind, most: int) -> Iterator[Sequence[Spooled]]:
-        """Give the records of a kind that were kept, in their order, at most so many at a time."""
+        """Return the records of a kind that were kept, in their order, at most so many at a time."""
         after = 0
         while True:
             with _translating():

@@ -25,7 +25,7 @@ _CHUNK = 256 * 1024
 async def stream_export(
     parts: Ports, graph: str, options: ExportOptions, compression: Compression | None = None
 ) -> AsyncGenerator[bytes, None]:
-    """Give what a graph holds as a file in chunks: JSON Lines unless told otherwise.
+    """Return what a graph holds as a file in chunks: JSON Lines unless told otherwise.
 
     Raises NotFound, InvalidInput before the first.
     """
@@ -52,7 +52,7 @@ async def stream_export(
 
 
 async def export_losses(parts: Ports, graph: str, options: ExportOptions) -> ExportResult:
-    """Give what an export would hold, and what its format would leave out. Raises NotFound, InvalidInput."""
+    """Return what an export would hold, and what its format would leave out. Raises NotFound, InvalidInput."""
     told = replace(options, format=options.format or "jsonl")
     return await export_file(parts, graph, cast(BinaryIO, _Sink(len)), told)
 
@@ -91,7 +91,7 @@ class _Followed:
         return count
 
     def take(self) -> bytes:
-        """Give the next bytes; none when there are none yet."""
+        """Return the next bytes; none when there are none yet."""
         with self._lock:
             self._file.seek(self._taken)
             data = self._file.read(_CHUNK)

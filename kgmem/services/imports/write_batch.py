@@ -54,7 +54,7 @@ async def write_batch(put: Put, records: Sequence[Record]) -> Outcome:
 
 
 def _split(error: KgmemError, batch: Sequence[Record]) -> tuple[list[tuple[int, str]], list[list[int]]]:
-    """Give the records that the error is about, with the reason, and the parts in which to try the others."""
+    """Return the records that the error is about, with the reason, and the parts in which to try the others."""
     everything = range(len(batch))
     if len(batch) == 1:
         if isinstance(error, TimedOut):
@@ -73,7 +73,7 @@ def _split(error: KgmemError, batch: Sequence[Record]) -> tuple[list[tuple[int, 
 
 
 def _first_of(keys: frozenset[str], record: Record) -> str | None:
-    """Give the first entity that a record names and that is among the keys."""
+    """Return the first entity that a record names and that is among the keys."""
     named: Sequence[str] = ()
     if isinstance(record, Relationship):
         named = (record.start, record.end)

@@ -30,7 +30,7 @@ async def evaluate(
     *,
     progress: OnVerdict | None = None,
 ) -> list[Verdict]:
-    """Give a verdict for each question, asked of a temporary graph that holds the sample and what changed in it.
+    """Return a verdict for each question, asked of a temporary graph that holds the sample and what changed in it.
 
     Raises InvalidInput when a question names a moment that the history does not have.
     """
@@ -88,7 +88,7 @@ async def _come_about(parts: Ports, graph: str, step: Step) -> None:
 
 
 async def _known_from(parts: Ports, graph: str, step: Step) -> str | None:
-    """Give when the last episode of a step is known, which is written after all else."""
+    """Return when the last episode of a step is known, which is written after all else."""
     if not step.episodes or (key := step.episodes[-1].key) is None:
         return None
     return (await parts.store.get_episode(graph, key, SHARED)).known_from

@@ -56,7 +56,7 @@ async def _answer(parts: Ports, held: Graph, question: Question) -> Answer:
 
 
 async def _vector(parts: Ports, graph: Graph, question: Question) -> tuple[Vector | None, dict[str, int]]:
-    """Give the question's vector: the caller's, or that of its text; none when the provider is away."""
+    """Return the question's vector: the caller's, or that of its text; none when the provider is away."""
     if question.what.vector is not None:
         if graph.space is None:
             raise EmbeddingMismatch("This graph has no embedding space.", hint="Ask by text, or give the graph one.")

@@ -17,7 +17,7 @@ _POOL, _LARGEST_POOL = 4, 200  # Diverse hits are chosen out of so many times as
 
 
 def widened(graph: str, question: Question) -> Question:
-    """Give the question with the k that its candidates have to suffice for: what was given before comes again."""
+    """Return the question with the k that its candidates have to suffice for: what was given before comes again."""
     wanted = question.k + len(given_before(graph, question))
     if question.diversity:
         wanted = max(wanted, min(_POOL * wanted, _LARGEST_POOL))
@@ -25,7 +25,7 @@ def widened(graph: str, question: Question) -> Question:
 
 
 async def choose(parts: Ports, graph: Graph, question: Question, found: Candidates) -> Answer:
-    """Give the answer that the candidates make."""
+    """Return the answer that the candidates make."""
     given = given_before(graph.name, question)
     most = widened(graph.name, question).k + 1  # One more tells whether there is a next page.
     method = question.fusion or graph.fusion
@@ -55,7 +55,7 @@ async def choose(parts: Ports, graph: Graph, question: Question, found: Candidat
 
 
 def _rated(hit: Hit, graph: Graph, question: Question, found: Candidates) -> Hit:
-    """Give the hit with its relevance to the question's text."""
+    """Return the hit with its relevance to the question's text."""
     if question.what.text is None:
         return hit
     cosine = cosine_of(hit.retrievers, found.retrievers, graph.space.model if graph.space else None)
@@ -83,5 +83,5 @@ async def _hits(
 
 
 def _weighed(hit: Hit, asked: Sequence[str]) -> Hit:
-    """Give the hit with its confidence: until now it has the trust in what it says."""
+    """Return the hit with its confidence: until now it has the trust in what it says."""
     return replace(hit, confidence=confidence(hit.confidence, None, hit.retrievers, asked))

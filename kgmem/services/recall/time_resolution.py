@@ -10,7 +10,7 @@ from kgmem.domain.time.times_in_text import time_in
 
 
 def timed(question: Question, now: int) -> tuple[Question, Mapping[str, Any]]:
-    """Give the question with its times made definite, and what was understood of the times in its text.
+    """Return the question with its times made definite, and what was understood of the times in its text.
 
     With `when.in_text` a time in what.text becomes the time that is asked for, unless the question names one itself.
     What kgmem will have known in the future is what it knows now. Raises InvalidInput.

@@ -20,12 +20,12 @@ FORMATS = ("cytoscape", "dot", "gephi", "gexf", "graphml", "mermaid", "node-link
 
 
 async def neighbourhood(parts: Ports, graph: str, asked: Neighbourhood) -> Subgraph:
-    """Give what lies around entities. Raises InvalidInput, NotFound."""
+    """Return what lies around entities. Raises InvalidInput, NotFound."""
     return await parts.index.neighbourhood(graph, asked.checked())
 
 
 async def view_of_recall(parts: Ports, graph: str, question: Question, asked: Neighbourhood) -> Subgraph:
-    """Give what lies around what a question finds: around entities, the ends of facts, and what paths lead through.
+    """Return what lies around what a question finds: around entities, the ends of facts, and what paths lead through.
 
     Of `asked`, everything counts but the entities to start from and the time: the question tells both.
     """
@@ -42,7 +42,7 @@ async def view_of_recall(parts: Ports, graph: str, question: Question, asked: Ne
 
 
 async def view_of_cypher(parts: Ports, graph: str, query: CypherQuery, asked: Neighbourhood) -> Subgraph:
-    """Give what lies around what a query gives: around its nodes, the ends of its relationships, and along its paths.
+    """Return what lies around what a query gives: around its nodes, the ends of its relationships, and along its paths.
 
     The query only reads. Of `asked`, everything counts but the entities to start from.
     """
@@ -72,7 +72,7 @@ def _keys(answer: Answer) -> list[str]:
 
 
 async def drawn(seen: Subgraph, format_name: str) -> bytes:
-    """Give a view as a file of a format for graph viewers. Raises InvalidInput for one that is none."""
+    """Return a view as a file of a format for graph viewers. Raises InvalidInput for one that is none."""
     if format_name not in FORMATS:
         raise InvalidInput(f"A view is not given as {format_name[:40]!r}.", hint=f"Ask for {', '.join(FORMATS)}.")
     return await asyncio.to_thread(_write, seen, format_name)

@@ -16,14 +16,14 @@ class Views:
         self._ports = ports
 
     async def neighbourhood(self, graph: str, asked: Neighbourhood) -> Subgraph:
-        """Give what lies around entities, the nearest first. Raises InvalidInput, NotFound."""
+        """Return what lies around entities, the nearest first. Raises InvalidInput, NotFound."""
         return await viewing.neighbourhood(self._ports, graph, asked)
 
     async def of_recall(self, graph: str, question: Question, asked: Neighbourhood) -> Subgraph:
-        """Give what lies around what a question finds. Raises what recall raises."""
+        """Return what lies around what a question finds. Raises what recall raises."""
         check_scope(question.scope)
         return await viewing.view_of_recall(self._ports, graph, question, asked)
 
     async def of_cypher(self, graph: str, query: CypherQuery, asked: Neighbourhood) -> Subgraph:
-        """Give what lies around what a query gives, which only reads. Raises what `cypher` raises."""
+        """Return what lies around what a query gives, which only reads. Raises what `cypher` raises."""
         return await viewing.view_of_cypher(self._ports, graph, query, asked)

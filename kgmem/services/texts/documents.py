@@ -49,7 +49,7 @@ async def _put(parts: Ports, graph: str, batch: Sequence[Episode], ids: list[int
 
 
 async def _parts_of(parts: Ports, graph: str, document: Document) -> list[str]:
-    """Give the keys of the episodes that a document's scope holds of it."""
+    """Return the keys of the episodes that a document's scope holds of it."""
     keys: list[str] = []
     cursor: str | None = None
     while True:

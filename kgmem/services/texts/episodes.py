@@ -36,7 +36,7 @@ class Episodes:
         return await documents.put_document(self._ports, graph, document, extract=extract)
 
     async def get(self, graph: str, key: str, *, scope: str = SHARED) -> Episode:
-        """Give the episode that a scope sees under a key. Raises NotFound."""
+        """Return the episode that a scope sees under a key. Raises NotFound."""
         return await self._ports.store.get_episode(graph, key, check_scope(scope))
 
     async def list(
@@ -48,7 +48,7 @@ class Episodes:
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page[Episode]:
-        """Give a page of the episodes that a scope sees."""
+        """Return a page of the episodes that a scope sees."""
         return await self._ports.store.list_episodes(
             graph, scope=check_scope(scope), session=session, cursor=cursor, limit=limit
         )
@@ -60,7 +60,7 @@ class Episodes:
     async def provenance(
         self, graph: str, keys: Sequence[str], *, scope: str = SHARED, limit: int = 1000
     ) -> Sequence[Provenance]:
-        """Give what episodes of exactly this scope brought into the graph, and where in their texts that stands."""
+        """Return what episodes of exactly this scope brought into the graph, and where in their texts that stands."""
         return await forgetting.provenance(self._ports, graph, keys, check_scope(scope), limit=limit)
 
     async def forget(

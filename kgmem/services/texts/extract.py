@@ -253,7 +253,7 @@ async def _bring(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
 async def _changed(
     parts: Ports, graph: str, read: Sequence[Unread], plain: Sequence[Brought], schema: GraphSchema
 ) -> tuple[list[Brought], set[int], dict[str, list[int]]]:
-    """Give what episodes bring with what they end.
+    """Return what episodes bring with what they end.
 
     Beside it: claims of the batch that a correction takes back (by `id`), and stored ones by scope.
     """
@@ -315,7 +315,7 @@ async def _take_out(
 
 
 def _within(what: Brought, schema: GraphSchema) -> Brought:
-    """Give of what an episode brings that which a strict graph's schema declares."""
+    """Return of what an episode brings that which a strict graph's schema declares."""
     related = [
         each
         for each in what.relationships
@@ -365,7 +365,7 @@ async def withdraw(parts: Ports, graph: str, claims: Sequence[int], scope: str) 
 async def _brought(
     parts: Ports, graph: str, read: Sequence[tuple[Unread, Extraction]], schema: GraphSchema, *, strict: bool
 ) -> list[Brought]:
-    """Give what episodes bring, once the entities that they name are there."""
+    """Return what episodes bring, once the entities that they name are there."""
     for attempt in range(_TRIES):
         try:
             return await _named(parts, graph, read, schema, strict=strict)

@@ -16,7 +16,7 @@ _SHOWN: Final = 1000  # Names that a report spells out, of each kind.
 async def provenance(
     parts: Ports, graph: str, keys: Sequence[str], scope: str, *, limit: int = 1000
 ) -> Sequence[Provenance]:
-    """Give what episodes of exactly this scope brought into the graph, and where in their texts that stands."""
+    """Return what episodes of exactly this scope brought into the graph, and where in their texts that stands."""
     await parts.graphs.get(graph)
     told = await parts.extractions.told(graph, keys, scope, limit)
     return [each for each in told if each.span[0] >= 0]
@@ -83,14 +83,14 @@ async def _uncite(
 
 
 async def _derived(parts: Ports, graph: str, ids: Sequence[int]) -> tuple[set[tuple[int, int]], Sequence[int]]:
-    """Give what is derived of things: who is in which community, and the summaries."""
+    """Return what is derived of things: who is in which community, and the summaries."""
     return await parts.communities.derived(graph, ids)
 
 
 async def _undone(
     parts: Ports, graph: str, ids: Sequence[int], before: tuple[set[tuple[int, int]], Sequence[int]]
 ) -> tuple[int, int]:
-    """Give how many communities have lost one of these things, and how many summaries are gone."""
+    """Return how many communities have lost one of these things, and how many summaries are gone."""
     memberships, _ = await parts.communities.derived(graph, ids)
     left = await parts.communities.there(graph, before[1])
     return len({community for _, community in before[0] - memberships}), len(before[1]) - left

@@ -28,7 +28,7 @@ class Recognized:
     typed: dict[str, str] = field(default_factory=dict)  # Labels by key of what texts only spoke of until now.
 
     def keys(self, mentions: Sequence[Mention]) -> tuple[dict[str, str], dict[Mention, str]]:
-        """Give the keys of mentions by name, and of those that are new; these are held from now on."""
+        """Return the keys of mentions by name, and of those that are new; these are held from now on."""
         keys, new = {}, {}
         for mention in mentions:
             known = chosen(mention, self.held, self.schema)
@@ -42,7 +42,7 @@ class Recognized:
         return keys, new
 
     def meant(self, mention: Mention) -> str:
-        """Give the key of what a text only says of that it holds no more; its name where nothing is known of it."""
+        """Return the key of what a text only says of that it holds no more; its name where nothing is known of it."""
         known = chosen(mention, self.held, self.schema)
         return known.key if known else self.same.get(mention) or mention.name
 

@@ -17,12 +17,12 @@ from kgmem.services.ports import Ports
 
 
 def schema_of(core: GraphSchema, graph: Graph) -> GraphSchema:
-    """Give the schema that holds in a graph: the core and the graph's own."""
+    """Return the schema that holds in a graph: the core and the graph's own."""
     return extended(core, from_mapping(graph.schema)) if graph.schema else core
 
 
 def extended(core: GraphSchema, own: GraphSchema) -> GraphSchema:
-    """Give the core schema with a graph's own; of the kinds that texts often say, the graph's own word counts."""
+    """Return the core schema with a graph's own; of the kinds that texts often say, the graph's own word counts."""
     taken = own.kinds.keys() & SAID
     yielding = taken | {name for name in SAID & core.kinds.keys() if core.kinds[name].inverse in taken}
     return merge(replace(core, kinds={name: kind for name, kind in core.kinds.items() if name not in yielding}), own)
@@ -99,7 +99,7 @@ async def put_episodes(parts: Ports, graph: str, episodes: Sequence[Episode]) ->
 
 
 def violations_of(schema: GraphSchema, strict: bool, stated: Entity | Relationship) -> list[Violation]:
-    """Give the ways in which one statement departs from the schema; an entity without a label states none of it."""
+    """Return the ways in which one statement departs from the schema; an entity without a label states none of it."""
     if isinstance(stated, Relationship):
         return check_relationship(schema, strict, stated.kind, None, None, stated.properties)
     return check_entity(schema, strict, stated.label, _stated(stated)) if stated.label else []
@@ -119,7 +119,7 @@ def _check_scopes(items: Sequence[Entity | Relationship | Episode]) -> None:
 
 
 def _stated(entity: Entity) -> dict[str, object]:
-    """Give what a schema may declare as properties: the entity's own, its name and its text."""
+    """Return what a schema may declare as properties: the entity's own, its name and its text."""
     named = {"name": entity.name, "text": entity.text}
     return {**{k: v for k, v in named.items() if v is not None}, **entity.properties}
 

@@ -49,7 +49,7 @@ class Resolution:
     async def merges(
         self, graph: str, *, scope: str = SHARED, before: int | None = None, limit: int = 100
     ) -> Sequence[Merge]:
-        """Give the merges that a scope sees, undone ones too, the newest first."""
+        """Return the merges that a scope sees, undone ones too, the newest first."""
         return await self._ports.merges.merges(graph, check_scope(scope), before, limit)
 
     async def propose(self, graph: str, candidates: Sequence[Candidate], *, scope: str = SHARED) -> int:
@@ -59,7 +59,7 @@ class Resolution:
     async def candidates(
         self, graph: str, *, scope: str = SHARED, cursor: str | None = None, limit: int = 100
     ) -> Page[Candidate]:
-        """Give a page of the pairs that wait for a person to say whether they are one, the likeliest first."""
+        """Return a page of the pairs that wait for a person to say whether they are one, the likeliest first."""
         return await self._ports.merges.candidates(graph, check_scope(scope), cursor, limit)
 
     async def reject(self, graph: str, candidate: int, *, by: str, reason: str, scope: str = SHARED) -> Candidate:

@@ -47,7 +47,7 @@ async def resolve(
 async def _linked(
     parts: Ports, graph: str, described: Sequence[Described], found: LookedUp, *, schema: GraphSchema, scope: str
 ) -> dict[int, list[Alike]]:
-    """Give what may be each description, where so many say more than names that a cut can be chosen from them."""
+    """Return what may be each description, where so many say more than names that a cut can be chosen from them."""
     if sum(bool(each.values or each.text) for each in described) < parts.comparer.least_records:
         return {}
     places = [at for at in range(len(described)) if found.found[at]]
@@ -76,7 +76,7 @@ def _may_be_one(one: str | None, other: str | None, schema: GraphSchema) -> bool
 def alike_ones(
     parts: Ports, asked: Described, held: Sequence[Described], found: LookedUp, schema: GraphSchema
 ) -> list[Alike]:
-    """Give what is held that may be what is described, the likeliest first; of other types nothing is."""
+    """Return what is held that may be what is described, the likeliest first; of other types nothing is."""
     alike = [
         Alike(each.key or "", each.label or "", parts.comparer.similarity(asked, each, found))
         for each in held
@@ -87,7 +87,7 @@ def alike_ones(
 
 
 def decided(alike: Sequence[Alike]) -> Resolved:
-    """Give what is known of a description by those that are like it, the likeliest first."""
+    """Return what is known of a description by those that are like it, the likeliest first."""
     if not alike:
         return Resolved("different")
     best = alike[0].similarity
@@ -133,7 +133,7 @@ async def find_duplicates(
 async def _looked_up(
     parts: Ports, graph: str, described: Sequence[Described], scope: str, schema: GraphSchema
 ) -> list[Candidate]:
-    """Give the pairs of a few entities that may be one by documented evidence."""
+    """Return the pairs of a few entities that may be one by documented evidence."""
     if not described:
         return []
     found = await parts.names.look_up(graph, described, scope, _LOOKED_UP)
@@ -149,7 +149,7 @@ async def _looked_up(
 async def _deduped(
     parts: Ports, graph: str, described: Sequence[Described], scope: str, schema: GraphSchema
 ) -> list[Candidate]:
-    """Give the pairs of many entities that may be one, and the nearest ones whatever their evidence."""
+    """Return the pairs of many entities that may be one, and the nearest ones whatever their evidence."""
 
     def may_be_one(one: int, other: int) -> bool:
         return _may_be_one(described[one].label, described[other].label, schema)
@@ -170,7 +170,7 @@ async def _deduped(
 
 
 async def of_scope(parts: Ports, graph: str, pairs: dict[tuple[str, str], Candidate], scope: str) -> list[Candidate]:
-    """Give the pairs of which both are of exactly this scope, since only these can be merged."""
+    """Return the pairs of which both are of exactly this scope, since only these can be merged."""
     if not pairs:
         return []
     keys = sorted({key for ends in pairs for key in ends})

@@ -32,9 +32,9 @@ class CommunityDetection:
     async def list(
         self, graph: str, *, scope: str = SHARED, level: int | None = None, cursor: str | None = None, limit: int = 100
     ) -> Page[Community]:
-        """Give a page of the communities of exactly this scope, the finest level and the largest first."""
+        """Return a page of the communities of exactly this scope, the finest level and the largest first."""
         return await self._ports.communities.list(graph, check_scope(scope), level=level, cursor=cursor, limit=limit)
 
     async def get(self, graph: str, id_: int, *, scope: str = SHARED, limit: int = 1000) -> Community:
-        """Give a community of exactly this scope with its most central members. Raises NotFound."""
+        """Return a community of exactly this scope with its most central members. Raises NotFound."""
         return await self._ports.communities.get(graph, id_, check_scope(scope), limit)

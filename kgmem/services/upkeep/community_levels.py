@@ -11,7 +11,7 @@ _MOST_LEVELS = 5
 
 
 def communities_of(links: Sequence[tuple[int, int, float]]) -> list[list[Members]]:
-    """Give the communities of weighted links, the finest level first, each with its members by centrality.
+    """Return the communities of weighted links, the finest level first, each with its members by centrality.
 
     By the Louvain method (Blondel et al., "Fast unfolding of communities in large networks", 2008) with a fixed seed
     and a fixed order, so that the same links give the same communities. What stands alone is in none.
@@ -30,7 +30,7 @@ def communities_of(links: Sequence[tuple[int, int, float]]) -> list[list[Members
 
 
 def _by_centrality(graph: nx.Graph, members: Sequence[int]) -> Members:
-    """Give the members with their shares of the weight of the links inside of a community, the greatest first."""
+    """Return the members with their shares of the weight of the links inside of a community, the greatest first."""
     inside = set(members)
     weights = {
         item: sum(told.get("weight", 1.0) for other, told in graph.adj[item].items() if other in inside)

@@ -63,7 +63,7 @@ async def _group(parts: Ports, graph: str, scope: str) -> Grouped:
 
 
 async def _found(links: Sequence[tuple[int, int, float]]) -> list[list[Members]]:
-    """Give the communities of links, found in a thread; networkx comes in with the first."""
+    """Return the communities of links, found in a thread; networkx comes in with the first."""
     module = await asyncio.to_thread(importlib.import_module, "kgmem.services.upkeep.community_levels")
     found: list[list[Members]] = await asyncio.to_thread(module.communities_of, links)
     return found

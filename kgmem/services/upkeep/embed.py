@@ -18,7 +18,7 @@ Progress = Callable[[int], None]
 
 
 def embedder_in(parts: Ports, space: EmbeddingSpace | None) -> Embedder | None:
-    """Give the embedder of a space: the present one, or that of a space which a graph has not left yet."""
+    """Return the embedder of a space: the present one, or that of a space which a graph has not left yet."""
     if space is None:
         return None
     if parts.embedder is not None and parts.embedder.space.id == space.id:
@@ -151,7 +151,7 @@ async def _embed_batch(parts: Ports, embedder: Embedder, graph: str, *, last: in
 
 
 async def _vectors(embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector | str]:
-    """Give each text's vector, or why the provider refuses it. Raises EmbedderUnavailable when it refuses any text.
+    """Return each text's vector, or why the provider refuses it. Raises EmbedderUnavailable when it refuses any text.
 
     A batch that fails is halved until the text that it fails for stands alone.
     """

@@ -23,7 +23,7 @@ class Embeddings:
         return await embedding.reembed(self._ports, graph, progress=progress)
 
     async def refused(self, graph: str, *, limit: int = 100) -> Sequence[RefusedPassage]:
-        """Give passages for which the embedder gives no vector, with its reason; they are found by their words."""
+        """Return passages for which the embedder gives no vector, with its reason; they are found by their words."""
         return await self._ports.index.refused(graph, limit)
 
     async def retry_refused(self, graph: str) -> int:

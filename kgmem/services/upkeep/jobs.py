@@ -15,11 +15,11 @@ class Jobs:
         self._ports = ports
 
     async def get(self, id_: int) -> Job:
-        """Give a background job. Raises NotFound."""
+        """Return a background job. Raises NotFound."""
         return await self._ports.jobs.get(id_)
 
     async def list(self, *, graph: str | None = None, status: str | None = None, limit: int = 100) -> Sequence[Job]:
-        """Give background jobs, newest first."""
+        """Return background jobs, newest first."""
         return await self._ports.jobs.list(graph=graph, status=status, limit=limit)
 
     async def enqueue(self, task: str, *, graph: str | None = None, **arguments: Any) -> int | None:

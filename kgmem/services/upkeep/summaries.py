@@ -21,7 +21,7 @@ class EntitySummaries:
         return await summarizing.summarize(self._ports, graph, key, check_scope(scope))
 
     async def get(self, graph: str, key: str, *, scope: str = SHARED, known_at: str | None = None) -> Summary:
-        """Give the summary of an entity of exactly this scope, as it is or as it was known at a time.
+        """Return the summary of an entity of exactly this scope, as it is or as it was known at a time.
 
         One of which something has changed is stale, and says only what is so still. Raises NotFound.
         """
@@ -30,7 +30,7 @@ class EntitySummaries:
     async def of_community(
         self, graph: str, id_: int, *, scope: str = SHARED, known_at: str | None = None
     ) -> Summary | None:
-        """Give the summary of a community, as it is or as it was known; None where none was made yet.
+        """Return the summary of a community, as it is or as it was known; None where none was made yet.
 
         Raises NotFound.
         """

@@ -17,7 +17,7 @@ async def summarize(parts: Ports, graph: str, key: str, scope: str) -> Summary:
 
 
 async def of_entity(parts: Ports, graph: str, key: str, scope: str, known_at: str | None = None) -> Summary:
-    """Give the summary of an entity, as it is or as it was known. Raises NotFound where there is none."""
+    """Return the summary of an entity, as it is or as it was known. Raises NotFound where there is none."""
     material = await parts.summaries.of_entity(graph, key, scope)
     found = await parts.summaries.get(graph, "entity", material.subject, known_at)
     if found is None:
@@ -31,7 +31,7 @@ async def of_entity(parts: Ports, graph: str, key: str, scope: str, known_at: st
 
 
 async def of_community(parts: Ports, graph: str, id_: int, scope: str, known_at: str | None = None) -> Summary | None:
-    """Give the summary of a community, as it is or as it was known; None where none was made yet. Raises NotFound."""
+    """Return the summary of a community, as it is or as it was known; None where none was made yet. Raises NotFound."""
     material = await parts.summaries.of_community(graph, id_, scope)
     found = await parts.summaries.get(graph, "community", id_, known_at)
     if found is None:
@@ -93,7 +93,7 @@ async def _put(parts: Ports, graph: str, material: Material) -> bool:
 
 
 def _as_it_stands(summary: Summary, material: Material, made_of: tuple[int, dict[int, int]]) -> Summary:
-    """Give a summary without what has changed since, marked as stale where anything has."""
+    """Return a summary without what has changed since, marked as stale where anything has."""
     digest, versions = made_of
     if digest == material.digest():
         return summary

@@ -128,7 +128,7 @@ def _replaces(action: str, option: Option | None, held: Any, mine: set[int]) -> 
 
 
 def _collapsed(fact: HeldFact, detail: Mapping[str, Any], observed: Any) -> tuple[Any, str]:
-    """Give what a rule makes of a fact's distribution, and why. Raises InvalidInput, and Conflict where it is open."""
+    """What a rule makes of a fact's distribution, and why. Raises InvalidInput, and Conflict where it is open."""
     rule = detail.get("rule", "most_probable")
     if rule not in _RULES:
         raise InvalidInput(f"{rule!r} is no rule of collapse.", hint=f"Give one of {', '.join(_RULES)}.")

@@ -154,7 +154,7 @@ def _rules(layout: Layout, rows: Sequence[Any]) -> dict[str, ValueRule]:
 
 
 def _by_topic(outcome: Outcome, rows: Sequence[Any]) -> dict[int, tuple[list[Verdict], list[int]]]:
-    """Give the verdicts of each topic, with the ids of its claims, which are then numbered by topic."""
+    """Return the verdicts of each topic, with the ids of its claims, which are then numbered by topic."""
     ids: dict[int, list[int]] = defaultdict(list)
     place: list[int] = []
     for row in rows:

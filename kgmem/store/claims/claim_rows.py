@@ -48,7 +48,7 @@ class Stored:
 
 
 def rule_for(layout: Layout, predicate: str, *, objects: bool) -> ValueRule:
-    """Give the rule by which claims on a predicate are weighed."""
+    """Return the rule by which claims on a predicate are weighed."""
     schema = layout.schema()
     declared = schema.rules.get(predicate)
     kind = schema.kinds.get(predicate)

@@ -124,7 +124,7 @@ class PostgresClaims(FactReads):
     async def claims_by(
         self, graph: str, scope: str, *, source: str | None, episode: str | None, after: int, limit: int
     ) -> Sequence[int]:
-        """Give the next current claims (ids above `after`) that a source, or a text, states in exactly this scope."""
+        """Return the next current claims (ids above `after`) that a source, or a text, states in exactly this scope."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
             sql = layout.sql("claims", "claims_by")
@@ -327,5 +327,5 @@ class PostgresClaims(FactReads):
 
 
 def topic_of(row: Any) -> Topic:
-    """Give the topic of a row that was locked."""
+    """Return the topic of a row that was locked."""
     return Topic(row["id"], row["path"], row["subject"], row["predicate"], row["about"], stale=row["stale"])

@@ -33,7 +33,7 @@ _HISTORY = 100
 async def facts(
     connection: asyncpg.Connection, layout: Layout, asked: FactFilter, *, predicates: Sequence[str] | None = None
 ) -> Page[HeldFact]:
-    """Give a page of the facts that a scope sees; `predicates` limits them to some."""
+    """Return a page of the facts that a scope sees; `predicates` limits them to some."""
     part = Slice(asked.cursor, asked.limit)
     rows = await connection.fetch(
         layout.sql("fact_queries", "facts"),
@@ -54,7 +54,7 @@ async def facts(
 async def facts_of_subject(
     connection: asyncpg.Connection, layout: Layout, scope: str, subject: str, predicate: str | None
 ) -> list[HeldFact]:
-    """Give what a scope sees of one subject."""
+    """Return what a scope sees of one subject."""
     rows = await connection.fetch(
         layout.sql("fact_queries", "facts_by_subject"), list(visible_from(scope)), subject, predicate, _MOST_OF_SUBJECT
     )
@@ -64,7 +64,7 @@ async def facts_of_subject(
 async def facts_by_id(
     connection: asyncpg.Connection, layout: Layout, ids: Sequence[int], scope: str
 ) -> dict[int, HeldFact]:
-    """Give facts by the ids that they were asked by: their own, or those of relationships that say them."""
+    """Return facts by the ids that they were asked by: their own, or those of relationships that say them."""
     own = {id_: id_ for id_ in ids if id_ < 1 << LABEL_SHIFT}
     edges = [id_ for id_ in ids if id_ >= 1 << LABEL_SHIFT]
     if edges:
@@ -77,7 +77,7 @@ async def facts_by_id(
 
 
 async def fact(connection: asyncpg.Connection, layout: Layout, id_: int, scope: str) -> HeldFact:
-    """Give a fact by its id, or that of a relationship, which may never have been weighed. Raises NotFound."""
+    """Return a fact by its id, or that of a relationship, which may never have been weighed. Raises NotFound."""
     found = await facts_by_id(connection, layout, [id_], scope)
     if id_ in found:
         return found[id_]
@@ -136,7 +136,7 @@ def _fact(row: Any, edges: Sequence[int], decisions: Mapping[int, Decision], *, 
 
 
 def _unweighed(layout: Layout, row: Any) -> HeldFact:
-    """Give what is held of a relationship that nobody's claims compete with."""
+    """Return what is held of a relationship that nobody's claims compete with."""
     trust = round(row["trust"], 4) if row["trust"] is not None else 0.5
     said = f"Only {row['source']} says so" if row["source"] else "Nobody is named who says so"
     valid = row["valid"]
@@ -163,7 +163,7 @@ def _unweighed(layout: Layout, row: Any) -> HeldFact:
 
 
 async def claims(connection: asyncpg.Connection, layout: Layout, asked: ClaimFilter) -> Page[ClaimStatement]:
-    """Give a page of the claims that a scope sees."""
+    """Return a page of the claims that a scope sees."""
     part = Slice(asked.cursor, asked.limit)
     of = (asked.subject, asked.predicate, asked.source)
     # Of an earlier time only those are there that were known then, whatever was withdrawn since.
@@ -175,7 +175,7 @@ async def claims(connection: asyncpg.Connection, layout: Layout, asked: ClaimFil
 
 
 async def claims_by_id(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> list[ClaimStatement]:
-    """Give claims of facts that the caller sees."""
+    """Return claims of facts that the caller sees."""
     return [_claim(row) for row in await connection.fetch(layout.sql("fact_queries", "claims_by_id"), list(ids))]
 
 
@@ -208,7 +208,7 @@ async def decisions(
     limit: int,
     topic: int | None = None,
 ) -> list[Decision]:
-    """Give the audit trail that a scope sees, the newest first."""
+    """Return the audit trail that a scope sees, the newest first."""
     sql = layout.sql("fact_queries", "decisions")
     rows = await connection.fetch(sql, list(visible_from(scope)), before, None, topic, limit)
     return [_decision(row) for row in rows]
@@ -241,7 +241,7 @@ def _decision(row: Any) -> Decision:
 
 
 async def standings(connection: asyncpg.Connection, layout: Layout, keys: Sequence[str] | None) -> list[SourceStanding]:
-    """Give what was learned of sources from the claims that all share."""
+    """Return what was learned of sources from the claims that all share."""
     rows = await connection.fetch(layout.sql("fact_queries", "standings"), list(keys) if keys is not None else None)
     return [
         SourceStanding(
@@ -261,7 +261,7 @@ async def standings(connection: asyncpg.Connection, layout: Layout, keys: Sequen
 
 
 async def standing_history(connection: asyncpg.Connection, layout: Layout, key: str) -> list[dict[str, Any]]:
-    """Give what was held of a source before, the newest first."""
+    """Return what was held of a source before, the newest first."""
     rows = await connection.fetch(layout.sql("fact_queries", "standing_history"), key, _HISTORY)
     return [
         {
@@ -280,7 +280,7 @@ async def standing_history(connection: asyncpg.Connection, layout: Layout, key: 
 async def copies(
     connection: asyncpg.Connection, layout: Layout, scope: str, among: Sequence[str] | None
 ) -> list[dict[str, Any]]:
-    """Give the pairs of sources that were found to depend on each other."""
+    """Return the pairs of sources that were found to depend on each other."""
     sql = layout.sql("fact_queries", "copies")
     rows = await connection.fetch(sql, list(visible_from(scope)), list(among) if among is not None else None)
     return [
@@ -295,7 +295,7 @@ async def copies(
 
 
 async def correlated(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Correlated]:
-    """Give correlations as they are held: the facts and values of which they mean the claims."""
+    """Return correlations as they are held: the facts and values of which they mean the claims."""
     topics = sorted({topic for row in rows for topic in row["topics"]})
     of_claim: dict[int, tuple[int, Any]] = {}
     for held in await connection.fetch(layout.sql("claims", "facts_of"), topics) if topics else []:

@@ -37,11 +37,11 @@ class Held:
         return [row["id"] for row in self.rows]
 
     def claims(self) -> list[Claim]:
-        """Give the claims as they are weighed."""
+        """Return the claims as they are weighed."""
         return [claim_of(self.topic, row) for row in self.rows]
 
     def times(self) -> dict[int, ClaimTimes]:
-        """Give when each claim became valid, and known."""
+        """Return when each claim became valid, and known."""
         return {
             row["id"]: ClaimTimes(valid_interval(row["valid_from"], row["valid_to"]).start, row["known_from"])
             for row in self.rows
@@ -82,7 +82,7 @@ class _Run:
     entangled: bool = False  # Something hangs together with what was drafted.
 
     async def draft(self, topics: Sequence[Topic]) -> Drafts:
-        """Give what is held of topics, apart from what hangs together with them."""
+        """Return what is held of topics, apart from what hangs together with them."""
         held = await held_topics(self.connection, self.layout, self.scope, topics)
         self.held |= {each.topic.id: each for each in held}
         known = await _known(self.connection, self.layout, self.scope, held)
@@ -127,7 +127,7 @@ async def held_topics(
 
 
 def claim_of(topic: Topic, row: Any) -> Claim:
-    """Give a claim as it is weighed: one of a relationship's value is of both ends together."""
+    """Return a claim as it is weighed: one of a relationship's value is of both ends together."""
     value = None if row["value"] is None else orjson.loads(row["value"])
     return Claim(
         source=row["key"],
@@ -143,7 +143,7 @@ def claim_of(topic: Topic, row: Any) -> Claim:
 
 
 def labelled(claims: Sequence[Claim], decisions: Sequence[Decision]) -> list[Claim]:
-    """Give claims with what people decided of them, the oldest first: right, wrong, or that it ended.
+    """Return claims with what people decided of them, the oldest first: right, wrong, or that it ended.
 
     What a rule or a draw of chance chose is no label.
     """
@@ -170,7 +170,7 @@ _LABELS = {"accept": True, "observe": True, "reject": False}
 
 
 def _plain(value: Any) -> Any:
-    """Give a value as it is compared: of a number with its unit, both in one text; of coordinates, a point."""
+    """Return a value as it is compared: of a number with its unit, both in one text; of coordinates, a point."""
     if isinstance(value, dict) and set(value) == {"lat", "lon"}:
         return [value["lon"], value["lat"]]
     if isinstance(value, dict) and set(value) == {"value", "unit"}:

@@ -51,59 +51,59 @@ class FactReads:
             return bool(await connection.fetchval(layout.sql("fact_queries", "any")))
 
     async def fact(self, graph: str, id_: int, scope: str, *, known_at: str | None = None) -> HeldFact:
-        """Give a fact by its id or a relationship's. Raises NotFound."""
+        """Return a fact by its id or a relationship's. Raises NotFound."""
         async with self._reading(graph, known_at) as (connection, layout):
             return await fact_queries.fact(connection, layout, id_, scope)
 
     async def facts_by_id(
         self, graph: str, ids: Sequence[int], scope: str, *, known_at: str | None = None
     ) -> Mapping[int, HeldFact]:
-        """Give facts by their ids or those of relationships; what there is none of is missing."""
+        """Return facts by their ids or those of relationships; what there is none of is missing."""
         async with self._reading(graph, known_at) as (connection, layout):
             return await fact_queries.facts_by_id(connection, layout, ids, scope)
 
     async def facts(self, graph: str, asked: FactFilter, *, predicates: Sequence[str] | None = None) -> Page[HeldFact]:
-        """Give a page of the facts that a scope sees."""
+        """Return a page of the facts that a scope sees."""
         async with self._reading(graph, asked.known_at) as (connection, layout):
             return await fact_queries.facts(connection, layout, asked, predicates=predicates)
 
     async def facts_of(self, graph: str, scope: str, subject: str, predicate: str | None) -> Sequence[HeldFact]:
-        """Give what a scope sees of one subject."""
+        """Return what a scope sees of one subject."""
         async with self._reading(graph) as (connection, layout):
             return await fact_queries.facts_of_subject(connection, layout, scope, subject, predicate)
 
     async def claims(self, graph: str, asked: ClaimFilter) -> Page[ClaimStatement]:
-        """Give a page of the claims that a scope sees."""
+        """Return a page of the claims that a scope sees."""
         async with self._reading(graph, asked.known_at) as (connection, layout):
             return await fact_queries.claims(connection, layout, asked)
 
     async def claims_by_id(self, graph: str, ids: Sequence[int]) -> Sequence[ClaimStatement]:
-        """Give claims by id, withdrawn ones too."""
+        """Return claims by id, withdrawn ones too."""
         async with self._reading(graph) as (connection, layout):
             return await fact_queries.claims_by_id(connection, layout, ids)
 
     async def copies(self, graph: str, scope: str, among: Sequence[str] | None) -> Sequence[Mapping[str, Any]]:
-        """Give the pairs of sources that were found to depend on each other."""
+        """Return the pairs of sources that were found to depend on each other."""
         async with self._reading(graph) as (connection, layout):
             return await fact_queries.copies(connection, layout, scope, among)
 
     async def standings(self, graph: str, keys: Sequence[str] | None) -> Sequence[SourceStanding]:
-        """Give what was learned of sources."""
+        """Return what was learned of sources."""
         async with self._reading(graph) as (connection, layout):
             return await fact_queries.standings(connection, layout, keys)
 
     async def standing_history(self, graph: str, key: str) -> Sequence[Mapping[str, Any]]:
-        """Give what was held of a source before."""
+        """Return what was held of a source before."""
         async with self._reading(graph) as (connection, layout):
             return await fact_queries.standing_history(connection, layout, key)
 
     async def decisions(self, graph: str, scope: str, *, before: int | None, limit: int) -> Sequence[Decision]:
-        """Give the audit trail, the newest first."""
+        """Return the audit trail, the newest first."""
         async with self._reading(graph) as (connection, layout):
             return await fact_queries.decisions(connection, layout, scope, before=before, limit=limit)
 
     async def correlations(self, graph: str, scope: str) -> Sequence[Correlated]:
-        """Give the correlations that a scope sees."""
+        """Return the correlations that a scope sees."""
         async with self._reading(graph) as (connection, layout):
             sql = layout.sql("fact_queries", "correlations")
             rows = await connection.fetch(sql, list(visible_from(scope)), None, _MOST_CORRELATIONS)

@@ -35,13 +35,13 @@ class _Variable:
     draft: Draft
 
     def beliefs(self) -> dict[str, float]:
-        """Give how probable each option is alone, and any other value."""
+        """Return how probable each option is alone, and any other value."""
         told = {str(at): option.probability for at, option in enumerate(self.draft.options)}
         return {**told, _OTHER: max(0.0, 1.0 - sum(told.values()))}
 
 
 async def entangled(connection: asyncpg.Connection, layout: Layout, scope: str, drafts: Drafts, widen: Widen) -> Drafts:
-    """Give the drafts after all that hang together with them was taken into account, those of other topics included.
+    """Return the drafts after all that hang together with them was taken into account, those of other topics included.
 
     `widen` locks further topics and drafts them. Raises TooLarge when too many hang together.
     """
@@ -97,7 +97,7 @@ def _inferred(held: Drafts, rows: Sequence[Any]) -> Drafts:
 def _factors(
     row: Any, variables: Sequence[_Variable], beliefs: Mapping[str, Mapping[str, float]]
 ) -> list[joint_inference.Factor]:
-    """Give the factors of a correlation; none where one of its values is claimed no more."""
+    """Return the factors of a correlation; none where one of its values is claimed no more."""
     meant = [_meant(variables, topic, set(claims)) for topic, claims in
              zip(row["topics"], orjson.loads(row["claims"]), strict=True)]  # fmt: skip
     if any(each is None for each in meant):
@@ -114,7 +114,7 @@ def _factors(
 
 
 def _meant(variables: Sequence[_Variable], topic: int, claims: set[int]) -> tuple[str, str] | None:
-    """Give the variable and the value that a correlation means."""
+    """Return the variable and the value that a correlation means."""
     for each in variables:
         if each.topic == topic:
             for at, option in enumerate(each.draft.options):
@@ -124,7 +124,7 @@ def _meant(variables: Sequence[_Variable], topic: int, claims: set[int]) -> tupl
 
 
 def option_of(options: Sequence[Option], value: Any) -> Option | None:
-    """Give the option of a value; of None what is held."""
+    """Return the option of a value; of None what is held."""
     if value is None:
         return next((option for option in options if option.chosen), None)
     for same in (lambda one: one == value, lambda one: str(one).casefold() == str(value).casefold()):

@@ -58,7 +58,7 @@ class _Told:
         return stance(self.telling.draft, self.option)
 
     def valid_to(self, rows: Sequence[Any]) -> str | None:
-        """Give when what these claims state ends: where the fact does, unless all of them say that it did before."""
+        """Return when what these claims state ends: where the fact does, unless all of them say that it did before."""
         stated = [row["valid_to"] for row in rows]
         last = None if None in stated else max(stated, key=_end_of, default=None)
         end = self.telling.draft.valid.end
@@ -67,7 +67,7 @@ class _Told:
         return iso(end)
 
     def ended(self, stored: Mapping[str, Any], edge: int) -> dict[str, Any]:
-        """Give the end of a relationship, where the fact has one, or had the one that is stored."""
+        """Return the end of a relationship, where the fact has one, or had the one that is stored."""
         mine = [row for row in self.rows if row["edge"] == edge]
         end, former = self.telling.draft.valid.end, self.telling.former_end
         begins = parse_time(stored["valid_from"]).start if stored.get("valid_from") else None
@@ -89,7 +89,7 @@ def _end_of(valid_to: str) -> int:
 
 
 def stance(draft: Draft, option: Option) -> FactState:
-    """Give the state of one value of a fact.
+    """Return the state of one value of a fact.
 
     That of the fact if it is the fact's value. Of others: invalidated where the fact is verified or the value was
     rejected, superseded with the fact, and otherwise contested.
@@ -170,7 +170,7 @@ async def _make(connection: asyncpg.Connection, passages: Passages, told: Sequen
 
 
 async def _there(connection: asyncpg.Connection, passages: Passages, told: Sequence[_Told]) -> set[tuple[str, str]]:
-    """Give the ends that are there, by scope and key; one may have been deleted since it was claimed about."""
+    """Return the ends that are there, by scope and key; one may have been deleted since it was claimed about."""
     wanted: dict[str, set[str]] = defaultdict(set)
     for each in told:
         wanted[each.telling.topic.scope].update((each.telling.topic.subject, each.rows[0]["object"]))
@@ -183,7 +183,7 @@ async def _there(connection: asyncpg.Connection, passages: Passages, told: Seque
 
 
 def _relationship(passages: Passages, told: _Told) -> Relationship:
-    """Give the relationship that claims tell of: as the first of them says it."""
+    """Return the relationship that claims tell of: as the first of them says it."""
     topic, first = told.telling.topic, min(told.rows, key=lambda row: row["id"])
     properties = told.properties()
     key, text = None, worded(topic.subject, topic.predicate, first["object"])
@@ -295,7 +295,7 @@ async def _believe_entities(
 
 
 def _merged(held: Mapping[str, Any], wanted: Mapping[str, Sequence[Telling]]) -> dict[str, Any]:
-    """Give the properties of an entity with the values of facts, and with how far these are believed."""
+    """Return the properties of an entity with the values of facts, and with how far these are believed."""
     before = held.get(CONSENSUS)
     merged = dict(held)
     for name, tellings in wanted.items():
@@ -308,7 +308,7 @@ def _merged(held: Mapping[str, Any], wanted: Mapping[str, Sequence[Telling]]) ->
 
 
 def _value(tellings: Sequence[Telling]) -> Any:
-    """Give the value of a property: of values that do not compete, the list of those that stand."""
+    """Return the value of a property: of values that do not compete, the list of those that stand."""
     ordered = sorted(tellings, key=lambda each: (each.draft.valid.start is not None, each.draft.valid.start or 0))
     standing = [each.draft for each in ordered if each.draft.state is not FactState.INVALIDATED]
     if not standing:

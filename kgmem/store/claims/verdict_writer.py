@@ -65,7 +65,7 @@ async def write_verdicts(connection: asyncpg.Connection, passages: Passages, wei
 
 
 def _matched(drafts: Sequence[Draft], rows: Sequence[Any]) -> list[tuple[Draft, Any]]:
-    """Give each draft with the fact that it is the next version of: the one that shares the most claims."""
+    """Return each draft with the fact that it is the next version of: the one that shares the most claims."""
     claims = {
         row["id"]: {claim for option in orjson.loads(row["options"]) for claim in option["claims"]} for row in rows
     }
@@ -144,5 +144,5 @@ def _held(row: Any) -> tuple[Any, ...]:
 
 
 def _json(row: Any) -> str | None:
-    """Give a stored value as it is encoded here: Postgres writes jsonb with spaces, and in an order of its own."""
+    """Return a stored value as it is encoded here: Postgres writes jsonb with spaces, and in an order of its own."""
     return None if row["value"] is None else encoded(orjson.loads(row["value"]), sort=True).decode()

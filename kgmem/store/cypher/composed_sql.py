@@ -17,10 +17,10 @@ class Parameters:
     values: list[Value] = field(default_factory=list)
 
     def add(self, value: Value, kind: LiteralString) -> SQL:
-        """Give the place of a value: $3::text[]."""
+        """Return the place of a value: $3::text[]."""
         self.values.append(value)
         return parameter(len(self.values), kind)
 
     def add_names(self, names: list[str]) -> SQL:
-        """Give the place of names that are the same each time."""
+        """Return the place of names that are the same each time."""
         return self.add(lambda _sought: names, "text[]")

@@ -34,12 +34,12 @@ _SHORTEST = {
 
 
 def expansion(layout: Layout, link: LinkPart, scopes: Sequence[int] | None, *, backwards: bool) -> SQL:
-    """Give the SQL of what leads on from nodes ($1) along a link: the node, the edge, and the node behind it."""
+    """Return the SQL of what leads on from nodes ($1) along a link: the node, the edge, and the node behind it."""
     return one_way(layout, link, "expand", asked_of_edge(layout, SQL("x"), link, scopes), backwards=backwards)
 
 
 def surroundings(layout: Layout, link: LinkPart, scopes: Sequence[int] | None, most: int, *, shortest: bool) -> SQL:
-    """Give the SQL of two levels from a node ($1) along a link, and of two from another ($2) against it.
+    """Return the SQL of two levels from a node ($1) along a link, and of two from another ($2) against it.
 
     No level has more than `most` rows. With `shortest` it gives no more than a search for the shortest paths needs.
     """
@@ -59,7 +59,7 @@ def surroundings(layout: Layout, link: LinkPart, scopes: Sequence[int] | None, m
 
 
 def one_way(layout: Layout, link: LinkPart, what: str, asked: Sequence[SQL], *, backwards: bool) -> SQL:
-    """Give the SQL of the edges that lead on along a link, or against it if `backwards`."""
+    """Return the SQL of the edges that lead on along a link, or against it if `backwards`."""
     told = {"asked": join("", (compose(" AND {}", each) for each in asked))}
     out, into = fill(layout.sql(_FILE, f"{what}_out"), told), fill(layout.sql(_FILE, f"{what}_in"), told)
     if link.direction == "both":
@@ -68,7 +68,7 @@ def one_way(layout: Layout, link: LinkPart, what: str, asked: Sequence[SQL], *, 
 
 
 def asked_of_edge(layout: Layout, alias: SQL, link: LinkPart, scopes: Sequence[int] | None) -> list[SQL]:
-    """Give the conditions on an edge that may be a link: its type and its scope."""
+    """Return the conditions on an edge that may be a link: its type and its scope."""
     found = []
     kinds = kinds_of(layout, link.types)
     if kinds is not None:
@@ -80,5 +80,5 @@ def asked_of_edge(layout: Layout, alias: SQL, link: LinkPart, scopes: Sequence[i
 
 
 def visible(alias: SQL, scopes: Sequence[int]) -> SQL:
-    """Give the condition that a row is of one of the scopes, which are given by their numbers."""
+    """Return the condition that a row is of one of the scopes, which are given by their numbers."""
     return compose("{}.scope = ANY ('{{{}}}'::integer[])", alias, join(",", map(number, scopes)))

@@ -40,7 +40,7 @@ class PostgresGraphs:
             await ensure_labels(self._catalog.database, layout, EDGE, types)
 
     async def named(self, name: str) -> str:
-        """Give the name of the graph that is meant, whatever the case. Raises NotFound."""
+        """Return the name of the graph that is meant, whatever the case. Raises NotFound."""
         try:
             return (await self._catalog.layout(name)).graph.name
         except NotFound:
@@ -50,7 +50,7 @@ class PostgresGraphs:
             return same[0]
 
     async def schema(self, graph: str) -> GraphSchema:
-        """Give the schema that holds in a graph."""
+        """Return the schema that holds in a graph."""
         return (await self._catalog.layout(graph)).schema()
 
     async def change_schema(self, graph: str, change: Callable[[GraphSchema], GraphSchema]) -> None:

@@ -10,7 +10,7 @@ from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, VERTEX, Label, Layout
 
 
 def node_condition(layout: Layout, labels: Labels, item: SQL, parameters: Parameters) -> SQL:
-    """Give the condition that the item under an alias bears these labels: its table's, or further ones."""
+    """Return the condition that the item under an alias bears these labels: its table's, or further ones."""
     if isinstance(labels, LabelName):
         further = compose("{}.labels @> {}", item, parameters.add_names([labels.name]))
         held = layout.labels.get((VERTEX, labels.name))
@@ -35,7 +35,7 @@ def node_condition(layout: Layout, labels: Labels, item: SQL, parameters: Parame
 
 
 def tables_of(layout: Layout, labels: Iterable[Labels], further: Collection[int]) -> list[Label]:
-    """Give the labels in whose tables nodes may be that bear all of these labels.
+    """Return the labels in whose tables nodes may be that bear all of these labels.
 
     `further` are the numbers of the tables of which some nodes have further labels.
     """
@@ -48,7 +48,7 @@ def tables_of(layout: Layout, labels: Iterable[Labels], further: Collection[int]
 
 
 def lean_condition(layout: Layout, labels: Labels, id_: SQL) -> SQL:
-    """Give the condition that a node's table is of one of these labels, where no node has further ones."""
+    """Return the condition that a node's table is of one of these labels, where no node has further ones."""
     held = tables_of(layout, [labels], ())
     if not held:
         return SQL("false")
@@ -68,7 +68,7 @@ def _bears(labels: Labels, name: str) -> bool:
 
 
 def kinds_of(layout: Layout, types: Labels | None) -> list[int] | None:
-    """Give the numbers of the relationship types that an expression allows; None where it allows all."""
+    """Return the numbers of the relationship types that an expression allows; None where it allows all."""
     if types is None or isinstance(types, AnyLabel):
         return None
     return sorted(label.id for label in layout.by_id.values() if label.kind == EDGE and _allows(types, label.name))

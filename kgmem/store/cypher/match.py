@@ -67,7 +67,7 @@ class MatchStatement:
         return self.sought.pattern
 
     def text(self) -> SQL:
-        """Give the SQL: the number of the row, how often, whether it is lean in vain, and what the parts are."""
+        """Return the SQL: the number of the row, how often, whether it is lean in vain, and what the parts are."""
         self._input()
         self._nodes_and_links()
         self._unique()
@@ -94,13 +94,13 @@ class MatchStatement:
         return join(" ", [*parts, SQL("LIMIT"), number(self.sought.most)])
 
     def _ordering(self, order: Order) -> SQL:
-        """Give the SQL of the value that it is ordered by, as text; empty where it cannot be told."""
+        """Return the SQL of the value that it is ordered by, as text; empty where it cannot be told."""
         node = next(each for each in self.pattern.nodes if each.name == order.name)
         properties = self._properties(node) if self.lean else NOTHING
         return compose("agtype_out({})::text", property_of(properties, order.property)) if properties else NOTHING
 
     def _input(self) -> None:
-        """Give the rows as a table: ids in columns, lists as texts of arrays, values as agtype."""
+        """Return the rows as a table: ids in columns, lists as texts of arrays, values as agtype."""
         chains = {link.name for link in self.pattern.links if link.repeats}
         places: list[SQL] = []
         names: list[SQL] = []
@@ -129,15 +129,15 @@ class MatchStatement:
             )
 
     def _asked(self, name: str) -> list[Condition]:
-        """Give the conditions on a node's properties."""
+        """Return the conditions on a node's properties."""
         return [each for each in self.sought.conditions if each.name == name and each.property not in IDS]
 
     def _identified(self, name: str) -> list[Condition]:
-        """Give the conditions on which node it is."""
+        """Return the conditions on which node it is."""
         return [each for each in self.sought.conditions if each.name == name and each.property in IDS]
 
     def _is_identified(self, condition: Condition, id_: SQL) -> SQL:
-        """Give the SQL of a condition on which node it is."""
+        """Return the SQL of a condition on which node it is."""
         if condition.column is not None:
             row = number(self._by_row().index(condition))
             if not _is_unfolded(condition):
@@ -149,7 +149,7 @@ class MatchStatement:
         return compose("{} = ANY ({})", id_, self.parameters.add(partial(_wanted_ids, place), "bigint[]"))
 
     def meets(self, condition: Condition, properties: SQL) -> SQL:
-        """Give the SQL of a condition on a row's properties."""
+        """Return the SQL of a condition on a row's properties."""
         read = property_of(properties, condition.property)
         if condition.column is not None:
             return self._meets_rows(condition, read)
@@ -173,7 +173,7 @@ class MatchStatement:
         return compose("{} AND ({}) IS TRUE", met, join(" = ", forms))
 
     def _by_row(self) -> list[Condition]:
-        """Give the conditions that compare with what differs by row."""
+        """Return the conditions that compare with what differs by row."""
         return [each for each in self.sought.conditions if each.column is not None]
 
     def _nodes_and_links(self) -> None:
@@ -213,7 +213,7 @@ class MatchStatement:
         return any(each.column is not None and each.operator in BEGINS for each in self._asked(name))
 
     def _spread(self, names: set[str]) -> set[str]:
-        """Give the nodes that links lead to from these."""
+        """Return the nodes that links lead to from these."""
         before = -1
         while before != len(names):
             before = len(names)
@@ -249,12 +249,12 @@ class MatchStatement:
         return True
 
     def _rows_where(self, tables: Sequence[str], conditions: Sequence[SQL]) -> SQL:
-        """Give the SQL of the rows of tables that meet conditions."""
+        """Return the SQL of the rows of tables that meet conditions."""
         parts = (join(" AND ", [self._part("label_rows", label=table), *conditions]) for table in tables)
         return join(" UNION ALL ", parts)
 
     def _together(self, node: NodePart, tables: Sequence[str]) -> SQL:
-        """Give the alias of the rows of all nodes that are looked up in the same tables by the same property.
+        """Return the alias of the rows of all nodes that are looked up in the same tables by the same property.
 
         They are read once for all of these nodes. Empty where the node is the only one.
         """
@@ -279,11 +279,11 @@ class MatchStatement:
         return NOTHING
 
     def _tables_of(self, node: NodePart) -> list[Label]:
-        """Give the labels in whose tables a node may be."""
+        """Return the labels in whose tables a node may be."""
         return tables_of(self.layout, node.labels, () if self.lean else self.further)
 
     def _properties(self, node: NodePart) -> SQL:
-        """Give the SQL of all properties of a node that has an id; empty where it can be in no table."""
+        """Return the SQL of all properties of a node that has an id; empty where it can be in no table."""
         if node.name in self.rows:
             return compose("{}.properties", self.rows[node.name])
         return chosen(self.layout, self._tables_of(node), self.ids[node.name])
@@ -323,7 +323,7 @@ class MatchStatement:
             self.conditions += self._all_met(self._asked(node.name), properties) if properties else [NEVER]
 
     def _bears(self, alias: SQL, node: NodePart) -> SQL:
-        """Give the condition that a row bears its labels: by its table, where no node of that has further ones.
+        """Return the condition that a row bears its labels: by its table, where no node of that has further ones.
 
         No join, of which Postgres would expect few rows or none while a table is new.
         """
@@ -392,7 +392,7 @@ class MatchStatement:
         self.conditions += (self._is_identified(each, compose("{}.id", alias)) for each in self._identified(node))
 
     def _walk(self, link: LinkPart, start: SQL, *, backwards: bool) -> SQL:
-        """Give the query of all chains from a node, each with the ids of its edges from left to right."""
+        """Return the query of all chains from a node, each with the ids of its edges from left to right."""
         return fill(
             self.layout.sql(_FILE, "chain"),
             {
@@ -432,7 +432,7 @@ def _ids_of(name: str, sought: MatchQuery) -> list[int | None]:
 
 
 def _chains_of(name: str, sought: MatchQuery) -> list[str | None]:
-    """Give lists of ids as texts of arrays, since arrays of arrays would have to be equally long."""
+    """Return lists of ids as texts of arrays, since arrays of arrays would have to be equally long."""
     return [None if row[name] is None else "{" + ",".join(map(str, row[name])) + "}" for row in sought.rows]
 
 
@@ -444,7 +444,7 @@ def _is_unfolded(condition: Condition) -> bool:
 
 
 def _wanted_ids(place: int, sought: MatchQuery) -> list[int]:
-    """Give the ids of a condition that is the same for all rows."""
+    """Return the ids of a condition that is the same for all rows."""
     value = sought.conditions[place].constant
     return [each for each in (value if isinstance(value, list) else [value]) if each is not None]
 
@@ -454,7 +454,7 @@ def _values_of(name: str | None, sought: MatchQuery) -> list[str | None]:
 
 
 def _lists_of(name: str | None, identities: bool, sought: MatchQuery) -> list[str | None]:
-    """Give the lists as texts of arrays; what is twice in one, or null, is not in it."""
+    """Return the lists as texts of arrays; what is twice in one, or null, is not in it."""
     found: list[str | None] = []
     for row in sought.rows:
         value = row[name]  # type: ignore[index]
@@ -469,7 +469,7 @@ def _lists_of(name: str | None, identities: bool, sought: MatchQuery) -> list[st
 
 
 def _forms(value: Any) -> list[str]:
-    """Give a value in each form in which an equal one may be stored.
+    """Return a value in each form in which an equal one may be stored.
 
     AGE takes integers, floats and numerics for equal that are the same number, and yet hashes each in its own way: what
     is joined by hashing must have the form as well.

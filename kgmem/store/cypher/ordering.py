@@ -10,7 +10,7 @@ _FIRST, _LAST = -1, 9  # Before and behind all kinds of values.
 
 
 def ordered(layout: Layout, columns: Sequence[SQL], rest: Sequence[SQL], told: SQL, by: tuple[Order, int]) -> SQL:
-    """Give the SQL of what comes first of a statement; its last column says whether that is not so in truth.
+    """Return the SQL of what comes first of a statement; its last column says whether that is not so in truth.
 
     `rest` is what stands behind the columns, `told` the SQL of the property as text, and `by` the order with how many.
     """

@@ -13,13 +13,13 @@ _MOST_TABLES = 12  # How many tables a statement looks into for what may be in a
 
 
 def property_of(properties: SQL, name: str, *, of_node: bool = True) -> SQL:
-    """Give the SQL of one property, as AGE writes it itself, so that the indexes on it are used."""
+    """Return the SQL of one property, as AGE writes it itself, so that the indexes on it are used."""
     stored = literal(orjson.dumps(stored_name(name, of_node=of_node)).decode())
     return compose("agtype_access_operator(VARIADIC ARRAY[{}, {}::agtype])", properties, stored)
 
 
 def node_properties(layout: Layout, node: NodePart, id_: SQL) -> SQL:
-    """Give the SQL of all properties of a node by its id; empty where too many tables could have it.
+    """Return the SQL of all properties of a node by its id; empty where too many tables could have it.
 
     It holds where no node has further labels.
     """
@@ -28,14 +28,14 @@ def node_properties(layout: Layout, node: NodePart, id_: SQL) -> SQL:
 
 
 def link_properties(layout: Layout, link: LinkPart, id_: SQL) -> SQL:
-    """Give the SQL of all properties of a relationship by its id; empty where too many tables could have it."""
+    """Return the SQL of all properties of a relationship by its id; empty where too many tables could have it."""
     kinds = kinds_of(layout, link.types)
     labels = [each for each in layout.by_id.values() if each.kind == EDGE and (kinds is None or each.id in kinds)]
     return chosen(layout, labels, id_) if len(labels) <= _MOST_TABLES else NOTHING
 
 
 def chosen(layout: Layout, labels: list[Label], id_: SQL) -> SQL:
-    """Give the SQL that looks into the table of the label that is in an id; null where it is none; empty for none."""
+    """Return the SQL that looks into the table of the label that is in an id; null where it is none; empty for none."""
     if not labels:
         return NOTHING
     cases = join(

@@ -27,19 +27,19 @@ class Reader:
     layout: Layout
 
     async def nodes(self, ids: Collection[int]) -> tuple[dict[int, Node], dict[int, str]]:
-        """Give nodes by id, and the texts of their rows."""
+        """Return nodes by id, and the texts of their rows."""
         nodes, _, texts = await self.both(ids, ())
         return nodes, texts
 
     async def relationships(self, ids: Collection[int]) -> tuple[dict[int, Relationship], dict[int, str]]:
-        """Give relationships by id, and the texts of their rows."""
+        """Return relationships by id, and the texts of their rows."""
         _, relationships, texts = await self.both((), ids)
         return relationships, texts
 
     async def both(
         self, nodes: Collection[int], relationships: Collection[int]
     ) -> tuple[dict[int, Node], dict[int, Relationship], dict[int, str]]:
-        """Give nodes and relationships by id, and the texts of their rows, all by one statement."""
+        """Return nodes and relationships by id, and the texts of their rows, all by one statement."""
         groups = [
             *await self._groups(SQL("SELECT id, start_id, end_id, properties"), relationships, EDGE),
             *await self._groups(SQL("SELECT id, NULL::graphid, NULL::graphid, properties"), nodes, VERTEX),
@@ -65,7 +65,7 @@ class Reader:
         return await asyncio.to_thread(read) if len(rows) > _IN_THREAD else read()
 
     async def _groups(self, columns: SQL, ids: Collection[int], kind: int) -> list[tuple[SQL, SQL, list[int]]]:
-        """Give what is read out of each label's table: columns, the table and ids."""
+        """Return what is read out of each label's table: columns, the table and ids."""
         groups: dict[int, list[int]] = defaultdict(list)
         for id_ in ids:
             groups[label_id(id_)].append(id_)

@@ -48,13 +48,13 @@ def check(layout: Layout, items: Iterable[Node | Relationship], ends: Mapping[in
 def _unfit(
     asked: Mapping[str, Property], properties: Mapping[str, Any], own: frozenset[str], of: str
 ) -> list[Violation]:
-    """Give what is refused by what is asked; what nothing is asked of is not looked at."""
+    """Return what is refused by what is asked; what nothing is asked of is not looked at."""
     held = {name: properties[name] for name in asked if name in properties}
     return check_properties(asked, _plain(held, own), False, of)
 
 
 def _undeclared(schema: GraphSchema, labels: Iterable[str], held: Mapping[str, Any]) -> Iterable[Violation]:
-    """Give what a strict graph refuses of a node: labels that it does not know, properties that no label declares."""
+    """Return what a strict graph refuses of a node: labels that it does not know, properties that no label declares."""
     known = set(WEIGHED)
     for label in labels:
         yield from (found for found in check_entity(schema, True, label, {}) if found.rule == "unknown-label")
@@ -65,7 +65,7 @@ def _undeclared(schema: GraphSchema, labels: Iterable[str], held: Mapping[str, A
 
 
 def _plain(properties: Mapping[str, Any], own: frozenset[str]) -> dict[str, Any]:
-    """Give the properties that are the caller's own as JSON has them; times as texts, as over REST."""
+    """Return the properties that are the caller's own as JSON has them; times as texts, as over REST."""
     return {name: _value(stored(value)) for name, value in properties.items() if name not in own}
 
 

@@ -32,7 +32,7 @@ class Searcher:
     scopes: Sequence[int] | None
 
     async def nearest(self, vector: Sequence[float], most: int) -> _Found:
-        """Give what is nearest to a vector, with its similarity as Neo4j counts it. Raises InvalidInput."""
+        """Return what is nearest to a vector, with its similarity as Neo4j counts it. Raises InvalidInput."""
         index = self.index
         if len(vector) != index.dimension:
             raise InvalidInput(
@@ -61,7 +61,7 @@ class Searcher:
         return [(row["id"], similarity(row["rank"])) for row in rows if not math.isnan(row["rank"])]
 
     async def worded(self, query: str, most: int) -> _Found:
-        """Give what has the words of a query, which may be Lucene's: "a phrase", +must, -not, prefix*, AND, OR, NOT."""
+        """What has the words of a query, which may be Lucene's: "a phrase", +must, -not, prefix*, AND, OR, NOT."""
         asked = tsquery(query)
         parts = self._parts("worded_by_index", {"words": words_of(self._stored())}, most)
         if not asked or not parts:
@@ -69,7 +69,7 @@ class Searcher:
         return [(row["id"], row["rank"]) for row in await self._fetch(parts, SQL("DESC"), most, asked)]
 
     def _parts(self, name: str, places: dict[str, SQL], most: int) -> list[SQL]:
-        """Give a part of the statement for each label's table, and one for nodes that bear a label without being in it.
+        """A part of the statement for each label's table, and one for nodes that bear a label without being in it.
 
         No index on a property has those: they are read one by one.
         """
@@ -93,7 +93,7 @@ class Searcher:
         return cast(Sequence[asyncpg.Record], await self.connection.fetch(joined, asked, most, *names))
 
     def _names(self) -> list[str]:
-        """Give the labels that the index is of, with those that descend from them."""
+        """Return the labels that the index is of, with those that descend from them."""
         return sorted({name for each in self.index.of for name in self.layout.schema().with_descendants(each)})
 
     def _labels(self) -> list[Label]:
@@ -126,7 +126,7 @@ def _by_distance(far: float) -> float:
 
 
 def tsquery(query: str) -> str:
-    """Give a query of Lucene's as one of Postgres; empty where it has no words."""
+    """Return a query of Lucene's as one of Postgres; empty where it has no words."""
     may: list[str] = []
     must: list[str] = []
     never: list[str] = []

@@ -39,7 +39,7 @@ class Statements:
     def of(
         self, layout: Layout, sought: MatchQuery, scopes: Sequence[int] | None, further: frozenset[int] = frozenset()
     ) -> Composed:
-        """Give the statement for what is sought; `further` are the tables of which nodes have further labels."""
+        """Return the statement for what is sought; `further` are the tables of which nodes have further labels."""
         key = (
             layout.index_name,
             layout.age_name,

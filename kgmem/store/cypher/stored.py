@@ -16,24 +16,24 @@ _OF_RELATIONSHIPS = frozenset({"scope"})
 
 
 def stored_name(name: str, *, of_node: bool = True) -> str:
-    """Give the name under which a property is stored."""
+    """Return the name under which a property is stored."""
     return name + "_" if name.rstrip("_") in (_OF_NODES if of_node else _OF_RELATIONSHIPS) else name
 
 
 def node_of(id_: int, label: str, text: str) -> Node:
-    """Give the node that a row tells of; `label` is its table's, empty for none."""
+    """Return the node that a row tells of; `label` is its table's, empty for none."""
     held = from_agtype(text)
     labels = tuple(each for each in borne(label, held.get("labels")) if each)
     return Node(id_, labels, _shown(held, _OF_NODES), str(id_))
 
 
 def relationship_of(id_: int, kind: str, ends: tuple[int, int], text: str) -> Relationship:
-    """Give the relationship that a row tells of."""
+    """Return the relationship that a row tells of."""
     return Relationship(id_, kind, *ends, _shown(from_agtype(text), _OF_RELATIONSHIPS), str(id_))
 
 
 def node_text(properties: Mapping[str, Any], labels: list[str], scope: str) -> str:
-    """Give the properties of a node's row as agtype; `labels` as they are stored. Raises ValueProblem for others."""
+    """Return the properties of a node's row as agtype; `labels` as they are stored. Raises ValueProblem for others."""
     held = _named(properties, _OF_NODES)
     if labels:
         held["labels"] = labels
@@ -43,7 +43,7 @@ def node_text(properties: Mapping[str, Any], labels: list[str], scope: str) -> s
 
 
 def relationship_text(properties: Mapping[str, Any], scope: str) -> str:
-    """Give the properties of a relationship's row as agtype. Raises ValueProblem for what cannot be stored."""
+    """Return the properties of a relationship's row as agtype. Raises ValueProblem for what cannot be stored."""
     held = _named(properties, _OF_RELATIONSHIPS)
     if scope:
         held["scope"] = scope

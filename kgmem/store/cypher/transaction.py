@@ -73,17 +73,17 @@ class PostgresTransaction:
         return next((each for each in ("written", "read") if each in done), "")
 
     async def graph_named(self, name: str) -> str:
-        """Give the name of the graph that is meant. Raises NotFound."""
+        """Return the name of the graph that is meant. Raises NotFound."""
         return await self._reach.named(name)
 
     async def on(self, graph: str) -> "PostgresTransaction":
-        """Give this transaction on another graph. Raises NotFound."""
+        """Return this transaction on another graph. Raises NotFound."""
         other = await self._reach.on(graph)
         self._others.append(other)
         return other
 
     async def match(self, sought: MatchQuery) -> MatchRows | None:
-        """Give each way in which a pattern's nodes and links match; None where it cannot be lean, or in order."""
+        """Return each way in which a pattern's nodes and links match; None where it cannot be lean, or in order."""
         if sought.lean and (self.layout.further or self._numbers is not None):
             return None
         await know_names(self.connection, self.layout, sought)
@@ -108,7 +108,7 @@ class PostgresTransaction:
         return MatchRows(tuple(part.name for part in sought.pattern.parts), ways)
 
     async def estimate(self, sought: MatchQuery) -> float:
-        """Give how many matches Postgres expects."""
+        """Return how many matches Postgres expects."""
         await know_names(self.connection, self.layout, sought)
         lean = not self.layout.further and self._numbers is None
         sought = replace(sought, lean=lean)
@@ -119,7 +119,7 @@ class PostgresTransaction:
         return float(orjson.loads(found)[0]["Plan"]["Plan Rows"])
 
     async def _further(self, sought: MatchQuery) -> frozenset[int]:
-        """Give the numbers of the tables of which nodes have further labels, where that matters."""
+        """Return the numbers of the tables of which nodes have further labels, where that matters."""
         if sought.lean or not sought.conditions:
             return frozenset()
         self._ask()
@@ -138,13 +138,13 @@ class PostgresTransaction:
         self._asked = True
 
     async def expand(self, link: LinkPart, nodes: Collection[int], *, backwards: bool) -> Sequence[Hop]:
-        """Give what leads on from nodes along a link."""
+        """Return what leads on from nodes along a link."""
         self._ask()
         text = expansion(self.layout, link, self._numbers, backwards=backwards)
         return [(row[0], row[1], row[2]) for row in await self.connection.fetch(text, list(nodes))]
 
     async def around(self, link: LinkPart, first: int, last: int, *, shortest: bool) -> Sequence[Level]:
-        """Give what leads on from a node along a link, and what leads to another, level by level."""
+        """Return what leads on from a node along a link, and what leads to another, level by level."""
         self._ask()
         text = surroundings(self.layout, link, self._numbers, _MOST_AROUND, shortest=shortest)
         levels: tuple[list[Hop], ...] = ([], [], [], [])
@@ -158,7 +158,7 @@ class PostgresTransaction:
         return [(False, ahead), (True, back), *further]
 
     async def nodes(self, ids: Collection[int]) -> Mapping[int, Node]:
-        """Give nodes by id; those that are gone are missing."""
+        """Return nodes by id; those that are gone are missing."""
         if ids:
             self._ask()
         found, texts = await self._reader.nodes(ids)
@@ -166,7 +166,7 @@ class PostgresTransaction:
         return found
 
     async def relationships(self, ids: Collection[int]) -> Mapping[int, Relationship]:
-        """Give relationships by id; those that are gone are missing."""
+        """Return relationships by id; those that are gone are missing."""
         if ids:
             self._ask()
         found, texts = await self._reader.relationships(ids)
@@ -176,7 +176,7 @@ class PostgresTransaction:
     async def both(
         self, nodes: Collection[int], relationships: Collection[int]
     ) -> tuple[Mapping[int, Node], Mapping[int, Relationship]]:
-        """Give nodes and relationships by id, asked at once; those that are gone are missing."""
+        """Return nodes and relationships by id, asked at once; those that are gone are missing."""
         if nodes or relationships:
             self._ask()
         found, held, texts = await self._reader.both(nodes, relationships)
@@ -184,18 +184,18 @@ class PostgresTransaction:
         return found, held
 
     async def known_from(self, identity: int) -> int | None:
-        """Give since when what has an id is known at all, in any version."""
+        """Return since when what has an id is known at all, in any version."""
         self._ask()
         found: int | None = await self.connection.fetchval(self.layout.sql("cypher", "known_from"), identity)
         return found
 
     async def nearest(self, index: NamedIndex, vector: Sequence[float], most: int) -> Sequence[tuple[int, float]]:
-        """Give what is nearest to a vector by an index."""
+        """Return what is nearest to a vector by an index."""
         self._ask()
         return await Searcher(self.connection, self.layout, index, self._numbers).nearest(vector, most)
 
     async def worded(self, index: NamedIndex, query: str, most: int) -> Sequence[tuple[int, float]]:
-        """Give what has the words of a query by an index."""
+        """Return what has the words of a query by an index."""
         self._ask()
         return await Searcher(self.connection, self.layout, index, self._numbers).worded(query, most)
 
@@ -226,7 +226,7 @@ class PostgresTransaction:
         await self._writer.update_relationships(relationships)
 
     async def relationships_of(self, nodes: Collection[int]) -> Collection[int]:
-        """Give the ids of the relationships that nodes have."""
+        """Return the ids of the relationships that nodes have."""
         self._ask()
         rows = await self.connection.fetch(self.layout.sql("index_sync", "edges_of"), list(nodes))
         return {row["id"] for row in rows}
@@ -243,7 +243,7 @@ class PostgresTransaction:
 
 
 async def _values(statement: Composed, sought: MatchQuery) -> list[Any]:
-    """Give a statement's parameters; those of many rows beside the event loop."""
+    """Return a statement's parameters; those of many rows beside the event loop."""
     if len(sought.rows) < _AT_ONCE:
         return [value(sought) for value in statement.values]
     return await asyncio.to_thread(lambda: [value(sought) for value in statement.values])

@@ -266,7 +266,7 @@ class Writer:
         return {row["id"]: row for row in rows}
 
     async def _rows_of(self, statement: str, ids: Collection[int], *, file: str = _FILE) -> list[Any]:
-        """Give the rows of the index for what was read; what another AGE client has made is taken into it before."""
+        """Return the rows of the index for what was read; what another AGE client has made is taken into it before."""
         rows: list[Any] = []
         for part in parts(sorted(ids), _AT_ONCE):
             rows += await self._rows_of_part(statement, part, file)
@@ -293,7 +293,7 @@ class Writer:
             )
 
     async def _unchanged(self, texts: Mapping[int, str]) -> dict[int, dict[str, Any]]:
-        """Give stored properties, when they still are what the statement has read."""
+        """Return stored properties, when they still are what the statement has read."""
         for id_, text in texts.items():
             if id_ not in self._own and self.seen.get(id_, text) != text:
                 raise asyncpg.SerializationError("another writer changed what the statement has read")

@@ -45,7 +45,7 @@ async def set_codecs(connection: asyncpg.Connection) -> None:
 
 
 def encode_halfvec(vector: Sequence[float] | bytes) -> bytes:
-    """Give pgvector's binary form of a halfvec: dimension, a reserved zero, then big-endian halves.
+    """Return pgvector's binary form of a halfvec: dimension, a reserved zero, then big-endian halves.
 
     In an array parameter give elements that are encoded already: asyncpg takes a list in a list for a dimension.
     """
@@ -56,7 +56,7 @@ def encode_halfvec(vector: Sequence[float] | bytes) -> bytes:
 
 
 def range_of(interval: Interval) -> asyncpg.Range:
-    """Give the interval as a range parameter, open ends included."""
+    """Return the interval as a range parameter, open ends included."""
     return asyncpg.Range(interval.start, interval.end, lower_inc=interval.start is not None)
 
 

@@ -88,7 +88,7 @@ _TABLE: tuple[tuple[tuple[type[BaseException], ...], Callable[[], KgmemError]], 
 
 
 def translated(error: BaseException) -> KgmemError | None:
-    """Give kgmem's error for a driver's, or None when it is not one that callers can do something about."""
+    """Return kgmem's error for a driver's, or None when it is not one that callers can do something about."""
     if isinstance(error, asyncpg.ProgramLimitExceededError) and "index row" in str(error):
         return TooLarge(
             "A key, or a property that the schema declares as indexed or unique, is larger than 2,600 bytes.",

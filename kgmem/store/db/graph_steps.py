@@ -87,7 +87,7 @@ def _run(connection: Connection, sql: str, graph: int | None = None) -> None:
 
 
 def _statements(name: str) -> str:
-    """Give migrations/sql/<name>.sql; empty where there is none."""
+    """Return migrations/sql/<name>.sql; empty where there is none."""
     path = resource("migrations") / "sql" / f"{name}.sql"
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 

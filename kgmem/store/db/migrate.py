@@ -50,7 +50,7 @@ class Limits:
 
 
 def revisions() -> tuple[str, ...]:
-    """Give the revisions that this kgmem knows, oldest first: the four digits that each file's name begins with."""
+    """Return the revisions that this kgmem knows, oldest first: the four digits that each file's name begins with."""
     return tuple(sorted(path.name[:4] for path in (resource("migrations") / "versions").glob("[0-9]*.py")))
 
 
@@ -67,7 +67,7 @@ def state_of(current: str | None, graphs_left: int = 0) -> MigrationState:
 
 
 async def revision_state(url: str) -> MigrationState:
-    """Give the state of a database. Raises DatabaseUnavailable."""
+    """Return the state of a database. Raises DatabaseUnavailable."""
     with translating():
         # Each statement is a transaction, so that none has to be rolled back (connection.py tells why that matters).
         address = conninfo(url, application="kgmem migrate")
@@ -82,7 +82,7 @@ async def revision_state(url: str) -> MigrationState:
 
 
 async def require_current(url: str) -> MigrationState:
-    """Give the state of a database that this kgmem can work with. Raises DatabaseOutdated, DatabaseUnavailable."""
+    """Return the state of a database that this kgmem can work with. Raises DatabaseOutdated, DatabaseUnavailable."""
     found = await revision_state(url)
     if found.state != "current":
         raise outdated(found)
@@ -90,7 +90,7 @@ async def require_current(url: str) -> MigrationState:
 
 
 def outdated(found: MigrationState) -> DatabaseOutdated:
-    """Give the error for a state that is not the current one, with the command that fixes it."""
+    """Return the error for a state that is not the current one, with the command that fixes it."""
     message, hint = {
         "empty": ("The database has no tables of kgmem yet.", "Run kgmem db migrate, or kgmem quickstart."),
         "older": (
@@ -158,7 +158,7 @@ async def _run(url: str, target: str, down: bool, report: Report | None, limits:
 
 
 def _checked(revision: str, word: Literal["head", "base"]) -> str:
-    """Give the revision that the text names; `word` is the one word that it may be. Raises InvalidInput."""
+    """Return the revision that the text names; `word` is the one word that it may be. Raises InvalidInput."""
     known = revisions()
     if revision == word:
         return known[-1] if word == "head" else word

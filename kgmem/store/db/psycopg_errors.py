@@ -38,7 +38,7 @@ _TABLE: tuple[tuple[str, type[KgmemError], str, str], ...] = (
 
 
 def translated(error: psycopg.Error) -> KgmemError | None:
-    """Give kgmem's error for one of psycopg's, or None when it is not one that people can do something about."""
+    """Return kgmem's error for one of psycopg's, or None when it is not one that people can do something about."""
     state = error.sqlstate or ""
     if state.startswith("53"):
         message, hint = shortage(state, error.diag.message_hint)
@@ -67,7 +67,7 @@ def translating() -> Iterator[None]:
 
 
 def conninfo(url: str, *, application: str, settings: dict[str, str] | None = None) -> str:
-    """Give the URL as libpq's connection text, with server settings added to those it has. Raises InvalidInput."""
+    """Return the URL as libpq's connection text, with server settings added to those it has. Raises InvalidInput."""
     try:
         held = conninfo_to_dict(url)
     except psycopg.ProgrammingError:

@@ -54,7 +54,7 @@ class Shares:
             raise
 
     def leave(self, who: Who) -> None:
-        """Give a slot back; whoever is next gets it."""
+        """Return a slot back; whoever is next gets it."""
         self.lent -= 1
         self._held[who] -= 1
         if not self._held[who]:

@@ -18,7 +18,7 @@ _LOCKS = (
 
 
 def shortage(sqlstate: str, postgres_hint: str | None) -> tuple[str, str]:
-    """Give message and hint for an error of class 53, by its SQLSTATE and by the hint that Postgres gave with it."""
+    """Return message and hint for an error of class 53, by its SQLSTATE and by the hint that Postgres gave with it."""
     if sqlstate == "53200" and "max_locks_per_transaction" in (postgres_hint or ""):  # In every language of the server.
         return _LOCKS
     return _BY_STATE.get(sqlstate, _ANY)

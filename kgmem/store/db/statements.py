@@ -67,7 +67,7 @@ def forget_statements(index: str) -> None:
 
 
 def kept_statements() -> Mapping[str, int]:
-    """Give how many statements are kept of each graph, by the schema of its index."""
+    """Return how many statements are kept of each graph, by the schema of its index."""
     return _RENDERED.counts()
 
 
@@ -80,7 +80,7 @@ class _Rendered:
         self._lock = Lock()  # Batches are staged in threads.
 
     def of(self, index: str) -> dict[Key, SQL]:
-        """Give the statements of a graph, also those of its index as it was known earlier."""
+        """Return the statements of a graph, also those of its index as it was known earlier."""
         with self._lock:
             found = self._graphs.setdefault(index, {})
             self._graphs.move_to_end(index)
@@ -95,7 +95,7 @@ class _Rendered:
                 del self._graphs[kept]
 
     def counts(self) -> dict[str, int]:
-        """Give how many statements are kept of each graph."""
+        """Return how many statements are kept of each graph."""
         with self._lock:
             return {index: len(kept) for index, kept in self._graphs.items()}
 

@@ -21,13 +21,13 @@ _SHOWN = 100  # Characters of a value that an error shows.
 
 
 def access(stored: str) -> SQL:
-    """Give the SQL of a stored property's value, as AGE writes it itself."""
+    """Return the SQL of a stored property's value, as AGE writes it itself."""
     name = literal(orjson.dumps(stored).decode())
     return compose("ag_catalog.agtype_access_operator(VARIADIC ARRAY[properties, {}::ag_catalog.agtype])", name)
 
 
 def places(stored: Sequence[str]) -> dict[str, SQL]:
-    """Give the SQL of stored properties' values, of the scope and of the key, for the statements about indexes."""
+    """Return the SQL of stored properties' values, of the scope and of the key, for the statements about indexes."""
     values = [access(name) for name in stored]
     return {
         "values": join(", ", (compose("({})", value) for value in values)),
@@ -46,7 +46,7 @@ def places(stored: Sequence[str]) -> dict[str, SQL]:
 
 
 async def explain(connection: asyncpg.Connection, error: asyncpg.UniqueViolationError) -> Conflict | None:
-    """Give the Conflict that refused values amount to; None for the violation of another index."""
+    """Return the Conflict that refused values amount to; None for the violation of another index."""
     graph, label, name = error.schema_name, error.table_name, error.constraint_name
     if name == _OF_NODES:
         return await _of_nodes(connection, error)
@@ -90,7 +90,7 @@ async def _of_nodes(connection: asyncpg.Connection, error: asyncpg.UniqueViolati
 
 
 def _refused(detail: str) -> tuple[int, str, str | None] | None:
-    """Give rule, value and scope out of `Key (...)=(RULE, VALUE, SCOPE) already exists.`; None where it is unclear."""
+    """Rule, value and scope out of `Key (...)=(RULE, VALUE, SCOPE) already exists.`; None where it is unclear."""
     _, _, rest = detail.partition(")=(")
     rule, _, rest = rest.partition(", ")
     values, scope = _values(f")=({rest}", 1)
@@ -102,7 +102,7 @@ def _unknown() -> Conflict:
 
 
 def taken(label: str, names: Sequence[str], value: str, keys: list[str]) -> Conflict:
-    """Give the error for values (as agtype) that several want to have; `keys` (as agtype) names those that do."""
+    """Return the error for values (as agtype) that several want to have; `keys` (as agtype) names those that do."""
     plain = [_plain(key) for key in keys]
     if len(names) > 1 and value.startswith("["):
         value = value[1:-1]
@@ -126,7 +126,7 @@ def _listed(told: str | list[str]) -> list[str]:
 
 
 def _values(detail: str, count: int) -> tuple[list[str], str | None]:
-    """Give values and scope out of `Key (...)=(VALUE, SCOPE) already exists.`, each as agtype; None for no scope.
+    """Return values and scope out of `Key (...)=(VALUE, SCOPE) already exists.`, each as agtype; None for no scope.
 
     What an index has behind the scope, so that nodes which have left their label are no duplicates, is passed over.
     """

@@ -46,12 +46,12 @@ class PostgresCommunities:
             return await self.database.transact(work)
 
     async def behind(self, graph: str, least_age: float) -> Sequence[str]:
-        """Give the scopes whose communities are kept, and that something was written since they were made."""
+        """Return the scopes whose communities are kept, and that something was written since they were made."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             return [row["path"] for row in await connection.fetch(layout.sql("communities", "behind"), least_age)]
 
     async def links(self, graph: str, scope: str, most: int) -> tuple[str, Sequence[tuple[int, int, float]]]:
-        """Give a mark of what is written by now, and the links of exactly this scope. Raises TooLarge."""
+        """Return a mark of what is written by now, and the links of exactly this scope. Raises TooLarge."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = await _number(connection, layout, scope)
             mark: str = await connection.fetchval(layout.sql("communities", "now"))
@@ -80,7 +80,7 @@ class PostgresCommunities:
     async def list(
         self, graph: str, scope: str, *, level: int | None, cursor: str | None, limit: int
     ) -> Page[Community]:
-        """Give a page of the communities of exactly this scope, the finest level and the largest first."""
+        """Return a page of the communities of exactly this scope, the finest level and the largest first."""
         after = _after(cursor)
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = await _number(connection, layout, scope)
@@ -90,7 +90,7 @@ class PostgresCommunities:
         return Page(found, f"{last['level']}_{last['size']}_{last['id']}" if last else None)
 
     async def get(self, graph: str, id_: int, scope: str, limit: int) -> Community:
-        """Give a community of exactly this scope with its most central members. Raises NotFound."""
+        """Return a community of exactly this scope with its most central members. Raises NotFound."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(
                 layout.sql("communities", "get"), id_, await _number(connection, layout, scope)
@@ -101,7 +101,7 @@ class PostgresCommunities:
         return found[0]
 
     async def derived(self, graph: str, ids: Sequence[int]) -> tuple[set[tuple[int, int]], Sequence[int]]:
-        """Give which of these entities is in which community, and the summaries that are derived of these things."""
+        """Return which of these entities is in which community, and the summaries that are derived of these things."""
         async with (
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,
@@ -111,7 +111,7 @@ class PostgresCommunities:
         return {(row["item"], row["community"]) for row in members}, [row["id"] for row in said]
 
     async def there(self, graph: str, summaries: Sequence[int]) -> int:
-        """Give how many of these summaries are there."""
+        """Return how many of these summaries are there."""
         async with (
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,

@@ -76,7 +76,7 @@ class PostgresReadings:
             await connection.execute(layout.sql("extraction", "refuse"), *columns)
 
     async def resolve(self, graph: str, scope: str, mentions: Sequence[Mention]) -> dict[Mention, Known]:
-        """Give the known entity of each mention that has one, by key, name or alias."""
+        """Return the known entity of each mention that has one, by key, name or alias."""
         held = await self.held(graph, scope, mentions)
         async with self.catalog.on(graph) as layout:
             schema = layout.schema()
@@ -84,7 +84,7 @@ class PostgresReadings:
         return {mention: known for mention, known in found.items() if known is not None}
 
     async def held(self, graph: str, scope: str, mentions: Sequence[Mention]) -> Mapping[str, str]:
-        """Give the labels of the entities that a scope sees under any key that these mentions may have."""
+        """Return the labels of the entities that a scope sees under any key that these mentions may have."""
         keys = sorted({key for mention in mentions for key in keys_of(mention)})
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("extraction", "known"), list(visible_from(scope)), keys)
@@ -152,7 +152,7 @@ class PostgresReadings:
             await connection.execute(layout.sql("extraction", "done"), ids, digests)
 
     async def open_claims(self, graph: str, topics: Sequence[tuple[str, str, str]]) -> list[HeldClaim]:
-        """Give the lasting claims of these scopes, subjects and predicates that were read, as they are held."""
+        """Return the lasting claims of these scopes, subjects and predicates that were read, as they are held."""
         columns = list(map(list, zip(*topics, strict=True)))
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("extraction", "open_claims"), *columns)
@@ -161,7 +161,7 @@ class PostgresReadings:
     async def known_facts(
         self, graph: str, scope: str, keys: Sequence[str], before: int, session: str | None
     ) -> list[KnownFact]:
-        """Give the facts of a scope that hold: of entities (keys), and of the last episodes before one."""
+        """Return the facts of a scope that hold: of entities (keys), and of the last episodes before one."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("extraction", "last_read"), scope, before, _LAST)
             recent = await episodes_of(connection, layout, rows)
@@ -185,7 +185,7 @@ class PostgresReadings:
         return [fact for _, fact in sorted(known, key=lambda each: each[0])]
 
     async def turns_before(self, graph: str, ids: Sequence[int]) -> dict[int, list[str]]:
-        """Give the texts of the two turns before each of these episodes in its session, the nearest last."""
+        """Return the texts of the two turns before each of these episodes in its session, the nearest last."""
         found: dict[int, list[str]] = {}
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             own = await connection.fetch(layout.sql("extraction", "episodes"), list(ids))
@@ -198,7 +198,7 @@ class PostgresReadings:
         return found
 
     async def topics(self, graph: str, claims: Sequence[int]) -> set[tuple[str, str]]:
-        """Give the subjects and predicates that claims are about."""
+        """Return the subjects and predicates that claims are about."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("extraction", "topics"), list(claims))
         return {(row["subject"], row["predicate"]) for row in rows}
@@ -217,7 +217,7 @@ class PostgresReadings:
             return int(done.rsplit(" ", 1)[-1])
 
     async def told(self, graph: str, keys: Sequence[str], scope: str, limit: int) -> list[Provenance]:
-        """Give what episodes of exactly this scope brought."""
+        """Return what episodes of exactly this scope brought."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             ids = await self._ids(connection, layout, keys, scope)
             names = {id_: key for key, id_ in ids.items()}
@@ -225,18 +225,18 @@ class PostgresReadings:
         return [_provenance(names[row["episode"]], row) for row in rows]
 
     async def lonely(self, graph: str, scope: str, keys: Sequence[str]) -> list[str]:
-        """Give those of these entities that nothing is joined to."""
+        """Return those of these entities that nothing is joined to."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("extraction", "lonely"), scope, list(keys))
             return [row["key"] for row in rows]
 
     async def there(self, graph: str, keys: Sequence[str], scope: str) -> Collection[str]:
-        """Give those of these keys under which exactly this scope holds an episode."""
+        """Return those of these keys under which exactly this scope holds an episode."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             return (await self._ids(connection, layout, keys, scope)).keys()
 
     async def ids(self, graph: str, told: Sequence[Provenance], keys: Sequence[str], scope: str) -> list[int]:
-        """Give the ids of episodes and of what they brought, as the history knows them."""
+        """Return the ids of episodes and of what they brought, as the history knows them."""
         named = [each.key for each in told if each.kind == "entity"]
         edges = [int(each.key) for each in told if each.kind == "relationship"]
         claims = [int(each.key) for each in told if each.kind == "claim"]

@@ -102,7 +102,7 @@ class Bringing:
         return _Written(outcome, written), sorted(written[name] for name in pairs)
 
     async def _with_strength(self, found: Sequence[Relationship]) -> dict[tuple[str, ...], Relationship]:
-        """Give pairs, each once; those that are new with the strength that this batch alone gives them."""
+        """Return pairs, each once; those that are new with the strength that this batch alone gives them."""
         counts = Counter(identity(each) for each in found)
         pairs = {identity(each): each for each in found}
         label = self._layout.labels.get((EDGE, CO_MENTIONED))
@@ -162,7 +162,7 @@ class Bringing:
             await write_edges(self._connection, self._passages, changed)
 
     async def _ends(self, rows: Mapping[int, Any]) -> dict[int, Relationship]:
-        """Give pairs of what is mentioned together as statements, by their ids."""
+        """Return pairs of what is mentioned together as statements, by their ids."""
         found = await self._connection.fetch(self._sql("pairs"), list(rows))
         scopes = {row["path"]: row["scope"] for row in found}
         self._passages.layout = self._layout = self._layout.with_scopes(scopes)

@@ -60,7 +60,7 @@ class PostgresConnections:
         return parted
 
     async def asked(self, graph: str) -> float | None:
-        """Give from which similarity on a graph's entities are joined; None where nobody asked for it."""
+        """Return from which similarity on a graph's entities are joined; None where nobody asked for it."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             min_similarity = await connection.fetchval(layout.sql("similarity", "asked"))
             return None if min_similarity is None else round(min_similarity, 6)
@@ -72,7 +72,7 @@ class PostgresConnections:
             return behind
 
     async def begin(self, graph: str) -> tuple[str, bool]:
-        """Give a mark of what is written by now: no transaction before it runs any more, and what lacks vectors."""
+        """Return a mark of what is written by now: no transaction before it runs any more, and what lacks vectors."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             row = await connection.fetchrow(layout.sql("similarity", "now"))
             return row["since"], row["waits"]

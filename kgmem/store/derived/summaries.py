@@ -36,7 +36,7 @@ class PostgresSummaries:
         self.database = catalog.database
 
     async def of_entity(self, graph: str, key: str, scope: str) -> Material:
-        """Give what the summary of an entity of exactly this scope is made of. Raises NotFound."""
+        """Return what the summary of an entity of exactly this scope is made of. Raises NotFound."""
         async with (
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,
@@ -50,7 +50,7 @@ class PostgresSummaries:
         return Material("entity", rows[0]["id"], scope, things, facts)
 
     async def of_community(self, graph: str, id_: int, scope: str) -> Material:
-        """Give what the summary of a community is made of. Raises NotFound."""
+        """Return what the summary of a community is made of. Raises NotFound."""
         async with (
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,
@@ -66,7 +66,7 @@ class PostgresSummaries:
     async def get(
         self, graph: str, kind: SubjectKind, subject: int, known_at: str | None
     ) -> tuple[Summary, int, Mapping[int, int]] | None:
-        """Give a summary as it was known, with the digest and the versions of what it was made of."""
+        """Return a summary as it was known, with the digest and the versions of what it was made of."""
         at = None if known_at is None else parse_time(known_at).start or 0
         async with (
             self.catalog.on(graph) as layout,
@@ -101,7 +101,7 @@ class PostgresSummaries:
             return behind
 
     async def wanting(self, graph: str, after: int) -> Sequence[tuple[SubjectKind, int, str, str]]:
-        """Give what has or shall have a summary that may not be up to date: kind, id, key, scope; by id."""
+        """Return what has or shall have a summary that may not be up to date: kind, id, key, scope; by id."""
         async with (
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,
@@ -176,7 +176,7 @@ async def _things(connection: asyncpg.Connection, layout: Layout, rows: Sequence
 async def _facts(
     connection: asyncpg.Connection, layout: Layout, items: Sequence[int], scope: int, *, between: bool
 ) -> list[Said]:
-    """Give the current facts of entities, or between them, in their own words or else worded of names."""
+    """Return the current facts of entities, or between them, in their own words or else worded of names."""
     rows = await connection.fetch(layout.sql("summaries", "facts"), items, scope, between, list(_NO_FACTS))
     ids = [row["id"] for row in rows]
     stored = await read_edges(connection, layout, ids)

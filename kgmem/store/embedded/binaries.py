@@ -83,7 +83,7 @@ def find_binaries() -> Binaries:
 
 
 def _closed_folder() -> str | None:
-    """Give the first folder of packages that the user of this process may not read."""
+    """Return the first folder of packages that the user of this process may not read."""
     for folder in filter(None, sys.path):
         try:
             Path(folder).stat()

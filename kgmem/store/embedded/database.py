@@ -41,7 +41,7 @@ def password_in(path: Path) -> str:
 
 
 async def set_password(found: Postmaster, password: str) -> None:
-    """Give the role its password, which connections over TCP need."""
+    """Return the role its password, which connections over TCP need."""
     async with _connected(found, DATABASE) as connection:
         # A password cannot be a parameter of ALTER ROLE, so Postgres itself quotes it.
         change = await connection.fetchval(

@@ -82,7 +82,7 @@ class LockFile:
         return int(text) if text.isdigit() else None
 
     def release(self) -> None:
-        """Give the lock up; a lock that is not held stays so."""
+        """Return the lock up; a lock that is not held stays so."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -152,7 +152,7 @@ class Server:
         return postmaster.launch(cluster.account, cluster.server_command(), self.log_path)
 
     def _forget_former(self) -> Path | None:
-        """Give the socket folder of a Postgres that did not end properly, and remove its pid file.
+        """Return the socket folder of a Postgres that did not end properly, and remove its pid file.
 
         The number in that file may belong to another process by now, for which Postgres would refuse to start.
         """

@@ -19,7 +19,7 @@ Told: TypeAlias = dict[str, Any]
 async def beliefs(
     connection: asyncpg.Connection, layout: Layout, scope: str | None
 ) -> AsyncGenerator[Sequence[BeliefRecord], None]:
-    """Give the beliefs of one scope, or of all, in pages of one kind; kinds in the order of BELIEF_KINDS."""
+    """Return the beliefs of one scope, or of all, in pages of one kind; kinds in the order of BELIEF_KINDS."""
     reader = _Reader(connection, layout)
     plain: Sequence[tuple[BeliefKind, str, Callable[[Any, Mapping[int, str]], Told]]] = (
         ("claim", "claims", _claim),
@@ -56,14 +56,14 @@ class _Reader:
             yield rows
 
     async def refs(self, claims: Sequence[int]) -> dict[int, str]:
-        """Give what claims are known by among those on their topic."""
+        """Return what claims are known by among those on their topic."""
         if not claims:
             return {}
         rows = await self._connection.fetch(self._layout.sql("claim_records", "claim_refs"), sorted(set(claims)))
         return {row["id"]: row["ref"] for row in rows}
 
     async def facts(self, topics: Sequence[Any]) -> list[Told]:
-        """Give what is held of topics, each with all its facts and their former versions."""
+        """Return what is held of topics, each with all its facts and their former versions."""
         sql = self._layout.sql("claim_records", "facts_on")
         rows = await self._connection.fetch(sql, [topic["id"] for topic in topics])
         options = {id(row): orjson.loads(row["options"]) for row in rows}

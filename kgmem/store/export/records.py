@@ -28,7 +28,7 @@ _PAGE = 1000
 async def everything(
     connection: asyncpg.Connection, layout: Layout, scope: str | None, embeddings: WhichVectors
 ) -> AsyncGenerator[Sequence[Record], None]:
-    """Give sources, entities, relationships and episodes, in pages of one transaction's snapshot."""
+    """Return sources, entities, relationships and episodes, in pages of one transaction's snapshot."""
     yield await (sources(connection, layout) if scope is None else sources_of_scope(connection, layout, scope))
     async for entities in _entities(connection, layout, scope, embeddings):
         yield entities
@@ -44,7 +44,7 @@ async def everything(
 async def shapes(
     connection: asyncpg.Connection, layout: Layout, embeddings: WhichVectors
 ) -> AsyncGenerator[Sequence[Record] | Shapes, None]:
-    """Give what `everything` gives of all scopes, entities and relationships as shapes wherever these can be made."""
+    """Return what `everything` gives of all scopes, entities and relationships as shapes wherever these can be made."""
     table = await _vector_table(connection, layout, embeddings)
     keys = await read_keys(connection, layout)
     if keys is None:
@@ -78,14 +78,14 @@ async def _entities(
 async def _read(
     connection: asyncpg.Connection, layout: Layout, query: tuple[Any, ...], read: Callable[..., Awaitable[list[T]]]
 ) -> AsyncGenerator[list[T], None]:
-    """Give what the rows of a query stand for, page by page."""
+    """Return what the rows of a query stand for, page by page."""
     cursor = await connection.cursor(*query)
     while rows := await cursor.fetch(_PAGE):
         yield await read(connection, layout, rows)
 
 
 async def _vector_table(connection: asyncpg.Connection, layout: Layout, embeddings: WhichVectors) -> str | None:
-    """Give the table of the vectors that an export is to hold; None where there are none, so that nobody looks."""
+    """Return the table of the vectors that an export is to hold; None where there are none, so that nobody looks."""
     table = layout.vectors
     if table is None or embeddings == "none":
         return None
@@ -96,7 +96,7 @@ async def _vector_table(connection: asyncpg.Connection, layout: Layout, embeddin
 async def _with_vectors(
     connection: asyncpg.Connection, layout: Layout, table: str, entities: Sequence[Entity], embeddings: WhichVectors
 ) -> list[Entity]:
-    """Give entities with their vectors: as Postgres writes them, in the fewest digits that tell a single float."""
+    """Return entities with their vectors: as Postgres writes them, in the fewest digits that tell a single float."""
     sql = layout.sql("read", "vectors_of", table=table)
     rows = await connection.fetch(sql, [entity.id for entity in entities], embeddings == "all")
     found: dict[int, Vector] = {row["item"]: [float(x) for x in orjson.loads(row["embedding"])] for row in rows}

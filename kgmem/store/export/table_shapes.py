@@ -48,7 +48,7 @@ class Keys:
     text: bytes
 
     def of(self, ids: Any, *, entities: bool) -> list[str | None]:
-        """Give the key of each item, None of one that is not there, or is no entity where these are asked for."""
+        """Return the key of each item, None of one that is not there, or is no entity where these are asked for."""
         if not len(self.ids):
             return [None] * len(ids)
         places = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
@@ -64,7 +64,7 @@ class Keys:
 
 
 async def read_keys(connection: asyncpg.Connection, layout: Layout) -> Keys | None:
-    """Give the keys of all items; None where there are too many, or one that is no line."""
+    """Return the keys of all items; None where there are too many, or one that is no line."""
     sql = layout.sql("shapes", "items")
     count = await connection.fetchval(layout.sql("shapes", "count_items"), MOST_ITEMS + 1)
     if count > MOST_ITEMS:
@@ -89,7 +89,7 @@ async def read_keys(connection: asyncpg.Connection, layout: Layout) -> Keys | No
 
 
 async def entity_shapes(connection: asyncpg.Connection, layout: Layout, keys: Keys) -> AsyncGenerator[Shapes, None]:
-    """Give all entities, label by label."""
+    """Return all entities, label by label."""
     for label in await _labels(connection, layout, VERTEX):
         if label.name != EPISODE_LABEL:
             async with aclosing(_blocks(connection, layout.sql("shapes", "vertices", label=label.age_name))) as blocks:
@@ -100,7 +100,7 @@ async def entity_shapes(connection: asyncpg.Connection, layout: Layout, keys: Ke
 async def relationship_shapes(
     connection: asyncpg.Connection, layout: Layout, keys: Keys
 ) -> AsyncGenerator[Shapes, None]:
-    """Give all relationships between entities, kind by kind."""
+    """Return all relationships between entities, kind by kind."""
     for label in await _labels(connection, layout, EDGE):
         async with aclosing(_blocks(connection, layout.sql("shapes", "edges", label=label.age_name))) as blocks:
             async for block in blocks:
@@ -113,7 +113,7 @@ async def _labels(connection: asyncpg.Connection, layout: Layout, kind: int) -> 
 
 
 async def _blocks(connection: asyncpg.Connection, sql: SQL) -> AsyncGenerator[bytes, None]:
-    """Give what COPY writes in blocks of whole lines, while the next ones are being read."""
+    """Return what COPY writes in blocks of whole lines, while the next ones are being read."""
     queue: asyncio.Queue[bytes | None] = asyncio.Queue(_AHEAD)
     held = bytearray()
     given_up = False

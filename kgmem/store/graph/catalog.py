@@ -121,17 +121,17 @@ class PostgresCatalog:
         )
 
     async def _free_name(self, connection: asyncpg.Connection, name: str, graph_id: int) -> str:
-        """Give the AGE name: the graph's own wherever AGE and Postgres allow it."""
+        """Return the AGE name: the graph's own wherever AGE and Postgres allow it."""
         fits = _AGE_NAME.fullmatch(name) and name not in _RESERVED
         taken = fits and await connection.fetchval(SQL("SELECT true FROM pg_namespace WHERE nspname = $1"), name)
         return name if fits and not taken else f"kgraph_{graph_id}"
 
     async def get(self, name: str) -> Graph:
-        """Give a graph. Raises NotFound."""
+        """Return a graph. Raises NotFound."""
         return (await self.layout(name)).graph
 
     async def list(self) -> Sequence[Graph]:
-        """Give all graphs, by name."""
+        """Return all graphs, by name."""
         async with self.database.connection() as connection:
             return [_graph_of(row) for row in await connection.fetch(statement("catalog", "list"))]
 
@@ -251,7 +251,7 @@ class PostgresCatalog:
         )
 
     async def layout(self, name: str) -> Layout:
-        """Give a graph's layout. Raises NotFound."""
+        """Return a graph's layout. Raises NotFound."""
         held = self._layouts.get(name)
         if held and time.monotonic() - held[0] < SETTINGS_KEPT:
             work_on(held[1].id)

@@ -18,7 +18,7 @@ _LEFT = ""  # The first of the `labels` of a node that does not bear the label o
 
 
 def borne(table: str, stored: Any) -> tuple[str, ...]:
-    """Give the main label of a node, which may be empty, and its further ones; `stored` is its property `labels`."""
+    """Return the main label of a node, which may be empty, and its further ones; `stored` is its property `labels`."""
     names = [each for each in stored if isinstance(each, str)] if isinstance(stored, list) else []
     main = table
     if names[:1] == [_LEFT]:
@@ -28,7 +28,7 @@ def borne(table: str, stored: Any) -> tuple[str, ...]:
 
 
 def as_stated(table: str, stored: Any) -> tuple[str, Any]:
-    """Give the main label of a node, and its further ones as they were stated (None for none)."""
+    """Return the main label of a node, and its further ones as they were stated (None for none)."""
     if isinstance(stored, list) and is_left(stored):
         main, *further = borne(table, stored)
         return main, further or None
@@ -36,12 +36,12 @@ def as_stated(table: str, stored: Any) -> tuple[str, Any]:
 
 
 def main_label(table: str, properties: Mapping[str, Any]) -> str:
-    """Give the main label of a node by the label of its table and its stored properties."""
+    """Return the main label of a node by the label of its table and its stored properties."""
     return borne(table, properties.get("labels"))[0]
 
 
 def stored_labels(table: str, labels: Sequence[str]) -> list[str]:
-    """Give what is stored as the property `labels` of a node in a table that bears these, the main one first."""
+    """Return what is stored as the property `labels` of a node in a table that bears these, the main one first."""
     named = [each for each in labels if each]
     if table in {NO_LABEL, *named}:
         return [each for each in named if each != table]
@@ -49,14 +49,14 @@ def stored_labels(table: str, labels: Sequence[str]) -> list[str]:
 
 
 def relabelled(table: str, properties: Mapping[str, Any], label: str) -> dict[str, Any]:
-    """Give the stored properties of a node that has got another main label; its former one does not stay."""
+    """Return the stored properties of a node that has got another main label; its former one does not stay."""
     labels = stored_labels(table, (label, *borne(table, properties.get("labels"))[1:]))
     others = {name: value for name, value in properties.items() if name != "labels"}
     return {**others, "labels": labels} if labels else others
 
 
 def with_further(properties: Mapping[str, Any], further: Sequence[str]) -> list[str]:
-    """Give what is stored as the property `labels` of a node that gets other further labels, and keeps its main one."""
+    """What is stored as the property `labels` of a node that gets other further labels, and keeps its main one."""
     held = properties.get("labels")
     kept = held[:2] if isinstance(held, list) and held[:1] == [_LEFT] else []
     return [*kept, *further]
@@ -68,7 +68,7 @@ def is_left(labels: Sequence[Any]) -> bool:
 
 
 async def main_labels(connection: asyncpg.Connection, layout: Layout, ids: Collection[int]) -> dict[int, str]:
-    """Give the main labels of nodes by id, as the index holds them; those of labels that are not known are missing."""
+    """The main labels of nodes by id, as the index holds them; those of labels that are not known are missing."""
     found = {id_: layout.by_id[label_id(id_)].name for id_ in ids if label_id(id_) in layout.by_id}
     rows = await connection.fetch(layout.sql("read", "main_labels"), list(found))
     return found | {row["id"]: row["label"] for row in rows}

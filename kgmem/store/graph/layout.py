@@ -79,7 +79,7 @@ class Layout:
     make_subsystem: MakeSubsystem = _no_subsystem
 
     def schema(self) -> GraphSchema:
-        """Give the schema that holds in the graph."""
+        """Return the schema that holds in the graph."""
         if self.held_schema is None:
             self.held_schema = self.schema_of(self.graph)
         return self.held_schema
@@ -100,12 +100,12 @@ class Layout:
             await self.make_subsystem(self, subsystem)
 
     def apart(self) -> "Layout":
-        """Give a copy that learns for itself, for a transaction that may be rolled back with what it made."""
+        """Return a copy that learns for itself, for a transaction that may be rolled back with what it made."""
         own: dict[str, Any] = {name: dict(getattr(self, name)) for name in ("labels", "by_id", "scopes", "sources")}
         return replace(self, **own, seen=frozenset(self.by_id))
 
     def with_scopes(self, scopes: dict[str, int]) -> "Layout":
-        """Give a copy that knows these scopes besides."""
+        """Return a copy that knows these scopes besides."""
         return replace(self, scopes=self.scopes | scopes)
 
     def adopt(self, copy: "Layout") -> None:
@@ -124,11 +124,11 @@ class Layout:
             del self.labels[label.kind, label.name]
 
     def vector_tables(self) -> list[str]:
-        """Give the tables of the graph's embedding spaces: its own, and one that a re-embedding fills."""
+        """Return the tables of the graph's embedding spaces: its own, and one that a re-embedding fills."""
         return [table for table in (self.vectors, self.next_vectors) if table]
 
     def as_known(self) -> "Layout":
-        """Give the layout of the index as it was known at kgmem.known_at, a setting of the transaction that reads.
+        """Return the layout of the index as it was known at kgmem.known_at, a setting of the transaction that reads.
 
         Every statement that takes {index} from it reads the items, passages, edges, sources and vectors of then. What
         was learnt of the sizes of scopes is of now, and so is not in it. A graph without a history never had a row.
@@ -148,17 +148,17 @@ class Layout:
         return self.index_name.removesuffix(AS_OF)
 
     def table(self, label: Label) -> SQL:
-        """Give a label's table as SQL."""
+        """Return a label's table as SQL."""
         return identifier(self.age_name, label.age_name)
 
 
 def asof_of(index: str) -> str:
-    """Give the schema in which an index is seen as it was known at kgmem.known_at."""
+    """Return the schema in which an index is seen as it was known at kgmem.known_at."""
     return index + AS_OF
 
 
 def label_id(graphid: int) -> int:
-    """Give the id of the label that is in a graphid."""
+    """Return the id of the label that is in a graphid."""
     return graphid >> LABEL_SHIFT
 
 
@@ -256,7 +256,7 @@ async def _make_label(connection: asyncpg.Connection, layout: Layout, kind: int,
 async def scope_ids(
     connection: asyncpg.Connection, layout: Layout, paths: Iterable[str], *, make: bool
 ) -> dict[str, int]:
-    """Give the numbers of scopes by path; those that do not exist are made when asked, else left out.
+    """Return the numbers of scopes by path; those that do not exist are made when asked, else left out.
 
     The layout keeps them too, but may let go of what it keeps at any time.
     """

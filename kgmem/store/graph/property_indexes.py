@@ -89,7 +89,7 @@ def _kind_of(label: str) -> str:
 
 
 def _declared(schema: GraphSchema, label: Label) -> Iterator[PropertyIndex]:
-    """Give what the schema declares for a label; a label has what its ancestors have."""
+    """Return what the schema declares for a label; a label has what its ancestors have."""
     if label.kind == EDGE:
         properties, what = schema.properties_of_kind(label.name), "relationship"
     else:
@@ -114,7 +114,7 @@ _STARTS = {"vector": _VECTORS, "fulltext": _WORDS}
 
 
 def vector_of(stored: str, dimension: int) -> SQL:
-    """Give the SQL of a stored property as a vector, as its index has it; NULL where it is no vector of that size."""
+    """Return the SQL of a stored property as a vector, as its index has it; NULL where it is no vector of that size."""
     return compose("kgmem.vector_of({}, {})::{}", access(stored), number(dimension), type_of(dimension))
 
 
@@ -125,17 +125,17 @@ def type_of(dimension: int) -> SQL:
 
 
 def largest_of(dimension: int) -> float:
-    """Give the largest number that a vector of so many dimensions can hold."""
+    """Return the largest number that a vector of so many dimensions can hold."""
     return 65504.0 if dimension >= _HALVED_FROM else 3.4028234663852886e38
 
 
 def words_of(stored: Sequence[str]) -> SQL:
-    """Give the SQL of the words of stored properties, as their index has them."""
+    """Return the SQL of the words of stored properties, as their index has them."""
     return compose("kgmem.words_of({})", join(", ", map(access, stored)))
 
 
 def operator_of(similarity: str) -> SQL:
-    """Give the operator by which vectors are compared."""
+    """Return the operator by which vectors are compared."""
     return SQL("<->") if similarity == "euclidean" else SQL("<=>")
 
 

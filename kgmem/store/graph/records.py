@@ -52,7 +52,7 @@ _LONG = re.compile(rb"\d{%d}" % _LONG_DIGITS)
 
 
 def stored_name(name: str, what: str) -> str:
-    """Give the name under which a property that a schema declares is stored in what bears it."""
+    """Return the name under which a property that a schema declares is stored in what bears it."""
     lifted = what == "episode" or (what == "entity" and name in LIFTED)
     return name if lifted else own_name(name, what)
 
@@ -63,12 +63,12 @@ def own_name(name: str, what: str) -> str:
 
 
 def asked_name(name: str, what: str) -> str:
-    """Give the name under which a property is stored that a question asks for, which may be one of kgmem's own."""
+    """Return the name under which a property is stored that a question asks for, which may be one of kgmem's own."""
     return name if name in PLAIN_TYPES[what] and name not in _NOT_ASKED else stored_name(name, what)
 
 
 def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
-    """Give the vertex properties that hold after a statement was merged into those held (empty for a new one)."""
+    """Return the vertex properties that hold after a statement was merged into those held (empty for a new one)."""
     properties = dict(stated.properties)
     own = _own_values(stated, "entity")
     for name in LIFTED:
@@ -82,18 +82,18 @@ def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
 
 
 def merge_relationship(held: Mapping[str, Any], stated: Relationship) -> dict[str, Any]:
-    """Give the edge properties that hold after a statement was merged into those held."""
+    """Return the edge properties that hold after a statement was merged into those held."""
     return _timed(_merged(held, _own_values(stated, "relationship"), stated.properties, "relationship"), stated)
 
 
 def merge_episode(held: Mapping[str, Any], stated: Episode, key: str) -> dict[str, Any]:
-    """Give the vertex properties that hold after an episode was stated (again)."""
+    """Return the vertex properties that hold after an episode was stated (again)."""
     own = {name: value for name, value in _own_values(stated, "episode").items() if value}
     return _merged(held, own | {"key": key}, stated.properties, "episode")
 
 
 def entity_of(id_: int, label: str, stored: Mapping[str, Any], **held: Any) -> Entity:
-    """Give the entity that a vertex's properties tell; `label` is that of its table."""
+    """Return the entity that a vertex's properties tell; `label` is that of its table."""
     main, further = as_stated(label, stored.get("labels"))
     own = {
         "id": id_,
@@ -106,7 +106,7 @@ def entity_of(id_: int, label: str, stored: Mapping[str, Any], **held: Any) -> E
 
 
 def relationship_of(id_: int, kind: str, ends: tuple[str, str], stored: Mapping[str, Any], **held: Any) -> Relationship:
-    """Give the relationship that an edge's properties tell."""
+    """Return the relationship that an edge's properties tell."""
     own = {
         "id": id_,
         "kind": kind,
@@ -118,7 +118,7 @@ def relationship_of(id_: int, kind: str, ends: tuple[str, str], stored: Mapping[
 
 
 def episode_of(id_: int, stored: Mapping[str, Any], mentions: list[str], **held: Any) -> Episode:
-    """Give the episode that a vertex's properties tell."""
+    """Return the episode that a vertex's properties tell."""
     own = {
         "id": id_,
         "text": str(stored.get("text", "")),
@@ -134,7 +134,7 @@ def plain_fields(stored: Mapping[str, Any], what: str) -> dict[str, Any]:
 
 
 def place_of(stored: Mapping[str, Any]) -> Place | None:
-    """Give the place a vertex tells, or None when it has none that can be read (another client may write anything)."""
+    """The place a vertex tells, or None when it has none that can be read (another client may write anything)."""
     try:
         return parse_place(stored["place"], stored=True) if stored.get("place") else None
     except InvalidInput:
@@ -142,7 +142,7 @@ def place_of(stored: Mapping[str, Any]) -> Place | None:
 
 
 def entity_body(stored: Mapping[str, Any]) -> str:
-    """Give the text by which an entity is searched: name (or key), other names, text or else its short properties."""
+    """Return the text by which an entity is searched: name (or key), other names, text or else its short properties."""
     aliases, own = stored.get("aliases"), OWN_NAMES["entity"]
     name = stored.get("name")
     named = isinstance(name, str) and name.strip()
@@ -156,12 +156,12 @@ def entity_body(stored: Mapping[str, Any]) -> str:
 
 
 def dumps(stored: Mapping[str, Any]) -> str:
-    """Give properties as agtype reads them. Raises InvalidInput for what cannot be stored."""
+    """Return properties as agtype reads them. Raises InvalidInput for what cannot be stored."""
     return encoded(stored).decode()
 
 
 def encoded(stored: Any, *, sort: bool = False) -> bytes:
-    """Give a value as JSON, which is the same for values of equal types only. Raises InvalidInput for what has none."""
+    """A value as JSON, which is the same for values of equal types only. Raises InvalidInput for what has none."""
     data = json_bytes(stored, sort=sort)
     if b"\\u0000" in data and _NUL.search(data):
         raise InvalidInput("A text contains a NUL character.", hint="Remove U+0000 from it.")
@@ -196,7 +196,7 @@ def alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def loads(text: str) -> dict[str, Any]:
-    """Give the properties in an agtype map: JSON, after suffixes such as ::numeric and NaN were taken out."""
+    """Return the properties in an agtype map: JSON, after suffixes such as ::numeric and NaN were taken out."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -219,19 +219,19 @@ def _check_numbers(value: Any) -> None:
 
 
 def _float(text: str) -> float | str:
-    """Give a number, or its text where it is a numeric of AGE's that no float can hold."""
+    """Return a number, or its text where it is a numeric of AGE's that no float can hold."""
     value = float(text)
     return value if math.isfinite(value) else text
 
 
 def _int(text: str) -> int | str:
-    """Give an integer, or its text where it is a numeric of AGE's of more than 64 bits."""
+    """Return an integer, or its text where it is a numeric of AGE's of more than 64 bits."""
     value = int(text) if len(text) <= 20 else _LARGEST + 1
     return value if -_LARGEST - 1 <= value <= _LARGEST else text
 
 
 def _timed(merged: dict[str, Any], stated: Entity | Relationship) -> dict[str, Any]:
-    """Give merged properties back if the times that the statement brings fit those held. Raises InvalidInput."""
+    """Return merged properties back if the times that the statement brings fit those held. Raises InvalidInput."""
     if stated.valid_from is not None or stated.valid_to is not None:
         valid_interval(*(_text(merged.get(name)) for name in ("valid_from", "valid_to")))
     return merged
@@ -260,7 +260,7 @@ def _merged(
 
 
 def others_of(stored: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Give the caller's own properties, under the names that the caller gave them."""
+    """Return the caller's own properties, under the names that the caller gave them."""
     own = OWN_NAMES[what]
     others = {name: value for name, value in stored.items() if name not in own}
     if any(name[-1:] == "_" for name in others):
@@ -273,7 +273,7 @@ def _unescaped(name: str, own: Collection[str]) -> str:
 
 
 def text_of(stored: Mapping[str, Any], name: str) -> str | None:
-    """Give a stored property where it is a text; another client may have written anything."""
+    """Return a stored property where it is a text; another client may have written anything."""
     return _text(stored.get(name))
 
 

@@ -48,7 +48,7 @@ class Token:
     secret: str = field(repr=False)
 
     def text(self) -> str:
-        """Give the token as callers send it."""
+        """Return the token as callers send it."""
         return f"kgm_{self.id}_{self.secret}"
 
 
@@ -58,7 +58,7 @@ def new_token() -> Token:
 
 
 def parse_token(text: str) -> Token | None:
-    """Give the token that a text is, or None."""
+    """Return the token that a text is, or None."""
     found = _TOKEN.fullmatch(text)
     return Token(found["id"], found["secret"]) if found else None
 
@@ -72,7 +72,7 @@ class SecretHasher:
         self._waiting = 0
 
     async def hash(self, secret: str) -> str:
-        """Give the hash of a secret, salted."""
+        """Return the hash of a secret, salted."""
         async with self._places:
             return await asyncio.to_thread(_ARGON2.hash, secret)
 
@@ -174,7 +174,7 @@ class PostgresKeyRing:
         return _key_of(row), token.text()
 
     async def list(self) -> Sequence[Key]:
-        """Give all keys, oldest first, without secrets."""
+        """Return all keys, oldest first, without secrets."""
         async with self._database.connection() as connection:
             return [_key_of(row) for row in await connection.fetch(load("keys")["list"])]
 
@@ -202,7 +202,7 @@ class PostgresKeyRing:
         await self._watch.check(id_)
 
     async def authenticate(self, secret: str) -> Key:
-        """Give the key of a token. Raises Unauthenticated, in the same words whatever is wrong with it."""
+        """Return the key of a token. Raises Unauthenticated, in the same words whatever is wrong with it."""
         token = parse_token(secret)
         if token is None:
             raise _not_valid()

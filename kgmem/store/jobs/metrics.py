@@ -51,12 +51,12 @@ class PostgresVitals:
         return True
 
     async def position(self) -> int:
-        """Give how far the database's log is written, or, of a replica, replayed: a number that only grows."""
+        """Return how far the database's log is written, or, of a replica, replayed: a number that only grows."""
         async with self._database.connection() as connection:
             return int(await connection.fetchval(statement("metrics", "position")))
 
     async def figures(self) -> Figures:
-        """Give the counts of this moment; its own connection counts too. Raises DatabaseUnavailable."""
+        """Return the counts of this moment; its own connection counts too. Raises DatabaseUnavailable."""
         async with self._database.connection() as connection:
             jobs = await connection.fetchrow(statement("metrics", "jobs"))
             integrity = await connection.fetchrow(statement("metrics", "integrity"))

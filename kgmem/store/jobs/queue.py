@@ -105,7 +105,7 @@ _LARGEST_ID = 2**63 - 1
 
 @asynccontextmanager
 async def open_queue(url: str, *, size: int = 4) -> AsyncIterator["ProcrastinateQueue"]:
-    """Give the jobs of a database; the database is asked only when there is something to ask. Raises InvalidInput."""
+    """Return the jobs of a database; the database is asked only when there is something to ask. Raises InvalidInput."""
     app = make_app(url, size)
     async with app.open_async():
         queue = ProcrastinateQueue(app)
@@ -154,7 +154,7 @@ class ProcrastinateQueue:
         return await insert(self.app, task, graph, arguments, place=place)
 
     async def get(self, id_: int) -> Job:
-        """Give a job; one that was broken off has the state of its rest. Raises NotFound."""
+        """Return a job; one that was broken off has the state of its rest. Raises NotFound."""
         found = await self._select(only=id_, limit=1) if 0 < id_ <= _LARGEST_ID else []
         if not found:
             raise NotFound(f"There is no job {id_}.", hint="Finished jobs are kept for a day, failed ones for a week.")
@@ -162,7 +162,7 @@ class ProcrastinateQueue:
         return replace(found[0], status=_STATUS[rest[0]["status"]], attempts=rest[0]["attempts"]) if rest else found[0]
 
     async def list(self, *, graph: str | None, status: str | None, limit: int) -> Sequence[Job]:
-        """Give jobs, newest first. Raises InvalidInput for a status that there is not."""
+        """Return jobs, newest first. Raises InvalidInput for a status that there is not."""
         states = None if status is None else [state for state, meaning in _STATUS.items() if meaning == status]
         if states == []:
             known = ", ".join(dict.fromkeys(_STATUS.values()))

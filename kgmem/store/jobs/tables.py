@@ -69,7 +69,7 @@ class Rest:
 
 
 def make_app(url: str, size: int) -> App:
-    """Give procrastinate's application on a database; its connections are made on demand. Raises InvalidInput."""
+    """Return procrastinate's application on a database; its connections are made on demand. Raises InvalidInput."""
     return App(
         connector=PsycopgConnector(
             # procrastinate names its tables without a schema.
@@ -95,12 +95,12 @@ async def select(app: App, name: str, **arguments: Any) -> Sequence[dict[str, An
 
 
 def priority_of(task: str) -> int:
-    """Give how urgent a task is; what is not named is upkeep."""
+    """Return how urgent a task is; what is not named is upkeep."""
     return _PRIORITIES.get(task, UPKEEP)
 
 
 def least_priority_of(task: str) -> int:
-    """Give how urgent the least urgent job of a task is, unless it is raised: one that stands behind many others.
+    """Return how urgent the least urgent job of a task is, unless it is raised: one that stands behind many others.
 
     What a caller waits for comes no earlier than imports once it was broken off: else it would never make room for what
     has waited for long.
@@ -109,17 +109,17 @@ def least_priority_of(task: str) -> int:
 
 
 def small_of(place: str) -> str:
-    """Give the queue of what takes seconds in a place, of which others of that place are not waited for."""
+    """Return the queue of what takes seconds in a place, of which others of that place are not waited for."""
     return f"{place}/small"
 
 
 def checks_of(place: str) -> str:
-    """Give the queue of large dry runs in a place: nothing can break them off, so they take no place of imports."""
+    """Return the queue of large dry runs in a place: nothing can break them off, so they take no place of imports."""
     return f"{place}/checks"
 
 
 def queue_of(task: str) -> str:
-    """Give the queue of a task that needs no place."""
+    """Return the queue of a task that needs no place."""
     return LONG if task in _LONG_TASKS else MEDIUM if task in _MEDIUM_TASKS else QUEUE
 
 

@@ -88,7 +88,7 @@ class Backoff(BaseRetryStrategy):
     """Again after 1, 2, 4, ... 60 seconds while a part is away; at once when the worker was told to stop."""
 
     def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
-        """Give when to try again, or None for an error that trying again does not hint."""
+        """Return when to try again, or None for an error that trying again does not hint."""
         if isinstance(exception, asyncio.CancelledError):
             return RetryDecision(retry_in={"seconds": 0})
         if not isinstance(exception, Unavailable) or job.attempts >= _MOST_ATTEMPTS:
@@ -202,7 +202,7 @@ async def _keep_working(app: App, options: WorkerOptions) -> None:
 
 
 def _lanes(options: WorkerOptions) -> Sequence[tuple[Sequence[str], int]]:
-    """Give the lanes of a worker, each the queues that it takes jobs from, and how many at once.
+    """Return the lanes of a worker, each the queues that it takes jobs from, and how many at once.
 
     Consensus over all claims and the building of an index have steps that nothing can break off. So whatever these do,
     what takes seconds has a lane (of 2 and more), imports have one (of 3), and what takes minutes has one that nothing

@@ -208,7 +208,7 @@ class _Stage:
         return pc.coalesce(pa.array(made, pa.string()), bodies)
 
     def _valid(self) -> tuple[Any, Any]:
-        """Give the valid times as Postgres reads them; what is said often is worked out once."""
+        """Return the valid times as Postgres reads them; what is said often is worked out once."""
         if not {"valid_from", "valid_to"} & self.fields.keys():
             return pa.nulls(self.count, pa.string()), pa.nulls(self.count, pa.string())
         pairs = _joined(pc.fill_null(self.get("valid_from"), ""), "\x1f", pc.fill_null(self.get("valid_to"), ""))
@@ -305,7 +305,7 @@ def _member(name: str, literal: bool, texts: Any) -> Any:
 
 
 def _escaped(texts: Any) -> Any:
-    """Give texts as they stand between the quotes of JSON."""
+    """Return texts as they stand between the quotes of JSON."""
     unsafe = pc.fill_null(pc.match_substring_regex(texts, _UNSAFE), False)
     if not pc.any(unsafe).as_py():
         return texts
@@ -314,12 +314,12 @@ def _escaped(texts: Any) -> Any:
 
 
 def _below(texts: Any) -> Any:
-    """Give texts on a line of their own; nothing for those that are null or blank."""
+    """Return texts on a line of their own; nothing for those that are null or blank."""
     return pc.fill_null(_joined("\n", _visible(texts)), "")
 
 
 def _visible(texts: Any) -> Any:
-    """Give texts that are not blank, as Python knows it; nulls for the others."""
+    """Return texts that are not blank, as Python knows it; nulls for the others."""
     return pc.if_else(pc.equal(pc.utf8_trim(texts, characters=_SPACE), ""), None, texts)
 
 
@@ -345,7 +345,7 @@ def _interval(pair: str) -> tuple[str | None, str | None]:
 
 
 def _timestamp(instant: int | None) -> str | None:
-    """Give an instant as Postgres writes it, which knows no year 0."""
+    """Return an instant as Postgres writes it, which knows no year 0."""
     if instant is None:
         return None
     text = iso(instant)

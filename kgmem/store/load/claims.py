@@ -282,7 +282,7 @@ class _Run:
     _current: dict[int, set[int]] = field(default_factory=dict)
 
     async def _topics(self, places: Sequence[_Place]) -> dict[_Place, int]:
-        """Give the topics of places, made where they are missing, and locked."""
+        """Return the topics of places, made where they are missing, and locked."""
         if not places:
             return {}
         columns = _columns(sorted(set(places)))
@@ -291,7 +291,7 @@ class _Run:
         return {(row["scope"], row["subject"], row["predicate"], row["about"]): row["id"] for row in rows}
 
     async def _claims_on(self, topics: Any) -> dict[int, dict[str, int]]:
-        """Give the claims on topics by what they are known by: of equal ones the current."""
+        """Return the claims on topics by what they are known by: of equal ones the current."""
         found: dict[int, dict[str, int]] = defaultdict(dict)
         for row in await self._rows("claims_on", sorted(set(topics))):
             found[row["topic"]][row["ref"]] = row["id"]
@@ -325,7 +325,7 @@ def _place(layout: Layout, told: Told, *, about: str | None = None) -> _Place:
 
 
 def _about(claim: Told) -> str:
-    """Give the other end, where a claim gives a value of a relationship."""
+    """Return the other end, where a claim gives a value of a relationship."""
     return claim.get("object") or "" if claim.get("value") is not None else ""
 
 
@@ -350,7 +350,7 @@ def _fact(fact: Told, claims: Mapping[str, int], decisions: Mapping[str, int]) -
 
 
 def _stance(fact: Told, option: Told) -> int:
-    """Give the state of one value of a fact, as telling_verdicts has it."""
+    """Return the state of one value of a fact, as telling_verdicts has it."""
     if option.get("chosen") or fact["state"] == FactState.SUPERSEDED:
         return _NUMBERS[fact["state"]]
     lost = fact["state"] == FactState.VERIFIED or (fact.get("decision") is not None and not option["probability"])
@@ -365,7 +365,7 @@ def _standing(each: Told, detail: Told) -> tuple[Any, ...]:
 
 
 def _merged(told: Told) -> Told:
-    """Give what a merge did, of which nothing is missing."""
+    """Return what a merge did, of which nothing is missing."""
     counts = {name: int(told.get(name, 0)) for name in ("moved", "doubled", "dropped")}
     names = {name: [str(each) for each in told.get(name) or ()] for name in ("aliases", "filled")}
     return {**counts, **names, "contested": dict(told.get("contested") or {})}

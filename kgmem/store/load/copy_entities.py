@@ -65,7 +65,7 @@ async def _record_claims(load: Load, scopes: tuple[list[str], list[int]], record
 
 
 async def _changed(load: Load, arguments: Sequence[Any]) -> list[Any]:
-    """Give the rows that are to be merged; those that say what was said last are counted as unchanged."""
+    """Return the rows that are to be merged; those that say what was said last are counted as unchanged."""
     held = await load.connection.fetch(load.sql("held_items"), *arguments)
     there = await existing(load.connection, load.layout, [row["id"] for row in held if row["same"]])
     # What another client deleted is stored anew, also by a statement that says nothing new.
@@ -117,7 +117,7 @@ def _statement(layout: Layout, row: Any) -> Statement:
 
 
 def entity_at(row: Any) -> Entity:
-    """Give the entity that a staged row states."""
+    """Return the entity that a staged row states."""
     stored = staged(row)
     place = stored.get("place")
     told = {

@@ -92,15 +92,15 @@ class Load:
 
     @property
     def bases(self) -> Mapping[str, int]:
-        """Give by label or kind the id that its row number 0 has."""
+        """Return by label or kind the id that its row number 0 has."""
         return self.numbers.bases
 
     def sql(self, name: str, **names: str) -> SQL:
-        """Give one of the loader's statements."""
+        """Return one of the loader's statements."""
         return self.layout.sql("copy_load", name, **names)
 
     def labels(self) -> list[tuple[Label, int]]:
-        """Give the labels of the rows, each with the id that its row number 0 gets."""
+        """Return the labels of the rows, each with the id that its row number 0 gets."""
         return [(self.layout.labels[self.kind, name], base) for name, base in self.bases.items()]
 
     async def execute(self, sql: SQL, *arguments: Any) -> int:
@@ -132,7 +132,7 @@ async def take_numbers(connection: asyncpg.Connection, labels: Mapping[Label, in
 
 
 async def renumber(load: Load, kind: BatchKind) -> None:
-    """Give staged rows the numbers that were taken for them, where these do not follow each other."""
+    """Return staged rows the numbers that were taken for them, where these do not follow each other."""
     label = "label" if kind == "entity" else "kind"
     for name, numbers in load.numbers.scattered.items():
         await load.connection.execute(load.sql("renumber", table=_TABLES[kind], column=label), name, numbers)
@@ -156,11 +156,11 @@ async def merge_rows(
 
 
 def stated_properties(stored: Mapping[str, Any], removed: str | None, what: str) -> dict[str, Any]:
-    """Give the properties that a staged statement names: those it sets, and None for those it removes."""
+    """Return the properties that a staged statement names: those it sets, and None for those it removes."""
     names: list[str] = orjson.loads(removed) if removed else []
     return others_of(stored, what) | dict.fromkeys(names)
 
 
 def staged(row: Any) -> dict[str, Any]:
-    """Give the properties that stand in a staged row."""
+    """Return the properties that stand in a staged row."""
     return loads(row["stored"])

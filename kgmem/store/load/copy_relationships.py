@@ -140,7 +140,7 @@ async def _refuse_ends(load: Load) -> int:
 
 
 def _label(load: Load, row: Any, end: str) -> str | None:
-    """Give the label of an end: the one that the row tells, or that of the table it is in."""
+    """Return the label of an end: the one that the row tells, or that of the table it is in."""
     told: str | None = row[f"{end}_label"]
     table = load.layout.by_id.get(row[f"{end}_table"])
     return told if told is not None else table.name if table is not None else None
@@ -201,7 +201,7 @@ async def _merge(load: Load, rows: Sequence[Any], passages: list[Passages]) -> N
 
 
 def relationship_at(row: Any) -> Relationship:
-    """Give the relationship that a staged row states."""
+    """Return the relationship that a staged row states."""
     stored = staged(row)
     told = {
         "start": row["start_key"],

@@ -105,7 +105,7 @@ class Aside:
                     await connection.execute(SQL("RESET statement_timeout"))
 
     async def left(self) -> Sequence[str]:
-        """Give the graphs of which an import that died has left something aside."""
+        """Return the graphs of which an import that died has left something aside."""
         async with self.database.connection() as connection:
             return [row["name"] for row in await connection.fetch(statement("deferred_indexes", "left"))]
 
@@ -147,7 +147,7 @@ async def _build(connection: asyncpg.Connection, layout: Layout, name: str, defi
 
 
 def _beside(definition: str) -> SQL:
-    """Give the text of CREATE INDEX so that nobody has to wait for it."""
+    """Return the text of CREATE INDEX so that nobody has to wait for it."""
     return replaced(deparsed(definition), SQL("CREATE INDEX "), SQL("CREATE INDEX CONCURRENTLY "), most=1)
 
 

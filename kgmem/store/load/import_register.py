@@ -65,7 +65,7 @@ class ImportRegister:
         return id_
 
     async def resume(self, graph: str, files: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> int | None:
-        """Give the newest import of the same files in the same way that did not end, and let it run; None without."""
+        """Return the newest import of the same files in the same way that did not end, and let it run; None without."""
         layout = await self.catalog.layout(graph)
         told = orjson.dumps(files).decode(), orjson.dumps(options, option=orjson.OPT_SORT_KEYS).decode()
         async with self.database.connection() as connection:
@@ -80,7 +80,7 @@ class ImportRegister:
             await connection.execute(statement("imports", "resume"), id_)
 
     async def stored(self, id_: int) -> frozenset[int]:
-        """Give the numbers of the batches that were stored."""
+        """Return the numbers of the batches that were stored."""
         async with self.database.connection() as connection:
             rows = await connection.fetch(statement("imports", "numbers"), id_, LAST)
         return frozenset(row["number"] for row in rows)
@@ -102,7 +102,7 @@ class ImportRegister:
             await connection.execute(statement("imports", "report"), id_, orjson.dumps(duplicates).decode())
 
     def episode_key(self, episode: Episode) -> str:
-        """Give the key under which an episode is stored: its own, or one made of what it says."""
+        """Return the key under which an episode is stored: its own, or one made of what it says."""
         return episode_key(episode)
 
     async def entity_replay(self, graph: str) -> EntityReplay:
@@ -113,7 +113,7 @@ class ImportRegister:
     async def items_at(
         self, graph: str, places: Sequence[tuple[str, str]], *, episodes: bool = False
     ) -> Mapping[tuple[str, str], tuple[str, int]]:
-        """Give main label and version of those entities, or episodes, (scope, key) that are in exactly these scopes."""
+        """Main label and version of those entities, or episodes, (scope, key) that are in exactly these scopes."""
         if not places:
             return {}
         scopes, keys = map(list, zip(*places, strict=True))
@@ -145,11 +145,11 @@ class ImportRegister:
     async def list(
         self, graph: str, *, within: str = SHARED, before: int | None = None, limit: int = 100
     ) -> Sequence[Import]:
-        """Give the imports of a graph, newest first, of which the ids are below one; only those within a scope."""
+        """Return the imports of a graph, newest first, of which the ids are below one; only those within a scope."""
         return await self._list(graph, None, within, before, limit)
 
     async def get(self, graph: str, id_: int, *, within: str = SHARED) -> Import:
-        """Give an import. Raises NotFound, also for one that is not within the scope."""
+        """Return an import. Raises NotFound, also for one that is not within the scope."""
         found = await self._list(graph, id_, within, None, 1) if 0 < id_ <= _LARGEST_ID else []
         if not found:
             raise NotFound(f"There is no import {id_} of {graph!r}.", hint="Look at the list of its imports.")
@@ -162,13 +162,13 @@ class ImportRegister:
         return [_import_of(row) for row in rows]
 
     async def uploads(self) -> Sequence[tuple[str, str, int]]:
-        """Give the uploads that imports still need: folder, graph and id of the import; the oldest first."""
+        """Return the uploads that imports still need: folder, graph and id of the import; the oldest first."""
         async with self.database.connection() as connection:
             rows = await connection.fetch(statement("imports", "uploads"))
         return [(row["upload"], row["graph"], row["id"]) for row in rows]
 
     async def items(self, graph: str, id_: int, cursor: str | None, limit: int) -> Page[ImportItem]:
-        """Give a page of what an import did, in its order. Raises InvalidInput for a cursor that kgmem did not give."""
+        """A page of what an import did, in its order. Raises InvalidInput for a cursor that kgmem did not give."""
         after = _place(cursor)
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("imports", "items"), id_, *after, limit + 1)
@@ -199,7 +199,7 @@ class ImportRegister:
         return undone
 
     async def rejections(self, id_: int) -> AsyncGenerator[Rejection, None]:
-        """Give the records that an import rejected, in the order in which it did."""
+        """Return the records that an import rejected, in the order in which it did."""
         after = 0
         while True:
             async with self.database.connection() as connection:
@@ -250,7 +250,7 @@ def _item_of(labels: Mapping[int, str], row: Any) -> ImportItem:
 
 
 def _place(cursor: str | None) -> tuple[int, int]:
-    """Give the change and the place in it behind which a page begins."""
+    """Return the change and the place in it behind which a page begins."""
     if cursor is None:
         return 0, 0
     found = _CURSOR.fullmatch(cursor)

@@ -250,12 +250,12 @@ class PostgresImports(ImportRegister):
             await self._statistics.settle(layout)
 
     async def left_without_indexes(self) -> Sequence[str]:
-        """Give the graphs of which an import that died has left indexes aside."""
+        """Return the graphs of which an import that died has left indexes aside."""
         return await self.aside.left()
 
 
 def _facts(layout: Layout, staged: Staged) -> int:
-    """Give how many passages staged relationships bring."""
+    """Return how many passages staged relationships bring."""
     return {"text": staged.worded, "all": staged.count, "none": 0}[layout.graph.facts]
 
 

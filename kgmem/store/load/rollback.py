@@ -140,6 +140,6 @@ async def _told(connection: asyncpg.Connection, layout: Layout, counts: dict[tup
 
 
 def as_json(undone: UndoResult) -> str:
-    """Give what taking an import back out did as the register holds it."""
+    """Return what taking an import back out did as the register holds it."""
     counts = {name: getattr(undone, name) for name in ("deleted", "restored", "changed", "connected", "unknown")}
     return orjson.dumps(counts).decode()

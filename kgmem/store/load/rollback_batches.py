@@ -32,7 +32,7 @@ class Batch:
     rows: Sequence[Any]
 
     def sql(self, name: str, **names: str) -> SQL:
-        """Give one of the statements of taking back out."""
+        """Return one of the statements of taking back out."""
         return self.layout.sql("rollback", name, **names)
 
     async def lock(self) -> list[Any]:
@@ -142,7 +142,7 @@ def _item_row(batch: Batch, id_: int, properties: Mapping[str, Any], passages: P
 async def _with_ends(
     batch: Batch, known: list[tuple[dict[str, Any], dict[str, Any]]], outcome: Outcome
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Give those of which the former ends are still there; what has no key never had others than it has."""
+    """Return those of which the former ends are still there; what has no key never had others than it has."""
     for row, record in known:
         if row["key"] is None:
             record["start"], record["end"] = row["source"], row["target"]
@@ -188,7 +188,7 @@ def _source(properties: Mapping[str, Any]) -> str | None:
 
 
 def _others(batch: Batch, rows: Sequence[Any]) -> Outcome:
-    """Give the outcome in which those that somebody changed meanwhile stay."""
+    """Return the outcome in which those that somebody changed meanwhile stay."""
     outcome = Outcome()
     same = {row["id"] for row in rows}
     outcome.kept["changed"] += [row["id"] for row in batch.rows if row["id"] not in same]

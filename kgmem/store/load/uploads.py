@@ -60,14 +60,14 @@ class Uploads:
         incoming.abandon()
 
     def files(self, upload: str) -> Sequence[Path]:
-        """Give the files of an upload, in their order. Raises InvalidInput when they are gone."""
+        """Return the files of an upload, in their order. Raises InvalidInput when they are gone."""
         found = [file for folder in sorted(self._path(upload).glob("[0-9]*")) for file in folder.iterdir()]
         if not found:
             raise InvalidInput("The uploaded files are gone.", hint="Send them again.")
         return found
 
     def place_of(self, upload: str) -> str:
-        """Give the place where an upload lies, which may be another machine's."""
+        """Return the place where an upload lies, which may be another machine's."""
         found = _NAME.fullmatch(upload)
         if not found:
             raise InvalidInput(f"{upload[:40]!r} is no upload.", hint="Send the files again.")
@@ -183,7 +183,7 @@ class IncomingUpload:
 
 
 def _safe_name(name: str) -> str:
-    """Give the last part of a name as every system takes it; of a long one its end, which tells the format."""
+    """Return the last part of a name as every system takes it; of a long one its end, which tells the format."""
     bare = _UNSAFE.sub("_", re.split(r"[/\\]", name.encode(errors="replace").decode())[-1]).rstrip(" .")
     bare = bare.encode()[-_LONGEST:].decode(errors="ignore")
     return bare if bare.strip(". ") else "upload"
@@ -247,7 +247,7 @@ def _out_of_space() -> OutOfSpace:
 
 
 def _written(path: Path) -> float:
-    """Give when something below a folder was last written."""
+    """Return when something below a folder was last written."""
     times = []
     for each in (path, *path.rglob("*")):
         try:

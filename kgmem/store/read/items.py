@@ -45,20 +45,20 @@ class Slice:
 
 
 async def entity(connection: asyncpg.Connection, layout: Layout, key: str, scope: str) -> Entity | None:
-    """Give the entity that a scope sees under a key, or None."""
+    """Return the entity that a scope sees under a key, or None."""
     row = await connection.fetchrow(layout.sql("read", "item"), list(visible_from(scope)), key, ENTITY)
     found = await entities_of(connection, layout, [row] if row else [])
     return found[0] if found else None
 
 
 async def merged_entity(connection: asyncpg.Connection, layout: Layout, key: str, scope: str) -> Entity | None:
-    """Give the entity into which a scope sees the one under a key merged, through further merges; or None."""
+    """Return the entity into which a scope sees the one under a key merged, through further merges; or None."""
     kept = await connection.fetchval(layout.sql("read", "merged_into"), list(visible_from(scope)), key)
     return None if kept is None else await entity(connection, layout, kept, scope)
 
 
 async def episode(connection: asyncpg.Connection, layout: Layout, key: str, scope: str) -> Episode:
-    """Give the episode that a scope sees under a key. Raises NotFound."""
+    """Return the episode that a scope sees under a key. Raises NotFound."""
     row = await connection.fetchrow(layout.sql("read", "item"), list(visible_from(scope)), key, EPISODE)
     found = await episodes_of(connection, layout, [row] if row else [])
     if not found:
@@ -67,7 +67,7 @@ async def episode(connection: asyncpg.Connection, layout: Layout, key: str, scop
 
 
 async def relationship(connection: asyncpg.Connection, layout: Layout, id_: int, scope: str) -> Relationship:
-    """Give a relationship that a scope sees. Raises NotFound."""
+    """Return a relationship that a scope sees. Raises NotFound."""
     row = await connection.fetchrow(layout.sql("read", "edge"), id_, list(visible_from(scope)))
     found = await relationships_of(connection, layout, await _with_ends(connection, layout, [row] if row else []))
     if not found:
@@ -78,7 +78,7 @@ async def relationship(connection: asyncpg.Connection, layout: Layout, id_: int,
 async def entities(
     connection: asyncpg.Connection, layout: Layout, scope: str, label: str | None, part: Slice
 ) -> Page[Entity]:
-    """Give a page of the entities that a scope sees."""
+    """Return a page of the entities that a scope sees."""
     number = await _number_of(connection, layout, VERTEX, label)
     rows = await connection.fetch(
         layout.sql("read", "items"), ENTITY, list(visible_from(scope)), part.after, number, label, part.limit + 1
@@ -89,7 +89,7 @@ async def entities(
 async def episodes(
     connection: asyncpg.Connection, layout: Layout, scope: str, session: str | None, part: Slice
 ) -> Page[Episode]:
-    """Give a page of the episodes that a scope sees, of one session or of all."""
+    """Return a page of the episodes that a scope sees, of one session or of all."""
     visible = list(visible_from(scope))
     if session is None:
         rows = await connection.fetch(
@@ -105,7 +105,7 @@ async def episodes(
 async def relationships(
     connection: asyncpg.Connection, layout: Layout, scope: str, of: tuple[str | None, str | None], part: Slice
 ) -> Page[Relationship]:
-    """Give a page of the relationships that a scope sees, of one kind and of one entity (key)."""
+    """Return a page of the relationships that a scope sees, of one kind and of one entity (key)."""
     kind, key = of
     number = await _number_of(connection, layout, EDGE, kind)
     arguments = [list(visible_from(scope)), part.after, number, part.limit + 1]
@@ -121,18 +121,18 @@ async def relationships(
 
 
 async def sources(connection: asyncpg.Connection, layout: Layout) -> list[Source]:
-    """Give the registered sources, by key."""
+    """Return the registered sources, by key."""
     return [Source(**dict(row)) for row in await connection.fetch(layout.sql("read", "sources"))]
 
 
 async def sources_of_scope(connection: asyncpg.Connection, layout: Layout, scope: str) -> list[Source]:
-    """Give the registered sources that records of exactly this scope name, by key."""
+    """Return the registered sources that records of exactly this scope name, by key."""
     rows = await connection.fetch(layout.sql("read", "sources_of_scope"), scope)
     return [Source(**dict(row)) for row in rows]
 
 
 async def changes(connection: asyncpg.Connection, layout: Layout, after: int, limit: int) -> list[Change]:
-    """Give the changes after a cursor before which no other can still appear."""
+    """Return the changes after a cursor before which no other can still appear."""
     rows = await connection.fetch(layout.sql("read", "changes"), after, limit)
     return [
         Change(
@@ -148,7 +148,7 @@ async def changes(connection: asyncpg.Connection, layout: Layout, after: int, li
 
 
 async def entities_of(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Entity]:
-    """Give the entities of rows of the index, as far as the label tables hold them."""
+    """Return the entities of rows of the index, as far as the label tables hold them."""
     stored = await read_vertices(connection, layout, [row["id"] for row in rows])
     return [
         entity_of(row["id"], layout.by_id[label_id(row["id"])].name, stored[row["id"]], **_held(row), key=row["key"])
@@ -158,7 +158,7 @@ async def entities_of(connection: asyncpg.Connection, layout: Layout, rows: Sequ
 
 
 async def episodes_of(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Episode]:
-    """Give the episodes of rows of the index, as far as the label tables hold them."""
+    """Return the episodes of rows of the index, as far as the label tables hold them."""
     ids = [row["id"] for row in rows]
     stored = await read_vertices(connection, layout, ids)
     mentions: dict[int, list[str]] = defaultdict(list)
@@ -174,13 +174,13 @@ async def episodes_of(connection: asyncpg.Connection, layout: Layout, rows: Sequ
 
 
 async def _with_ends(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Any]:
-    """Give the edges of which another client has not just deleted an end."""
+    """Return the edges of which another client has not just deleted an end."""
     there = await existing(connection, layout, {row[end] for row in rows for end in ("source", "target")})
     return [row for row in rows if {row["source"], row["target"]} <= there]
 
 
 async def relationships_of(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Relationship]:
-    """Give the relationships of rows of the index, as far as the label tables hold them."""
+    """Return the relationships of rows of the index, as far as the label tables hold them."""
     stored = await read_edges(connection, layout, [row["id"] for row in rows])
     return [
         relationship_of(
@@ -196,7 +196,7 @@ async def relationships_of(connection: asyncpg.Connection, layout: Layout, rows:
 
 
 async def _number_of(connection: asyncpg.Connection, layout: Layout, kind: int, name: str | None) -> int | None:
-    """Give the number of a label, -1 when the graph has none of that name, None when none was asked for."""
+    """Return the number of a label, -1 when the graph has none of that name, None when none was asked for."""
     if name is None:
         return None
     if (kind, name) not in layout.labels:

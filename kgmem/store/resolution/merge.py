@@ -109,7 +109,7 @@ async def _check_labels(
 
 
 async def _record(connection: asyncpg.Connection, layout: Layout, locked: Pair) -> dict[str, Any]:
-    """Give what undoing needs to know of the entities."""
+    """Return what undoing needs to know of the entities."""
     kept, gone = locked.kept["id"], locked.gone["id"]
     before, after = locked.stored[kept], locked.both.stored
     verdicts = before.get(CONSENSUS) or {}
@@ -127,7 +127,7 @@ async def _record(connection: asyncpg.Connection, layout: Layout, locked: Pair) 
 async def _sorted_out(
     connection: asyncpg.Connection, layout: Layout, edges: Sequence[Any], ends: tuple[int, int]
 ) -> tuple[list[Any], list[Any], dict[int, int]]:
-    """Give the edges between the two, those that move, and those that the kept entity has already (with which)."""
+    """Return the edges between the two, those that move, and those that the kept entity has already (with which)."""
     kept, gone = ends
     between = [edge for edge in edges if {edge["source"], edge["target"]} == {kept, gone}]
     others = [edge for edge in edges if edge not in between]

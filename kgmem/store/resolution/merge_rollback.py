@@ -131,7 +131,7 @@ async def _store_dropped(
 
 
 def _as_before(now: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the kept entity's properties as they were before the merge; what was stated since stays."""
+    """Return the kept entity's properties as they were before the merge; what was stated since stays."""
     restored = dict(now)
     contested = record["told"]["contested"]
     for name, (before, after) in record["changed"].items():

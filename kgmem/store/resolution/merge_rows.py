@@ -41,7 +41,7 @@ async def rewrite_entity(
 
 
 async def given_vector(connection: asyncpg.Connection, layout: Layout, id_: int) -> list[float] | None:
-    """Give the vector that a caller gave with an entity's first passage."""
+    """Return the vector that a caller gave with an entity's first passage."""
     if not layout.vectors:
         return None
     text = await connection.fetchval(layout.sql("merge", "given_vector", table=layout.vectors), id_)
@@ -49,12 +49,12 @@ async def given_vector(connection: asyncpg.Connection, layout: Layout, id_: int)
 
 
 def encoded_text(record: Mapping[str, Any]) -> str:
-    """Give a record as the register holds it."""
+    """Return a record as the register holds it."""
     return encoded(record).decode()
 
 
 def as_merge(row: Any, scope: str) -> Merge:
-    """Give a merge as it is recorded."""
+    """Return a merge as it is recorded."""
     told = orjson.loads(row["record"])["told"]
     return Merge(
         id=row["id"],

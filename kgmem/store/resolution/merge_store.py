@@ -71,7 +71,7 @@ class PostgresMerges:
             return await self.database.transact(work)
 
     async def merges(self, graph: str, scope: str, before: int | None, limit: int) -> Sequence[Merge]:
-        """Give the merges that a scope sees, the newest first."""
+        """Return the merges that a scope sees, the newest first."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("merge", "merges"), list(visible_from(scope)), before, limit)
             return [as_merge(row, row["path"]) for row in rows]
@@ -100,7 +100,7 @@ class PostgresMerges:
             return await self.database.transact(work)
 
     async def candidates(self, graph: str, scope: str, cursor: str | None, limit: int) -> Page[Candidate]:
-        """Give a page of the pairs that wait for a decision, the likeliest first."""
+        """Return a page of the pairs that wait for a decision, the likeliest first."""
         after = _after(cursor)
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(
@@ -111,7 +111,7 @@ class PostgresMerges:
         return Page(found, f"{rows[limit - 1]['evidence'].hex()}_{rows[limit - 1]['id']}" if more else None)
 
     async def judged(self, graph: str, scope: str) -> Sequence[JudgedPair]:
-        """Give what people decided of pairs of exactly this scope whose similarity is known, the newest first."""
+        """Return what people decided of pairs of exactly this scope whose similarity is known, the newest first."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
             states = (merging.ONE_THING, merge_rollback.TWO_THINGS, _MOST_JUDGED)

@@ -40,7 +40,7 @@ class Common:
     count: int
 
     def rarest(self, parts: Sequence[str]) -> list[str]:
-        """Give the rarest few of parts, words before trigrams: at least two, and no more than find many names."""
+        """Return the rarest few of parts, words before trigrams: at least two, and no more than find many names."""
         ordered = sorted(parts, key=lambda part: (self.shares.get(part, 0.0), part[0] != "=", part))
         kept: list[str] = []
         expected = 0.0
@@ -61,7 +61,7 @@ class PostgresNames:
         self.database = catalog.database
 
     async def look_up(self, graph: str, described: Sequence[Described], scope: str, limit: int) -> LookedUp:
-        """Give for each what the scope sees that may be it; at most `limit` by name, and some by vector."""
+        """Return for each what the scope sees that may be it; at most `limit` by name, and some by vector."""
         async with self.catalog.on(graph) as layout:
             await self._catch_up(layout)
             async with self.database.connection() as connection, connection.transaction(readonly=True):
@@ -78,7 +78,7 @@ class PostgresNames:
         return LookedUp(found, of_words, common.count)
 
     async def describe(self, graph: str, keys: Sequence[str], scope: str) -> Sequence[Described]:
-        """Give descriptions of held entities of exactly this scope."""
+        """Return descriptions of held entities of exactly this scope."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
             rows = await connection.fetch(layout.sql("names", "ids"), number, list(keys))
@@ -140,7 +140,7 @@ async def _rename(connection: asyncpg.Connection, layout: Layout, ids: Sequence[
 
 
 def names_of(stored: Mapping[str, Any]) -> list[str]:
-    """Give the names that an entity's properties tell: name (or key), and other names."""
+    """Return the names that an entity's properties tell: name (or key), and other names."""
     aliases = stored.get("aliases")
     named = text_of(stored, "name") or text_of(stored, "key") or ""
     every = [named, *(aliases if isinstance(aliases, list) else [aliases])]
@@ -148,7 +148,7 @@ def names_of(stored: Mapping[str, Any]) -> list[str]:
 
 
 def found_by(stored: Mapping[str, Any]) -> list[str]:
-    """Give the texts that an entity is looked up by: its names, and of one without a name also its texts."""
+    """Return the texts that an entity is looked up by: its names, and of one without a name also its texts."""
     if text_of(stored, "name"):
         return names_of(stored)
     return [*names_of(stored), *_longest_texts(others_of(stored, "entity"))]
@@ -160,7 +160,7 @@ def _longest_texts(values: Mapping[str, Any]) -> list[str]:
 
 
 def parts_of(name: str) -> list[str]:
-    """Give the words (with = before them) and trigrams that a name is found by."""
+    """Return the words (with = before them) and trigrams that a name is found by."""
     some = words(name)
     return sorted({*(f"={word}" for word in some), *trigrams(some)})
 
@@ -171,7 +171,7 @@ async def _by_name(
     described: Sequence[Described],
     asked: tuple[Sequence[int], Common, int],
 ) -> list[dict[int, None]]:
-    """Give the ids of who bears a name, or shares most of what is rare in it, for each description."""
+    """Return the ids of who bears a name, or shares most of what is rare in it, for each description."""
     scopes, common, limit = asked
     sql = layout.sql("names", "like")
     found: list[dict[int, None]] = [{} for _ in described]
@@ -232,7 +232,7 @@ async def _add_near(
 async def _described(
     connection: asyncpg.Connection, layout: Layout, ids: Iterable[int], *, around: bool = True
 ) -> dict[int, Described]:
-    """Give held entities as descriptions, by id; `around`: with what stands around them."""
+    """Return held entities as descriptions, by id; `around`: with what stands around them."""
     wanted = sorted(ids)
     if not wanted:
         return {}
@@ -249,7 +249,7 @@ async def _described(
 
 
 def described_as(key: str, label: str, stored: Mapping[str, Any], neighbours: frozenset[str]) -> Described:
-    """Give an entity's stored properties as a description."""
+    """Return an entity's stored properties as a description."""
     place = place_of(stored)
     values = {
         name: value for name, value in others_of(stored, "entity").items() if name not in ("aliases", "consensus")

@@ -22,7 +22,7 @@ _WAYS = {"before": SQL("< t.id ORDER BY id DESC"), "after": SQL("> t.id ORDER BY
 
 
 def context(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension | None:
-    """Give what tells the episodes around those that are found; as of an earlier time there is no such retriever."""
+    """Return what tells the episodes around those that are found; as of an earlier time there is no such retriever."""
     question = request.question
     if not question.graph.context or not question.weight(NAME) or layout.is_past:
         return None
@@ -43,7 +43,7 @@ def context(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension 
 def around(
     layout: Layout, question: Question, notes: Sequence[Any], retrievers: Mapping[str, Sequence[tuple[int, float]]]
 ) -> list[tuple[int, float]]:
-    """Give what is found and the episodes around it, with what they have of its fused scores, the most first."""
+    """Return what is found and the episodes around it, with what they have of its fused scores, the most first."""
     method = question.fusion or layout.graph.fusion
     texts = {name: retrievers[name] for name in ("meaning", "words") if name in retrievers}
     scores = {each.id: each.score for each in fuse(texts, method=method, weights=question.weights)}

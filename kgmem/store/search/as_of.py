@@ -24,7 +24,7 @@ _THEN = SQL("(SELECT current_setting('kgmem.known_at')::timestamptz)")
 
 
 def present(when: When) -> SQL:
-    """Give the SQL of the moment that counts as now: that of known_at, where the question has one."""
+    """Return the SQL of the moment that counts as now: that of known_at, where the question has one."""
     return SQL("now()") if when.known_at is None else _THEN
 
 
@@ -39,14 +39,14 @@ async def as_known(connection: asyncpg.Connection, known_at: str) -> AsyncIterat
 
 
 def sharing(layout: Layout) -> SQL:
-    """Give the statement for the passages of any time that may share a word with the question."""
+    """Return the statement for the passages of any time that may share a word with the question."""
     return layout.sql("temporal", "sharing_unindexed" if layout.wordless else "sharing", held=layout.held_name)
 
 
 async def rows(
     connection: asyncpg.Connection, layout: Layout, ids: Sequence[int], links: Sequence[int]
 ) -> dict[int, dict[str, Any]]:
-    """Give what items and relationships said then, by id, with the columns of fetch_items.
+    """Return what items and relationships said then, by id, with the columns of fetch_items.
 
     Those of which the properties are lost, because another client wrote over them, tell what the index knew, and are
     marked `lost`.
@@ -67,7 +67,7 @@ async def rows(
 
 
 async def _held(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> dict[int, str]:
-    """Give the properties that the label tables hold now."""
+    """Return the properties that the label tables hold now."""
     groups: dict[int, list[int]] = {}
     for id_ in ids:
         groups.setdefault(label_id(id_), []).append(id_)
@@ -80,7 +80,7 @@ async def _held(connection: asyncpg.Connection, layout: Layout, ids: Sequence[in
 
 
 def _remains(row: Any) -> str:
-    """Give as properties what the index itself knew."""
+    """Return as properties what the index itself knew."""
     start, end = row["valid_from"], row["valid_to"]
     told: dict[str, Any] = {"key": row["key"], "text": row["body"]}
     if row["kind"] == EPISODE:

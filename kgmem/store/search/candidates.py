@@ -34,7 +34,7 @@ class _Found:
 
 
 async def candidates(connection: asyncpg.Connection, layout: Layout, request: SearchRequest) -> Candidates:
-    """Give each retriever's candidates, greatest value first, and count what time held back.
+    """Return each retriever's candidates, greatest value first, and count what time held back.
 
     Time is told beside each candidate, so that what it holds back can be counted; only where too few are left for an
     answer is the same asked again with time as a filter.
@@ -79,7 +79,7 @@ async def _ask_widely(
 
 
 def _read(layout: Layout, statement: Statement, rows: Sequence[Any], *, wanted: int, most: int) -> tuple[_Found, bool]:
-    """Give what a statement told, and whether passages of few items fill a retriever, so that others found no room."""
+    """What a statement told, and whether passages of few items fill a retriever, so that others found no room."""
     found: dict[str, dict[int, float]] = {retriever: {} for retriever in statement.retrievers}
     back: dict[str, set[int]] = {retriever: set() for retriever in statement.retrievers}
     passages = dict.fromkeys(found, 0)

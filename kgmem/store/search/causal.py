@@ -29,7 +29,7 @@ _WALKS = {
 
 
 def why(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
-    """Give the dimension of a question that asks for causes, effects or paths."""
+    """Return the dimension of a question that asks for causes, effects or paths."""
     asked = request.question.why
     named = [("causes", key) for key in dict.fromkeys(asked.causes_of)]
     named += [("effects", key) for key in dict.fromkeys(asked.effects_of)]
@@ -65,7 +65,7 @@ def why(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimen
 def common_places(
     layout: Layout, parameters: Parameters, *, named: Sequence[tuple[str, str]], why: Why, when: When, scope: str
 ) -> dict[str, SQL]:
-    """Give what the statements of causal.sql are filled with: keys (side, key), kinds, depth, times and scopes."""
+    """Return what the statements of causal.sql are filled with: keys (side, key), kinds, depth, times and scopes."""
     kinds = layout.schema().kinds.values()
     conditions = temporal.of_links(when, parameters)
     return {
@@ -84,7 +84,7 @@ def common_places(
 
 
 def edges(layout: Layout, places: Mapping[str, SQL], way: Mapping[str, SQL]) -> SQL:
-    """Give the query of the relationships (id, far, sign, strength) that lead on from a row `w`, either way."""
+    """Return the query of the relationships (id, far, sign, strength) that lead on from a row `w`, either way."""
     return fill(layout.sql("causal", "edges"), {**places, **way})
 
 
@@ -130,7 +130,7 @@ def cut_note(notes: Sequence[Any]) -> dict[str, int]:
 
 
 def paths_of(notes: Sequence[Any]) -> dict[int, list[FoundPath]]:
-    """Give the paths that a statement told, by the item or path that they belong to."""
+    """Return the paths that a statement told, by the item or path that they belong to."""
     found: dict[int, list[FoundPath]] = {}
     for retriever, item, value, _, told in notes:
         if retriever == "path":
@@ -145,7 +145,7 @@ def paths_of(notes: Sequence[Any]) -> dict[int, list[FoundPath]]:
 async def causal_graph(
     connection: asyncpg.Connection, layout: Layout, asked: Ancestry, *, effects: bool
 ) -> CausalGraph:
-    """Give what causes entities, also through others, by one statement. Raises NotFound, and TooLarge over a limit."""
+    """What causes entities, also through others, by one statement. Raises NotFound, and TooLarge over a limit."""
     keys, parameters = list(dict.fromkeys(asked.keys)), Parameters()
     named = [("asked", key) for key in keys]
     places = common_places(layout, parameters, named=named, why=Why(), when=asked.when, scope=asked.scope)

@@ -19,7 +19,7 @@ _COLUMNS = {"start": "source", "end": "target"}
 
 
 def end_names(layout: Layout) -> dict[str, SQL]:
-    """Give what reads the names of ends, of the labels that ends are known to have."""
+    """Return what reads the names of ends, of the labels that ends are known to have."""
     known = [layout.by_id[label] for label in sorted(layout.joined) if label in layout.by_id]
     return {
         f"{end}s": join(
@@ -46,7 +46,7 @@ def learn_ends(layout: Layout, rows: Iterable[Any]) -> list[int]:
 
 
 async def then(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> dict[int, Any]:
-    """Give what facts said at an earlier time, with what their ends were called then."""
+    """Return what facts said at an earlier time, with what their ends were called then."""
     rows = await as_of.rows(connection, layout, ids, [])
     edges = {row["id"]: row for row in await connection.fetch(layout.sql("fact_index", "edges"), list(rows))}
     ends = await as_of.rows(connection, layout, [edge[end] for edge in edges.values() for end in _COLUMNS.values()], [])
@@ -64,7 +64,7 @@ async def then(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int
 
 
 def hit(layout: Layout, row: Any, ranked: Ranked[int]) -> Hit:
-    """Give the hit that an edge tells."""
+    """Return the hit that an edge tells."""
     stored: Mapping[str, Any] = loads(row["properties"])
     told: Mapping[str, Any] = orjson.loads(row["told"])
     kind = layout.by_id[label_id(row["id"])].name
@@ -104,20 +104,20 @@ def _end(layout: Layout, told: Mapping[str, Any], which: str) -> End:
 
 
 def _believed(row: Any, stated: float | None) -> float | None:
-    """Give the consensus on a fact times its own confidence; where nobody's claims were weighed, one of the two."""
+    """Return the consensus on a fact times its own confidence; where nobody's claims were weighed, one of the two."""
     if stated is None:
         return trust_of(row)
     return stated if row["trust"] is None else stated * float(row["trust"])
 
 
 def trust_of(row: Any) -> float | None:
-    """Give the item's own trust, or else its source's."""
+    """Return the item's own trust, or else its source's."""
     trust: float | None = row["trust"] if row["trust"] is not None else row["source_trust"]
     return trust
 
 
 def provenance(layout: Layout, row: Any) -> dict[str, Any]:
-    """Give who said it, how far that source is trusted, and since when it is known; of the past, until when it was."""
+    """Who said it, how far that source is trusted, and since when it is known; of the past, until when it was."""
     told = {"source": row["source"], "name": row["source_name"], "trust": row["source_trust"]}
     told["known_from"] = iso(row["known_from"])
     if layout.is_past:
@@ -127,5 +127,5 @@ def provenance(layout: Layout, row: Any) -> dict[str, Any]:
 
 
 def without_none(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what is known of it."""
+    """Return what is known of it."""
     return {name: value for name, value in told.items() if value is not None}

@@ -10,7 +10,7 @@ _KINDS = {"entity": ENTITY, "episode": EPISODE, "fact": RELATIONSHIP}
 
 
 def labelled(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
-    """Give what reads all that bears one of the question's labels: ids go by label, and the rest has an index."""
+    """Return what reads all that bears one of the question's labels: ids go by label, and the rest has an index."""
     what = request.question.what
     if not what.labels:
         return None
@@ -26,7 +26,7 @@ def labelled(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
 
 
 def conditions(layout: Layout, what: What, parameters: Parameters) -> list[SQL]:
-    """Give the conditions on items that labels, kinds of hit and sources make."""
+    """Return the conditions on items that labels, kinds of hit and sources make."""
     found = []
     if what.labels:
         known = _numbers(layout, what)
@@ -44,6 +44,6 @@ def conditions(layout: Layout, what: What, parameters: Parameters) -> list[SQL]:
 
 
 def _numbers(layout: Layout, what: What) -> list[int]:
-    """Give the ids of the labels of a question that there are; the label of a fact is its kind."""
+    """Return the ids of the labels of a question that there are; the label of a fact is its kind."""
     named = [(kind, name) for name in what.labels for kind in (VERTEX, EDGE)]
     return [layout.labels[each].id for each in named if each in layout.labels]

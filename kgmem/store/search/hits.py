@@ -24,17 +24,17 @@ from kgmem.store.write.rows import fraction_of
 
 
 def entities_of(found: Iterable[Sequence[FoundPath]]) -> list[int]:
-    """Give the ids of the entities on paths."""
+    """Return the ids of the entities on paths."""
     return [id_ for paths in found for path in paths for id_ in path.entities]
 
 
 def links_of(found: Iterable[Sequence[FoundPath]]) -> list[int]:
-    """Give the ids of the relationships on paths."""
+    """Return the ids of the relationships on paths."""
     return [id_ for paths in found for path in paths for id_ in path.links]
 
 
 def causal_paths(layout: Layout, rows: Mapping[int, Any], found: Sequence[FoundPath]) -> tuple[CausalPath, ...]:
-    """Give the paths that still stand: those of which every part was read."""
+    """Return the paths that still stand: those of which every part was read."""
     return tuple(
         CausalPath(
             [_entity(layout, rows[id_]) for id_ in path.entities],
@@ -48,7 +48,7 @@ def causal_paths(layout: Layout, rows: Mapping[int, Any], found: Sequence[FoundP
 
 
 def path_hit(rows: Mapping[int, Any], ranked: Ranked[int], path: CausalPath) -> Hit:
-    """Give the hit that a path is; it is trusted as far as the least trusted of its relationships."""
+    """Return the hit that a path is; it is trusted as far as the least trusted of its relationships."""
     links = [rows[link.id] for link in path.links]
     trusts = [row["source_trust"] if row["trust"] is None else row["trust"] for row in links]
     sources = {
@@ -96,7 +96,7 @@ async def fetch(
     paths: Mapping[int, Sequence[FoundPath]],
     question: Question,
 ) -> list[Hit]:
-    """Give hits in their order, as the label tables hold them now; what is gone there is left out."""
+    """Return hits in their order, as the label tables hold them now; what is gone there is left out."""
     told = {ranked.id: paths[ranked.id] for ranked in best if ranked.id in paths}
     ids = [ranked.id for ranked in best if ranked.id >= 0]
     await know_labels(connection, layout, ids)
@@ -158,7 +158,7 @@ async def _rows(
 
 
 def _by_label(layout: Layout, ids: Sequence[int], parameters: Parameters) -> SQL:
-    """Give the queries of the label tables that hold these ids, united; empty where none does."""
+    """Return the queries of the label tables that hold these ids, united; empty where none does."""
     groups: dict[int, list[int]] = defaultdict(list)
     for id_ in dict.fromkeys(ids):
         groups[label_id(id_)].append(id_)
@@ -172,7 +172,7 @@ def _by_label(layout: Layout, ids: Sequence[int], parameters: Parameters) -> SQL
 
 
 def _hit(layout: Layout, row: Any, ranked: Ranked[int], paths: Sequence[CausalPath]) -> Hit:
-    """Give the hit that a vertex tells: straight from what is stored, since an answer makes up to a thousand."""
+    """Return the hit that a vertex tells: straight from what is stored, since an answer makes up to a thousand."""
     stored: Mapping[str, Any] = loads(row["properties"])
     is_episode = row["kind"] == EPISODE
     when = text_of(stored, "occurred_at") if is_episode else text_of(stored, "valid_from")

@@ -52,7 +52,7 @@ class Span:
 
 
 def span_of(layout: Layout, question: Question, parameters: Parameters) -> Span | None:
-    """Give the interval that a question asks for: of a relation where it has one, else that of valid_at or between."""
+    """The interval that a question asks for: of a relation where it has one, else that of valid_at or between."""
     window, relation = window_of(question.when), question.when.relation
     if relation is None:
         return _of_window(window, parameters) if window else None
@@ -74,7 +74,7 @@ def span_of(layout: Layout, question: Question, parameters: Parameters) -> Span 
 
 
 def window_of(when: When) -> Interval | None:
-    """Give the range of valid time that valid_at or between asks for; the last of between counts to its end."""
+    """Return the range of valid time that valid_at or between asks for; the last of between counts to its end."""
     if when.valid_at is not None:
         return parse_time(when.valid_at)
     if when.between is not None:

@@ -18,7 +18,7 @@ from kgmem.store.search.request import Parameters
 
 
 async def neighbourhood(connection: asyncpg.Connection, layout: Layout, asked: Neighbourhood) -> Subgraph:
-    """Give what lies around entities. Raises NotFound where the scope sees none under a key."""
+    """Return what lies around entities. Raises NotFound where the scope sees none under a key."""
     if any((EDGE, kind) not in layout.labels for kind in asked.kinds):
         await learn_labels(connection, layout)
     parameters = Parameters()
@@ -89,7 +89,7 @@ def _relationships(layout: Layout, asked: Neighbourhood, ids: Sequence[int], par
 
 
 def _filters(layout: Layout, asked: Neighbourhood, parameters: Parameters, *, items: bool) -> SQL:
-    """Give what relationships (rows `e`), and the entities that they lead to (rows `i`), have to meet."""
+    """Return what relationships (rows `e`), and the entities that they lead to (rows `i`), have to meet."""
     conditions = temporal.of_links(asked.when, parameters)
     if items:
         conditions += temporal.of_links(asked.when, parameters, row=SQL("i"))

@@ -13,7 +13,7 @@ from kgmem.store.search.request import Dimension, Parameters, SearchRequest
 
 
 def hops(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
-    """Give what the neighbourhood of a question adds; its value is 1 at the start and falls by 1/(1 + hops)."""
+    """Return what the neighbourhood of a question adds; its value is 1 at the start and falls by 1/(1 + hops)."""
     question = request.question
     asked = question.graph.hops
     if asked is None:
@@ -50,7 +50,7 @@ def _ring(distance: int) -> SQL:
 
 
 def _ring_table(layout: Layout, hops: Hops, distance: int, names: dict[str, SQL]) -> SQL:
-    """Give the table of what is so many hops away, and not fewer: level by level, so that nothing is visited twice."""
+    """The table of what is so many hops away, and not fewer: level by level, so that nothing is visited twice."""
     ways = [way for way in ("out", "in") if hops.direction in {way, "both"}]
     steps = join(
         " UNION ",

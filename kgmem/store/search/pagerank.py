@@ -39,7 +39,7 @@ _MILLION = 1_000_000
 
 
 def walking(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
-    """Give what finds the surroundings of a walk; its notes have the places of the candidates' filters."""
+    """Return what finds the surroundings of a walk; its notes have the places of the candidates' filters."""
     question = request.question
     if not question.graph.expand:
         return None
@@ -71,7 +71,7 @@ def walking(layout: Layout, request: SearchRequest, parameters: Parameters) -> D
 
 
 def _wanted(layout: Layout, question: Question) -> SQL:
-    """Give the condition on the id of a node that one of the wanted kinds of hit meets: its label tells that."""
+    """Return the condition on the id of a node that one of the wanted kinds of hit meets: its label tells that."""
     entities, episodes = (not question.what.kinds or kind in question.what.kinds for kind in ("entity", "episode"))
     label = number(layout.labels[VERTEX, EPISODE_LABEL].id)
     if entities == episodes:
@@ -91,7 +91,7 @@ class Surroundings:
 
     @classmethod
     def of(cls, notes: Sequence[Any]) -> "Surroundings":
-        """Give what the statement told."""
+        """Return what the statement told."""
         around = cls()
         for retriever, item, value, _, ids in notes:
             if retriever == "links":
@@ -109,7 +109,7 @@ class Surroundings:
         return around
 
     def pairs(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """Give the links, each once: its two ends in a row, the lesser first, and its weight."""
+        """Return the links, each once: its two ends in a row, the lesser first, and its weight."""
         counts = np.fromiter((len(told) // 2 for told in self.links.values()), np.intp, len(self.links))
         told = np.fromiter(chain.from_iterable(self.links.values()), np.int64, 2 * int(counts.sum()))
         firsts = np.cumsum(2 * counts) - 2 * counts
@@ -127,7 +127,7 @@ class Surroundings:
 def walk(
     around: Surroundings, layout: Layout, question: Question, retrievers: Mapping[str, Sequence[tuple[int, float]]]
 ) -> list[tuple[int, float]]:
-    """Give the nodes that the question may be answered with, the most visited first.
+    """Return the nodes that the question may be answered with, the most visited first.
 
     Their value is the logarithm of how often the walk is there: few places have nearly all of its time.
     """
@@ -156,7 +156,7 @@ def _starts(
     retrievers: Mapping[str, Sequence[tuple[int, float]]],
     weights: Mapping[str, float],
 ) -> dict[int, float]:
-    """Give where the walk starts, and how often.
+    """Return where the walk starts, and how often.
 
     What few episodes tell of says more of the question than what many do (node specificity).
     """
@@ -184,7 +184,7 @@ def _starts(
 
 
 def _told_by(layout: Layout, pairs: npt.NDArray[np.int64]) -> Callable[[int], int]:
-    """Give what gives how many episodes are linked to a node."""
+    """Return what gives how many episodes are linked to a node."""
     label = layout.labels[VERTEX, EPISODE_LABEL].id
     of_episodes = pairs[:, ::-1][pairs >> LABEL_SHIFT == label]  # The other ends of what is an episode.
     nodes, counts = np.unique(of_episodes, return_counts=True)
@@ -198,7 +198,7 @@ def _pagerank(
     weights: npt.NDArray[np.float64],
     start: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """Give every node's chance by power iteration; links go both ways, and what leads nowhere starts again."""
+    """Return every node's chance by power iteration; links go both ways, and what leads nowhere starts again."""
     count = len(start)
     start = start / start.sum()
     degree = np.bincount(sources, weights, count) + np.bincount(targets, weights, count)

@@ -34,14 +34,14 @@ class Narrowing:
     )
 
     def pieces(self, of: Sequence[str]) -> list[str]:
-        """Give the pieces of a retriever, with those that read exactly what is narrow."""
+        """Return the pieces of a retriever, with those that read exactly what is narrow."""
         if not self.tables:
             return list(of)
         return [each for piece in of for each in (piece, _EXACTLY.get(piece)) if each]
 
 
 def narrowing(layout: Layout, dimensions: Sequence[Dimension]) -> Narrowing:
-    """Give how a question is narrowed by the first of its dimensions that leaves few."""
+    """Return how a question is narrowed by the first of its dimensions that leaves few."""
     reading = [each for each in dimensions if each.reads]
     if not reading:
         return Narrowing()
@@ -71,7 +71,7 @@ def narrowing(layout: Layout, dimensions: Sequence[Dimension]) -> Narrowing:
 
 
 def chosen(by: Dimension, places: Mapping[str, SQL]) -> Narrowing:
-    """Give how a question is narrowed to what a dimension chooses."""
+    """Return how a question is narrowed to what a dimension chooses."""
     told = {"wide": SQL("false"), "wide_words": _many_of(SQL("chosen")), "narrow": SQL("chosen")}
     return Narrowing([compose("chosen (id) AS MATERIALIZED ({})", fill(by.chooses, places))], told)
 

@@ -39,7 +39,7 @@ _IS_LIST = compose("%(value)s >= '[]'{} AND %(value)s < '\"\"'{}", _TYPE, _TYPE)
 
 
 def properties(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
-    """Give the condition that a question's properties make, read through each item's own label table alone."""
+    """Return the condition that a question's properties make, read through each item's own label table alone."""
     what = request.question.what
     if not what.properties:
         return None
@@ -77,7 +77,7 @@ def _read(layout: Layout, label: Label | None, condition: SQL) -> SQL:
 
 
 def _reads(layout: Layout, named: Sequence[Label], conditions: "_Conditions") -> SQL:
-    """Give what reads candidates by the schema's indexes, where each table has one that the question's labels name."""
+    """What reads candidates by the schema's indexes, where each table has one that the question's labels name."""
     found = []
     for label in named:
         condition = conditions.indexed(label)
@@ -99,11 +99,11 @@ class _Conditions:
         self._names: dict[str, SQL] = {}
 
     def of(self, label: Label | None) -> SQL:
-        """Give the condition on what a label's table holds; of None on any."""
+        """Return the condition on what a label's table holds; of None on any."""
         return join(" AND ", (_compared(each, self._value(each.name, label), bound) for each, bound in self._asked))
 
     def indexed(self, label: Label) -> SQL:
-        """Give the condition that an index of the label's table answers, or nothing."""
+        """Return the condition that an index of the label's table answers, or nothing."""
         for each, bound in self._asked:
             if each.operator in _FROM_INDEX and self._declared(each.name, label):
                 return _compared(each, self._value(each.name, label), bound)
@@ -114,7 +114,7 @@ class _Conditions:
         return label.kind == VERTEX and declared is not None and (declared.indexed or declared.unique)
 
     def _value(self, name: str, label: Label | None) -> SQL:
-        """Give the SQL of a property's value; of one that is declared as the index has it."""
+        """Return the SQL of a property's value; of one that is declared as the index has it."""
         what = "relationship" if label and label.kind == EDGE else "entity"
         stored = asked_name(name, "episode" if label and label.name == EPISODE_LABEL else what)
         if label and self._declared(name, label):
@@ -144,7 +144,7 @@ class _Conditions:
 
 
 def _compared(asked: Predicate, value: SQL, bound: SQL) -> SQL:
-    """Give one predicate as SQL."""
+    """Return one predicate as SQL."""
     if asked.operator == "exists":
         return compose("{} IS NOT NULL", value) if asked.value else compose("{} IS NULL", value)
     if asked.operator == "in":
@@ -166,7 +166,7 @@ def _compared(asked: Predicate, value: SQL, bound: SQL) -> SQL:
 
 
 def _within(asked: Predicate, value: SQL, bound: SQL) -> SQL:
-    """Give the predicate on a part of a value: the start of a text, a stretch of it, or an element of a list."""
+    """Return the predicate on a part of a value: the start of a text, a stretch of it, or an element of a list."""
     own = {"value": value}
     if asked.operator == "starts_with":
         return compose(

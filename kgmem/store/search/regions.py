@@ -27,7 +27,7 @@ class Region:
 
 
 def in_box(box: Box, parameters: Parameters) -> Region:
-    """Give what lies in a box; a pole has every longitude, and 180 degrees west are 180 degrees east."""
+    """Return what lies in a box; a pole has every longitude, and 180 degrees west are 180 degrees east."""
     west, south, east, north = (parameters.add(float(degrees), "float8") for degrees in box)
     both = SQL("AND") if box[0] <= box[2] else SQL("OR")
     inside = [
@@ -42,7 +42,7 @@ def in_box(box: Box, parameters: Parameters) -> Region:
 
 
 def in_polygon(layout: Layout, geometry: Mapping[str, Any], parameters: Parameters) -> Region:
-    """Give what lies in a GeoJSON Polygon or MultiPolygon. Raises InvalidInput."""
+    """Return what lies in a GeoJSON Polygon or MultiPolygon. Raises InvalidInput."""
     area = area_of(geometry)
     columns = {name: parameters.add(list(getattr(area.edges, name)), "float8[]") for name in ("x1", "y1", "x2", "y2")}
     name = {"name": SQL("where_within")}
@@ -52,7 +52,7 @@ def in_polygon(layout: Layout, geometry: Mapping[str, Any], parameters: Paramete
 
 
 def in_place(layout: Layout, request: SearchRequest, parameters: Parameters, key: str) -> Region:
-    """Give what is located in a named place: by relationships of such kinds, or inside of its own polygon."""
+    """Return what is located in a named place: by relationships of such kinds, or inside of its own polygon."""
     kinds = layout.schema().kinds.values()
     inward = [kind.name for kind in kinds if kind.containment]
     outward = [kind.inverse for kind in kinds if kind.containment and kind.inverse]
@@ -84,7 +84,7 @@ def in_place(layout: Layout, request: SearchRequest, parameters: Parameters, key
 
 
 def box_sql(box: Box, parameters: Parameters) -> SQL:
-    """Give a box as SQL."""
+    """Return a box as SQL."""
     west, south, east, north = (parameters.add(float(degrees), "float8") for degrees in box)
     return compose(
         "box(point({west}, {south}), point({east}, {north}))", west=west, south=south, east=east, north=north
@@ -98,7 +98,7 @@ def _in_strips(layout: Layout, name: SQL) -> SQL:
 
 
 def _holds(layout: Layout, request: SearchRequest, parameters: Parameters, inside: SQL) -> SQL:
-    """Give the time at which a link has to be valid: that of the question, unless it tells where something happened."""
+    """The time at which a link has to be valid: that of the question, unless it tells where something happened."""
     when = request.question.when
     holds = join(" AND ", of_links(when, parameters))
     if not holds:

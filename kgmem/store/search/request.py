@@ -29,7 +29,7 @@ class Parameters:
         return self.texts[-1]
 
     def complete(self, sql: SQL) -> SQL:
-        """Give a statement (WITH RECURSIVE ...) with a place for each value: Postgres takes none that has no place."""
+        """A statement (WITH RECURSIVE ...) with a place for each value: Postgres takes none that has no place."""
         used = set(_PLACE.findall(sql))
         unused = [text for text in self.texts if text.partition("::")[0] not in used]
         if not unused:

@@ -29,7 +29,7 @@ def text_retrievers(layout: Layout, request: SearchRequest) -> dict[str, tuple[s
 
 
 def _asof_retrievers(layout: Layout, request: SearchRequest) -> dict[str, tuple[str, ...]]:
-    """Give the retrievers that answer as of an earlier time, all of them exact."""
+    """Return the retrievers that answer as of an earlier time, all of them exact."""
     text = request.question.what.text
     retrievers: dict[str, tuple[str, ...]] = {}
     if request.vector is not None and layout.vectors:

@@ -21,7 +21,7 @@ _MOST_PASSAGES = 8  # Of an item; a longer text speaks of many things, and is no
 
 
 def siblings(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
-    """Give what tells which of the found items name a sibling, and nothing that the question names."""
+    """Return what tells which of the found items name a sibling, and nothing that the question names."""
     question = request.question
     names = numbered_names(question.what.text or "")
     if not names or request.vector is None or not layout.vectors or not question.weight("meaning"):
@@ -35,7 +35,7 @@ def siblings(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
 
 
 def told(notes: Sequence[Any]) -> frozenset[int]:
-    """Give the items that the statement found to be siblings."""
+    """Return the items that the statement found to be siblings."""
     return frozenset(note[1] for note in notes if note[0] == NAME)
 
 
@@ -44,7 +44,7 @@ def _any(patterns: Iterable[str]) -> str:
 
 
 def _number(name: NumberedName) -> str:
-    """Give the pattern of the number alone, since a text may say "Gemini 6 and 7"; "6" is there in "6A", too."""
+    """Return the pattern of the number alone, since a text may say "Gemini 6 and 7"; "6" is there in "6A", too."""
     ending = "" if name.roman else "([A-Za-z]|st|nd|rd|th)?"
     return rf"\m{_either_case(name.number)}{ending}\M"
 
@@ -55,5 +55,5 @@ def _sibling(name: NumberedName) -> str:
 
 
 def _either_case(text: str) -> str:
-    """Give the pattern of a word in either case: Roman numbers beside it are such in capitals only."""
+    """Return the pattern of a word in either case: Roman numbers beside it are such in capitals only."""
     return "".join(f"[{sign.lower()}{sign.upper()}]" if sign.isalpha() else re.escape(sign) for sign in text)

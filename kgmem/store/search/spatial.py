@@ -20,7 +20,7 @@ HALF_KM = 50.0  # Where the question gives neither half_km nor km; with km it is
 
 
 def where(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
-    """Give what a question's places add to the candidate statement; none where it names none."""
+    """Return what a question's places add to the candidate statement; none where it names none."""
     asked = request.question.where
     if asked == Where():
         return None
@@ -84,7 +84,7 @@ class _Search:
     half: SQL
 
     def candidates(self, *, must: bool) -> SQL:
-        """Give the query (item, value, stands) of the best."""
+        """Return the query (item, value, stands) of the best."""
         if not self.spot:
             pieces = self._pieces("inside", ("few", "narrow", "many"), {"inside": self.own})
             return compose("SELECT item, 1 AS value, stands FROM ({}) n ORDER BY item", pieces)
@@ -107,13 +107,13 @@ class _Search:
         return value if self.own == "true" else compose("CASE WHEN {} THEN {} END", self.own, value)
 
     def chooses(self) -> SQL:
-        """Give the query (id) of the nearest."""
+        """Return the query (id) of the nearest."""
         found = self._near(self.nearest, self._ways)
         return compose("SELECT item AS id FROM ({}) n ORDER BY km, item LIMIT {}", found, self.nearest)
 
     @property
     def _ways(self) -> tuple[str, ...]:
-        """Give the ways to the nearest: within boxes the index is always the shortest."""
+        """Return the ways to the nearest: within boxes the index is always the shortest."""
         return ("few", "many") if self.bounded else ("few", "narrow", "many")
 
     def _near(self, count: SQL, ways: Sequence[str]) -> SQL:
@@ -168,7 +168,7 @@ def _regions(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
 
 
 def _pool(layout: Layout, regions: Sequence[Region], limit: SQL, parameters: Parameters) -> SQL:
-    """Give the table of the boxes in which all lies that can be found."""
+    """Return the table of the boxes in which all lies that can be found."""
     if limit:
         return fill(layout.sql("spatial", "pool_of_cap"), {"cap": fill(layout.sql("spatial", "cap"), {"km": limit})})
     boxes: Sequence[Box] = next((region.boxes for region in regions if region.boxes), ())

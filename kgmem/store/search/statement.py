@@ -139,7 +139,7 @@ def _of_dimension(dimension: Dimension, places: Mapping[str, SQL]) -> SQL:
 
 
 def _seeds(layout: Layout, texts: Mapping[str, Sequence[str]], names: Mapping[str, SQL]) -> SQL:
-    """Give the table of the entities and facts that match the question's text, whatever else it asks for."""
+    """Return the table of the entities and facts that match the question's text, whatever else it asks for."""
     places = {
         **names,
         **Narrowing().places,
@@ -158,7 +158,7 @@ def _seeds(layout: Layout, texts: Mapping[str, Sequence[str]], names: Mapping[st
 def _valued(
     layout: Layout, tables: Sequence[SQL], found: SQL, ranking: Sequence[Dimension], notes: Sequence[SQL]
 ) -> SQL:
-    """Give the whole statement; dimensions value what the other retrievers found, too, and tell more of it."""
+    """Return the whole statement; dimensions value what the other retrievers found, too, and tell more of it."""
     valuing = [dimension for dimension in ranking if dimension.value]
     if not valuing and not notes:
         return compose("WITH RECURSIVE {} {}", join(", ", tables), found)

@@ -22,7 +22,7 @@ NAMES: Final[Mapping[int, TimeState]] = {
 
 
 def state_of(layout: Layout, parameters: Parameters, now: SQL) -> SQL:
-    """Give the SQL of the state of an item `i`, one of the numbers above; `now` is that of the moment that counts so.
+    """Return the SQL of the state of an item `i`, one of the numbers above; `now` is that of the moment that counts so.
 
     Later statements count in the scopes of the table `seen` of the statement.
     """

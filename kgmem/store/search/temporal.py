@@ -18,7 +18,7 @@ _TIMELESS = SQL("lower_inf(i.valid) AND upper_inf(i.valid)")
 
 
 def when(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
-    """Give the dimension of valid time: what a question asks for as a must filters, and orders where nothing else does.
+    """The dimension of valid time: what a question asks for as a must filters, and orders where nothing else does.
 
     As a should it values what the other retrievers found: 1 where it holds, and otherwise at most a half, by closeness.
     """
@@ -45,7 +45,7 @@ def when(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dime
 
 
 def recency(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
-    """Give the dimension of age: 1 for what begins now or later, a half after so many days."""
+    """Return the dimension of age: 1 for what begins now or later, a half after so many days."""
     question = request.question
     half = question.when.half_life_days
     if half is None or not question.weight("recency"):
@@ -70,13 +70,13 @@ def asks_now(question: Question) -> bool:
 
 
 def of_occurrences(layout: Layout, request: SearchRequest, parameters: Parameters) -> SQL:
-    """Give a condition, to be put after another, that also passes items whose labels tell of occurrences."""
+    """Return a condition, to be put after another, that also passes items whose labels tell of occurrences."""
     known = [layout.labels[VERTEX, name].id for name in request.occurrences if (VERTEX, name) in layout.labels]
     return compose(" OR (i.id >> 48) = ANY ({})", parameters.add(known, "bigint[]")) if known else NOTHING
 
 
 def of_links(when: When, parameters: Parameters, *, row: SQL = _EDGE) -> list[SQL]:
-    """Give the conditions on relationships (rows `e` of the edge table, or items) that a question goes along.
+    """Return the conditions on relationships (rows `e` of the edge table, or items) that a question goes along.
 
     They hold at the time that is asked for, or now.
     """
@@ -99,13 +99,13 @@ def _ranked_by_text(request: SearchRequest) -> bool:
 
 
 def _reads(layout: Layout, span: Span) -> SQL:
-    """Give the query for the ids of all that can meet the condition, by indexes."""
+    """Return the query for the ids of all that can meet the condition, by indexes."""
     name = "reads_timed" if span.only_timed else "reads_window"
     return fill(layout.sql("temporal", name), {"index": span.index, "holds": span.holds})
 
 
 def _held(span: Span) -> SQL:
-    """Give the value of what is only preferred: a half, halved again with each `scale` that lies between."""
+    """Return the value of what is only preferred: a half, halved again with each `scale` that lies between."""
     close = compose("0.5 * power(2::float8, greatest(-1000, -{} / {}))", _gap(span), span.scale)
     return compose(
         "CASE WHEN {timeless} THEN NULL WHEN {holds} THEN 1::float8 ELSE {close} END",
@@ -116,7 +116,7 @@ def _held(span: Span) -> SQL:
 
 
 def _closeness(span: Span) -> SQL:
-    """Give how near the times are, 1 where nothing is between them.
+    """Return how near the times are, 1 where nothing is between them.
 
     Of what shares time with what is asked for, that is how near the ends are; those that are open do not count.
     """
@@ -130,7 +130,7 @@ def _closeness(span: Span) -> SQL:
 
 
 def _gap(span: Span) -> SQL:
-    """Give the seconds that lie between the times."""
+    """Return the seconds that lie between the times."""
     return compose(
         "greatest(0, {start} - {_end}, {_start} - {end})", start=span.start, _end=_END, _start=_START, end=span.end
     )

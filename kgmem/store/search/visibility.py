@@ -37,7 +37,7 @@ class Standing:
 
 
 def standing(layout: Layout, request: SearchRequest, parameters: Parameters) -> Standing:
-    """Give what stands: by time, by trust, by tier, and of facts by what consensus makes of them."""
+    """Return what stands: by time, by trust, by tier, and of facts by what consensus makes of them."""
     question = request.question
     checks = [_believed(layout, question, parameters)]
     if question.tiers:
@@ -57,7 +57,7 @@ def standing(layout: Layout, request: SearchRequest, parameters: Parameters) -> 
 
 
 def _in_time(layout: Layout, request: SearchRequest, parameters: Parameters) -> tuple[SQL, SQL]:
-    """Give the condition on time: the states that are asked for, else what is current or past, or tells of occurrences.
+    """The condition on time: the states that are asked for, else what is current or past, or tells of occurrences.
 
     An occurrence may be yet to come: it is told as an appointment is.
     """
@@ -86,7 +86,7 @@ def trusted(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension 
 
 
 def _believed(layout: Layout, question: Question, parameters: Parameters) -> tuple[SQL, SQL]:
-    """Give the condition on facts: not invalidated, or in one of the states that are asked for.
+    """Return the condition on facts: not invalidated, or in one of the states that are asked for.
 
     What nobody's claims compete with is unverified; what is no fact has no such state.
     """

@@ -235,7 +235,7 @@ class Absorber:
         return {row["id"] for row in await self._fetch("unindexed", list(ids))}
 
     async def _taken(self, query: str, wanted: Sequence[tuple[Any, ...]]) -> set[int]:
-        """Give those (id first) whose name another one bears already, in the index or before them in the batch."""
+        """Return those (id first) whose name another one bears already, in the index or before them in the batch."""
         if not wanted:
             return set()
         first: dict[tuple[Any, ...], int] = {}
@@ -244,7 +244,7 @@ class Absorber:
         return doubles | {row["id"] for row in rows}
 
     async def _versions(self, held: Mapping[int, Any], stored: Iterable[int]) -> dict[int, int]:
-        """Give the version that each has from now on."""
+        """Return the version that each has from now on."""
         new = [id_ for id_ in stored if id_ not in held]
         before = {row["id"]: row["version"] for row in await self._fetch("history_versions", new)} if new else {}
         kept = {id_: row["version"] + (not self.anew) for id_, row in held.items()}
@@ -303,13 +303,13 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
 
 
 def _edge_record(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Give a row of put_edges as COPY takes it, without the version: it is the first."""
+    """Return a row of put_edges as COPY takes it, without the version: it is the first."""
     *before, start, end, _ = row
     return (*before, _ALWAYS if start is None and end is None else range_of(Interval(start, end)))
 
 
 async def edges_at(connection: asyncpg.Connection, layout: Layout, ids: Iterable[int]) -> set[int]:
-    """Give the edges in the label tables that lead from or to these vertices."""
+    """Return the edges in the label tables that lead from or to these vertices."""
     kinds = [label for label in layout.by_id.values() if label.kind == EDGE]
     found: set[int] = set()
     for label in kinds:
@@ -319,12 +319,12 @@ async def edges_at(connection: asyncpg.Connection, layout: Layout, ids: Iterable
 
 
 def name_of(value: Any) -> str:
-    """Give a text that can be a key or name a source, else an empty one."""
+    """Return a text that can be a key or name a source, else an empty one."""
     return value if isinstance(value, str) and len(value.encode()) <= _LONGEST_NAME else ""
 
 
 def scope_of(stored: Mapping[str, Any]) -> str:
-    """Give the scope of what another client may have written: shared where it names none that can be one."""
+    """Return the scope of what another client may have written: shared where it names none that can be one."""
     try:
         return check_scope(name_of(stored.get("scope")))
     except InvalidInput:

@@ -71,7 +71,7 @@ class PostgresIndex:
         self._swept: dict[str, tuple[float, int]] = {}
 
     async def candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
-        """Give each retriever's candidates for a question, by one statement."""
+        """Return each retriever's candidates for a question, by one statement."""
         try:
             return await self._candidates(graph, question, vector)
         except asyncpg.UndefinedObjectError:
@@ -98,17 +98,17 @@ class PostgresIndex:
         *,
         question: Question,
     ) -> Sequence[Hit]:
-        """Give the hits of these, in their order, that still stand in the label tables, by one statement."""
+        """Return the hits of these, in their order, that still stand in the label tables, by one statement."""
         async with self._reading(graph, question.when.known_at) as (layout, connection):
             return await search.fetch(connection, layout, best, paths or {}, question)
 
     async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
-        """Give all causes of entities, what leads from one to another, and their effects if asked. Raises NotFound."""
+        """All causes of entities, what leads from one to another, and their effects if asked. Raises NotFound."""
         async with self._reading(graph, asked.when.known_at) as (layout, connection):
             return await search.causal_graph(connection, layout, asked, effects=effects)
 
     async def neighbourhood(self, graph: str, asked: Neighbourhood) -> Subgraph:
-        """Give what lies around entities. Raises NotFound for an entity that the scope does not see."""
+        """Return what lies around entities. Raises NotFound for an entity that the scope does not see."""
         async with self._reading(graph, asked.when.known_at) as (layout, connection):
             return await search.neighbourhood(connection, layout, asked)
 
@@ -126,7 +126,7 @@ class PostgresIndex:
     async def similarity(
         self, graph: str, ids: Sequence[int], *, known_at: str | None = None
     ) -> Mapping[tuple[int, int], float]:
-        """Give how alike items are, by the nearest two of their passages, by pairs of ids (the lesser first)."""
+        """Return how alike items are, by the nearest two of their passages, by pairs of ids (the lesser first)."""
         async with self._reading(graph, known_at) as (layout, connection):
             if layout.vectors is None:
                 return {}
@@ -134,7 +134,7 @@ class PostgresIndex:
         return {(one, other): max(0.0, value) for one, other, value in rows}
 
     async def last_passage(self, graph: str) -> int:
-        """Give the id of the newest passage; those that are written from now on get greater ones."""
+        """Return the id of the newest passage; those that are written from now on get greater ones."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             last: int = await connection.fetchval(layout.sql("recall", "last_passage"))
             return last
@@ -142,7 +142,7 @@ class PostgresIndex:
     async def unembedded(
         self, graph: str, space: str, limit: int, *, last: int | None = None
     ) -> Sequence[tuple[int, str]]:
-        """Give passages (id, body), up to the one with the id `last`, that wait for a vector of this space."""
+        """Return passages (id, body), up to the one with the id `last`, that wait for a vector of this space."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("recall", "unembedded"), space, limit, _up_to(last))
             return [(row["id"], row["body"]) for row in rows]
@@ -166,7 +166,7 @@ class PostgresIndex:
             await connection.execute(layout.sql("recall", "refuse"), space, list(reasons), list(reasons.values()))
 
     async def refused(self, graph: str, limit: int) -> Sequence[RefusedPassage]:
-        """Give passages that the embedder refused, the oldest first."""
+        """Return passages that the embedder refused, the oldest first."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("recall", "refused"), limit)
         kinds = {EPISODE: "episode", RELATIONSHIP: "fact"}
@@ -303,7 +303,7 @@ class PostgresIndex:
         await make_facts(self.catalog, graph)
 
     async def without_facts(self) -> Sequence[str]:
-        """Give the graphs of which the facts are not as their setting says."""
+        """Return the graphs of which the facts are not as their setting says."""
         async with self.database.connection() as connection:
             return [row["name"] for row in await connection.fetch(statement("fact_index", "unmade"))]
 

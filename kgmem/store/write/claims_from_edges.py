@@ -36,19 +36,19 @@ class Said(NamedTuple):
 
 
 def weighed_kinds(layout: Layout) -> list[str]:
-    """Give the predicates that are weighed: kinds declared functional, and whatever has a rule."""
+    """Return the predicates that are weighed: kinds declared functional, and whatever has a rule."""
     schema = layout.schema()
     functional = {name for name, kind in schema.kinds.items() if kind.functional}
     return sorted(functional | schema.rules.keys())
 
 
 def valued_kinds(layout: Layout) -> list[str]:
-    """Give the kinds of which a relationship holds what is claimed in properties of its own."""
+    """Return the kinds of which a relationship holds what is claimed in properties of its own."""
     return sorted(name for name, rule in layout.schema().rules.items() if rule.value)
 
 
 def value_of(layout: Layout, kind: str, properties: Properties) -> Any:
-    """Give the value that a relationship's properties hold where its kind's rule names some; else None."""
+    """Return the value that a relationship's properties hold where its kind's rule names some; else None."""
     rule = layout.schema().rules.get(kind)
     names = tuple(rule.value) if rule else ()
     held = {name: properties[name] for name in names if properties.get(name) is not None}
@@ -56,7 +56,7 @@ def value_of(layout: Layout, kind: str, properties: Properties) -> Any:
 
 
 def said_by(layout: Layout, id_: int, stated: Relationship, *, fresh: bool) -> Said | None:
-    """Give what a statement says for its source; None where it names none."""
+    """Return what a statement says for its source; None where it names none."""
     source = layout.sources.get(stated.source) if stated.source else None
     if source is None:
         return None
@@ -65,7 +65,7 @@ def said_by(layout: Layout, id_: int, stated: Relationship, *, fresh: bool) -> S
 
 
 def said_in(layout: Layout, id_: int, stored: Properties, *, fresh: bool) -> Said | None:
-    """Give what a stored relationship says for the source that it names; None where it names none."""
+    """Return what a stored relationship says for the source that it names; None where it names none."""
     source = layout.sources.get(text_of(stored, "source") or "")
     if source is None:
         return None
@@ -172,7 +172,7 @@ async def record_former(connection: asyncpg.Connection, layout: Layout, said: Co
 
 
 async def _rows(connection: asyncpg.Connection, layout: Layout, said: Sequence[Said]) -> list[tuple[Any, ...]]:
-    """Give the rows of statements; one that states another value than its relationship shows stands by itself."""
+    """Return the rows of statements; one that states another value than its relationship shows stands by itself."""
     valued = set(valued_kinds(layout))
     shown = {each.edge for each in said if each.kind in valued and not each.fresh}
     stored = await _properties(connection, layout, sorted(shown)) if shown else {}

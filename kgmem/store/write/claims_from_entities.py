@@ -27,13 +27,13 @@ class Property(NamedTuple):
 
 
 def weighed_properties(layout: Layout) -> frozenset[str]:
-    """Give the properties of entities that are weighed: those with a rule, of which one value holds at a time."""
+    """Return the properties of entities that are weighed: those with a rule, of which one value holds at a time."""
     schema = layout.schema()
     return frozenset(name for name, rule in schema.rules.items() if name not in schema.kinds and not rule.several)
 
 
 def merged(layout: Layout, held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
-    """Give what a vertex holds after a statement: of weighed properties what it held, until they are weighed anew.
+    """Return what a vertex holds after a statement: of weighed properties what it held, until they are weighed anew.
 
     A source that adds nothing else is not named in the place of the one that is.
     """
@@ -51,7 +51,7 @@ def merged(layout: Layout, held: Mapping[str, Any], stated: Entity) -> dict[str,
 
 
 def said_by(layout: Layout, stated: Iterable[Entity]) -> list[Property]:
-    """Give what statements say of weighed properties for their sources."""
+    """Return what statements say of weighed properties for their sources."""
     names = weighed_properties(layout)
     return [
         Property(layout.scopes[each.scope], each.key, name, encoded(value).decode(), layout.sources[each.source])
@@ -62,7 +62,7 @@ def said_by(layout: Layout, stated: Iterable[Entity]) -> list[Property]:
 
 
 def said_in(layout: Layout, scope: int, key: str, stored: Mapping[str, Any]) -> list[Property]:
-    """Give what a stored entity says of weighed properties for the source that it names."""
+    """Return what a stored entity says of weighed properties for the source that it names."""
     names = weighed_properties(layout)
     source = layout.sources.get(text_of(stored, "source") or "") if names else None
     if source is None:

@@ -7,7 +7,7 @@ Item = TypeVar("Item")
 
 
 def rounds_of(items: Sequence[Item], identity: Callable[[Item], Hashable]) -> list[list[int]]:
-    """Give the places of the items in as many rounds as an identity is repeated, later statements in later rounds."""
+    """Return the places of the items in as many rounds as an identity is repeated, later statements in later rounds."""
     rounds: list[list[int]] = []
     seen: dict[Hashable, int] = {}
     for at, item in enumerate(items):

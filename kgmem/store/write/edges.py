@@ -151,7 +151,7 @@ async def _copy(
 
 
 def _index_record(layout: Layout) -> Callable[[_Edge], tuple[Any, ...]]:
-    """Give what makes an edge's row of the index, in the order of _INDEX_COLUMNS."""
+    """Return what makes an edge's row of the index, in the order of _INDEX_COLUMNS."""
 
     def record(edge: _Edge) -> tuple[Any, ...]:
         told = edge.stated
@@ -167,14 +167,14 @@ def _index_record(layout: Layout) -> Callable[[_Edge], tuple[Any, ...]]:
 
 
 def identity(item: Relationship) -> tuple[str, ...]:
-    """Give what makes a relationship the same one within a batch."""
+    """Return what makes a relationship the same one within a batch."""
     if item.key is not None:
         return (item.scope, item.key)
     return (item.scope, item.kind, item.start, item.end, item.valid_from or "")
 
 
 def discriminator(key: str | None, valid_from: str | None) -> int:
-    """Give the number that tells parallel edges apart, made of the key or else the valid_from; 0 without either."""
+    """Return the number that tells parallel edges apart, made of the key or else the valid_from; 0 without either."""
     if key is None and valid_from is None:
         return 0
     told = f"from {valid_from}" if key is None else f"key {key}"
@@ -184,7 +184,7 @@ def discriminator(key: str | None, valid_from: str | None) -> int:
 async def _resolve(
     connection: asyncpg.Connection, layout: Layout, stated: Sequence[Relationship], starts: Sequence[int] | None
 ) -> list[tuple[int, int, int]]:
-    """Give a new id and the ids of both ends of each, seen from its scope, the nearest first. Raises UnknownEntities.
+    """Return a new id and the ids of both ends of each, seen from its scope, the nearest first. Raises UnknownEntities.
 
     An id that is not used in the end is lost, which costs nothing.
     """
@@ -222,7 +222,7 @@ def _edge(layout: Layout, at: int, ids: tuple[int, int, int], item: Relationship
 
 
 def _digest(item: Relationship, text: str) -> int:
-    """Give the hash of a statement: its ends, what it sets, and which properties it removes."""
+    """Return the hash of a statement: its ends, what it sets, and which properties it removes."""
     removed = [name for name, value in item.properties.items() if value is None]
     told = f"{item.start}\x1f{item.end}\x1f{text}{removed or ''}"
     return int.from_bytes(blake2b(told.encode(), digest_size=8).digest(), "big", signed=True)
@@ -321,7 +321,7 @@ async def _merge_changed(
 
 
 def _merged(layout: Layout, stored: Mapping[str, Any], stated: Relationship) -> dict[str, Any]:
-    """Give what a relationship holds after a statement.
+    """Return what a relationship holds after a statement.
 
     The statement of another source than the first leaves what the first one claims: source, value, times, confidence.
     What it states instead is a claim of its own.

@@ -30,6 +30,6 @@ async def check(
 
 
 def refused(layout: Layout, triples: Iterable[Joined]) -> dict[Joined, Sequence[Violation]]:
-    """Give what the schema refuses of each combination of a kind and the labels of both ends."""
+    """Return what the schema refuses of each combination of a kind and the labels of both ends."""
     schema = layout.schema()
     return {triple: check_ends(schema, True, *triple) for triple in dict.fromkeys(triples)}

@@ -37,7 +37,7 @@ async def ask(
 
 
 def digest_of(episode: Episode) -> int:
-    """Give the hash of what reading an episode depends on."""
+    """Return the hash of what reading an episode depends on."""
     told = (
         episode.text, episode.occurred_at, episode.speaker, episode.session, episode.source, episode.title,
     )  # fmt: skip
@@ -64,12 +64,12 @@ async def ensure_episode_labels(database: Database, layout: Layout, episodes: It
 
 
 def episode_identity(episode: Episode) -> tuple[str, str]:
-    """Give what makes an episode the same one within a batch."""
+    """Return what makes an episode the same one within a batch."""
     return episode.scope, episode_key(episode)
 
 
 def episode_key(episode: Episode) -> str:
-    """Give an episode's key: its own, or a hash of what it says, when, where and by whom."""
+    """Return an episode's key: its own, or a hash of what it says, when, where and by whom."""
     if episode.key is not None:
         return episode.key
     told = (episode.text, episode.occurred_at, episode.speaker, episode.session, episode.source)

@@ -63,14 +63,14 @@ async def drop(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int
 
 
 def cut(text: str) -> list[Passage]:
-    """Give the passages of what a fact says; none of what is blank."""
+    """Return the passages of what a fact says; none of what is blank."""
     if len(text) <= PASSAGE_CHARACTERS:
         return [Passage(0, 0, text)] if text.strip(BLANK) else []
     return list(passages(text))
 
 
 async def _bodies(connection: asyncpg.Connection, layout: Layout, edges: Edges) -> dict[int, list[Passage]]:
-    """Give the passages of those edges that are facts."""
+    """Return the passages of those edges that are facts."""
     setting, episodes = layout.graph.facts, layout.labels.get((VERTEX, EPISODE_LABEL))
     derived = layout.labels.get((EDGE, SIMILAR_TO))
     if setting == "none" or not edges:
@@ -94,7 +94,7 @@ async def _bodies(connection: asyncpg.Connection, layout: Layout, edges: Edges) 
 
 
 async def names_of(connection: asyncpg.Connection, layout: Layout, ids: Iterable[int]) -> dict[int, str]:
-    """Give the names of vertices as the label tables hold them, or else their keys; those that are gone are missing."""
+    """The names of vertices as the label tables hold them, or else their keys; those that are gone are missing."""
     held = await read_vertices(connection, layout, ids)
     return {
         id_: next(filter(None, (text_of(stored, name) for name in ("name", "title", "key"))), f"_{id_}")

@@ -111,7 +111,7 @@ def indexed_values(stored: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def entity_row(stored: Mapping[str, Any]) -> VertexRow:
-    """Give the row of an entity: searched by its names and text."""
+    """Return the row of an entity: searched by its names and text."""
     body = entity_body(stored)
     return VertexRow(
         valid=valid_of(stored.get("valid_from"), stored.get("valid_to")),
@@ -138,7 +138,7 @@ def is_name(value: Any) -> bool:
 
 
 def episode_row(stored: Mapping[str, Any]) -> VertexRow:
-    """Give the row of an episode: its passages, each headed by title or speaker; valid when it occurred."""
+    """Return the row of an episode: its passages, each headed by title or speaker; valid when it occurred."""
     occurred = stored.get("occurred_at")
     title, speaker = stored.get("title"), stored.get("speaker")
     text = str(stored.get("text", ""))
@@ -148,13 +148,13 @@ def episode_row(stored: Mapping[str, Any]) -> VertexRow:
 
 
 def fraction_of(value: Any) -> float | None:
-    """Give a stored strength or confidence as the index holds it, within 0 and 1; others may have written anything."""
+    """A stored strength or confidence as the index holds it, within 0 and 1; others may have written anything."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(min(max(value, 0), 1)) if is_number and not math.isnan(value) else None
 
 
 def valid_of(valid_from: Any, valid_to: Any) -> Interval:
-    """Give the interval of stored times; always, where another client wrote what is none."""
+    """Return the interval of stored times; always, where another client wrote what is none."""
     if valid_from is None and valid_to is None:
         return ALWAYS
     try:

@@ -13,7 +13,7 @@ _ROUNDED = 2**-10  # So far from 1 is at most the length of a unit vector in hal
 
 
 def with_unit_vector(graph: Graph, entity: Entity) -> Entity:
-    """Give the entity with its vector scaled to length 1. Raises EmbeddingMismatch."""
+    """Return the entity with its vector scaled to length 1. Raises EmbeddingMismatch."""
     if entity.embedding is None:
         return entity
     scaled = unit_vector(graph, entity.key, entity.embedding)

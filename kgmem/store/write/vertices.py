@@ -250,7 +250,7 @@ async def read_vertices(
 
 
 async def existing(connection: asyncpg.Connection, layout: Layout, ids: Iterable[int]) -> set[int]:
-    """Give those of the ids that the label tables still hold."""
+    """Return those of the ids that the label tables still hold."""
     groups: dict[int, list[int]] = defaultdict(list)
     for id_ in ids:
         groups[label_id(id_)].append(id_)

@@ -34,7 +34,7 @@ VALUES = st.one_of(
 
 
 def sent(value: Any, version: Version, *, utc: bool = True) -> Any:
-    """Give a value as a client would send it back."""
+    """Return a value as a client would send it back."""
     return unpack(written(value, packer(version, str, utc=utc)), hydrate, uuids=version >= Version(6, 1))
 
 
@@ -45,7 +45,7 @@ def written(value: Any, by: Packer) -> bytes:
 
 
 def seen(value: Any, version: Version) -> Any:
-    """Give a value as a client reads it."""
+    """Return a value as a client reads it."""
     return unpack(written(value, packer(version, lambda id_: f"n{id_}", utc=version.major > 4)), Structure)
 
 

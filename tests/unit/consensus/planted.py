@@ -44,14 +44,14 @@ def planted(
 
 
 def accuracy(outcome: Outcome, truth: Integers) -> float:
-    """Give the share of facts whose chosen value is true."""
+    """Return the share of facts whose chosen value is true."""
     claims = outcome.claims
     chosen = choose(Segments.of(claims), outcome.score)
     return float(np.mean(claims.code[chosen] == truth[claims.facts]))
 
 
 def reordered(stated: Stated, order: Integers) -> Stated:
-    """Give the same claims in another order; an index may repeat."""
+    """Return the same claims in another order; an index may repeat."""
     part = {
         name: None if getattr(stated, name) is None else getattr(stated, name)[order]
         for name in ("confidence", "number")
@@ -60,12 +60,12 @@ def reordered(stated: Stated, order: Integers) -> Stated:
 
 
 def renamed(stated: Stated, new: Integers) -> Stated:
-    """Give the same claims with other codes for the sources."""
+    """Return the same claims with other codes for the sources."""
     return replace(stated, source=new[stated.source])
 
 
 def beliefs(outcome: Outcome) -> tuple[NDArray[np.float64], ...]:
-    """Give all that must not depend on order or names."""
+    """Return all that must not depend on order or names."""
     return outcome.score, outcome.probability, outcome.trust
 
 

@@ -19,7 +19,7 @@ def probabilities(outcome: Outcome) -> dict[tuple[int, int], float]:
 
 
 def added_one_by_one(plan_seed: int, new: int) -> tuple[list[float], list[float]]:
-    """Give how far facts and sources are from a full run after so many new claims were added one at a time."""
+    """Return how far facts and sources are from a full run after so many new claims were added one at a time."""
     stated = planted(plan_seed, ACCURACIES, facts=400, cover=0.6).stated
     order = np.random.default_rng(plan_seed).permutation(len(stated.source))
     begun, rest = order[:-new], order[-new:]

@@ -28,7 +28,7 @@ def confused() -> Stated:
 
 
 def found(outcome: Outcome, plan: Planted) -> tuple[float, float]:
-    """Give precision and recall of the copies found."""
+    """Return precision and recall of the copies found."""
     code = np.argsort(outcome.claims.sources)
     pairs = {
         tuple(sorted((int(code[a]), int(code[b]))))

@@ -26,7 +26,7 @@ def declared(procedure: Procedure) -> tuple[str, ProcedureSignature]:
 
 
 def runs(*phases: str) -> Iterator[tuple[Scenario, Run]]:
-    """Give the queries that must fail in one of the phases; without a phase, those that must not fail."""
+    """Return the queries that must fail in one of the phases; without a phase, those that must not fail."""
     for scenario in scenarios():
         for run in scenario.runs:
             phase = run.expected.phase if isinstance(run.expected, Failure) else None

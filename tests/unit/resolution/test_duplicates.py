@@ -23,7 +23,7 @@ TOWNS = ["Amsterdam", "Berlin", "Cambridge", "London", "Zurich"]
 
 
 def people(count: int, seed: int = 3) -> list[dict[str, str]]:
-    """Give people, some of whom have the same name."""
+    """Return people, some of whom have the same name."""
     draw = random.Random(seed)
     return [
         {
@@ -37,14 +37,14 @@ def people(count: int, seed: int = 3) -> list[dict[str, str]]:
 
 
 def slipped(row: dict[str, str], place: int) -> dict[str, str]:
-    """Give a row as somebody else would have written it."""
+    """Return a row as somebody else would have written it."""
     first, last = row["name"].split()
     names = [f"{last.title()}, {first.title()}", f"{first[0]}. {last}", f"{first} {last[:-1]}"]
     return {**row, "name": names[place % 3], "town": row["town"].upper()}
 
 
 def shifted(row: dict[str, str]) -> dict[str, str]:
-    """Give a row of which values stand in another column."""
+    """Return a row of which values stand in another column."""
     return {"name": f"{row['name']} {row['born']}", "phone": "", "town": f"{row['phone']} {row['town']}", "born": ""}
 
 

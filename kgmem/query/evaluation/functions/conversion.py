@@ -17,7 +17,7 @@ _LEAST, _MOST = -(2**63), 2**63 - 1
 
 
 def to_integer(value: Value) -> int | None:
-    """Give a number, boolean or string as an integer; None of a string that is none."""
+    """Return a number, boolean or string as an integer; None of a string that is none."""
     if type(value) is bool:
         return int(value)
     if type(value) is int:
@@ -42,7 +42,7 @@ def _kept(number: int) -> int:
 
 
 def _cut(number: float) -> int | None:
-    """Give a float without its fraction; what is out of bounds becomes the nearest integer, as in Java."""
+    """Return a float without its fraction; what is out of bounds becomes the nearest integer, as in Java."""
     if math.isnan(number):
         return 0
     return (
@@ -53,7 +53,7 @@ def _cut(number: float) -> int | None:
 
 
 def to_float(value: Value) -> float | None:
-    """Give a number or string as a float; None of a string that is none."""
+    """Return a number or string as a float; None of a string that is none."""
     if type(value) is float:
         return value
     if type(value) is int:
@@ -65,7 +65,7 @@ def to_float(value: Value) -> float | None:
 
 
 def to_boolean(value: Value) -> bool | None:
-    """Give a boolean, integer or string as a boolean; None of a string that is neither true nor false."""
+    """Return a boolean, integer or string as a boolean; None of a string that is neither true nor false."""
     if type(value) is bool:
         return value
     if type(value) is int:
@@ -76,7 +76,7 @@ def to_boolean(value: Value) -> bool | None:
 
 
 def to_string(value: Value) -> str:
-    """Give the text of a value that has one."""
+    """Return the text of a value that has one."""
     text = text_of(value)
     if text is None:
         raise _inconvertible("a string", value)

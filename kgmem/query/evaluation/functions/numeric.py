@@ -23,21 +23,21 @@ _CONTEXT = decimal.Context(prec=_PLACES)
 
 
 def number(value: Value) -> int | float:
-    """Give a value that must be a number. Raises ValueProblem."""
+    """Return a value that must be a number. Raises ValueProblem."""
     if type(value) is int or type(value) is float:
         return value
     raise wrong_type("a number", value)
 
 
 def integer(value: Value) -> int:
-    """Give a value that must be an integer. Raises ValueProblem."""
+    """Return a value that must be an integer. Raises ValueProblem."""
     if type(value) is int:
         return value
     raise wrong_type("an integer", value)
 
 
 def _real(compute: Callable[[float], float]) -> Callable[[Value], Value]:
-    """Give a function of real numbers that is NaN where it is not defined, and infinite where it is too large."""
+    """Return a function of real numbers that is NaN where it is not defined, and infinite where it is too large."""
 
     def run(value: Value) -> float:
         given = float(number(value))

@@ -10,7 +10,7 @@ from kgmem.query.values.problems import ValueProblem, wrong_type
 
 
 def _time(value: Value) -> str:
-    """Give a time as kgmem reads one."""
+    """Return a time as kgmem reads one."""
     if type(value) is DateTime:
         return str(DateTime(value.days, value.nanoseconds, value.offset))
     if type(value) is Date or type(value) is LocalDateTime:
@@ -56,7 +56,7 @@ def _known_at(setting: Setting) -> Callable[..., Value]:
 
 
 def _any_property(holder: Value, name: Value) -> Value:
-    """Give a property of an element or map, as apoc.any.property does."""
+    """Return a property of an element or map, as apoc.any.property does."""
     held = holder if isinstance(holder, dict) else _element(holder).properties
     return held.get(name) if isinstance(name, str) else None
 

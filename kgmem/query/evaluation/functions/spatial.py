@@ -30,7 +30,7 @@ def _within_box(point: Value, low: Value, high: Value) -> bool | None:
 
 
 def place(value: Value) -> Point | None:
-    """Give where something is: a point on the earth, a GeoJSON point, [lon, lat], or what has one as its place."""
+    """Return where something is: a point on the earth, a GeoJSON point, [lon, lat], or what has one as its place."""
     if type(value) is Node or type(value) is Relationship:
         value = value.properties.get("place", value.properties.get("location"))
     if type(value) is dict and "coordinates" in value:
@@ -54,7 +54,7 @@ def _distance_km(left: Value, right: Value) -> float | None:
 
 
 def kilometres(geometry: Value, spot: Point) -> float | None:
-    """Give the distance from a GeoJSON geometry's point to a point on the earth."""
+    """Return the distance from a GeoJSON geometry's point to a point on the earth."""
     found = place(geometry)
     return None if found is None else central_angle(found, spot) * EARTH_RADIUS_KM
 
@@ -73,7 +73,7 @@ def _vectors(left: Value, right: Value) -> tuple[list[float], list[float]]:
 
 
 def _cosine(left: Value, right: Value) -> float | None:
-    """Give the similarity of two directions: 1 of the same, 0.5 at right angles, 0 of opposites, as in Neo4j."""
+    """Return the similarity of two directions: 1 of the same, 0.5 at right angles, 0 of opposites, as in Neo4j."""
     one, other = _vectors(left, right)
     norms = math.hypot(*one) * math.hypot(*other)
     if not norms:

@@ -39,7 +39,7 @@ _KINDS: Mapping[str, type[Instant]] = {
 
 
 def converted(kind: type[Instant], value: Value) -> Instant:
-    """Give the instant of a kind that a string, a map or another instant stands for. Raises ValueProblem."""
+    """Return the instant of a kind that a string, a map or another instant stands for. Raises ValueProblem."""
     if type(value) is str:
         return _PARSERS[kind](value.strip())
     if type(value) is dict:
@@ -54,7 +54,7 @@ def converted(kind: type[Instant], value: Value) -> Instant:
 
 
 def now_as(kind: type[Instant], instant: int, zone: Value) -> Instant:
-    """Give what a clock in a zone (UTC where it is absent) shows at an instant, as a value of a kind."""
+    """Return what a clock in a zone (UTC where it is absent) shows at an instant, as a value of a kind."""
     if zone is not _ABSENT and type(zone) is not str:
         raise wrong_type("the name of a time zone", zone)
     found = at_instant(instant, *parse_zone("Z" if zone is _ABSENT else zone))

@@ -10,7 +10,7 @@ from kgmem.query.values.problems import ValueProblem, wrong_type
 
 
 def text(value: Value) -> str:
-    """Give a value that must be a string. Raises ValueProblem."""
+    """Return a value that must be a string. Raises ValueProblem."""
     if type(value) is str:
         return value
     raise wrong_type("a string", value)

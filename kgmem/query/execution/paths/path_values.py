@@ -7,7 +7,7 @@ from kgmem.query.values import Node, Path, Relationship
 
 
 def build_path(row: Row, elements: Sequence[str], read: Mapping[int, Node]) -> Path:
-    """Give the path of a row's nodes and relationships, whose names are given in turn; `read` has those between."""
+    """Return the path of a row's nodes and relationships, whose names are given in turn; `read` has those between."""
     nodes: list[Node] = [row[elements[0]]]
     relationships: list[Relationship] = []
     for link, end in zip(elements[1::2], elements[2::2], strict=True):

@@ -21,7 +21,7 @@ _BATCH = 5000  # Rows whose ids are sent at once.
 
 
 async def plain(run: Run, asking: Asking, rows: Rows, at: int) -> Found:
-    """Give what a pattern of one stage makes of rows, each with the number of the row that it comes of."""
+    """Return what a pattern of one stage makes of rows, each with the number of the row that it comes of."""
     found, predicates = await candidates(run, asking, rows, at)
     if not predicates:
         return found
@@ -37,7 +37,7 @@ async def plain(run: Run, asking: Asking, rows: Rows, at: int) -> Found:
 
 
 async def staged(run: Run, pattern: Pattern, rows: Rows, at: int) -> Found:
-    """Give what a pattern of several stages makes of rows, each with the number of the row that it comes of."""
+    """Return what a pattern of several stages makes of rows, each with the number of the row that it comes of."""
     rows = [{**row, _ORIGIN: number, _USED: frozenset()} for number, row in enumerate(rows)]
     rows = await _matched(run, pattern, rows, at)
     for stage in pattern.stages:
@@ -52,7 +52,7 @@ async def staged(run: Run, pattern: Pattern, rows: Rows, at: int) -> Found:
 
 
 async def _stage(run: Run, stage: Stage, rows: Rows, at: int) -> Rows:
-    """Give what a stage makes of rows, before its predicates."""
+    """Return what a stage makes of rows, before its predicates."""
     if stage.mark is not None:
         rows = [{**row, stage.mark: number} for number, row in enumerate(rows)]
     if stage.repeat is not None:
@@ -74,7 +74,7 @@ def _tell_wholes(pattern: Pattern, rows: Rows) -> None:
 
 
 async def _matched(run: Run, pattern: Pattern, rows: Rows, at: int) -> Rows:
-    """Give rows with all that a plain pattern finds for them along relationships that they have not gone along yet."""
+    """Rows with all that a plain pattern finds for them along relationships that they have not gone along yet."""
     result: Rows = []
     for first in range(0, len(rows), _BATCH):
         batch = rows[first : first + _BATCH]
@@ -101,7 +101,7 @@ async def _all(run: Run, pattern: Pattern, rows: Rows, at: int) -> Found:
 
 
 def _gone(pattern: Pattern, row: Row) -> list[int]:
-    """Give the relationships that a row goes along in a pattern."""
+    """Return the relationships that a row goes along in a pattern."""
     found: list[int] = []
     for link in pattern.links:
         held = row[link.name]
@@ -120,7 +120,7 @@ class _Walk:
 
 
 async def _repeated(run: Run, repeat: Repeat, rows: Rows) -> Rows:
-    """Give each row with each way through a group, breadth first; no relationship is gone along twice."""
+    """Return each row with each way through a group, breadth first; no relationship is gone along twice."""
     walks = [_Walk(row, row[repeat.start], row[_USED]) for row in rows if row[repeat.start] is not None]
     result: Rows = []
     depth = 0
@@ -150,7 +150,7 @@ async def _further(run: Run, repeat: Repeat, walks: Sequence[_Walk]) -> list[_Wa
 
 
 def _ended(repeat: Repeat, walk: _Walk) -> Row | None:
-    """Give the row of a walk that ends here; None where the group is to end at another node."""
+    """Return the row of a walk that ends here; None where the group is to end at another node."""
     known = walk.row.get(repeat.end, walk.here)
     if known is None or known.id != walk.here.id:
         return None
@@ -161,7 +161,7 @@ def _ended(repeat: Repeat, walk: _Walk) -> Row | None:
 
 
 def _whole(parts: Iterable[Path | list[Path]]) -> Path:
-    """Give one path of paths and lists of paths, each of which begins where the one before ends."""
+    """Return one path of paths and lists of paths, each of which begins where the one before ends."""
     nodes: list[Node] = []
     relationships: list[Relationship] = []
     for part in parts:

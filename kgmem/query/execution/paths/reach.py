@@ -29,7 +29,7 @@ class Side:
 
     @classmethod
     def of(cls, end: int, *, backwards: bool) -> "Side":
-        """Give a side that has not gone anywhere yet."""
+        """Return a side that has not gone anywhere yet."""
         return cls(backwards, {end}, {end: 0}, {end: []})
 
 
@@ -61,7 +61,7 @@ class Reach:
         return cls(run, asked, row, at, *sides, met=first == last)
 
     def places(self, chain: Sequence[int]) -> list[int]:
-        """Give the nodes along a chain of relationships that was found."""
+        """Return the nodes along a chain of relationships that was found."""
         found = [self.row[self.asked.link.left].id]
         for id_ in chain:
             found.append(self.onward[found[-1]][id_])
@@ -150,7 +150,7 @@ class Reach:
         return found
 
     async def _allowed(self, ids: Collection[int]) -> set[int]:
-        """Give those relationships that may be part of a path."""
+        """Return those relationships that may be part of a path."""
         name = self.asked.link.name
         relationships = await self.run.transaction.relationships(ids)
         rows = [{**self.row, name: [each]} for each in relationships.values()]
@@ -158,7 +158,7 @@ class Reach:
         return {each[name][0].id for each in await self.run.where(conditions, rows)}
 
     async def _passable(self, ids: Collection[int]) -> set[int]:
-        """Give those nodes that may be part of a path."""
+        """Return those nodes that may be part of a path."""
         missing = [id_ for id_ in ids if id_ not in self._passed]
         self._passed |= dict.fromkeys(missing, False)
         nodes = await self.run.transaction.nodes(missing)

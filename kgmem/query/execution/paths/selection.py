@@ -20,7 +20,7 @@ class Wanted:
 
 
 async def wanted(run: Run, asked: Search | Selection) -> Wanted:
-    """Give what a selector asks for. Raises CypherError where its number is none."""
+    """Return what a selector asks for. Raises CypherError where its number is none."""
     number = 1 if asked.count is None else await _count(run, asked.count)
     return Wanted(None, number) if asked.all or asked.groups else Wanted(number, None)
 
@@ -35,7 +35,7 @@ async def _count(run: Run, part: Expression) -> int:
 
 
 async def select(run: Run, asked: Selection, rows: Rows) -> Rows:
-    """Give the rows with the shortest paths."""
+    """Return the rows with the shortest paths."""
     number = await wanted(run, asked)
     groups: dict[tuple[int, int, int], list[tuple[int, Row]]] = defaultdict(list)
     for row in rows:

@@ -34,7 +34,7 @@ class Trails:
     _parts: list[_Part] = field(default_factory=list)
 
     async def __call__(self) -> AsyncIterator[Chain]:
-        """Give the relationships of each trail, the shortest trails first."""
+        """Return the relationships of each trail, the shortest trails first."""
         reach, link = self.reach, self.reach.asked.link
         if not reach.depth:
             await reach.look_around(shortest=False)
@@ -81,14 +81,14 @@ class Trails:
                     heapq.heappush(self._parts, (place + 1 + far, True, (*used, id_), there, ()))
 
     def _estimate(self, node: int) -> int | None:
-        """Give the least number of relationships from a node to the end; None where none leads there."""
+        """Return the least number of relationships from a node to the end; None where none leads there."""
         far = self.reach.back.distance.get(node)
         if far is None and self.reach.back.frontier:
             return self.reach.back.depth + 1
         return far
 
     async def _shortest(self, start: int, used: frozenset[int], most: int | None) -> Chain | None:
-        """Give a shortest way to the end along other relationships than those used, of at most `most`."""
+        """Return a shortest way to the end along other relationships than those used, of at most `most`."""
         far = self._estimate(start)
         came: dict[int, tuple[int, int]] = {}
         waiting = [] if far is None else [(far, 0, start)]
@@ -125,7 +125,7 @@ _FOUND = "\0found"
 
 
 async def search(run: Run, asked: Search, rows: Rows, at: int) -> Rows:
-    """Give each row with each of the shortest paths between its two nodes; none where there is no path."""
+    """Return each row with each of the shortest paths between its two nodes; none where there is no path."""
     number = await wanted(run, asked)
     result: Rows = []
     for row in rows:
@@ -139,7 +139,7 @@ async def search(run: Run, asked: Search, rows: Rows, at: int) -> Rows:
 
 
 async def shortest(run: Run, asked: Search, row: Row, number: Wanted, at: int) -> list[Path]:
-    """Give the shortest paths between the two nodes of a link, as many as are wanted."""
+    """Return the shortest paths between the two nodes of a link, as many as are wanted."""
     link = asked.link
     first, last = row[link.left], row[link.right]
     if first is None or last is None:
@@ -159,7 +159,7 @@ async def shortest(run: Run, asked: Search, row: Row, number: Wanted, at: int) -
 
 
 async def _first_meeting(reach: Reach, number: Wanted) -> list[Path]:
-    """Give the shortest of the paths that meet what is asked of whole paths: one after another is tried."""
+    """Return the shortest of the paths that meet what is asked of whole paths: one after another is tried."""
     kept: list[Path] = []
     waiting: list[Chain] = []
     tried = 0
@@ -177,7 +177,7 @@ async def _first_meeting(reach: Reach, number: Wanted) -> list[Path]:
 
 
 async def _meeting(reach: Reach, paths: Sequence[Path]) -> list[Path]:
-    """Give the paths that meet what is asked of whole paths."""
+    """Return the paths that meet what is asked of whole paths."""
     asked = reach.asked
     told: Rows = [{**reach.row, asked.link.name: list(path.relationships), _FOUND: path} for path in paths]
     if asked.path is not None:
@@ -200,7 +200,7 @@ async def _paths(reach: Reach, chains: Sequence[Chain]) -> list[Path]:
 
 
 async def _chains(reach: Reach, number: Wanted) -> Sequence[Chain]:
-    """Give the relationships of the shortest paths."""
+    """Return the relationships of the shortest paths."""
     link = reach.asked.link
     first, last = reach.row[link.left].id, reach.row[link.right].id
     if first == last and link.least == 0 and 1 in {number.paths, number.lengths}:
@@ -221,7 +221,7 @@ async def _chains(reach: Reach, number: Wanted) -> Sequence[Chain]:
 
 
 async def _least(reach: Reach, most: int | None) -> Sequence[Chain]:
-    """Give the chains of the least length, at most `most`: from both ends, level by level, until they meet."""
+    """Return the chains of the least length, at most `most`: from both ends, level by level, until they meet."""
     ahead, back, longest = reach.ahead, reach.back, reach.asked.link.most
     asked = reach.asked
     await reach.look_around(shortest=not (asked.conditions or asked.node_conditions or asked.predicates))
@@ -246,7 +246,7 @@ async def _least(reach: Reach, most: int | None) -> Sequence[Chain]:
 
 
 def _ways(side: Side, node: int) -> Iterator[Chain]:
-    """Give all shortest chains of relationships from a node to the end of a side."""
+    """Return all shortest chains of relationships from a node to the end of a side."""
     gone: list[int] = []
     waiting = [iter(sorted(side.before[node]))]
     if not side.before[node]:

@@ -20,7 +20,7 @@ More = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 async def create(run: Run, step: Create, rows: Rows) -> Rows:
-    """Give each row with what was made for it."""
+    """Return each row with what was made for it."""
     made = [dict(row) for row in rows]
     await make(run, step.patterns, made)
     hidden = [name for name in made[0] if name[:1] == "\0"] if made else []

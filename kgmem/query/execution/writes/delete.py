@@ -14,7 +14,7 @@ Changed = Mapping[int, Any]  # Nodes and relationships by id.
 
 
 def renewed(row: Row, changed: Changed) -> Row:
-    """Give a row with what has changed in it; the row itself where nothing has."""
+    """Return a row with what has changed in it; the row itself where nothing has."""
     new = {name: now for name, value in row.items() if (now := _now(value, changed)) is not value}
     return {**row, **new} if new else row
 

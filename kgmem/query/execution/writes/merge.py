@@ -20,7 +20,7 @@ from kgmem.query.values.comparison import group_key
 
 
 async def merge(run: Run, step: Merge, rows: Rows) -> Rows:
-    """Give each row with each match of the pattern, or with what was made for it."""
+    """Return each row with each match of the pattern, or with what was made for it."""
     if not rows:
         return []
     identities = await _identities(run, step, rows)
@@ -63,7 +63,7 @@ async def _merge(run: Run, step: Merge, rows: Rows, identities: list[Hashable]) 
 
 
 async def _told_before(run: Run, step: Merge, rows: Rows) -> More | None:
-    """Give what ON CREATE sets, where it can be told before anything is made; None where that depends on it."""
+    """Return what ON CREATE sets, where it can be told before anything is made; None where that depends on it."""
     made = {each.variable.name for each in step.made.elements if each.variable is not None} - step.bound
     plain: list[tuple[str, str, Expression]] = []
     for item in step.on_create:
@@ -86,7 +86,7 @@ async def _told_before(run: Run, step: Merge, rows: Rows) -> More | None:
 
 
 async def _identities(run: Run, step: Merge, rows: Rows) -> list[Hashable]:
-    """Give for each row what tells apart what rows ask for: labels, types, properties, and the ids of what is bound."""
+    """For each row what tells apart what rows ask for: labels, types, properties, and the ids of what is bound."""
     columns: list[Sequence[Any]] = []
     for element in step.made.elements:
         variable = element.variable
@@ -135,7 +135,7 @@ async def _keeps(run: Run, step: Merge, rows: Rows) -> bool:
 
 
 def _asked(step: Merge) -> dict[str, dict[str, Expression]]:
-    """Give the properties that the pattern asks for: by name, the value that each part has, by its variable."""
+    """Return the properties that the pattern asks for: by name, the value that each part has, by its variable."""
     found: dict[str, dict[str, Expression]] = {}
     for element in step.made.elements:
         variable = element.variable.name if element.variable is not None else ""

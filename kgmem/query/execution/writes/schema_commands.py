@@ -70,7 +70,7 @@ async def _name(run: Run, name: Expression | str | None) -> str | None:
 
 
 async def _wanted(run: Run, body: CreateIndex | CreateConstraint) -> NamedIndex:
-    """Give what a command describes, read as a schema's document is, so that the same holds of both."""
+    """Return what a command describes, read as a schema's document is, so that the same holds of both."""
     name = await _name(run, body.name)
     options = await run.value(body.options, {}) if body.options is not None else {}
     if isinstance(body, CreateIndex):
@@ -128,7 +128,7 @@ class _Making:
         return self.wanted.constrains
 
     def __call__(self, own: GraphSchema) -> GraphSchema:
-        """Give the schema with the index; as it was where that is there already, and may be."""
+        """Return the schema with the index; as it was where that is there already, and may be."""
         held = own.indexes.get(self.wanted.name)
         same = next((each for each in own.indexes.values() if each.equals(self.wanted)), None)
         self.done = held is None and same is None
@@ -161,7 +161,7 @@ class _Dropping:
         return self.body.what == "CONSTRAINT"
 
     def __call__(self, own: GraphSchema) -> GraphSchema:
-        """Give the schema without the index. Raises CypherError where there is none, unless that may be."""
+        """Return the schema without the index. Raises CypherError where there is none, unless that may be."""
         held = own.indexes.get(self.name)
         self.done = held is not None and held.constrains == self.constrains
         if self.done:

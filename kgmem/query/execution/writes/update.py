@@ -56,7 +56,7 @@ class Changes:
         return [renewed(row, self.now) for row in rows]
 
     def seen(self, row: Row) -> Row:
-        """Give a row as it is after what has changed."""
+        """Return a row as it is after what has changed."""
         return renewed(row, self.now) if self.now else row
 
     async def _target(self, target: Expression, row: Row) -> tuple[Element | None, str]:
@@ -125,12 +125,12 @@ class Changes:
 
 
 async def set_(run: Run, step: Set, rows: Rows) -> Rows:
-    """Give the rows after SET."""
+    """Return the rows after SET."""
     return await changed(run, step.items, rows)
 
 
 async def remove(run: Run, step: Remove, rows: Rows) -> Rows:
-    """Give the rows after REMOVE."""
+    """Return the rows after REMOVE."""
     return await changed(run, step.items, rows, removing=True)
 
 

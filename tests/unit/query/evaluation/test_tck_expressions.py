@@ -11,7 +11,7 @@ from tests.tck import Failure, Rows, Run, Scenario, scenarios
 
 
 def told(value: Any) -> Any:
-    """Give a value as the TCK's tables write it: what they have no notation for is its text."""
+    """Return a value as the TCK's tables write it: what they have no notation for is its text."""
     if isinstance(value, list):
         return [told(each) for each in value]
     if isinstance(value, dict):
