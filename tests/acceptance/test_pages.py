@@ -50,7 +50,7 @@ NOT_RUN = {
     "takes minutes": 1,
     "needs a restored dump": 1,
     "does not end": 1,
-    "an illustration": 12,
+    "an illustration": 14,
 }
 
 
@@ -102,11 +102,11 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="module")
 def player(request: pytest.FixtureRequest, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Player]:
-    """A server over a database with the sample graph and the graph `main`; pages of the core extract nothing."""
+    """A server over a database with the sample graph and the graph `main`."""
     home = tmp_path_factory.mktemp("pages")
     bolt = _free_port()
     whole = any(item.path == request.path and item.get_closest_marker("slow") for item in request.session.items)
-    with postgres.short_folder() as folder, forks(folder, extraction=whole) as commands:
+    with postgres.short_folder() as folder, forks(folder, extraction=True) as commands:
         settings = {
             "KGMEM_DATABASE_URL": database,
             "KGMEM_HOME": str(home),
