@@ -7,7 +7,7 @@ are of the answers with `nothing_relevant`. The expected calibration error is th
 parts, beside that of `score`. The rows are the questions of each set.
 
 The constants of `relevance` were fitted on samples of these sets and of LoCoMo, so this measures the product as it is;
-kgmem/domain/recall/relevance.py tells what a fit without a set comes to on it.
+kgmem/domain/recall/selection.py tells what a fit without a set comes to on it.
 """
 
 from collections.abc import AsyncIterator, Sequence

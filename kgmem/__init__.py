@@ -3,8 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kgmem.domain.claims.claim import ClaimFilter, ClaimResult, ClaimStatement, FactFilter, HeldFact, Ruling
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import ClaimFilter, ClaimResult, ClaimStatement, FactFilter, HeldFact, Ruling, Source
 from kgmem.domain.errors import (
     Conflict,
     DatabaseOutdated,

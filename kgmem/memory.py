@@ -14,35 +14,31 @@ from kgmem.domain.recall.question import Question, What
 from kgmem.domain.text.document import Document
 from kgmem.formats.kgmem.sample import Sample
 from kgmem.services import ask_cypher
-from kgmem.services.claims.adjudications import Adjudications
-from kgmem.services.claims.causal_checks import Causality
+from kgmem.services.ask_cypher import NamedQueries
+from kgmem.services.claims.causality import Causality
 from kgmem.services.claims.claims import Claims
-from kgmem.services.claims.correlations import Correlations
 from kgmem.services.claims.facts import Facts
+from kgmem.services.claims.review import Adjudications, Correlations
 from kgmem.services.claims.sources import Sources
-from kgmem.services.entities import Entities
+from kgmem.services.entities import Entities, Relationships
 from kgmem.services.graphs import Graphs
 from kgmem.services.imports.exports import Exports
 from kgmem.services.imports.imports import Imports
-from kgmem.services.keys import Keys
 from kgmem.services.ports import Ports
-from kgmem.services.queries import NamedQueries
 from kgmem.services.recall import evaluate as evaluating
 from kgmem.services.recall import recall as recalling
-from kgmem.services.recall.views import Views
-from kgmem.services.relationships import Relationships
-from kgmem.services.server import Server
+from kgmem.services.recall.view import Views
+from kgmem.services.server import Jobs, Keys, Server
 from kgmem.services.texts import remember_text as remembering
 from kgmem.services.texts.episodes import Episodes
 from kgmem.services.texts.extraction import Extraction
 from kgmem.services.texts.remember_text import RememberResult
 from kgmem.services.texts.resolution import Resolution
 from kgmem.services.upkeep.communities import CommunityDetection
-from kgmem.services.upkeep.embeddings import Embeddings
+from kgmem.services.upkeep.embed import Embeddings
 from kgmem.services.upkeep.index import Index
-from kgmem.services.upkeep.jobs import Jobs
-from kgmem.services.upkeep.similarity import SimilarityLinks
-from kgmem.services.upkeep.summaries import EntitySummaries
+from kgmem.services.upkeep.link_similar import SimilarityLinks
+from kgmem.services.upkeep.summarise import EntitySummaries
 from kgmem.services.upkeep.tasks import Tasks
 
 DEFAULT_GRAPH = "main"

@@ -7,27 +7,25 @@ from dataclasses import asdict, fields, replace
 from typing import Any
 
 from kgmem.domain.access import Key, Role
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
+from kgmem.domain.diagnostics import Figures, Health
 from kgmem.domain.errors import Conflict, NotFound, Unauthenticated, UnknownEntities, VersionConflict
 from kgmem.domain.graph.batch import Rejection
-from kgmem.domain.graph.change import Change
 from kgmem.domain.graph.embedding import EmbeddingSpace, RefusedPassage, Vector, WhichVectors
 from kgmem.domain.graph.entity import DeleteResult, Entity, Page, WriteResult
 from kgmem.domain.graph.episode import Episode
-from kgmem.domain.graph.graph import Dangling, Graph, GraphStats, no_such_graph
+from kgmem.domain.graph.graph import Change, Dangling, Graph, GraphStats, no_such_graph
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.scope import reaches, visible_from
 from kgmem.domain.graph.statement import check_entities, check_episodes, check_relationships
 from kgmem.domain.imports import Import, ImportItem, ImportState, UndoResult
 from kgmem.domain.ports import Candidates, Job
 from kgmem.domain.recall.answer import Hit
-from kgmem.domain.recall.causality import Ancestry, CausalGraph, CausalNode
+from kgmem.domain.recall.causality import Ancestry, CausalGraph, CausalNode, FoundPath
 from kgmem.domain.recall.fusion import Ranked
-from kgmem.domain.recall.path import FoundPath
 from kgmem.domain.recall.question import Question
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.time.interval import now, parse_time, valid_interval
-from kgmem.domain.vitals import Figures, Health
 from kgmem.memory import Memory
 from kgmem.services.ports import Ports
 

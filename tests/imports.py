@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from kgmem.domain.graph.change import Change
+from kgmem.domain.graph.graph import Change
 from kgmem.formats.kgmem.jsonl import dump
 from kgmem.formats.records import Record
 from kgmem.memory import Memory

@@ -15,8 +15,8 @@ import asyncpg
 
 from kgmem.bootstrap import Infrastructure, Models, postgres_ports
 from kgmem.domain.errors import EmbedderUnavailable, NotFound
-from kgmem.domain.graph.change import Change
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, Role, Vector
+from kgmem.domain.graph.graph import Change
 from kgmem.domain.ports import Job
 from kgmem.domain.text.extraction import Extractor
 from kgmem.embedding.registry import make_embedder

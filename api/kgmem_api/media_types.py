@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kgmem.formats.registry import FORMATS
-from kgmem.services.imports.stream_export import Compression
+from kgmem.services.imports.exports import Compression
 
 OCTETS = "application/octet-stream"
 ZIP = "application/zip"

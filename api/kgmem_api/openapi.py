@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from kgmem.domain.claims.claim import ClaimStatement
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import ClaimStatement, Source
 from kgmem.domain.fields import LARGEST_PLACE, LARGEST_PROPERTIES, Field, fields_of
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode

@@ -14,8 +14,8 @@ from rich.text import Text
 from kgmem.bootstrap import open_database
 from kgmem.cli.console import NOTES, OUT
 from kgmem.cli.opening import load_settings, with_memory
+from kgmem.domain.diagnostics import Damage, IntegrityReport
 from kgmem.domain.errors import InvalidInput, KgmemError
-from kgmem.domain.integrity import Damage, IntegrityReport
 from kgmem.settings import Settings
 from kgmem.store.db.doctor import Finding, examine
 

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from kgmem.cli.console import OUT, AsJSON, Limit, print_json
 from kgmem.cli.opening import with_memory
+from kgmem.domain.diagnostics import Figures
 from kgmem.domain.ports import Job
-from kgmem.domain.vitals import Figures
 from kgmem.memory import Memory
 
 

@@ -9,9 +9,8 @@ from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, ScopeName, note, pr
 from kgmem.cli.opening import with_memory
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.recall.answer import Answer, Hit
-from kgmem.domain.recall.path import CausalPath
+from kgmem.domain.recall.causality import CausalPath
 from kgmem.domain.recall.question import (
-    Allen,
     Fusion,
     HitKind,
     Hops,
@@ -26,6 +25,7 @@ from kgmem.domain.recall.question import (
     Where,
     Why,
 )
+from kgmem.domain.time.interval import Allen
 from kgmem.memory import DEFAULT_GRAPH
 
 Many = list[str] | None

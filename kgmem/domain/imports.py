@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from kgmem.domain.graph.change import Operation
+from kgmem.domain.graph.graph import Operation
 from kgmem.domain.graph.scope import SHARED
 
 ImportState = Literal["waiting", "running", "failed", "done", "undoing", "undone"]

@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from kgmem.domain.access import Key, Role
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefKind, BeliefRecord
-from kgmem.domain.claims.source import Source
-from kgmem.domain.graph.batch import Batch, BatchResult, Rejection, Stated
-from kgmem.domain.graph.change import Change
+from kgmem.domain.diagnostics import Figures, Health
+from kgmem.domain.graph.batch import Batch, BatchResult, Rejection, Shapes, Stated
 from kgmem.domain.graph.embedding import EmbeddingSpace, RefusedPassage, Vector, WhichVectors
 from kgmem.domain.graph.entity import DeleteResult, Entity, Page, WriteResult
 from kgmem.domain.graph.episode import Episode
-from kgmem.domain.graph.graph import Dangling, Graph, GraphStats
+from kgmem.domain.graph.graph import Change, Dangling, Graph, GraphStats
 from kgmem.domain.graph.relationship import Relationship
-from kgmem.domain.graph.shapes import Shapes
 from kgmem.domain.imports import (
     Duplicates,
     EntityState,
@@ -28,12 +27,10 @@ from kgmem.domain.imports import (
     Waiting,
 )
 from kgmem.domain.recall.answer import Hit
-from kgmem.domain.recall.causality import Ancestry, CausalGraph
+from kgmem.domain.recall.causality import Ancestry, CausalGraph, FoundPath
 from kgmem.domain.recall.fusion import Ranked
-from kgmem.domain.recall.path import FoundPath
 from kgmem.domain.recall.question import Question
 from kgmem.domain.recall.view import Neighbourhood, Subgraph
-from kgmem.domain.vitals import Figures, Health
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
 
-from kgmem.domain.graph.fact import kind_in_words
+from kgmem.domain.graph.relationship import kind_in_words
 from kgmem.domain.text.extraction import (
     Argument,
     CausalKind,

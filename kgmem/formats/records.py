@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, Protocol, TypeAlias, runtime_checkable
 
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BELIEF_KINDS, BeliefRecord
-from kgmem.domain.claims.source import Source
 from kgmem.domain.graph.batch import Columns
 from kgmem.domain.graph.embedding import EmbeddingSpace
 from kgmem.domain.graph.entity import Entity

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
+from kgmem.domain.claims.claim import PRIOR_TRUST, Source
 from kgmem.domain.claims.records import BELIEF_KINDS, BeliefKind, BeliefRecord
-from kgmem.domain.claims.source import PRIOR_TRUST, Source
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.fields import FieldType, stated_fields
 from kgmem.domain.graph.entity import Entity

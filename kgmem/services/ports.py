@@ -8,8 +8,8 @@ from kgmem.domain.cypher import Cypher, NamedQuery
 from kgmem.domain.derived.communities import Communities
 from kgmem.domain.derived.similarity import Connections
 from kgmem.domain.derived.summaries import Summaries, Wording
+from kgmem.domain.diagnostics import Inspector
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
-from kgmem.domain.integrity import Inspector
 from kgmem.domain.ports import (
     GraphCatalog,
     GraphStore,

@@ -1,9 +1,13 @@
-"""The database behind the memory: health, metrics, and positions in its log."""
+"""The server behind the memory: health, metrics, positions in its log, API keys and background jobs."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from kgmem.domain.bookmark import bookmark_of
-from kgmem.domain.vitals import Figures, Health
+from kgmem.domain.access import Key, Role, check_restriction
+from kgmem.domain.cypher import bookmark_of
+from kgmem.domain.diagnostics import Figures, Health
+from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.domain.ports import Job
 from kgmem.services import ask_cypher
 from kgmem.services.ports import Ports
 
@@ -38,3 +42,60 @@ class Server:
     async def metrics(self) -> Figures:
         """Return how busy the parts behind this memory are: connections, jobs, what waits for vectors."""
         return await self._ports.vitals.figures()
+
+
+class Keys:
+    """API keys."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Bind to ports."""
+        self._ports = ports
+
+    async def create(
+        self, name: str, role: Role, *, graph: str | None = None, scope: str = SHARED, expires_at: str | None = None
+    ) -> tuple[Key, str]:
+        """Make an API key; gives it with its secret, which is shown this once. Raises NotFound, InvalidInput."""
+        check_restriction(role, scope)
+        if graph is not None:
+            await self._ports.graphs.get(graph)
+        return await self._ports.keys.create(name, role, graph=graph, scope=check_scope(scope), expires_at=expires_at)
+
+    async def list(self) -> Sequence[Key]:
+        """Return all API keys, revoked and expired ones too, without secrets."""
+        return await self._ports.keys.list()
+
+    async def revoke(self, id_: str) -> Key:
+        """Revoke an API key. Raises NotFound."""
+        return await self._ports.keys.revoke(id_)
+
+    async def authenticate(self, secret: str) -> Key:
+        """Return the key that a secret belongs to. Raises Unauthenticated."""
+        return await self._ports.keys.authenticate(secret)
+
+    async def check(self, id_: str) -> None:
+        """Raise Unauthenticated unless a key is in force: for what goes on after it was let in."""
+        await self._ports.keys.check(id_)
+
+    def watch(self, id_: str, ended: Callable[[], None]) -> Callable[[], None]:
+        """Call `ended` once, within a second after a key was revoked or has expired; returns what ends the watch."""
+        return self._ports.keys.watch(id_, ended)
+
+
+class Jobs:
+    """Background jobs."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Bind to ports."""
+        self._ports = ports
+
+    async def get(self, id_: int) -> Job:
+        """Return a background job. Raises NotFound."""
+        return await self._ports.jobs.get(id_)
+
+    async def list(self, *, graph: str | None = None, status: str | None = None, limit: int = 100) -> Sequence[Job]:
+        """Return background jobs, newest first."""
+        return await self._ports.jobs.list(graph=graph, status=status, limit=limit)
+
+    async def enqueue(self, task: str, *, graph: str | None = None, **arguments: Any) -> int | None:
+        """Ask for a job by its name (docs/operations.md); gives its id, or None when it waits already."""
+        return await self._ports.jobs.defer(task, graph=graph, **arguments)

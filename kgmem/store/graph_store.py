@@ -12,18 +12,17 @@ from typing import Any, TypeVar
 import asyncpg
 import numpy as np
 
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefRecord
-from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import DatabaseOutdated, NotFound
 from kgmem.domain.fields import fields_of
-from kgmem.domain.graph.change import Change
+from kgmem.domain.graph.batch import Shapes
 from kgmem.domain.graph.embedding import WhichVectors
 from kgmem.domain.graph.entity import ENTITY, EPISODE, DeleteResult, Entity, Page, WriteResult
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.folding import ENTITIES, EPISODES, RELATIONSHIPS, Folded, fold
-from kgmem.domain.graph.graph import Dangling
+from kgmem.domain.graph.graph import Change, Dangling
 from kgmem.domain.graph.relationship import Relationship
-from kgmem.domain.graph.shapes import Shapes
 from kgmem.domain.graph.statement import DEFAULT_LABEL, check_entities, check_episodes, check_relationships
 from kgmem.store.db.sql import SQL
 from kgmem.store.export import records

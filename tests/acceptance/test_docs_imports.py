@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BELIEF_KINDS, BeliefKind, BeliefRecord
-from kgmem.domain.claims.source import Source
 from kgmem.domain.graph.embedding import WhichVectors
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode

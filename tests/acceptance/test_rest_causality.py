@@ -1,6 +1,6 @@
 """Causal checks over REST."""
 
-from kgmem.domain.recall.path import CausalPath, PathEntity, PathLink
+from kgmem.domain.recall.causality import CausalPath, PathEntity, PathLink
 from kgmem_api.wire.recall import PathOut
 from tests.rest import GRAPH, Door, done, refused
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from kgmem.domain import errors
+from kgmem.domain.diagnostics import Health
 from kgmem.domain.graph.graph import Graph
-from kgmem.domain.vitals import Health
 from kgmem.memory import Memory
 from kgmem.settings import Settings
 from kgmem_api.app import create_app

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.errors import DatabaseUnavailable
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode

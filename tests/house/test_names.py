@@ -15,6 +15,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 import kgmem
+from kgmem.bootstrap import handlers
 from kgmem.cli.main import COMMANDS, load
 from kgmem.memory import Memory
 from kgmem.settings import Settings
@@ -207,6 +208,15 @@ def test_the_page_of_python_lists_every_method_of_every_noun() -> None:
     assert listed == {
         noun: {name for name in vars(type(service)) if not name.startswith("_")} for noun, service in nouns.items()
     }
+
+
+def test_every_task_that_services_ask_for_is_one_that_workers_do() -> None:
+    known = handlers(Memory(cast(Any, None)))
+    texts = [(path, path.read_text()) for path in (ROOT / "kgmem" / "services").rglob("*.py")]
+    pattern = re.compile(r"\.defer\(\s*\"(\w+)\"|defer_where\(\s*\w+, \"(\w+)\"")
+    asked = [(path.name, match[1] or match[2]) for path, text in texts for match in pattern.finditer(text)]
+    assert len(asked) > 20
+    assert [(name, task) for name, task in asked if task not in known] == []
 
 
 def test_every_route_that_is_named_is_there() -> None:

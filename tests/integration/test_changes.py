@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, HeldFact
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, HeldFact, Source
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Question, What, When

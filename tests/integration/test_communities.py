@@ -9,7 +9,7 @@ from kgmem.domain.errors import InvalidInput, NotFound, TooLarge
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
-from kgmem.services.upkeep import detect_communities as grouping
+from kgmem.services.upkeep import communities as grouping
 from kgmem.services.upkeep.community_levels import communities_of
 from tests.memories import new_graph
 

@@ -12,9 +12,9 @@ import asyncpg
 import pytest
 
 from kgmem.domain.errors import Conflict, NotFound, UnknownEntities, VersionConflict
-from kgmem.domain.graph.change import Change
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.graph import Change
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels

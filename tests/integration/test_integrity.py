@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from kgmem.domain.claims.claim import ClaimStatement
+from kgmem.domain.diagnostics import IntegrityReport
 from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
-from kgmem.domain.integrity import IntegrityReport
 from kgmem.domain.recall.question import Question, What
 from kgmem.domain.space.place import parse_place
 from kgmem.memory import Memory

@@ -15,7 +15,7 @@ from neo4j.time import Date, DateTime, Duration
 from kgmem.bridges.neo4j import read as reading
 from kgmem.bridges.neo4j.write import LOST_ENDS
 from kgmem.bridges.servers import Server, destination, origin
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated, Unavailable
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode

@@ -7,7 +7,7 @@ import networkx as nx
 import pytest
 
 import kgmem
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.claims.claim import FactFilter
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import FactFilter, Source
 from kgmem.domain.errors import ExtractorUnavailable, InvalidInput, NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.errors import EmbeddingMismatch, InvalidInput, KgmemError, NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode

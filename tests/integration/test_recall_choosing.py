@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.recall.question import Question, State, What, When

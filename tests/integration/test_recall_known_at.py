@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode

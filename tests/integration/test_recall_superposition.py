@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from kgmem.domain.claims.claim import ClaimStatement, FactFilter
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import ClaimStatement, FactFilter, Source
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship

@@ -11,9 +11,8 @@ from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.recall.answer import Answer
-from kgmem.domain.recall.question import Allen, Question, Relation, What, When
-from kgmem.domain.time.allen import is_timeless, relation
-from kgmem.domain.time.interval import DAY, iso, now, valid_interval
+from kgmem.domain.recall.question import Question, Relation, What, When
+from kgmem.domain.time.interval import DAY, Allen, is_timeless, iso, now, relation, valid_interval
 from kgmem.memory import Memory
 from kgmem.store.search.request import SearchRequest
 from kgmem.store.search.statement import candidate_statement

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.errors import Conflict, InvalidInput, KgmemError, NotFound, TooLarge, VersionConflict
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode

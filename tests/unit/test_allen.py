@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.recall.question import Allen
-from kgmem.domain.time.allen import INVERSES, is_timeless, relation, scale
-from kgmem.domain.time.interval import DAY, Interval, parse_time, valid_interval
+from kgmem.domain.time.interval import (
+    DAY,
+    INVERSES,
+    Allen,
+    Interval,
+    is_timeless,
+    parse_time,
+    relation,
+    scale,
+    valid_interval,
+)
 
 _ENDS = st.one_of(st.none(), st.integers(-4, 4))
 

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.recall.answer import Hit, RetrieverShare
-from kgmem.domain.recall.cursor import given_before, next_cursor
+from kgmem.domain.recall.answer import Hit, RetrieverShare, given_before, next_cursor
 from kgmem.domain.recall.question import Links, Question, What, When
 from kgmem.domain.recall.recipes import RECIPES, with_recipe
 from kgmem.domain.recall.selection import confidence, diverse, tokens, within_budget, word_similarity

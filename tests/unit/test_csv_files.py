@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.errors import InvalidInput, TooLarge
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kgmem.domain.graph.fact import kind_in_words, worded
+from kgmem.domain.graph.relationship import kind_in_words, worded
 
 
 @pytest.mark.parametrize(

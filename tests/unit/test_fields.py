@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 from pydantic import TypeAdapter
 
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.fields import Field, FieldType, fields_of, number_fields, stated_fields, stored_fields
 from kgmem.domain.graph.entity import Entity

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kgmem.domain.text.naming import Known, Mention, chosen, is_name
+from kgmem.domain.text.names import Known, Mention, chosen, is_name
 from tests.memories import CORE
 
 

@@ -8,7 +8,7 @@ from neo4j.spatial import WGS84Point
 from neo4j.time import Date
 
 from kgmem.bridges.neo4j.shapes import Shaping, Unshaping
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship

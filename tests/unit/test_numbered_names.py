@@ -2,7 +2,7 @@
 
 import pytest
 
-from kgmem.domain.recall.numbered_names import numbered_names
+from kgmem.domain.recall.selection import numbered_names
 
 
 @pytest.mark.parametrize(

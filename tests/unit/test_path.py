@@ -3,7 +3,7 @@
 import pytest
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.recall.path import CausalPath, PathEntity, PathLink, check_why
+from kgmem.domain.recall.causality import CausalPath, PathEntity, PathLink, check_why
 from kgmem.domain.recall.question import Why
 
 

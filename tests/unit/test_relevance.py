@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgmem.domain.recall.answer import RetrieverShare
-from kgmem.domain.recall.relevance import NOTHING_RELEVANT, content, cosine_of, relevance
+from kgmem.domain.recall.selection import NOTHING_RELEVANT, content, cosine_of, relevance
 
 QUESTION = content("Who commanded Apollo 11?")
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kgmem.domain.errors import InvalidInput, KgmemError, NotFound
-from kgmem.domain.schema.property_type import PROPERTY_TYPES, fits
+from kgmem.domain.schema.document import PROPERTY_TYPES, fits
 from kgmem.domain.schema.schema import (
     GraphSchema,
     Label,

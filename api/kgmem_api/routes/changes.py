@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from kgmem.domain.errors import InvalidInput, Unavailable
-from kgmem.domain.graph.change import Change
+from kgmem.domain.graph.graph import Change
 from kgmem.memory import Memory
 from kgmem_api.access import ReadsWhole
 from kgmem_api.context import context_of

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from kgmem.domain.errors import Unavailable
 from kgmem.services.imports.export_records import holds_several
-from kgmem.services.imports.stream_export import SUFFIXES
+from kgmem.services.imports.exports import SUFFIXES
 from kgmem_api.access import Reads
 from kgmem_api.context import context_of
 from kgmem_api.media_types import export_types, extension_of, media_type

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from kgmem.domain.diagnostics import IntegrityReport
 from kgmem.domain.errors import NotFound
-from kgmem.domain.integrity import IntegrityReport
 from kgmem_api.access import Administers
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import GraphName, gives

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem_api.access import ReadsWhole, WritesWhole
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import GraphName, gives

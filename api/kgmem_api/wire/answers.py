@@ -4,11 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kgmem.domain.graph.change import Change
 from kgmem.domain.graph.entity import DeleteResult, WriteResult
-from kgmem.domain.graph.graph import GraphStats
+from kgmem.domain.graph.graph import Change, GraphStats
 from kgmem.domain.ports import Job
-from kgmem.services.check import Departure
+from kgmem.services.graphs import Departure
 from kgmem_api.wire.shapes import copied, many, shape
 
 _IDS = Field(description="In the order of the request.")

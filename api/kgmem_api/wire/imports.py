@@ -12,8 +12,8 @@ from kgmem.domain.imports import Import, ImportItem, UndoResult
 from kgmem.formats.records import Kind
 from kgmem.formats.tables.mapping import LONGEST_MAPPING, parse_mapping
 from kgmem.services.imports.export_records import ExportOptions
+from kgmem.services.imports.exports import Compression
 from kgmem.services.imports.options import ImportOptions
-from kgmem.services.imports.stream_export import Compression
 from kgmem_api.access import Access
 from kgmem_api.wire.shapes import CURSOR, copied, many, shape
 

@@ -6,7 +6,6 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from kgmem.domain.access import Key as AccessKey
 from kgmem.domain.recall.question import (
-    Allen,
     HitKind,
     Hops,
     Links,
@@ -23,6 +22,7 @@ from kgmem.domain.recall.question import (
     Where,
     Why,
 )
+from kgmem.domain.time.interval import Allen
 from kgmem_api.wire.claims import OptionOut
 from kgmem_api.wire.fields import STRICT, Fraction, Key, Label, Properties, Scope, Time, Vector, refused
 from kgmem_api.wire.graphs import Fusion

@@ -14,7 +14,7 @@ import orjson
 
 from kgmem.bridges.neo4j.statements import ID
 from kgmem.bridges.neo4j.values import as_instant, as_json, as_property
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode

@@ -1,14 +1,32 @@
-"""Claims as callers state them and as the store holds them, and what is decided on the facts that they speak of."""
+"""Sources, their claims, and the decisions of reviewers on facts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.fields import FRACTION, ID, KEY, LABEL, MOMENT, SCOPE, SOURCE, VALID_FROM, VALID_TO, Field
+from kgmem.domain.fields import FRACTION, ID, KEY, LABEL, MOMENT, NAME, SCOPE, SOURCE, VALID_FROM, VALID_TO, Field
 from kgmem.domain.graph.scope import check_scope
 from kgmem.domain.graph.statement import check_keys, check_labels
 from kgmem.domain.time.interval import valid_interval
+
+PRIOR_TRUST = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source of a graph; a source that was only named has the prior trust."""
+
+    key: Annotated[str, replace(KEY, role="identity")]
+    name: Annotated[str | None, NAME] = None
+    kind: Annotated[str | None, NAME] = None
+    trust: Annotated[float, FRACTION] = PRIOR_TRUST
+    note: Annotated[str | None, NAME] = None
+    parent: Annotated[str | None, replace(KEY, doc="The source whose outlet or mirror it is: both have one voice.")] = (
+        None
+    )
+    domain: Annotated[str | None, replace(NAME, doc="What it is at home in.")] = None
+
 
 MOST_CLAIMS = 10_000  # Of one batch.
 Action = Literal[

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from kgmem.domain.claims.source import PRIOR_TRUST
+from kgmem.domain.claims.claim import PRIOR_TRUST
 from kgmem.domain.time.interval import ALWAYS, Interval
 
 __all__ = [

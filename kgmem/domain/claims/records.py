@@ -1,12 +1,18 @@
-"""What a graph believes, as records that travel: claims, decisions, facts, correlations, trust, merges and pairs.
+"""Claims, decisions, facts, correlations, source reliability, merges and merge candidates as records of a file.
 
-Unlike statements of entities and relationships these name nothing by number: a claim is known by what it states, a
-decision by what it decided when. So they can be taken into any graph, and again.
+Unlike entities and relationships these records have no key: a claim is identified by what it states, a decision by what
+it decided and when. So they can be imported into any graph, and imported again without duplicates. An import and its
+dry run check every record by `check_shape`, so that both reject the same records before anything is stored.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal, TypeAlias
+
+from kgmem.domain.claims.consensus import FactState
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.time.interval import parse_time
 
 BeliefKind = Literal["claim", "decision", "fact", "correlation", "trust", "merge", "pair"]
 # In the order in which they can be stored: decisions and facts refer to claims, facts to decisions.
@@ -24,3 +30,234 @@ class BeliefRecord:
     def scope(self) -> str:
         """The scope that it belongs to."""
         return str(self.told.get("scope") or "")
+
+
+_Check: TypeAlias = Callable[[Any, str], None]
+_LARGEST = 1e30  # Of a number that is stored in four bytes.
+_LARGEST_WHOLE = 2**31 - 1
+_STATES = frozenset(state.value for state in FactState)
+
+
+def check_shape(record: BeliefRecord) -> None:
+    """Raise InvalidInput for a record that holds what kgmem does not write there; names the part."""
+    told = record.told
+    _PARTS[record.kind](told, "")
+    if record.kind == "pair" and told.get("one") == told.get("other"):
+        raise InvalidInput(f"A pair names {str(told.get('one'))[:100]!r} twice.", hint="Name two entities.")
+
+
+def _wrong(name: str, wanted: str) -> InvalidInput:
+    return InvalidInput(
+        f"{name or 'The record'} is not {wanted}.", hint="Leave out the record, or give it as an export writes it."
+    )
+
+
+def _number(value: Any, name: str) -> None:
+    if type(value) not in {int, float} or not math.isfinite(value) or abs(value) > _LARGEST:
+        raise _wrong(name, "a number")
+
+
+def _whole(value: Any, name: str) -> None:
+    if type(value) is not int or not 0 <= value <= _LARGEST_WHOLE:
+        raise _wrong(name, "a whole number from 0 on")
+
+
+def _text(value: Any, name: str) -> None:
+    if type(value) is not str or "\0" in value:
+        raise _wrong(name, "a text")
+
+
+def _key(value: Any, name: str) -> None:
+    if type(value) is not str or "\0" in value or not value or len(value) > 500:
+        raise _wrong(name, "a text of 1 to 500 characters")
+
+
+def _any(value: Any, name: str) -> None:
+    """Take whatever JSON has, but for the character that Postgres does not store."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Mapping):
+            waiting += [*each, *each.values()]
+        elif isinstance(each, list):
+            waiting += each
+        elif type(each) is str and "\0" in each:
+            raise _wrong(name, "without the character U+0000")
+
+
+def _hash(value: Any, name: str) -> None:
+    """Check a hash of 64 bits, which stands as a text."""
+    if type(value) is int and -(2**63) <= value < 2**63:
+        return
+    if type(value) is not str or not value.removeprefix("-").isdecimal() or not value.isascii():
+        raise _wrong(name, "a whole number as a text")
+    if len(value) > 20 or not -(2**63) <= int(value) < 2**63:
+        raise _wrong(name, "a whole number of 64 bits")
+
+
+def _moment(value: Any, name: str) -> None:
+    try:
+        known = type(value) is str and parse_time(value).start is not None
+    except InvalidInput:
+        known = False
+    if not known:
+        raise _wrong(name, "a moment such as 2026-01-31T12:00:00Z")
+
+
+def _state(value: Any, name: str) -> None:
+    if type(value) is not str or value not in _STATES:
+        raise _wrong(name, f"one of {', '.join(sorted(_STATES))}")
+
+
+def _or_none(check: _Check) -> _Check:
+    def apply(value: Any, name: str) -> None:
+        if value is not None:
+            check(value, name)
+
+    return apply
+
+
+def _list(check: _Check, count: int | None = None) -> _Check:
+    def apply(value: Any, name: str) -> None:
+        if type(value) is not list or (count is not None and len(value) != count):
+            raise _wrong(name, "a list" if count is None else f"a list of {count}")
+        for place, each in enumerate(value):
+            check(each, f"{name}[{place}]")
+
+    return apply
+
+
+def _map(
+    required: Mapping[str, _Check] | None = None,
+    optional: Mapping[str, _Check] | None = None,
+    *,
+    then: Callable[[Mapping[str, Any], str], None] | None = None,
+) -> _Check:
+    """Check a map: what it must have, what it may have besides (null counts as absent), and what goes together."""
+
+    def apply(value: Any, name: str) -> None:
+        if not isinstance(value, Mapping):
+            raise _wrong(name, "a map")
+        before = f"{name}." if name else ""
+        for part, check in (required or {}).items():
+            if part not in value:
+                raise _wrong(before + part, "given")
+            check(value[part], before + part)
+        for part, check in (optional or {}).items():
+            if value.get(part) is not None:
+                check(value[part], before + part)
+        if then:
+            then(value, name)
+
+    return apply
+
+
+_FREE = _map({}, {}, then=_any)
+
+
+def _numbers(value: Any, name: str) -> None:
+    _FREE(value, name)
+    for part, each in value.items():
+        _number(each, f"{name}.{part}")
+
+
+def _in_order(start: Any, end: Any, name: str) -> None:
+    """Refuse a time that ends before it begins."""
+    if start is not None and end is not None:
+        first, last = parse_time(start).start, parse_time(end).start
+        if first is not None and last is not None and last < first:
+            raise _wrong(name, "in order: it ends before it begins")
+
+
+def _known(value: Mapping[str, Any], name: str, *, start: str = "known_from", end: str = "known_to") -> None:
+    _in_order(value[start], value[end], name)
+
+
+def _version(value: Mapping[str, Any], name: str) -> None:
+    start, end = value["valid"]
+    _in_order(start, end, f"{name}.valid")
+
+
+_OPTION = _map({"claims": _list(_text), "probability": _number})
+_FACT: Final[dict[str, _Check]] = {
+    "valid": _list(_or_none(_moment), 2), "value": _any, "state": _state, "options": _list(_OPTION),
+    **dict.fromkeys(("probability", "trust", "supporting", "opposing"), _number), "method": _text, "reason": _text,
+}  # fmt: skip
+
+
+def _former(value: Any, name: str) -> None:
+    _map({**_FACT, "known_from": _moment, "known_to": _moment}, {"decision": _text}, then=_version)(value, name)
+    _known(value, name)
+
+
+def _fact(value: Any, name: str) -> None:
+    """Check a fact with its former versions; one that is gone has only these."""
+    former: dict[str, _Check] = {"past": _list(_former)}
+    current = isinstance(value, Mapping) and "state" in value
+    more: dict[str, _Check] = {"decision": _text, "decided": _list(_text)}
+    check = _map({**_FACT, "known_from": _moment}, {**more, **former}, then=_version) if current else _map({}, former)
+    check(value, name)
+
+
+_STANDING: Final[dict[str, _Check]] = {
+    "prior": _number, "claims": _whole, "checked": _whole, "domains": _FREE, "reason": _text
+}  # fmt: skip
+
+
+def _past_standing(value: Any, name: str) -> None:
+    _map({**_STANDING, "trust": _number, "from": _moment, "to": _moment})(value, name)
+    _known(value, name, start="from", end="to")
+
+
+def _trust(told: Mapping[str, Any], name: str) -> None:
+    needed: dict[str, _Check] = {}
+    past: dict[str, _Check] = {"past": _list(_past_standing)}
+    if told.get("of") == "source":
+        learned = told.get("trust") is not None
+        needed = {"source": _key, "detail": _map(_STANDING if learned else {}, past)}
+        needed |= {"known_from": _moment} if learned else {}
+    elif told.get("of") == "predicate":
+        parts: dict[str, _Check] = {"method": _text, "reason": _text, "wrong": _number, "similarity": _number}
+        needed = {"predicate": _key, "detail": _map(parts)}
+    elif told.get("of") == "copies":
+        needed = {"source": _key, "other": _key, "trust": _number, "detail": _map({"shared": _whole})}
+    else:
+        needed = {"known_from": _moment, "detail": _map({"count": _whole})}
+    _map(needed)(told, name)
+
+
+def _correlated(value: Mapping[str, Any], name: str) -> None:
+    if len(value["topics"]) != len(value["claims"]):
+        raise _wrong(f"{name}.claims", "a list for each of the topics")
+
+
+def _span(value: Any, name: str) -> None:
+    _list(_whole, 2)(value, name)
+
+
+def _topic(value: Sequence[Any], name: str) -> None:
+    _list(_text, 3)(value, name)
+
+
+def _decision(told: Mapping[str, Any], name: str) -> None:
+    inner: dict[str, _Check] = {"detail": _FREE, "claims": _list(_text), "ended": _moment, "ends": _list(_text)}
+    needed: dict[str, _Check] = {"predicate": _key} if told.get("subject") else {}
+    _map(needed, {"value": _any, "detail": _map({}, inner)})(told, name)
+
+
+_COUNTS: Final[dict[str, _Check]] = dict.fromkeys(("moved", "doubled", "dropped"), _whole)
+_LISTS: Final[dict[str, _Check]] = dict.fromkeys(("aliases", "filled"), _list(_text))
+_UNDONE = _map({"at": _moment}, {"by": _text, "reason": _text})
+_PARTS: Final[Mapping[BeliefKind, _Check]] = {
+    "claim": _map({}, {"value": _any, "span": _span, "relationship": _map({}, {"apart": _hash})}),
+    "decision": _decision,
+    "fact": _map({"facts": _list(_fact)}),
+    "correlation": _map(
+        {"detail": _map({"topics": _list(_topic), "claims": _list(_list(_text))}, then=_correlated)}
+    ),
+    "trust": _trust,
+    "merge": _map(
+        {}, {"detail": _map({}, {"told": _map({}, {**_COUNTS, **_LISTS, "contested": _FREE}), "undone": _UNDONE})}
+    ),
+    "pair": _map({}, {"detail": _map({}, {"evidence": _number, "parts": _numbers, "vetoed": _text})}),
+}  # fmt: skip

@@ -1,11 +1,11 @@
-"""Batches: records of one kind on their way into a graph in bulk, and what becomes of them."""
+"""Batches: records of one kind that are imported in bulk, the result of each batch, and records for an export."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefRecord
-from kgmem.domain.claims.source import Source
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
@@ -92,3 +92,15 @@ class BatchResult:
 def lane_of(about: str, lanes: int) -> int:
     """Return the lane of what is said of one thing, by the last byte of its key: the same in every run."""
     return about.encode()[-1] % lanes
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """Some entities or relationships with the names of fields that REST uses, without fields that say nothing.
+
+    They are made one by one as they are taken, so that it can be done where the CPU is free, and none has to wait;
+    each mapping is the caller's.
+    """
+
+    kind: Literal["entity", "relationship"]
+    make: Callable[[], Iterator[dict[str, Any]]]

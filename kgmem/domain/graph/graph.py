@@ -1,7 +1,7 @@
-"""Graphs: named property graphs with settings of their own."""
+"""Graphs: named property graphs with their settings, their counts, and their change feed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
@@ -81,3 +81,21 @@ def check_graph_name(name: str) -> str:
 def no_such_graph(name: str) -> NotFound:
     """Return the error for a graph that does not exist, and, word for word, for one that a key may not see."""
     return NotFound(f"There is no graph {name!r}.", hint="Create it first, or correct the name.")
+
+
+Operation = Literal["created", "updated", "deleted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One batch of one operation on one kind of item.
+
+    `keys` are given where the items no longer exist, and of facts: the state of each.
+    """
+
+    id: int
+    operation: Operation
+    kind: Literal["entity", "episode", "relationship", "schema", "claim", "fact"]
+    ids: Sequence[int]
+    keys: Sequence[str]
+    at: str

@@ -1,5 +1,6 @@
-"""Relationships: typed edges between entities, with properties and time."""
+"""Relationships: typed edges between entities, with properties and valid time, and their wording as sentences."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
@@ -51,3 +52,16 @@ class Relationship:
 def missing_end(key: str) -> str:
     """Return why a relationship is not stored of which the entity at one end is nowhere."""
     return f"There is no entity {key!r}. Import it first, or with this."
+
+
+_BETWEEN_WORDS = re.compile(r"[\W_]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def kind_in_words(kind: str) -> str:
+    """Return a kind of relationship as words: LOCATED_IN as "located in", bornIn as "born in"."""
+    return _BETWEEN_WORDS.sub(" ", kind).strip().lower() or kind
+
+
+def worded(start: str, kind: str, end: str) -> str:
+    """Return the sentence that a relationship without a text of its own is found by, of the names of its ends."""
+    return f"{start} {kind_in_words(kind)} {end}"

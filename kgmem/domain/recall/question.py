@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from kgmem.domain.fields import FRACTION, Field
 from kgmem.domain.graph.embedding import Vector
+from kgmem.domain.time.interval import Allen
 
 Fusion = Literal["convex", "rrf"]
 HitKind = Literal["entity", "fact", "episode", "path"]
@@ -19,10 +20,6 @@ TIME_STATES: frozenset[State] = frozenset(get_args(TimeState))
 DEFAULT_WEIGHT: Final = 1.0  # Of a retriever for which a question gives none. `trust` only runs with one.
 MOST_HITS: Final = 1000  # Of one answer, and of all pages of a question.
 Tier = Literal["hot", "warm", "cold", "distilled"]
-Allen = Literal[
-    "before", "meets", "overlaps", "starts", "during", "finishes", "equals",
-    "after", "met_by", "overlapped_by", "started_by", "contains", "finished_by",
-]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,117 @@
-"""Diversity: of hits that say the same, the best stands for the others. Pure and deterministic."""
+"""Selection of hits: relevance to the question, confidence, token budget, and diversity. Pure and deterministic.
 
+Relevance is the probability that a hit answers the question, on one scale for all questions and graphs. Scores only
+order the hits of one question: the best hit has a high score even where nothing fits. Relevance is a logistic
+regression on what does not depend on the other hits: the cosine of the vectors, and the share of the question's
+content words that the hit contains. It never changes the order of hits.
+"""
+
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
 from kgmem.domain.recall.answer import Hit, RetrieverShare
+
+NOTHING_RELEVANT = 0.1  # Below this relevance of the best hit, an answer says that nothing relevant is known.
+
+# Fitted on passages of HotpotQA, MuSiQue and 2WikiMultihopQA (some 500 each) and turns of LoCoMo, each with
+# its own questions and with those of the other sets. Fitted without one of the four and tried on it, questions of the
+# set have more relevance than foreign ones with an AUC of 0.98 to 1, and at 0.1 foreign ones are told "nothing" in
+# 91 to 100 %, its own in 0, 0, 2 and 18 %.
+_WITH_COSINE = (-5.92, 7.75, 1.70)  # The constant, of the cosine, of the share of words.
+_WORDS_ALONE = (-4.28, 5.55)
+_CALIBRATED = "minilm"  # A part of the names of embedders whose cosines are on the scale that was fitted.
+_WORD = re.compile(r"\w+")
+_ENDINGS = ("ing", "ed", "es", "s")
+_SHORTEST_STEM = 3
+_STOP_WORDS = """
+a an and are as at be been by did do does for from had has have he her his how i if in into is it its me my of on or
+our she so that the their them then there they this to was we were what when where which who whom whose why will
+with would you your not no can could about than between both also after before during
+"""
+_STOP = frozenset(_STOP_WORDS.split())
+
+
+def content(text: str) -> frozenset[str]:
+    """Return a text's content words, without common endings; none of what only joins or asks."""
+    words = (word.lower() for word in _WORD.findall(text))
+    return frozenset(_stem(word) for word in words if word not in _STOP and len(word) > 1)
+
+
+def relevance(question: frozenset[str], text: str, cosine: float | None) -> float:
+    """Return the probability (0 to 1) that a text answers a question of these content words.
+
+    `cosine` is that of their vectors; None where there is none on the fitted scale, so that words alone count.
+    """
+    shared = len(question & content(text)) / len(question) if question else 0.0
+    if cosine is None:
+        total = _WORDS_ALONE[0] + _WORDS_ALONE[1] * shared
+    else:
+        total = _WITH_COSINE[0] + _WITH_COSINE[1] * cosine + _WITH_COSINE[2] * shared
+    return 1 / (1 + math.exp(-total))
+
+
+def cosine_of(
+    found: Mapping[str, RetrieverShare], candidates: Mapping[str, Sequence[tuple[int, float]]], model: str | None
+) -> float | None:
+    """Return a hit's cosine, or the least of all candidates where only other retrievers found it.
+
+    None where no vectors were compared, or those of an embedder that the scale was not fitted for.
+    """
+    near = candidates.get("meaning")
+    if not near or model is None or _CALIBRATED not in model.lower():
+        return None
+    share = found.get("meaning")
+    return share.value if share is not None else near[-1][1]
+
+
+def _stem(word: str) -> str:
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
+            return word[: -len(ending)]
+    return word
+
+
+_LONGEST: Final = 2000  # Characters that are read; a longer text asks about no single name.
+_MOST: Final = 8  # Names of one question.
+# What stands before a number that counts, or that is a date: "in 1969", "about 50 people", "July 16".
+_NO_NAMES: Final = frozenset(
+    """a about above after all almost an and any are around as at be been before below between both but by can could
+    did do does during each every exactly few first for from had has have how if in into is it its last least less like
+    many may me might more most much must my near nearly next no not of off on only or our out over past per shall she
+    should since so some than that the their them then there these they this those though till to under until up was
+    we were what when where whether which while who whom whose why will with within without would you your he
+    january february march april june july august september october november december jan feb mar apr jun jul aug sep
+    sept oct nov dec spring summer autumn fall winter year years""".split()  # noqa: SIM905
+)
+_NAME: Final = re.compile(
+    r"(?<![^\W_])(?P<word>[^\W\d_]+)"
+    r"(?:[\s\u2010-\u2013-]{0,2}(?P<digits>\d{1,6}(?:[.,]\d+)*[A-Za-z]?)|[\s\u2010-\u2013-]{1,2}(?P<roman>[IVX]+[AB]?))"
+    r"(?![^\W_])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedName:
+    """The word of a name, in lower case, and the number behind it: "apollo" and "13", "saturn" and "V"."""
+
+    word: str
+    number: str
+    roman: bool  # Whether the number is a Roman one; names whose numbers are of two kinds are no siblings.
+
+
+def numbered_names(text: str) -> list[NumberedName]:
+    """Return the names with a number that a text holds, each once, in their order; no counts and no dates."""
+    found: dict[NumberedName, None] = {}
+    for name in _NAME.finditer(text[:_LONGEST]):
+        word, roman = name["word"], name["roman"]
+        pronoun = roman == "I" and not word[0].isupper()  # "The book I read" names no book.
+        if word.lower() not in _NO_NAMES and not pronoun:
+            found[NumberedName(word.lower(), roman or name["digits"], roman is not None)] = None
+    return list(found)[:_MOST]
+
 
 # Budget: how many tokens the texts of hits take, and which hits fit.
 
@@ -57,7 +164,6 @@ def _within(value: float) -> float:
 
 
 T = TypeVar("T")
-_WORD = re.compile(r"\w+")
 
 
 def diverse(

@@ -10,9 +10,8 @@ from typing import Any, Literal, TypeVar
 
 from kgmem.domain.claims.rule import RULE_KEYS, WeighingRule, read_rule
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.schema.document import Section, read_bool, read_names, read_text, read_type, section, sections
+from kgmem.domain.schema.document import Section, fits, read_bool, read_names, read_text, read_type, section, sections
 from kgmem.domain.schema.index import INDEX_KEYS, NamedIndex, demanded, read_index
-from kgmem.domain.schema.property_type import fits
 
 Rule = Literal["unknown-label", "unknown-kind", "unknown-property", "required", "type", "end"]
 _PROPERTY_KEYS = ("type", "required", "unique", "indexed", "description")

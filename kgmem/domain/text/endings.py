@@ -12,8 +12,7 @@ from typing import Final
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.schema.schema import GraphSchema
-from kgmem.domain.text.naming import slug
-from kgmem.domain.text.predicate_names import LASTING
+from kgmem.domain.text.names import LASTING, slug
 from kgmem.domain.time.interval import iso, parse_time
 
 STATES: Final = "STATES"

@@ -18,8 +18,7 @@ from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.space.place import parse_place
 from kgmem.domain.text.endings import Ending
 from kgmem.domain.text.extraction import Extraction, FoundCause, FoundEnding, FoundFact, FoundTime, Span
-from kgmem.domain.text.naming import UNNAMED, Mention, is_name
-from kgmem.domain.text.predicate_names import Meaning, meaning
+from kgmem.domain.text.names import UNNAMED, Meaning, Mention, is_name, meaning
 from kgmem.domain.time.interval import Interval, iso
 
 STATES: Final = "STATES"

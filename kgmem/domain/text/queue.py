@@ -9,7 +9,7 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.text.endings import KnownFact
 from kgmem.domain.text.extraction import Span
-from kgmem.domain.text.naming import Mention, Resolver
+from kgmem.domain.text.names import Mention, Resolver
 
 BroughtKind = Literal["entity", "relationship", "claim"]
 

@@ -10,9 +10,17 @@ from datetime import date
 from typing import Final
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.time.date_parts import THIRDS, DateMeant, Granularity, between, cut, from_to, granularity_of
 from kgmem.domain.time.interval import Interval, iso, parse_time
-from kgmem.domain.time.relative_dates import relative_date
+from kgmem.domain.time.relative_dates import (
+    THIRDS,
+    DateMeant,
+    Granularity,
+    between,
+    cut,
+    from_to,
+    granularity_of,
+    relative_date,
+)
 from kgmem.domain.time.times_in_text import MONTH, POINT, month_number, point
 
 __all__ = ["DateMeant", "Granularity", "date_meant"]

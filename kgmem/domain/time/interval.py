@@ -1,12 +1,19 @@
-"""Times and intervals: ISO 8601 in, half-open ranges of microseconds out, any year that Postgres can hold.
+"""Times and intervals: ISO 8601 in, half-open ranges of microseconds out, any year that Postgres can store.
 
 Instants are whole microseconds since 1970-01-01T00:00:00Z in the proleptic Gregorian calendar with astronomical
 years (year 0 is 1 BC), because Python's datetime ends at year 1 and history does not.
+
+`relation` returns Allen's thirteen relations (J. F. Allen, "Maintaining Knowledge about Temporal Intervals", 1983).
+Intervals are half-open: one meets another where its end is the start of the other, as 1961 meets 1962. An open start
+is before every instant and an open end after every one; two open starts (or ends) are equal. So exactly one relation
+holds between any two intervals. An interval with neither start nor end has no valid time and no relation.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from kgmem.domain.errors import InvalidInput
 
@@ -157,3 +164,59 @@ def _civil(days: int) -> tuple[int, int, int]:
     shifted = (5 * day_of_year + 2) // 153
     month = shifted + (3 if shifted < 10 else -9)
     return year_of_era + era * 400 + (month <= 2), month, day_of_year - (153 * shifted + 2) // 5 + 1
+
+
+Allen = Literal[
+    "before", "meets", "overlaps", "starts", "during", "finishes", "equals",
+    "after", "met_by", "overlapped_by", "started_by", "contains", "finished_by",
+]  # fmt: skip
+FIRST, LAST = -(2**63), 2**63 - 1  # Where open ends lie.
+_YEAR = 365 * DAY
+# Of intervals that share an instant: how the starts compare, and the ends.
+_SHARING: Mapping[tuple[int, int], Allen] = {
+    (-1, -1): "overlaps", (-1, 0): "finished_by", (-1, 1): "contains",
+    (0, -1): "starts", (0, 0): "equals", (0, 1): "started_by",
+    (1, -1): "during", (1, 0): "finishes", (1, 1): "overlapped_by",
+}  # fmt: skip
+
+INVERSES: Mapping[Allen, Allen] = {
+    "before": "after", "meets": "met_by", "overlaps": "overlapped_by", "starts": "started_by", "during": "contains",
+    "finishes": "finished_by", "equals": "equals",
+}  # fmt: skip
+
+
+def relation(one: Interval, other: Interval) -> Allen:
+    """Return the relation in which one interval stands to another."""
+    (start, end), (first, last) = ends(one), ends(other)
+    if end <= first:
+        return "before" if end < first else "meets"
+    if start >= last:
+        return "after" if start > last else "met_by"
+    return _SHARING[_sign(start - first), _sign(end - last)]
+
+
+def _sign(number: int) -> int:
+    return (number > 0) - (number < 0)
+
+
+def ends(interval: Interval) -> tuple[int, int]:
+    """Return both ends as numbers, open ones beyond all others."""
+    return (
+        FIRST if interval.start is None else interval.start,
+        LAST if interval.end is None else interval.end,
+    )
+
+
+def is_timeless(interval: Interval) -> bool:
+    """Say whether the interval has neither start nor end: nobody told when it was."""
+    return interval.start is None and interval.end is None
+
+
+def scale(interval: Interval) -> int:
+    """Return the time at which closeness to an interval has fallen to a half: its own length, but a day at least.
+
+    So what is a year off 1969 is half as close, and what is a day off 1969-07-20, too. Of an open interval: a year.
+    """
+    if interval.start is None or interval.end is None:
+        return _YEAR
+    return max(interval.end - interval.start, DAY)

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefRecord
-from kgmem.domain.claims.source import Source
 from kgmem.domain.graph.batch import Columns
 from kgmem.domain.graph.entity import Entity
 from kgmem.formats.records import Located, Rejected

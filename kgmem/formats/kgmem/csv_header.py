@@ -6,7 +6,7 @@ from typing import Final
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.fields import FieldType
-from kgmem.domain.schema.property_type import is_property_type
+from kgmem.domain.schema.document import is_property_type
 from kgmem.formats import claims
 from kgmem.formats.records import Kind
 from kgmem.formats.wire import FIELDS, REQUIRED, TYPES

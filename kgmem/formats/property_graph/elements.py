@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import orjson
 
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.fields import Field, stated_fields
 from kgmem.domain.graph.batch import BatchKind

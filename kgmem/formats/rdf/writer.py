@@ -9,8 +9,8 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 import orjson
 
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefRecord
-from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.fields import stored_fields
 from kgmem.domain.graph.entity import Entity

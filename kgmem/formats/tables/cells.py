@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.schema.property_type import fits
+from kgmem.domain.schema.document import fits
 
 # No leading zeros: 007 is a name. 18 digits fit into 64 bits.
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,17}", re.ASCII)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.schema.property_type import PROPERTY_TYPES, fits, is_property_type
+from kgmem.domain.schema.document import PROPERTY_TYPES, fits, is_property_type
 from kgmem.domain.time.interval import iso
 from kgmem.formats.tables.cells import a_value, read_cell
 from kgmem.formats.wkt import geojson_of, is_wkt

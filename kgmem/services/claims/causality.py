@@ -4,6 +4,7 @@ import asyncio
 from importlib import import_module
 from typing import Any
 
+from kgmem.domain.graph.scope import check_scope
 from kgmem.domain.recall.causality import (
     Ancestry,
     CausalGraph,
@@ -40,3 +41,24 @@ async def _worked_out(name: str, found: CausalGraph, asked: Any) -> Any:
         return getattr(import_module("kgmem.services.claims.d_separation"), name)(found, asked)
 
     return await asyncio.to_thread(work)
+
+
+class Causality:
+    """Checks of the causal structure."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Bind to ports."""
+        self._ports = ports
+
+    async def separation(self, graph: str, asked: Separation) -> Separated:
+        """Say whether entities are independent of others by the causal structure, given some; and a minimal such set.
+
+        Raises InvalidInput, NotFound, TooLarge, and Conflict where causes go in a circle.
+        """
+        check_scope(asked.scope)
+        return await separation(self._ports, graph, asked)
+
+    async def ancestry(self, graph: str, asked: Ancestry) -> Lineage:
+        """Return all causes and all effects of entities, and the circles among them. Raises NotFound, TooLarge."""
+        check_scope(asked.scope)
+        return await ancestry(self._ports, graph, asked)

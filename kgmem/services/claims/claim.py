@@ -4,8 +4,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from kgmem.domain.claims.claim import BroughtBy, ClaimResult, ClaimStatement, Withdrawn
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import BroughtBy, ClaimResult, ClaimStatement, Source, Withdrawn
 from kgmem.domain.graph.entity import Entity, WriteResult
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.slices import progress, slice_over

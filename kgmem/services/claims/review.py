@@ -1,11 +1,12 @@
-"""Review: what waits for people, and what they decide."""
+"""Review: facts that wait for a person, adjudications, and correlations of facts."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kgmem.domain.claims.claim import Adjudication, Correlated, FactFilter, HeldFact, Ruling
+from kgmem.domain.claims.claim import Adjudication, Correlated, Decision, FactFilter, HeldFact, Ruling
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Page
+from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.time.interval import parse_time
 from kgmem.services.ports import Ports
 from kgmem.services.texts.remember import schema_of
@@ -55,7 +56,7 @@ async def learn(parts: Ports, graph: str) -> None:
     if await parts.claims.few(graph, _FEW):
         await parts.claims.weigh_all(graph)
     else:
-        await parts.jobs.defer("weigh", graph=graph, all=True)
+        await parts.jobs.defer("compute_consensus", graph=graph, all=True)
 
 
 async def _as_held(parts: Ports, graph: str, ruled: Sequence[Adjudication], scope: str) -> list[Adjudication]:
@@ -78,3 +79,57 @@ async def correlate(parts: Ports, graph: str, correlated: Correlated) -> int:
     if not 0 < correlated.strength <= 1:
         raise InvalidInput(f"strength is {correlated.strength}.", hint="Give a number above 0 and at most 1.")
     return await parts.claims.correlate(graph, correlated)
+
+
+class Adjudications:
+    """Decisions of reviewers on facts."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Bind to ports."""
+        self._ports = ports
+
+    async def queue(
+        self, graph: str, *, scope: str = SHARED, cursor: str | None = None, limit: int = 100
+    ) -> Page[HeldFact]:
+        """Return a page of the contested facts of critical predicates, which wait for a person."""
+        return await queue(self._ports, graph, check_scope(scope), cursor, limit)
+
+    async def create(self, graph: str, ruling: Ruling, *, scope: str = SHARED) -> Sequence[Adjudication]:
+        """Take a decision on facts of exactly this scope; of a dry run nothing is written.
+
+        Raises NotFound, InvalidInput, and Conflict where a rule leaves a distribution open.
+        """
+        return await decide(self._ports, graph, ruling, check_scope(scope))
+
+    async def undo(
+        self, graph: str, decision: int, *, by: str, reason: str, scope: str = SHARED
+    ) -> Sequence[Adjudication]:
+        """Take a decision back. Raises NotFound, and Conflict for one that does not hold any more."""
+        return await undo(self._ports, graph, decision, by=by, reason=reason, scope=check_scope(scope))
+
+    async def list(
+        self, graph: str, *, scope: str = SHARED, before: int | None = None, limit: int = 100
+    ) -> Sequence[Decision]:
+        """Return the audit trail, the newest first."""
+        return await self._ports.claims.decisions(graph, check_scope(scope), before=before, limit=limit)
+
+
+class Correlations:
+    """Facts that reviewers declared to depend on each other."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Bind to ports."""
+        self._ports = ports
+
+    async def create(self, graph: str, correlated: Correlated) -> int:
+        """Declare that facts hang together; gives the correlation's id."""
+        check_scope(correlated.scope)
+        return await correlate(self._ports, graph, correlated)
+
+    async def list(self, graph: str, *, scope: str = SHARED) -> Sequence[Correlated]:
+        """Return the facts that were declared or found to hang together, with kind, strength and reason."""
+        return await self._ports.claims.correlations(graph, check_scope(scope))
+
+    async def end(self, graph: str, id_: int, *, by: str, reason: str, scope: str = SHARED) -> None:
+        """Let facts hang together no more. Raises NotFound."""
+        await self._ports.claims.end_correlation(graph, id_, check_scope(scope), by, reason)

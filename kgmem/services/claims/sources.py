@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from kgmem.domain.claims.claim import SourceStanding
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source, SourceStanding
 from kgmem.domain.graph.entity import WriteResult
 from kgmem.services.claims import claim as claiming
 from kgmem.services.claims import why as explaining

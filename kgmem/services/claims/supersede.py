@@ -8,7 +8,7 @@ from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.claims.succession import OpenClaim, ends
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.extraction_result import Brought
-from kgmem.domain.text.predicate_names import LASTING
+from kgmem.domain.text.names import LASTING
 from kgmem.domain.text.queue import HeldClaim
 from kgmem.services.claims import claim as claiming
 from kgmem.services.ports import Ports

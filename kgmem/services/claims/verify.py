@@ -5,7 +5,7 @@ from typing import Any
 
 from kgmem.domain.claims.claim import ClaimStatement, HeldFact, Option, Verification, check_claims
 from kgmem.domain.errors import InvalidInput, NotFound
-from kgmem.domain.graph.fact import kind_in_words
+from kgmem.domain.graph.relationship import kind_in_words
 from kgmem.domain.recall.question import Question, What
 from kgmem.services.ports import Ports
 from kgmem.services.recall.recall import recall

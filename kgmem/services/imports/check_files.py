@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BELIEF_KINDS, BeliefRecord
-from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.batch import Rejection, Stated
 from kgmem.domain.graph.entity import Entity
@@ -86,7 +86,7 @@ class Check(ImportReader):
     async def _check_entities(self, stated: Sequence[Stated[Entity]], checked: Checked) -> None:
         """Reject entities whose version is not the one that is held, or whose unique values others have."""
         if self._entities is None:
-            imports, name = self.parts.imports, self.graph.name
+            imports, name = self.ports.imports, self.graph.name
             self._entities = EntityCheck(self.keys, await patiently(lambda: imports.entity_replay(name)))
         good = []
         for each, refused in zip(stated, await self._entities.refused(stated), strict=True):
@@ -130,7 +130,7 @@ class Check(ImportReader):
                 self._reject(checked, each, str(unknown_entities(missing)))
             else:
                 checked.kinds["episode"] += 1
-        key_of = self.parts.imports.episode_key
+        key_of = self.ports.imports.episode_key
         good = [(each.record.scope, key_of(each.record), None) for each in stated]
         await asyncio.to_thread(self.keys.add_present, "episode", good)
 
@@ -141,7 +141,7 @@ class Check(ImportReader):
         there = set(await asyncio.to_thread(self.keys.present, "episode", wanted))
         left = [place for place in wanted if place not in there]
         if left:
-            imports = self.parts.imports
+            imports = self.ports.imports
             there |= (await patiently(lambda: imports.items_at(self.graph.name, left, episodes=True))).keys()
         for each, (scope, key) in zip(stated, cited, strict=True):
             if key is not None and there.isdisjoint((path, key) for path in visible_from(scope)):
@@ -186,7 +186,7 @@ class Check(ImportReader):
         """Return label and version of those entities that the graph holds."""
         if not places:
             return {}
-        return await patiently(lambda: self.parts.imports.items_at(self.graph.name, places))
+        return await patiently(lambda: self.ports.imports.items_at(self.graph.name, places))
 
     def _count(self, checked: Checked) -> Checked:
         self.tally.rejected += len(checked.rejections)

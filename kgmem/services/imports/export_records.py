@@ -11,9 +11,9 @@ from typing import BinaryIO, TypeAlias
 
 from kgmem.domain.claims.records import BELIEF_KINDS, BeliefRecord
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.batch import Shapes
 from kgmem.domain.graph.embedding import EmbeddingSpace, WhichVectors
 from kgmem.domain.graph.scope import SHARED, check_scope
-from kgmem.domain.graph.shapes import Shapes
 from kgmem.formats.io.files import STANDARD, bare_name, create_file, names_folder
 from kgmem.formats.io.folders import create_parts
 from kgmem.formats.records import (
@@ -59,7 +59,7 @@ class ExportResult:
 
 
 async def export_file(
-    parts: Ports,
+    ports: Ports,
     graph: str,
     target: Target,
     options: ExportOptions,
@@ -72,13 +72,13 @@ async def export_file(
     """
     started = time.perf_counter()
     check_scope(options.scope or SHARED)
-    held = await parts.graphs.get(graph)
+    held = await ports.graphs.get(graph)
     counts: Counter[str] = Counter()
     lost: Counter[str] = Counter()
     with _writer(target, options, held.space) as writer:
         writing: asyncio.Task[dict[str, int]] | None = None
         try:
-            async with aclosing(_pages(parts, graph, writer, options)) as pages:
+            async with aclosing(_pages(ports, graph, writer, options)) as pages:
                 async for page in pages:
                     kind = _kind_of(page)
                     if kind in BELIEF_KINDS and not isinstance(page, Shapes) and not isinstance(writer, BeliefWriter):
@@ -102,12 +102,12 @@ async def export_file(
 
 
 def _pages(
-    parts: Ports, graph: str, writer: Writer, options: ExportOptions
+    ports: Ports, graph: str, writer: Writer, options: ExportOptions
 ) -> AsyncGenerator[Sequence[AnyRecord] | Shapes, None]:
     """Return what the store holds, as shapes where the writer takes them."""
     if isinstance(writer, ShapeWriter) and options.scope is None:
-        return parts.store.export_shapes(graph, options.embeddings)
-    return parts.store.export(graph, options.scope, options.embeddings)
+        return ports.store.export_shapes(graph, options.embeddings)
+    return ports.store.export(graph, options.scope, options.embeddings)
 
 
 def _kind_of(page: Sequence[AnyRecord] | Shapes) -> Kind | None:

@@ -1,19 +1,129 @@
-"""Exports of a graph: as items, as a file, as a stream."""
+"""Exports of a graph, to files or as a stream of bytes to a client that may read slowly.
 
+A stream is written to a temporary file and read from there while the export runs: so the snapshot and a thread are in
+use no longer than the export takes, however slowly the client reads.
+"""
+
+import asyncio
+import io
+import tempfile
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import replace
+from threading import Lock
+from typing import Any, BinaryIO, Literal, cast
 
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefRecord
-from kgmem.domain.claims.source import Source
+from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.embedding import WhichVectors
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
+from kgmem.formats.io.compression import compressing
 from kgmem.services.imports import export_records as exporting
-from kgmem.services.imports import stream_export as streaming
-from kgmem.services.imports.export_records import ExportOptions, ExportResult, Target
-from kgmem.services.imports.stream_export import Compression
+from kgmem.services.imports.export_records import ExportOptions, ExportResult, Target, export_file
 from kgmem.services.ports import Ports
+
+Compression = Literal["gzip", "xz", "zstd"]
+SUFFIXES: dict[Compression, str] = {"gzip": ".gz", "xz": ".xz", "zstd": ".zst"}
+_CHUNK = 256 * 1024
+
+
+async def stream_export(
+    ports: Ports, graph: str, options: ExportOptions, compression: Compression | None = None
+) -> AsyncGenerator[bytes, None]:
+    """Return what a graph holds as a file in chunks: JSON Lines unless told otherwise.
+
+    Raises NotFound, InvalidInput before the first.
+    """
+    more = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    followed = _Followed(lambda: loop.call_soon_threadsafe(more.set))
+    task = asyncio.create_task(_export(ports, graph, _Sink(followed.put), options, compression))
+    task.add_done_callback(lambda _: more.set())
+    try:
+        while True:
+            more.clear()
+            done = task.done()
+            if chunk := await asyncio.to_thread(followed.take):
+                yield chunk
+            elif done:
+                await task
+                return
+            else:
+                await more.wait()
+    finally:
+        followed.close()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def export_losses(ports: Ports, graph: str, options: ExportOptions) -> ExportResult:
+    """Return what an export would hold, and what its format would leave out. Raises NotFound, InvalidInput."""
+    told = replace(options, format=options.format or "jsonl")
+    return await export_file(ports, graph, cast(BinaryIO, _Sink(len)), told)
+
+
+async def _export(
+    ports: Ports, graph: str, target: "_Sink", options: ExportOptions, compression: Compression | None
+) -> None:
+    buffered = io.BufferedWriter(target, _CHUNK)
+    packed = compressing(cast(BinaryIO, buffered), SUFFIXES[compression]) if compression else None
+    told = replace(options, format=options.format or "jsonl")
+    await export_file(ports, graph, packed or cast(BinaryIO, buffered), told)
+    if packed:
+        await asyncio.to_thread(packed.close)
+    await asyncio.to_thread(buffered.flush)
+
+
+class _Followed:
+    """A temporary file that one writes and another reads behind."""
+
+    def __init__(self, told: Callable[[], object]) -> None:
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by close()
+        self._told = told
+        self._lock = Lock()
+        self._written = self._taken = 0
+        self._closed = False
+
+    def put(self, data: Any) -> int:
+        """Write some bytes; gives how many."""
+        with self._lock:
+            if self._closed:
+                raise InvalidInput("Nobody reads this export any more.", hint="Ask for it again.")
+            self._file.seek(self._written)
+            count = self._file.write(data)
+            self._written += count
+        self._told()
+        return count
+
+    def take(self) -> bytes:
+        """Return the next bytes; none when there are none yet."""
+        with self._lock:
+            self._file.seek(self._taken)
+            data = self._file.read(_CHUNK)
+            self._taken += len(data)
+        return data
+
+    def close(self) -> None:
+        """Forget what was written, and take nothing more."""
+        with self._lock:
+            self._closed = True
+            self._file.close()
+
+
+class _Sink(io.RawIOBase):
+    """A stream over what takes bytes."""
+
+    def __init__(self, put: Callable[[Any], int]) -> None:
+        self._put = put
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return self._put(data)
 
 
 class Exports:
@@ -51,8 +161,8 @@ class Exports:
         self, graph: str, options: ExportOptions | None = None, compression: Compression | None = None
     ) -> AsyncGenerator[bytes, None]:
         """Return what a graph holds as a file in chunks, from one snapshot; errors come before the first chunk."""
-        return streaming.stream_export(self._ports, graph, options or ExportOptions(), compression)
+        return stream_export(self._ports, graph, options or ExportOptions(), compression)
 
     async def losses(self, graph: str, options: ExportOptions | None = None) -> ExportResult:
         """Return what an export would hold, and what its format would leave out. Raises NotFound, InvalidInput."""
-        return await streaming.export_losses(self._ports, graph, options or ExportOptions())
+        return await export_losses(self._ports, graph, options or ExportOptions())

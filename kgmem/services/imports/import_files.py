@@ -19,7 +19,6 @@ from kgmem.log import EventLog
 from kgmem.services.claims.claim import weigh_new
 from kgmem.services.imports.check_files import Check
 from kgmem.services.imports.files import check_files, check_marks, identity, marks_of
-from kgmem.services.imports.heartbeat import signs_of_life
 from kgmem.services.imports.import_records import ImportRun
 from kgmem.services.imports.options import (
     KEPT_REJECTIONS,
@@ -29,14 +28,14 @@ from kgmem.services.imports.options import (
     OnProgress,
     Tally,
 )
-from kgmem.services.imports.write_batch import patiently
+from kgmem.services.imports.write_batch import patiently, signs_of_life
 from kgmem.services.ports import Ports
 
 log = EventLog(__name__)
 
 
 async def import_files(
-    parts: Ports, graph: str, files: Paths, options: ImportOptions, progress: OnProgress | None = None
+    ports: Ports, graph: str, files: Paths, options: ImportOptions, progress: OnProgress | None = None
 ) -> ImportResult:
     """Import files into a graph: what can be stored as it is read, then relationships that waited, then episodes.
 
@@ -45,26 +44,26 @@ async def import_files(
     """
     check_options(options)
     check_files(files, options)
-    held = await parts.graphs.get(graph)
+    held = await ports.graphs.get(graph)
     if options.rejected_to:
         check_target(options.rejected_to)
         _check_is_no_input(options.rejected_to, files)
     if options.dry_run:
-        return await Check(parts, held, options).run(files, progress)
+        return await Check(ports, held, options).run(files, progress)
     told = await asyncio.to_thread(identity, files)
     id_, anew = None, None
     if options.resume:
-        anew = await _hindrance(parts, graph, told)
-        id_ = None if anew else await parts.imports.resume(graph, told, options.told())
+        anew = await _hindrance(ports, graph, told)
+        id_ = None if anew else await ports.imports.resume(graph, told, options.told())
     if id_ is None:
-        id_ = await parts.imports.begin(graph, told, options.told(), options.source)
-    async with noting_failure(parts, id_):
-        tally = await run_import(parts, held, id_, files=files, options=options, progress=progress)
-    return replace(await _result(parts, graph, id_, tally, options), anew=anew)
+        id_ = await ports.imports.begin(graph, told, options.told(), options.source)
+    async with noting_failure(ports, id_):
+        tally = await run_import(ports, held, id_, files=files, options=options, progress=progress)
+    return replace(await _result(ports, graph, id_, tally, options), anew=anew)
 
 
 async def run_import(
-    parts: Ports, graph: Graph, id_: int, *, files: Paths, options: ImportOptions, progress: OnProgress | None = None
+    ports: Ports, graph: Graph, id_: int, *, files: Paths, options: ImportOptions, progress: OnProgress | None = None
 ) -> Tally:
     """Do what is left to do of an import that is registered, to its end; gives what was done now.
 
@@ -72,30 +71,30 @@ async def run_import(
     that were set aside stay so, and the next run goes on behind it.
     """
     marks = marks_of(files)
-    async with signs_of_life(parts, id_) as tell:
+    async with signs_of_life(ports, id_) as tell:
 
         def told(far: ImportProgress) -> None:
             tell(far.told())
             if progress:
                 progress(far)
 
-        stored = await patiently(lambda: parts.imports.stored(id_))
-        run = ImportRun(parts, graph, options, id_, stored)
+        stored = await patiently(lambda: ports.imports.stored(id_))
+        run = ImportRun(ports, graph, options, id_, stored)
         try:
             with closing(run):
                 await run.read(files, told)
             check_marks(marks)
             if not run.tally.broken_off:
-                await patiently(lambda: parts.imports.report_duplicates(id_, run.duplicates))
+                await patiently(lambda: ports.imports.report_duplicates(id_, run.duplicates))
                 await run.link(told)
         except InvalidInput:  # For the caller to fix, who need not do that soon.
-            await patiently(lambda: parts.imports.build_indexes(graph.name))
+            await patiently(lambda: ports.imports.build_indexes(graph.name))
             raise
         if run.tally.broken_off:
             return run.tally
-        await patiently(lambda: parts.imports.build_indexes(graph.name))
-    await patiently(lambda: weigh_new(parts, graph.name))
-    await patiently(lambda: parts.imports.finish(id_, "done"))
+        await patiently(lambda: ports.imports.build_indexes(graph.name))
+    await patiently(lambda: weigh_new(ports, graph.name))
+    await patiently(lambda: ports.imports.finish(id_, "done"))
     return run.tally
 
 
@@ -110,13 +109,13 @@ def check_options(options: ImportOptions) -> None:
 
 
 @asynccontextmanager
-async def noting_failure(parts: Ports, id_: int) -> AsyncIterator[None]:
+async def noting_failure(ports: Ports, id_: int) -> AsyncIterator[None]:
     """Write into the register why an import failed, where it does."""
     try:
         yield
     except BaseException as error:
         with contextlib.suppress(KgmemError):  # A database that is away learns of it when the import is resumed.
-            await parts.imports.finish(id_, "failed", reason_of(error))
+            await ports.imports.finish(id_, "failed", reason_of(error))
         raise
 
 
@@ -130,11 +129,11 @@ def reason_of(error: BaseException) -> str:
     return f"kgmem failed because of an error of its own ({type(error).__name__}); its log has the cause."
 
 
-async def write_rejections(parts: Ports, id_: int, path: Path) -> None:
+async def write_rejections(ports: Ports, id_: int, path: Path) -> None:
     """Write the rejected records of an import to a file, one JSON object a line. Raises InvalidInput."""
     try:
         with create_file(path) as file:
-            async with aclosing(parts.imports.rejections(id_)) as rejections:
+            async with aclosing(ports.imports.rejections(id_)) as rejections:
                 async for rejection in rejections:
                     file.write(orjson.dumps(rejection, option=orjson.OPT_APPEND_NEWLINE))
     except OSError as error:
@@ -154,13 +153,13 @@ def _check_is_no_input(target: Path, files: Paths) -> None:
             )
 
 
-async def _hindrance(parts: Ports, graph: str, told: Sequence[Mapping[str, Any]]) -> str | None:
+async def _hindrance(ports: Ports, graph: str, told: Sequence[Mapping[str, Any]]) -> str | None:
     """Return why an import cannot be gone on with, in words; None where nothing speaks against it."""
     unknown = [file["name"] for file in told if file.get("size") is None]
     if unknown:
         return f"What {unknown[0]} gives cannot be told from what it gave before, so all of it was read anew."
     names = [file["name"] for file in told]
-    for held in await parts.imports.list(graph):
+    for held in await ports.imports.list(graph):
         if held.state in {"running", "failed"} and [file["name"] for file in held.files] == names:
             changed = [file["name"] for file, before in zip(told, held.files, strict=True) if file != before]
             if not changed:
@@ -169,17 +168,17 @@ async def _hindrance(parts: Ports, graph: str, told: Sequence[Mapping[str, Any]]
     return None
 
 
-async def _result(parts: Ports, graph: str, id_: int, tally: Tally, options: ImportOptions) -> ImportResult:
-    held = await patiently(lambda: parts.imports.get(graph, id_))
+async def _result(ports: Ports, graph: str, id_: int, tally: Tally, options: ImportOptions) -> ImportResult:
+    held = await patiently(lambda: ports.imports.get(graph, id_))
     kept: list[Rejection] = []
     if held.rejected:
-        async with aclosing(parts.imports.rejections(id_)) as rejections:
+        async with aclosing(ports.imports.rejections(id_)) as rejections:
             async for rejection in rejections:
                 kept.append(rejection)
                 if len(kept) == KEPT_REJECTIONS:
                     break
         if options.rejected_to:
-            await write_rejections(parts, id_, options.rejected_to)
+            await write_rejections(ports, id_, options.rejected_to)
     return ImportResult(
         id=id_,
         read=held.read,

@@ -6,9 +6,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from kgmem.domain.claims.record_shapes import check_shape
-from kgmem.domain.claims.records import BeliefRecord
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
+from kgmem.domain.claims.records import BeliefRecord, check_shape
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.batch import Rejection, Stated
 from kgmem.domain.graph.entity import Entity
@@ -41,17 +40,17 @@ def describe(record: AnyRecord) -> str:
 class ImportReader:
     """Reads files for one graph."""
 
-    def __init__(self, parts: Ports, graph: Graph, options: ImportOptions) -> None:
+    def __init__(self, ports: Ports, graph: Graph, options: ImportOptions) -> None:
         """Take the ports, the graph as it is held, and how to read."""
         self.tally = Tally()
         self.duplicates: Sequence[Duplicates] = ()  # Known when all is read.
         self.keys = StatedKeys(options.scope)
-        self.parts = parts
+        self.ports = ports
         self.graph = graph
         self.options = options
         self.schema: GraphSchema | None = None
         if graph.strict or graph.schema:
-            self.schema = remember.schema_of(parts.core_schema, graph)
+            self.schema = remember.schema_of(ports.core_schema, graph)
         # A schema is checked record by record, and so is the scope that all keep to.
         self.in_columns = self.schema is None and not options.dry_run and not options.within
 
@@ -106,7 +105,7 @@ class ImportReader:
         """Say whether an entity is held, or stated `beside` (scope and key)."""
         if (entity.scope, entity.key) in beside:
             return True
-        return await patiently(lambda: remember.is_held(self.parts, self.graph.name, entity))
+        return await patiently(lambda: remember.is_held(self.ports, self.graph.name, entity))
 
     def stop_at(self, rejection: Rejection) -> None:
         """Raise InvalidInput when the import is to stop at a bad record."""

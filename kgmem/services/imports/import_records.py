@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefKind, BeliefRecord
-from kgmem.domain.claims.source import Source
 from kgmem.domain.graph.batch import Batch, BatchKind, BatchResult, Columns, Stated, lane_of
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
@@ -42,9 +42,9 @@ _PLAN_BITS = 58  # Numbers begin anew where chunks are made in another way, as w
 class ImportRun(ImportReader):
     """One import under way."""
 
-    def __init__(self, parts: Ports, graph: Graph, options: ImportOptions, id_: int, stored: frozenset[int]) -> None:
+    def __init__(self, ports: Ports, graph: Graph, options: ImportOptions, id_: int, stored: frozenset[int]) -> None:
         """Take the ports, the graph as it is held, how to read, and which batches are stored already."""
-        super().__init__(parts, graph, options)
+        super().__init__(ports, graph, options)
         self._id = id_
         self._stored = stored
         self._began = time.monotonic()
@@ -53,7 +53,7 @@ class ImportRun(ImportReader):
         self._entities_under_way = False
         self._scoped_under_way = False  # Relationships whose ends depend on which entities are there.
         # Which of two records gets a value that shall be unique must not depend on which lane is faster.
-        self._width = 1 if _has_unique(remember.schema_of(parts.core_schema, graph)) else _LANES
+        self._width = 1 if _has_unique(remember.schema_of(ports.core_schema, graph)) else _LANES
 
     async def read(self, files: Paths, progress: OnProgress | None) -> None:
         """Read all files and store what can be stored, unless it is broken off as the tally tells."""
@@ -74,7 +74,7 @@ class ImportRun(ImportReader):
     async def link(self, progress: OnProgress | None) -> None:
         """Store what names entities, now that these are there, unless it is broken off as the tally tells."""
         self._fresh = self._fresh or time.monotonic()
-        imports, most = self.parts.imports, self.options.batch
+        imports, most = self.ports.imports, self.options.batch
         waiting = await patiently(lambda: imports.waiting(self._id))
         total, done = waiting.relationships + waiting.episodes, 0
         while result := await patiently(lambda: imports.link(self.graph.name, self._id, most)):
@@ -104,7 +104,7 @@ class ImportRun(ImportReader):
             (file, line, orjson.dumps(to_wire(record)).decode()) for file, line, record in good.get(Episode, [])
         ]
         if (bad or episodes or Source in good) and self._is_new(first):
-            imports, sources = self.parts.imports, good.get(Source, [])
+            imports, sources = self.ports.imports, good.get(Source, [])
             self._count(
                 await patiently(
                     lambda: imports.note(
@@ -117,7 +117,7 @@ class ImportRun(ImportReader):
                 (file, line, orjson.dumps(to_wire(record)).decode(), record.kind)
                 for file, line, record in good[BeliefRecord]
             ]
-            imports = self.parts.imports
+            imports = self.ports.imports
             await patiently(lambda: imports.await_beliefs(self.graph.name, self._id, first + _BELIEFS, waiting))
         names = list(dict.fromkeys(file for file, _ in chunk))
         for piece, (kind, type_) in enumerate(_KINDS):
@@ -187,14 +187,14 @@ class ImportRun(ImportReader):
         self._entities_under_way = self._scoped_under_way = False
 
     async def _store(self, number: int, batch: Batch) -> None:
-        result = await patiently(lambda: self.parts.imports.store(self.graph.name, self._id, number, batch))
+        result = await patiently(lambda: self.ports.imports.store(self.graph.name, self._id, number, batch))
         self._count(result)
         if batch.kind == "entity":
             await self._let_vectors_follow()
 
     async def _let_vectors_follow(self) -> None:
-        if self.parts.embedder and self.graph.space and self.tally.created + self.tally.updated:
-            await patiently(lambda: self.parts.jobs.defer("embed", graph=self.graph.name))
+        if self.ports.embedder and self.graph.space and self.tally.created + self.tally.updated:
+            await patiently(lambda: self.ports.jobs.defer("embed", graph=self.graph.name))
 
     def _episode(self, record: str) -> Episode:
         """Return an episode that waited."""

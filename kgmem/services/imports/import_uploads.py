@@ -15,10 +15,9 @@ from kgmem.formats.tables.mapping import read_mapping
 from kgmem.log import EventLog
 from kgmem.services.imports.check_files import Check
 from kgmem.services.imports.files import check_files, identity
-from kgmem.services.imports.heartbeat import signs_of_life
 from kgmem.services.imports.import_files import check_options, reason_of, run_import
 from kgmem.services.imports.options import ImportOptions
-from kgmem.services.imports.write_batch import patiently
+from kgmem.services.imports.write_batch import patiently, signs_of_life
 from kgmem.services.ports import Ports
 
 log = EventLog(__name__)
@@ -30,118 +29,118 @@ _JOBS = 1000  # The newest jobs of a graph, among which that of an import is loo
 _GONE = "The uploaded files are gone. Send them again: what is stored already then counts as unchanged."
 
 
-async def check_import(parts: Ports, graph: str, options: ImportOptions, files: Sequence[Path] = ()) -> None:
+async def check_import(ports: Ports, graph: str, options: ImportOptions, files: Sequence[Path] = ()) -> None:
     """Say what is wrong with an import before its files are sent, by their names. Raises NotFound, InvalidInput."""
-    await parts.graphs.get(graph)
+    await ports.graphs.get(graph)
     check_options(options)
     if options.mapping:
         read_mapping(options.mapping)
     check_files(files, options)
 
 
-async def submit_import(parts: Ports, graph: str, upload: str, options: ImportOptions) -> tuple[Import, int | None]:
+async def submit_import(ports: Ports, graph: str, upload: str, options: ImportOptions) -> tuple[Import, int | None]:
     """Register the import of an upload that is complete, and ask for it; gives it with its job.
 
     The job is None where the queue is away: it is asked for again when the uploads are looked after. Raises NotFound,
     and InvalidInput for options that are wrong; then the upload is the caller's to remove.
     """
-    files = parts.uploads.files(upload)
-    await check_import(parts, graph, options, files)
+    files = ports.uploads.files(upload)
+    await check_import(ports, graph, options, files)
     # Beside what tells imports apart, what a worker has to know: it also keeps this from being resumed elsewhere.
     told = {**options.told(), "on_error": options.on_error, "dry_run": options.dry_run}
-    id_ = await parts.imports.begin(
+    id_ = await ports.imports.begin(
         graph, await asyncio.to_thread(identity, files), told, options.source, upload=upload
     )
-    held = await parts.imports.get(graph, id_)
-    return held, await _ask(parts, held, upload)
+    held = await ports.imports.get(graph, id_)
+    return held, await _ask(ports, held, upload)
 
 
-async def resume_import(parts: Ports, graph: str, id_: int) -> tuple[Import, int | None]:
+async def resume_import(ports: Ports, graph: str, id_: int) -> tuple[Import, int | None]:
     """Let an import that failed go on, where its files are still held; gives it with its job. Raises Conflict."""
-    held = await parts.imports.get(graph, id_)
-    if held.upload is None or not await parts.imports.again(id_):
+    held = await ports.imports.get(graph, id_)
+    if held.upload is None or not await ports.imports.again(id_):
         why = "did not fail" if held.state != "failed" else "has no files here any more"
         raise Conflict(
             f"The import {id_} {why}, so that it cannot go on.",
             hint="Send the files again: what is stored already then counts as unchanged.",
         )
-    job = await _ask(parts, held, held.upload)
-    return await parts.imports.get(graph, id_), job
+    job = await _ask(ports, held, held.upload)
+    return await ports.imports.get(graph, id_), job
 
 
-async def run_upload(parts: Ports, graph: str, import_: int) -> None:
+async def run_upload(ports: Ports, graph: str, import_: int) -> None:
     """Do a submitted import; one that a worker began and did not end goes on. Its files are removed at its end.
 
     In a worker it makes room for others after its slice, and waits for those of its graph that were sent before it: it
     may build on them, and what is stated last about a thing is what holds.
     """
-    uploads = parts.uploads
-    held = await parts.imports.get(graph, import_)
+    uploads = ports.uploads
+    held = await ports.imports.get(graph, import_)
     if held.upload is None or held.state not in {"waiting", "running"}:
         return
-    if await _comes_later(parts, held) and put_off(_PAUSE):
+    if await _comes_later(ports, held) and put_off(_PAUSE):
         return
-    await parts.imports.start(import_)
+    await ports.imports.start(import_)
     broken_off = False
     try:
-        broken_off = await _run(parts, held, uploads.files(held.upload))
+        broken_off = await _run(ports, held, uploads.files(held.upload))
     except (Unavailable, Conflict) as error:
-        await parts.imports.wait(import_)
+        await ports.imports.wait(import_)
         raise Unavailable(error.message, hint=error.hint) from error  # The job is tried again.
     except InvalidInput as error:  # The client's to fix; it is told by the import.
-        await parts.imports.finish(import_, "failed", reason_of(error))
+        await ports.imports.finish(import_, "failed", reason_of(error))
     except NotFound as error:  # The graph is gone, and the import with it; or else the files are.
-        await parts.imports.finish(import_, "failed", reason_of(error))
+        await ports.imports.finish(import_, "failed", reason_of(error))
         uploads.remove(held.upload)
         raise
     except Exception as error:  # Not the client's fault: it may go on when kgmem is fixed.
-        await parts.imports.finish(import_, "failed", reason_of(error), keeping=True)
+        await ports.imports.finish(import_, "failed", reason_of(error), keeping=True)
         raise
     except BaseException:
-        await parts.imports.wait(import_)
+        await ports.imports.wait(import_)
         raise
     if broken_off:
-        await parts.imports.wait(import_)
+        await ports.imports.wait(import_)
     else:
         await asyncio.to_thread(uploads.remove, held.upload)
 
 
-async def tend_uploads(parts: Ports) -> int:
+async def tend_uploads(ports: Ports) -> int:
     """Look after the imports that wait for a worker of this place, and remove the uploads that nobody needs.
 
     Those without a job get one again; what lost its files, or cost too many workers their lives, is told as failed.
     Gives how many uploads were removed.
     """
-    uploads = parts.uploads
-    needed = await parts.imports.uploads()
+    uploads = ports.uploads
+    needed = await ports.imports.uploads()
     for upload, graph, id_ in needed:
         if uploads.place_of(upload) == uploads.place:
             try:
-                await _look_after(parts, await parts.imports.get(graph, id_), uploads.holds(upload))
+                await _look_after(ports, await ports.imports.get(graph, id_), uploads.holds(upload))
             except NotFound:  # Its graph was deleted meanwhile.
                 log.debug("import_gone", import_id=id_)
     return await asyncio.to_thread(uploads.sweep, [upload for upload, _, _ in needed])
 
 
-async def _run(parts: Ports, held: Import, files: Sequence[Path]) -> bool:
+async def _run(ports: Ports, held: Import, files: Sequence[Path]) -> bool:
     """Do an import or its dry run; gives whether it was broken off, so that others have their turn."""
     options = ImportOptions.as_told(held.options)
-    graph = await parts.graphs.get(held.graph)
+    graph = await ports.graphs.get(held.graph)
     if held.is_dry_run:
-        await _check(parts, graph, held.id, files, options)
+        await _check(ports, graph, held.id, files, options)
         return False
-    return (await run_import(parts, graph, held.id, files=files, options=options)).broken_off
+    return (await run_import(ports, graph, held.id, files=files, options=options)).broken_off
 
 
-async def _check(parts: Ports, graph: Graph, id_: int, files: Sequence[Path], options: ImportOptions) -> None:
+async def _check(ports: Ports, graph: Graph, id_: int, files: Sequence[Path], options: ImportOptions) -> None:
     """Do a dry run: note what is good and what is rejected, part by part.
 
     One that another worker goes on with reads all anew, since later parts are checked by what earlier ones hold.
     """
-    imports = parts.imports
+    imports = ports.imports
     stored = await patiently(lambda: imports.stored(id_))
-    check = Check(parts, graph, options)
-    async with signs_of_life(parts, id_) as tell:
+    check = Check(ports, graph, options)
+    async with signs_of_life(ports, id_) as tell:
         with closing(check):
             async with aclosing(check.parts_checked(files, lambda far: tell(far.told()))) as parts_checked:
                 number = 0
@@ -154,34 +153,34 @@ async def _check(parts: Ports, graph: Graph, id_: int, files: Sequence[Path], op
     await patiently(lambda: imports.finish(id_, "done"))
 
 
-async def _look_after(parts: Ports, held: Import, here: bool) -> None:
+async def _look_after(ports: Ports, held: Import, here: bool) -> None:
     if held.upload is None or held.state not in {"waiting", "running"}:
         return
     if not here:
-        await parts.imports.finish(held.id, "failed", _GONE)
+        await ports.imports.finish(held.id, "failed", _GONE)
     elif held.state == "waiting":
-        await _ask(parts, held, held.upload)
+        await _ask(ports, held, held.upload)
     elif held.heartbeat_at is None or (parse_time(held.heartbeat_at).start or 0) < now() - _SILENCE:
-        jobs = await parts.jobs.list(graph=held.graph, status=None, limit=_JOBS)
+        jobs = await ports.jobs.list(graph=held.graph, status=None, limit=_JOBS)
         last = next((job for job in jobs if job.task == "import" and job.arguments.get("import_") == held.id), None)
         if last is not None and last.status == "failed":
             told = "Its workers died of it, or were killed, too many times."
-            await parts.imports.finish(held.id, "failed", told, keeping=True)
+            await ports.imports.finish(held.id, "failed", told, keeping=True)
         elif last is None or last.status not in {"waiting", "running"}:
-            await _ask(parts, held, held.upload)
+            await _ask(ports, held, held.upload)
 
 
-async def _ask(parts: Ports, held: Import, upload: str) -> int | None:
+async def _ask(ports: Ports, held: Import, upload: str) -> int | None:
     """Ask a worker of the place that holds the upload; None when that is asked already, or the queue is away.
 
     A small upload need not wait for large ones, but for those of its graph that came before: it may build on them. No
     import waits for a dry run, which changes nothing.
     """
-    uploads = parts.uploads
+    uploads = ports.uploads
     try:
         small = await asyncio.to_thread(uploads.size, upload) <= _SMALL
-        small = small and not await _unfinished_before(parts, held.graph, held.id, uploads.place_of(upload))
-        return await parts.jobs.defer(
+        small = small and not await _unfinished_before(ports, held.graph, held.id, uploads.place_of(upload))
+        return await ports.jobs.defer(
             "import",
             graph=held.graph,
             place=uploads.place_of(upload),
@@ -194,20 +193,20 @@ async def _ask(parts: Ports, held: Import, upload: str) -> int | None:
         return None
 
 
-async def _comes_later(parts: Ports, held: Import) -> bool:
+async def _comes_later(ports: Ports, held: Import) -> bool:
     """Whether others of the same graph come before an import."""
     if held.upload is None:
         return False
-    return await _unfinished_before(parts, held.graph, held.id, parts.uploads.place_of(held.upload))
+    return await _unfinished_before(ports, held.graph, held.id, ports.uploads.place_of(held.upload))
 
 
-async def _unfinished_before(parts: Ports, graph: str, id_: int, place: str) -> bool:
+async def _unfinished_before(ports: Ports, graph: str, id_: int, place: str) -> bool:
     """Whether imports of a graph that were sent to a place before this one wait or run, dry runs aside."""
-    uploads = parts.uploads
+    uploads = ports.uploads
     before = [
         other
-        for upload, of, other in await parts.imports.uploads()
+        for upload, of, other in await ports.imports.uploads()
         if of == graph and other < id_ and uploads.place_of(upload) == place
     ]
-    imports = [await parts.imports.get(graph, other) for other in before]
+    imports = [await ports.imports.get(graph, other) for other in before]
     return any(each.state in {"waiting", "running"} and not each.is_dry_run for each in imports)

@@ -1,22 +1,72 @@
-"""Imports of files, and their rollback."""
+"""Imports of files, and their rollback: undo, as far as nothing was built on an import since."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from kgmem.domain.errors import Conflict
 from kgmem.domain.graph.batch import Rejection
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.imports import Import, ImportItem, UndoResult
 from kgmem.domain.ports import UploadFolder
+from kgmem.domain.time.interval import SECOND, now, parse_time
 from kgmem.formats.io.files import Paths
 from kgmem.formats.io.folder_files import with_folders
+from kgmem.services.claims.claim import weigh_new
 from kgmem.services.imports import import_files as importing
 from kgmem.services.imports import import_uploads as uploading
-from kgmem.services.imports import rollback as undoing
 from kgmem.services.imports.options import ImportOptions, ImportResult, OnProgress
+from kgmem.services.imports.write_batch import patiently, signs_of_life
 from kgmem.services.ports import Ports
+from kgmem.services.upkeep.index import absorb
+
+_SILENCE = 15 * SECOND  # Without a sign of life for so long, an import is taken for dead.
+OnUndone = Callable[[int, int], None]  # How much is done, and of how much.
+
+
+async def submit_undo(ports: Ports, held: Import) -> int | None:
+    """Ask a worker to take an import back out; gives the job, None when it was asked already. Raises Conflict."""
+    _check(held)
+    if held.state == "undone":
+        return None
+    alive = held.heartbeat_at is not None and (parse_time(held.heartbeat_at).start or 0) > now() - _SILENCE
+    if held.state == "waiting" or (held.state == "running" and alive):
+        raise Conflict(f"The import {held.id} runs, or waits for its turn.", hint="Let it end, and try again.")
+    return await ports.jobs.defer("undo_import", graph=held.graph, import_=held.id)
+
+
+async def undo_import(
+    ports: Ports, graph: str, id_: int, *, dry_run: bool = False, progress: OnUndone | None = None
+) -> UndoResult:
+    """Take an import back out: what it created goes, what it changed is again as it was, what others changed stays.
+
+    Broken off it goes on when it is asked for again. Raises NotFound, and Conflict for one that runs or was a dry run.
+    """
+    _check(await ports.imports.get(graph, id_))
+    # What other clients changed counts as changed only once it was noticed.
+    await absorb(ports, graph)
+    if dry_run:
+        return await ports.imports.undo(graph, id_, dry_run=True)
+    async with signs_of_life(ports, id_) as tell:
+
+        def told(done: int, total: int) -> None:
+            tell({"stage": "undoing", "done": done, "total": total})
+            if progress:
+                progress(done, total)
+
+        undone = await patiently(lambda: ports.imports.undo(graph, id_, progress=told))
+    await weigh_new(ports, graph)
+    held = await ports.graphs.get(graph)
+    if undone.restored and ports.embedder and held.space:
+        await ports.jobs.defer("embed", graph=graph)
+    return undone
+
+
+def _check(held: Import) -> None:
+    if held.is_dry_run:
+        raise Conflict(f"The import {held.id} is a dry run, which stores nothing.", hint="Leave it as it is.")
 
 
 class Imports:
@@ -76,7 +126,7 @@ class Imports:
         to which relationships of others lead stays. A dry run only counts. Broken off it goes on when asked again.
         """
         await self.get(graph, id_, within=within)
-        return await undoing.undo_import(self._ports, graph, id_, dry_run=dry_run, progress=progress)
+        return await undo_import(self._ports, graph, id_, dry_run=dry_run, progress=progress)
 
     @property
     def uploads(self) -> UploadFolder:
@@ -99,4 +149,4 @@ class Imports:
     async def submit_undo(self, graph: str, id_: int, *, within: str = SHARED) -> tuple[Import, int | None]:
         """Ask a worker to take an import back out; gives it with its job. Raises NotFound, Conflict."""
         held = await self.get(graph, id_, within=within)
-        return held, await undoing.submit_undo(self._ports, held)
+        return held, await submit_undo(self._ports, held)

@@ -1,7 +1,9 @@
-"""Write a batch of records so that bad ones among them cost only themselves."""
+"""Write a batch of records so that invalid ones do not stop the others, and the heartbeat of a running import."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -11,6 +13,8 @@ from kgmem.domain.graph.entity import WriteResult
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.formats.records import Record
+from kgmem.services.ports import Ports
+from kgmem.stopping import told_to_stop
 
 T = TypeVar("T")
 Put = Callable[[Sequence[Any]], Awaitable[WriteResult]]
@@ -90,3 +94,34 @@ async def patiently(put: Callable[[], Awaitable[T]]) -> T:
         except Unavailable as error:
             await asyncio.sleep(min(error.retry_after * attempt, _LONGEST_WAIT))
     return await put()
+
+
+_PAUSE = 1.0
+
+
+@asynccontextmanager
+async def signs_of_life(ports: Ports, id_: int) -> AsyncIterator[Callable[[Mapping[str, Any]], None]]:
+    """Return what takes the newest progress of an import; the last of it is written at the end."""
+    newest: Mapping[str, Any] | None = None
+
+    def take(progress: Mapping[str, Any]) -> None:
+        nonlocal newest
+        newest = progress
+
+    async def tell() -> None:
+        with contextlib.suppress(KgmemError):  # The next one may reach the database again.
+            await ports.imports.tell(id_, newest)
+
+    async def regularly() -> None:
+        # What begins the work gives the first sign itself, once it has seen whether the last one was long ago.
+        while not told_to_stop():
+            await asyncio.sleep(_PAUSE)
+            await tell()
+
+    task = asyncio.create_task(regularly())
+    try:
+        yield take
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await tell()

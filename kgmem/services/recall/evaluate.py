@@ -23,7 +23,7 @@ OnVerdict = Callable[[Verdict], None]
 
 
 async def evaluate(
-    parts: Ports,
+    ports: Ports,
     sample: Sample,
     history: Sequence[Step],
     planted: Sequence[Planted],
@@ -41,78 +41,78 @@ async def evaluate(
             hint=f"Moments are {', '.join(sorted(names))}; a step gives one when it ends with an episode.",
         )
     verdicts = []
-    async with _temporary(parts, sample) as graph:
-        moments = await _live_through(parts, graph, sample, history)
+    async with _temporary(ports, sample) as graph:
+        moments = await _live_through(ports, graph, sample, history)
         for each in planted:
-            verdicts.append(await _judge(parts, graph, each, moments))
+            verdicts.append(await _judge(ports, graph, each, moments))
             if progress:
                 progress(verdicts[-1])
     return verdicts
 
 
 @asynccontextmanager
-async def _temporary(parts: Ports, sample: Sample) -> AsyncIterator[str]:
+async def _temporary(ports: Ports, sample: Sample) -> AsyncIterator[str]:
     """Make a graph under a name that nobody else uses, and drop it afterwards, whatever happens."""
-    space = parts.embedder.space if parts.embedder else None
+    space = ports.embedder.space if ports.embedder else None
     name = f"kgmem_eval_{secrets.token_hex(6)}"
-    await parts.graphs.create(Graph(name, schema=sample.schema, space=space))
+    await ports.graphs.create(Graph(name, schema=sample.schema, space=space))
     try:
         yield name
     finally:
-        await parts.graphs.drop(name)
+        await ports.graphs.drop(name)
 
 
-async def _live_through(parts: Ports, graph: str, sample: Sample, history: Sequence[Step]) -> Mapping[str, str]:
+async def _live_through(ports: Ports, graph: str, sample: Sample, history: Sequence[Step]) -> Mapping[str, str]:
     """Load the sample, then let each step come about; gives when each was known, by the database's clock."""
-    await parts.store.put_sources(graph, sample.sources)
+    await ports.store.put_sources(graph, sample.sources)
     moments = {}
     for step in (Step(LOADED, sample.entities, sample.relationships, sample.episodes), *history):
-        await _come_about(parts, graph, step)
-        await embed.embed_waiting(parts, graph)  # So that what the next step replaces has had its vector.
-        if moment := await _known_from(parts, graph, step):
+        await _come_about(ports, graph, step)
+        await embed.embed_waiting(ports, graph)  # So that what the next step replaces has had its vector.
+        if moment := await _known_from(ports, graph, step):
             moments[step.name] = moment
     return moments
 
 
-async def _come_about(parts: Ports, graph: str, step: Step) -> None:
+async def _come_about(ports: Ports, graph: str, step: Step) -> None:
     if step.deleted_entities:
-        await parts.store.delete_entities(graph, step.deleted_entities, SHARED, None)
+        await ports.store.delete_entities(graph, step.deleted_entities, SHARED, None)
     if step.deleted_episodes:
-        await parts.store.delete_episodes(graph, step.deleted_episodes, SHARED)
+        await ports.store.delete_episodes(graph, step.deleted_episodes, SHARED)
     if step.entities:
-        await remember.put_entities(parts, graph, step.entities)
+        await remember.put_entities(ports, graph, step.entities)
     if step.relationships:
-        await remember.put_relationships(parts, graph, step.relationships)
+        await remember.put_relationships(ports, graph, step.relationships)
     if step.episodes:
-        await remember.put_episodes(parts, graph, step.episodes)
+        await remember.put_episodes(ports, graph, step.episodes)
 
 
-async def _known_from(parts: Ports, graph: str, step: Step) -> str | None:
+async def _known_from(ports: Ports, graph: str, step: Step) -> str | None:
     """Return when the last episode of a step is known, which is written after all else."""
     if not step.episodes or (key := step.episodes[-1].key) is None:
         return None
-    return (await parts.store.get_episode(graph, key, SHARED)).known_from
+    return (await ports.store.get_episode(graph, key, SHARED)).known_from
 
 
-async def _judge(parts: Ports, graph: str, planted: Planted, moments: Mapping[str, str]) -> Verdict:
-    if why := _cannot_ask(parts, planted):
+async def _judge(ports: Ports, graph: str, planted: Planted, moments: Mapping[str, str]) -> Verdict:
+    if why := _cannot_ask(ports, planted):
         return Verdict(planted.asks, planted.tests, (), why, 0.0)
     question = _asked_then(planted.question, moments[planted.moment]) if planted.moment else planted.question
     started = time.perf_counter()
     try:
-        faults = faults_of(await recall.recall(parts, graph, question), planted.right)
+        faults = faults_of(await recall.recall(ports, graph, question), planted.right)
     except KgmemError as error:
         faults = [error.message]
     return Verdict(planted.asks, planted.tests, faults, None, (time.perf_counter() - started) * 1000)
 
 
-def _cannot_ask(parts: Ports, planted: Planted) -> str | None:
+def _cannot_ask(ports: Ports, planted: Planted) -> str | None:
     """Say why a question cannot be asked: its answer needs vectors that follow the meaning."""
     if "meaning" not in planted.tests:
         return None
-    if parts.embedder is None:
+    if ports.embedder is None:
         return "there is no embedder"
-    if parts.embedder.space.provider == _MEANINGLESS:
+    if ports.embedder.space.provider == _MEANINGLESS:
         return "the hash embedder knows no meaning"
     return None
 

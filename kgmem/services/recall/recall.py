@@ -1,49 +1,162 @@
-"""Recall: embed the question, let the index give candidates by one statement, fuse them, fetch the best by another."""
+"""Recall: embed the question, fetch candidates by one statement, fuse and select them, fetch the hits by another."""
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, KgmemError
 from kgmem.domain.graph.embedding import Vector, unit
 from kgmem.domain.graph.graph import Graph
-from kgmem.domain.recall.answer import Answer, current_first
-from kgmem.domain.recall.question import Question, When
+from kgmem.domain.ports import Candidates
+from kgmem.domain.recall.answer import Answer, Hit, current_first, given_before, next_cursor
+from kgmem.domain.recall.fusion import Ranked, fuse
+from kgmem.domain.recall.question import MOST_HITS, Question, When
 from kgmem.domain.recall.question_checks import check_question
 from kgmem.domain.recall.recipes import with_recipe
-from kgmem.domain.time.interval import now
+from kgmem.domain.recall.selection import (
+    NOTHING_RELEVANT,
+    confidence,
+    content,
+    cosine_of,
+    diverse,
+    relevance,
+    within_budget,
+    word_similarity,
+)
+from kgmem.domain.time.interval import iso, now, parse_time
+from kgmem.domain.time.times_in_text import time_in
 from kgmem.services.claims.distributions import superpose
 from kgmem.services.ports import Ports
-from kgmem.services.recall.selection import choose, widened
-from kgmem.services.recall.time_resolution import timed
 from kgmem.services.upkeep.embed import embedder_in
 
 
-async def recall(parts: Ports, graph: str, question: Question) -> Answer:
+def timed(question: Question, now: int) -> tuple[Question, Mapping[str, Any]]:
+    """Return the question with its times made definite, and what was understood of the times in its text.
+
+    With `when.in_text` a time in what.text becomes the time that is asked for, unless the question names one itself.
+    What kgmem will have known in the future is what it knows now. Raises InvalidInput.
+    """
+    when, present = question.when, now
+    if when.known_at is not None:
+        known = parse_time(when.known_at).start
+        past = known is not None and known < now
+        when = replace(when, known_at=when.known_at if past else None)
+        present = known if known is not None and past else now
+    found = time_in(question.what.text or "", present) if when.in_text and not _names_a_time(when) else None
+    if found is None:
+        return replace(question, when=when), {}
+    start, end = found.interval.start, found.interval.end
+    first, last = iso(start) if start is not None else None, iso(end - 1) if end is not None else None
+    told = {"text": found.text, "from": first, "to": iso(end) if end is not None else None}
+    return replace(question, when=replace(when, between=(first, last))), {"when": told}
+
+
+def _names_a_time(when: When) -> bool:
+    """Say whether the question names a time itself, which counts more than what its text seems to say."""
+    return when.any_time or any(part is not None for part in (when.valid_at, when.between, when.relation))
+
+
+_POOL, _LARGEST_POOL = 4, 200  # Diverse hits are chosen out of so many times as many as are asked for.
+
+
+def widened(graph: str, question: Question) -> Question:
+    """Return the question with the k that its candidates have to suffice for: what was given before comes again."""
+    wanted = question.k + len(given_before(graph, question))
+    if question.diversity:
+        wanted = max(wanted, min(_POOL * wanted, _LARGEST_POOL))
+    return replace(question, k=wanted)
+
+
+async def choose(ports: Ports, graph: Graph, question: Question, found: Candidates) -> Answer:
+    """Return the answer that the candidates make."""
+    given = given_before(graph.name, question)
+    most = widened(graph.name, question).k + 1  # One more tells whether there is a next page.
+    method = question.fusion or graph.fusion
+    passed = set(given)
+    # Words tell one number from another by themselves.
+    last = {"meaning": found.siblings}
+    fused = fuse(found.retrievers, method=method, weights=question.weights, most=most, last=last)
+    ranked = [each for each in fused if each.id not in passed]
+    fetched = await _hits(ports, graph, question, ranked, found)
+    fetched = [_rated(hit, graph, question, found) for hit in fetched]
+    hits = [hit for hit in fetched if question.min_score is None or (hit.relevance or 0.0) >= question.min_score]
+    suppressed, out = dict(found.suppressed), 0
+    if len(hits) < len(fetched):
+        suppressed |= {"below_min_score": len(fetched) - len(hits)}
+    passed_over = [hit.id for hit in fetched if hit not in hits]
+    if question.budget is not None:
+        hits, out = within_budget(hits, question.budget)
+        suppressed |= {"over_budget": out} if out else {}
+    more = bool(fetched) and (out > 0 or len(ranked) > question.k) and len(given) + len(hits) < MOST_HITS
+    shown = [*given, *passed_over, *(hit.id for hit in hits)]
+    following = next_cursor(graph.name, question, shown) if more else None
+    nothing = None
+    if question.what.text is not None:
+        nothing = not any((hit.relevance or 0.0) >= NOTHING_RELEVANT for hit in fetched)
+    weighed = [_weighed(hit, list(found.retrievers)) for hit in hits]
+    return Answer(weighed, suppressed, nothing_relevant=nothing, cursor=following)
+
+
+def _rated(hit: Hit, graph: Graph, question: Question, found: Candidates) -> Hit:
+    """Return the hit with its relevance to the question's text."""
+    if question.what.text is None:
+        return hit
+    cosine = cosine_of(hit.retrievers, found.retrievers, graph.space.model if graph.space else None)
+    ends = [end.name or end.key for end in (hit.start, hit.end) if end is not None]
+    told = " ".join((hit.name or hit.key, hit.text or "", *ends))
+    return replace(hit, relevance=relevance(content(question.what.text), told, cosine))
+
+
+async def _hits(
+    ports: Ports, graph: Graph, question: Question, ranked: Sequence[Ranked[int]], found: Candidates
+) -> Sequence[Hit]:
+    if not ranked:
+        return []
+    then = question.when.known_at
+    if not question.diversity:
+        return await ports.index.fetch(graph.name, ranked[: question.k], found.paths, question=question)
+    hits = await ports.index.fetch(graph.name, ranked, found.paths, question=question)
+    near = await ports.index.similarity(graph.name, [hit.id for hit in hits], known_at=then)
+
+    def alike(one: Hit, other: Hit) -> float:
+        measured = near.get((min(one.id, other.id), max(one.id, other.id)))
+        return measured if measured is not None else word_similarity(one.text or one.key, other.text or other.key)
+
+    return diverse(hits, [hit.score for hit in hits], alike, question.diversity, question.k)
+
+
+def _weighed(hit: Hit, asked: Sequence[str]) -> Hit:
+    """Return the hit with its confidence: until now it has the trust in what it says."""
+    return replace(hit, confidence=confidence(hit.confidence, None, hit.retrievers, asked))
+
+
+async def recall(ports: Ports, graph: str, question: Question) -> Answer:
     """Answer a question from one graph. Raises InvalidInput when it asks nothing, or more than is held."""
-    held = await parts.graphs.get(graph)
+    held = await ports.graphs.get(graph)
     question = with_recipe(question, held.recipe)
     check_question(question)
     question, understood = timed(question, now())
     try:
-        answer = await _answer(parts, held, question)
+        answer = await _answer(ports, held, question)
     except KgmemError:
-        if (present := await parts.graphs.get(graph)).space == held.space:
+        if (present := await ports.graphs.get(graph)).space == held.space:
             raise
     else:
-        if (present := await parts.graphs.get(graph)).space == held.space:
-            return replace(await superpose(parts, graph, question, answer), understood=understood)
+        if (present := await ports.graphs.get(graph)).space == held.space:
+            return replace(await superpose(ports, graph, question, answer), understood=understood)
     # The graph moved to another embedding space meanwhile, so the vector was of the wrong one.
-    answer = await _answer(parts, present, question)
-    return replace(await superpose(parts, graph, question, answer), understood=understood)
+    answer = await _answer(ports, present, question)
+    return replace(await superpose(ports, graph, question, answer), understood=understood)
 
 
-async def _answer(parts: Ports, held: Graph, question: Question) -> Answer:
+async def _answer(ports: Ports, held: Graph, question: Question) -> Answer:
     started = time.perf_counter()
-    vector, note = await _vector(parts, held, question)
+    vector, note = await _vector(ports, held, question)
     embedded = time.perf_counter()
-    found = await parts.index.candidates(held.name, widened(held.name, question), vector)
+    found = await ports.index.candidates(held.name, widened(held.name, question), vector)
     searched = time.perf_counter()
-    answer = await choose(parts, held, question, found)
+    answer = await choose(ports, held, question, found)
     if question.when == When() and not question.states:
         answer = replace(answer, hits=current_first(answer.hits))
     profile = {
@@ -55,7 +168,7 @@ async def _answer(parts: Ports, held: Graph, question: Question) -> Answer:
     return replace(answer, suppressed={**answer.suppressed, **note}, profile=profile if told else {})
 
 
-async def _vector(parts: Ports, graph: Graph, question: Question) -> tuple[Vector | None, dict[str, int]]:
+async def _vector(ports: Ports, graph: Graph, question: Question) -> tuple[Vector | None, dict[str, int]]:
     """Return the question's vector: the caller's, or that of its text; none when the provider is away."""
     if question.what.vector is not None:
         if graph.space is None:
@@ -63,7 +176,7 @@ async def _vector(parts: Ports, graph: Graph, question: Question) -> tuple[Vecto
         return unit(question.what.vector, graph.space.dimension, "what.vector"), {}
     if question.what.text is None or graph.space is None or not question.weight("meaning"):
         return None, {}
-    embedder = embedder_in(parts, graph.space)
+    embedder = embedder_in(ports, graph.space)
     if embedder is None:
         return None, {"meaning_retriever_off_no_embedder_of_the_graph": 1}
     try:

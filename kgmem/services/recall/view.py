@@ -1,4 +1,4 @@
-"""Views: the neighbourhood of entities, or of what a recall finds, and the same as a file for graph viewers."""
+"""Views: the subgraph around entities, an answer or a query result, and the same as a file for graph viewers."""
 
 import asyncio
 import io
@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from kgmem.domain.cypher import CypherQuery
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.scope import check_scope
 from kgmem.domain.recall.answer import Answer
 from kgmem.domain.recall.question import Question
 from kgmem.domain.recall.view import MOST_START, Neighbourhood, Subgraph
@@ -19,17 +20,17 @@ _ENDS = "MATCH (n) WHERE elementId(n) IN $ids RETURN n"
 FORMATS = ("cytoscape", "dot", "gephi", "gexf", "graphml", "mermaid", "node-link")
 
 
-async def neighbourhood(parts: Ports, graph: str, asked: Neighbourhood) -> Subgraph:
+async def neighbourhood(ports: Ports, graph: str, asked: Neighbourhood) -> Subgraph:
     """Return what lies around entities. Raises InvalidInput, NotFound."""
-    return await parts.index.neighbourhood(graph, asked.checked())
+    return await ports.index.neighbourhood(graph, asked.checked())
 
 
-async def view_of_recall(parts: Ports, graph: str, question: Question, asked: Neighbourhood) -> Subgraph:
+async def view_of_recall(ports: Ports, graph: str, question: Question, asked: Neighbourhood) -> Subgraph:
     """Return what lies around what a question finds: around entities, the ends of facts, and what paths lead through.
 
     Of `asked`, everything counts but the entities to start from and the time: the question tells both.
     """
-    answer = await recall(parts, graph, question)
+    answer = await recall(ports, graph, question)
     keys = list(dict.fromkeys(_keys(answer)))[:MOST_START]
     if not keys:
         return Subgraph([], [], {}, more=False)
@@ -38,26 +39,26 @@ async def view_of_recall(parts: Ports, graph: str, question: Question, asked: Ne
         same = question.when
         when = replace(when, valid_at=same.valid_at, between=same.between, any_time=same.any_time)
     most = max(asked.most, len(keys))
-    return await parts.index.neighbourhood(graph, replace(asked, start=keys, when=when, most=most).checked())
+    return await ports.index.neighbourhood(graph, replace(asked, start=keys, when=when, most=most).checked())
 
 
-async def view_of_cypher(parts: Ports, graph: str, query: CypherQuery, asked: Neighbourhood) -> Subgraph:
+async def view_of_cypher(ports: Ports, graph: str, query: CypherQuery, asked: Neighbourhood) -> Subgraph:
     """Return what lies around what a query gives: around its nodes, the ends of its relationships, and along its paths.
 
     The query only reads. Of `asked`, everything counts but the entities to start from.
     """
     query = replace(query, mode="read")
-    engine = parts.cypher
-    found = engine.found_in(await ask_cypher(parts, graph, query))
+    engine = ports.cypher
+    found = engine.found_in(await ask_cypher(ports, graph, query))
     keys = list(found.keys)
     if found.ends:
         ends = replace(query, text=_ENDS, parameters={"ids": list(found.ends)})
-        keys += engine.found_in(await ask_cypher(parts, graph, ends)).keys
+        keys += engine.found_in(await ask_cypher(ports, graph, ends)).keys
     keys = list(dict.fromkeys(keys))
     if not keys:
         return Subgraph([], [], {}, more=False)
     most = max(asked.most, min(len(keys), MOST_START))
-    seen = await parts.index.neighbourhood(graph, replace(asked, start=keys[:MOST_START], most=most).checked())
+    seen = await ports.index.neighbourhood(graph, replace(asked, start=keys[:MOST_START], most=most).checked())
     return replace(seen, more=seen.more or len(keys) > MOST_START)
 
 
@@ -88,3 +89,24 @@ def _write(seen: Subgraph, format_name: str) -> bytes:
     writer.write(seen.relationships)
     writer.close()
     return stream.getvalue()
+
+
+class Views:
+    """Subgraphs around entities, answers and query results."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Bind to ports."""
+        self._ports = ports
+
+    async def neighbourhood(self, graph: str, asked: Neighbourhood) -> Subgraph:
+        """Return what lies around entities, the nearest first. Raises InvalidInput, NotFound."""
+        return await neighbourhood(self._ports, graph, asked)
+
+    async def of_recall(self, graph: str, question: Question, asked: Neighbourhood) -> Subgraph:
+        """Return what lies around what a question finds. Raises what recall raises."""
+        check_scope(question.scope)
+        return await view_of_recall(self._ports, graph, question, asked)
+
+    async def of_cypher(self, graph: str, query: CypherQuery, asked: Neighbourhood) -> Subgraph:
+        """Return what lies around what a query gives, which only reads. Raises what `cypher` raises."""
+        return await view_of_cypher(self._ports, graph, query, asked)

@@ -19,7 +19,7 @@ from kgmem.domain.slices import slice_over
 from kgmem.domain.text.endings import Turn, changed, keys_meant
 from kgmem.domain.text.extraction import Extraction, Extractor, Span, TextToRead
 from kgmem.domain.text.extraction_result import FOUND_BY, STATES, Brought, brought, mentions_of, spoken_of
-from kgmem.domain.text.naming import UNNAMED, Mention
+from kgmem.domain.text.names import UNNAMED, Mention
 from kgmem.domain.text.queue import BroughtClaim, ReadEpisode, ReadSoFar, SettleResult, Unread, WouldBring
 from kgmem.log import EventLog
 from kgmem.services.claims import claim as claiming

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kgmem.domain.schema.schema import GraphSchema
-from kgmem.domain.text.naming import UNNAMED, Mention, chosen, has_type, new_key
+from kgmem.domain.text.names import UNNAMED, Mention, chosen, has_type, new_key
 from kgmem.domain.text.resolution import Candidate, Described, pair
 from kgmem.services.ports import Ports
 from kgmem.services.texts import merge as merging

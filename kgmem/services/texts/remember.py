@@ -11,7 +11,7 @@ from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.scope import check_scope
 from kgmem.domain.schema.refusal import refuse
 from kgmem.domain.schema.schema import GraphSchema, Violation, check_entity, check_relationship, from_mapping, merge
-from kgmem.domain.text.predicate_names import SAID
+from kgmem.domain.text.names import SAID
 from kgmem.services.claims.claim import weigh_stated, weigh_written
 from kgmem.services.ports import Ports
 

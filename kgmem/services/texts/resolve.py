@@ -6,7 +6,7 @@ from typing import Final
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.schema.schema import GraphSchema
-from kgmem.domain.text.naming import fits
+from kgmem.domain.text.names import fits
 from kgmem.domain.text.resolution import Alike, Candidate, Described, LookedUp, Resolved, pair
 from kgmem.services.ports import Ports
 from kgmem.services.texts.merge import propose

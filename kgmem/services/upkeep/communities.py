@@ -1,10 +1,74 @@
-"""Communities of the entities of a scope."""
+"""Communities of the entities of a scope: detect, update as the graph changes, list, delete."""
 
-from kgmem.domain.derived.communities import Community, Grouped
+import asyncio
+import importlib
+from collections.abc import Sequence
+
+from kgmem.domain.derived.communities import MOST_LINKS, Community, Grouped, Members
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.domain.slices import slice_over
 from kgmem.services.ports import Ports
-from kgmem.services.upkeep import detect_communities as grouping
+from kgmem.services.upkeep.sweeps import defer_where
+
+_LEAST_AGE = 600.0  # Seconds for which communities stay as they are, whatever is written.
+
+
+async def group(ports: Ports, graph: str, scope: str) -> Grouped:
+    """Find the communities of exactly this scope, now and from now on; gives what changed.
+
+    Raises NotFound, TooLarge.
+    """
+    await ports.graphs.get(graph)
+    await ports.communities.ask(graph, scope)
+    return await _group(ports, graph, scope)
+
+
+async def defer(ports: Ports, graph: str, scope: str) -> int | None:
+    """Let a job find the communities of a scope, now and from now on; None when it waits already."""
+    await ports.graphs.get(graph)
+    await ports.communities.ask(graph, scope)
+    return await ports.jobs.defer("detect_communities", graph=graph)
+
+
+async def keep(ports: Ports, graph: str) -> Grouped:
+    """Find the communities of a graph's scopes anew where something was written since; a job makes room in between."""
+    done = Grouped()
+    for scope in await ports.communities.behind(graph, 0.0):
+        found = await _group(ports, graph, scope)
+        done = Grouped(
+            done.communities + found.communities, done.made + found.made, done.changed + found.changed,
+            done.gone + found.gone,
+        )  # fmt: skip
+        if await slice_over():  # The scopes that are left are still behind.
+            return done
+    await ports.jobs.defer("summarize", graph=graph)
+    return done
+
+
+async def defer_missing(ports: Ports) -> int:
+    """Ask for the communities of every graph that was written to since, but not too often; gives in how many."""
+    return await defer_where(
+        ports, "detect_communities", lambda graph: ports.communities.behind(graph.name, _LEAST_AGE)
+    )
+
+
+async def ungroup(ports: Ports, graph: str, scope: str) -> int:
+    """Keep the communities of a scope no more; gives how many went."""
+    await ports.graphs.get(graph)
+    return await ports.communities.stop(graph, scope)
+
+
+async def _group(ports: Ports, graph: str, scope: str) -> Grouped:
+    mark, links = await ports.communities.links(graph, scope, MOST_LINKS)
+    return await ports.communities.put(graph, scope, await _found(links), mark)
+
+
+async def _found(links: Sequence[tuple[int, int, float]]) -> list[list[Members]]:
+    """Return the communities of links, found in a thread; networkx comes in with the first."""
+    module = await asyncio.to_thread(importlib.import_module, "kgmem.services.upkeep.community_levels")
+    found: list[list[Members]] = await asyncio.to_thread(module.communities_of, links)
+    return found
 
 
 class CommunityDetection:
@@ -19,15 +83,15 @@ class CommunityDetection:
 
         Raises NotFound, and TooLarge for a scope with more links than are taken into memory.
         """
-        return await grouping.group(self._ports, graph, check_scope(scope))
+        return await group(self._ports, graph, check_scope(scope))
 
     async def enqueue(self, graph: str, *, scope: str = SHARED) -> int | None:
         """Let a job do what `group` does; None when it waits already. Raises NotFound."""
-        return await grouping.defer(self._ports, graph, check_scope(scope))
+        return await defer(self._ports, graph, check_scope(scope))
 
     async def delete(self, graph: str, *, scope: str = SHARED) -> int:
         """Keep the communities of a scope no more; gives how many went."""
-        return await grouping.ungroup(self._ports, graph, check_scope(scope))
+        return await ungroup(self._ports, graph, check_scope(scope))
 
     async def list(
         self, graph: str, *, scope: str = SHARED, level: int | None = None, cursor: str | None = None, limit: int = 100

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kgmem.domain.errors import Conflict, EmbedderUnavailable
-from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, Vector
+from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, RefusedPassage, Vector
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.slices import slice_over
 from kgmem.services.ports import Ports
@@ -17,61 +17,61 @@ _TURNS = 50  # Rounds after which a graph moves to another space however fast ot
 Progress = Callable[[int], None]
 
 
-def embedder_in(parts: Ports, space: EmbeddingSpace | None) -> Embedder | None:
+def embedder_in(ports: Ports, space: EmbeddingSpace | None) -> Embedder | None:
     """Return the embedder of a space: the present one, or that of a space which a graph has not left yet."""
     if space is None:
         return None
-    if parts.embedder is not None and parts.embedder.space.id == space.id:
-        return parts.embedder
-    return parts.embedder_of(space)
+    if ports.embedder is not None and ports.embedder.space.id == space.id:
+        return ports.embedder
+    return ports.embedder_of(space)
 
 
-async def embed_waiting(parts: Ports, graph: str, *, progress: Progress | None = None) -> int:
+async def embed_waiting(ports: Ports, graph: str, *, progress: Progress | None = None) -> int:
     """Embed the passages of a graph that wait, until none does or the slice is over; gives how many.
 
     Raises EmbedderUnavailable.
     """
-    held = await parts.graphs.get(graph)
-    embedder = embedder_in(parts, held.space) if parts.embedder else None
+    held = await ports.graphs.get(graph)
+    embedder = embedder_in(ports, held.space) if ports.embedder else None
     done = 0
-    while embedder and (batch := await _embed_batch(parts, embedder, graph)).asked:
+    while embedder and (batch := await _embed_batch(ports, embedder, graph)).asked:
         done += batch.embedded
         if progress:
             progress(done)
         if await slice_over():
             break
     if done:
-        await connecting.follow(parts, graph)
+        await connecting.follow(ports, graph)
     return done
 
 
-async def defer_missing(parts: Ports) -> int:
+async def defer_missing(ports: Ports) -> int:
     """Defer the embedding of every graph in which passages wait for a vector that can be made here; gives how many."""
 
     async def waits(graph: Graph) -> bool:
-        if graph.space is None or not embedder_in(parts, graph.space):
+        if graph.space is None or not embedder_in(ports, graph.space):
             return False
-        return bool(await parts.index.unembedded(graph.name, graph.space.id, 1))
+        return bool(await ports.index.unembedded(graph.name, graph.space.id, 1))
 
-    return await defer_where(parts, "embed", waits) if parts.embedder else 0
+    return await defer_where(ports, "embed", waits) if ports.embedder else 0
 
 
-async def reembed(parts: Ports, graph: str, *, progress: Progress | None = None) -> int:
+async def reembed(ports: Ports, graph: str, *, progress: Progress | None = None) -> int:
     """Move a graph to the embedder's space while recall goes on from the old one; switch when the new is complete.
 
     Complete means as after any write: what was written in the last moments still waits, and follows after the switch.
     As a job it makes room after a slice, and goes on where it was.
     """
-    if parts.embedder is None:
+    if ports.embedder is None:
         raise Conflict("No embedder is set.", hint="Set KGMEM_EMBEDDER to the model that the graph shall move to.")
-    held = await parts.graphs.get(graph)
-    if held.space and held.space.id == parts.embedder.space.id:
-        return await embed_waiting(parts, graph, progress=progress)
-    await parts.index.begin_space(graph, parts.embedder.space)
-    move = _Move(parts, graph, parts.embedder, embedder_in(parts, held.space), progress)
+    held = await ports.graphs.get(graph)
+    if held.space and held.space.id == ports.embedder.space.id:
+        return await embed_waiting(ports, graph, progress=progress)
+    await ports.index.begin_space(graph, ports.embedder.space)
+    move = _Move(ports, graph, ports.embedder, embedder_in(ports, held.space), progress)
     left = BATCH + 1
     for turn in range(1, _TURNS + 1):
-        before, last = left, await parts.index.last_passage(graph)
+        before, last = left, await ports.index.last_passage(graph)
         left = await move.advance(last)
         if move.paused:
             return move.done
@@ -80,14 +80,14 @@ async def reembed(parts: Ports, graph: str, *, progress: Progress | None = None)
         if left and (left > BATCH or left < before) and turn < _TURNS:
             continue
         try:
-            await parts.index.switch_space(graph, parts.embedder.space.id, last=last)
+            await ports.index.switch_space(graph, ports.embedder.space.id, last=last)
         except Conflict:  # Somebody committed one of the passages up to the last only now.
             if turn == _TURNS:
                 raise
         else:
             break
-    await move.advance(await parts.index.last_passage(graph))
-    await connecting.follow(parts, graph)
+    await move.advance(await ports.index.last_passage(graph))
+    await connecting.follow(ports, graph)
     return move.done
 
 
@@ -95,9 +95,9 @@ class _Move:
     """One graph on its way into another space."""
 
     def __init__(
-        self, parts: Ports, graph: str, embedder: Embedder, former: Embedder | None, progress: Progress | None
+        self, ports: Ports, graph: str, embedder: Embedder, former: Embedder | None, progress: Progress | None
     ) -> None:
-        self._parts = parts
+        self._ports = ports
         self._graph = graph
         self._embedder = embedder
         self._former = former
@@ -107,7 +107,7 @@ class _Move:
 
     async def advance(self, last: int) -> int:
         """Embed what waits up to the passage `last`; gives how many wait then, at most one more than a batch."""
-        while (batch := await _embed_batch(self._parts, self._embedder, self._graph, last=last)).asked:
+        while (batch := await _embed_batch(self._ports, self._embedder, self._graph, last=last)).asked:
             self.done += batch.embedded
             if self._progress:
                 self._progress(self.done)
@@ -115,13 +115,13 @@ class _Move:
             self.paused = await slice_over()
             if self.paused:
                 break
-        return len(await self._parts.index.unembedded(self._graph, self._embedder.space.id, BATCH + 1))
+        return len(await self._ports.index.unembedded(self._graph, self._embedder.space.id, BATCH + 1))
 
     async def _keep_up(self) -> None:
         """Embed some of what was written meanwhile in the old space, from which recall still answers."""
         if self._former:
             try:
-                await _embed_batch(self._parts, self._former, self._graph)
+                await _embed_batch(self._ports, self._former, self._graph)
             except (EmbedderUnavailable, Conflict):
                 # The provider is away, which may be the reason for the move, or the graph has left that space.
                 self._former = None
@@ -134,19 +134,19 @@ class _Batch(NamedTuple):
     embedded: int
 
 
-async def _embed_batch(parts: Ports, embedder: Embedder, graph: str, *, last: int | None = None) -> _Batch:
+async def _embed_batch(ports: Ports, embedder: Embedder, graph: str, *, last: int | None = None) -> _Batch:
     """Embed the first passages that wait for a vector of the embedder's space; those that it refuses wait no longer."""
     space = embedder.space.id
-    waiting = await parts.index.unembedded(graph, space, BATCH, last=last)
+    waiting = await ports.index.unembedded(graph, space, BATCH, last=last)
     if not waiting:
         return _Batch(0, 0)
     answers = await _vectors(embedder, [body for _, body in waiting])
     made = {id_: (body, told) for (id_, body), told in zip(waiting, answers, strict=True) if not isinstance(told, str)}
     refused = {id_: told for (id_, _), told in zip(waiting, answers, strict=True) if isinstance(told, str)}
     if made:
-        await parts.index.put_vectors(graph, space, made)
+        await ports.index.put_vectors(graph, space, made)
     if refused:
-        await parts.index.refuse(graph, space, refused)
+        await ports.index.refuse(graph, space, refused)
     return _Batch(len(waiting), len(made))
 
 
@@ -173,3 +173,27 @@ async def _answers(embedder: Embedder) -> bool:
     except EmbedderUnavailable:
         return False
     return True
+
+
+class Embeddings:
+    """Vectors of a graph's passages."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Bind to ports."""
+        self._ports = ports
+
+    async def run(self, graph: str, *, progress: Callable[[int], None] | None = None) -> int:
+        """Embed what waits for a vector, now; gives how many passages."""
+        return await embed_waiting(self._ports, graph, progress=progress)
+
+    async def reembed(self, graph: str, *, progress: Callable[[int], None] | None = None) -> int:
+        """Move a graph to the present embedder's space; recall answers from the old one until all is there."""
+        return await reembed(self._ports, graph, progress=progress)
+
+    async def refused(self, graph: str, *, limit: int = 100) -> Sequence[RefusedPassage]:
+        """Return passages for which the embedder gives no vector, with its reason; they are found by their words."""
+        return await self._ports.index.refused(graph, limit)
+
+    async def retry_refused(self, graph: str) -> int:
+        """Let the passages that the embedder refused wait for a vector again; gives how many."""
+        return await self._ports.index.retry_refused(graph)

@@ -1,13 +1,82 @@
-"""The retrieval index of a graph, and its agreement with the graph."""
+"""The retrieval index of a graph: rebuild, writes of other AGE clients, facts, and integrity checks."""
 
 from collections.abc import Sequence
 
+from kgmem.domain.diagnostics import IntegrityReport
+from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.graph import GraphStats
-from kgmem.domain.integrity import IntegrityReport
 from kgmem.domain.slices import broken_off
+from kgmem.services.claims.claim import weigh_new
 from kgmem.services.ports import Ports
-from kgmem.services.upkeep import check_integrity as checking
-from kgmem.services.upkeep import index_sync as absorbing
+
+EVERY = 24 * 3600.0  # Seconds between two checks of a graph by a job.
+_EMBEDDED_AGAIN = frozenset({"vectors-missing", "passages-differ", "nodes-unindexed", "nodes-differ", "facts-differ"})
+_WEIGHED_AGAIN = frozenset({"topics-unweighed", "states-lost", "facts-lost"})
+
+
+async def check_integrity(ports: Ports, graph: str | None, *, repair: bool) -> Sequence[IntegrityReport]:
+    """Check one graph, or the database and all its graphs; repair what is derivable if asked. Raises NotFound."""
+    if graph is not None:
+        return [await _check(ports, graph, repair=repair)]
+    reports = [await ports.integrity.inspect_database()]
+    for each in await ports.graphs.list():
+        try:
+            reports.append(await _check(ports, each.name, repair=repair))
+        except NotFound:  # Dropped meanwhile.
+            continue
+    return reports
+
+
+async def _check(ports: Ports, graph: str, *, repair: bool) -> IntegrityReport:
+    if not repair:
+        return await ports.integrity.inspect(graph)
+    report = await ports.integrity.repair(graph)
+    repaired = {each.check for each in report.repaired}
+    if repaired & _EMBEDDED_AGAIN:
+        await ports.jobs.defer("embed", graph=graph)
+    if repaired & _WEIGHED_AGAIN:
+        await ports.jobs.defer("compute_consensus", graph=graph)
+    return report
+
+
+async def defer_due(ports: Ports) -> int:
+    """Ask for a check of every graph whose newest report is a day old; return of how many."""
+    due = await ports.integrity.due(EVERY)
+    for graph in due:
+        await ports.jobs.defer("check_integrity", graph=graph)
+    if due:
+        await ports.integrity.inspect_database()
+    return len(due)
+
+
+# Make facts: bring what recall finds of relationships in line with the settings of graphs.
+
+
+async def make_facts(ports: Ports, graph: str) -> None:
+    """Make the facts of a graph where they are not as its setting says. Raises NotFound."""
+    await ports.graphs.get(graph)
+    if graph in await ports.index.without_facts():
+        await ports.index.make_facts(graph)
+        if ports.embedder:
+            await ports.jobs.defer("embed", graph=graph)
+
+
+async def defer_missing(ports: Ports) -> int:
+    """Defer the making of facts for every graph that needs it; gives how many."""
+    graphs = await ports.index.without_facts()
+    for graph in graphs:
+        await ports.jobs.defer("index_facts", graph=graph)
+    return len(graphs)
+
+
+async def absorb(ports: Ports, graph: str | None = None) -> int:
+    """Index what other AGE clients wrote into a graph, or into all; gives how many items changed."""
+    names = [graph] if graph is not None else [each.name for each in await ports.graphs.list()]
+    changed = await ports.index.absorb_foreign_writes(graph)
+    if changed:
+        for name in names:
+            await weigh_new(ports, name)
+    return changed
 
 
 class Index:
@@ -26,7 +95,7 @@ class Index:
 
     async def sync(self, graph: str | None = None) -> int:
         """Index what other AGE clients wrote; gives how many items changed."""
-        return await absorbing.absorb(self._ports, graph)
+        return await absorb(self._ports, graph)
 
     async def check_integrity(self, graph: str | None = None, *, repair: bool = False) -> Sequence[IntegrityReport]:
         """Compare label tables, index, passages, vectors, claims, history, feed, indexes and pages of a graph.
@@ -35,7 +104,7 @@ class Index:
         changed unless `repair` is set: then what can be derived is made again, and `repaired` lists it. It reads all
         of the graph beside readers and writers. Raises NotFound.
         """
-        return await checking.check_integrity(self._ports, graph, repair=repair)
+        return await check_integrity(self._ports, graph, repair=repair)
 
     async def integrity_reports(self, graph: str | None = None) -> Sequence[IntegrityReport]:
         """Return the newest stored reports, those of the nightly job too, oldest first; of one graph if given."""

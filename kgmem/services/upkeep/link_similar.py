@@ -1,4 +1,4 @@
-"""Connect: join the entities of a graph that are alike, and keep that up as the graph changes."""
+"""Similarity links: relationships between similar entities, updated as the graph changes."""
 
 from collections.abc import Callable
 
@@ -12,65 +12,91 @@ Progress = Callable[[Connected], None]
 
 
 async def link(
-    parts: Ports, graph: str, min_similarity: float = ALIKE, *, progress: Progress | None = None
+    ports: Ports, graph: str, min_similarity: float = ALIKE, *, progress: Progress | None = None
 ) -> Connected:
     """Join entities of one scope whose vectors are at least so alike, now and from now on; gives what that did.
 
     Raises NotFound, and InvalidInput for a similarity that is none.
     """
-    await _ask(parts, graph, min_similarity)
-    return await keep(parts, graph, progress=progress)
+    await _ask(ports, graph, min_similarity)
+    return await keep(ports, graph, progress=progress)
 
 
-async def defer(parts: Ports, graph: str, min_similarity: float = ALIKE) -> int | None:
+async def defer(ports: Ports, graph: str, min_similarity: float = ALIKE) -> int | None:
     """Let a job join what is at least so alike, now and from now on; None when it waits already."""
-    await _ask(parts, graph, min_similarity)
-    return await parts.jobs.defer("link_similar", graph=graph)
+    await _ask(ports, graph, min_similarity)
+    return await ports.jobs.defer("link_similar", graph=graph)
 
 
-async def _ask(parts: Ports, graph: str, min_similarity: float) -> None:
+async def _ask(ports: Ports, graph: str, min_similarity: float) -> None:
     if not 0 < min_similarity <= 1:
         raise InvalidInput(
             f"{min_similarity} is no similarity.", hint="Give a number above 0, and 1 at the most; 0.85 is usual."
         )
-    await parts.graphs.get(graph)
-    await parts.similarity.ask(graph, min_similarity)
+    await ports.graphs.get(graph)
+    await ports.similarity.ask(graph, min_similarity)
 
 
-async def unlink(parts: Ports, graph: str) -> int:
+async def unlink(ports: Ports, graph: str) -> int:
     """Part what was joined since it is alike, and join no more; gives how many relationships went."""
-    await parts.graphs.get(graph)
-    return await parts.similarity.stop(graph)
+    await ports.graphs.get(graph)
+    return await ports.similarity.stop(graph)
 
 
-async def keep(parts: Ports, graph: str, *, progress: Progress | None = None) -> Connected:
+async def keep(ports: Ports, graph: str, *, progress: Progress | None = None) -> Connected:
     """Bring the similarity links of a graph in line with its entities, where somebody asked for them once."""
     done = Connected()
-    if await parts.similarity.asked(graph) is None:
+    if await ports.similarity.asked(graph) is None:
         return done
-    mark = await parts.similarity.begin(graph)
-    while (parted := await parts.similarity.part(graph)).parted:
+    mark = await ports.similarity.begin(graph)
+    while (parted := await ports.similarity.part(graph)).parted:
         done = done + parted
         if await slice_over():
             return done
     after: int | None = 0
     while after is not None:
-        joined, after = await parts.similarity.join(graph, after)
+        joined, after = await ports.similarity.join(graph, after)
         done = done + joined
         if progress:
             progress(done)
         if after is not None and await slice_over():
             return done  # What was compared is noted, and is not compared again.
-    await parts.similarity.finish(graph, mark)
+    await ports.similarity.finish(graph, mark)
     return done
 
 
-async def follow(parts: Ports, graph: str) -> None:
+async def follow(ports: Ports, graph: str) -> None:
     """Ask for a graph's similarity links soon, where they are kept at all: its vectors have just changed."""
-    if await parts.similarity.asked(graph) is not None:
-        await parts.jobs.defer("link_similar", graph=graph)
+    if await ports.similarity.asked(graph) is not None:
+        await ports.jobs.defer("link_similar", graph=graph)
 
 
-async def defer_missing(parts: Ports) -> int:
+async def defer_missing(ports: Ports) -> int:
     """Ask for the similarity links of every graph that was written to since; gives in how many."""
-    return await defer_where(parts, "link_similar", lambda graph: parts.similarity.is_behind(graph.name))
+    return await defer_where(ports, "link_similar", lambda graph: ports.similarity.is_behind(graph.name))
+
+
+class SimilarityLinks:
+    """Similarity links: SIMILAR_TO relationships between entities whose vectors are close."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Bind to ports."""
+        self._ports = ports
+
+    async def link(
+        self, graph: str, *, min_similarity: float = ALIKE, progress: Callable[[Connected], None] | None = None
+    ) -> Connected:
+        """Join entities of one scope whose vectors are at least so alike, now; from then on a job keeps that up.
+
+        The relationships are of the kind SIMILAR_TO, with the similarity as their strength; they are no facts. Raises
+        NotFound, InvalidInput.
+        """
+        return await link(self._ports, graph, min_similarity, progress=progress)
+
+    async def enqueue(self, graph: str, *, min_similarity: float = ALIKE) -> int | None:
+        """Let a job do what `connect` does; None when it waits already. Raises NotFound, InvalidInput."""
+        return await defer(self._ports, graph, min_similarity)
+
+    async def unlink(self, graph: str) -> int:
+        """Part what was joined since it is alike, and join no more; gives how many relationships went."""
+        return await unlink(self._ports, graph)

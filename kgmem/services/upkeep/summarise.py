@@ -4,22 +4,23 @@ from dataclasses import replace
 
 from kgmem.domain.derived.summaries import RULES, Made, Material, SubjectKind, Summary, sentences_of, standing
 from kgmem.domain.errors import NotFound
+from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.slices import progress, slice_over
 from kgmem.services.ports import Ports
 from kgmem.services.upkeep.sweeps import defer_where
 
 
-async def summarize(parts: Ports, graph: str, key: str, scope: str) -> Summary:
+async def summarize(ports: Ports, graph: str, key: str, scope: str) -> Summary:
     """Sum up an entity of exactly this scope, now and from now on. Raises NotFound."""
-    material = await parts.summaries.of_entity(graph, key, scope)
-    await _put(parts, graph, material)
-    return await of_entity(parts, graph, key, scope)
+    material = await ports.summaries.of_entity(graph, key, scope)
+    await _put(ports, graph, material)
+    return await of_entity(ports, graph, key, scope)
 
 
-async def of_entity(parts: Ports, graph: str, key: str, scope: str, known_at: str | None = None) -> Summary:
+async def of_entity(ports: Ports, graph: str, key: str, scope: str, known_at: str | None = None) -> Summary:
     """Return the summary of an entity, as it is or as it was known. Raises NotFound where there is none."""
-    material = await parts.summaries.of_entity(graph, key, scope)
-    found = await parts.summaries.get(graph, "entity", material.subject, known_at)
+    material = await ports.summaries.of_entity(graph, key, scope)
+    found = await ports.summaries.get(graph, "entity", material.subject, known_at)
     if found is None:
         raise NotFound(
             f"There is no summary of {key!r}" + (" as it was known then." if known_at else "."),
@@ -30,23 +31,23 @@ async def of_entity(parts: Ports, graph: str, key: str, scope: str, known_at: st
     return told if known_at else _as_it_stands(told, material, (digest, dict(versions)))
 
 
-async def of_community(parts: Ports, graph: str, id_: int, scope: str, known_at: str | None = None) -> Summary | None:
+async def of_community(ports: Ports, graph: str, id_: int, scope: str, known_at: str | None = None) -> Summary | None:
     """Return the summary of a community, as it is or as it was known; None where none was made yet. Raises NotFound."""
-    material = await parts.summaries.of_community(graph, id_, scope)
-    found = await parts.summaries.get(graph, "community", id_, known_at)
+    material = await ports.summaries.of_community(graph, id_, scope)
+    found = await ports.summaries.get(graph, "community", id_, known_at)
     if found is None:
         return None
     summary, digest, versions = found
     return summary if known_at else _as_it_stands(summary, material, (digest, dict(versions)))
 
 
-async def keep(parts: Ports, graph: str) -> int:
+async def keep(ports: Ports, graph: str) -> int:
     """Sum up anew what changed: communities that are kept, and entities that were summed up once; gives how many.
 
     As a job it makes room after each, goes on there, and gives what it made since.
     """
     made, after, entity = 0, progress().get("community", 0), progress().get("entity", 0)
-    while wanting := await parts.summaries.wanting(graph, after):
+    while wanting := await ports.summaries.wanting(graph, after):
         # Entities first, since only the first page has them.
         for kind, id_, key, scope in sorted(wanting, key=lambda each: each[0] != "entity"):
             if kind == "entity":
@@ -55,7 +56,7 @@ async def keep(parts: Ports, graph: str) -> int:
                 entity = id_
             else:
                 after = id_
-            made += await _renew(parts, graph, (kind, id_, key, scope))
+            made += await _renew(ports, graph, (kind, id_, key, scope))
             if await slice_over({"community": after, "entity": entity}):
                 return made
         if not any(kind == "community" for kind, *_ in wanting):
@@ -63,33 +64,33 @@ async def keep(parts: Ports, graph: str) -> int:
     return made
 
 
-async def _renew(parts: Ports, graph: str, wanted: tuple[SubjectKind, int, str, str]) -> bool:
+async def _renew(ports: Ports, graph: str, wanted: tuple[SubjectKind, int, str, str]) -> bool:
     """Sum up one thing anew; gives whether there is something new to say of it."""
     kind, id_, key, scope = wanted
     try:
         if kind == "entity":
-            material = await parts.summaries.of_entity(graph, key, scope)
+            material = await ports.summaries.of_entity(graph, key, scope)
         else:
-            material = await parts.summaries.of_community(graph, id_, scope)
+            material = await ports.summaries.of_community(graph, id_, scope)
     except NotFound:  # Gone meanwhile.
         return False
-    return await _put(parts, graph, material)
+    return await _put(ports, graph, material)
 
 
-async def defer_missing(parts: Ports) -> int:
+async def defer_missing(ports: Ports) -> int:
     """Ask for the summaries of every graph where entities that were summed up have changed; gives in how many."""
-    return await defer_where(parts, "summarize", lambda graph: parts.summaries.is_behind(graph.name))
+    return await defer_where(ports, "summarize", lambda graph: ports.summaries.is_behind(graph.name))
 
 
-async def _put(parts: Ports, graph: str, material: Material) -> bool:
+async def _put(ports: Ports, graph: str, material: Material) -> bool:
     """Make and store a summary unless what it would be made of is the same; a model is asked only where it is not."""
-    found = await parts.summaries.get(graph, material.kind, material.subject, None)
-    maker = parts.wording.name if parts.wording else RULES
+    found = await ports.summaries.get(graph, material.kind, material.subject, None)
+    maker = ports.wording.name if ports.wording else RULES
     if found and found[1] == material.digest() and (found[0].maker == maker or found[0].problem):
         return False
     sentences = sentences_of(material)
-    made = await parts.wording.word(sentences) if parts.wording and len(sentences) > 1 else Made(sentences)
-    return await parts.summaries.put(graph, material, made)
+    made = await ports.wording.word(sentences) if ports.wording and len(sentences) > 1 else Made(sentences)
+    return await ports.summaries.put(graph, material, made)
 
 
 def _as_it_stands(summary: Summary, material: Material, made_of: tuple[int, dict[int, int]]) -> Summary:
@@ -99,3 +100,34 @@ def _as_it_stands(summary: Summary, material: Material, made_of: tuple[int, dict
         return summary
     left = standing(summary.sentences, material.versions(), versions)
     return replace(summary, sentences=left, text=" ".join(each.text for each in left), stale=True)
+
+
+class EntitySummaries:
+    """Summaries of entities and communities."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Bind to ports."""
+        self._ports = ports
+
+    async def create(self, graph: str, key: str, *, scope: str = SHARED) -> Summary:
+        """Say in short what is so of an entity of exactly this scope; from then on a job keeps that up.
+
+        Raises NotFound.
+        """
+        return await summarize(self._ports, graph, key, check_scope(scope))
+
+    async def get(self, graph: str, key: str, *, scope: str = SHARED, known_at: str | None = None) -> Summary:
+        """Return the summary of an entity of exactly this scope, as it is or as it was known at a time.
+
+        One of which something has changed is stale, and says only what is so still. Raises NotFound.
+        """
+        return await of_entity(self._ports, graph, key, check_scope(scope), known_at)
+
+    async def of_community(
+        self, graph: str, id_: int, *, scope: str = SHARED, known_at: str | None = None
+    ) -> Summary | None:
+        """Return the summary of a community, as it is or as it was known; None where none was made yet.
+
+        Raises NotFound.
+        """
+        return await of_community(self._ports, graph, id_, check_scope(scope), known_at)

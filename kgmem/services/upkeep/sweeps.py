@@ -7,15 +7,15 @@ from kgmem.domain.graph.graph import Graph
 from kgmem.services.ports import Ports
 
 
-async def defer_where(parts: Ports, task: str, waits: Callable[[Graph], Awaitable[object]]) -> int:
+async def defer_where(ports: Ports, task: str, waits: Callable[[Graph], Awaitable[object]]) -> int:
     """Put a job into the queue for each graph where something waits; gives for how many."""
     asked = 0
-    for graph in await parts.graphs.list():
+    for graph in await ports.graphs.list():
         try:
             found = await waits(graph)
         except NotFound:  # Dropped meanwhile.
             continue
         if found:
-            await parts.jobs.defer(task, graph=graph.name)
+            await ports.jobs.defer(task, graph=graph.name)
             asked += 1
     return asked

@@ -7,13 +7,12 @@ from kgmem.domain.derived.communities import Grouped
 from kgmem.domain.derived.similarity import Connected
 from kgmem.services.claims import claim as claiming
 from kgmem.services.imports import import_uploads as uploading
-from kgmem.services.imports import rollback as undoing
+from kgmem.services.imports import imports as undoing
 from kgmem.services.ports import Ports
 from kgmem.services.texts import extract as reading
-from kgmem.services.upkeep import check_integrity as checking
-from kgmem.services.upkeep import detect_communities as grouping
+from kgmem.services.upkeep import communities as grouping
 from kgmem.services.upkeep import embed as embedding
-from kgmem.services.upkeep import index_sync as fact_making
+from kgmem.services.upkeep import index
 from kgmem.services.upkeep import link_similar as joining
 from kgmem.services.upkeep import summarise as summarizing
 
@@ -38,11 +37,11 @@ class Tasks:
 
     async def index_facts(self, graph: str) -> None:
         """Bring the facts of a graph in line with its setting, unless they are; their vectors follow soon after."""
-        await fact_making.make_facts(self._ports, graph)
+        await index.make_facts(self._ports, graph)
 
     async def queue_missing_facts(self) -> int:
         """Ask for the facts of every graph where they are not as its setting says; gives of how many graphs."""
-        return await fact_making.defer_missing(self._ports)
+        return await index.defer_missing(self._ports)
 
     async def compute_consensus(self, graph: str, *, all: bool = False) -> Mapping[str, Any]:  # noqa: A002 - a job's argument
         """Do what the job `weigh` asks for: weigh `all` claims, or only if enough is new; gives counts."""
@@ -90,8 +89,8 @@ class Tasks:
 
     async def check_integrity(self, graph: str) -> None:
         """Check a graph and store the report, as a job does. Raises NotFound."""
-        await checking.check_integrity(self._ports, graph, repair=False)
+        await index.check_integrity(self._ports, graph, repair=False)
 
     async def queue_integrity_checks(self) -> int:
         """Ask for a check of every graph that has had none for a day; return of how many."""
-        return await checking.defer_due(self._ports)
+        return await index.defer_due(self._ports)

@@ -12,8 +12,7 @@ from kgmem.domain.claims.claim import Option
 from kgmem.domain.claims.consensus import FactState
 from kgmem.domain.claims.fact_rules import Draft
 from kgmem.domain.graph.entity import RELATIONSHIP
-from kgmem.domain.graph.fact import worded
-from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.relationship import Relationship, worded
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.time.interval import iso, parse_time, valid_interval
 from kgmem.store.claims.claim_rows import Topic, rule_for

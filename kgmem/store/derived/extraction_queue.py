@@ -10,7 +10,7 @@ from kgmem.domain.graph.entity import ENTITY
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.text.endings import STATES, KnownFact
 from kgmem.domain.text.extraction_result import CO_MENTIONED
-from kgmem.domain.text.naming import Known, Mention, chosen, keys_of
+from kgmem.domain.text.names import Known, Mention, chosen, keys_of
 from kgmem.domain.text.queue import BroughtKind, HeldClaim, Provenance, ReadEpisode, SettleResult, Unread, Waits
 from kgmem.store.derived.extraction_writer import Bringing, Left
 from kgmem.store.graph.catalog import PostgresCatalog

@@ -9,7 +9,7 @@ import orjson
 from kgmem.domain.derived.similarity import SIMILAR_TO
 from kgmem.domain.derived.summaries import Made, Material, Said, Sentence, SubjectKind, Summary, Thing
 from kgmem.domain.errors import NotFound
-from kgmem.domain.graph.fact import worded
+from kgmem.domain.graph.relationship import worded
 from kgmem.domain.text.extraction_result import CO_MENTIONED
 from kgmem.domain.time.interval import iso, parse_time
 from kgmem.store.db.sql import SQL, fill

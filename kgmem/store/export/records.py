@@ -8,13 +8,13 @@ from typing import Any, TypeAlias, TypeVar
 import asyncpg
 import orjson
 
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefRecord
-from kgmem.domain.claims.source import Source
+from kgmem.domain.graph.batch import Shapes
 from kgmem.domain.graph.embedding import Vector, WhichVectors
 from kgmem.domain.graph.entity import ENTITY, EPISODE, Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
-from kgmem.domain.graph.shapes import Shapes
 from kgmem.store.export.claims import beliefs
 from kgmem.store.export.table_shapes import entity_shapes, read_keys, relationship_shapes
 from kgmem.store.graph.layout import Layout

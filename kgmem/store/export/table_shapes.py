@@ -15,8 +15,8 @@ import asyncpg
 import numpy as np
 import orjson
 
+from kgmem.domain.graph.batch import Shapes
 from kgmem.domain.graph.entity import ENTITY
-from kgmem.domain.graph.shapes import Shapes
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.store.db.sql import SQL
 from kgmem.store.graph.labels import as_stated

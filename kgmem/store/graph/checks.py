@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kgmem.domain.integrity import Damage, Severity
+from kgmem.domain.diagnostics import Damage, Severity
 
 _REPAIR = "Run kgmem doctor --deep --repair."
 _BACKUP = "It cannot be derived: restore the graph from a backup or from an export."

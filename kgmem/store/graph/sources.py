@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem.store.graph.layout import Layout
 
 _COLUMNS = ("key", "name", "kind", "trust", "note")

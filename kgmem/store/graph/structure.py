@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
+from kgmem.domain.diagnostics import Damage
 from kgmem.domain.errors import KgmemError
-from kgmem.domain.integrity import Damage
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.log import EventLog
 from kgmem.store.db.database import Database

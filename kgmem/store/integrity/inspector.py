@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import asyncpg
 
+from kgmem.domain.diagnostics import Damage
 from kgmem.domain.errors import DatabaseOutdated
-from kgmem.domain.integrity import Damage
 from kgmem.store.db.database import Database
 from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement

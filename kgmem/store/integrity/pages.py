@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from kgmem.domain.integrity import Damage
+from kgmem.domain.diagnostics import Damage
 from kgmem.store.db.sql import SQL, identifier
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.checks import damage

@@ -5,7 +5,7 @@ from typing import Final
 
 import asyncpg
 
-from kgmem.domain.integrity import Damage
+from kgmem.domain.diagnostics import Damage
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.checks import damage
 from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, VERTEX, Layout

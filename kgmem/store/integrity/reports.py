@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import orjson
 
+from kgmem.domain.diagnostics import Damage, IntegrityReport
 from kgmem.domain.errors import DatabaseUnavailable, OutOfSpace
-from kgmem.domain.integrity import Damage, IntegrityReport
 from kgmem.domain.time.interval import iso
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.checks import damage

@@ -4,8 +4,8 @@ import math
 import time
 from collections.abc import Mapping
 
+from kgmem.domain.diagnostics import Figures, Health
 from kgmem.domain.errors import OutOfSpace
-from kgmem.domain.vitals import Figures, Health
 from kgmem.store.db.database import Database
 from kgmem.store.db.statements import statement
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefRecord
-from kgmem.domain.claims.source import Source
 from kgmem.domain.graph.batch import Rejection, Stated
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.statement import check_episodes

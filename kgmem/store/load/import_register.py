@@ -8,9 +8,9 @@ import orjson
 
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.domain.graph.batch import Rejection
-from kgmem.domain.graph.change import Operation
 from kgmem.domain.graph.entity import ENTITY, EPISODE, Page
 from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.graph import Operation
 from kgmem.domain.graph.scope import SHARED
 from kgmem.domain.imports import (
     DuplicateKey,

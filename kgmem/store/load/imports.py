@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 import asyncpg
 import orjson
 
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BELIEF_KINDS, BeliefKind, BeliefRecord
-from kgmem.domain.claims.source import Source
 from kgmem.domain.errors import Conflict, NotFound
 from kgmem.domain.graph.batch import Batch, BatchResult, Rejection, Stated
 from kgmem.domain.graph.episode import Episode

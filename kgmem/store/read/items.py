@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import asyncpg
 
-from kgmem.domain.claims.source import Source
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.errors import InvalidInput, NotFound
-from kgmem.domain.graph.change import Change, Operation
 from kgmem.domain.graph.entity import ENTITY, EPISODE, Entity, Page
 from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.graph import Change, Operation
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.graph.statement import EPISODE_LABEL

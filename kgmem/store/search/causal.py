@@ -7,8 +7,15 @@ import asyncpg
 
 from kgmem.domain.errors import KgmemError, NotFound, TooLarge
 from kgmem.domain.graph.scope import visible_from
-from kgmem.domain.recall.causality import MOST_ENTITIES, MOST_LINKS, Ancestry, CausalGraph, CausalNode
-from kgmem.domain.recall.path import MOST_PATHS, FoundPath
+from kgmem.domain.recall.causality import (
+    MOST_ENTITIES,
+    MOST_LINKS,
+    MOST_PATHS,
+    Ancestry,
+    CausalGraph,
+    CausalNode,
+    FoundPath,
+)
 from kgmem.domain.recall.question import When, Why
 from kgmem.store.db.sql import NOTHING, SQL, compose, fill, join, later, number
 from kgmem.store.graph.layout import Layout

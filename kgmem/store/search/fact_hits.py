@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import orjson
 
-from kgmem.domain.graph.fact import worded
+from kgmem.domain.graph.relationship import worded
 from kgmem.domain.recall.answer import End, Hit
 from kgmem.domain.recall.fusion import Ranked
 from kgmem.domain.time.interval import iso

@@ -9,8 +9,8 @@ import asyncpg
 from kgmem.domain.graph.entity import EPISODE
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.recall.answer import Hit
+from kgmem.domain.recall.causality import LABEL, CausalPath, FoundPath, PathEntity, PathLink
 from kgmem.domain.recall.fusion import Ranked
-from kgmem.domain.recall.path import LABEL, CausalPath, FoundPath, PathEntity, PathLink
 from kgmem.domain.recall.question import Question
 from kgmem.store.db.sql import SQL, compose, fill, join
 from kgmem.store.graph.labels import main_label

@@ -6,9 +6,8 @@ from typing import LiteralString
 
 from kgmem.domain.errors import InvalidInput, KgmemError, NotFound
 from kgmem.domain.graph.scope import visible_from
-from kgmem.domain.recall.question import Allen, Question, Relation, When
-from kgmem.domain.time import allen
-from kgmem.domain.time.interval import SECOND, Interval, parse_time, valid_interval
+from kgmem.domain.recall.question import Question, Relation, When
+from kgmem.domain.time.interval import SECOND, Allen, Interval, parse_time, scale, valid_interval
 from kgmem.store.db.sql import SQL, compose, fill, literal
 from kgmem.store.graph.layout import Layout
 from kgmem.store.search.request import Parameters
@@ -139,7 +138,7 @@ def _refusals(key: str) -> list[tuple[SQL, KgmemError]]:
 
 
 def _scale(interval: Interval, parameters: Parameters) -> SQL:
-    return parameters.add(allen.scale(interval) / SECOND, "float8")
+    return parameters.add(scale(interval) / SECOND, "float8")
 
 
 def _seconds(instant: SQL, else_: LiteralString) -> SQL:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import orjson
 
 from kgmem.domain.graph.statement import EPISODE_LABEL
-from kgmem.domain.recall.predicate import Predicate, predicates_of
+from kgmem.domain.recall.question_checks import Predicate, predicates_of
 from kgmem.store.db.sql import NOTHING, SQL, compose, fill, identifier, join, number
 from kgmem.store.db.unique_values import access
 from kgmem.store.graph.layout import EDGE, VERTEX, Label, Layout

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from kgmem.domain.recall.numbered_names import NumberedName, numbered_names
+from kgmem.domain.recall.selection import NumberedName, numbered_names
 from kgmem.store.db.sql import fill, number
 from kgmem.store.graph.layout import Layout
 from kgmem.store.search.request import Dimension, Parameters, SearchRequest

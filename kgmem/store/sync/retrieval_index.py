@@ -14,9 +14,8 @@ from kgmem.domain.graph.entity import EPISODE, RELATIONSHIP
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.ports import Candidates
 from kgmem.domain.recall.answer import Hit
-from kgmem.domain.recall.causality import Ancestry, CausalGraph
+from kgmem.domain.recall.causality import Ancestry, CausalGraph, FoundPath
 from kgmem.domain.recall.fusion import Ranked
-from kgmem.domain.recall.path import FoundPath
 from kgmem.domain.recall.question import Question
 from kgmem.domain.recall.view import Neighbourhood, Subgraph
 from kgmem.domain.slices import broken_off, slice_over

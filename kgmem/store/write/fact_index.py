@@ -13,7 +13,7 @@ import asyncpg
 
 from kgmem.domain.derived.similarity import SIMILAR_TO
 from kgmem.domain.graph.episode import PASSAGE_CHARACTERS, Passage, passages
-from kgmem.domain.graph.fact import worded
+from kgmem.domain.graph.relationship import worded
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, know_labels, label_id
 from kgmem.store.graph.records import text_of
