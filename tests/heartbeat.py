@@ -6,6 +6,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from kgmem_api.server import COLLECTOR
+
 _BEAT = 0.002
 
 
@@ -53,7 +55,7 @@ async def heartbeat() -> AsyncIterator[Heartbeat]:
     # As the server does: what lives as long as the process is not looked through for garbage again and again.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(*COLLECTOR)
     task = asyncio.create_task(heart.beat())
     await asyncio.sleep(0)
     try:
