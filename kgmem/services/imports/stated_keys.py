@@ -4,6 +4,7 @@ SQLite keeps its file under no name, so that nothing is left of it when the proc
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import repeat
@@ -18,6 +19,7 @@ from kgmem.domain.graph.scope import SHARED, NamedShared
 from kgmem.domain.imports import DuplicateKey, Duplicates, EntityState
 from kgmem.formats.records import KINDS, Kind, Located, Rejected, kind_of
 
+_INTERRUPTED = 0.001  # Seconds between two attempts to end the statement of another thread.
 _SHOWN = 10  # Duplicates of one file and kind that are named by line and key.
 # 16,384 KiB are kept in memory; the rest is on disk.
 _TABLES = """
@@ -64,104 +66,112 @@ Spooled = tuple[str, int, Kind, str]  # File, line, kind and record.
 
 
 class StatedKeys:
-    """The keys that were read so far; its methods block, and are called from one thread at a time.
+    """The keys that were read so far. Its methods block; any thread may call them, one at a time gets in.
 
-    Every method raises Unavailable when the disk for temporary files is full.
+    A caller that is cancelled leaves its thread at work: `close` waits for that thread, since SQLite crashes the
+    process when a connection is closed under a running statement. Every method raises Unavailable when the disk for
+    temporary files is full, and after `close`.
     """
 
     def __init__(self, scope: str = SHARED) -> None:
         """Take the scope of records that name none, and make the temporary database."""
         self._scope = scope
         self._files: dict[str, int] = {}
+        self._lock = threading.Lock()
         with _translating():
             self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
             self._database.executescript(_TABLES)
             self._database.execute("BEGIN")
 
     def close(self) -> None:
-        """Remove the temporary database."""
-        self._database.close()
+        """Remove the temporary database; a statement that runs in another thread is interrupted first."""
+        while not self._lock.acquire(timeout=_INTERRUPTED):
+            self._database.interrupt()  # Again and again: a statement that has not begun yet does not notice it.
+        try:
+            self._database.close()
+        finally:
+            self._lock.release()
 
     def take(self, chunk: Sequence[Found]) -> None:
         """Note the keys that a chunk of records states, each with its file and line."""
-        with _translating():
-            self._database.executemany("INSERT INTO stated VALUES (?, ?, ?, ?, ?, ?)", self._stated(chunk))
+        with self._use() as database:
+            database.executemany("INSERT INTO stated VALUES (?, ?, ?, ?, ?, ?)", self._stated(chunk))
 
     def duplicates(self) -> Sequence[Duplicates]:
         """Return which files state a key more than once: by file and kind how often, and the first of them."""
         names = {number: name for name, number in self._files.items()}
-        with _translating():
-            self._database.execute("DROP TABLE IF EXISTS duplicate")
-            self._database.execute(_DUPLICATES)
+        with self._use() as database:
+            database.execute("DROP TABLE IF EXISTS duplicate")
+            database.execute(_DUPLICATES)
             return [
-                Duplicates(names[file], KINDS[kind], count, self._first(file, kind))
-                for file, kind, count in self._database.execute(_COUNTS).fetchall()
+                Duplicates(names[file], KINDS[kind], count, self._first(database, file, kind))
+                for file, kind, count in database.execute(_COUNTS).fetchall()
             ]
 
     def add_present(self, kind: Kind, items: Iterable[tuple[str, str, str | None]]) -> None:
         """Note what the import would store: scope, key, and the label where one is stated."""
         number = KINDS.index(kind)
-        with _translating():
-            self._database.executemany(_PRESENT, ((number, *item) for item in items))
+        with self._use() as database:
+            database.executemany(_PRESENT, ((number, *item) for item in items))
 
     def present(self, kind: Kind, wanted: Sequence[Place]) -> Mapping[Place, str | None]:
         """Return the labels of those of the wanted items that the import would store."""
         found: dict[Place, str | None] = {}
-        with _translating():
+        with self._use() as database:
             for place in wanted:
-                for (label,) in self._database.execute(_LABEL_OF_PRESENT, (KINDS.index(kind), *place)):
+                for (label,) in database.execute(_LABEL_OF_PRESENT, (KINDS.index(kind), *place)):
                     found[place] = label
         return found
 
     def say(self, place: Place, record: str) -> None:
         """Note what is stated of an entity, as its state is not worked out."""
-        with _translating():
-            self._database.execute("INSERT INTO said VALUES (?, ?, ?)", (*place, record))
+        with self._use() as database:
+            database.execute("INSERT INTO said VALUES (?, ?, ?)", (*place, record))
 
     def said(self, place: Place) -> Sequence[str]:
         """Return what was stated of an entity, in its order."""
-        with _translating():
-            rows = self._database.execute("SELECT record FROM said WHERE scope = ? AND key = ? ORDER BY rowid", place)
+        with self._use() as database:
+            rows = database.execute("SELECT record FROM said WHERE scope = ? AND key = ? ORDER BY rowid", place)
             return [record for (record,) in rows]
 
     def put_state(self, place: Place, state: tuple[int, str, str]) -> None:
         """Note what an entity is by now: its version, label and stored properties."""
-        with _translating():
-            self._database.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?)", (*place, *state))
+        with self._use() as database:
+            database.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?)", (*place, *state))
 
     def states(self, places: Sequence[Place]) -> Mapping[Place, EntityState]:
         """Return what those entities are by now of which the state was worked out."""
         found: dict[Place, EntityState] = {}
-        with _translating():
+        with self._use() as database:
             for place in places:
-                for version, label, stored in self._database.execute(_STATE, place):
+                for version, label, stored in database.execute(_STATE, place):
                     found[place] = EntityState(version, label, orjson.loads(stored))
         return found
 
     def hold_values(self, place: Place, values: Sequence[tuple[str, str, str, str]]) -> None:
         """Note the unique values that an entity has by now: label, properties, scope and value of each."""
-        with _translating():
-            self._database.execute("DELETE FROM held_value WHERE scope = ? AND key = ?", place)
+        with self._use() as database:
+            database.execute("DELETE FROM held_value WHERE scope = ? AND key = ?", place)
             rows = [(*value, place[1]) for value in values]
-            self._database.executemany("INSERT OR REPLACE INTO held_value VALUES (?, ?, ?, ?, ?)", rows)
+            database.executemany("INSERT OR REPLACE INTO held_value VALUES (?, ?, ?, ?, ?)", rows)
 
     def holder_of(self, value: tuple[str, str, str, str]) -> str | None:
         """Return the key of the entity of the files that has a unique value by now."""
-        with _translating():
-            row = self._database.execute(_HOLDER, value).fetchone()
+        with self._use() as database:
+            row = database.execute(_HOLDER, value).fetchone()
         return None if row is None else row[0]
 
     def spool(self, records: Iterable[Spooled]) -> None:
         """Keep records on disk until all files are read."""
-        with _translating():
-            self._database.executemany("INSERT INTO waiting (file, line, kind, record) VALUES (?, ?, ?, ?)", records)
+        with self._use() as database:
+            database.executemany("INSERT INTO waiting (file, line, kind, record) VALUES (?, ?, ?, ?)", records)
 
     def spooled(self, kind: Kind, most: int) -> Iterator[Sequence[Spooled]]:
         """Return the records of a kind that were kept, in their order, at most so many at a time."""
         after = 0
         while True:
-            with _translating():
-                rows = self._database.execute(
+            with self._use() as database:
+                rows = database.execute(
                     "SELECT id, file, line, kind, record FROM waiting WHERE id > ? AND kind = ? ORDER BY id LIMIT ?",
                     (after, kind, most),
                 ).fetchall()
@@ -170,8 +180,13 @@ class StatedKeys:
             yield [row[1:] for row in rows]
             after = rows[-1][0]
 
-    def _first(self, file: int, kind: int) -> Sequence[DuplicateKey]:
-        return [DuplicateKey(*row) for row in self._database.execute(_FIRST, (file, kind, _SHOWN))]
+    @contextmanager
+    def _use(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _translating():
+            yield self._database
+
+    def _first(self, database: sqlite3.Connection, file: int, kind: int) -> Sequence[DuplicateKey]:
+        return [DuplicateKey(*row) for row in database.execute(_FIRST, (file, kind, _SHOWN))]
 
     def _stated(self, chunk: Sequence[Found]) -> Iterator[tuple[int, int, int, str, str, int]]:
         for name, found in chunk:
