@@ -15,8 +15,8 @@ from bench.contract import Figure, compared, within
 from bench.rig.clock import interleave
 from kgmem.query.analysis.statements import analyse
 from kgmem.query.parser.statements import parse
-from kgmem.query.tree.located import Located
-from kgmem.query.tree.walking import children
+from kgmem.query.tree.expressions import Located
+from kgmem.query.tree.traversal import children
 
 ROWS = 2_000
 SHORT = 100

@@ -34,7 +34,6 @@ from kgmem.services.ports import Ports
 from kgmem.services.recall.recall import recall
 from kgmem.services.texts.remember import schema_of
 from kgmem.settings import Settings
-from kgmem.stopping import before_sigterm, told_to_stop
 from kgmem.store.claims.claim_store import PostgresClaims
 from kgmem.store.cypher.graphs import PostgresGraphs
 from kgmem.store.db.database import SEARCH_SETTINGS, Database, Lending
@@ -58,6 +57,7 @@ from kgmem.store.resolution.merge_store import PostgresMerges
 from kgmem.store.resolution.names import PostgresNames
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem.store.sync.retrieval_index import PostgresIndex
+from kgmem.tasks import before_sigterm, told_to_stop
 
 log = EventLog(__name__)
 

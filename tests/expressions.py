@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kgmem.query.analysis.findings import Analysed, Projected
+from kgmem.query.analysis.scope import Analysed, Projected
 from kgmem.query.analysis.statements import analyse
 from kgmem.query.evaluation import Row, Setting, compile_expression
 from kgmem.query.evaluation.aggregates import AGGREGATES, Accumulator, accumulator
 from kgmem.query.tree.clauses import Part, Projection, Query, Return, Unwind, With
 from kgmem.query.tree.expressions import Call, CountAll, Expression, Variable
-from kgmem.query.tree.walking import rebuilt
+from kgmem.query.tree.traversal import rebuilt
 from kgmem.query.values.comparison import group_key, order_key
 
 

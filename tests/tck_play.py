@@ -22,8 +22,7 @@ from kgmem.query.errors import CypherError
 from kgmem.query.execution.limits import Limits
 from kgmem.query.execution.procedures import Procedure
 from kgmem.query.execution.statements import Engine, Result, StatementRequest
-from kgmem.query.signatures import Field, ProcedureSignature
-from kgmem.query.types import named
+from kgmem.query.types import Field, ProcedureSignature, named
 from kgmem.query.values.comparison import equals
 from kgmem.store.cypher.graphs import PostgresGraphs
 from kgmem.store.db.database import Database

@@ -9,10 +9,10 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import Request
 
-from kgmem.callers import act_for
 from kgmem.domain.access import Key, Role
 from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated
 from kgmem.memory import Memory
+from kgmem.tasks import act_for
 from kgmem_api.context import context_of
 
 

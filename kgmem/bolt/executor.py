@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kgmem.bolt import requests
+from kgmem.bolt import messages
 from kgmem.bolt.backend import Asked, Caller, Result, Summary, Transaction
 from kgmem.bolt.framing import Speech
 from kgmem.bolt.handshake import Version
+from kgmem.bolt.messages import Request
 from kgmem.bolt.packstream import BadPackStream
-from kgmem.bolt.requests import Request
 
 _BATCH = 1000  # Rows that are fetched at a time.
 _DONE = {"gql_status": "00000", "status_description": "note: successful completion"}
@@ -93,7 +93,7 @@ class Work:
         return await self._stop(number, more=more)
 
     def _asked(self, request: Request) -> tuple[int, int, Result]:
-        most, query = requests.amount(request)
+        most, query = messages.amount(request)
         number = self._queries - 1 if query == -1 else query
         if number not in self._results:
             raise BadPackStream(f"There is no open query {query}.")

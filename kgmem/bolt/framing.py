@@ -10,7 +10,7 @@ from kgmem.bolt.messages import Tag, framed
 from kgmem.bolt.packstream import Packer
 from kgmem.bolt.transport import Wire
 from kgmem.query.values.elements import is_much
-from kgmem.turns import Turn
+from kgmem.tasks import Turn
 
 _FULL = 1 << 16
 

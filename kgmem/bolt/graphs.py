@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kgmem.bolt.backend import Asked, Credentials, Row, Summary
-from kgmem.callers import act_for
 from kgmem.domain.access import Key
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode
 from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated
 from kgmem.log import EventLog
 from kgmem.memory import DEFAULT_GRAPH, Memory
+from kgmem.tasks import act_for
 
 log = EventLog(__name__)
 

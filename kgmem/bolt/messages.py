@@ -4,11 +4,17 @@ A message is a structure, cut into chunks: two bytes of length, and so many byte
 chunk between messages says nothing but that the other side is there.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
-from kgmem.domain.errors import TooLarge
-from kgmem.turns import Turn
+from kgmem.bolt.backend import Asked, Credentials
+from kgmem.bolt.handshake import Version
+from kgmem.bolt.packstream import BadPackStream, unpack_message
+from kgmem.bolt.structures import hydrate
+from kgmem.domain.errors import InvalidInput, TooLarge
+from kgmem.tasks import Turn
 
 _CHUNK = 0xFFFF
 END = b"\x00\x00"
@@ -69,3 +75,79 @@ async def read_message(read: Callable[[int], Awaitable[bytes]], most: Callable[[
                 hint="Send less at once: UNWIND over a smaller list of rows, or several transactions.",
             )
         message += await read(length)
+
+
+_NAMES = {tag.value: tag for tag in Tag if tag < Tag.SUCCESS}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A message of a client: its tag and fields."""
+
+    tag: Tag
+    fields: Sequence[Any]
+
+    def map(self, at: int) -> dict[str, Any]:
+        """Return a field that is a map; an empty one where an older version leaves it away."""
+        if at >= len(self.fields):
+            return {}
+        found: dict[str, Any] = _typed(self.fields[at], dict, f"Field {at + 1} of {self.tag.name}")
+        return found
+
+
+def request_of(message: bytes, *, uuids: bool) -> Request:
+    """Return the request that a message is. Raises BadPackStream."""
+    tag, fields = unpack_message(message, hydrate, uuids=uuids)
+    if tag not in _NAMES:
+        raise BadPackStream(f"There is no request with the tag 0x{tag:02X}.")
+    return Request(_NAMES[tag], fields)
+
+
+def credentials(facts: Mapping[str, Any]) -> Credentials:
+    """Return what HELLO (before 5.1) or LOGON says of the client."""
+    scheme, principal, secret = (facts.get(name) or "" for name in ("scheme", "principal", "credentials"))
+    for name, value in (("scheme", scheme), ("principal", principal), ("credentials", secret)):
+        _typed(value, str, name)
+    return Credentials(scheme or "none", principal, secret)
+
+
+def asked(facts: Mapping[str, Any]) -> Asked:
+    """Return how the transaction of a BEGIN, or of a RUN of its own, shall be."""
+    if facts.get("imp_user"):
+        raise InvalidInput("kgmem does not act as somebody else.", hint="Leave the impersonated user away.")
+    timeout = facts.get("tx_timeout")
+    if timeout is not None and (type(timeout) is not int or timeout < 0):
+        raise BadPackStream("tx_timeout is no number of milliseconds.")
+    mode = facts.get("mode", "w")
+    if mode not in ("r", "w"):
+        raise BadPackStream(f"The mode is {mode!r:.20}, and is r or w.")
+    bookmarks = _typed(facts.get("bookmarks") or [], list, "bookmarks")
+    return Asked(
+        database=_typed(facts["db"], str, "db") if facts.get("db") else None,
+        write=mode == "w",
+        timeout=timeout / 1000 if timeout else None,
+        metadata=_typed(facts.get("tx_metadata") or {}, dict, "tx_metadata"),
+        bookmarks=[_typed(each, str, "A bookmark") for each in bookmarks],
+    )
+
+
+def amount(request: Request) -> tuple[int, int]:
+    """Return how many rows a PULL or DISCARD asks for (-1: all), and of which query (-1: of the last)."""
+    facts = request.map(0)
+    number, query = facts.get("n", -1), facts.get("qid", -1)
+    if type(number) is not int or number == 0 or number < -1:
+        raise BadPackStream(f"{request.tag.name} asks for n rows, a number above 0, or -1 for all.")
+    if type(query) is not int:
+        raise BadPackStream(f"The qid of {request.tag.name} is no number.")
+    return number, query
+
+
+def utc(facts: Mapping[str, Any], version: Version) -> bool:
+    """Say whether times with zones tell seconds in Greenwich: from 5.0 on always, in 4.4 where HELLO asks for it."""
+    return version.major > 4 or "utc" in (facts.get("patch_bolt") or ())
+
+
+def _typed(value: Any, kind: type, what: str) -> Any:
+    if not isinstance(value, kind):
+        raise BadPackStream(f"{what} is a {type(value).__name__}, not a {kind.__name__}.")
+    return value

@@ -12,20 +12,19 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from kgmem.bolt import requests
+from kgmem.bolt import messages
 from kgmem.bolt.backend import Backend, Caller
 from kgmem.bolt.executor import Work
 from kgmem.bolt.failures import failure
 from kgmem.bolt.framing import Speech
 from kgmem.bolt.handshake import Version
-from kgmem.bolt.messages import Tag, read_message
+from kgmem.bolt.messages import Request, Tag, read_message, request_of
 from kgmem.bolt.packstream import BadPackStream
-from kgmem.bolt.requests import Request, request_of
 from kgmem.bolt.shares import CallerShares
 from kgmem.bolt.structures import packer
 from kgmem.bolt.transport import Closed, Wire
 from kgmem.domain.errors import KgmemError, TimedOut, Unauthenticated
-from kgmem.turns import Turn
+from kgmem.tasks import Turn
 
 _MOST_WAITING = 4096  # Messages that a client may send ahead.
 _LARGE = 8192  # Bytes of a message that is read beside the event loop; a smaller one takes a few milliseconds at most.
@@ -286,7 +285,7 @@ class Session:
         told: dict[str, Any] = {"server": self._backend.agent, "connection_id": self._name}
         if self.version < Version(5, 1):
             await self._admit(facts)
-            if self.version.major == 4 and requests.utc(facts, self.version):
+            if self.version.major == 4 and messages.utc(facts, self.version):
                 self._speech.packer = packer(self.version, self._backend.element_id, utc=True)
                 told["patch_bolt"] = ["utc"]
         hints: dict[str, Any] = {"connection.recv_timeout_seconds": int(6 * self._limits.alive)}
@@ -300,7 +299,7 @@ class Session:
         self.state = State.READY if self._caller else State.AUTHENTICATION
 
     async def _admit(self, facts: Mapping[str, Any]) -> None:
-        caller = await self._backend.authenticate(requests.credentials(facts))
+        caller = await self._backend.authenticate(messages.credentials(facts))
         self._leave()
         self._release = self._shares.take(caller.identity)
         self._caller = caller
@@ -328,7 +327,7 @@ class Session:
         self._speech.success({})
 
     async def _route(self, request: Request) -> None:
-        database = await self._known.home(requests.asked(request.map(2)).database)
+        database = await self._known.home(messages.asked(request.map(2)).database)
         roles = [{"addresses": [self._address], "role": role} for role in ("ROUTE", "READ", "WRITE")]
         self._speech.success({"rt": {"ttl": 300, "db": database, "servers": roles}})
 
@@ -340,7 +339,7 @@ class Session:
 
     async def _begin(self, request: Request) -> None:
         await self._known.check()
-        told = await self._work.begin(self._known, requests.asked(request.map(0)), alone=False)
+        told = await self._work.begin(self._known, messages.asked(request.map(0)), alone=False)
         self._go_on(told)
 
     def _expire(self) -> None:
@@ -353,7 +352,7 @@ class Session:
     async def _run(self, request: Request) -> None:
         await self._known.check()
         if self.state is State.READY:
-            await self._work.begin(self._known, requests.asked(request.map(2)), alone=True)
+            await self._work.begin(self._known, messages.asked(request.map(2)), alone=True)
         query = request.fields[0] if request.fields else None
         self._go_on(await self._work.run(query, request.map(1)))
 

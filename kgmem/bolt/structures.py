@@ -9,6 +9,7 @@ from typing import Any
 
 from kgmem.bolt.handshake import Version
 from kgmem.bolt.packstream import BadPackStream, Packer, Structure
+from kgmem.query.errors import ValueProblem
 from kgmem.query.values.durations import Duration
 from kgmem.query.values.elements import Node, Path, Relationship, small_id
 from kgmem.query.values.instants import (
@@ -23,7 +24,6 @@ from kgmem.query.values.instants import (
     zoned,
 )
 from kgmem.query.values.points import Point, point_of
-from kgmem.query.values.problems import ValueProblem
 
 _DAY = DAY // SECOND  # In seconds.
 _ZONES = 18 * 3600  # Offsets lie within this many seconds.

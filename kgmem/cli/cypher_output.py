@@ -8,7 +8,7 @@ from rich.table import Table
 
 from kgmem.cli.console import NOTES, OUT, print_json
 from kgmem.domain.cypher import CypherAnswer
-from kgmem.query.values.printing import written
+from kgmem.query.values.text import written
 from kgmem.query.values.wire import to_json
 
 _WIDEST = 400  # Characters of a cell.

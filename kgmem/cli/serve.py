@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from kgmem.bolt.listener import bolt_door
+from kgmem.bolt.server import bolt_door
 from kgmem.bootstrap import open_memory, open_worker
 from kgmem.cli.console import NOTES, note, run_async
 from kgmem.cli.opening import load_settings

@@ -8,14 +8,13 @@ from typing import Any
 
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, FoundInRows, Mode
 from kgmem.domain.errors import Conflict, KgmemError, TimedOut
+from kgmem.query.errors import ValueProblem
 from kgmem.query.execution.graph import Graphs, GraphTransaction
 from kgmem.query.execution.limits import Limits
 from kgmem.query.execution.statements import Engine, Result, StatementRequest
 from kgmem.query.procedures import procedures, shown
 from kgmem.query.procedures.surroundings import Surroundings
-from kgmem.query.values.finding import found_in
-from kgmem.query.values.native import from_python
-from kgmem.query.values.problems import ValueProblem
+from kgmem.query.values.native import found_in, from_python
 
 IDLE = 60.0  # Seconds without a query after which a transaction of several queries is rolled back.
 _CONVERTED_AT_ONCE = 2_000  # Values of parameters.

@@ -6,7 +6,7 @@ that value and not for the query (range, toInteger, ...), the type is ANY.
 
 from collections.abc import Mapping
 
-from kgmem.query.signatures import FunctionSignature, signature
+from kgmem.query.types import FunctionSignature, signature
 
 _GENERAL = """
 coalesce(ANY, ANY...) ANY

@@ -40,7 +40,7 @@ from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import entity_row
 from kgmem.store.write.unit_vector import with_unit_vector
 from kgmem.store.write.vertices import Outcome, Statement, write_vertices
-from kgmem.turns import each
+from kgmem.tasks import each
 
 Item = TypeVar("Item")
 

@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 
-from kgmem.query.execution.turns import Turns
+from kgmem.query.execution.thread_bridge import Turns
 
 
 def _until_waiting(turns: Turns, count: int) -> None:

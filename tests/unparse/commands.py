@@ -1,6 +1,6 @@
 """Commands and statements as Cypher."""
 
-from kgmem.query.tree import commands as tree
+from kgmem.query.tree import clauses as tree
 from kgmem.query.tree.expressions import Expression
 from tests.unparse.written import name, opt, variable, where, written
 

@@ -3,8 +3,7 @@
 from kgmem.query.tree import expressions as tree
 from kgmem.query.tree.clauses import Subquery
 from kgmem.query.tree.expressions import Expression
-from kgmem.query.tree.labels import HasLabels
-from kgmem.query.tree.patterns import PatternPredicate
+from kgmem.query.tree.patterns import HasLabels, PatternPredicate
 from tests.unparse.written import called, listed, name, opt, variable, where, written
 
 # How tightly expressions bind; what is not named here binds tightest.

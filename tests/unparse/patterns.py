@@ -1,6 +1,6 @@
 """Patterns and label expressions as Cypher."""
 
-from kgmem.query.tree import labels as label
+from kgmem.query.tree import patterns as label
 from kgmem.query.tree import patterns as tree
 from tests.unparse.written import name, opt, where, written
 

@@ -4,13 +4,11 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, NoReturn
 
-from kgmem.query.analysis.findings import Projected
-from kgmem.query.analysis.scope import Scope
+from kgmem.query.analysis.scope import Projected, Scope
 from kgmem.query.errors import CypherError, closest
-from kgmem.query.signatures import FunctionSignature, ProcedureSignature
 from kgmem.query.tree.expressions import Expression, Parameter, Variable
 from kgmem.query.tree.patterns import PatternPredicate
-from kgmem.query.types import ANY, Type, can_be
+from kgmem.query.types import ANY, FunctionSignature, ProcedureSignature, Type, can_be
 
 BOOLEANS = frozenset({"BOOLEAN"})
 

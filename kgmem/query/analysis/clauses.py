@@ -4,12 +4,11 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kgmem.query.analysis.findings import Column, Projected
 from kgmem.query.analysis.projections import ProjectionAnalyser
-from kgmem.query.analysis.scope import NOTHING, Scope
+from kgmem.query.analysis.scope import NOTHING, Column, Projected, Scope
 from kgmem.query.tree import clauses as tree
 from kgmem.query.tree.expressions import Call, Expression, Index, Property
-from kgmem.query.tree.labels import HasLabels
+from kgmem.query.tree.patterns import HasLabels
 
 _ELEMENTS = frozenset({"NODE", "RELATIONSHIP"})
 _NODES = frozenset({"NODE"})

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kgmem.query.analysis.base import Handler
-from kgmem.query.analysis.calls import CallAnalyser
+from kgmem.query.analysis.expressions import CallAnalyser
 from kgmem.query.analysis.scope import NOTHING, Scope
 from kgmem.query.tree.expressions import IntegerLiteral, Parameter, Variable
 from kgmem.query.tree.patterns import (

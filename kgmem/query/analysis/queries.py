@@ -5,14 +5,12 @@ from typing import Any, NoReturn
 
 from kgmem.query.analysis.base import Handler
 from kgmem.query.analysis.clauses import UPDATES, ClauseAnalyser
-from kgmem.query.analysis.findings import Column
-from kgmem.query.analysis.scope import NOTHING, Scope
+from kgmem.query.analysis.scope import NOTHING, Column, Scope
 from kgmem.query.errors import closest
-from kgmem.query.signatures import ProcedureSignature
 from kgmem.query.tree import clauses as tree
 from kgmem.query.tree.clauses import CallProcedure, Yielded
 from kgmem.query.tree.expressions import Variable
-from kgmem.query.types import ANY, BOOLEAN, INTEGER, Type, joined, list_of
+from kgmem.query.types import ANY, BOOLEAN, INTEGER, ProcedureSignature, Type, joined, list_of
 
 # CALL of procedures: their arguments, and the columns that they yield.
 

@@ -1,22 +1,76 @@
 """Statements: the whole of a text, from parsing to what is found of it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
-from kgmem.query.analysis import base, calls, operators, patterns, queries
+from kgmem.query.analysis import base, expressions, patterns, queries
 from kgmem.query.analysis.clauses import UPDATES
-from kgmem.query.analysis.findings import Analysed, Column
 from kgmem.query.analysis.queries import QueryAnalyser
-from kgmem.query.analysis.scope import NOTHING, Scope
-from kgmem.query.analysis.shows import SHOWN
+from kgmem.query.analysis.scope import NOTHING, Analysed, Column, Scope
 from kgmem.query.functions import FUNCTIONS
 from kgmem.query.parser.statements import parse
-from kgmem.query.signatures import FunctionSignature, ProcedureSignature
-from kgmem.query.tree.clauses import CallProcedure, CallSubquery, Query, Use
-from kgmem.query.tree.commands import Command, CreateConstraint, CreateIndex, Drop, Show
-from kgmem.query.tree.expressions import Expression, Variable
-from kgmem.query.tree.located import Located
-from kgmem.query.tree.walking import children
+from kgmem.query.tree.clauses import (
+    CallProcedure,
+    CallSubquery,
+    Command,
+    CreateConstraint,
+    CreateIndex,
+    Drop,
+    Query,
+    Show,
+    Use,
+)
+from kgmem.query.tree.expressions import Expression, Located, Variable
+from kgmem.query.tree.traversal import children
+from kgmem.query.types import FunctionSignature, ProcedureSignature, Type, named
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one kind of SHOW has to show."""
+
+    plain: Mapping[str, Type]
+    all: Mapping[str, Type]
+
+
+def _columns(text: str) -> dict[str, Type]:
+    pairs = (part.split(":") for part in text.split())
+    return {name: named(kind[0]) if kind else named("STRING") for name, *kind in pairs}
+
+
+def _shown(plain: str, more: str) -> Shown:
+    return Shown(_columns(plain), _columns(f"{plain} {more}"))
+
+
+SHOWN: Mapping[str, Shown] = {
+    "DATABASES": _shown(
+        "name type aliases:LIST<STRING> access address role writer:BOOLEAN requestedStatus currentStatus "
+        "statusMessage default:BOOLEAN home:BOOLEAN constituents:LIST<STRING>",
+        "databaseID serverID creationTime:DATETIME lastStartTime:DATETIME lastStopTime:DATETIME store",
+    ),
+    "INDEXES": _shown(
+        "id:INTEGER name state populationPercent:FLOAT type entityType labelsOrTypes:LIST<STRING> "
+        "properties:LIST<STRING> indexProvider owningConstraint lastRead:DATETIME readCount:INTEGER",
+        "trackedSince:DATETIME options:MAP failureMessage createStatement",
+    ),
+    "CONSTRAINTS": _shown(
+        "id:INTEGER name type entityType labelsOrTypes:LIST<STRING> properties:LIST<STRING> ownedIndex propertyType",
+        "options:MAP createStatement",
+    ),
+    "CURRENT USER": _shown("user roles:LIST<STRING> passwordChangeRequired:BOOLEAN suspended:BOOLEAN home", ""),
+    "PROCEDURES": _shown(
+        "name description mode worksOnSystem:BOOLEAN",
+        "signature argumentDescription:LIST<MAP> returnDescription:LIST<MAP> admin:BOOLEAN rolesExecution:LIST<STRING> "
+        "rolesBoostedExecution:LIST<STRING> isDeprecated:BOOLEAN deprecatedBy option:MAP",
+    ),
+    "FUNCTIONS": _shown(
+        "name category description",
+        "signature isBuiltIn:BOOLEAN argumentDescription:LIST<MAP> returnDescription aggregating:BOOLEAN "
+        "rolesExecution:LIST<STRING> rolesBoostedExecution:LIST<STRING> isDeprecated:BOOLEAN deprecatedBy",
+    ),
+}
+
 
 # Where CALL { } IN TRANSACTIONS may stand: transactions cannot be in each other, nor behind what is not kept yet.
 
@@ -65,8 +119,7 @@ class StatementAnalyser(QueryAnalyser):
 
     handlers: ClassVar[Mapping[type, base.Handler]] = {
         **base.HANDLERS,
-        **operators.HANDLERS,
-        **calls.HANDLERS,
+        **expressions.HANDLERS,
         **patterns.HANDLERS,
         **queries.HANDLERS,
     }

@@ -3,13 +3,21 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kgmem.query.evaluation.base import Compiler, Handler
-from kgmem.query.evaluation.environment import Compute, Row
+from kgmem.query.errors import TYPE, ValueProblem, shown, wrong_type
+from kgmem.query.evaluation.environment import Compiler, Compute, Handler, Row
 from kgmem.query.tree import expressions as tree
-from kgmem.query.tree.labels import AllLabels, AnyLabel, DynamicLabel, HasLabels, LabelName, Labels, NotLabel, OneLabel
+from kgmem.query.tree.patterns import (
+    AllLabels,
+    AnyLabel,
+    DynamicLabel,
+    HasLabels,
+    LabelName,
+    Labels,
+    NotLabel,
+    OneLabel,
+)
 from kgmem.query.values import Node, Relationship, Value
-from kgmem.query.values.fields import FIELDS
-from kgmem.query.values.problems import TYPE, ValueProblem, shown, wrong_type
+from kgmem.query.values.components import FIELDS
 
 _LabelTest = Callable[[Row, frozenset[str]], bool]
 

@@ -5,11 +5,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
+from kgmem.query.errors import ARGUMENT, TYPE, ValueProblem, shown, wrong_type
 from kgmem.query.evaluation.arithmetic import LONGEST_LIST, add
 from kgmem.query.values import Duration, Value
 from kgmem.query.values.comparison import group_key, order_key
 from kgmem.query.values.durations import exact, scaled
-from kgmem.query.values.problems import ARGUMENT, TYPE, ValueProblem, shown, wrong_type
 
 
 class Accumulator(ABC):

@@ -3,13 +3,13 @@
 import math
 from typing import Any
 
+from kgmem.query.errors import ARITHMETIC, TYPE, ValueProblem, shown
 from kgmem.query.values import Duration
 from kgmem.query.values.durations import added, exact, scaled
 from kgmem.query.values.instants import INSTANTS
 from kgmem.query.values.points import Point
-from kgmem.query.values.printing import text_of
-from kgmem.query.values.problems import ARITHMETIC, TYPE, ValueProblem, shown
-from kgmem.query.values.shifting import shifted
+from kgmem.query.values.temporal_arithmetic import shifted
+from kgmem.query.values.text import text_of
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 LONGEST_TEXT = 50_000_000  # Characters, and items of a list: what a few additions cannot be made to exceed.

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kgmem.query.evaluation.base import Compiler, Handler, truth
-from kgmem.query.evaluation.environment import Compute, Row
+from kgmem.query.errors import wrong_type
+from kgmem.query.evaluation.environment import Compiler, Compute, Handler, Row, truth
 from kgmem.query.tree import expressions as tree
 from kgmem.query.tree.expressions import Expression
 from kgmem.query.values import Value
 from kgmem.query.values.comparison import equals
-from kgmem.query.values.problems import wrong_type
 
 _BETWEEN_CHECKS = 1023  # So many items less one are computed between two looks whether to stop.
 

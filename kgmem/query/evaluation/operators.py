@@ -7,14 +7,12 @@ from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any
 
-from kgmem.query.errors import RUNTIME, CypherError
+from kgmem.query.errors import RUNTIME, TYPE, CypherError, ValueProblem, shown, wrong_type
 from kgmem.query.evaluation import arithmetic
-from kgmem.query.evaluation.base import Compiler, Handler, truth
-from kgmem.query.evaluation.environment import Compute, Row
+from kgmem.query.evaluation.environment import Compiler, Compute, Handler, Row, truth
 from kgmem.query.tree import expressions as tree
 from kgmem.query.values import Value
 from kgmem.query.values.comparison import at_least, at_most, contains, equals, greater, less
-from kgmem.query.values.problems import TYPE, ValueProblem, shown, wrong_type
 from kgmem.query.values.typed import KNOWN, Test, type_test
 
 # Regular expressions in bounded time: RE2's syntax and engine (by way of Arrow), which never backtracks.

@@ -5,11 +5,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from kgmem.domain.errors import KgmemError, TimedOut
-from kgmem.query.execution.counters import Counters
 from kgmem.query.execution.executor import Rows, Run
-from kgmem.query.execution.graph import Graphs, GraphTransaction
-from kgmem.query.execution.numbers import number
-from kgmem.query.execution.writes.delete import check_deleted, renewed
+from kgmem.query.execution.graph import Counters, Graphs, GraphTransaction
+from kgmem.query.execution.projection import number
+from kgmem.query.execution.writes.update import check_deleted, renewed
 from kgmem.query.planning.steps import Plan, Step, Subcall, Use
 from kgmem.query.values import Node, Path, Relationship
 

@@ -9,12 +9,12 @@ from typing import Any
 from kgmem.query.evaluation.environment import Row
 from kgmem.query.execution.executor import WEIGHT, Rows, Run, slices
 from kgmem.query.execution.graph import Condition, MatchQuery, MatchRows
-from kgmem.query.execution.paths.path_values import build_path
+from kgmem.query.execution.paths.selection import build_path
 from kgmem.query.execution.store_queries import Question, attempted, constant, questions, wanted
 from kgmem.query.planning.column_pruning import ALL, IDENTITY
-from kgmem.query.planning.names import names_in
 from kgmem.query.planning.steps import JoinKey, LinkPart, Order, Pattern
 from kgmem.query.tree.expressions import Expression
+from kgmem.query.tree.traversal import names_in
 from kgmem.query.values import Node, Relationship
 from kgmem.query.values.comparison import group_key
 

@@ -8,22 +8,18 @@ from typing import Any, TypeVar, cast
 
 from kgmem.domain.access import Key
 from kgmem.domain.graph.graph import no_such_graph
-from kgmem.query.errors import RUNTIME, CypherError
-from kgmem.query.evaluation.base import truth
-from kgmem.query.evaluation.compiling import compile_expression
-from kgmem.query.evaluation.environment import Compute, Row, Setting
-from kgmem.query.execution.counters import Counters
-from kgmem.query.execution.graph import GraphTransaction
-from kgmem.query.execution.limits import Limits
+from kgmem.query.errors import RUNTIME, CypherError, ValueProblem
+from kgmem.query.evaluation.compiler import compile_expression
+from kgmem.query.evaluation.environment import Compute, Row, Setting, truth
+from kgmem.query.execution.graph import Counters, GraphTransaction
+from kgmem.query.execution.limits import Limits, Watch
 from kgmem.query.execution.thread_bridge import Beside, OnLoop
 from kgmem.query.execution.visitors import Visitors
-from kgmem.query.execution.watch import Watch
 from kgmem.query.planning.clauses import Planner
-from kgmem.query.planning.names import calls_in, loops_in, nested_in
 from kgmem.query.planning.steps import Step
 from kgmem.query.tree.expressions import Expression
+from kgmem.query.tree.traversal import calls_in, loops_in, nested_in
 from kgmem.query.values import Node
-from kgmem.query.values.problems import ValueProblem
 
 T = TypeVar("T")
 Rows = list[Row]

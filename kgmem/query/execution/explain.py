@@ -12,12 +12,12 @@ from typing import Any
 from kgmem.query.execution.candidates import constant_conditions
 from kgmem.query.execution.executor import Run
 from kgmem.query.execution.graph import MatchQuery
-from kgmem.query.execution.numbers import number
-from kgmem.query.execution.use_graph import entered
+from kgmem.query.execution.projection import number
+from kgmem.query.execution.subqueries import entered
 from kgmem.query.planning import steps
-from kgmem.query.planning.names import names_in, nested_in
 from kgmem.query.planning.steps import Plan, Step
 from kgmem.query.tree.expressions import Expression
+from kgmem.query.tree.traversal import names_in, nested_in
 
 EXPLAIN, PROFILE = "EXPLAIN", "PROFILE"
 _REST = 1 / 3  # What a predicate that the store cannot estimate is thought to leave.

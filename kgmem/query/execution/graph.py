@@ -1,8 +1,8 @@
-"""The port: what the execution of queries needs of whatever holds the graph."""
+"""The port to a graph that queries run on, and the counts of changes, counted as Neo4j counts them."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from kgmem.domain.schema.index import NamedIndex
@@ -183,3 +183,25 @@ class Graphs(Protocol):
 
     async def writing(self, graph: str, scope: str | None, work: Callable[[GraphTransaction], Any]) -> Any:
         """Run work in a transaction and commit it; run it again from its start when writers met on the same rows."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What was made, set and taken away; setting a property to what it is counts too."""
+
+    nodes_created: int = 0
+    nodes_deleted: int = 0
+    relationships_created: int = 0
+    relationships_deleted: int = 0
+    properties_set: int = 0
+    labels_added: int = 0
+    labels_removed: int = 0
+    indexes_added: int = 0
+    indexes_removed: int = 0
+    constraints_added: int = 0
+    constraints_removed: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether anything was changed."""
+        return any(asdict(self).values())

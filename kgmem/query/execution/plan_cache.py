@@ -4,18 +4,17 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from kgmem.query.analysis.findings import Analysed
+from kgmem.query.analysis.scope import Analysed
 from kgmem.query.analysis.statements import analyse
 from kgmem.query.execution.batches import is_batched
 from kgmem.query.planning import steps
 from kgmem.query.planning.clauses import Planner
 from kgmem.query.planning.steps import Plan
-from kgmem.query.signatures import ProcedureSignature
 from kgmem.query.tree.clauses import Create, Merge, Query, Use
-from kgmem.query.tree.labels import LabelName
-from kgmem.query.tree.located import Located
-from kgmem.query.tree.patterns import NodePattern, RelationshipPattern
-from kgmem.query.tree.walking import children
+from kgmem.query.tree.expressions import Located
+from kgmem.query.tree.patterns import LabelName, NodePattern, RelationshipPattern
+from kgmem.query.tree.traversal import children
+from kgmem.query.types import ProcedureSignature
 
 _KEPT = 500
 LONGEST_KEPT = 20_000  # Characters of a text that is kept; one that is longer was made by a program, with values in it.

@@ -1,15 +1,19 @@
-"""CALL of procedures."""
+"""CALL of procedures, and SHOW with YIELD, WHERE and RETURN."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kgmem.query.analysis.scope import Analysed
+from kgmem.query.analysis.statements import SHOWN
+from kgmem.query.errors import ValueProblem
 from kgmem.query.evaluation.environment import Row
 from kgmem.query.execution.executor import Rows, Run
-from kgmem.query.execution.writes.delete import renewed
-from kgmem.query.planning.steps import Call
-from kgmem.query.signatures import ProcedureSignature
-from kgmem.query.values.problems import ValueProblem
+from kgmem.query.execution.projection import project
+from kgmem.query.execution.writes.update import renewed
+from kgmem.query.planning.steps import Call, Project
+from kgmem.query.tree.clauses import Projection, Show
+from kgmem.query.types import ProcedureSignature
 
 Procedures = Mapping[str, "Procedure"]
 
@@ -65,3 +69,28 @@ async def _arguments(run: Run, step: Call, row: Row) -> list[Any]:
         held = run.setting.parameters
         return [held.get(field.name) for field in step.signature.inputs]
     return [await run.value(argument, row) for argument in step.clause.arguments]
+
+
+# Gives the rows of one kind of SHOW; the words before it (ALL, VECTOR, ...) and the name after it narrow them.
+ShowRows = Callable[[Run, Show], Awaitable[Iterable[Mapping[str, Any]]]]
+
+
+async def show(run: Run, analysed: Analysed, shows: Mapping[str, ShowRows]) -> list[Row]:
+    """Return the rows that a SHOW asks for. Raises CypherError where there is nothing to show of that kind."""
+    body = analysed.statement.body
+    if not isinstance(body, Show) or body.what not in shows:
+        raise run.error("NotSupported", "There is nothing to show of this kind.", 0, type="SyntaxError")
+    every = SHOWN[body.what].all
+    rows: list[Row] = [{name: row.get(name) for name in every} for row in await shows[body.what](run, body)]
+    if body.yielded is not None:
+        rows = await _projected(run, analysed, body.yielded, rows)
+    if body.where is not None:
+        rows = await run.where([body.where], rows)
+    if body.returned is not None:
+        rows = await _projected(run, analysed, body.returned.projection, rows)
+    return rows
+
+
+async def _projected(run: Run, analysed: Analysed, part: Projection, rows: list[Row]) -> list[Row]:
+    step = Project(part.at, analysed.projected(part), part.distinct, part.skip, part.limit, frozenset())
+    return await project(run, step, rows)

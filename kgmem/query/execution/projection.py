@@ -1,4 +1,4 @@
-"""WITH, RETURN and UNWIND: columns, groups, DISTINCT, ORDER BY, SKIP, LIMIT, WHERE."""
+"""WITH, RETURN and UNWIND: columns, aggregation, DISTINCT, ORDER BY, SKIP, LIMIT and WHERE."""
 
 import heapq
 import itertools
@@ -6,17 +6,38 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kgmem.query.analysis.findings import Column
+from kgmem.query.analysis.scope import Column
+from kgmem.query.errors import CypherError, ValueProblem
 from kgmem.query.evaluation.aggregates import AGGREGATES, Accumulator, accumulator
 from kgmem.query.evaluation.environment import Row
 from kgmem.query.execution.executor import WEIGHT, Rows, Run, slices
-from kgmem.query.execution.numbers import number, wanted
 from kgmem.query.planning.steps import Finish, Project, Unwind
 from kgmem.query.tree.clauses import SortKey, Subquery
 from kgmem.query.tree.expressions import Call, CountAll, Expression, Variable
-from kgmem.query.tree.walking import rebuilt
+from kgmem.query.tree.traversal import rebuilt
 from kgmem.query.values.comparison import group_key, order_key
-from kgmem.query.values.problems import ValueProblem
+
+
+async def wanted(run: Run, numbers: Sequence[Expression]) -> int | None:
+    """Return how many rows are asked for: a sum; None for all."""
+    return sum([await number(run, each) or 0 for each in numbers]) if numbers else None
+
+
+async def number(run: Run, part: Expression | None) -> int | None:
+    """Return a number that is not negative; None where there is none. Raises CypherError."""
+    if part is None:
+        return None
+    value: Any = await run.value(part, {})
+    if type(value) is not int:
+        raise _refused(run, "InvalidArgumentType", "SKIP and LIMIT take an integer.", part.at)
+    if value < 0:
+        raise _refused(run, "NegativeIntegerArgument", "SKIP and LIMIT cannot be negative.", part.at)
+    return int(value)
+
+
+def _refused(run: Run, detail: str, problem: str, at: int) -> CypherError:
+    return run.error(detail, problem, at, type="SyntaxError")
+
 
 # Aggregation: rows in groups, and for each group one row of columns.
 

@@ -9,7 +9,7 @@ from kgmem.query.errors import CypherError
 from kgmem.query.evaluation.environment import Row
 from kgmem.query.execution.executor import Run
 from kgmem.query.tree.expressions import Expression
-from kgmem.query.tree.labels import AllLabels, DynamicLabel, LabelName, Labels
+from kgmem.query.tree.patterns import AllLabels, DynamicLabel, LabelName, Labels
 from kgmem.query.values import Node, Path, Relationship
 
 # Values that a property may have, whatever they are.

@@ -10,22 +10,19 @@ from kgmem.domain.access import Key
 from kgmem.domain.graph.graph import no_such_graph
 from kgmem.query.errors import CypherError
 from kgmem.query.evaluation.environment import Clock, Row, Setting
-from kgmem.query.execution import match, procedures, projection, show, subqueries
+from kgmem.query.execution import match, procedures, projection, subqueries
 from kgmem.query.execution.batches import Batches
-from kgmem.query.execution.counters import Counters
 from kgmem.query.execution.executor import Run, StepHandler, slices
 from kgmem.query.execution.explain import EXPLAIN, PROFILE, explained
-from kgmem.query.execution.graph import AskedAgain, Graphs, GraphTransaction
-from kgmem.query.execution.limits import Limits
+from kgmem.query.execution.graph import AskedAgain, Counters, Graphs, GraphTransaction
+from kgmem.query.execution.limits import Limits, out_of_time
 from kgmem.query.execution.plan_cache import LONGEST_KEPT, PlanCache, PreparedStatement
-from kgmem.query.execution.procedures import Procedure
-from kgmem.query.execution.use_graph import common_name
-from kgmem.query.execution.watch import out_of_time
-from kgmem.query.execution.writes import create, delete, merge, schema_commands, update
+from kgmem.query.execution.procedures import Procedure, ShowRows
+from kgmem.query.execution.subqueries import common_name
+from kgmem.query.execution.writes import create, merge, schema_commands, update
 from kgmem.query.lexer import check_length
 from kgmem.query.planning import steps
-from kgmem.query.tree.clauses import Query
-from kgmem.query.tree.commands import Show
+from kgmem.query.tree.clauses import Query, Show
 
 HANDLERS: Mapping[type, StepHandler] = {
     steps.Match: match.match,
@@ -36,8 +33,8 @@ HANDLERS: Mapping[type, StepHandler] = {
     steps.Merge: merge.merge,
     steps.Set: update.set_,
     steps.Remove: update.remove,
-    steps.Delete: delete.delete,
-    steps.Foreach: delete.foreach,
+    steps.Delete: update.delete,
+    steps.Foreach: update.foreach,
     steps.Call: procedures.call,
     steps.Subcall: subqueries.subcall,
 }
@@ -76,7 +73,7 @@ class Engine:
     """Runs statements on graphs."""
 
     def __init__(
-        self, graphs: Graphs, procedures: Iterable[Procedure] = (), shows: Mapping[str, show.Rows] | None = None
+        self, graphs: Graphs, procedures: Iterable[Procedure] = (), shows: Mapping[str, ShowRows] | None = None
     ) -> None:
         """Take the graphs, the procedures that can be called, and what gives the rows of each kind of SHOW."""
         self._graphs = graphs
@@ -213,10 +210,10 @@ class Engine:
         if plan is not None:
             rows = await subqueries.run_plan(run, plan, [{}])
         elif isinstance(body, Show):
-            rows = await run.beside.on_loop(lambda: run.beside.drive(show.show(run, analysed, self._shows)))
+            rows = await run.beside.on_loop(lambda: run.beside.drive(procedures.show(run, analysed, self._shows)))
         elif not isinstance(body, Query):
             await run.beside.on_loop(lambda: run.beside.drive(schema_commands.command(run, body, self._graphs)))
-        await delete.check_deleted(run)
+        await update.check_deleted(run)
         values: list[tuple[Any, ...]] = []
         for part in slices(rows if names else []):
             values += [tuple([row[name] for name in names]) for row in part]

@@ -12,9 +12,9 @@ from typing import Any
 from kgmem.query.errors import CypherError
 from kgmem.query.execution.executor import Rows, Run
 from kgmem.query.execution.graph import Condition
-from kgmem.query.planning.names import names_in
 from kgmem.query.planning.steps import ELEMENT_ID, SMALL_ID, Lookup, Pattern
 from kgmem.query.tree.expressions import Expression
+from kgmem.query.tree.traversal import names_in
 from kgmem.query.values import Node, Relationship
 from kgmem.query.values.elements import graph_id
 

@@ -29,7 +29,7 @@ from kgmem.query.tree.clauses import (
     With,
 )
 from kgmem.query.tree.expressions import Expression, Index, Property, Variable
-from kgmem.query.tree.labels import HasLabels
+from kgmem.query.tree.patterns import HasLabels
 
 # What RETURN, WITH and YIELD have in common: columns, order, skip and limit.
 

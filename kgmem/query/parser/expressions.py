@@ -25,7 +25,7 @@ from kgmem.query.tree.expressions import (
     Variable,
     Xor,
 )
-from kgmem.query.tree.labels import HasLabels
+from kgmem.query.tree.patterns import HasLabels
 
 # The weakest first; what is not named here ends an expression.
 _OR, _XOR, _AND, _NOT, _COMPARISON, _TEST, _SUM, _PRODUCT, _POWER = range(1, 10)

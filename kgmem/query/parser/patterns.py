@@ -1,13 +1,19 @@
 """Patterns: nodes, relationships, groups, paths, and which of the paths count."""
 
 from kgmem.query.lexer import DASHES, LEFT_HEADS, RIGHT_HEADS, Kind, Token
-from kgmem.query.parser.atoms import AtomParser
+from kgmem.query.parser.cursor import AtomParser
 from kgmem.query.tree.expressions import Expression, Variable
-from kgmem.query.tree.labels import AllLabels, AnyLabel, DynamicLabel, LabelName, Labels, NotLabel, OneLabel
 from kgmem.query.tree.patterns import (
+    AllLabels,
+    AnyLabel,
+    DynamicLabel,
     GroupPattern,
+    LabelName,
+    Labels,
     Length,
     NodePattern,
+    NotLabel,
+    OneLabel,
     PathElement,
     PathPattern,
     RelationshipPattern,

@@ -2,7 +2,7 @@
 
 from kgmem.query.lexer import Kind
 from kgmem.query.parser.subqueries import QueryParser
-from kgmem.query.tree.commands import Command, CreateConstraint, CreateIndex, Drop, Show, Statement
+from kgmem.query.tree.clauses import Command, CreateConstraint, CreateIndex, Drop, Show, Statement
 from kgmem.query.tree.expressions import Expression, TypeName
 
 # Commands about the database itself: SHOW, and CREATE and DROP of indexes and constraints.

@@ -5,15 +5,14 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from kgmem.query.analysis.clauses import UPDATES
-from kgmem.query.analysis.findings import Analysed, Projected
+from kgmem.query.analysis.scope import Analysed, Projected
 from kgmem.query.planning import steps
 from kgmem.query.planning.column_pruning import with_needs
 from kgmem.query.planning.groups import plan_pattern, separate
 from kgmem.query.planning.steps import Plan, Step
 from kgmem.query.tree import clauses as tree
-from kgmem.query.tree.expressions import Expression, Property, Variable
-from kgmem.query.tree.located import Located
-from kgmem.query.tree.walking import children
+from kgmem.query.tree.expressions import Expression, Located, Property, Variable
+from kgmem.query.tree.traversal import children
 
 T = TypeVar("T")
 _REMEMBERED = 500  # Expressions of one statement; some are made anew for each run.

@@ -11,10 +11,9 @@ from typing import Any
 from kgmem.query.planning import steps as plan
 from kgmem.query.planning.steps import Plan, Step
 from kgmem.query.tree.clauses import RemoveProperty, SetLabels, SetProperties, SetProperty
-from kgmem.query.tree.expressions import Call, Comparison, Expression, Index, IsNull, Property, Variable
-from kgmem.query.tree.located import Located
+from kgmem.query.tree.expressions import Call, Comparison, Expression, Index, IsNull, Located, Property, Variable
 from kgmem.query.tree.patterns import NodePattern, PathPattern, RelationshipPattern
-from kgmem.query.tree.walking import children
+from kgmem.query.tree.traversal import children
 
 Needs = dict[str, frozenset[str]]
 IDENTITY, ALL = "\0identity", "\0all"

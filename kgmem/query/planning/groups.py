@@ -4,14 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from kgmem.query.errors import CypherError
-from kgmem.query.planning.components import components
-from kgmem.query.planning.group_order import Begun, Segment, begun, is_backwards, least_of, plain_link
-from kgmem.query.planning.names import names_in
+from kgmem.query.planning.group_order import Begun, Segment, begun, components, is_backwards, least_of, plain_link
 from kgmem.query.planning.patterns import HIDDEN, PatternBuilder, conjuncts, plan_plain
 from kgmem.query.planning.selectors import held_to, is_function, is_searched, name_of, search_of, selection_of, selects
 from kgmem.query.planning.steps import PathPart, Pattern, Repeat, Stage
 from kgmem.query.tree.expressions import And, Expression, Variable
 from kgmem.query.tree.patterns import GroupPattern, NodePattern, PathElement, PathPattern
+from kgmem.query.tree.traversal import names_in
 
 
 def plan_pattern(

@@ -15,11 +15,16 @@ from kgmem.query.tree.expressions import (
     Property,
     Variable,
 )
-from kgmem.query.tree.labels import AllLabels, DynamicLabel, HasLabels, Labels, NotLabel, OneLabel
 from kgmem.query.tree.patterns import (
+    AllLabels,
+    DynamicLabel,
     GroupPattern,
+    HasLabels,
+    Labels,
     Length,
     NodePattern,
+    NotLabel,
+    OneLabel,
     PathElement,
     PathPattern,
     RelationshipPattern,

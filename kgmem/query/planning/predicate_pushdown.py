@@ -8,12 +8,10 @@ answer is joined by hashing both sides.
 from collections.abc import Iterable, Iterator
 
 from kgmem.query.functions import FUNCTIONS
-from kgmem.query.planning.names import NESTED, names_in
 from kgmem.query.planning.steps import ELEMENT_ID, SMALL_ID, JoinKey, Lookup
 from kgmem.query.tree import clauses
-from kgmem.query.tree.expressions import Call, Comparison, Expression, Property, Test, Variable
-from kgmem.query.tree.located import Located
-from kgmem.query.tree.walking import children
+from kgmem.query.tree.expressions import Call, Comparison, Expression, Located, Property, Test, Variable
+from kgmem.query.tree.traversal import NESTED, children, names_in
 
 _TURNED = {"=": "=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 # What a call of a function with this ending gives differs from row to row.

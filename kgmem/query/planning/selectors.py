@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kgmem.query.planning.names import names_in
 from kgmem.query.planning.patterns import PatternBuilder
 from kgmem.query.planning.steps import NODES_NAME, Search, Selection
 from kgmem.query.tree.expressions import Call, Expression, ListPredicate, Not, Variable
 from kgmem.query.tree.patterns import Length, NodePattern, PathElement, PathPattern, RelationshipPattern
+from kgmem.query.tree.traversal import names_in
 
 _FUNCTIONS = {"shortestPath", "allShortestPaths"}
 _ALL = {"allShortestPaths", "ALL SHORTEST"}

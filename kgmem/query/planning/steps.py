@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kgmem.query.analysis.findings import Column, Projected
-from kgmem.query.signatures import ProcedureSignature
+from kgmem.query.analysis.scope import Column, Projected
 from kgmem.query.tree.clauses import CallProcedure, RemoveItem, SetItem, Transactions
 from kgmem.query.tree.expressions import Expression
-from kgmem.query.tree.labels import Labels
-from kgmem.query.tree.patterns import PathPattern
+from kgmem.query.tree.patterns import Labels, PathPattern
+from kgmem.query.types import ProcedureSignature
 
 
 @dataclass(frozen=True, slots=True)

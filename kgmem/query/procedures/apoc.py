@@ -4,14 +4,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from kgmem.query.errors import wrong_type
 from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
-from kgmem.query.procedures.indexes import declared
-from kgmem.query.procedures.overview import SAMPLE, Overview, overview, quoted
+from kgmem.query.procedures.overview import SAMPLE, Overview, declared, overview, quoted
 from kgmem.query.procedures.schema import drawn
 from kgmem.query.procedures.surroundings import Surroundings, count_of, given, procedure
 from kgmem.query.values import Value
-from kgmem.query.values.problems import wrong_type
 
 _Rows = list[tuple[Value, ...]]
 _MOST = 100_000  # Nodes of a label that a sample may have.

@@ -6,13 +6,13 @@ from typing import Any, cast, get_args
 from kgmem.domain.recall.answer import Answer
 from kgmem.domain.recall.question import HitKind, Question, Spot, State, What, When, Where
 from kgmem.domain.schema.schema import GraphSchema
+from kgmem.query.errors import ValueProblem, wrong_type
 from kgmem.query.evaluation.functions.spatial import kilometres, place
 from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
-from kgmem.query.procedures.indexes import TEXTS, VECTORS, named_index
+from kgmem.query.procedures.overview import TEXTS, VECTORS, named_index
 from kgmem.query.procedures.surroundings import Surroundings, count_of, given, key_of, procedure, scope_of
 from kgmem.query.values import Node, Relationship, Value
-from kgmem.query.values.problems import ValueProblem, wrong_type
 
 _Rows = list[tuple[Value, ...]]
 _STATES = get_args(State)

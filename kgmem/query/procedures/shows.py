@@ -6,20 +6,18 @@ from typing import Any
 from kgmem.domain.graph.embedding import EmbeddingSpace
 from kgmem.domain.schema.index import NamedIndex
 from kgmem.query.execution.executor import Run
-from kgmem.query.execution.procedures import Procedure
-from kgmem.query.execution.show import Rows
+from kgmem.query.execution.procedures import Procedure, ShowRows
 from kgmem.query.functions import FUNCTIONS
-from kgmem.query.procedures.indexes import TEXTS, VECTORS, Declared, declared
-from kgmem.query.procedures.overview import label_counts
+from kgmem.query.procedures.overview import TEXTS, VECTORS, Declared, declared, label_counts
 from kgmem.query.procedures.surroundings import Surroundings
-from kgmem.query.signatures import Field, FunctionSignature
-from kgmem.query.tree.commands import Show
+from kgmem.query.tree.clauses import Show
+from kgmem.query.types import Field, FunctionSignature
 
 _Shown = Iterable[Mapping[str, Any]]
 _ROLES = {"reader": "reader", "writer": "publisher", "admin": "admin"}  # As Neo4j calls them.
 
 
-def shown(around: Surroundings, procedures: Sequence[Procedure]) -> Mapping[str, Rows]:
+def shown(around: Surroundings, procedures: Sequence[Procedure]) -> Mapping[str, ShowRows]:
     """Return what each kind of SHOW shows."""
 
     async def databases(run: Run, asked: Show) -> _Shown:

@@ -10,14 +10,13 @@ from kgmem.domain.graph.scope import reaches
 from kgmem.domain.recall.answer import Answer
 from kgmem.domain.recall.question import Question
 from kgmem.domain.schema.schema import GraphSchema
+from kgmem.query.errors import ValueProblem, wrong_type
 from kgmem.query.execution.executor import Run
 from kgmem.query.execution.graph import Graphs
 from kgmem.query.execution.procedures import Procedure
 from kgmem.query.execution.statements import Engine, StatementRequest
-from kgmem.query.signatures import Field, ProcedureSignature
-from kgmem.query.types import named
+from kgmem.query.types import Field, ProcedureSignature, named
 from kgmem.query.values import Node, Value
-from kgmem.query.values.problems import ValueProblem, wrong_type
 
 Answered = Callable[[Run, Sequence[Any]], Awaitable[list[tuple[Value, ...]]]]
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from kgmem.query.errors import wrong_type
 from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
 from kgmem.query.execution.statements import Engine, StatementRequest
 from kgmem.query.procedures.overview import quoted
 from kgmem.query.procedures.surroundings import Answered, Surroundings, given, procedure
 from kgmem.query.values import Node, Relationship, Value
-from kgmem.query.values.problems import wrong_type
 
 _Rows = list[tuple[Value, ...]]
 

@@ -1,8 +1,13 @@
-"""Expressions: what gives a value."""
+"""Syntax tree: expressions. Every node has its place in the text of the query."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from kgmem.query.tree.located import Located
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A part of a query; `at` is the offset where it begins, and no part of what makes two parts equal."""
+
+    at: int = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

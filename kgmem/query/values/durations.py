@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from kgmem.query.errors import ValueProblem, wrong_type
+from kgmem.query.values.calendar import DAY
 from kgmem.query.values.instants import SECOND
-from kgmem.query.values.problems import ValueProblem, wrong_type
-from kgmem.query.values.zones import DAY
 
 MONTH = 2_629_746  # Seconds in a month, on the average of 400 years.
 _MOST = 2**63 - 1

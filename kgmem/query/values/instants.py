@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kgmem.query.values import zones
+from kgmem.query.values import calendar
 from kgmem.query.values.calendar import checked_days, civil
 
 SECOND = 1_000_000_000
@@ -45,7 +45,7 @@ class Time:
 
     def __str__(self) -> str:
         """Return it in ISO 8601."""
-        return written_time(self.nanoseconds) + zones.written(self.offset)
+        return written_time(self.nanoseconds) + calendar.written(self.offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class DateTime:
     @property
     def seconds(self) -> int:
         """Whole seconds since 1970-01-01T00:00Z."""
-        return self.days * zones.DAY + self.nanoseconds // SECOND - self.offset
+        return self.days * calendar.DAY + self.nanoseconds // SECOND - self.offset
 
     @property
     def instant(self) -> int:
@@ -82,7 +82,7 @@ class DateTime:
     def __str__(self) -> str:
         """Return it in ISO 8601, with its zone in brackets behind."""
         name = f"[{self.zone}]" if self.zone else ""
-        return f"{written_date(self.days)}T{written_time(self.nanoseconds)}{zones.written(self.offset)}{name}"
+        return f"{written_date(self.days)}T{written_time(self.nanoseconds)}{calendar.written(self.offset)}{name}"
 
 
 Instant = Date | LocalTime | Time | LocalDateTime | DateTime
@@ -93,7 +93,7 @@ def zoned(days: int, nanoseconds: int, offset: int | None, zone: str | None) -> 
     """Return what a clock shows in a zone, or at an offset; of two offsets that it may have, the one given counts."""
     if zone is None:
         return DateTime(checked_days(days), nanoseconds, offset or 0)
-    found, skipped = zones.offset_at(zone, days, nanoseconds, offset)
+    found, skipped = calendar.offset_at(zone, days, nanoseconds, offset)
     more, nanoseconds = divmod(nanoseconds + skipped * SECOND, DAY)
     return DateTime(checked_days(days + more), nanoseconds, found, zone)
 
@@ -101,7 +101,7 @@ def zoned(days: int, nanoseconds: int, offset: int | None, zone: str | None) -> 
 def at_instant(instant: int, offset: int | None, zone: str | None) -> DateTime:
     """Return what a clock shows at an instant (nanoseconds since 1970-01-01T00:00Z) in a zone or at an offset."""
     if zone is not None:
-        offset = zones.offset_of_instant(zone, instant // SECOND)
+        offset = calendar.offset_of_instant(zone, instant // SECOND)
     offset = offset or 0
     days, nanoseconds = divmod(instant + offset * SECOND, DAY)
     return DateTime(checked_days(days), nanoseconds, offset, zone)

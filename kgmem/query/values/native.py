@@ -1,18 +1,19 @@
-"""Cypher values out of what Python programs hold: datetimes, tuples, decimals, and Cypher values themselves."""
+"""Cypher values to and from plain Python, and the nodes, relationships and paths that rows contain."""
 
 import datetime as python
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from kgmem.domain.cypher import FoundInRows
+from kgmem.query.errors import ValueProblem
 from kgmem.query.values.durations import Duration, of_clock
 from kgmem.query.values.elements import Node, Path, Relationship
 from kgmem.query.values.instants import DAY, INSTANTS, Date, DateTime, LocalDateTime, LocalTime, Time, zoned
 from kgmem.query.values.points import Point
-from kgmem.query.values.problems import ValueProblem
 
 _EPOCH = python.date(1970, 1, 1)
 _LEAST, _MOST = -(2**63), 2**63 - 1
@@ -88,3 +89,32 @@ def _date_time(value: python.datetime) -> LocalDateTime | DateTime:
         return LocalDateTime(days, clock)
     zone = value.tzinfo.key if isinstance(value.tzinfo, ZoneInfo) else None
     return zoned(days, clock, round(offset.total_seconds()), zone)
+
+
+def found_in(rows: Iterable[Iterable[Any]]) -> FoundInRows:
+    """Return the keys of the nodes, and the element ids of the ends of relationships that are not among them."""
+    nodes: dict[str, str] = {}
+    ends: dict[str, None] = {}
+    for row in rows:
+        for value in _elements(row):
+            if isinstance(value, Node):
+                key = value.properties.get("key")
+                # What has no key is known by its id, as everywhere in kgmem.
+                nodes[value.element_id] = key if isinstance(key, str) and key else f"_{value.id}"
+            else:
+                ends.update({str(value.start): None, str(value.end): None})
+    return FoundInRows(list(dict.fromkeys(nodes.values())), [end for end in ends if end not in nodes])
+
+
+def _elements(value: Any) -> Iterator[Node | Relationship]:
+    if isinstance(value, Node | Relationship):
+        yield value
+    elif isinstance(value, Path):
+        yield from value.nodes
+        yield from value.relationships
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _elements(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _elements(each)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kgmem.query.values.problems import ValueProblem, wrong_type
+from kgmem.query.errors import ValueProblem, wrong_type
 
 EARTH = 6_378_140.0  # The radius in metres that Neo4j reckons with, so that distances agree.
 _NAMES = {4326: "wgs-84", 4979: "wgs-84-3d", 7203: "cartesian", 9157: "cartesian-3d"}

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kgmem.query.errors import ValueProblem
 from kgmem.query.values.durations import Duration, parse_duration
 from kgmem.query.values.elements import Node, Path, Relationship
 from kgmem.query.values.instants import Date, DateTime, LocalDateTime, LocalTime, Time
 from kgmem.query.values.points import Point, point_of
-from kgmem.query.values.problems import ValueProblem
-from kgmem.query.values.reading import (
+from kgmem.query.values.text import (
     parse_date,
     parse_date_time,
     parse_local_date_time,

@@ -14,9 +14,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from kgmem.query.errors import ValueProblem
 from kgmem.query.values.agtype import TAG, restored, stored
 from kgmem.query.values.elements import Node, Path, Relationship, small_id
-from kgmem.query.values.problems import ValueProblem
 
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _LEAST, _MOST = -(2**63), 2**63 - 1

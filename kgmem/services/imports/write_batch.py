@@ -14,7 +14,7 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.formats.records import Record
 from kgmem.services.ports import Ports
-from kgmem.stopping import told_to_stop
+from kgmem.tasks import told_to_stop
 
 T = TypeVar("T")
 Put = Callable[[Sequence[Any]], Awaitable[WriteResult]]

@@ -28,7 +28,7 @@ from kgmem.services.ports import Ports
 from kgmem.services.texts.recognise import Recognized, propose, recognize
 from kgmem.services.texts.remember import schema_of, violations_of
 from kgmem.services.upkeep.sweeps import defer_where
-from kgmem.stopping import told_to_stop
+from kgmem.tasks import told_to_stop
 
 BATCH: Final = 32
 _TRIES: Final = 8  # Times that entities are resolved anew since somebody else has just made one of them.

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from kgmem.query.tree.labels import AllLabels, AnyLabel, LabelName, Labels, NotLabel, OneLabel
+from kgmem.query.tree.patterns import AllLabels, AnyLabel, LabelName, Labels, NotLabel, OneLabel
 from kgmem.store.cypher.composed_sql import Parameters
 from kgmem.store.db.sql import NOTHING, SQL, compose, join, number
 from kgmem.store.graph.labels import NO_LABEL

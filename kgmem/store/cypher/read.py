@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import asyncpg
 
 from kgmem.query.execution.graph import MatchQuery
-from kgmem.query.tree.labels import AnyLabel, LabelName, Labels, NotLabel
-from kgmem.query.tree.walking import children
+from kgmem.query.tree.patterns import AnyLabel, LabelName, Labels, NotLabel
+from kgmem.query.tree.traversal import children
 from kgmem.query.values import Node, Relationship
 from kgmem.store.cypher.stored import node_of, relationship_of
 from kgmem.store.db.sql import SQL, compose, join, parameter

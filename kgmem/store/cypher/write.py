@@ -23,7 +23,7 @@ from kgmem.store.sync.index_sync import Absorber
 from kgmem.store.write import delete as deleting
 from kgmem.store.write.passages import COPIED, Passages
 from kgmem.store.write.vertices import keep_history
-from kgmem.turns import in_turns, parts
+from kgmem.tasks import in_turns, parts
 
 _FILE = "cypher"
 _AT_ONCE = 4000  # Rows of one step: what is sent is made into bytes without a pause.

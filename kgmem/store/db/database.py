@@ -13,7 +13,6 @@ from typing import Protocol, TypeVar
 
 import asyncpg
 
-from kgmem.callers import caller
 from kgmem.domain.errors import DatabaseUnavailable, KgmemError
 from kgmem.store.db.codecs import set_codecs
 from kgmem.store.db.connection import Connection
@@ -22,6 +21,7 @@ from kgmem.store.db.pool import Pool
 from kgmem.store.db.shares import Shares
 from kgmem.store.db.sql import SQL
 from kgmem.store.db.unique_values import explain, forget_stale
+from kgmem.tasks import caller
 
 T = TypeVar("T")
 Work = Callable[[asyncpg.Connection], Awaitable[T]]

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Self
 
 from kgmem.domain.errors import DataFolderInUse, ServerError
-from kgmem.stopping import told_to_stop
 from kgmem.store.embedded import log
 from kgmem.store.embedded.access import open_private
 from kgmem.store.embedded.binaries import USE_ANOTHER_POSTGRES, find_binaries
@@ -19,6 +18,7 @@ from kgmem.store.embedded.database import ensure_database, password_in, set_pass
 from kgmem.store.embedded.locks import Change, LockFile
 from kgmem.store.embedded.postmaster import Postmaster, is_alive
 from kgmem.store.embedded.server import Server
+from kgmem.tasks import told_to_stop
 
 # Seconds between two looks at whether Postgres still runs; a look is one system call.
 WATCH_INTERVAL = 0.2

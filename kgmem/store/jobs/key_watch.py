@@ -6,12 +6,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from itertools import count
 
-from kgmem.callers import for_nobody
 from kgmem.domain.errors import KgmemError, Unauthenticated
 from kgmem.log import EventLog
-from kgmem.stopping import told_to_stop
 from kgmem.store.db.database import Database
 from kgmem.store.db.statements import load
+from kgmem.tasks import for_nobody, told_to_stop
 
 log = EventLog(__name__)
 

@@ -20,10 +20,10 @@ from kgmem.domain.graph.graph import check_graph_name
 from kgmem.domain.graph.scope import check_scope
 from kgmem.domain.time.interval import iso, now, parse_time
 from kgmem.log import EventLog
-from kgmem.stopping import told_to_stop
 from kgmem.store.db.database import Database
 from kgmem.store.db.statements import load
 from kgmem.store.jobs.key_watch import FRESH, KeyWatch
+from kgmem.tasks import told_to_stop
 
 # Tokens of API keys, and the hashing of their secrets: slow on purpose, off the event loop, a few at a time.
 

@@ -12,9 +12,9 @@ from kgmem.domain.errors import InvalidInput, KgmemError, NotFound
 from kgmem.domain.ports import Job
 from kgmem.domain.time.interval import instant_of, iso
 from kgmem.log import EventLog
-from kgmem.stopping import told_to_stop
 from kgmem.store.jobs.tables import PROGRESS, checks_of, insert, make_app, select, small_of
 from kgmem.store.jobs.worker import Handler, WorkerOptions, work, working
+from kgmem.tasks import told_to_stop
 
 # Wake-ups: many calls become few messages, and the last call is always covered by one.
 

@@ -19,7 +19,6 @@ from procrastinate.jobs import Job as QueuedJob
 from kgmem.domain.errors import KgmemError, NotFound, Unavailable
 from kgmem.domain.slices import Slice, slice_of
 from kgmem.log import EventLog
-from kgmem.stopping import told_to_stop
 from kgmem.store.db.statements import load
 from kgmem.store.jobs.tables import (
     CONTINUES,
@@ -38,6 +37,7 @@ from kgmem.store.jobs.tables import (
     small_of,
     translating,
 )
+from kgmem.tasks import told_to_stop
 
 log = EventLog(__name__)
 

@@ -31,7 +31,7 @@ from kgmem.store.write.edges import discriminator, read_edges
 from kgmem.store.write.passages import COPIED, Passages, drop_passages_of
 from kgmem.store.write.rows import NO_PARTS, entity_row, episode_row, fraction_of, item_sql, valid_of
 from kgmem.store.write.vertices import CREATED, DELETED, UPDATED, existing, read_vertices
-from kgmem.turns import in_turns
+from kgmem.tasks import in_turns
 
 log = EventLog(__name__)
 

@@ -21,7 +21,7 @@ from kgmem.store.write import claims_from_edges, endpoint_checks, fact_index
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import fraction_of, valid_of
 from kgmem.store.write.vertices import CREATED, UPDATED, Outcome, existing, keep_history
-from kgmem.turns import in_turns
+from kgmem.tasks import in_turns
 
 _SHOWN = 10  # Unknown keys that an error spells out.
 _BULK, _PROBES = 200, 20  # From how many edges on a batch may be copied, and how many of them are looked up first.

@@ -16,7 +16,7 @@ from kgmem.store.write.edges import write_edges
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import episode_row
 from kgmem.store.write.vertices import Outcome, Statement, write_vertices
-from kgmem.turns import each
+from kgmem.tasks import each
 
 # Asking for episodes to be read, in the transaction that stores them.
 

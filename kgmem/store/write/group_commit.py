@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from kgmem.callers import for_nobody
 from kgmem.domain.errors import Unavailable
 from kgmem.domain.graph.entity import WriteResult
+from kgmem.tasks import for_nobody
 
 Item = TypeVar("Item")
 Outcomes = list[tuple[int, int, str]]  # Per item: id, version, and what became of it.

@@ -17,7 +17,7 @@ from kgmem.domain.graph.embedding import Vector
 from kgmem.domain.graph.episode import Passage
 from kgmem.store.db.codecs import encode_halfvec
 from kgmem.store.graph.layout import Layout
-from kgmem.turns import in_turns, parts
+from kgmem.tasks import in_turns, parts
 
 COPIED = 200  # From how many rows on COPY costs less than INSERT.
 _AT_ONCE = 4000  # Passages of one step: what is sent is made into bytes without a pause.

@@ -16,7 +16,7 @@ from kgmem.store.graph.layout import VERTEX, Layout, know_labels, label_id
 from kgmem.store.graph.records import alike, dumps, loads
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import VertexRow, item_sql
-from kgmem.turns import each, in_turns
+from kgmem.tasks import each, in_turns
 
 CREATED, UPDATED, DELETED = 1, 2, 3  # Operations, as the change feed numbers them.
 

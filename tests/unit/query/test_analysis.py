@@ -2,12 +2,11 @@
 
 import pytest
 
-from kgmem.query.analysis.findings import Analysed
+from kgmem.query.analysis.scope import Analysed
 from kgmem.query.analysis.statements import analyse
 from kgmem.query.errors import CypherError
-from kgmem.query.signatures import Field, ProcedureSignature
 from kgmem.query.tree.clauses import Match, Query, Return, With
-from kgmem.query.types import ANY, INTEGER, NODE, PATH, RELATIONSHIP, STRING, list_of
+from kgmem.query.types import ANY, INTEGER, NODE, PATH, RELATIONSHIP, STRING, Field, ProcedureSignature, list_of
 from tests.daily_queries import DAILY
 
 PROCEDURES = {

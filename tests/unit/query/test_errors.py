@@ -5,8 +5,7 @@ import pytest
 from kgmem.domain.errors import InvalidInput
 from kgmem.query.analysis.statements import analyse
 from kgmem.query.errors import CypherError, place
-from kgmem.query.signatures import Field, ProcedureSignature
-from kgmem.query.types import STRING
+from kgmem.query.types import STRING, Field, ProcedureSignature
 
 PROCEDURES = {"db.labels": ProcedureSignature("db.labels", (), (Field("label", STRING),))}
 

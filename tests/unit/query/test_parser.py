@@ -4,8 +4,17 @@ import pytest
 
 from kgmem.query.errors import CypherError
 from kgmem.query.parser.statements import parse
-from kgmem.query.tree.clauses import CallSubquery, Clause, Match, Query, Return
-from kgmem.query.tree.commands import CreateConstraint, CreateIndex, Drop, Show
+from kgmem.query.tree.clauses import (
+    CallSubquery,
+    Clause,
+    CreateConstraint,
+    CreateIndex,
+    Drop,
+    Match,
+    Query,
+    Return,
+    Show,
+)
 from kgmem.query.tree.expressions import (
     And,
     Arithmetic,
@@ -19,11 +28,15 @@ from kgmem.query.tree.expressions import (
     Or,
     Variable,
 )
-from kgmem.query.tree.labels import AllLabels, HasLabels, LabelName, NotLabel, OneLabel
 from kgmem.query.tree.patterns import (
+    AllLabels,
     GroupPattern,
+    HasLabels,
+    LabelName,
     Length,
     NodePattern,
+    NotLabel,
+    OneLabel,
     PatternComprehension,
     PatternPredicate,
     RelationshipPattern,

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from kgmem.query.analysis.findings import Analysed
+from kgmem.query.analysis.scope import Analysed
 from kgmem.query.analysis.statements import analyse
 from kgmem.query.errors import CypherError
 from kgmem.query.parser.statements import parse
-from kgmem.query.signatures import Field, ProcedureSignature
-from kgmem.query.types import named
+from kgmem.query.types import Field, ProcedureSignature, named
 from tests.tck import Failure, Procedure, Rows, Run, Scenario, given_graphs, scenarios
 from tests.unparse import unparse
 

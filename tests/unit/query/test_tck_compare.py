@@ -3,7 +3,7 @@
 import pytest
 
 from kgmem.query.values import Node, Path, Relationship
-from kgmem.query.values.reading import parse_date
+from kgmem.query.values.text import parse_date
 from tests.tck import Rows
 from tests.tck_compare import same_rows
 from tests.tck_state import State

@@ -5,10 +5,9 @@ from hypothesis import strategies as st
 
 from kgmem.query.parser.statements import parse
 from kgmem.query.tree import expressions as tree
-from kgmem.query.tree import labels as label
+from kgmem.query.tree import patterns as label
 from kgmem.query.tree import patterns as pattern
-from kgmem.query.tree.clauses import Item, Part, Projection, Query, Return
-from kgmem.query.tree.commands import Statement
+from kgmem.query.tree.clauses import Item, Part, Projection, Query, Return, Statement
 from tests.unparse import unparse
 
 # Keywords and odd letters come often: they are what a writer gets wrong.

@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kgmem.query.errors import TYPE, ValueProblem, shown, wrong_type
 from kgmem.query.values import Value
-from kgmem.query.values.printing import text_of
-from kgmem.query.values.problems import TYPE, ValueProblem, shown, wrong_type
+from kgmem.query.values.text import text_of
 from kgmem.query.values.typed import type_name
 
 _INTEGER = re.compile(r"[+-]?\d{1,40}", re.ASCII)

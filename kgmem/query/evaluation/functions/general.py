@@ -3,13 +3,13 @@
 import uuid
 from collections.abc import Callable, Mapping
 
+from kgmem.query.errors import ARGUMENT, TYPE, ValueProblem, shown, wrong_type
 from kgmem.query.evaluation.access import deleted
 from kgmem.query.evaluation.arithmetic import LONGEST_LIST
 from kgmem.query.evaluation.environment import Setting
 from kgmem.query.values import Node, Path, Point, Relationship, Value, small_id
 from kgmem.query.values.comparison import equals
-from kgmem.query.values.fields import FIELDS
-from kgmem.query.values.problems import ARGUMENT, TYPE, ValueProblem, shown, wrong_type
+from kgmem.query.values.components import FIELDS
 
 _Function = Callable[..., Value]
 

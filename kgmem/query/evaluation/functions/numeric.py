@@ -5,9 +5,9 @@ import math
 import random
 from collections.abc import Callable, Mapping
 
+from kgmem.query.errors import ValueProblem, wrong_type
 from kgmem.query.evaluation.arithmetic import whole
 from kgmem.query.values import Value
-from kgmem.query.values.problems import ValueProblem, wrong_type
 
 _MODES = {
     "UP": decimal.ROUND_UP,

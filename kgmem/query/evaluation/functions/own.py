@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.time.interval import Interval, parse_time, valid_interval
+from kgmem.query.errors import ValueProblem, wrong_type
 from kgmem.query.evaluation.environment import Setting
 from kgmem.query.values import Date, DateTime, LocalDateTime, Node, Relationship, Value
-from kgmem.query.values.problems import ValueProblem, wrong_type
 
 
 def _time(value: Value) -> str:

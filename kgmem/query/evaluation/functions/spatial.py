@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Mapping
 
 from kgmem.domain.space.geometry import EARTH_RADIUS_KM
+from kgmem.query.errors import ValueProblem, wrong_type
 from kgmem.query.values import Node, Point, Relationship, Value
 from kgmem.query.values.points import central_angle, distance, point_of_map, within_box
-from kgmem.query.values.problems import ValueProblem, wrong_type
 
 _COORDINATES = ("x", "y", "z", "longitude", "latitude", "height", "crs", "srid")
 

@@ -4,30 +4,29 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kgmem.query.errors import ValueProblem, shown, wrong_type
 from kgmem.query.evaluation.environment import Setting
-from kgmem.query.values import Date, DateTime, Duration, LocalDateTime, LocalTime, Time, Value, building, reading
+from kgmem.query.values import Date, DateTime, Duration, LocalDateTime, LocalTime, Time, Value, components, text
+from kgmem.query.values.calendar import parse_zone
 from kgmem.query.values.durations import of_parts, parse_duration
 from kgmem.query.values.instants import INSTANTS, Instant, at_instant
-from kgmem.query.values.problems import ValueProblem, shown, wrong_type
-from kgmem.query.values.shifting import between, in_days, in_months, in_seconds
-from kgmem.query.values.truncating import truncated
-from kgmem.query.values.zones import parse_zone
+from kgmem.query.values.temporal_arithmetic import between, in_days, in_months, in_seconds, truncated
 
 _Function = Callable[..., Value]
 _ABSENT: Any = object()
 _PARSERS: Mapping[type[Instant], Callable[[str], Instant]] = {
-    Date: reading.parse_date,
-    LocalTime: reading.parse_local_time,
-    Time: reading.parse_time,
-    LocalDateTime: reading.parse_local_date_time,
-    DateTime: reading.parse_date_time,
+    Date: text.parse_date,
+    LocalTime: text.parse_local_time,
+    Time: text.parse_time,
+    LocalDateTime: text.parse_local_date_time,
+    DateTime: text.parse_date_time,
 }
 _BUILDERS: Mapping[type[Instant], Callable[[Mapping[str, Any]], Instant]] = {
-    Date: building.build_date,
-    LocalTime: building.build_local_time,
-    Time: building.build_time,
-    LocalDateTime: building.build_local_date_time,
-    DateTime: building.build_date_time,
+    Date: components.build_date,
+    LocalTime: components.build_local_time,
+    Time: components.build_time,
+    LocalDateTime: components.build_local_date_time,
+    DateTime: components.build_date_time,
 }
 _KINDS: Mapping[str, type[Instant]] = {
     "date": Date,
@@ -47,7 +46,7 @@ def converted(kind: type[Instant], value: Value) -> Instant:
     if not isinstance(value, INSTANTS):
         raise wrong_type("a string, a map, a date or a time", value)
     if kind is Date:
-        return building.build_date({"date": value})
+        return components.build_date({"date": value})
     if kind in {LocalTime, Time}:
         return _BUILDERS[kind]({"time": value})
     return _BUILDERS[kind]({"date" if isinstance(value, Date) else "datetime": value})

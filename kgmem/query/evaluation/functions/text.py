@@ -3,10 +3,10 @@
 import unicodedata
 from collections.abc import Callable, Mapping
 
+from kgmem.query.errors import ValueProblem, wrong_type
 from kgmem.query.evaluation.arithmetic import LONGEST_LIST, LONGEST_TEXT
 from kgmem.query.evaluation.functions.numeric import integer
 from kgmem.query.values import Value
-from kgmem.query.values.problems import ValueProblem, wrong_type
 
 
 def text(value: Value) -> str:

@@ -1,14 +1,31 @@
-"""Which of the paths that were found a selector chooses: the shortest, for each row and each pair of ends."""
+"""Path values of rows, and path selectors: which of the paths between two nodes are kept."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kgmem.query.evaluation.environment import Row
 from kgmem.query.execution.executor import Rows, Run
 from kgmem.query.planning.steps import Search, Selection
 from kgmem.query.tree.expressions import Expression
-from kgmem.query.values import Path
+from kgmem.query.values import Node, Path, Relationship
+
+
+def build_path(row: Row, elements: Sequence[str], read: Mapping[int, Node]) -> Path:
+    """Return the path of a row's nodes and relationships, whose names are given in turn; `read` has those between."""
+    nodes: list[Node] = [row[elements[0]]]
+    relationships: list[Relationship] = []
+    for link, end in zip(elements[1::2], elements[2::2], strict=True):
+        held = row[link]
+        if isinstance(held, Relationship):
+            relationships.append(held)
+            nodes.append(row[end])
+            continue
+        for each in held:
+            relationships.append(each)
+            there = each.end if each.start == nodes[-1].id else each.start
+            nodes.append(row[end] if there == row[end].id else read[there])
+    return Path(tuple(nodes), tuple(relationships))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from typing import Any
 from kgmem.query.evaluation.environment import Row
 from kgmem.query.execution.executor import Rows, Run
 from kgmem.query.execution.graph import NewNode, NewRelationship
-from kgmem.query.execution.paths.path_values import build_path
+from kgmem.query.execution.paths.selection import build_path
 from kgmem.query.execution.properties import all_labels, all_properties
-from kgmem.query.planning.names import names_in
 from kgmem.query.planning.steps import Create
-from kgmem.query.tree.located import Located
+from kgmem.query.tree.expressions import Located
 from kgmem.query.tree.patterns import NodePattern, PathPattern, RelationshipPattern
+from kgmem.query.tree.traversal import names_in
 from kgmem.query.values import Node
 
 # For what has a name, and for each row, further properties.

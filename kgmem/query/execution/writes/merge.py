@@ -10,11 +10,11 @@ from kgmem.query.execution.match import matches
 from kgmem.query.execution.properties import all_labels, all_properties, storable
 from kgmem.query.execution.writes.create import More, make
 from kgmem.query.execution.writes.update import changed
-from kgmem.query.planning.names import names_in, nested_in
 from kgmem.query.planning.steps import Merge
 from kgmem.query.tree.clauses import SetProperties, SetProperty
 from kgmem.query.tree.expressions import Expression, Property, Variable
 from kgmem.query.tree.patterns import NodePattern, RelationshipPattern
+from kgmem.query.tree.traversal import names_in, nested_in
 from kgmem.query.values import Node
 from kgmem.query.values.comparison import group_key
 

@@ -10,7 +10,7 @@ from kgmem.domain.schema.index import NamedIndex
 from kgmem.domain.schema.schema import GraphSchema, from_mapping, merge
 from kgmem.query.execution.executor import Run
 from kgmem.query.execution.graph import Graphs
-from kgmem.query.tree.commands import CreateConstraint, CreateIndex, Drop
+from kgmem.query.tree.clauses import CreateConstraint, CreateIndex, Drop
 from kgmem.query.tree.expressions import Expression, TypeName
 
 SchemaCommand = CreateIndex | CreateConstraint | Drop

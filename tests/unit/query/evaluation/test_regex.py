@@ -2,8 +2,8 @@
 
 import pytest
 
+from kgmem.query.errors import ValueProblem
 from kgmem.query.evaluation.operators import matches
-from kgmem.query.values.problems import ValueProblem
 
 
 @pytest.mark.parametrize(

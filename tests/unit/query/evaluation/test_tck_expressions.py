@@ -5,7 +5,7 @@ from typing import Any
 
 from kgmem.query.errors import CypherError
 from kgmem.query.values.comparison import order_key
-from kgmem.query.values.printing import text_of
+from kgmem.query.values.text import text_of
 from tests.expressions import Answer, NeedsGraph, run
 from tests.tck import Failure, Rows, Run, Scenario, scenarios
 

@@ -7,19 +7,19 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from kgmem.query.errors import ValueProblem
 from kgmem.query.values import Date, DateTime, Duration, LocalDateTime, LocalTime, Time
 from kgmem.query.values.calendar import FIRST_DAY, LAST_DAY, civil, days_of, week_of, weekday
 from kgmem.query.values.durations import added, of_clock, parse_duration, scaled
 from kgmem.query.values.instants import DAY, Instant
-from kgmem.query.values.problems import ValueProblem
-from kgmem.query.values.reading import (
+from kgmem.query.values.temporal_arithmetic import between, in_seconds, shifted
+from kgmem.query.values.text import (
     parse_date,
     parse_date_time,
     parse_local_date_time,
     parse_local_time,
     parse_time,
 )
-from kgmem.query.values.shifting import between, in_seconds, shifted
 from tests.cypher_values import DAYS, date_times, dates, durations, local_date_times, local_times, temporals, times
 
 _READERS = {

@@ -1,19 +1,23 @@
-"""Temporal values made of maps: {year: 1984, week: 10}, {date: other, hour: 12}, {time: other, timezone: '+01:00'}."""
+"""Components of temporal values and points: read them, and build values from them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from kgmem.query.errors import ValueProblem, wrong_type
+from kgmem.query.values import calendar
 from kgmem.query.values.calendar import (
     checked_date,
     checked_ordinal,
     checked_quarter,
     checked_week,
     civil,
+    days_of,
+    parse_zone,
     week_of,
     weekday,
     within,
 )
-from kgmem.query.values.fields import FIELDS
+from kgmem.query.values.durations import Duration
 from kgmem.query.values.instants import (
     DAY,
     SECOND,
@@ -25,8 +29,89 @@ from kgmem.query.values.instants import (
     at_instant,
     zoned,
 )
-from kgmem.query.values.problems import ValueProblem, wrong_type
-from kgmem.query.values.zones import parse_zone
+from kgmem.query.values.points import Point
+
+_Getter = Callable[[Any], Any]
+
+
+def _day_of_quarter(value: Any) -> int:
+    year, month, _ = civil(value.days)
+    return int(value.days - days_of(year, (month - 1) // 3 * 3 + 1, 1) + 1)
+
+
+_DATE: Mapping[str, _Getter] = {
+    "year": lambda value: civil(value.days)[0],
+    "quarter": lambda value: (civil(value.days)[1] + 2) // 3,
+    "month": lambda value: civil(value.days)[1],
+    "week": lambda value: week_of(value.days)[1],
+    "weekYear": lambda value: week_of(value.days)[0],
+    "day": lambda value: civil(value.days)[2],
+    "ordinalDay": lambda value: value.days - days_of(civil(value.days)[0], 1, 1) + 1,
+    "dayOfYear": lambda value: value.days - days_of(civil(value.days)[0], 1, 1) + 1,
+    "weekDay": lambda value: weekday(value.days),
+    "dayOfWeek": lambda value: weekday(value.days),
+    "dayOfQuarter": _day_of_quarter,
+}
+_CLOCK: Mapping[str, _Getter] = {
+    "hour": lambda value: value.nanoseconds // (3600 * SECOND),
+    "minute": lambda value: value.nanoseconds // (60 * SECOND) % 60,
+    "second": lambda value: value.nanoseconds // SECOND % 60,
+    "millisecond": lambda value: value.nanoseconds % SECOND // 1_000_000,
+    "microsecond": lambda value: value.nanoseconds % SECOND // 1000,
+    "nanosecond": lambda value: value.nanoseconds % SECOND,
+}
+_OFFSET: Mapping[str, _Getter] = {
+    "timezone": lambda value: getattr(value, "zone", None) or calendar.written(value.offset),
+    "offset": lambda value: calendar.written(value.offset),
+    "offsetMinutes": lambda value: int(value.offset / 60),
+    "offsetSeconds": lambda value: value.offset,
+}
+_EPOCH: Mapping[str, _Getter] = {
+    "epochSeconds": lambda value: value.seconds,
+    "epochMillis": lambda value: value.instant // 1_000_000,
+}
+_DURATION: Mapping[str, _Getter] = {
+    "years": lambda value: int(value.months / 12),
+    "quarters": lambda value: int(value.months / 3),
+    "months": lambda value: value.months,
+    "weeks": lambda value: int(value.days / 7),
+    "days": lambda value: value.days,
+    "hours": lambda value: value.seconds // 3600,
+    "minutes": lambda value: value.seconds // 60,
+    "seconds": lambda value: value.seconds,
+    "milliseconds": lambda value: value.clock // 1_000_000,
+    "microseconds": lambda value: value.clock // 1000,
+    "nanoseconds": lambda value: value.clock,
+    "quartersOfYear": lambda value: int(value.months / 3) % 4,
+    "monthsOfQuarter": lambda value: value.months % 3,
+    "monthsOfYear": lambda value: value.months % 12,
+    "daysOfWeek": lambda value: value.days % 7,
+    "minutesOfHour": lambda value: value.seconds // 60 % 60,
+    "secondsOfMinute": lambda value: value.seconds % 60,
+    "millisecondsOfSecond": lambda value: value.nanoseconds // 1_000_000,
+    "microsecondsOfSecond": lambda value: value.nanoseconds // 1000,
+    "nanosecondsOfSecond": lambda value: value.nanoseconds,
+}
+_POINT: Mapping[str, _Getter] = {
+    "x": lambda value: value.x,
+    "y": lambda value: value.y,
+    "z": lambda value: value.z,
+    "longitude": lambda value: value.x if value.geographic else None,
+    "latitude": lambda value: value.y if value.geographic else None,
+    "height": lambda value: value.z if value.geographic else None,
+    "crs": lambda value: value.crs,
+    "srid": lambda value: value.srid,
+}
+FIELDS: Mapping[type, Mapping[str, _Getter]] = {
+    Date: _DATE,
+    LocalTime: _CLOCK,
+    Time: {**_CLOCK, **_OFFSET},
+    LocalDateTime: {**_DATE, **_CLOCK},
+    DateTime: {**_DATE, **_CLOCK, **_OFFSET, **_EPOCH},
+    Duration: _DURATION,
+    Point: _POINT,
+}
+
 
 _DATE_NAMES = frozenset(
     [
@@ -47,7 +132,7 @@ _DATE_NAMES = frozenset(
 _CLOCK_NAMES = frozenset(["hour", "minute", "second", "millisecond", "microsecond", "nanosecond", "time"])
 _ZONED = frozenset({"timezone"})
 _BOTH = frozenset({"datetime"})
-_EPOCH = frozenset({"epochSeconds", "epochMillis", "nanosecond"})
+_EPOCH_NAMES = frozenset({"epochSeconds", "epochMillis", "nanosecond"})
 _FINER = (("millisecond", 1_000_000, 1000), ("microsecond", 1000, 1000), ("nanosecond", 1, 1000))
 _SYNONYMS = {"weekDay": "dayOfWeek", "dayOfYear": "ordinalDay"}
 _SIZES = {"hour": 23, "minute": 59, "second": 59}
@@ -107,7 +192,7 @@ def build_date_time(parts: Mapping[str, Any]) -> DateTime:
 
 
 def _of_epoch(parts: Mapping[str, Any]) -> DateTime:
-    parts = _checked(parts, _EPOCH | _ZONED, "datetime")
+    parts = _checked(parts, _EPOCH_NAMES | _ZONED, "datetime")
     instant = _integer(parts.get("epochSeconds", 0), "epochSeconds") * SECOND
     instant += _integer(parts.get("epochMillis", 0), "epochMillis") * 1_000_000
     instant += _integer(parts.get("nanosecond", 0), "nanosecond")

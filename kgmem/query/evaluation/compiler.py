@@ -1,17 +1,17 @@
-"""Calls of functions, as functions of a row."""
+"""The compiler of expressions to Python functions of a row, and its function calls."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from kgmem.query.errors import CypherError, closest
-from kgmem.query.evaluation.base import Compiler, Handler
-from kgmem.query.evaluation.environment import Compute, Row
+from kgmem.query.errors import CypherError, ValueProblem, closest
+from kgmem.query.evaluation import access, environment, lists, operators
+from kgmem.query.evaluation.environment import Compiler, Compute, Handler, Row, Setting
 from kgmem.query.evaluation.functions import PURE, SETTLED, WITH_NULLS, Function
 from kgmem.query.functions import FUNCTIONS
 from kgmem.query.tree import expressions as tree
+from kgmem.query.tree.expressions import Expression
 from kgmem.query.tree.patterns import PatternPredicate
 from kgmem.query.values import Value
-from kgmem.query.values.problems import ValueProblem
 
 # What reads a clock gives another value at another time, but within a statement the same, unless it is realtime.
 _CHANGING = frozenset({"rand", "randomuuid", *(name for name in SETTLED if name.endswith(".realtime"))})
@@ -79,3 +79,19 @@ class CallCompiler(Compiler):
 
 
 HANDLERS: Mapping[type, Handler] = {tree.Call: CallCompiler._call}
+
+
+class ExpressionCompiler(operators.OperatorCompiler, access.AccessCompiler, lists.ListCompiler, CallCompiler):
+    """Compiles every expression."""
+
+    handlers: ClassVar[Mapping[type, environment.Handler]] = {
+        **operators.HANDLERS,
+        **access.HANDLERS,
+        **lists.HANDLERS,
+        **HANDLERS,
+    }
+
+
+def compile_expression(expression: Expression, setting: Setting) -> Compute:
+    """Return the function that computes an expression for a row. It raises CypherError."""
+    return ExpressionCompiler(setting).compile(expression)

@@ -1,0 +1,119 @@
+"""Asyncio tasks: the caller that a task works for, pauses for other tasks, and an orderly end."""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import Context, ContextVar, copy_context
+from typing import NamedTuple, TypeVar
+
+
+class Caller(NamedTuple):
+    """The id of an API key, and the graph that its request names (None: the server as a whole)."""
+
+    key: str
+    graph: str | None = None
+
+
+_CALLER: ContextVar[Caller | None] = ContextVar("kgmem_caller", default=None)
+
+
+def caller() -> Caller | None:
+    """Return the caller of this task; None for kgmem's own work."""
+    return _CALLER.get()
+
+
+def act_for(key: str, graph: str | None = None) -> None:
+    """Note that this task, and tasks that it starts, work on behalf of a caller."""
+    _CALLER.set(Caller(key, graph))
+
+
+def for_nobody() -> Context:
+    """Return a context for a task that serves many callers, so that none of them answers for it."""
+    context = copy_context()
+    context.run(_CALLER.set, None)
+    return context
+
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+_SECONDS = 0.004  # After which others have their turn; an item may be of a few bytes or of megabytes.
+
+
+class Turn:
+    """The turn of a task that has much to do, and nothing to wait for."""
+
+    __slots__ = ("_ends",)
+
+    def __init__(self) -> None:
+        """Begin it."""
+        self._ends = time.perf_counter() + _SECONDS
+
+    async def over(self) -> None:
+        """Let others have their turn where this one is over; called between small steps."""
+        if time.perf_counter() > self._ends:
+            await asyncio.sleep(0)
+            self._ends = time.perf_counter() + _SECONDS
+
+
+async def in_turns(items: Iterable[A]) -> AsyncIterator[A]:
+    """Return the items, with a pause after each few milliseconds of work on them."""
+    turn = Turn()
+    for item in items:
+        yield item
+        await turn.over()
+
+
+def parts(items: Sequence[A], size: int) -> Iterator[Sequence[A]]:
+    """Return the items in parts of this size, the last one smaller: for what takes many at once, and not too many."""
+    return (items[first : first + size] for first in range(0, len(items), size))
+
+
+async def each(convert: Callable[[A], B], items: Iterable[A]) -> list[B]:
+    """Convert each item."""
+    return [convert(item) async for item in in_turns(items)]
+
+
+def told_to_stop() -> bool:
+    """Say whether this task was cancelled, where an error on the way out came in the place of its CancelledError.
+
+    Cleaning up may fail too: a connection that breaks while it is given back raises an error of its own.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+@contextmanager
+def before_sigterm(cleanup: Callable[[], Awaitable[object]]) -> Iterator[None]:
+    """Within the block, clean up before SIGTERM ends this process, as it does by default.
+
+    A program that handles SIGTERM in its own way is left alone: it leaves its blocks by itself. So is a loop that runs
+    beside the main thread, which signals do not reach.
+    """
+    loop = asyncio.get_running_loop()
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    ending: list[asyncio.Task[None]] = []
+
+    async def end() -> None:
+        try:
+            await cleanup()
+        finally:
+            loop.remove_signal_handler(signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def told() -> None:
+        if not ending:
+            ending.append(asyncio.create_task(end(), name="kgmem ends"))
+
+    loop.add_signal_handler(signal.SIGTERM, told)
+    try:
+        yield
+    finally:
+        if not ending:  # Else the signal follows.
+            loop.remove_signal_handler(signal.SIGTERM)
