@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
@@ -130,6 +131,22 @@ async def test_another_process_reads_at_once_what_the_first_use_stored(
         assert [each.size for each in (await memory.communities.list(GRAPH, level=0)).items] == [2]
         schema = await index_schema(memory, GRAPH)
         assert not await query(memory, f"SELECT FROM {schema}.summary")
+
+
+async def test_recall_knows_at_once_of_claims_that_another_process_stored_first(
+    memory: Memory, shared_database_url: str
+) -> None:
+    await memory.entities.put(GRAPH, [Entity(key, "Place", key) for key in ("aldrin", "glen", "montclair")])
+    question = Question(what=What(text="aldrin born in", kinds=("fact",)))
+    async with opened_memory(shared_database_url, embedder=hashing()) as other:
+        assert not (await memory.recall(GRAPH, question)).hits
+
+        claims = [ClaimStatement(name, "aldrin", "BORN_IN", object="glen") for name in "abc"]
+        await other.claims.put(GRAPH, [*claims, ClaimStatement("d", "aldrin", "BORN_IN", object="montclair")])
+        answer = await memory.recall(GRAPH, question)
+
+    assert [hit.properties["state"] for hit in answer.hits] == ["verified"]
+    assert answer.suppressed["invalidated"] == 1
 
 
 async def test_a_writer_that_made_no_tables_is_refused(memory: Memory) -> None:

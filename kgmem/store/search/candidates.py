@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from kgmem.domain.ports import Candidates
-from kgmem.store.graph.layout import EDGE, VERTEX, Layout, learn_labels, source_ids
+from kgmem.store.graph.layout import EDGE, VERTEX, Layout, learn_labels, learn_subsystems, source_ids
 from kgmem.store.search import causal, siblings
 from kgmem.store.search.adjacent_turns import around
 from kgmem.store.search.pagerank import Surroundings, walk
@@ -31,6 +31,7 @@ class _Found:
     values: Mapping[str, Mapping[int, float]]
     held_back: Mapping[int, str]
     notes: Sequence[Any]
+    outdated: bool = False  # Another process has made tables of the graph since this one last looked.
 
 
 async def candidates(connection: asyncpg.Connection, layout: Layout, request: SearchRequest) -> Candidates:
@@ -73,6 +74,9 @@ async def _ask_widely(
             return _Found({}, {}, ())
         rows = await connection.fetch(statement.sql, *statement.values)
         found, crowded = _read(layout, statement, rows, wanted=request.question.k, most=most)
+        if found.outdated:
+            await learn_subsystems(connection, layout)
+            continue
         if not crowded or most >= _WIDEST:
             return found
         most = min(_WIDER * most, _WIDEST)
@@ -85,13 +89,16 @@ def _read(layout: Layout, statement: Statement, rows: Sequence[Any], *, wanted: 
     passages = dict.fromkeys(found, 0)
     held_back: dict[int, str] = {}
     notes = []
+    outdated = False
     for row in rows:
         retriever, item = row[0], row[1]
         values = found.get(retriever)
         if values is None:
-            if retriever == "refused":
+            if retriever == "made":
+                outdated = True
+            elif retriever == "refused":
                 raise statement.refusals[item]
-            if retriever == "large":
+            elif retriever == "large":
                 layout.large[item] = time.monotonic()
             else:
                 notes.append(row)
@@ -105,4 +112,4 @@ def _read(layout: Layout, statement: Statement, rows: Sequence[Any], *, wanted: 
     crowded = any(
         count >= most and len(found[retriever]) + len(back[retriever]) < wanted for retriever, count in passages.items()
     )
-    return _Found(found, held_back, notes), crowded
+    return _Found(found, held_back, notes, outdated), crowded

@@ -42,8 +42,9 @@ _DIMENSIONS: Sequence[Build] = (
 class Statement:
     """A candidate statement: rows of (retriever, item, value, stands), the retrievers that it can have, and its values.
 
-    Besides, rows of the retriever "large" name scopes that were found large, those of "refused" the place of an error
-    among the refusals, and notes of dimensions have a fifth column, ids.
+    Besides, rows of the retriever "large" name scopes that were found large, one of "made" says that the graph has
+    tables that the layout does not know, those of "refused" name the place of an error among the refusals, and notes
+    of dimensions have a fifth column, ids.
     """
 
     sql: SQL
@@ -86,6 +87,9 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
         hard.append(SQL("(i.id IN (SELECT id FROM chosen)) IS TRUE"))
     places = {**names, **narrow.places, "filters": _all([*hard, *([stands.condition] if only_standing else [])])}
     parts = [] if large else [layout.sql("recall", "told_large")]
+    if layout.subsystems.absent_tables and not layout.is_past:
+        made = number(len(layout.subsystems.made))
+        parts.append(fill(layout.sql("recall", "more_made"), {"graph": number(layout.id), "made": made}))
     parts += [
         part
         for retriever, pieces in texts.items()

@@ -1,7 +1,7 @@
 """The retrieval index on Postgres: search, vectors, what others wrote, and making it anew."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 
@@ -32,7 +32,7 @@ from kgmem.store.graph.layout import (
     Layout,
     register_foreign_labels,
 )
-from kgmem.store.graph.subsystems import IndexPlace, keep_vectors
+from kgmem.store.graph.subsystems import IndexPlace, Subsystem, keep_vectors
 from kgmem.store.search.as_of import as_known
 from kgmem.store.sync import index_sync
 from kgmem.store.sync.fact_rebuild import make_facts
@@ -41,6 +41,10 @@ from kgmem.store.sync.lexemes import Lexemes
 from kgmem.store.sync.rebuild import Rebuild
 
 _BATCH = 2000
+# What a search reads. The candidate statement itself reports claims that another process has made since, so that a
+# recall of the present does not ask the register of graphs for them.
+_READS: Sequence[Subsystem] = ("history", "claims")
+_RECALL_READS: Sequence[Subsystem] = ("history",)
 _LAST_OF_ALL = 2**63 - 1
 _MOST_SWEPT = 10_000  # Graphs of which the last look is remembered.
 _SWEEP_EVERY = 10.0  # Seconds between looks for vertices that another client deleted.
@@ -80,9 +84,9 @@ class PostgresIndex:
 
     async def _candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
         if question.what.text is not None and self.catalog.words and question.weight("words"):
-            async with self.catalog.on(graph) as layout:
+            async with self.catalog.on(graph, reads=_RECALL_READS) as layout:
                 await self._lexemes.ensure_stored(layout, question)
-        async with self._reading(graph, question.when.known_at) as (layout, connection):
+        async with self._reading(graph, question.when.known_at, reads=_RECALL_READS) as (layout, connection):
             occurrences = self._occurrences(layout.graph)
             words = self.catalog.words and (self._guard is None or self._guard.usable(layout.id))
             return await search.candidates(
@@ -98,7 +102,7 @@ class PostgresIndex:
         question: Question,
     ) -> Sequence[Hit]:
         """Return the hits of these, in their order, that still stand in the label tables, by one statement."""
-        async with self._reading(graph, question.when.known_at) as (layout, connection):
+        async with self._reading(graph, question.when.known_at, reads=_RECALL_READS) as (layout, connection):
             return await search.fetch(connection, layout, best, paths or {}, question)
 
     async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
@@ -112,9 +116,11 @@ class PostgresIndex:
             return await search.neighbourhood(connection, layout, asked)
 
     @asynccontextmanager
-    async def _reading(self, graph: str, known_at: str | None) -> AsyncIterator[tuple[Layout, asyncpg.Connection]]:
+    async def _reading(
+        self, graph: str, known_at: str | None, *, reads: Iterable[Subsystem] = _READS
+    ) -> AsyncIterator[tuple[Layout, asyncpg.Connection]]:
         """Lend a connection to search with, and the layout to search in: as of now, or as it was known."""
-        async with self.catalog.on(graph, reads=("history", "claims")) as layout:
+        async with self.catalog.on(graph, reads=reads if known_at is None else _READS) as layout:
             if known_at is None:
                 async with self.searches.connection() as connection:
                     yield layout, connection

@@ -12,6 +12,9 @@ seen AS MATERIALIZED (SELECT s.id, true AS large FROM {index}.scope s WHERE s.pa
 -- name: told_large
 SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 
+-- name: more_made
+SELECT 'made', id::bigint, 0::float8, 0 FROM kgmem.graph WHERE id = %(graph)s AND cardinality(subsystems) > %(made)s
+
 -- name: near_many
 SELECT v.item, v.embedding <#> %(vector)s AS value, %(stands)s AS stands
 FROM {index}.{table} v CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = v.item OFFSET 0) i
