@@ -249,3 +249,28 @@ async def test_what_is_rolled_back_leaves_tables_that_the_next_writer_uses(memor
 
     assert await made(memory) == {"history", "claims"}
     assert not await query(memory, f"SELECT FROM {layout.index_name}.topic")
+
+
+async def test_a_recall_of_a_known_graph_takes_two_statements(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    await memory.entities.put(GRAPH, [Entity("g", "Stone", "Granite")])
+    question = Question(what=What(text="granite"))
+    await memory.recall(GRAPH, question)
+    sent: list[str] = []
+
+    def count(name: str) -> None:
+        send = getattr(asyncpg.Connection, name)
+
+        async def counted(connection: asyncpg.Connection, sql: str, *rest: object, **more: object) -> object:
+            sent.append(sql)
+            return await send(connection, sql, *rest, **more)
+
+        monkeypatch.setattr(asyncpg.Connection, name, counted)
+
+    for name in ("fetch", "fetchrow", "fetchval", "execute"):
+        count(name)
+    fewest = 10
+    for _ in range(5):  # Once a second a process reads the settings of a graph, too.
+        sent.clear()
+        assert (await memory.recall(GRAPH, question)).hits
+        fewest = min(fewest, len(sent))
+    assert fewest == 2

@@ -78,12 +78,17 @@ class _Rendered:
         """Begin with none."""
         self._graphs: OrderedDict[str, dict[Key, SQL]] = OrderedDict()
         self._lock = Lock()  # Batches are staged in threads.
+        self._newest: tuple[str, dict[Key, SQL]] = ("", {})  # Most statements are of the graph of the one before.
 
     def of(self, index: str) -> dict[Key, SQL]:
         """Return the statements of a graph, also those of its index as it was known earlier."""
+        newest, found = self._newest
+        if newest == index:
+            return found
         with self._lock:
             found = self._graphs.setdefault(index, {})
             self._graphs.move_to_end(index)
+            self._newest = index, found
             if len(self._graphs) > _MOST_GRAPHS:
                 self._graphs.popitem(last=False)
         return found
@@ -91,6 +96,7 @@ class _Rendered:
     def forget(self, index: str) -> None:
         """Drop the statements of a graph."""
         with self._lock:
+            self._newest = "", {}
             for kept in [each for each in self._graphs if each in {index, f"{index}_asof"}]:
                 del self._graphs[kept]
 
