@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 from kgmem.domain.claims.claim import Option
 from kgmem.domain.errors import InvalidInput
@@ -32,6 +32,10 @@ class End:
     key: str
     name: str | None
     label: str | None
+
+
+_STATES: Final = "STATES"
+_ENDS: Final = "ends"  # The property with the kind, or the words, of what a fact says is over.
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +80,48 @@ class Answer:
 
 
 def current_first(hits: Sequence[Hit]) -> list[Hit]:
-    """Return hits with no past fact before a current one of its kind that shares a subject or an object with it.
+    """Return hits with nothing that is over before what holds instead.
 
-    "Ada works for Acme", which has ended, comes behind "Ada works for Globex". What holds now moves up and takes the
-    score of the first that it passes; all else keeps its place, so that history is found where nothing replaced it.
+    A past fact comes behind a current one of its kind that shares a subject or an object with it: "Ada works for Acme"
+    behind "Ada works for Globex"; and behind the statement that it is over: "Ada no longer works for Acme". What holds
+    moves up and takes the score of the first that it passes; all else keeps its place, so that history is found where
+    nothing replaced it.
     """
     ordered = list(hits)
     at = 0
     while at < len(ordered):
-        past = ordered[at]
-        if past.kind == "fact" and past.state == "past":
+        over = ordered[at]
+        kind = _kind(over) if over.state == "past" else over.properties.get(_ENDS)
+        if over.kind == "fact" and kind is not None:
             behind = range(at + 1, len(ordered))
-            found = next((n for n in behind if _takes_place_of(ordered[n], past)), None)
+            found = next((n for n in behind if _holds_instead(ordered[n], over, str(kind))), None)
+            if found is None and over.state == "past":
+                found = next((n for n in behind if _says_over(ordered[n], over)), None)
             if found is not None:
-                ordered.insert(at, replace(ordered.pop(found), score=past.score))
+                ordered.insert(at, replace(ordered.pop(found), score=over.score))
         at += 1
     return ordered
 
 
-def _takes_place_of(hit: Hit, past: Hit) -> bool:
-    if hit.kind != "fact" or hit.state != "current" or hit.label != past.label or hit.scope != past.scope:
+def _holds_instead(hit: Hit, over: Hit, kind: str) -> bool:
+    if hit.kind != "fact" or hit.state != "current" or hit.scope != over.scope or _kind(hit) != kind:
         return False
-    ends = [each.key if each is not None else None for each in (hit.start, hit.end, past.start, past.end)]
-    return ends[0] == ends[2] or ends[1] == ends[3]
+    one, other = _ends(hit), _ends(over)
+    return one[0] == other[0] or one[1] == other[1]
+
+
+def _says_over(hit: Hit, past: Hit) -> bool:
+    same = hit.kind == "fact" and hit.state == "current" and hit.scope == past.scope and _ends(hit) == _ends(past)
+    return same and hit.properties.get(_ENDS) == _kind(past)
+
+
+def _ends(hit: Hit) -> tuple[str | None, str | None]:
+    return (hit.start.key if hit.start is not None else None, hit.end.key if hit.end is not None else None)
+
+
+def _kind(hit: Hit) -> str:
+    """Return the kind of a fact; its words, where it has no kind of its own."""
+    return str(hit.properties.get("predicate", hit.label)) if hit.label == _STATES else hit.label
 
 
 _LARGEST = 100_000  # Bytes of what a cursor unpacks to.

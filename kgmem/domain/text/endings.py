@@ -10,12 +10,20 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from kgmem.domain.claims.claim import ClaimStatement
+from kgmem.domain.graph.fact import kind_in_words
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.names import LASTING, slug
 from kgmem.domain.time.interval import iso, parse_time
 
 STATES: Final = "STATES"
+ENDS: Final = "ends"  # The property with the kind, or the words, of the fact that holds no more.
+_NO_LONGER: Final = "no longer"
+_BE: Final = frozenset({"is", "are", "was", "were", "am"})
+# Kinds whose words are no verb: "is no longer allergic to".
+_STATIVE: Final = frozenset(
+    """ALLERGIC_TO RESPONSIBLE_FOR PARTNER_OF ENGAGED_TO FRIEND_OF MARRIED_TO MEMBER_OF SCHEDULED_FOR""".split()  # noqa: SIM905
+)
 _TIME: Final = re.compile(
     r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b\d{1,2}:\d\d\b|"
     r"\b\d{1,2}(?::\d\d)? ?(?:am|pm|a\.m\.|p\.m\.|o'clock)\b|"
@@ -104,6 +112,8 @@ class Changed:
     ended: list[tuple[int, ClaimStatement]] = field(default_factory=list)  # Stored ones, by id, with their end.
     withdrawn: list[int] = field(default_factory=list)  # Stored ones, by id.
     dropped: list[ClaimStatement] = field(default_factory=list)  # Of this batch.
+    deleted: list[int] = field(default_factory=list)  # Stored relationships that were never so, by id.
+    unsaid: list[Relationship] = field(default_factory=list)  # Those of this batch.
 
 
 def changed(turns: Sequence[Turn], known: Mapping[int, Sequence[KnownFact]], schema: GraphSchema) -> list[Changed]:
@@ -158,6 +168,7 @@ class _Resolver:
                 if ending.instead is not None or ending.heir is not None:
                     self._begin(fact, ending, begun)
         self._one_at_a_time()
+        self._again()
         return self._made
 
     def _meant(self, ending: Ending) -> Iterator[KnownFact]:
@@ -209,7 +220,7 @@ class _Resolver:
         return ending.subject is not None and fact.kind == STATES and _within(ending.named[1], fact.words)
 
     def _words_fit(self, fact: KnownFact, ending: Ending) -> bool:
-        if _HAPPENED.match(fact.words):
+        if _HAPPENED.match(fact.words) or is_over(fact.words):
             return False
         if ending.words is not None:
             return _stem(ending.words) == _stem(fact.words)
@@ -220,16 +231,24 @@ class _Resolver:
         return True
 
     def _may_end(self, fact: KnownFact) -> bool:
-        return fact.kind in LASTING or (fact.kind == STATES and _HAPPENED.match(fact.words) is None)
+        lasts = _HAPPENED.match(fact.words) is None and not is_over(fact.words)
+        return fact.kind in LASTING or (fact.kind == STATES and lasts)
 
     def _end(self, fact: KnownFact, ending: Ending) -> None:
         """End a fact, or take it back where it never was so."""
         self._gone.add(id(fact.statement))
         at = ending.at
+        if not (ending.never or ending.instead):
+            self._made.relationships.append((_no_longer(fact, ending), ending.span))
         if isinstance(fact.statement, Relationship):
-            begun = fact.statement.valid_from
-            ended = replace(fact.statement, valid_to=_after(begun, None if ending.never else at), id=None, version=None)
-            self._made.relationships.append((ended, ending.span))
+            if ending.never and fact.statement.id is not None:
+                self._made.deleted.append(fact.statement.id)
+            elif ending.never:
+                self._made.unsaid.append(fact.statement)
+            else:
+                over = _after(fact.statement.valid_from, at)
+                ended = replace(fact.statement, valid_to=over, id=None, version=None)
+                self._made.relationships.append((ended, ending.span))
         elif ending.never and fact.claim is not None:
             self._made.withdrawn.append(fact.claim)
         elif ending.never:
@@ -280,6 +299,15 @@ class _Resolver:
         self._made.relationships.append((stated, ending.span))
         self.begun.append(KnownFact(stated, self._turn.episode))
 
+    def _again(self) -> None:
+        """Take back that something holds no more, of what holds again by this turn."""
+        now = {(each.words or each.kind, *each.ends) for each in self._own}
+        for fact in self._before:
+            stated = fact.statement
+            if is_over(fact.words) and isinstance(stated, Relationship) and id(stated) not in self._gone:
+                if (stated.properties.get(ENDS), *fact.ends) in now:
+                    self._end(fact, Ending(None, None, (0, 0), never=True))
+
     def _one_at_a_time(self) -> None:
         """End what a fact of this turn leaves no room for: another favourite, another amount of the same thing."""
         for own in self._own:
@@ -292,7 +320,29 @@ class _Resolver:
                 same = fact.kind == STATES and fact.ends[0] == own.ends[0] and fact.words == own.words
                 same = same and fact.ends[1] != own.ends[1] and _type(fact.ends[1]) == _type(own.ends[1])
                 if same and id(fact.statement) not in self._gone:
-                    self._end(fact, Ending(None, None, (0, 0), at=own.statement.valid_from or _now(self._turn)))
+                    at = own.statement.valid_from or _now(self._turn)
+                    self._end(fact, Ending(None, None, (0, 0), instead=own.ends[1], at=at))
+
+
+def is_over(words: str) -> bool:
+    """Say whether the words of a predicate tell that something holds no more."""
+    return words == _NO_LONGER
+
+
+def _no_longer(fact: KnownFact, ending: Ending) -> Relationship:
+    """Return what says that a fact holds no more: "Tom no longer works for Bosch"."""
+    start, end = fact.ends
+    ended = fact.words or fact.kind
+    words = fact.words or kind_in_words(fact.kind)
+    first, _, rest = words.partition(" ")
+    told = f"is {_NO_LONGER} {words}" if fact.kind in _STATIVE else f"{_NO_LONGER} {words}"
+    if first in _BE:
+        told = f"{first} {_NO_LONGER} {rest}".rstrip()
+    return Relationship(
+        STATES, start, end, key=f"over-{slug(start)}-{slug(ended)}-{slug(end)}"[:200],
+        properties={"predicate": _NO_LONGER, ENDS: ended}, text=f"{start} {told} {end}",
+        valid_from=ending.at, scope=fact.statement.scope,
+    )  # fmt: skip
 
 
 def _now(turn: Turn) -> str | None:

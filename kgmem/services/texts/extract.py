@@ -5,6 +5,7 @@ brought is written in one transaction with the note that it was read.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -35,6 +36,8 @@ _TRIES: Final = 8  # Times that entities are resolved anew since somebody else h
 _OURS: Final = frozenset({"aliases", FOUND_BY, "geonames", "born", "died", "consensus"})
 _MOST_TOLD: Final = 1_000_000
 
+# What held before may hold again.
+_AGAIN: Final = re.compile(r"\b(?:again|back|anew|re-?join\w*|re-?hire\w*|return\w*|once more)\b", re.IGNORECASE)
 _NO_ENTITIES: Final = frozenset({"Episode", "Source"})
 # What kgmem itself writes, and what causes are told by.
 _NO_FACTS: Final = frozenset(
@@ -257,7 +260,7 @@ async def _changed(
 
     Beside it: claims of the batch that a correction takes back (by `id`), and stored ones by scope.
     """
-    if not any(what.endings or _may_replace(what) for what in plain):
+    if not any(what.endings or _may_replace(unread, what) for unread, what in zip(read, plain, strict=True)):
         return list(plain), set(), {}
     turns, known = [], {}
     for at, (unread, what) in enumerate(zip(read, plain, strict=True)):
@@ -271,9 +274,10 @@ async def _changed(
                 [(span.start, span.end) for _, span in what.relationships],
             )
         )  # fmt: skip
-        if what.endings or _may_replace(what):
+        if what.endings or _may_replace(unread, what):
             starts = {each.start for each, _ in what.relationships if each.kind == STATES}
-            keys = sorted(keys_meant(what.endings) | (starts if _may_replace(what) else set()))
+            starts |= {each.subject for each in claims}
+            keys = sorted(keys_meant(what.endings) | (starts if _may_replace(unread, what) else set()))
             known[at] = await parts.extractions.known_facts(graph, episode.scope, keys, unread.id, episode.session)
     made = changed(turns, known, schema)
     # First what is stored is ended, so that what says its end is tied to the relationship that has ended.
@@ -281,16 +285,20 @@ async def _changed(
     if over:
         await claiming.replace(parts, graph, list(over.values()), list(over))
     told, withdrawn = [], dict[str, list[int]]()
+    unsaid = {id(each) for more in made for each in more.unsaid}
     for unread, what, more in zip(read, plain, made, strict=True):
         related = [*what.relationships, *((each, Span(*span)) for each, span in more.relationships)]
-        told.append(replace(what, claims=[*what.claims, *more.claims], relationships=related))
+        said = [(each, span) for each, span in related if id(each) not in unsaid]
+        told.append(replace(what, claims=[*what.claims, *more.claims], relationships=said))
         if more.withdrawn:
             withdrawn.setdefault(unread.episode.scope, []).extend(more.withdrawn)
+        if more.deleted:
+            await parts.store.delete_relationships(graph, sorted(set(more.deleted)), unread.episode.scope)
     return told, {id(each) for more in made for each in more.dropped}, withdrawn
 
 
-def _may_replace(what: Brought) -> bool:
-    return any(each.kind == STATES for each, _ in what.relationships)
+def _may_replace(unread: Unread, what: Brought) -> bool:
+    return any(each.kind == STATES for each, _ in what.relationships) or bool(_AGAIN.search(unread.episode.text))
 
 
 async def _take_out(

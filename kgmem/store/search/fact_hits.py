@@ -15,6 +15,7 @@ from kgmem.store.graph.layout import Layout, label_id
 from kgmem.store.graph.records import loads, others_of, text_of
 from kgmem.store.search import as_of, states
 
+_STATES = "STATES"  # The kind of facts in the words of a text.
 _COLUMNS = {"start": "source", "end": "target"}
 
 
@@ -69,14 +70,15 @@ def hit(layout: Layout, row: Any, ranked: Ranked[int]) -> Hit:
     told: Mapping[str, Any] = orjson.loads(row["told"])
     kind = layout.by_id[label_id(row["id"])].name
     start, end = (_end(layout, told, which) for which in ("start", "end"))
+    text = text_of(stored, "text")
     sentence = worded(start.name or start.key, kind, end.name or end.key)
     return Hit(
         kind="fact",
         id=row["id"],
         key=text_of(stored, "key") or str(row["id"]),
         label=kind,
-        name=sentence,
-        text=text_of(stored, "text") or sentence,
+        name=text if kind == _STATES and text else sentence,
+        text=text or sentence,
         score=ranked.score,
         confidence=_believed(row, told["confidence"]),
         valid_from=text_of(stored, "valid_from"),
