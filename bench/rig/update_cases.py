@@ -29,7 +29,7 @@ RELATIONS = {
     "coaches": "/ coach",
     "causes": "CAUSES ENABLES CONTRIBUTES_TO PREVENTS /",
 }  # fmt: skip
-_OVER = re.compile(r"^(?:used to|left|quit|stopped|gave up|sold|lost|was never|moved (?:out|from))\b")
+_OVER = re.compile(r"^(?:no longer|got rid|used to|left|quit|stopped|gave up|sold|lost|was never|moved (?:out|from))\b")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bench.rig.update_cases import SAID, SAID_BEFORE, Case, Expectation, Stated, met
 from kgmem.domain.graph.episode import Episode
+from kgmem.domain.recall.answer import Hit
 from kgmem.domain.recall.question import Question, What
 from kgmem.domain.text.extraction import Extraction, TextToRead
 from kgmem.domain.time.interval import now, parse_time
@@ -95,13 +96,25 @@ async def current(memory: Memory, graph: str, scopes: Sequence[str]) -> Mapping[
 
 
 async def stale_first(memory: Memory, graph: str, cases: Sequence[Case]) -> list[tuple[Case, str]]:
-    """Return the cases with a question of which recall's first fact is over or taken back, with that fact."""
+    """Return the cases with a question of which recall's first fact must not hold any more, with that fact.
+
+    That is one that has ended, and one of which the last word of the case on it is that it must not hold.
+    """
     stale = []
     for n, case in enumerate(cases):
         if case.question is None:
             continue
         answer = await memory.recall(graph, Question(What(text=case.question, kinds=("fact",)), scope=scope_of(n)))
         facts = [hit for hit in answer.hits if hit.text]
-        if facts and facts[0].valid_to is not None and (parse_time(facts[0].valid_to).start or 0) <= now():
+        if facts and _is_stale(facts[0], case):
             stale.append((case, facts[0].text or ""))
     return stale
+
+
+def _is_stale(first: Hit, case: Case) -> bool:
+    if first.valid_to is not None and (parse_time(first.valid_to).start or 0) <= now():
+        return True
+    last = {(each.relation, each.subject, each.object): each for turn in case.turns for each in turn.expected}
+    names = [(end.name or end.key) if end is not None else "" for end in (first.start, first.end)]
+    told = Stated(first.label, str(first.properties.get("predicate", "")), *names)
+    return any(not each.holds and not met(each, [told]) for each in last.values())

@@ -68,7 +68,18 @@ _NOUNS: Final = {
     "cause": 0.0,
     "reason": 0.0,
 }
+_SURE: Final = 0.7  # Below it a verb may say who does something, and no cause.
+_MAKES: Final = frozenset({"drive", "create", "generate", "fuel"})
+_THINGS: Final = frozenset({"PERSON", "ORG", "GPE", "NORP", "PRODUCT", "WORK_OF_ART", "FAC", "LANGUAGE", "MONEY"})
 _LONGEST: Final = 60  # Words of one side.
+
+
+# How English forms the names of events and states from verbs and adjectives.
+_ABSTRACT: Final = (
+    "tion", "sion", "ment", "ness", "ity", "ance", "ence", "ing", "ism", "ship", "ure", "age", "cy", "th", "ght", "al",
+    "war", "crisis", "loss", "rise", "fall", "growth", "change", "increase", "decline", "storm", "fire", "bug", "leak",
+    "failure", "outage", "demand", "unrest", "fear", "anger", "debate", "protest", "protests", "attack", "attacks",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +126,8 @@ def _by_verb(verb: Token) -> Iterator[CausalWords]:
         # "Forced him to resign": the resignation follows, not the person.
         effects.sort(key=lambda child: child.dep_ not in {"ccomp", "xcomp"})
         for effect in effects[:1]:
+            if confidence < _SURE and not _may_cause(lemma, subjects[0], effect):
+                continue  # "Ada drives a Skoda", "the team created a page": who did it, and what came of it.
             yield _stated(subjects[0], effect, (verb, verb), kind, (confidence, "verb"))
     for child in verb.children:
         if child.dep_ not in {"prep", "prt"}:
@@ -132,6 +145,10 @@ def _by_verb(verb: Token) -> Iterator[CausalWords]:
 
 def _by_clause(verb: Token) -> Iterator[CausalWords]:
     """ "Because", "although", "in order to": an adverbial clause and the clause that it hangs on."""
+    so = next((child for child in verb.children if child.lower_ == "so" and child.dep_ == "advmod"), None)
+    before = next((child for child in verb.children if child.dep_ == "ccomp" and child.i < verb.i), None)
+    if so is not None and before is not None and before.i < so.i and so.nbor(-1).text in {",", ";"}:
+        yield _stated(before, verb, (so, verb), "CAUSES", (_BECAUSE["so"], "connective"))  # "It was full, so it broke".
     if verb.dep_ != "advcl" or verb.head.pos_ not in {"VERB", "AUX", "ADJ", "NOUN"}:
         return
     main = verb.head
@@ -213,6 +230,22 @@ def _stated(
         _side(cause, effect, trigger), _side(effect, cause, trigger), (trigger.i, trigger.i + 1),
         kind, confidence * (0.6 if aspect.hedged else 1.0), f"cause-{rule}", denied, aspect.hedged,
     )  # fmt: skip
+
+
+def _may_cause(lemma: str, cause: Token, effect: Token) -> bool:
+    """Say whether a verb that often says who makes what speaks of causes here."""
+    if lemma in _MAKES:
+        return _is_event(cause) and _is_event(effect)
+    does = cause.ent_type_ in _THINGS or cause.pos_ == "PRON"
+    return effect.pos_ in {"VERB", "AUX"} or not does
+
+
+def _is_event(head: Token) -> bool:
+    """Say whether a side may be something that happens or is so: a clause, or an abstract noun."""
+    if head.pos_ in {"VERB", "AUX"}:
+        return True
+    abstract = head.lower_.endswith(_ABSTRACT) or any(child.dep_ in {"acl", "relcl"} for child in head.children)
+    return head.pos_ == "NOUN" and head.ent_type_ not in _THINGS and abstract
 
 
 def _is_none(head: Token) -> bool:

@@ -29,10 +29,12 @@ from kgmem.extraction.gate import Gate
 from kgmem.extraction.gazetteer import Gazetteer, Spot
 from kgmem.extraction.nouns import noun_assertions
 from kgmem.extraction.polarity import Aspect
+from kgmem.extraction.repair import repair
 from kgmem.extraction.times import not_to_come, times_of
 from kgmem.extraction.topic import mark_topic, trim_names
+from kgmem.extraction.updates.clause import PARTNERS
 from kgmem.extraction.updates.corrections import corrections
-from kgmem.extraction.updates.endings import PARTNERS, Endings
+from kgmem.extraction.updates.endings import Endings
 from kgmem.extraction.updates.states import state_assertions
 
 # Places that a text names, on the earth: the gazetteer's, chosen by what stands beside the name.
@@ -109,7 +111,12 @@ _IDENTITY: Final = frozenset({"apposition", "place-in-place", "copula"})
 _SAME: Final = frozenset({"is", "was", "are", "were", "part of"})
 # Verbs of which "we" says that it is so of the speaker, too.
 _SHARED: Final = frozenset({"move", "live", "relocate", "settle", "buy", "adopt", "own", "use", "have", "get", "marry"})
+_NO_MORE: Final = frozenset({"more", "anymore", "longer", "now"})
 _SAYS_MORE: Final = frozenset({"prep", "relcl", "acl", "poss"})
+
+
+# Predicates that tell what is to come as a fact.
+_APPOINTED: Final = frozenset({"scheduled for", "takes place in"})
 
 
 class Reading:
@@ -133,6 +140,7 @@ class Reading:
         self._asked = asked
         self._brackets = brackets
         trim_names(doc)
+        repair(doc, frozenset(name for name in (asked.speaker, asked.listener) if name))
         topic = mark_topic(doc, asked.title)
         title = plain_name(topic.text) if topic is not None else asked.title
         self._reference = Reference(doc, speaker=asked.speaker, listener=asked.listener, topic=topic, title=title)
@@ -195,7 +203,7 @@ class Reading:
 
     def _asserted(self, found: Sequence[Assertion]) -> Iterator[FoundFact]:
         for each in found:
-            if self._gate.asks(each.subject.head):
+            if self._gate.asks(each.subject.head) or _identifies(each):
                 continue
             each = self._of_owner(each)  # noqa: PLW2901  # The same assertion, about whom it is really about.
             subject, object_ = self._subject(each), self._argument(each.object)
@@ -206,7 +214,8 @@ class Reading:
             aspect = self._gate.aspect(
                 each.subject.head, each.object.head, verb, identity=each.rule in _IDENTITY or each.predicate in _SAME
             )
-            hedged = aspect.hedged or (aspect.future and time is None)
+            # What is to come is a plan; an appointment is one of its own.
+            hedged = aspect.hedged or (aspect.future and each.predicate not in _APPOINTED)
             self._ends(each, aspect, (subject, object_), time, hedged=hedged)
             yield FoundFact(
                 subject,
@@ -238,6 +247,19 @@ class Reading:
         if not self._changes or verb is None or hedged:
             return
         over = each.predicate.startswith("used to ")
+        about = {child.lower_ for child in verb.children} | {word.lower_ for word in verb.doc[verb.i : verb.sent.end]}
+        if verb.lemma_ == "be" and each.rule == "verb-preposition" and aspect.denied and about & _NO_MORE:
+            # "I'm not at Acme any more": whatever tied the two.
+            self._denied.append(
+                FoundEnding(
+                    *ends,
+                    _between(ends[0].span, ends[1].span),
+                    self._confidence(each, aspect),
+                    f"rules:{each.rule}",
+                    time=time,
+                )
+            )
+            return
         if not (aspect.denied or over):
             return
         over_it = {word.i for word in each.words if word.i < verb.i and word.dep_ in {"xcomp", "ROOT", "aux", "ccomp"}}
@@ -367,6 +389,15 @@ def _is_past(verb: Token) -> bool:
     if any(child.tag_ == "MD" or child.lower_ in {"to", "wo"} for child in helpers):
         return False
     return verb.tag_ == "VBD" or any(child.tag_ == "VBD" or child.lemma_ == "have" for child in helpers)
+
+
+def _identifies(each: Assertion) -> bool:
+    """Say whether a clause only says who or what is meant: "it was Acme", "that is Tom"."""
+    return (
+        each.rule == "copula"
+        and each.subject.head.lower_ in {"it", "that", "this"}
+        and each.object.head.pos_ == "PROPN"
+    )
 
 
 def _never_was(verb: Token) -> bool:

@@ -24,7 +24,7 @@ _DOUBT: Final = listed(
 # What stands over a clause without saying that it is so: "plans to", "asked him to", "dreamed that".
 _DOUBTFUL_VERBS: Final = listed(
     """seem appear believe think allege suppose rumor rumour expect plan intend hope want try attempt
-        consider propose suspect speculate threaten fear assume doubt deny refuse fail wish dream imagine fantasize
+        consider propose suspect speculate threaten fear assume doubt refuse fail wish dream imagine fantasize
         hypothesize promise offer ask tell urge invite order advise encourage beg warn request require recommend
         need like prefer aim seek vow pledge prepare guess claim wonder pretend joke lie consider postpone delay
         apply volunteer long yearn aspire hesitate demand suggest argue insist predict mean set slate
@@ -71,6 +71,7 @@ _NO_WAY: Final = frozenset(
 _SAYING: Final = frozenset({"tell", "suggest", "argue", "insist", "claim"})  # That it is so, and not that it should be.
 _TOPICS: Final = frozenset({"about", "of", "towards", "toward", "on", "against"})
 _FINITE: Final = frozenset({"VBZ", "VBD", "VBP"})
+_PRESENT: Final = frozenset({"VBZ", "VBP"})
 _LONGEST_CHAIN: Final = 8
 
 
@@ -147,7 +148,8 @@ class _Judged:
         lemma = above.lemma_.lower()
         self.denied = self.denied or denies(above) or _ends(above)
         self.hedged = self.hedged or lemma in _DOUBTFUL_VERBS or _hedges(above)
-        self.hedged = self.hedged or (word.dep_ == "xcomp" and lemma == "have")  # "Has yet to join".
+        # "Has yet to join", "has to join"; "had to join" happened.
+        self.hedged = self.hedged or (word.dep_ == "xcomp" and lemma == "have" and not _had_to(above))
         # "Talks about buying Acme", "dreams of leading it", "accused of selling it".
         self.hedged = self.hedged or (word.dep_ == "pcomp" and above.lower_ in _TOPICS)
         self.future = self.future or _is_future(above)
@@ -287,8 +289,17 @@ def _is_future(verb: Token) -> bool:
     """Say whether a clause tells what is to come: "will lead", "is going to lead", "is about to"."""
     if any(child.dep_ == "aux" and child.lower_ in _FUTURE for child in verb.children):
         return True
+    if verb.tag_ == "VBG" and any(child.dep_ == "aux" and child.tag_ in _PRESENT for child in verb.children):
+        # "Is moving to Turku next spring", "is joining tomorrow".
+        following = {word.lower_ for word in verb.subtree if word.i > verb.i}
+        if following & {"next", "tomorrow", "soon", "tonight", "shortly", "upcoming"}:
+            return True
     above = verb.head
     return verb.dep_ == "xcomp" and above.lower_ == "going" and above.tag_ == "VBG" and verb.tag_ == "VB"
+
+
+def _had_to(verb: Token) -> bool:
+    return verb.tag_ == "VBD" and not any(child.lower_ in {"yet", "not", "n't"} for child in verb.children)
 
 
 def _own_subject(verb: Token) -> bool:

@@ -20,6 +20,7 @@ from kgmem.extraction.gazetteer import gazetteer
 from kgmem.extraction.layout import other_language, sentences_only
 from kgmem.extraction.offline import Work
 from kgmem.extraction.pipeline import Reading
+from kgmem.extraction.repair import repair
 from kgmem.extraction.updates.letters import Letter, letter
 
 # Texts made easier to parse without moving a character, so that positions stay those of the original.
@@ -134,11 +135,12 @@ def spoken_of_before(texts: Sequence[TextToRead]) -> list[Sequence[tuple[str, st
 
 def _named(doc: Doc) -> list[tuple[str, str]]:
     """Return the names of a text with their kinds; its subjects come last, since pronouns mean them rather."""
+    repair(doc, frozenset())
     found = [(word.dep_ in _SUBJECTS, word) for word in doc if word.pos_ in {"PROPN", "NOUN"} or word.ent_type_]
     names = []
     for subject, word in found:
         entity = next((ent for ent in doc.ents if ent.root.i == word.i), None)
-        if entity is not None or subject:
+        if entity is not None or subject or (word.dep_ == "dobj" and word.pos_ == "NOUN"):
             end = phrase(word, with_prepositions=False)
             names.append((subject, plain_name(end.text), entity.label_ if entity is not None else "THING"))
     return [(name, label) for _, name, label in sorted(names, key=lambda each: each[0])]

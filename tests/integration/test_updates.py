@@ -6,6 +6,7 @@ from bench.rig.update_cases import dialogues, sentences
 from bench.rig.update_runs import played
 from kgmem.domain.claims.claim import ClaimFilter
 from kgmem.domain.graph.episode import Episode
+from kgmem.domain.recall.question import Question, What
 from kgmem.extraction.offline import OfflineExtractor
 from tests.memories import hashing, opened_memory
 
@@ -55,3 +56,39 @@ async def test_what_a_text_ends_is_no_longer_current_and_what_it_corrects_is_wit
     ended = {each.end: each.valid_to for each in facts if each.kind == "WORKS_FOR"}
     assert (ended["Acme"] or "").startswith("2024-05")
     assert any(each.object == "Hamburg" and each.known_to is not None for each in withdrawn)
+
+
+@pytest.mark.parametrize(
+    ("texts", "question", "first"),
+    [
+        (["Tom works at Bosch.", "No, he quit."], "Where does Tom work?", "Tom no longer works for Bosch"),
+        (["Ada drives a Skoda.", "Ada sold the Skoda."], "What does Ada drive?", "Ada no longer drives Skoda"),
+        (["Tom likes jazz.", "Tom can't stand jazz."], "Does Tom like jazz?", "Tom no longer likes jazz"),
+    ],
+)
+async def test_recall_tells_first_what_holds_now(
+    shared_database_url: str, graph: str, texts: list[str], question: str, first: str
+) -> None:
+    async with opened_memory(shared_database_url, embedder=hashing(), extractor=OfflineExtractor()) as memory:
+        for n, text in enumerate(texts):
+            said = Episode(text, f"e{n}", f"2024-05-{n + 1:02}T12:00:00Z", speaker="Bo", session="talk", extract=True)
+            await memory.episodes.put(graph, [said])
+            await memory.extraction.run(graph)
+        answer = await memory.recall(graph, Question(What(text=question, kinds=("fact",))))
+
+    told = [hit for hit in answer.hits if hit.state == "current"]
+    assert answer.hits[0].text is not None
+    assert answer.hits[0].text.startswith(first)
+    assert (answer.hits[0].state, len([hit for hit in told if "no longer" in (hit.text or "")])) == (
+        "current",
+        int("no longer" in first),
+    )
+
+
+async def test_facts_in_the_words_of_a_text_are_named_by_their_sentence(shared_database_url: str, graph: str) -> None:
+    async with opened_memory(shared_database_url, embedder=hashing(), extractor=OfflineExtractor()) as memory:
+        await memory.episodes.put(graph, [Episode("Ada left Acme in May 2023.", "e", speaker="Bo", extract=True)])
+        await memory.extraction.run(graph)
+        answer = await memory.recall(graph, Question(What(text="Who left Acme?", kinds=("fact",))))
+
+    assert [(hit.label, hit.name) for hit in answer.hits] == [("STATES", "Ada left Acme")]

@@ -18,6 +18,10 @@ from kgmem.domain.time.interval import iso, parse_time
 
 STATES: Final = "STATES"
 ENDS: Final = "ends"  # The property with the kind, or the words, of the fact that holds no more.
+# What a kind puts an end to, between the same two.
+_INSTEAD_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "LIKES": ("DISLIKES",), "DISLIKES": ("LIKES",), "MARRIED_TO": ("ENGAGED_TO", "PARTNER_OF"),
+}  # fmt: skip
 _NO_LONGER: Final = "no longer"
 _BE: Final = frozenset({"is", "are", "was", "were", "am"})
 # Kinds whose words are no verb: "is no longer allergic to".
@@ -169,6 +173,7 @@ class _Resolver:
                     self._begin(fact, ending, begun)
         self._one_at_a_time()
         self._again()
+        self._contradicted()
         return self._made
 
     def _meant(self, ending: Ending) -> Iterator[KnownFact]:
@@ -182,6 +187,8 @@ class _Resolver:
         if ending.instead is not None:
             like = _type(ending.instead)
             last = [each for each in last if _type(each.ends[1]) == like and self._may_end(each)][-1:]
+        elif ending.kinds and ending.subject is None:
+            last = [each for each in facts if each.kind in ending.kinds][-1:]
         elif last:
             last = [each for each in last if each.episode == last[-1].episode]
         yield from last
@@ -304,9 +311,20 @@ class _Resolver:
         now = {(each.words or each.kind, *each.ends) for each in self._own}
         for fact in self._before:
             stated = fact.statement
-            if is_over(fact.words) and isinstance(stated, Relationship) and id(stated) not in self._gone:
-                if (stated.properties.get(ENDS), *fact.ends) in now:
-                    self._end(fact, Ending(None, None, (0, 0), never=True))
+            if not is_over(fact.words) or not isinstance(stated, Relationship) or id(stated) in self._gone:
+                continue
+            if (stated.properties.get(ENDS), *fact.ends) in now:
+                self._end(fact, Ending(None, None, (0, 0), never=True))
+
+    def _contradicted(self) -> None:
+        """End what a fact of this turn leaves no room for by its kind: who hates jazz does not like it any more."""
+        for own in self._own:
+            for kind in _INSTEAD_OF.get(own.kind, ()):
+                for fact in self._before:
+                    ends = {own.ends, own.ends[::-1]} if own.kind == "MARRIED_TO" else {own.ends}
+                    if fact.kind == kind and fact.ends in ends and id(fact.statement) not in self._gone:
+                        at = own.statement.valid_from or _now(self._turn)
+                        self._end(fact, Ending(None, None, (0, 0), at=at))
 
     def _one_at_a_time(self) -> None:
         """End what a fact of this turn leaves no room for: another favourite, another amount of the same thing."""

@@ -143,6 +143,8 @@ class _Bringing:
         if meant is not None and self._may_join(fact, meant):
             return self._claim(fact, meant, (end, start) if meant.reverse else (start, end))
         valid = fact.time.interval if fact.time else Interval()
+        # What somebody became in May is so after it, too.
+        lasts = fact.predicate == "is" and fact.time is not None and fact.time.granularity != "range"
         words = f"{fact.subject.name} {fact.predicate} {fact.object.name}"
         return Relationship(
             STATES,
@@ -152,7 +154,7 @@ class _Bringing:
             properties={"predicate": fact.predicate, FOUND_BY: fact.found_by},
             text=words,
             valid_from=_iso(valid.start),
-            valid_to=_iso(valid.end),
+            valid_to=None if lasts else _iso(valid.end),
             confidence=fact.confidence,
             scope=self._episode.scope,
         )

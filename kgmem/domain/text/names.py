@@ -123,7 +123,10 @@ _WORDINGS: Final[tuple[tuple[str, str], ...]] = (
     (r"prefers?|preferring", "PREFERS"),
     (r"uses?|using|used", "USES"),
     (r"speaks?|speaking", "SPEAKS"),
-    (r"responsible for|in charge of|accountable for", "RESPONSIBLE_FOR"),
+    (
+        r"responsible for|in charge of|accountable for|(?:takes?|took|taking) care of|looks? after|looking after",
+        "RESPONSIBLE_FOR",
+    ),
     (r"wants answers in", "WANTS_ANSWERS_IN"),
     (r"dating|dates?|in a relationship with|together with|(?:girl|boy)friend of|partner of", "PARTNER_OF"),
     (r"engaged to", "ENGAGED_TO"),
@@ -168,7 +171,7 @@ _READERS: Final = tuple((re.compile(pattern), kind) for pattern, kind in _WORDIN
 _AUXILIARY: Final = re.compile(
     r"^(?:(?:has|have|had|is|am|'m|'s|'re|was|are|were|be|been|being|became|becomes|got|to|also|later|then|currently|now)\s+)+"
 )
-_PAST: Final = re.compile(r"^(?:lived|worked|resided|owned|was|were|led)\b")
+_PAST: Final = re.compile(r"^(?:lived|worked|resided|owned|was|were|led|graduated|studied|attended)\b")
 # What began a state that goes on: "was hired by", "was acquired by".
 _BEGUN: Final = re.compile(r"^(?:hired|acquired|bought|purchased|taken over|married|engaged)\b")
 # Kinds of what goes on holding until something ends it.

@@ -13,7 +13,8 @@ from spacy.tokens import Span as Words
 
 from kgmem.domain.text.extraction import FoundEnding, FoundFact, Span
 from kgmem.extraction.facts import Phrase, phrase
-from kgmem.extraction.updates.endings import Naming, is_time
+from kgmem.extraction.updates.clause import is_time
+from kgmem.extraction.updates.endings import Naming
 
 _CONFIDENCE: Final = 0.7
 # What opens a correction. It corrects what was said before, unless it goes on with a clause of its own.
@@ -22,7 +23,9 @@ _CUE: Final = re.compile(
     r"(?:no\b(?! longer| one| more)|nope|wait|sorry|oops|whoops|correction|actually|never ?mind|nevermind|"
     r"scratch that|strike that|"
     r"make (?:that|it)|i mean(?:t)?|not|rather|or rather|my (?:bad|mistake)|on second thought|excuse me|apologies|"
-    r"let me correct (?:that|myself)|to correct myself|forget (?:that|it|what i said))\b",
+    r"let me correct (?:that|myself)|to correct myself|hang on|hold on|i misspoke|i was wrong|i made a mistake|"
+    r"typo|on closer look|wait a minute|"
+    r"forget (?:that|it|what i said))\b",
     re.IGNORECASE,
 )
 _ALL_WRONG: Final = re.compile(
@@ -30,6 +33,19 @@ _ALL_WRONG: Final = re.compile(
     r"(?:that|this|it|that one)(?:'s| is| was|\s+isn't|\s+wasn't| is not| was not)\s*(?:not |n't )?"
     r"(?:a |just a |really |quite |actually |completely |totally )*"
     r"(?:true|right|correct|wrong|false|untrue|incorrect|mistake|lie|error|misunderstanding|accurate|nonsense)\b",
+    re.IGNORECASE,
+)
+# "No, she isn't", "he doesn't any more", "not anymore": what was said last is not so.
+_NOT_SO: Final = re.compile(
+    r"^\W*(?:(?:no|nope|well|actually|sorry|oh)\b[\s,.!]*)*"
+    r"(?:(?:i|he|she|it|we|they|you|that|[A-Z]\w+)\s+(?:is|are|am|was|were|do|does|did|has|have|will|would|can|could|wo|ca)"
+    r"(?:\s*n't|\s+not)(?P<end>\s+(?:any ?more|any longer))?|(?P<over>not any ?more|no longer|not any longer|no more))"
+    r"\s*(?:[.!,;]|$)",
+    re.IGNORECASE,
+)
+_JOKE: Final = re.compile(
+    r"^\W*(?:(?:that was|it was|i.m|i was|i am) )?(?:just |only )?"
+    r"(?:kidding|joking|a joke|a misunderstanding|a mix-?up)\b",
     re.IGNORECASE,
 )
 _FORGET: Final = re.compile(
@@ -58,6 +74,10 @@ def corrections(doc: Doc, name: Naming, facts: Sequence[FoundFact]) -> Iterator[
         wrong = _ALL_WRONG.match(text)
         if wrong is not None and bool(_POSITIVE.search(wrong[0])) == bool(_NEGATIVE.search(wrong[0])):
             yield FoundEnding(None, None, span, _CONFIDENCE, "rules:correction", never=True)
+            continue
+        if (mark := _NOT_SO.match(text)) is not None or _JOKE.match(text):
+            over = mark is not None and (mark["end"] or mark["over"]) is not None
+            yield FoundEnding(None, None, span, _CONFIDENCE, "rules:correction", never=not over)
             continue
         if _FORGET.match(text) and not any(is_time(word) for word in sentence):
             yield from _forgotten(sentence, name, span)

@@ -5,34 +5,34 @@ classes of verbs that end or hand on what is there ("leave", "sell", "replace"),
 ("I meant Hanover, not Hamburg"). Which fact is meant is found later, among those that are stored.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from spacy.tokens import Doc, Token
 
 from kgmem.domain.text.extraction import Argument, FoundEnding, FoundTime, Span
-from kgmem.extraction.arguments import nouns_of
-from kgmem.extraction.clauses import is_passive, subjects_of, verbs_of
+from kgmem.extraction.clauses import verbs_of
 from kgmem.extraction.facts import Phrase, phrase
 from kgmem.extraction.gate import Gate
+from kgmem.extraction.updates.clause import HOME, PARTNERS, WORK, Clause, is_time
+from kgmem.extraction.updates.idioms import Over, idioms, spoken
 from kgmem.extraction.vocabulary import listed
 
 _CONFIDENCE: Final = 0.7
-WORK: Final = ("WORKS_FOR", "MEMBER_OF", "LEADS")
-HOME: Final = ("LIVES_IN",)
-PARTNERS: Final = ("MARRIED_TO", "ENGAGED_TO", "PARTNER_OF")
 _BOND: Final = (*PARTNERS, "FRIEND_OF")
 
 # Verbs whose object the subject has no more: "left Acme", "sold the house", "cancelled Netflix".
 _ENDS_OBJECT: Final = listed(
     """quit leave resign drop abandon dump ditch sell lose divorce cancel close donate exit vacate discontinue scrap
-    surrender relinquish forfeit outgrow return retire renounce shed forsake jilt end terminate delete uninstall"""
+    surrender relinquish forfeit outgrow return retire renounce shed forsake jilt end terminate delete uninstall
+    auction pawn offload wreck total demolish ditch unfollow disown cede"""
 )
 _ENDS_WITH_PARTICLE: Final = frozenset(
     {
         ("give", "up"), ("give", "away"), ("call", "off"), ("break", "off"), ("throw", "away"), ("throw", "out"),
         ("hand", "over"), ("pass", "on"), ("sign", "over"), ("shut", "down"), ("close", "down"), ("hand", "in"),
-        ("hand", "back"), ("sell", "off"), ("cut", "out"), ("turn", "over"), ("wind", "up"), ("drop", "off"),
+        ("hand", "back"), ("sell", "off"), ("cut", "out"), ("turn", "over"), ("wind", "up"), ("trade", "in"),
+        ("get", "over"), ("break", "off"), ("throw", "out"), ("give", "back"), ("trade", "away"), ("step", "away"),
     }
 )  # fmt: skip
 # Verbs that end what a preposition leads to, with the kinds that they end where nothing is named.
@@ -43,6 +43,13 @@ _ENDS_PREPOSITION: Final[Mapping[str, tuple[frozenset[str], tuple[str, ...]]]] =
     "step": (frozenset({"as", "from"}), WORK),
     "drop": (frozenset({"of", "out"}), ()),
     "move": (frozenset({"of", "out", "from"}), HOME),
+    "walk": (frozenset({"of", "out", "on", "from"}), WORK),
+    "check": (frozenset({"of", "out"}), ()),
+    "grow": (frozenset({"of", "out"}), ()),
+    "go": (frozenset({"off"}), ()),
+    "tire": (frozenset({"of"}), ()),
+    "flee": (frozenset({"from"}), HOME),
+    "return": (frozenset({"from"}), ()),
     "relocate": (frozenset({"from"}), HOME),
     "emigrate": (frozenset({"from"}), HOME),
     "break": (frozenset({"with"}), PARTNERS),
@@ -61,7 +68,12 @@ _ENDS_PREPOSITION: Final[Mapping[str, tuple[frozenset[str], tuple[str, ...]]]] =
 }
 _NEEDS_PARTICLE: Final[Mapping[str, frozenset[str]]] = {
     "step": frozenset({"down", "back", "aside"}),
-    "move": frozenset({"out", "away"}),
+    "move": frozenset({"out", "away", "on"}),
+    "walk": frozenset({"out", "away"}),
+    "check": frozenset({"out"}),
+    "grow": frozenset({"out"}),
+    "go": frozenset({"off"}),
+    "return": frozenset({"back"}),
     "break": frozenset({"up"}),
     "drop": frozenset({"out"}),
 }
@@ -71,7 +83,7 @@ _DONE_TO: Final = listed(
     release kick evict suspend scrap axe shelve drop"""
 )
 _PEOPLE_PUT_OUT: Final = listed("fire dismiss lay let sack expel oust remove discharge release kick evict suspend")
-_HANDS_ON: Final = listed("sell give hand pass donate transfer sign turn leave lend cede")
+_HANDS_ON: Final = listed("sell give hand pass donate transfer sign turn leave cede bequeath gift delegate entrust")
 _RECEIVES: Final = listed("buy acquire purchase inherit get take")
 _SUCCEEDS: Final = listed("replace succeed supersede")
 _SWITCHES: Final = listed("switch change convert transfer move swap")
@@ -79,9 +91,16 @@ _EXCHANGES: Final = listed("swap trade exchange")
 # Verbs after which what a thing is set to is another: a date, an amount, a place.
 _SETS: Final = listed(
     """move postpone reschedule push bring shift extend delay raise cut increase reduce lower change double set adjust
-    correct update defer advance"""
+    correct update defer advance slip rise fall grow climb shrink sink jump go reset revise amend relocate bump slide"""
 )
-_LIGHT: Final = listed("job position post role place membership subscription notice gig engagement work career")
+_LIGHT: Final = listed(
+    """job position post role place membership subscription notice gig engagement work career resignation retirement
+    contract employment internship traineeship studies degree seat mandate office flat apartment home house room lease
+    relationship marriage affair account badge partnership"""
+)
+# Of these it is the object itself that ends, unless a place or a firm is named behind it.
+_OWNED: Final = listed("flat apartment home house room lease account badge office")
+_PARTS_WITH: Final = listed("sell lose donate cancel close auction demolish")
 _ENDS_ALONE: Final = frozenset({"quit", "resign", "retire", "separate", "divorce", "split"})
 _OFF: Final = frozenset({"off", "over", "cancelled", "canceled"})
 
@@ -94,49 +113,6 @@ class Naming(Protocol):
 
     def time(self, verb: Token) -> FoundTime | None:
         """Return the time of a clause."""
-
-
-class Clause:
-    """A verb with what it says of whom, by role."""
-
-    def __init__(self, verb: Token) -> None:
-        """Take the verb."""
-        self.verb = verb
-        self.lemma = verb.lemma_.lower()
-        self.subjects = subjects_of(verb)
-        self.passive = is_passive(verb)
-        self.objects = [
-            noun for child in verb.children if child.dep_ in {"dobj", "oprd", "attr"} for noun in nouns_of(child)
-        ]
-        self.particles = {child.lower_ for child in verb.children if child.dep_ in {"prt", "advmod"}}
-        self.led = dict[str, list[Token]]()
-        self._lead(verb, 0)
-
-    def _lead(self, head: Token, depth: int) -> None:
-        for child in head.children:
-            if child.dep_ in {"prep", "agent", "dative"} and child.pos_ in {"ADP", "SCONJ"}:
-                for part in child.children:
-                    if part.dep_ in {"pobj", "pcomp"}:
-                        self.led.setdefault(child.lower_, []).extend(nouns_of(part))
-                if depth < 2:
-                    self._lead(child, depth + 1)
-                    self._through(child)
-            elif (child.dep_ == "dobj" or child.lower_ in {"back", "over", "away"}) and depth == 0:
-                self._lead(child, 1)
-
-    def _through(self, preposition: Token) -> None:
-        """Take in "from Acme to Globex", where the second preposition hangs on the first noun."""
-        for part in preposition.children:
-            if part.dep_ == "pobj":
-                for child in part.children:
-                    if child.dep_ == "prep" and child.lower_ in {"to", "for", "from", "as"}:
-                        self.led.setdefault(child.lower_, []).extend(
-                            noun for inner in child.children if inner.dep_ == "pobj" for noun in nouns_of(inner)
-                        )
-
-    def behind(self, *prepositions: str) -> Token | None:
-        """Return the first noun that one of these prepositions leads to."""
-        return next((self.led[word][0] for word in prepositions if self.led.get(word)), None)
 
 
 def _way_of_ending(clause: Clause) -> tuple[bool, frozenset[str], tuple[str, ...], bool]:
@@ -168,9 +144,17 @@ class Endings:
                 if self._gate.asks(verb):
                     continue
                 aspect = self._gate.aspect(verb, verb, verb)
-                if aspect.denied or aspect.hedged or aspect.future:
-                    continue
-                yield from self._of(Clause(verb))
+                clause = Clause(verb)
+                yield from self._over(clause, spoken(clause))
+                if not (aspect.denied or aspect.hedged or aspect.future):
+                    yield from self._of(clause)
+
+    def _over(self, clause: Clause, found: Iterable[Over]) -> Iterator[FoundEnding]:
+        for each in found:
+            yield from self._ending(
+                clause, each.subject, each.object, kinds=each.kinds, instead=each.instead, heir=each.heir,
+                never=each.never,
+            )  # fmt: skip
 
     def _of(self, clause: Clause) -> Iterator[FoundEnding]:
         yield from self._switched(clause)
@@ -181,6 +165,7 @@ class Endings:
         yield from self._done_to(clause)
         yield from self._states(clause)
         yield from self._preferred(clause)
+        yield from self._over(clause, idioms(clause))
 
     def _preferred(self, clause: Clause) -> Iterator[FoundEnding]:
         """ "I prefer coffee now": what was preferred before is not any more; "coffee to tea" says which."""
@@ -289,7 +274,10 @@ class Endings:
         if thing.lemma_.lower() not in _LIGHT:
             return thing
         led = [noun for word in ("at", "with", "to", "of", "in", "for") for noun in clause.led.get(word, [])]
-        return next((noun for noun in led if noun.i != thing.i), None)
+        named = next((noun for noun in led if noun.i != thing.i and not is_time(noun)), None)
+        if thing.lemma_.lower() in _OWNED:
+            return thing if named is None or clause.lemma in _PARTS_WITH else named
+        return named
 
     def _alone(self, clause: Clause, subject: Token, kinds: Sequence[str]) -> Iterator[FoundEnding]:
         """Return what ends where nothing is named: "she quit", "we broke up"."""
@@ -352,16 +340,17 @@ class Endings:
         kinds: Sequence[str] = (),
         instead: Token | None = None,
         heir: Token | None = None,
+        never: bool = False,
     ) -> Iterator[FoundEnding]:
         who, what = self._argument(subject), self._argument(object_)
         if (subject is not None and who is None) or (object_ is not None and what is None):
             return
-        if who is None and what is None:
+        if who is None and what is None and not kinds:
             return
         verb = clause.verb
         yield FoundEnding(
             who, what, Span(verb.idx, verb.idx + len(verb.text)), _CONFIDENCE, "rules:ending", kinds=tuple(kinds),
-            instead=self._argument(instead), heir=self._argument(heir), time=self._name.time(verb),
+            instead=self._argument(instead), heir=self._argument(heir), never=never, time=self._name.time(verb),
         )  # fmt: skip
 
     def _argument(self, head: Token | None) -> Argument | None:
@@ -375,27 +364,6 @@ class Endings:
 
     def _is_place(self, word: Token) -> bool:
         return word.ent_type_ in {"GPE", "LOC", "FAC"}
-
-
-def is_time(word: Token) -> bool:
-    """Say whether a noun names a day, a date or an hour."""
-    if word.ent_type_ in {"DATE", "TIME"} or word.lower_ in _CLOCK:
-        return True
-    return word.text in _MONTHS and any(child.pos_ == "NUM" for child in word.children)
-
-
-_MONTHS: Final = frozenset(
-    {
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-        "December",
-    }
-)  # fmt: skip
-_CLOCK: Final = frozenset(
-    {
-        "noon", "midnight", "am", "pm", "a.m.", "p.m.", "o'clock", "monday", "tuesday", "wednesday", "thursday",
-        "friday", "saturday", "sunday", "today", "tomorrow",
-    }
-)  # fmt: skip
 
 
 def _is_reflexive(word: Token) -> bool:

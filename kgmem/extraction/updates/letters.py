@@ -86,6 +86,8 @@ def _date(value: str) -> str | None:
 
 def _name(value: str) -> str | None:
     """Return the name of the first address of a field."""
+    if "@" not in value:
+        return re.split(r"[,;]", value)[0].strip("\"' ") or None
     addresses = email.utils.getaddresses([value])
     name, address = addresses[0] if addresses else ("", "")
     told = name or ("" if "@" in address else address)

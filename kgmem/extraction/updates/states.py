@@ -8,7 +8,7 @@ from spacy.tokens import Doc, Token
 from kgmem.extraction.arguments import nouns_of
 from kgmem.extraction.clauses import subjects_of, verbs_of
 from kgmem.extraction.facts import Assertion, Phrase, phrase
-from kgmem.extraction.updates.endings import Clause, is_time
+from kgmem.extraction.updates.clause import Clause, is_time
 from kgmem.extraction.vocabulary import listed
 
 _TAKES_PLACE: Final = listed("be take happen start begin occur hold schedule plan set meet")
@@ -29,6 +29,7 @@ def state_assertions(doc: Doc) -> Iterator[Assertion]:
             yield from _scheduled(clause)
             yield from _becomes(clause, subjects)
             yield from _allergies(clause, subjects)
+            yield from _tastes(clause, subjects)
             yield from _wishes(clause)
             yield from _receives(clause)
             yield from _pairs(clause)
@@ -123,8 +124,21 @@ def _allergies(clause: Clause, subjects: Sequence[Phrase]) -> Iterator[Assertion
                 yield Assertion(subject, kind, [clause.verb], phrase(noun), "denied-food", None)
 
 
+def _tastes(clause: Clause, subjects: Sequence[Phrase]) -> Iterator[Assertion]:
+    """ "Can't stand X": dislikes it; "would rather have X than Y": prefers it."""
+    words = {child.lower_ for child in clause.verb.children}
+    kind = ""
+    if clause.lemma in {"stand", "bear", "stomach"} and words & {"not", "n't"}:
+        kind = "dislikes"
+    elif "rather" in words and words & {"would", "'d"} and clause.lemma in {"have", "drink", "eat", "take", "use"}:
+        kind = "prefers"
+    for noun in clause.objects if kind else ():
+        for subject in subjects:
+            yield Assertion(subject, kind, [clause.verb], phrase(noun, with_prepositions=False), "denied-food", None)
+
+
 def _wishes(clause: Clause) -> Iterator[Assertion]:
-    """ "Always answer in German": what the speaker wants of the listener."""
+    """ "Always answer in German", "reply in French from now on": what the speaker wants of the listener."""
     verb = clause.verb
     if clause.lemma not in _ANSWERS or verb.tag_ != "VB" or subjects_of(verb) or verb.dep_ != "ROOT":
         return
@@ -137,8 +151,13 @@ def _wishes(clause: Clause) -> Iterator[Assertion]:
 def _receives(clause: Clause) -> Iterator[Assertion]:
     """ "Rivian hired Paul", "started at Globex", "got a job at Bosch": who works where."""
     verb, people, employers = clause.verb, clause.subjects, clause.led.get("at", []) + clause.led.get("with", [])
-    if clause.lemma in {"hire", "employ", "recruit"}:
-        people, employers = (clause.objects, clause.subjects) if not clause.passive else ([], [])
+    if clause.lemma in {"hire", "employ", "recruit", "poach", "headhunt"}:
+        people, employers = clause.objects, clause.subjects
+        if clause.passive:
+            people, employers = clause.subjects, clause.led.get("by", [])
+    elif clause.lemma == "be" and {"now", "since"} & {child.lower_ for child in verb.children}:
+        employers = [each for each in employers if each.ent_type_ == "ORG"]
+        people = [each for each in people if each.ent_type_ == "PERSON" or each.pos_ == "PRON"]
     elif not (_takes_job(clause) or (clause.lemma in {"start", "begin"} and not clause.objects)):
         return
     for employer in employers:

@@ -36,6 +36,7 @@ _TRIES: Final = 8  # Times that entities are resolved anew since somebody else h
 _OURS: Final = frozenset({"aliases", FOUND_BY, "geonames", "born", "died", "consensus"})
 _MOST_TOLD: Final = 1_000_000
 
+_LEAVE_NO_ROOM: Final = frozenset({"LIKES", "DISLIKES", "MARRIED_TO"})  # For another kind between the same two.
 # What held before may hold again.
 _AGAIN: Final = re.compile(r"\b(?:again|back|anew|re-?join\w*|re-?hire\w*|return\w*|once more)\b", re.IGNORECASE)
 _NO_ENTITIES: Final = frozenset({"Episode", "Source"})
@@ -298,7 +299,9 @@ async def _changed(
 
 
 def _may_replace(unread: Unread, what: Brought) -> bool:
-    return any(each.kind == STATES for each, _ in what.relationships) or bool(_AGAIN.search(unread.episode.text))
+    stated = any(each.kind == STATES for each, _ in what.relationships)
+    ends = any(each.predicate in _LEAVE_NO_ROOM for each in what.claims)
+    return stated or ends or bool(_AGAIN.search(unread.episode.text))
 
 
 async def _take_out(

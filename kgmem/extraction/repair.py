@@ -1,0 +1,184 @@
+"""Systematic faults of the small parser, mended before the rules read: what no sentence of English can mean.
+
+It takes a name at the beginning for an adverb ("Tom married Lena"), an imperative for a noun ("Answer in English"), a
+first name for a place or a people, and "to" between two amounts for a part of the number. Each repair looks at the
+form of a sentence alone.
+"""
+
+from typing import Final
+
+from spacy.tokens import Doc, Span, Token
+
+from kgmem.extraction.vocabulary import listed
+
+_TIMES: Final = frozenset({"DATE", "TIME"})
+_ORDERS: Final = listed("answer reply respond write speak talk use address format keep send avoid call remember stop")
+_ROLES: Final = frozenset({"head", "chair", "lead", "captain", "coach", "host", "direct", "guard", "judge"})
+# What only people do, so that the name of who does it is that of no place, people or company.
+_PERSONAL: Final = listed(
+    """live reside work marry date divorce study graduate retire resign quit love like hate enjoy prefer speak learn
+    relocate emigrate sleep eat drink drive resent teach volunteer coach cook read write smoke walk wear visit"""
+)
+_FELT: Final = listed(
+    """allergic married engaged vegetarian vegan pregnant sick ill retired happy sad tired divorced intolerant
+    responsible friends born"""
+)
+_KIN: Final = listed(
+    """sister brother mother father daughter son wife husband partner girlfriend boyfriend friend colleague boss cousin
+    aunt uncle niece nephew mom mum dad neighbour neighbor roommate flatmate fiance fiancee ex grandmother grandfather
+    manager teammate coworker"""
+)
+_DONE_TO_PEOPLE: Final = listed("marry divorce hire fire dismiss promote appoint elect dump sack date recruit employ")
+_NOT_PEOPLE: Final = frozenset({"GPE", "NORP", "ORG", "EVENT", "PRODUCT", "LOC", "FAC", "WORK_OF_ART", "LAW", ""})
+_SUBJECTS: Final = frozenset({"nsubj", "nsubjpass"})
+_LONGEST_NAME: Final = 3
+
+
+def repair(doc: Doc, people: frozenset[str]) -> None:
+    """Mend the parse of a text in place; `people` are known to be such: who speaks to whom."""
+    for word in doc:
+        _lost_subject(word)
+        _lost_verb(word)
+        _order(word)
+        _object(word)
+        _genitive(word)
+        _role(word)
+        _amounts(word)
+    _people(doc, people)
+
+
+def _lost_subject(word: Token) -> None:
+    """ "Tom married Lena": a name before a verb without a subject is no adverb."""
+    verb = word.head
+    if word.dep_ != "npadvmod" or word.pos_ not in {"PROPN", "PRON"} or word.ent_type_ in _TIMES or verb.i < word.i:
+        return
+    if verb.pos_ in {"VERB", "AUX"} and not any(child.dep_ in _SUBJECTS for child in verb.children):
+        word.dep_ = "nsubjpass" if any(child.dep_ == "auxpass" for child in verb.children) else "nsubj"
+
+
+def _lost_verb(word: Token) -> None:
+    """ "Karl parted ways with Acme", "Acme let Tom go": the verb of a sentence that the parser finds none in."""
+    if word.dep_ == "amod" and word.tag_ in {"VBN", "VBD"} and word.head.dep_ == "ROOT" and word.head.pos_ == "NOUN":
+        noun = word.head
+        subject = next((child for child in word.lefts if child.pos_ == "PROPN"), None)
+        finite = any(each.tag_ in {"VBZ", "VBD", "VBP", "MD"} for each in noun.sent)
+        if subject is not None and not finite and word.i < noun.i:
+            subject.dep_, subject.pos_ = "nsubj", "PROPN"
+            word.head, word.dep_, word.tag_, word.pos_ = word, "ROOT", "VBD", "VERB"
+            noun.head, noun.dep_ = word, "dobj"
+    elif word.dep_ == "ROOT" and word.tag_ in {"VB", "VBP"} and word.is_title and word.i + 1 < word.sent.end:
+        verb = word.nbor(1)
+        if verb.tag_ in {"VBD", "VBZ"} and verb.head.i == word.i and verb.dep_ in {"xcomp", "ccomp", "conj"}:
+            verb.head, verb.dep_ = verb, "ROOT"
+            word.pos_, word.tag_, word.dep_ = "PROPN", "NNP", "nsubj"
+            for child in list(word.children):
+                if child.i != verb.i:
+                    child.head = verb
+            word.head = verb
+
+
+def _order(word: Token) -> None:
+    """ "Answer in English, please": a bare noun that leads a sentence is an imperative."""
+    bare = not any(child.dep_ in {"det", "poss", "amod", "nsubj", "nummod"} for child in word.children)
+    if word.dep_ == "ROOT" and word.pos_ in {"NOUN", "PROPN"} and word.lower_ in _ORDERS and bare:
+        word.pos_, word.tag_ = "VERB", "VB"
+
+
+def _object(word: Token) -> None:
+    """ "I speak Finnish", "can't have shellfish": what follows a verb directly as a name or noun is its object."""
+    verb = word.head
+    if word.dep_ == "advmod" and word.pos_ == "PROPN" and verb.pos_ == "VERB" and word.i == verb.i + 1:
+        word.dep_ = "dobj"
+    elif word.dep_ == "dobj" and word.pos_ == "VERB" and word.tag_ == "VB" and not any(True for _ in word.children):
+        word.pos_, word.tag_ = "NOUN", "NN"
+
+
+def _genitive(word: Token) -> None:
+    """ "Omar's moving": before a verb in -ing that has no other auxiliary, "'s" is "is"."""
+    if word.tag_ != "POS" or word.i + 1 >= word.sent.end or word.dep_ != "case":
+        return
+    verb, name = word.nbor(1), word.head
+    if verb.lower_ == "not" and word.i + 2 < word.sent.end:
+        verb = word.nbor(2)
+    if verb.tag_ == "VBG" and name.dep_ in _SUBJECTS and name.head.i == verb.i:
+        word.pos_, word.tag_, word.dep_, word.head, word.lemma_ = "AUX", "VBZ", "aux", verb, "be"
+
+
+def _role(word: Token) -> None:
+    """ "Was promoted to head of sales": that is a role and no deed."""
+    if word.dep_ != "xcomp" or word.lower_ not in _ROLES or word.i < 1 or word.nbor(-1).lower_ != "to":
+        return
+    if any(child.lower_ == "of" for child in word.children):
+        to = word.nbor(-1)
+        to.pos_, to.tag_, to.dep_, to.head = "ADP", "IN", "prep", word.head
+        word.pos_, word.tag_, word.dep_, word.head = "NOUN", "NN", "pobj", to
+
+
+def _amounts(word: Token) -> None:
+    """ "From 5,000 to 4,000 euros" are two amounts, not one number."""
+    if word.lower_ != "to" or word.dep_ != "quantmod":
+        return
+    number = word.head
+    noun = number.head if number.dep_ == "nummod" else number
+    before = next((each for each in number.children if each.dep_ == "quantmod" and each.pos_ == "NUM"), None)
+    preposition = noun.head
+    if before is None or noun.dep_ != "pobj" or preposition.lower_ not in {"from", "between"}:
+        return
+    before.dep_, before.head = "pobj", preposition
+    word.pos_, word.tag_, word.dep_, word.head = "ADP", "IN", "prep", preposition.head
+    noun.head = word
+
+
+def _people(doc: Doc, known: frozenset[str]) -> None:
+    """Mark as people whom a text shows to be such, and then wherever it names them."""
+    names = {word for name in known for word in (name, name.split(" ")[0])}
+    for word in doc:
+        if word.pos_ == "PROPN" and word.ent_type_ in _NOT_PEOPLE and _is_person(word):
+            names.add(_name(word).text)
+    if not names:
+        return
+    kept = []
+    for ent in doc.ents:
+        person = ent.text in names and ent.label_ in _NOT_PEOPLE
+        kept.append(Span(doc, ent.start, ent.end, label="PERSON") if person else ent)
+    taken = {word.i for ent in kept for word in ent}
+    kept += [
+        Span(doc, word.i, word.i + 1, label="PERSON")
+        for word in doc
+        if word.text in names and word.i not in taken and word.pos_ == "PROPN" and word.dep_ != "compound"
+    ]
+    doc.ents = tuple(sorted(kept, key=lambda span: span.start))
+
+
+def _is_person(word: Token) -> bool:
+    name = _name(word)
+    formed = len(name) <= _LONGEST_NAME and all(each.text.isalpha() and each.text.istitle() for each in name)
+    if name.root.i != word.i or not formed or any(child.dep_ == "det" for child in word.children):
+        return False
+    return _acts(word) or _is_met(word)
+
+
+def _acts(word: Token) -> bool:
+    """Say whether a name does or is what only people do or are."""
+    head = word.head
+    if word.dep_ in _SUBJECTS and head.pos_ in {"VERB", "AUX"}:
+        said = {child.lower_ for child in head.children if child.dep_ in {"acomp", "attr"}} | {head.lower_}
+        return bool(said & _FELT) or (head.lemma_.lower() in _PERSONAL and word.ent_type_ != "ORG")
+    return word.dep_ == "appos" and head.lemma_.lower() in _KIN
+
+
+def _is_met(word: Token) -> bool:
+    """Say whether something is done to a name that is done to people only: "married Lena", "friends with Bob"."""
+    head = word.head
+    if word.dep_ == "dobj" and head.lemma_.lower() in _DONE_TO_PEOPLE:
+        return word.ent_type_ != "ORG"
+    married = head.lower_ in {"to", "with"} and head.head.lower_ in {"married", "engaged", "friends", "relationship"}
+    return word.dep_ == "pobj" and married
+
+
+def _name(word: Token) -> Span:
+    """Return the name that a word is the head of: itself with the names before it."""
+    first = word.i
+    while first > word.sent.start and word.doc[first - 1].dep_ == "compound" and word.doc[first - 1].head.i == word.i:
+        first -= 1
+    return word.doc[first : word.i + 1]
