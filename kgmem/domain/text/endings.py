@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from kgmem.domain.claims.claim import ClaimStatement
-from kgmem.domain.graph.fact import kind_in_words
-from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.relationship import Relationship, kind_in_words
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.names import LASTING, slug
 from kgmem.domain.time.interval import iso, parse_time
@@ -253,8 +252,8 @@ class _Resolver:
             elif ending.never:
                 self._made.unsaid.append(fact.statement)
             else:
-                over = _after(fact.statement.valid_from, at)
-                ended = replace(fact.statement, valid_to=over, id=None, version=None)
+                until = _after(fact.statement.valid_from, at)
+                ended = replace(fact.statement, valid_to=until, id=None, version=None)
                 self._made.relationships.append((ended, ending.span))
         elif ending.never and fact.claim is not None:
             self._made.withdrawn.append(fact.claim)
