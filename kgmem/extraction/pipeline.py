@@ -22,7 +22,7 @@ from kgmem.domain.time.interval import parse_time
 from kgmem.extraction.bracketed import bracketed
 from kgmem.extraction.causes import causal_words
 from kgmem.extraction.choice import RULES
-from kgmem.extraction.coreference import Reference
+from kgmem.extraction.coreference import Reference, mark_topic, trim_names
 from kgmem.extraction.entities import entities_of, plain_name
 from kgmem.extraction.facts import CONFIDENCE, Assertion, Phrase, assertions, phrase
 from kgmem.extraction.gate import Gate
@@ -31,7 +31,6 @@ from kgmem.extraction.nouns import noun_assertions
 from kgmem.extraction.polarity import Aspect
 from kgmem.extraction.repair import repair
 from kgmem.extraction.times import not_to_come, times_of
-from kgmem.extraction.topic import mark_topic, trim_names
 from kgmem.extraction.updates.clause import PARTNERS
 from kgmem.extraction.updates.corrections import corrections
 from kgmem.extraction.updates.endings import Endings
