@@ -35,6 +35,6 @@ async def opened(
     except ValidationError as error:
         wrong = error.errors()[0]
         name = "_".join(map(str, wrong["loc"]))
-        raise InvalidInput(f"The setting {name} is wrong: {wrong['msg']}.", hint=f"Correct {name}.") from error
+        raise InvalidInput(f"The setting {name} is invalid: {wrong['msg']}.", hint=f"Correct {name}.") from error
     async with open_memory(chosen, worker=worker, migrating=chosen.database_url is None) as memory:
         yield memory

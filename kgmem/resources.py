@@ -12,4 +12,4 @@ def resource(name: str) -> Path:
     for root in (_PACKAGE / "_resources", _PACKAGE.parent):
         if (root / name).exists():
             return root / name
-    raise NotFound(f"{name} did not come with this kgmem.", hint="Install kgmem again.", name=name)
+    raise NotFound(f"{name} is missing from this installation of kgmem.", hint="Install kgmem again.", name=name)

@@ -79,7 +79,7 @@ class Sessions:
             if (id_, graph, key.id) in self._expired:
                 raise NotFound(
                     f"This transaction was idle for {self._idle:g} seconds and was rolled back.",
-                    hint="Begin another one, and commit it without long pauses; KGMEM_TRANSACTION_IDLE sets the limit.",
+                    hint="Start a new one and commit it without long pauses; KGMEM_TRANSACTION_IDLE sets the limit.",
                 )
             raise NotFound("There is no such transaction.", hint="It was committed or rolled back; begin another one.")
         return self.keep(session)

@@ -65,7 +65,7 @@ class Work:
     async def run(self, query: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Begin to run a query; gives what the client is told."""
         if not isinstance(query, str):
-            raise BadPackStream("RUN has no query.")
+            raise BadPackStream("RUN contains no query.")
         began = time.monotonic()
         result = await self._current.run(query, parameters)
         number = self._queries

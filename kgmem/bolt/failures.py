@@ -143,7 +143,7 @@ _CLASSES = {"Neo.ClientError": "CLIENT_ERROR", "Neo.TransientError": "TRANSIENT_
 def failure(error: Exception, version: Version) -> Failure:
     """Return an error as the fields of a FAILURE message; of an error that is not kgmem's, nothing is told."""
     code, status, description = _classified(error)
-    message = str(error) if isinstance(error, KgmemError) else "kgmem has failed; its log says why."
+    message = str(error) if isinstance(error, KgmemError) else "Internal error; see the log of kgmem."
     return told(code, message, (status, description), version)
 
 

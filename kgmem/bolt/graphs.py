@@ -35,7 +35,8 @@ class MemoryBackend:
         """Let in who has an API key: as a password, whoever the user is, or as a bearer's token."""
         if credentials.scheme not in ("basic", "bearer") or not credentials.secret:
             raise Unauthenticated(
-                "Say who you are.", hint="Give an API key as the password, or as a bearer token; kgmem key create."
+                "Authentication is required.",
+                hint="Send an API key as the password or as a bearer token. Create one: kgmem key create.",
             )
         return KeyCaller(self.memory, await self.memory.keys.authenticate(credentials.secret), self.home)
 
@@ -83,9 +84,9 @@ class KeyCaller:
             return names[0]
         raise NotFound(
             "There is no graph of that name." if names else "There is no graph yet.",
-            hint=f"Name one as the database ({', '.join(names[:10])}), or set KGMEM_BOLT_GRAPH."
+            hint=f"Set one of them as the database ({', '.join(names[:10])}), or set KGMEM_BOLT_GRAPH."
             if names
-            else "Make one: kgmem graph create.",
+            else "Create one: kgmem graph create.",
         )
 
     async def _named(self, database: str) -> str:

@@ -71,8 +71,8 @@ async def read_message(read: Callable[[int], Awaitable[bytes]], most: Callable[[
             continue
         if len(message) + length > most():
             raise TooLarge(
-                f"A message of more than {most()} bytes is not taken.",
-                hint="Send less at once: UNWIND over a smaller list of rows, or several transactions.",
+                f"A message is larger than {most()} bytes.",
+                hint="Send less at once: UNWIND over a smaller list of rows, or use several transactions.",
             )
         message += await read(length)
 
@@ -114,13 +114,13 @@ def credentials(facts: Mapping[str, Any]) -> Credentials:
 def asked(facts: Mapping[str, Any]) -> Asked:
     """Return how the transaction of a BEGIN, or of a RUN of its own, shall be."""
     if facts.get("imp_user"):
-        raise InvalidInput("kgmem does not act as somebody else.", hint="Leave the impersonated user away.")
+        raise InvalidInput("kgmem does not support impersonation.", hint="Remove the impersonated user.")
     timeout = facts.get("tx_timeout")
     if timeout is not None and (type(timeout) is not int or timeout < 0):
-        raise BadPackStream("tx_timeout is no number of milliseconds.")
+        raise BadPackStream("tx_timeout must be a number of milliseconds.")
     mode = facts.get("mode", "w")
     if mode not in ("r", "w"):
-        raise BadPackStream(f"The mode is {mode!r:.20}, and is r or w.")
+        raise BadPackStream(f"The mode is {mode!r:.20}, but must be r or w.")
     bookmarks = _typed(facts.get("bookmarks") or [], list, "bookmarks")
     return Asked(
         database=_typed(facts["db"], str, "db") if facts.get("db") else None,
@@ -136,9 +136,9 @@ def amount(request: Request) -> tuple[int, int]:
     facts = request.map(0)
     number, query = facts.get("n", -1), facts.get("qid", -1)
     if type(number) is not int or number == 0 or number < -1:
-        raise BadPackStream(f"{request.tag.name} asks for n rows, a number above 0, or -1 for all.")
+        raise BadPackStream(f"{request.tag.name} needs n, a number of rows above 0, or -1 for all.")
     if type(query) is not int:
-        raise BadPackStream(f"The qid of {request.tag.name} is no number.")
+        raise BadPackStream(f"The qid of {request.tag.name} must be a number.")
     return number, query
 
 

@@ -149,7 +149,7 @@ def _text(value: str, out: bytearray) -> None:
     try:
         data = value.encode()
     except UnicodeEncodeError as error:
-        raise BadPackStream("A text holds half of a surrogate pair.") from error
+        raise BadPackStream("A string contains half of a surrogate pair.") from error
     size = len(data)
     if size < 16:
         out.append(0x80 + size)
@@ -200,7 +200,7 @@ def unpack(data: bytes, hydrate: Hydrate, *, uuids: bool = False) -> Any:
 def unpack_message(data: bytes, hydrate: Hydrate, *, uuids: bool = False) -> tuple[int, list[Any]]:
     """Read a message: a structure that is no value, of which the tag and the fields are given. Raises BadPackStream."""
     if len(data) < 2 or data[0] & 0xF0 != 0xB0:
-        raise BadPackStream("A message is a structure, and this is none.")
+        raise BadPackStream("The message is not a structure.")
     reader = _Reader(data, hydrate, uuids=uuids)
     reader.at = 2
     fields = [reader.value(1) for _ in range(data[0] & 0x0F)]
@@ -245,7 +245,7 @@ class _Reader:
             return _FLOAT.unpack(self._take(8))[0]
         if marker == _UUID and self._uuids:
             return UUID(bytes=bytes(self._take(16)))
-        raise BadPackStream(f"0x{marker:02X} is no marker of PackStream.")
+        raise BadPackStream(f"0x{marker:02X} is not a marker of PackStream.")
 
     def _take(self, size: int) -> bytes:
         end = self.at + size
@@ -262,7 +262,7 @@ class _Reader:
         try:
             return str(self._take(size), "utf-8")
         except UnicodeDecodeError as error:
-            raise BadPackStream("A text is no UTF-8.") from error
+            raise BadPackStream("A string is not valid UTF-8.") from error
 
     def _list(self, size: int, depth: int) -> list[Any]:
         self._check(size)
@@ -274,9 +274,9 @@ class _Reader:
         for _ in range(size):
             key = self.value(depth + 1)
             if type(key) is not str:
-                raise BadPackStream("A key of a map is no text.")
+                raise BadPackStream("A key of a map is not a string.")
             if key in found:
-                raise BadPackStream(f"A map says {key[:60]!r} twice.")
+                raise BadPackStream(f"A map contains {key[:60]!r} twice.")
             found[key] = self.value(depth + 1)
         return found
 
@@ -291,8 +291,8 @@ class _Reader:
         self._values += least
         if self._values > MOST_VALUES:
             raise BadPackStream(
-                f"A message of more than {MOST_VALUES:,} values is not taken.",
-                hint="Send less at once: UNWIND over a smaller list of rows, or several transactions.",
+                f"A message has more than {MOST_VALUES:,} values.",
+                hint="Send less at once: UNWIND over a smaller list of rows, or use several transactions.",
             )
 
 

@@ -46,8 +46,8 @@ async def serving(backend: Backend, listening: Listening) -> AsyncIterator[str]:
         )
     except OSError as error:
         raise ServerError(
-            f"The address {listening.host}:{listening.port} cannot be taken for Bolt: {error.strerror}.",
-            hint="Stop what uses it, or set KGMEM_BOLT_PORT (0 takes any free port).",
+            f"The address {listening.host}:{listening.port} cannot be used for Bolt: {error.strerror}.",
+            hint="Stop the program that uses it, or set KGMEM_BOLT_PORT (0 takes any free port).",
         ) from error
     host, port = accepting.sockets[0].getsockname()[:2]
     server.bound = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -185,7 +185,7 @@ async def bolt_door(settings: Settings, memory: Memory, *, say: Callable[[str], 
         yield
         return
     try:
-        say(f"It speaks Bolt at bolt{'+s' if listening.tls else ''}://{address}.")
+        say(f"Bolt at bolt{'+s' if listening.tls else ''}://{address}.")
         yield
     finally:
         await door.__aexit__(None, None, None)

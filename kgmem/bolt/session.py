@@ -205,7 +205,7 @@ class Session:
         elif self._work.expired:
             await self._fail(_too_long())
         elif request.tag not in _ALLOWED[self.state]:
-            await self._break(BadPackStream(f"{request.tag.name} cannot be asked now ({self.state.name})."))
+            await self._break(BadPackStream(f"{request.tag.name} is not allowed in the state {self.state.name}."))
         else:
             await self._perform(request)
 
@@ -271,7 +271,7 @@ class Session:
             return
         await self._undo()
         if self._caller is None:
-            self._speech.failure(failure(Unauthenticated("RESET comes before anybody was let in."), self.version))
+            self._speech.failure(failure(Unauthenticated("RESET is not allowed before authentication."), self.version))
             self.state = State.DEFUNCT
             return
         self.state = State.READY
@@ -405,4 +405,6 @@ def _barred() -> Unauthenticated:
 
 
 def _too_long() -> TimedOut:
-    return TimedOut("The transaction was open for too long and was undone.", hint="Begin it again; ask for less in it.")
+    return TimedOut(
+        "The transaction was open for too long and was rolled back.", hint="Start it again, with less work in it."
+    )

@@ -21,8 +21,8 @@ class CallerShares:
         """
         if self._most is not None and self._open[identity] >= self._most:
             raise Unavailable(
-                f"This key has {self._most} connections open, and that is the most.",
-                hint="Close connections that are idle, let the drivers keep fewer (max_connection_pool_size), or raise"
+                f"This key already has {self._most} open connections, the maximum.",
+                hint="Close connections that are idle, reduce max_connection_pool_size of the drivers, or raise"
                 " KGMEM_BOLT_CONNECTIONS_PER_KEY.",
                 type="TooManyConnections",
             )

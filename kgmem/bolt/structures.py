@@ -141,7 +141,7 @@ def hydrate(tag: int, fields: list[Any]) -> Any:
     reading = _READ.get((tag, len(fields)))
     if reading is None:
         raise BadPackStream(
-            f"A structure of tag 0x{tag:02X} and {len(fields)} fields is no parameter.",
+            f"A structure of tag 0x{tag:02X} and {len(fields)} fields cannot be a parameter.",
             hint="Send plain values, times, durations, points and vectors; of a node, send its element id.",
         )
     kinds, make = reading
@@ -151,7 +151,7 @@ def hydrate(tag: int, fields: list[Any]) -> Any:
     try:
         return make(*fields)
     except (ValueProblem, ValueError, OverflowError) as error:
-        raise BadPackStream(f"A structure of tag 0x{tag:02X} has no meaning: {error}.") from error
+        raise BadPackStream(f"A structure of tag 0x{tag:02X} is invalid: {error}.") from error
 
 
 def _within(number: int, least: int, most: int) -> int:

@@ -36,12 +36,12 @@ class Key:
             raise Forbidden("This API key is restricted to one graph.", hint="Use a key without a graph.")
         if self.scope and (whole or role == "admin"):
             raise Forbidden(
-                "This API key is restricted to a scope, and this concerns all scopes.",
+                "This API key is restricted to a scope, but the request concerns all scopes.",
                 hint="Use a key without a scope.",
             )
         if _ORDER[self.role] < _ORDER[role]:
             raise Forbidden(
-                f"This API key has the role {self.role}, and this needs {role}.",
+                f"This API key has the role {self.role}, but the request needs {role}.",
                 hint=f"Use a key with the role {role}.",
             )
 
@@ -52,7 +52,7 @@ class Key:
         if not reaches(self.scope, scope):
             raise Forbidden(
                 "This API key is restricted to another scope.",
-                hint=f"Stay in {self.scope!r} and below it, or leave the scope out.",
+                hint=f"Use {self.scope!r} or a scope below it, or leave the scope out.",
             )
         return scope
 

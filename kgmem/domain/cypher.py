@@ -120,6 +120,6 @@ def position_of(bookmark: str) -> int:
     found = _WRITTEN.fullmatch(bookmark)
     if found is None:
         raise InvalidInput(
-            f"{bookmark[:60]!r} is no bookmark of kgmem.", hint="Begin without it.", detail="InvalidBookmark"
+            f"{bookmark[:60]!r} is not a bookmark of kgmem.", hint="Start without a bookmark.", detail="InvalidBookmark"
         )
     return int(found[1], 16) << 32 | int(found[2], 16)

@@ -96,13 +96,17 @@ NAME = Field("text", most=LONGEST_NAME)
 TEXT = Field("text", most=LONGEST_TEXT)
 TIME = Field("time", least=1, most=LONGEST_TIME)
 SCOPE = Field("scope", most=LONGEST, role="identity", nullable=True)
-VALID_FROM = replace(TIME, doc="Since when it is true.")
-VALID_TO = replace(TIME, doc="Until when it is true.")
-SOURCE = replace(KEY, doc="The key of the source that says so.")
+VALID_FROM = replace(TIME, doc="When it starts to be true.")
+VALID_TO = replace(TIME, doc="When it stops being true.")
+SOURCE = replace(KEY, doc="The key of its source.")
 FRACTION = Field("float", most=1)
-PROPERTIES = Field("properties", doc="Values of your own.")
+PROPERTIES = Field("properties", doc="Your own values.")
 VERSION = Field(
-    "integer", least=1, role="condition", always=True, doc="The version that must be stored; 412 when it is not."
+    "integer",
+    least=1,
+    role="condition",
+    always=True,
+    doc="The version that must be the stored one; else the write is refused (412).",
 )
 ID = Field("integer", role="known", always=True)
 MOMENT = Field("time", role="known")

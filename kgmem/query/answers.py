@@ -99,7 +99,7 @@ def _parameter(name: str, value: Any) -> Any:
     try:
         return from_python(value)
     except ValueProblem as error:
-        problem = f"The parameter ${name[:80]} cannot be taken: {error.message}"
+        problem = f"Invalid parameter ${name[:80]}: {error.message}"
         raise ValueProblem(problem, type=error.type, detail=error.detail, hint=error.hint) from error
 
 
@@ -190,8 +190,8 @@ class _Transaction:
         """Run what comes in, in a transaction, until its end."""
         if self._served:
             # Writers met on the same rows. A single statement would be run again; these may depend on each other.
-            hint = "Begin the transaction again."
-            raise Conflict("Others have written meanwhile what this transaction was about to write.", hint=hint)
+            hint = "Start the transaction again."
+            raise Conflict("Conflict: another transaction has changed the same data.", hint=hint)
         self._served = True
         while not isinstance(asked := await self._next(), bool):
             query, answer = asked
@@ -213,12 +213,12 @@ class _Transaction:
 def _idle(seconds: float) -> TimedOut:
     return TimedOut(
         f"This transaction was idle for {seconds:g} seconds and was rolled back.",
-        hint="Begin another one, and commit it without long pauses; KGMEM_TRANSACTION_IDLE sets the limit.",
+        hint="Start a new one and commit it without long pauses; KGMEM_TRANSACTION_IDLE sets the limit.",
     )
 
 
 def _over() -> Conflict:
-    return Conflict("This transaction is over: it was undone.", hint="Begin another one.")
+    return Conflict("The transaction has ended: it was rolled back.", hint="Start a new one.")
 
 
 def _answer(result: Result) -> CypherAnswer:

@@ -94,7 +94,7 @@ class ValueProblem(InvalidInput):
 
 def wrong_type(wanted: str, value: object) -> ValueProblem:
     """Return the error for a value that is of none of the types that are wanted."""
-    return ValueProblem(f"{wanted[0].upper()}{wanted[1:]} is needed here, and this is {shown(value)}.", type=TYPE)
+    return ValueProblem(f"Expected {wanted}, got {shown(value)}.", type=TYPE)
 
 
 def shown(value: object) -> str:

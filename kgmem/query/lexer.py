@@ -69,10 +69,10 @@ _ESCAPES |= {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _SURROGATES = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
 _KINDS = {kind.name: kind for kind in Kind}
 _OPEN = {
-    "open_comment": "The comment that begins here has no end: */ is missing.",
-    "'": "The string that begins here has no end: ' is missing.",
-    '"': 'The string that begins here has no end: " is missing.',
-    "`": "The name that begins here has no end: ` is missing.",
+    "open_comment": "The comment is not closed: missing */.",
+    "'": "The string is not closed: missing '.",
+    '"': 'The string is not closed: missing ".',
+    "`": "The name is not closed: missing `.",
 }
 
 
@@ -133,7 +133,7 @@ def _content(query: str, name: str, text: str, at: int) -> str:
 def _unquoted(query: str, text: str, at: int) -> str:
     inner = text[1:-1].replace("``", "`")
     if "\0" in inner or any("\ud800" <= letter <= "\udfff" for letter in inner):
-        problem = "A name has no character U+0000, and no half of a surrogate pair."
+        problem = "A name cannot contain U+0000 or half of a surrogate pair."
         raise CypherError("InvalidUnicodeCharacter", problem, query=query, at=at)
     return inner
 
@@ -147,7 +147,7 @@ def _string(query: str, text: str, at: int) -> str:
     try:
         inner.encode()
     except UnicodeEncodeError:
-        problem = "The string has half of a surrogate pair, which is no character."
+        problem = "The string contains half of a surrogate pair, which is not a character."
         raise CypherError("InvalidUnicodeLiteral", problem, query=query, at=at) from None
     return inner
 
@@ -161,14 +161,14 @@ def _escaped(query: str, escape: str, at: int) -> str:
         return chr(number)
     if letter in "uU":
         wanted = "four" if letter == "u" else "eight"
-        problem = f"\\{letter} in a string is not followed by {wanted} hexadecimal digits that name a character."
+        problem = f"\\{letter} in a string must be followed by the {wanted} hexadecimal digits of a character."
         raise CypherError("InvalidUnicodeLiteral", problem, query=query, at=at)
     raise CypherError(
         "UnexpectedSyntax",
-        f"{escape} is no escape in a string.",
+        f"Invalid escape sequence {escape}.",
         query=query,
         at=at,
-        hint="Write \\\\ for a backslash itself.",
+        hint="Write \\\\ for a backslash.",
     )
 
 
@@ -191,4 +191,4 @@ def _rare(query: str, at: int) -> Token:
     if letter in _OPEN:
         raise CypherError("UnexpectedSyntax", _OPEN[letter], query=query, at=at)
     detail = "UnexpectedSyntax" if letter.isascii() else "InvalidUnicodeCharacter"
-    raise CypherError(detail, f"{letter!r} (U+{ord(letter):04X}) has no meaning in Cypher.", query=query, at=at)
+    raise CypherError(detail, f"Unexpected character {letter!r} (U+{ord(letter):04X}).", query=query, at=at)

@@ -57,14 +57,18 @@ async def check_bookmarks(ports: Ports, bookmarks: Iterable[str]) -> None:
     """Make sure that what bookmarks tell of is seen from now on. Raises InvalidInput; Unavailable where it is not."""
     positions = [position_of(bookmark) for bookmark in bookmarks]
     if positions and max(positions) > await ports.vitals.position():
-        raise Unavailable("What the bookmark tells of is not here yet.", hint="Try again in a moment.")
+        raise Unavailable(
+            "The transaction of the bookmark is not visible on this server yet.", hint="Try again in a moment."
+        )
 
 
 def named_query(ports: Ports, name: str) -> NamedQuery:
     """Return a named query. Raises NotFound."""
     found = ports.named_queries.get(name)
     if found is None:
-        raise NotFound(f"There is no named query {name!r}.", hint=f"There are {', '.join(ports.named_queries)}.")
+        raise NotFound(
+            f"There is no named query {name!r}.", hint=f"Named queries are {', '.join(ports.named_queries)}."
+        )
     return found
 
 

@@ -54,7 +54,7 @@ async def check_graph(ports: Ports, graph: str) -> Sequence[Departure]:
                     look.at_relationship(item)
     departures = [Departure(text, count, look.examples[text]) for text, count in look.counts.most_common()]
     return departures + [
-        Departure(f"{each.kind}: an end is gone, deleted by another client", each.count, f"edge {each.example}")
+        Departure(f"{each.kind}: an end is missing, deleted by another client", each.count, f"edge {each.example}")
         for each in await ports.store.dangling(graph)
     ]
 

@@ -104,7 +104,7 @@ async def test_bookmarks_are_of_the_databases_log(bolt: Opened) -> None:
             async with driver.session(bookmarks=neo4j.Bookmarks.from_raw_values(["nonsense"])) as session:
                 await session.run("RETURN 1")
         assert caught.value.code == "Neo.ClientError.Transaction.InvalidBookmark"
-        with pytest.raises(TransientError, match="not here yet"):
+        with pytest.raises(TransientError, match="not visible on this server yet"):
             async with driver.session(bookmarks=neo4j.Bookmarks.from_raw_values(["kgmem:FFFFFFF/0"])) as session:
                 await session.run("RETURN 1")
 

@@ -96,7 +96,7 @@ async def test_a_question_that_recall_refuses_is_wrong_and_the_others_are_asked(
     told: list[Verdict] = []
     verdicts = await memory.evaluate(SMALL, [], [replace(ASKED, question=Question()), ASKED], progress=told.append)
     assert [each.right for each in verdicts] == [False, True]
-    assert "asks nothing" in verdicts[0].faults[0]
+    assert "The question is empty" in verdicts[0].faults[0]
     assert told == verdicts
 
 

@@ -69,7 +69,9 @@ async def test_the_query_api_runs_use_and_knows_names_and_bookmarks(two: Door) -
     assert await numbers(two) == [[1], [5, 10]]
     asked = {"statement": USE, "bookmarks": kept["bookmarks"]}
     assert done(await two.client.post(run, json=asked), 202)["data"]["values"] == [[15]]
-    refused(await two.client.post(run, json={"statement": "RETURN 1", "bookmarks": ["nonsense"]}), 422, "no bookmark")
+    refused(
+        await two.client.post(run, json={"statement": "RETURN 1", "bookmarks": ["nonsense"]}), 422, "not a bookmark"
+    )
     bound = await two.key("writer", graph="main")
     refused(await two.client.post(run, json={"statement": WRITE}, headers=bound), 404, "There is no graph")
     refused(await two.client.post("/db/OTHER/query/v2", json={"statement": "RETURN 1"}, headers=bound), 404, "OTHER")

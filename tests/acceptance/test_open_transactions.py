@@ -167,7 +167,7 @@ async def test_a_key_that_has_all_its_connections_keeps_no_other_key_out(memory:
         for each in taken:
             await each.verify_connectivity()
         async with driver(address, greedy) as further, driver(address, modest) as other:
-            with pytest.raises(TransientError, match="2 connections open"):
+            with pytest.raises(TransientError, match="2 open connections"):
                 await further.verify_connectivity()
             await other.verify_connectivity()
             await taken[0].close()

@@ -97,11 +97,11 @@ async def test_rest_stores_no_name_with_a_control_character_and_no_open_ring(kep
 async def test_a_number_that_is_none_is_refused_as_a_parameter(kept: Door, number: str) -> None:
     json_body = {"content-type": "application/json"}
     write = f'{{"query": "CREATE (n {{a: $a}})", "mode": "write", "parameters": {{"a": {number}}}}}'
-    refused(await kept.client.post(CYPHER, content=write, headers=json_body), 422, "The parameter $a")
+    refused(await kept.client.post(CYPHER, content=write, headers=json_body), 422, "Invalid parameter $a")
     statement = f'{{"statement": "CREATE (n {{a: $a}})", "parameters": {{"a": {number}}}}}'
     for media in ("application/json", "application/vnd.neo4j.query"):
         answer = await kept.client.post(QUERY_API, content=statement, headers={"content-type": media})
-        refused(answer, 422, "The parameter $a")
+        refused(answer, 422, "Invalid parameter $a")
     entity = f'{{"entities": [{{"key": "a", "properties": {{"x": {number}}}}}]}}'
     refused(await kept.client.put(f"{GRAPH}/entities", content=entity, headers=json_body), 422)
 
@@ -120,10 +120,10 @@ async def test_bolt_refuses_a_parameter_that_is_no_number_by_its_name(
     kept: Door, driver: neo4j.AsyncDriver, number: float
 ) -> None:
     for value in (number, [1.0, number], {"b": [{"c": number}]}):
-        with pytest.raises(ClientError, match=r"The parameter \$a .*NaN, infinite, or too large"):
+        with pytest.raises(ClientError, match=r"Invalid parameter \$a.*NaN, infinite or too large"):
             await driver.execute_query("RETURN $a", {"ok": 1.5, "a": value}, database_="main")
         async with driver.session(database="main") as session:
-            with pytest.raises(ClientError, match=r"The parameter \$a"):
+            with pytest.raises(ClientError, match=r"Invalid parameter \$a"):
                 await session.execute_write(lambda work, value=value: work.run("RETURN $a", {"a": value}))
     assert (await driver.execute_query("RETURN 1e308", database_="main")).records[0].values() == [1e308]
 

@@ -128,8 +128,8 @@ async def test_what_a_format_cannot_carry_is_told(filled: Door) -> None:
 
 WRONG: list[tuple[dict[str, str], str]] = [
     ({"format": "xls"}, "no format 'xls'"),
-    ({"format": "sparql"}, "does not write"),
-    ({"format": "zip"}, "does not write"),
+    ({"format": "sparql"}, "not write it"),
+    ({"format": "zip"}, "not write it"),
     ({"format": "jsonl", "option": "colour=red"}, "'colour'"),
     ({"format": "turtle", "option": "vocabulary=odd"}, "vocabulary"),
     ({"kind": "thing"}, "kind"),

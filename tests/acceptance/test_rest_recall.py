@@ -56,7 +56,7 @@ async def test_a_vector_may_be_numbers_or_base64(door: Door) -> None:
 
 
 async def test_a_question_that_asks_nothing_is_refused(door: Door) -> None:
-    refused(await door.client.post(RECALL, json={}), 422, "asks nothing")
+    refused(await door.client.post(RECALL, json={}), 422, "question is empty")
 
 
 async def test_a_misspelt_part_is_refused_with_the_right_name(door: Door) -> None:

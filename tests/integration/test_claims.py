@@ -238,6 +238,6 @@ async def test_recall_hides_what_is_invalidated_and_filters_by_consensus(memory:
 
 
 async def test_a_claim_that_claims_nothing_is_refused(memory: Memory, graph: str) -> None:
-    with pytest.raises(InvalidInput, match="claims nothing"):
+    with pytest.raises(InvalidInput, match="neither object nor value"):
         await memory.claims.put(graph, [ClaimStatement("a", "x", "y")])
     assert not await query(memory, "SELECT 1 WHERE false")

@@ -245,7 +245,7 @@ async def test_disconnecting_parts_all_and_another_threshold_begins_anew(memory:
     assert await memory.similarity.unlink(GRAPH) == 1
     assert set(await joined(memory)) == {("a", "b")}
     assert await memory.tasks.update_similarity(GRAPH) == Connected()
-    with pytest.raises(InvalidInput, match="no similarity"):
+    with pytest.raises(InvalidInput, match="min_similarity is"):
         await memory.similarity.link(GRAPH, min_similarity=1.5)
 
 

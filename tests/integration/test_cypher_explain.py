@@ -69,7 +69,7 @@ async def test_profile_of_subqueries_and_unions_counts_what_runs_inside(memory: 
 
 
 async def test_profile_of_a_write_needs_the_mode_that_writes(memory: Memory, people: str) -> None:
-    with pytest.raises(InvalidInput, match="read only"):
+    with pytest.raises(InvalidInput, match="read mode"):
         await memory.cypher(people, "PROFILE CREATE (:Person)")
     answer = await memory.cypher(people, "PROFILE MERGE (:Person {uid: 99})", mode="write")
     assert answer.plan is not None

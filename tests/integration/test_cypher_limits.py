@@ -126,7 +126,7 @@ async def test_queries_stand_only_so_deep_in_each_other(memory: Memory) -> None:
     deep = "EXISTS { MATCH (a) WHERE " * 8 + "true" + " }" * 8
     await asked(memory, "CREATE ()")
     assert await rows(memory, f"RETURN {deep}", limits=Limits(depth=8)) == [True]
-    with pytest.raises(CypherError, match="more than 5 deep") as caught:
+    with pytest.raises(CypherError, match="more than 5 levels deep") as caught:
         await asked(memory, f"RETURN {deep}", limits=Limits(depth=5))
     assert caught.value.detail == "TooDeeplyNested"
 

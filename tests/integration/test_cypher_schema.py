@@ -111,11 +111,11 @@ async def test_what_is_there_already_is_told_or_let_be(asked: Asked) -> None:
     with pytest.raises(CypherError) as caught:
         await asked.ask(made.format(""))
     assert caught.value.detail == "IndexAlreadyExists"
-    with pytest.raises(CypherError, match="ages already"):
+    with pytest.raises(CypherError, match="already exists: ages"):
         await asked.ask("CREATE INDEX other FOR (p:Worker) ON (p.age)")
     await asked.ask("DROP INDEX ages")
     assert (await asked.ask("DROP INDEX ages IF EXISTS")).counters["indexes_removed"] == 0
-    with pytest.raises(CypherError, match="There is no index ages"):
+    with pytest.raises(CypherError, match="Not found: index ages"):
         await asked.ask("DROP INDEX ages")
 
 
@@ -123,7 +123,7 @@ async def test_who_is_bound_to_a_scope_or_reads_only_changes_no_schema(asked: As
     made = "CREATE INDEX FOR (p:Worker) ON (p.age)"
     with pytest.raises(Forbidden):
         await asked.ask(made, "user/1")
-    with pytest.raises(CypherError, match="read only"):
+    with pytest.raises(CypherError, match="read mode"):
         await asked.memory.cypher(asked.name, made)
 
 
@@ -172,7 +172,7 @@ async def test_large_vectors_are_indexed_too(asked: Asked, dimension: int) -> No
     await asked.ask("UNWIND $rows AS r CREATE (:Chunk {n: r.n, vector: r.v})", rows=rows)
     found = await asked.values(NEAREST, k=1, v=rows[-1]["v"])
     assert found[0] == [9, pytest.approx(1)]
-    with pytest.raises(CypherError, match="no dimension"):
+    with pytest.raises(CypherError, match="not a valid dimension"):
         await asked.ask(VECTORS.replace("near", "far"), config={"vector.dimensions": 4001})
 
 
@@ -241,7 +241,7 @@ async def test_an_index_of_relationships_is_searched_by(asked: Asked) -> None:
     await asked.ask("CREATE (:A)-[:SAID {words: 'one small step'}]->(:B)")
     search = "CALL db.index.fulltext.queryRelationships('said', 'step') YIELD relationship RETURN type(relationship)"
     assert await asked.values(search) == ["SAID"]
-    with pytest.raises(CypherError, match="There is no such index"):
+    with pytest.raises(CypherError, match="Unknown index"):
         await asked.ask("CALL db.index.fulltext.queryNodes('sad', 'step') YIELD node RETURN node")
 
 
@@ -282,7 +282,7 @@ async def test_apoc_merges_and_creates(asked: Asked) -> None:
     assert await asked.values(link) == [["IS BESIDE", 1, 1, 2]] * 2
     more = "MATCH (a:Thing {id: 'a'}) CALL apoc.create.addLabels(a, ['Extra']) YIELD node RETURN labels(node)"
     assert await asked.values(more) == [["A b", "Thing", "Extra"]]
-    with pytest.raises(CypherError, match="read only"):
+    with pytest.raises(CypherError, match="read mode"):
         await asked.memory.cypher(asked.name, more)
-    with pytest.raises(InvalidInput, match=r"NODE .for startNode. is needed"):
+    with pytest.raises(InvalidInput, match=r"Expected NODE .for startNode."):
         await asked.ask("CALL apoc.merge.relationship(1, 'X', {}, {}, 2) YIELD rel RETURN rel")

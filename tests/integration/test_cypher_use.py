@@ -141,7 +141,7 @@ async def test_a_key_reaches_only_its_graph(two: Two) -> None:
             await two.ask(text, asker=key("writer", two.here))
     with pytest.raises(Forbidden):
         await two.ask("USE @there CREATE (:N {n: 5})", asker=key("reader"))
-    with pytest.raises(InvalidInput, match="sent to read only"):
+    with pytest.raises(InvalidInput, match="sent in read mode"):
         await two.ask("CALL { USE @there CREATE (:N {n: 5}) }", mode="read", asker=key("writer"))
     assert await two.ask("USE @there MATCH (n:N) RETURN sum(n.n)", asker=key("reader"), mode="read") == [30]
     assert await two.all() == ([1, 2], [10, 20])

@@ -125,7 +125,7 @@ async def test_a_collapse_tells_its_rule_and_new_evidence_undoes_it(memory: Memo
 async def test_policies_decide_by_a_person_or_by_recency(memory: Memory, graph: str) -> None:
     owner = await say(memory, graph, "house", "owner", *((name, "ann") for name in "abcd"))
     assert owner.state == "unverified"
-    assert "A person decides" in owner.reason
+    assert "decided by reviewers" in owner.reason
 
     await say(memory, graph, "bread", "price", ("a", 2), ("b", 2), ("c", 2))
     await memory.claims.put(graph, [ClaimStatement("d", "bread", "price", value=3)])

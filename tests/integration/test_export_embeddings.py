@@ -110,4 +110,4 @@ async def test_vectors_of_another_model_are_refused_by_name(
     await memory.exports.write(pair[0], f"{tmp_path}/a.jsonl")
     wider = await new_graph(memory, f"{pair[0]}-wide", space=replace(SPACE, dimension=4))
     result = await memory.imports.run(wider, [tmp_path / "a.jsonl"])
-    assert "3 dimensions, and the graph takes 4" in result.rejections[0].reason
+    assert "3 dimensions, but the graph accepts 4" in result.rejections[0].reason

@@ -79,7 +79,7 @@ async def test_one_kind_may_go_to_one_file_by_its_extension(memory: Memory, grap
     await memory.exports.write(graph, tmp_path / "people.parquet", ExportOptions(kind="entity"))
     copy = await new_graph(memory, f"{graph}-copy")
     assert (await memory.imports.run(copy, [tmp_path / "people.parquet"])).created == 4
-    with pytest.raises(InvalidInput, match="would hold one kind"):
+    with pytest.raises(InvalidInput, match="can contain only one kind"):
         await memory.exports.write(graph, tmp_path / "all.parquet")
     with pytest.raises(InvalidInput, match="Give the format of the files in it"):
         await memory.exports.write(graph, tmp_path / "all.zip")

@@ -159,7 +159,7 @@ async def test_an_import_whose_files_are_gone_is_told_as_failed(memory: Memory) 
     failed = await memory.imports.get("main", import_.id)
     assert failed.state == "failed"
     assert "Send them again" in str(failed.error)
-    with pytest.raises(Conflict, match="no files"):
+    with pytest.raises(Conflict, match="no uploaded files"):
         await memory.imports.resume("main", import_.id)
 
 

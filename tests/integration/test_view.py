@@ -144,7 +144,7 @@ async def test_a_view_of_a_question_is_around_what_it_finds(memory: Memory, peop
 @pytest.mark.parametrize(
     ("asked", "problem"),
     [
-        (Neighbourhood([]), "one entity at least"),
+        (Neighbourhood([]), "at least one entity"),
         (Neighbourhood(["ann"], 5), "hops is 5"),
         (Neighbourhood(["ann"], most=0), "limit is 0"),
         (Neighbourhood(["a"] * 1001), "keys is 1001"),

@@ -68,14 +68,14 @@ def test_a_cursor_gives_back_what_it_stands_behind(ids: list[int]) -> None:
 
 @pytest.mark.parametrize("cursor", ["", "x", "eJw=", "AAAA", "é", "bm9uc2Vuc2U="])
 def test_nonsense_is_no_cursor(cursor: str) -> None:
-    with pytest.raises(InvalidInput, match="not a cursor"):
+    with pytest.raises(InvalidInput, match="cursor is invalid"):
         given_before("g", Question(What(text="x"), cursor=cursor))
 
 
 @pytest.mark.parametrize("inside", ["[" * 5000, '["x",[1e999]]', f'["x",[{2**70}]]', f'["x",[{-(2**63)}]]', '["x",5]'])
 def test_what_no_answer_gave_is_no_cursor_however_well_it_is_packed(inside: str) -> None:
     cursor = base64.urlsafe_b64encode(zlib.compress(inside.encode())).decode()
-    with pytest.raises(InvalidInput, match="not a cursor"):
+    with pytest.raises(InvalidInput, match="cursor is invalid"):
         given_before("g", Question(What(text="x"), cursor=cursor))
 
 
@@ -97,7 +97,7 @@ def test_a_cursor_belongs_to_its_vector_however_that_is_given() -> None:
 
 def test_a_bomb_is_no_cursor() -> None:
     bomb = next_cursor("g", Question(), list(range(1, 400_000, 3)))
-    with pytest.raises(InvalidInput, match="not a cursor"):
+    with pytest.raises(InvalidInput, match="cursor is invalid"):
         given_before("g", Question(cursor=bomb))
 
 

@@ -11,10 +11,10 @@ from kgmem.domain.recall.question_checks import check_question
 
 TEXT = What(text="moon")
 WRONG = {
-    "asks nothing": Question(),
+    "is empty": Question(),
     "what.text is empty": Question(What(text=" ")),
-    "does not expand": Question(What(text="moon", start=["a"])),
-    "States in time": Question(TEXT, When(any_time=True), states=["past"]),
+    "only with graph expansion": Question(What(text="moon", start=["a"])),
+    "Temporal states": Question(TEXT, When(any_time=True), states=["past"]),
     "min_consensus is 1.5": Question(TEXT, min_consensus=1.5),
     "diversity is -0.1": Question(TEXT, diversity=-0.1),
     "budget is 0": Question(TEXT, budget=0),
@@ -22,9 +22,9 @@ WRONG = {
     f"k is {MOST_HITS + 1}": Question(TEXT, k=MOST_HITS + 1),
     "no retriever 'wrods'": Question(TEXT, weights={"wrods": 1}),
     "superposition.level is 2": Question(TEXT, superposition=Superposed(level=2)),
-    "exclude each other": Question(TEXT, When(any_time=True, valid_at="1969")),
+    "cannot be combined": Question(TEXT, When(any_time=True, valid_at="1969")),
     "half_life_days is 0": Question(TEXT, When(half_life_days=0)),
-    "two ends": Question(why=Why(start="a")),
+    "only one end": Question(why=Why(start="a")),
 }
 
 
@@ -39,7 +39,7 @@ def test_a_wrong_question_is_refused_by_what_is_wrong(message: str) -> None:
     [{"words": -1}, {"where": -1}, {"words": math.nan}, {"words": math.inf}, {"words": 0, "meaning": 0, "trust": 1}],
 )
 def test_weights_that_rank_nothing_are_refused(weights: dict[str, float]) -> None:
-    with pytest.raises(InvalidInput, match="Weights are at least 0"):
+    with pytest.raises(InvalidInput, match="Weights must not be negative"):
         check_question(Question(TEXT, weights=weights))
 
 

@@ -268,5 +268,5 @@ def test_a_file_that_is_wrong_is_named(tmp_path: Path) -> None:
 
 def test_a_resource_that_is_missing_says_so() -> None:
     assert resource("graph_schema").is_dir()
-    with pytest.raises(KgmemError, match="no_such_folder did not come"):
+    with pytest.raises(KgmemError, match="no_such_folder is missing"):
         resource("no_such_folder")

@@ -65,7 +65,7 @@ def test_an_own_field_is_refused_with_where_it_belongs() -> None:
         ("entity", {"key": "a", "place": [200, 0]}, "not on the earth"),
         ("entity", {"key": "a", "embedding": [1, "x"]}, "no finite number"),
         ("entity", {"key": "a", "embedding": "?"}, "base64"),
-        ("entity", {"key": "a", "valid_from": "soon"}, "not a time"),
+        ("entity", {"key": "a", "valid_from": "soon"}, "not a valid time"),
         ("entity", {"key": "a", "valid_from": "1970", "valid_to": "1960"}, "not after"),
         ("entity", {"key": "a", "scope": "a//b"}, "not a scope"),
         ("entity", {"key": "a", "version": True}, "version is true or false"),

@@ -22,10 +22,10 @@ class Source:
     kind: Annotated[str | None, NAME] = None
     trust: Annotated[float, FRACTION] = PRIOR_TRUST
     note: Annotated[str | None, NAME] = None
-    parent: Annotated[str | None, replace(KEY, doc="The source whose outlet or mirror it is: both have one voice.")] = (
-        None
-    )
-    domain: Annotated[str | None, replace(NAME, doc="What it is at home in.")] = None
+    parent: Annotated[
+        str | None, replace(KEY, doc="The source that it is an outlet or mirror of: both count as one source.")
+    ] = None
+    domain: Annotated[str | None, replace(NAME, doc="The subject that it knows best.")] = None
 
 
 MOST_CLAIMS = 10_000  # Of one batch.
@@ -297,7 +297,9 @@ class Verification:
 def check_claims(stated: Sequence[ClaimStatement]) -> None:
     """Refuse claims that nothing could be made of. Raises InvalidInput."""
     if len(stated) > MOST_CLAIMS:
-        raise InvalidInput(f"{len(stated)} claims are too many at once.", hint=f"Send {MOST_CLAIMS} at the most.")
+        raise InvalidInput(
+            f"{len(stated)} claims are too many for one request.", hint=f"Send {MOST_CLAIMS} at the most."
+        )
     check_keys(key for each in stated for key in (each.source, each.subject, each.object) if key is not None)
     check_labels({each.predicate for each in stated})
     for scope in {each.scope for each in stated}:
@@ -305,11 +307,14 @@ def check_claims(stated: Sequence[ClaimStatement]) -> None:
     for each in stated:
         if each.object is None and each.value is None:
             raise InvalidInput(
-                f"A claim on {each.predicate} of {each.subject!r} claims nothing.", hint="Give object or value."
+                f"A claim on {each.predicate} of {each.subject!r} has neither object nor value.",
+                hint="Set object or value.",
             )
         if not 0 <= each.confidence <= 1:
             raise InvalidInput(f"confidence is {each.confidence}.", hint="Give a number from 0 to 1.")
         if each.span is not None and not 0 <= each.span[0] <= each.span[1]:
-            raise InvalidInput(f"span is {list(each.span)}.", hint="Give where it begins and ends in the episode.")
+            raise InvalidInput(
+                f"span is {list(each.span)}.", hint="Use [start, end], offsets in the text of the episode."
+            )
         if each.valid_from is not None or each.valid_to is not None:
             valid_interval(each.valid_from, each.valid_to)

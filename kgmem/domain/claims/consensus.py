@@ -207,7 +207,7 @@ class Setting:
     """By what the claims on a predicate were weighed: what weighing a fact of it alone has to know."""
 
     method: Method = Method.ACCU
-    reason: str = "Too little was claimed so far to tell good sources from bad ones: each counts as it is trusted."
+    reason: str = "There are too few claims to learn how reliable the sources are: each counts by its trust."
     wrong: float = 10.0  # How many wrong values there are to choose from.
     similarity: float = 0.1  # How alike the errors of sources on one fact are.
 

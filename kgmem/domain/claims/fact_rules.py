@@ -96,11 +96,15 @@ def _by_policy(draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes]) -
         return draft
     if rule.policy is Policy.MANUAL:
         state = FactState.CONTESTED if draft.opposing >= _AGAINST else FactState.UNVERIFIED
-        return replace(draft, state=state, reason=f"{draft.reason} A person decides on {rule.policy.value} predicates.")
+        return replace(
+            draft,
+            state=state,
+            reason=f"{draft.reason} Predicates with the policy {rule.policy.value} are decided by reviewers.",
+        )
     if rule.policy is Policy.RECENCY and not draft.several and len(draft.options) > 1:
         newest = max(draft.options, key=lambda option: _newest(option, times))
         told = _chosen(draft, newest)
-        reason = f"By recency: what was said last counts. {draft.reason}"
+        reason = f"By recency: the latest claim counts. {draft.reason}"
         return replace(told, state=state_of(told.probability, told.opposing, rule.verified), reason=reason)
     return draft
 
@@ -132,7 +136,7 @@ def _by_decision(draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes],
         return replace(draft, ended=[*draft.ended, decision.id])
     if decision.action == "expire":
         return _expired(draft, rule, meant, decision, times)
-    told = f"{_WORDS[decision.action]} by {decision.by}: {decision.reason} (Weighed, it had {meant.probability:.2f}.)"
+    told = f"{_WORDS[decision.action]} by {decision.by}: {decision.reason} (Consensus: {meant.probability:.2f}.)"
     if decision.action == "reject":
         return _rejected(draft, rule, meant, decision, told)
     sure = replace(meant, probability=1.0)

@@ -43,12 +43,12 @@ def check_shape(record: BeliefRecord) -> None:
     told = record.told
     _PARTS[record.kind](told, "")
     if record.kind == "pair" and told.get("one") == told.get("other"):
-        raise InvalidInput(f"A pair names {str(told.get('one'))[:100]!r} twice.", hint="Name two entities.")
+        raise InvalidInput(f"A merge candidate names {str(told.get('one'))[:100]!r} twice.", hint="Name two entities.")
 
 
 def _wrong(name: str, wanted: str) -> InvalidInput:
     return InvalidInput(
-        f"{name or 'The record'} is not {wanted}.", hint="Leave out the record, or give it as an export writes it."
+        f"{name or 'The record'} is not {wanted}.", hint="Remove the record, or write it as an export does."
     )
 
 

@@ -101,5 +101,5 @@ def _one_of(part: Section, key: str, known: list[str]) -> str:
 def _number(part: Section, key: str, most: float = float("inf")) -> float:
     value = part.values.get(key, 0.0)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
-        raise part.wrong(key, f"{value!r} is no number from 0 to {most:g}", "Correct it, or leave it out.")
+        raise part.wrong(key, f"{value!r} is not a number from 0 to {most:g}", "Correct it, or leave it out.")
     return float(value)

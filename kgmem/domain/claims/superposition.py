@@ -47,7 +47,7 @@ class Collapse:
 def superposed(weights: Mapping[str, float]) -> Superposition:
     """Return the distribution of probabilities, scaled down where they come to more than 1. Raises InvalidInput."""
     if any(not each >= 0 for each in weights.values()):
-        raise InvalidInput("A probability is negative or no number.", hint="Give numbers from 0 to 1.")
+        raise InvalidInput("A probability is negative or not a number.", hint="Give numbers from 0 to 1.")
     whole = max(sum(weights.values()), 1.0)
     return Superposition({value: weights[value] / whole for value in sorted(weights)})
 
@@ -66,11 +66,11 @@ def collapse(held: Superposition, rule: CollapseRule, *, level: float = 0.7, obs
     """Return what a rule makes of a distribution; `level` is the threshold or the margin. Raises InvalidInput."""
     if rule is CollapseRule.OBSERVED:
         if observed is None:
-            raise InvalidInput("Nothing was observed.", hint="Give the value that was seen.")
+            raise InvalidInput("The action observe needs a value.", hint="Set value to what was observed.")
         return Collapse(observed, f"{observed} was observed; it had {held.values.get(observed, 0.0):.2f}.", held)
     ranked = sorted(held.values.items(), key=lambda item: (-item[1], item[0]))
     if not ranked:
-        return Collapse(None, "There is no value to collapse to.", held)
+        return Collapse(None, "There is no value to choose.", held)
     best, sure = ranked[0]
     next_best = max(ranked[1][1] if len(ranked) > 1 else 0.0, held.unknown)
     if rule is CollapseRule.THRESHOLD and sure < level:

@@ -68,5 +68,7 @@ def unit(vector: Vector, dimension: int, of: str = "the vector") -> list[float]:
         )
     length = math.hypot(*vector)
     if not math.isfinite(length) or length == 0.0:
-        raise EmbeddingMismatch(f"{of} has no direction.", hint="A vector is finite and not all zeros.")
+        raise EmbeddingMismatch(
+            f"{of} is all zeros, or contains NaN or infinity.", hint="Send a finite vector that is not all zeros."
+        )
     return [x / length for x in vector]

@@ -21,7 +21,7 @@ class Episode:
     text: Annotated[str, stored(TEXT, least=1)]
     # Without one, the hash of what it says, so that a repeated text is the same episode.
     key: Annotated[
-        str | None, stored(KEY, role="identity", always=True, doc="Left out: made from what the episode says.")
+        str | None, stored(KEY, role="identity", always=True, doc="Derived from the episode when omitted.")
     ] = None
     occurred_at: Annotated[str | None, stored(TIME)] = None
     source: Annotated[str | None, stored(SOURCE)] = None
@@ -32,7 +32,7 @@ class Episode:
     properties: Annotated[Mapping[str, Any], PROPERTIES] = field(default_factory=dict)
     scope: Annotated[str, stored(SCOPE)] = ""
     extract: Annotated[
-        bool, Field("boolean", role="action", doc="Read it for entities, facts, times, places, causes.")
+        bool, Field("boolean", role="action", doc="Whether to extract entities, facts, times, places and causes.")
     ] = False
     version: Annotated[int | None, replace(VERSION, role="known")] = None
     id: Annotated[int | None, ID] = None

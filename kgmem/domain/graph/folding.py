@@ -57,9 +57,8 @@ def fold(
             continue
         if len(held) >= 2 * MOST:
             raise InvalidInput(
-                f"One request states the same thing, {_named(item)}, more than {2 * MOST} times with versions of its "
-                "own or between other ends.",
-                hint="State it once, or send several requests.",
+                f"One request contains {_named(item)} more than {2 * MOST} times with different versions or ends.",
+                hint="Send it once, or send several requests.",
             )
         held.append(len(runs))
         places.append(len(runs))

@@ -72,7 +72,7 @@ def check_graph_name(name: str) -> str:
     """Return the name back if a graph may bear it. Raises InvalidInput."""
     if not _NAME.fullmatch(name):
         raise InvalidInput(
-            f"{name[:80]!r} is not a name for a graph.",
+            f"{name[:80]!r} is not a valid name for a graph.",
             hint="Start with a letter; letters, digits, '_', '.' and '-' follow; 100 characters at most.",
         )
     return name

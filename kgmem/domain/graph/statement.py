@@ -22,7 +22,7 @@ def check_entities(stated: Sequence[Entity]) -> None:
     _check_scopes(stated)
     labels = {item.label for item in stated if item.label is not None}
     if EPISODE_LABEL in labels:
-        raise InvalidInput(f"An entity cannot be an {EPISODE_LABEL}.", hint="Store it as an episode, with its text.")
+        raise InvalidInput(f"An entity cannot be an {EPISODE_LABEL}.", hint="Store it as an episode with its text.")
     check_labels(labels.union(*(item.labels for item in stated if item.labels)))
     numbers = number_fields(Entity)
     for item in stated:
@@ -67,7 +67,7 @@ def check_keys(keys: Iterable[str]) -> None:
     """Refuse what cannot be a key. Raises InvalidInput."""
     for key in keys:
         if not key:
-            raise InvalidInput("A key is empty.", hint="Give a name that stays the same for the same thing.")
+            raise InvalidInput("A key is empty.", hint="Use a name that stays the same for the same thing.")
         if has_control(key):
             raise InvalidInput(f"The key {key[:80]!r} has a control character.", hint="Remove it from the key.")
 
@@ -101,7 +101,7 @@ def check_labels(names: Iterable[str]) -> None:
         # with a line feed looks like two wherever it is shown.
         if not 0 < len(name) <= LONGEST_LABEL or has_control(name) or not _is_utf8(name):
             raise InvalidInput(
-                f"{name[:80]!r} is not a name for a label or a kind.",
+                f"{name[:80]!r} is not a valid name for a label or a kind.",
                 hint=f"Give 1 to {LONGEST_LABEL} characters without control characters.",
             )
 

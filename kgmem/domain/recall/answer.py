@@ -148,12 +148,15 @@ def given_before(graph: str, question: Question) -> list[int]:
             last += int(step)
             ids.append(last)
     except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error, zlib.error) as error:
-        raise InvalidInput("That is not a cursor.", hint="Send the cursor of the last answer as it was.") from error
+        raise InvalidInput(
+            "The cursor is invalid.", hint="Send the cursor of the previous answer unchanged."
+        ) from error
     if not all(abs(id_) <= _HIGHEST for id_ in ids):  # Ids of paths may be negative.
-        raise InvalidInput("That is not a cursor.", hint="Send the cursor of the last answer as it was.")
+        raise InvalidInput("The cursor is invalid.", hint="Send the cursor of the previous answer unchanged.")
     if digest != _digest(graph, question):
         raise InvalidInput(
-            "The cursor is that of another question.", hint="Ask the same question; only k and cursor may change."
+            "The cursor belongs to another question.",
+            hint="Send the same question again; only k and cursor may differ.",
         )
     return ids
 

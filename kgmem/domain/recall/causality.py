@@ -83,13 +83,13 @@ class CausalPath:
 def check_why(asked: Why) -> None:
     """Raise InvalidInput for causes and effects that cannot be asked for."""
     if (asked.start is None) != (asked.end is None):
-        raise InvalidInput("A path has two ends, and why names one.", hint="Give both why.from and why.to.")
+        raise InvalidInput("why names only one end of a path.", hint="Set both why.from and why.to.")
     if asked.start is not None and (asked.causes_of or asked.effects_of):
-        raise InvalidInput("why asks for paths and for causes or effects.", hint="Ask for them one after the other.")
+        raise InvalidInput("why contains both a path and causes or effects.", hint="Send two questions.")
     if asked.start is not None and asked.start == asked.end:
         raise InvalidInput("why.from and why.to are the same.", hint="Name two entities.")
     if asked != Why() and not (asked.causes_of or asked.effects_of or asked.start is not None):
-        raise InvalidInput("why names nothing.", hint="Give causes_of, effects_of, or from and to.")
+        raise InvalidInput("why is empty.", hint="Set causes_of, effects_of, or from and to.")
     if not 1 <= asked.depth <= DEEPEST:
         raise InvalidInput(f"why.depth is {asked.depth}.", hint=f"Give 1 to {DEEPEST}.")
     if not 0 <= asked.min_strength <= 1:
@@ -173,7 +173,7 @@ class Lineage:
 def check_separation(asked: Separation) -> None:
     """Raise InvalidInput for sides that are empty, too many, or not apart."""
     if not asked.one or not asked.other:
-        raise InvalidInput("A side of the separation is empty.", hint="Name entities on both sides.")
+        raise InvalidInput("One side of the separation is empty.", hint="Name entities on both sides.")
     check_number((*asked.one, *asked.other, *asked.given, *(asked.among or ())))
     sides = {"one": set(asked.one), "other": set(asked.other), "given": set(asked.given)}
     for first, second in (("one", "other"), ("one", "given"), ("other", "given")):

@@ -117,8 +117,10 @@ class Superposed:
     rule: Annotated[Literal["distribution", "sample", "most_probable", "threshold", "margin"], Field("choice")] = (
         "distribution"
     )
-    seed: Annotated[int, Field("integer", most=2**53, doc="Of the draw: the same seed draws the same.")] = 0
-    level: Annotated[float, replace(FRACTION, doc="The threshold, or the margin, below which a fact stays open.")] = 0.7
+    seed: Annotated[
+        int, Field("integer", most=2**53, doc="Seed of the sampling: the same seed gives the same values.")
+    ] = 0
+    level: Annotated[float, replace(FRACTION, doc="The threshold or margin below which a fact stays undecided.")] = 0.7
 
 
 @dataclass(frozen=True, slots=True)

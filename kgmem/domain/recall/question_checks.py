@@ -46,13 +46,13 @@ def predicates_of(properties: Mapping[str, Any]) -> list[Predicate]:
     """Return the predicates that a question's properties state. Raises InvalidInput that names the property."""
     found = [predicate for name, told in properties.items() for predicate in _of(name, told)]
     if len(found) > MOST_PREDICATES:
-        raise InvalidInput(f"what.properties asks {len(found)} things.", hint=f"Ask {MOST_PREDICATES} at the most.")
+        raise InvalidInput(f"what.properties has {len(found)} predicates.", hint=f"Use at most {MOST_PREDICATES}.")
     return found
 
 
 def _of(name: str, told: Any) -> Iterator[Predicate]:
     if not name or "\0" in name:
-        raise InvalidInput(f"what.properties: {name!r} is no name.", hint="Give the name of a property.")
+        raise InvalidInput(f"what.properties: {name!r} is not a name.", hint="Use the name of a property.")
     if told is None:
         yield Predicate(name, "exists", False)
         return
@@ -114,24 +114,27 @@ def check_question(question: Question) -> None:
     """Raise InvalidInput for a question that asks nothing, or whose parts are out of range or exclude each other."""
     what = question.what
     if not asks_something(question):
-        raise InvalidInput("The question asks nothing.", hint="Give what.text, what.vector, what.labels or the like.")
+        raise InvalidInput("The question is empty.", hint="Set what.text, what.vector, what.labels or another part.")
     if what.text is not None and not what.text.strip():
-        raise InvalidInput("what.text is empty.", hint="Give words to look for, or leave it out.")
+        raise InvalidInput("what.text is empty.", hint="Set it to the words to search for, or leave it out.")
     if what.start and not question.graph.expand:
         raise InvalidInput(
-            "what.start is where graph expansion starts, and the question does not expand.",
+            "what.start has an effect only with graph expansion.",
             hint="Set graph.expand to true.",
         )
     predicates_of(what.properties)
     when = question.when
     if TIME_STATES & set(question.states) and (when.any_time or when.valid_at or when.between or when.relation):
-        raise InvalidInput("States in time and a time in when exclude each other.", hint="Leave one of them out.")
+        raise InvalidInput("Temporal states and a time in when cannot be combined.", hint="Leave one of them out.")
     if question.min_consensus is not None and not 0 <= question.min_consensus <= 1:
         raise InvalidInput(f"min_consensus is {question.min_consensus}.", hint="Give 0 to 1.")
     if question.min_score is not None and not 0 <= question.min_score <= 1:
         raise InvalidInput(f"min_score is {question.min_score}.", hint="Give 0 to 1.")
     if question.min_score is not None and what.text is None:
-        raise InvalidInput("min_score is the least relevance to a text.", hint="Give what.text, or leave it out.")
+        raise InvalidInput(
+            "min_score needs what.text: it is the minimum relevance to a text.",
+            hint="Set what.text, or leave min_score out.",
+        )
     if not 0 <= question.diversity <= 1:
         raise InvalidInput(f"diversity is {question.diversity}.", hint="Give 0 to 1.")
     if question.budget is not None and question.budget < 1:
@@ -141,20 +144,23 @@ def check_question(question: Question) -> None:
     check_why(question.why)
     _check_when(question.when)
     if not 1 <= question.k <= MOST_HITS:
-        raise InvalidInput(f"k is {question.k}.", hint=f"Ask for 1 to {MOST_HITS} hits.")
+        raise InvalidInput(f"k is {question.k}.", hint=f"Use 1 to {MOST_HITS}.")
 
 
 def check_weights(weights: Collection[float]) -> None:
     """Raise InvalidInput for weights of retrievers that are negative or infinite, or all 0."""
     if not all(0 <= weight < math.inf for weight in weights) or (weights and not any(weights)):
-        raise InvalidInput("Weights are at least 0, and one of them is more.", hint="Leave weights out for equal ones.")
+        raise InvalidInput(
+            "Weights must not be negative, and at least one must be above 0.",
+            hint="Leave weights out for equal weights.",
+        )
 
 
 def _check_weights(question: Question) -> None:
     """Refuse weights of unknown retrievers, and those that leave no retriever of the question any weight."""
     if unknown := question.weights.keys() - RETRIEVERS.keys():
         known = ", ".join(sorted(RETRIEVERS))
-        raise InvalidInput(f"There is no retriever {min(unknown)!r} to weigh.", hint=f"Retrievers are {known}.")
+        raise InvalidInput(f"weights: there is no retriever {min(unknown)!r}.", hint=f"Retrievers are {known}.")
     check_weights([question.weight(name) for name in retrievers_of(question)])
     check_weights([*question.weights.values(), DEFAULT_WEIGHT])  # Also those of retrievers that are not asked.
 
@@ -167,7 +173,7 @@ def _check_superposed(asked: Superposed | None) -> None:
 def _check_when(when: When) -> None:
     """Raise InvalidInput for times that cannot be read, or that exclude each other."""
     if when.any_time and (when.valid_at is not None or when.between is not None or when.relation is not None):
-        raise InvalidInput("when.any_time and another time exclude each other.", hint="Leave one of them out.")
+        raise InvalidInput("when.any_time and another time cannot be combined.", hint="Leave one of them out.")
     if when.valid_at is not None:
         parse_time(when.valid_at)
     if when.between is not None:
@@ -180,8 +186,8 @@ def _check_when(when: When) -> None:
         of, entity = when.relation.of, when.relation.entity
         if (of is None) == (entity is None) or of == (None, None):
             raise InvalidInput(
-                "when.relation needs an interval, or an entity, to relate to.",
-                hint='Give of, such as ["1961", "1965"], or the key of an entity, not both.',
+                "when.relation needs an interval or an entity.",
+                hint='Set `of`, such as ["1961", "1965"], or `entity`, the key of an entity, not both.',
             )
         if of is not None:
             valid_interval(*of)

@@ -25,25 +25,23 @@ class Recipe:
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
-        "balanced": Recipe("Words and meaning alike; nothing else."),
-        "exact_words": Recipe("Names, codes and quotations: words before meaning.", weights={"meaning": 0.3}),
-        "same_sense": Recipe("Paraphrases: meaning before words.", weights={"words": 0.3}),
+        "balanced": Recipe("Keywords and semantic similarity with equal weights."),
+        "exact_words": Recipe("Names, codes and quotations: keywords count more.", weights={"meaning": 0.3}),
+        "same_sense": Recipe("Paraphrases: semantic similarity counts more.", weights={"words": 0.3}),
         "multi_hop": Recipe(
-            "Answers that lie over several texts: graph expansion from what matches.",
+            "Answers spread over several texts: graph expansion from the matches.",
             expand=True,
             weights={"expansion": 4.0},
         ),
-        "conversation": Recipe(
-            "Turns of conversations: what was said just before and after counts, too.", context=True
-        ),
-        "recent": Recipe("What happened lately first; a month halves it.", half_life_days=30.0),
+        "conversation": Recipe("Turns of conversations: the adjacent turns count too.", context=True),
+        "recent": Recipe("Recent items first, with a half-life of 30 days.", half_life_days=30.0),
         "timeline": Recipe(
-            "Times in the question's text rank what was so then.", in_text=True, modes={"when": "should"}
+            "Times in the text of the question rank what was valid then.", in_text=True, modes={"when": "should"}
         ),
-        "nearby": Recipe("The nearer the better, and nothing is too far.", modes={"where": "should"}),
-        "root_cause": Recipe("Causes rank what is found, and nothing else is left out.", modes={"why": "should"}),
-        "trusted": Recipe("What is believed before what is doubted; nothing is left out.", weights={"trust": 1.0}),
-        "overview": Recipe("Hits that differ from each other.", diversity=0.5),
+        "nearby": Recipe("Ranked by distance, without a limit.", modes={"where": "should"}),
+        "root_cause": Recipe("Ranked by causal links, without filtering.", modes={"why": "should"}),
+        "trusted": Recipe("Ranked by trust, without filtering.", weights={"trust": 1.0}),
+        "overview": Recipe("Diverse hits.", diversity=0.5),
     }
 )
 

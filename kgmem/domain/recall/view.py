@@ -37,14 +37,14 @@ class Neighbourhood:
         """Return it as it is. Raises InvalidInput where it asks for nothing, or for too much."""
         check_scope(self.scope)
         if not self.start:
-            raise InvalidInput("A neighbourhood is that of one entity at least.", hint="Give keys of entities.")
+            raise InvalidInput("A view needs at least one entity.", hint="Give keys of entities.")
         for name, value, least, most in (
             ("keys", len(self.start), 1, MOST_START),
             ("hops", self.hops, 0, MOST_HOPS),
             ("limit", self.most, 1, MOST_ENTITIES),
         ):
             if not least <= value <= most:
-                raise InvalidInput(f"{name} is {value}, and can be {least} to {most}.", hint=f"Change {name}.")
+                raise InvalidInput(f"{name} is {value}, but must be from {least} to {most}.", hint=f"Change {name}.")
         return self
 
 

@@ -95,7 +95,7 @@ def section(value: Any, path: str, known: Sequence[str]) -> Section:
     part = _table(value, path)
     for key in part.values:
         if key not in known:
-            raise part.wrong(key, "this is not a part of a schema", f"Known here: {', '.join(known)}.")
+            raise part.wrong(key, "unknown part of a schema", f"Known here: {', '.join(known)}.")
     return part
 
 
@@ -104,14 +104,16 @@ def sections(outer: Section, key: str, known: Sequence[str], short: str = "") ->
     named = _table(outer.values.get(key, {}), outer.under(key))
     for name, value in named.values.items():
         if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
-            raise named.wrong(name[:80], "this is not a name", f"Give 1 to {_LONGEST_NAME} printable characters.")
+            raise named.wrong(name[:80], "not a valid name", f"Give 1 to {_LONGEST_NAME} printable characters.")
         table = {short: value} if short and isinstance(value, str) else value
         yield name, section(table, named.under(name), known)
 
 
 def _table(value: Any, path: str) -> Section:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise InvalidInput(f"{path or 'The schema'}: this is not a table.", hint="Give a table of names.", path=path)
+        raise InvalidInput(
+            f"{path or 'The schema'}: expected a table.", hint="Use a table whose keys are names.", path=path
+        )
     return Section(path, value)
 
 
@@ -119,7 +121,7 @@ def read_text(part: Section, key: str) -> str:
     """Return the text under the key, or an empty one. Raises InvalidInput."""
     value = part.values.get(key, "")
     if not isinstance(value, str):
-        raise part.wrong(key, f"{value!r} is no text", "Give a text.")
+        raise part.wrong(key, f"{value!r} is not a text", "Give a text.")
     return value
 
 
@@ -135,14 +137,14 @@ def read_names(part: Section, key: str) -> tuple[str, ...]:
     """Return the names under the key, sorted, each once. Raises InvalidInput."""
     value = part.values.get(key, ())
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name for name in value):
-        raise part.wrong(key, f"{value!r} is no list of names", 'Give a list such as ["Person", "Organization"].')
+        raise part.wrong(key, f"{value!r} is not a list of names", 'Give a list such as ["Person", "Organization"].')
     return tuple(sorted(set(value)))
 
 
 def read_ordered(part: Section, key: str) -> tuple[str, ...]:
     """Return the names under the key in their order. Raises InvalidInput, also where one stands there twice."""
     if len(read_names(part, key)) != len(part.values.get(key, ())):
-        raise part.wrong(key, "a name stands there twice", "Give each once.")
+        raise part.wrong(key, "it contains a name twice", "List each name once.")
     return tuple(part.values.get(key, ()))
 
 

@@ -57,16 +57,20 @@ def read_index(name: str, part: Section) -> NamedIndex:
     kind, labels, kinds = read_text(part, "index"), read_names(part, "of"), read_names(part, "to")
     known = (*INDEXES, *CONSTRAINTS)
     if kind not in known:
-        raise part.wrong("index", f"{kind!r} is no kind of index", f"There are {', '.join(known)}.")
+        raise part.wrong("index", f"{kind!r} is not a kind of index", f"Kinds are {', '.join(known)}.")
     if bool(labels) == bool(kinds):
-        raise part.wrong("of", "an index is of labels, or of kinds of relationships (`to`)", "Give one of both.")
+        raise part.wrong(
+            "of", "an index needs either labels (`of`) or kinds of relationships (`to`)", "Set one of them."
+        )
     if kind != "fulltext" and len(labels or kinds) > 1:
-        raise part.wrong("of", "only a fulltext index is of several labels", "Give one.")
+        raise part.wrong("of", "only a fulltext index can have several labels", "Give one.")
     properties = read_ordered(part, "properties")
     if not 1 <= len(properties) <= _MOST_PROPERTIES:
-        raise part.wrong("properties", f"there are {len(properties)}", f"Give 1 to {_MOST_PROPERTIES} properties.")
+        raise part.wrong(
+            "properties", f"it has {len(properties)} properties", f"Give 1 to {_MOST_PROPERTIES} properties."
+        )
     if kind in {"text", "point", "vector", "required", "typed"} and len(properties) > 1:
-        raise part.wrong("properties", f"this is of one property: {kind}", "Make one for each.")
+        raise part.wrong("properties", f"this kind has exactly one property: {kind}", "Declare one for each.")
     dimension, similarity = _vectors(kind, part)
     type_ = read_type(part, "type")
     return NamedIndex(
@@ -79,12 +83,14 @@ def _vectors(kind: str, part: Section) -> tuple[int, str]:
     if kind != "vector":
         for key in ("dimension", "similarity"):
             if part.values.get(key):
-                raise part.wrong(key, "this is of vector indexes", "Leave it away.")
+                raise part.wrong(key, "only a vector index can have this", "Leave it out.")
         return 0, ""
     if type(dimension) is not int or not 1 <= dimension <= LARGEST_VECTOR:
-        raise part.wrong("dimension", f"{dimension!r} is no dimension", f"Give 1 to {LARGEST_VECTOR:,}.")
+        raise part.wrong("dimension", f"{dimension!r} is not a valid dimension", f"Give 1 to {LARGEST_VECTOR:,}.")
     if (similarity or "cosine") not in SIMILARITIES:
-        raise part.wrong("similarity", f"{similarity!r} is not known", f"There are {' and '.join(SIMILARITIES)}.")
+        raise part.wrong(
+            "similarity", f"{similarity!r} is not known", f"Similarities are {' and '.join(SIMILARITIES)}."
+        )
     return dimension, similarity or "cosine"
 
 

@@ -29,7 +29,8 @@ def unknown_entities(keys: Sequence[str]) -> UnknownEntities:
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
     return UnknownEntities(
         f"These entities do not exist: {', '.join(map(repr, keys[:_SHOWN]))}{more}.",
-        hint="Store the entities first; a relationship sees its own scope, those above it and what is shared.",
+        hint="Store the entities first. A relationship can link entities of its own scope, of scopes above it, and "
+        "shared ones.",
         keys=list(keys)[:_NAMED],
     )
 
@@ -39,8 +40,8 @@ def unknown_episodes(keys: Sequence[str]) -> InvalidInput:
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
     return InvalidInput(
         f"These episodes do not exist: {', '.join(map(repr, keys[:_SHOWN]))}{more}.",
-        hint="Store the texts first, or leave out `episode`; a claim sees its own scope, those above it and what is "
-        "shared.",
+        hint="Store the episodes first, or leave `episode` out. A claim can cite episodes of its own scope, of scopes "
+        "above it, and shared ones.",
         keys=list(keys)[:_NAMED],
     )
 
@@ -48,8 +49,8 @@ def unknown_episodes(keys: Sequence[str]) -> InvalidInput:
 def version_conflict(key: str, held: int, given: int) -> VersionConflict:
     """Return the error for a statement on a version that is not the one that is held."""
     return VersionConflict(
-        f"{key!r} is held in version {held}, not {given}.",
-        hint="Read it again, decide anew, and send the version that you read.",
+        f"{key!r} is stored in version {held}, not {given}.",
+        hint="Read it again, and send the version that you read.",
         key=key,
         held=held,
         given=given,
@@ -63,6 +64,6 @@ def refuse(found: Iterable[tuple[str, Violation]]) -> None:
         more = f" (and {len(violations) - _SHOWN} more)" if len(violations) > _SHOWN else ""
         raise SchemaViolation(
             "The graph's schema refuses it: " + "; ".join(violations[:_SHOWN]) + more + ".",
-            hint="Correct the items, extend the graph's schema, or make the graph not strict.",
+            hint="Correct the items, extend the graph's schema, or set strict to false.",
             violations=violations,
         )

@@ -180,7 +180,7 @@ def _join(first: _Named, second: _Named, path: str) -> _Named:
         elif part != "description" and one != other:
             raise InvalidInput(
                 f"{path}: {part} is {one!r} in one schema and {other!r} in the other.",
-                hint="Say it alike in both, or give the second one another name.",
+                hint="Declare it the same in both, or rename one of them.",
                 path=path,
                 first=one,
                 second=other,
@@ -254,7 +254,11 @@ def _kind(name: str, part: Section) -> RelationshipKind:
     if kind.preventing and not kind.causal:
         raise part.wrong("preventing", "holds for causal kinds only", "Set causal = true too.")
     if kind.symmetric and kind.containment:
-        raise part.wrong("symmetric", "does not go with containment", "What lies in a thing does not hold it.")
+        raise part.wrong(
+            "symmetric",
+            "does not go with containment",
+            "Choose one of them: a causal or symmetric kind cannot be containment.",
+        )
     if kind.symmetric and (kind.inverse or kind.source_labels != kind.target_labels):
         raise part.wrong("symmetric", "needs equal ends and no inverse", "A symmetric kind is its own inverse.")
     return kind

@@ -52,7 +52,7 @@ def check_where(where: Where) -> None:
     if where.near is None:
         for name in ("km", "nearest", "half_km"):
             if getattr(where, name) is not None:
-                raise InvalidInput(f"where.{name} needs where.near.", hint="Give the point or the entity to be near.")
+                raise InvalidInput(f"where.{name} needs where.near.", hint="Set where.near to a point or an entity.")
     else:
         _check_spot(where.near)
     for name, least in (("km", 0.0), ("half_km", math.ulp(0.0))):
@@ -60,26 +60,28 @@ def check_where(where: Where) -> None:
         if value is not None and not least <= value < math.inf:
             raise InvalidInput(f"where.{name} is {value}.", hint="Give a distance in km.")
     if where.nearest is not None and not 1 <= where.nearest <= MOST_NEAREST:
-        raise InvalidInput(f"where.nearest is {where.nearest}.", hint=f"Ask for 1 to {MOST_NEAREST}.")
+        raise InvalidInput(f"where.nearest is {where.nearest}.", hint=f"Use 1 to {MOST_NEAREST}.")
     if where.box is not None:
         _check_box(where.box)
 
 
 def _check_spot(spot: Spot) -> None:
     if (spot.point is None) == (spot.entity is None):
-        raise InvalidInput("where.near is a point or an entity.", hint='Give {"point": [lon, lat]} or {"entity": key}.')
+        raise InvalidInput(
+            "where.near must be either a point or an entity.", hint='Give {"point": [lon, lat]} or {"entity": key}.'
+        )
     if spot.point is not None:
         list(positions([*spot.point], 0))
 
 
 def _check_box(box: Sequence[float]) -> None:
     if len(box) != 4:
-        raise InvalidInput("where.box is not four numbers.", hint="Give [west, south, east, north] in degrees.")
+        raise InvalidInput("where.box must be four numbers.", hint="Give [west, south, east, north] in degrees.")
     west, south, east, north = box
     list(positions([[west, south], [east, north]], 1))
     if south > north:
         raise InvalidInput(
-            f"where.box: its south, {south}, lies north of its north, {north}.",
+            f"where.box: south ({south}) is greater than north ({north}).",
             hint="Give [west, south, east, north]; only west may be greater than east, across 180 degrees.",
         )
 

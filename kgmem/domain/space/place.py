@@ -98,11 +98,11 @@ def positions(value: Any, depth: int) -> Iterator[Position]:
     if len(numbers) != len(value) or not 2 <= len(numbers) <= 3:
         raise InvalidInput("A position is two or three numbers.", hint="Give [lon, lat], longitude first.")
     if not all(-_FURTHEST < number < _FURTHEST for number in numbers):
-        raise InvalidInput("A coordinate is out of all bounds.", hint="Give degrees, and the height in metres.")
+        raise InvalidInput("A coordinate is too large.", hint="Give degrees, and the height in metres.")
     lon, lat = float(numbers[0]), float(numbers[1])
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):
         raise InvalidInput(
             f"[{lon}, {lat}] is not on the earth.",
-            hint="Longitude (-180 to 180) stands first, latitude (-90 to 90) second.",
+            hint="Longitude (-180 to 180) comes first, latitude (-90 to 90) second.",
         )
     yield lon, lat

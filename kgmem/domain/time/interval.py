@@ -62,13 +62,15 @@ def parse_time(text: str) -> Interval:
     found = _ISO.match(text.strip())
     if not found:
         raise InvalidInput(
-            f"{text!r} is not a time that kgmem reads.",
+            f"{text!r} is not a valid time.",
             hint="Give ISO 8601: 1969, 1969-07, 1969-07-20 or 1969-07-20T20:17:40Z.",
             value=text,
         )
     year = int(found["year"])
     if not FIRST_YEAR <= year <= LAST_YEAR:
-        raise InvalidInput(f"{text!r} lies outside of the years that kgmem holds.", hint="4713 BC to 294275 AD.")
+        raise InvalidInput(
+            f"{text!r} is outside the years that kgmem can store.", hint="Years are from 4713 BC to 294275 AD."
+        )
     if found["month"] is None:
         return Interval(_days(year, 1, 1) * DAY, _days(year + 1, 1, 1) * DAY)
     month = int(found["month"])
@@ -103,7 +105,7 @@ def valid_interval(valid_from: str | None, valid_to: str | None) -> Interval:
     if start is not None and end is not None and end <= start:
         raise InvalidInput(
             f"valid_to {valid_to!r} is not after valid_from {valid_from!r}.",
-            hint="An interval ends after it starts; leave valid_to out while it lasts.",
+            hint="An interval must end after it starts; leave valid_to out while it is still true.",
         )
     return Interval(start, end)
 
@@ -135,14 +137,14 @@ def _clock(found: re.Match[str], text: str) -> int:
     """Return the microseconds since midnight UTC that a match's time of day names."""
     hour, minute, second = int(found["hour"]), int(found["minute"]), int(found["second"] or 0)
     if hour > 24 or minute > 59 or second > 60 or (hour == 24 and (minute or second)):
-        raise InvalidInput(f"{text!r} has no such time of day.", hint="Hours 00-23, minutes and seconds 00-59.")
+        raise InvalidInput(f"{text!r} has an invalid time of day.", hint="Hours 00-23, minutes and seconds 00-59.")
     micros = int((found["fraction"] or "")[:6].ljust(6, "0"))
     offset = 0
     zone = found["zone"]
     if zone and zone not in "Zz":
         digits = zone[1:].replace(":", "").ljust(4, "0")
         if int(digits[:2]) > 23 or int(digits[2:]) > 59:
-            raise InvalidInput(f"{text!r} has no such zone.", hint="Zones are Z or +00:00 to +23:59.")
+            raise InvalidInput(f"{text!r} has an invalid time zone.", hint="Zones are Z or +00:00 to +23:59.")
         offset = (int(digits[:2]) * 60 + int(digits[2:])) * (-1 if zone[0] == "-" else 1)
     return (hour * 3600 + minute * 60 + second - offset * 60) * SECOND + micros
 

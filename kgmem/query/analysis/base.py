@@ -93,7 +93,7 @@ class Analyser:
     def fits(self, part: Expression, found: Type, names: frozenset[str], wanted: str, *, type: str = "") -> None:  # noqa: A002
         """Raise an error where a type is known to be none of those that may stand here."""
         if not can_be(found, names):
-            problem = f"{wanted[0].upper()}{wanted[1:]} is needed here, and this is {found}."
+            problem = f"Expected {wanted}, got {found}."
             self.fail("InvalidArgumentType", problem, part.at, type=type or "SyntaxError")
 
     def types_of(self, parts: Iterable[Expression], scope: Scope) -> list[Type]:
@@ -123,8 +123,8 @@ class Analyser:
         """Note that a parameter is used. Raises CypherError where it is not given."""
         self.parameters.add(name)
         if self.given is not None and name not in self.given:
-            hint = closest(name, self.given) or "Give its value with the query."
-            self.fail("MissingParameter", f"Parameter ${name} is not given.", at, hint=hint, type="ParameterMissing")
+            hint = closest(name, self.given) or "Send its value with the query."
+            self.fail("MissingParameter", f"Missing parameter ${name}.", at, hint=hint, type="ParameterMissing")
 
     def variable(self, part: Variable, scope: Scope) -> Type:
         """Return a variable's type. Raises CypherError where it is not in scope."""

@@ -44,7 +44,7 @@ class ClauseAnalyser(ProjectionAnalyser):
     def write(self, clause: tree.Clause) -> None:
         """Note that a clause writes. Raises CypherError where it must not."""
         if self.reading_only is not None:
-            problem = f"{self.reading_only} {{ }} cannot change anything."
+            problem = f"{self.reading_only} {{ }} cannot contain a clause that writes."
             self.fail("InvalidClauseComposition", problem, clause.at)
         self.writes = True
 
@@ -69,7 +69,7 @@ class ClauseAnalyser(ProjectionAnalyser):
     def returned(self, clause: tree.Return, scope: Scope) -> Projected:
         """Return what a RETURN means. Raises CypherError."""
         if clause.projection.star and all(name in self.outer for name in scope):
-            self.fail("NoVariablesInScope", "There is no variable for * to stand for.", clause.projection.at)
+            self.fail("NoVariablesInScope", "* needs at least one variable in scope.", clause.projection.at)
         return self.project(clause.projection, scope)
 
     def columns(self, clause: tree.Return) -> tuple[Column, ...]:
@@ -134,8 +134,8 @@ class ClauseAnalyser(ProjectionAnalyser):
         for value in clause.values:
             found = self.type_of(value, scope)
             if isinstance(value, HasLabels):
-                hint = "Labels are removed by REMOVE n:Label."
-                self.fail("InvalidDelete", "DELETE deletes nodes, relationships and paths.", value.at, hint=hint)
+                hint = "Remove a label with REMOVE n:Label."
+                self.fail("InvalidDelete", "DELETE takes nodes, relationships and paths.", value.at, hint=hint)
             self.fits(value, found, _DELETED, "a node, relationship or path")
         return scope
 
@@ -145,7 +145,7 @@ class ClauseAnalyser(ProjectionAnalyser):
         inner = self.bind_new(clause.variable, found.element or found, scope.inner())
         for update in clause.updates:
             if not isinstance(update, UPDATES):
-                problem = "FOREACH holds only clauses that write: CREATE, MERGE, SET, REMOVE, DELETE, FOREACH."
+                problem = "FOREACH can contain only clauses that write: CREATE, MERGE, SET, REMOVE, DELETE, FOREACH."
                 self.fail("InvalidClauseComposition", problem, update.at, hint="To read for each item, use UNWIND.")
             inner = self.clause(update, inner)
         return scope

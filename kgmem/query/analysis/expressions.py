@@ -168,8 +168,8 @@ class OperatorAnalyser(Analyser):
         return BOOLEAN
 
     def _bare_pattern(self, part: PatternPredicate, _scope: Scope) -> NoReturn:
-        hint = "Ask whether it is there, EXISTS { (a)-->(b) }, how often, COUNT { ... }, or list it: [(a)-->(b) | b]."
-        self.fail("UnexpectedSyntax", "A pattern is not a value; it can only be a predicate.", part.at, hint=hint)
+        hint = "Test it with EXISTS { (a)-->(b) }, count it with COUNT { ... }, or list it with [(a)-->(b) | b]."
+        self.fail("UnexpectedSyntax", "A pattern cannot be used as a value, only as a predicate.", part.at, hint=hint)
 
 
 _OPERATORS: Mapping[type, Handler] = {
@@ -239,16 +239,16 @@ class CallAnalyser(OperatorAnalyser):
         found = self.functions.get(part.name.lower())
         if found is None:
             hint = closest(part.name, (each.name for each in self.functions.values()))
-            self.fail("UnknownFunction", f"There is no function {part.name}.", part.at, hint=hint)
+            self.fail("UnknownFunction", f"Unknown function {part.name}.", part.at, hint=hint)
         if part.distinct and not found.aggregates:
             self.fail(
-                "UnexpectedSyntax", f"DISTINCT has no meaning in {found.name}, which does not aggregate.", part.at
+                "UnexpectedSyntax", f"{found.name} takes no DISTINCT: it is not an aggregating function.", part.at
             )
         self.check_count(found.name, len(part.arguments), found.least, found.most, part.at)
         if found.aggregates:
             return found.gives(self._aggregated(part, scope))
         if not found.constant and self._aggregating:
-            problem = f"{found.name} gives another value each time, which cannot be aggregated."
+            problem = f"{found.name} returns another value at each call and cannot be aggregated."
             self.fail("NonConstantExpression", problem, part.at)
         if found.name == "exists" and isinstance(part.arguments[0], PatternPredicate):
             self.predicate(part.arguments[0], scope)
@@ -265,7 +265,7 @@ class CallAnalyser(OperatorAnalyser):
         if least <= count and (most is None or count <= most):
             return
         wanted = f"{least}" if least == most else f"{least} or more" if most is None else f"{least} to {most}"
-        problem = f"{name} takes {wanted} {'argument' if wanted == '1' else 'arguments'}, and here are {count}."
+        problem = f"{name} takes {wanted} {'argument' if wanted == '1' else 'arguments'}, got {count}."
         self.fail("InvalidNumberOfArguments", problem, at)
 
     def _aggregated(self, part: tree.Call, scope: Scope) -> list[Type]:
@@ -281,10 +281,10 @@ class CallAnalyser(OperatorAnalyser):
 
     def _meet_aggregate(self, part: Expression) -> None:
         if self._aggregating:
-            self.fail("NestedAggregation", "An aggregation cannot be inside of another one.", part.at)
+            self.fail("NestedAggregation", "Aggregating functions cannot be nested.", part.at)
         if not self._may_aggregate:
-            hint = "Aggregate in a WITH before, and use its result here."
-            self.fail("InvalidAggregation", "Nothing can be aggregated here.", part.at, hint=hint)
+            hint = "Aggregate in an earlier WITH and use the result here."
+            self.fail("InvalidAggregation", "Aggregating functions cannot be used here.", part.at, hint=hint)
         self.aggregations += 1
 
 

@@ -57,7 +57,7 @@ class PatternAnalyser(CallAnalyser):
         if selector is None:
             return
         if isinstance(selector.count, IntegerLiteral) and selector.count.value < 1:
-            self.fail("NumberOutOfRange", "At least 1 path must be asked for.", selector.count.at)
+            self.fail("NumberOutOfRange", "The number of paths must be at least 1.", selector.count.at)
         if selector.count is not None:
             self.type_of(selector.count, NOTHING)
         if selector.kind not in _FUNCTIONS:
@@ -71,8 +71,8 @@ class PatternAnalyser(CallAnalyser):
     def bind_new(self, variable: Variable, kind: Type, scope: Scope) -> Scope:
         """Return the scope with a variable that must not be there yet. Raises CypherError where it is."""
         if variable.name in scope:
-            hint = "Choose another name, or end its scope with a WITH that leaves it out."
-            problem = f"Variable {variable.name} is already bound."
+            hint = "Choose another name, or end its scope with a WITH that omits it."
+            problem = f"Variable {variable.name} is already defined."
             self.fail("VariableAlreadyBound", problem, variable.at, hint=hint)
         self.types[id(variable)] = kind
         return scope.bound(variable.name, kind)
@@ -81,7 +81,7 @@ class PatternAnalyser(CallAnalyser):
         """Return the scope with a variable, bound already or not. Raises CypherError where it is of another kind."""
         found = scope.get(variable.name)
         if found is not None and not self._is_kind(found, kind):
-            problem = f"Variable {variable.name} is {found}, and is used here as {_KINDS[kind.name]}."
+            problem = f"Variable {variable.name} is {found} and cannot be used as {_KINDS[kind.name]}."
             self.fail("VariableTypeConflict", problem, variable.at)
         self.types[id(variable)] = kind
         return scope if found == kind else scope.bound(variable.name, kind)
@@ -109,7 +109,7 @@ class PatternAnalyser(CallAnalyser):
         kind = RELATIONSHIP if element.length is None else RELATIONSHIPS
         binding.scope = self.bind(variable, kind, binding.scope)
         if variable.name in binding.relationships:
-            problem = f"Relationship {variable.name} cannot be two relationships of one pattern."
+            problem = f"Relationship {variable.name} cannot be used twice in one pattern."
             self.fail("RelationshipUniquenessViolation", problem, variable.at)
         binding.relationships.add(variable.name)
 
@@ -141,8 +141,8 @@ class PatternAnalyser(CallAnalyser):
             self.contents(element, scope)
 
     def _refuse_parameter(self, parameter: Parameter) -> None:
-        hint = f"Name the properties: {{name: ${parameter.name}.name}}."
-        problem = "A parameter cannot stand for all properties of a pattern that is looked for."
+        hint = f"List the properties: {{name: ${parameter.name}.name}}."
+        problem = "A parameter cannot replace the property map of a pattern to match."
         self.fail("InvalidParameterUse", problem, parameter.at, hint=hint)
 
     def contents(self, element: NodePattern | RelationshipPattern, scope: Scope) -> None:
@@ -154,8 +154,8 @@ class PatternAnalyser(CallAnalyser):
             return
         if isinstance(element, RelationshipPattern):
             if element.length is not None:
-                hint = "Ask it of all of them: WHERE all(x IN r WHERE ...)."
-                problem = "A relationship of variable length cannot have a WHERE of its own."
+                hint = "Put the condition after the pattern: WHERE all(x IN r WHERE ...)."
+                problem = "A variable-length relationship cannot contain WHERE."
                 self.fail("InvalidRelationshipPattern", problem, element.at, hint=hint)
             if element.quantifier is not None and element.variable is not None:
                 scope = scope.local(element.variable.name, RELATIONSHIP)

@@ -118,10 +118,12 @@ class CreationAnalyser(PatternAnalyser):
         grown = scope
         for pattern in patterns:
             if pattern.selector is not None:
-                self.fail("UnexpectedSyntax", "No path can be chosen where paths are made.", pattern.selector.at)
+                self.fail(
+                    "UnexpectedSyntax", "A path selector cannot be used in a pattern to create.", pattern.selector.at
+                )
             for element in pattern.elements:
                 if isinstance(element, GroupPattern):
-                    self.fail("UnexpectedSyntax", "Nothing that repeats can be made.", element.at)
+                    self.fail("UnexpectedSyntax", "A quantified path pattern cannot be created.", element.at)
                 elif isinstance(element, NodePattern):
                     grown = self._new_node(element, grown, lone=len(pattern.elements) == 1)
                 else:
@@ -144,15 +146,17 @@ class CreationAnalyser(PatternAnalyser):
 
     def _new_relationship(self, made: RelationshipPattern, scope: Scope, *, merge: bool) -> Scope:
         if made.length is not None or made.quantifier is not None:
-            self.fail("CreatingVarLength", "A relationship that is made has no variable length.", made.at)
+            self.fail("CreatingVarLength", "A relationship to create cannot have a variable length.", made.at)
         if made.variable is not None:
             scope = self.bind_new(made.variable, RELATIONSHIP, scope)
         if not isinstance(made.types, LabelName | DynamicLabel):
             hint = "Write -[:TYPE]->."
-            self.fail("NoSingleRelationshipType", "A relationship that is made has one type.", made.at, hint=hint)
+            self.fail(
+                "NoSingleRelationshipType", "A relationship to create needs exactly one type.", made.at, hint=hint
+            )
         if made.direction == "both" and not merge:
             hint = "Write --> or <--."
-            problem = "A relationship that is made has one direction."
+            problem = "A relationship to create needs exactly one direction."
             self.fail("RequiresDirectedRelationship", problem, made.at, hint=hint)
         return scope
 
@@ -166,7 +170,7 @@ class CreationAnalyser(PatternAnalyser):
             if isinstance(element, GroupPattern):
                 continue  # It was refused before.
             if element.where is not None:
-                self.fail("UnexpectedSyntax", "WHERE has no meaning in what is made.", element.where.at)
+                self.fail("UnexpectedSyntax", "WHERE cannot be used in a pattern to create.", element.where.at)
             if merge and isinstance(element.properties, Parameter):
                 self._refuse_parameter(element.properties)
             self.contents(element, around if merge else made)
@@ -182,7 +186,7 @@ class CreationAnalyser(PatternAnalyser):
             for operand in labels.operands:
                 self.plain_labels(operand)
         elif not isinstance(labels, LabelName | DynamicLabel):
-            self.fail("UnexpectedSyntax", "Labels that are given have no |, ! or %.", labels.at)
+            self.fail("UnexpectedSyntax", "Labels to set cannot contain |, ! or %.", labels.at)
 
 
 _INTEGERS = frozenset({"INTEGER"})
@@ -229,15 +233,15 @@ class ProjectionAnalyser(CreationAnalyser):
             names = sorted(name for name in scope if name not in self.outer)
             self._spelled_out += len(names)
             if self._spelled_out > _MOST_COLUMNS:
-                problem = f"The * of this query stand for more than {_MOST_COLUMNS:,} columns."
-                self.fail("TooManyColumns", problem, projection.at, hint="Name the columns that are needed.")
+                problem = f"The * in this query expand to more than {_MOST_COLUMNS:,} columns."
+                self.fail("TooManyColumns", problem, projection.at, hint="List the columns that are needed.")
             found = [Column(name, Variable(projection.at, name), scope[name], aggregates=False) for name in names]
         for item in projection.items:
             kind, has_aggregation = self.aggregating(item.value, scope)
             name = item.name
             hidden = name in self.outer and not (isinstance(item.value, Variable) and item.value.name == name)
             if hidden and item.alias is not None:
-                problem = f"Variable {name} is already bound by the query around this one."
+                problem = f"Variable {name} is already defined in the outer query."
                 self.fail("VariableAlreadyBound", problem, item.alias.at)
             found.append(Column(name, item.value, kind, has_aggregation))
         return tuple(found)
@@ -255,16 +259,16 @@ class ProjectionAnalyser(CreationAnalyser):
                 self._ambiguous(stray.name, stray.at)
 
     def _ambiguous(self, name: str, at: int) -> None:
-        hint = "Give it as a column of its own, or compute it in a WITH before."
-        problem = f"{name} stands beside an aggregation, and is neither aggregated nor a column itself."
+        hint = "Return it as a column of its own, or compute it in an earlier WITH."
+        problem = f"{name} is used with an aggregation, but is neither aggregated nor a grouping column."
         self.fail("AmbiguousAggregationExpression", problem, at, hint=hint)
 
     def _check_names(self, columns: tuple[Column, ...], at: int) -> None:
         seen: set[str] = set()
         for column in columns:
             if column.name in seen:
-                hint = "Name one of them with AS."
-                problem = f"Two columns are named {column.name}."
+                hint = "Rename one of them with AS."
+                problem = f"Duplicate column name {column.name}."
                 self.fail("ColumnNameConflict", problem, column.value.at or at, hint=hint)
             seen.add(column.name)
 
@@ -272,7 +276,7 @@ class ProjectionAnalyser(CreationAnalyser):
         for item in items:
             if item.alias is None and not isinstance(item.value, Variable):
                 hint = f"Write {item.name} AS name."
-                self.fail("NoExpressionAlias", "An expression in WITH needs a name.", item.at, hint=hint)
+                self.fail("NoExpressionAlias", "An expression in WITH needs an alias.", item.at, hint=hint)
 
     def _later(
         self, projection: Projection, columns: tuple[Column, ...], scope: Scope, *, grouped: bool
@@ -299,7 +303,7 @@ class ProjectionAnalyser(CreationAnalyser):
                 self._ambiguous(self.text[stray.at :].split(None, 1)[0], stray.at)
             if beside and aggregates(found, self._is_aggregation):
                 self.aggregating(found, after)
-                problem = "Only an aggregation that is a column too can be sorted or filtered by."
+                problem = "ORDER BY and WHERE can use an aggregation only if it is also a column."
                 self.fail("InvalidAggregation", problem, part.at)
             self._analyse(found, after, is_predicate=is_predicate)
             return found
@@ -318,7 +322,7 @@ class ProjectionAnalyser(CreationAnalyser):
         except CypherError as error:
             if error.detail != "UndefinedVariable":
                 raise
-            problem = "SKIP and LIMIT are the same for all rows, and cannot depend on variables."
+            problem = "SKIP and LIMIT cannot use variables: they are the same for all rows."
             self.fail("NonConstantExpression", problem, error.at)
         self.fits(part, found, _INTEGERS, "an integer")
         if isinstance(part, IntegerLiteral) and part.value < 0:

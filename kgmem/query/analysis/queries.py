@@ -24,11 +24,11 @@ class ProcedureAnalyser(ClauseAnalyser):
         if clause.arguments is None and signature.inputs:
             names = ", ".join(field.name for field in signature.inputs)
             hint = f"Write {signature.name}({names})."
-            problem = "Inside a query the arguments of a procedure are given in parentheses."
+            problem = "A procedure call inside a query needs its arguments in parentheses."
             self.fail("InvalidArgumentPassingMode", problem, clause.at, hint=hint)
         if clause.star:
             hint = f"Name the columns: {', '.join(field.name for field in signature.outputs)}."
-            self.fail("UnexpectedSyntax", "YIELD * is for a CALL that stands alone.", clause.at, hint=hint)
+            self.fail("UnexpectedSyntax", "YIELD * can be used only in a standalone CALL.", clause.at, hint=hint)
         self._check_arguments(clause, signature, scope)
         after = scope
         for yielded in clause.yielded or ():
@@ -60,7 +60,7 @@ class ProcedureAnalyser(ClauseAnalyser):
         found = self.procedures.get(clause.name)
         if found is None:
             hint = closest(clause.name, self.procedures)
-            problem = f"There is no procedure {clause.name}."
+            problem = f"Unknown procedure {clause.name}."
             self.fail("ProcedureNotFound", problem, clause.at, hint=hint, type="ProcedureError")
         if found.writes:
             self.write(clause)
@@ -105,8 +105,8 @@ class QueryAnalyser(ProcedureAnalyser):
     ) -> tuple[Column, ...] | None:
         names = {column.name for column in columns or ()}
         if columns is None or others is None or names != {other.name for other in others}:
-            hint = "Name the columns alike with AS." if columns and others else "Each part needs a RETURN."
-            problem = "The parts of a UNION have different columns."
+            hint = "Give the columns the same names with AS." if columns and others else "Each part needs a RETURN."
+            problem = "All parts of a UNION need the same columns."
             self.fail("DifferentColumnsInUnion", problem, part.clauses[-1].at, hint=hint)
         kinds = {other.name: other.type for other in others}
         return tuple(
@@ -126,11 +126,11 @@ class QueryAnalyser(ProcedureAnalyser):
         *before, last = part.clauses
         for clause, follower in zip(before, part.clauses[1:], strict=True):
             if isinstance(clause, tree.Return | tree.Finish):
-                hint = "To go on with its columns, use WITH."
-                self._misplaced("Nothing can follow RETURN or FINISH.", follower, hint)
+                hint = "Use WITH to continue with its columns."
+                self._misplaced("No clause can follow RETURN or FINISH.", follower, hint)
         for clause in part.clauses[1:]:
             if isinstance(clause, tree.Use):
-                self._misplaced("USE stands before everything else.", clause, "")
+                self._misplaced("USE must come first.", clause, "")
         if self.reading_only is None and not self._ends(last):
             name = "OPTIONAL MATCH" if isinstance(last, tree.Match) and last.optional else type(last).__name__.upper()
             self._misplaced(f"A query cannot end with {name}.", last, "Add a RETURN.")

@@ -88,12 +88,14 @@ def check_batches(query: Query, fail: Fail) -> None:
     outer = [clause for clause in query.parts[0].clauses if isinstance(clause, CallSubquery) and clause.transactions]
     for each in inner:
         if not any(each is clause for clause in outer):
-            fail(_DETAIL, "CALL { } IN TRANSACTIONS cannot be inside of another subquery.", each.at)
+            fail(_DETAIL, "CALL { } IN TRANSACTIONS cannot be nested in another subquery.", each.at)
     wrote = False
     for clause in query.parts[0].clauses:
         if isinstance(clause, CallSubquery) and clause.transactions is not None:
             if wrote:
-                problem = "CALL { } IN TRANSACTIONS cannot follow a clause that writes: that is not kept yet."
+                problem = (
+                    "CALL { } IN TRANSACTIONS cannot follow a clause that writes: its changes are not committed yet."
+                )
                 fail(_DETAIL, problem, clause.at)
         else:
             wrote = wrote or _writes(clause)

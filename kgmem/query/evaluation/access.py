@@ -54,17 +54,17 @@ class AccessCompiler(Compiler):
         if type(value) is list:
             if type(index) is not int:
                 raise ValueProblem(
-                    f"A list's items are numbered, and this is {shown(index)}.", type=TYPE, detail="InvalidArgumentType"
+                    f"A list index must be an integer, got {shown(index)}.", type=TYPE, detail="InvalidArgumentType"
                 )
             return value[index] if -len(value) <= index < len(value) else None
         if type(value) in _HOLDERS:
             if type(index) is not str:
-                problem = f"What is in a map is asked for by its name, and this is {shown(index)}."
+                problem = f"A map key must be a string, got {shown(index)}."
                 raise ValueProblem(problem, type=TYPE, detail="MapElementAccessByNonString")
             return self.entries(value).get(index)
         if type(index) is str:
             return field_of(value, index)
-        problem = f"{shown(value)} has no parts.".capitalize()
+        problem = f"Cannot use [ ] on {shown(value)}.".capitalize()
         raise ValueProblem(problem, type=TYPE, detail="InvalidArgumentType")
 
     def entries(self, value: Value) -> Mapping[str, Value]:
@@ -88,7 +88,9 @@ class AccessCompiler(Compiler):
                 return None
             for what in (items, *ends):
                 if what is not None and type(what) is not (list if what is items else int):
-                    raise ValueProblem(f"{shown(what)} is no part of a slice.", type=TYPE, detail="InvalidArgumentType")
+                    raise ValueProblem(
+                        f"A slice bound must be an integer, got {shown(what)}.", type=TYPE, detail="InvalidArgumentType"
+                    )
             return items[ends[0] : ends[1]]
 
         return self.guarded(run, part.at)
@@ -178,7 +180,7 @@ def field_of(value: Any, name: str) -> Value:
         return None
     fields = FIELDS.get(type(value))
     if fields is None:
-        problem = f"A node, relationship or map is needed here, and this is {shown(value)}."
+        problem = f"Expected a node, relationship or map, got {shown(value)}."
         raise ValueProblem(problem, type=TYPE, detail="InvalidArgumentType")
     getter = fields.get(name)
     if getter is None:
@@ -189,10 +191,10 @@ def field_of(value: Any, name: str) -> Value:
 def deleted() -> ValueProblem:
     """Return the error for what was deleted and is asked for."""
     return ValueProblem(
-        "This was deleted by the same query.",
+        "The node or relationship was deleted earlier in this query.",
         type="EntityNotFound",
         detail="DeletedEntityAccess",
-        hint="Read what is needed before DELETE.",
+        hint="Read its properties before DELETE.",
     )
 
 

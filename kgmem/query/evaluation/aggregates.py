@@ -170,7 +170,7 @@ class Percentile(Accumulator):
             raise wrong_type("a number", percentile)
         if not 0 <= percentile <= 1:
             raise ValueProblem(
-                f"A percentile is 0.0 to 1.0, and this is {shown(percentile)}.",
+                f"A percentile must be from 0.0 to 1.0, got {shown(percentile)}.",
                 type=ARGUMENT,
                 detail="NumberOutOfRange",
             )
@@ -180,7 +180,7 @@ class Percentile(Accumulator):
     def take(self, value: Any) -> None:
         """Take one number."""
         if type(value) not in {int, float}:
-            raise ValueProblem(f"Percentiles are of numbers, and this is {shown(value)}.", type=TYPE)
+            raise ValueProblem(f"Percentiles need numbers, got {shown(value)}.", type=TYPE)
         self._values.append(value)
 
     def result(self) -> Value:

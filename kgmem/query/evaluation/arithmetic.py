@@ -22,10 +22,10 @@ def whole(number: int) -> int:
     if _LEAST <= number <= _MOST:
         return number
     raise ValueProblem(
-        "The result is outside of what an integer of 64 bits can be.",
+        "Integer overflow: the result does not fit into 64 bits.",
         type=ARITHMETIC,
         detail="NumberOutOfRange",
-        hint="Reckon with floating-point numbers: toFloat(x).",
+        hint="Use floating-point numbers: toFloat(x).",
     )
 
 
@@ -160,14 +160,14 @@ def negated(value: Any) -> Any:
         return -value
     if type(value) is Duration:
         return scaled(value, exact(-1))
-    raise ValueProblem(f"- is not for {shown(value)}.", type=TYPE, detail="InvalidArgumentType")
+    raise ValueProblem(f"Cannot apply - to {shown(value)}.", type=TYPE, detail="InvalidArgumentType")
 
 
 def same(value: Any) -> Any:
     """Return +value."""
     if value is None or type(value) in {int, float, Duration}:
         return value
-    raise ValueProblem(f"+ is not for {shown(value)}.", type=TYPE, detail="InvalidArgumentType")
+    raise ValueProblem(f"Cannot apply + to {shown(value)}.", type=TYPE, detail="InvalidArgumentType")
 
 
 def joined(left: list[Any], right: list[Any]) -> list[Any]:
@@ -199,9 +199,9 @@ def _float_quotient(left: float, right: float) -> float:
 
 
 def _by_zero() -> ValueProblem:
-    return ValueProblem("An integer cannot be divided by zero.", type=ARITHMETIC, detail="DivisionByZero")
+    return ValueProblem("Division by zero.", type=ARITHMETIC, detail="DivisionByZero")
 
 
 def _unfit(operator: str, left: Any, right: Any) -> ValueProblem:
-    problem = f"{operator} is not for {shown(left)} and {shown(right)}."
+    problem = f"Cannot apply {operator} to {shown(left)} and {shown(right)}."
     return ValueProblem(problem, type=TYPE, detail="InvalidArgumentType")

@@ -41,9 +41,9 @@ class CallCompiler(Compiler):
             return SETTLED[name](self.setting)
         if name in PURE:
             return PURE[name]
-        problem, known = f"There is no function {part.name}.", (each.name for each in FUNCTIONS.values())
+        problem, known = f"Unknown function {part.name}.", (each.name for each in FUNCTIONS.values())
         if name in FUNCTIONS:
-            problem = f"{part.name} aggregates, which is not possible here."
+            problem = f"The aggregating function {part.name} cannot be used here."
         hint = closest(part.name, known)
         raise CypherError("UnknownFunction", problem, query=self.setting.text, at=part.at, hint=hint)
 

@@ -30,7 +30,7 @@ class Clock:
 
 
 def _nothing_nested(expression: Expression, _row: Row) -> NoReturn:
-    raise ValueProblem(f"Nothing here can answer a {type(expression).__name__}.", detail="NotSupported")
+    raise ValueProblem(f"{type(expression).__name__} cannot be evaluated here.", detail="NotSupported")
 
 
 def _no_node(_identity: int) -> None:
@@ -38,7 +38,7 @@ def _no_node(_identity: int) -> None:
 
 
 def _never_known(_identity: int) -> int | None:
-    raise ValueProblem("When this was known cannot be told here.", detail="NotSupported")
+    raise ValueProblem("known_at is not available here.", detail="NotSupported")
 
 
 def _never_stopped() -> None:

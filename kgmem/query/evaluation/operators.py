@@ -26,7 +26,7 @@ def matches(text: Any, pattern: Any) -> bool | None:
     """Whether a text as a whole matches a pattern; None where one of them is no string. Raises ValueProblem."""
     if type(text) is not str or type(pattern) is not str:
         if pattern is not None and type(pattern) is not str:
-            raise ValueProblem(f"A pattern is a string, and this is {shown(pattern)}.", type=TYPE)
+            raise ValueProblem(f"A regular expression must be a string, got {shown(pattern)}.", type=TYPE)
         return None
     return _matches(text, pattern)
 
@@ -38,8 +38,8 @@ def _matches(text: str, pattern: str) -> bool:
     try:
         return _engine()(text, _FLAGS.sub(_known_flags, pattern))
     except ValueError as error:
-        hint = "The syntax is RE2's: without look-around and back references."
-        raise ValueProblem(f"{pattern[:60]!r} is no regular expression.", hint=hint) from error
+        hint = "The syntax is RE2: look-around and back references are not supported."
+        raise ValueProblem(f"Invalid regular expression {pattern[:60]!r}.", hint=hint) from error
 
 
 def _known_flags(group: re.Match[str]) -> str:
@@ -123,7 +123,7 @@ class OperatorCompiler(Compiler):
             return lambda _row: value
 
         def missing(_row: Row) -> Value:
-            problem = f"Parameter ${part.name} is not given."
+            problem = f"Missing parameter ${part.name}."
             raise CypherError(
                 "MissingParameter", problem, query=setting.text, at=part.at, type="ParameterMissing", phase=RUNTIME
             )
@@ -240,7 +240,7 @@ class OperatorCompiler(Compiler):
 
     def _type_test(self, part: tree.TypeName) -> Test:
         if part.name not in KNOWN:
-            problem = f"{part.name} is no type."
+            problem = f"Unknown type {part.name}."
             raise CypherError("InvalidType", problem, query=self.setting.text, at=part.at)
         return type_test(part.name, map(self._type_test, part.parts), not_null=part.not_null)
 

@@ -111,7 +111,7 @@ class Batches:
             run = self.begin(transaction)
             found = await number(run, told.rows)
             if not found:
-                problem = "A batch has at least one row."
+                problem = "The batch size must be at least 1."
                 raise run.error("InvalidArgumentValue", problem, told.rows.at, type="ArgumentError")
         return found
 

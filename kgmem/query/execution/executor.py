@@ -193,17 +193,19 @@ class Run:
         if len(rows) > self.limits.rows:
             raise self.error(
                 "TooManyRows",
-                f"A step of this query has more than {self.limits.rows:,} rows.",
+                f"A step of this query returns more than {self.limits.rows:,} rows.",
                 at,
                 type="ResourceExhausted",
-                hint="Ask for less: add conditions or a LIMIT.",
+                hint="Add conditions or a LIMIT.",
             )
 
     def own(self, id_: int, at: int) -> int:
         """Return the id of a node or relationship of this graph. Raises CypherError for what is only drawn here."""
         if id_ < 0:
-            problem = "This is of another graph, or only drawn: it can be neither matched nor changed here."
-            hint = "Find it in its own graph, by a property: CALL (n) { USE other MATCH (m {key: n.key}) ... }."
+            problem = (
+                "This node or relationship is of another graph or virtual: it can be neither matched nor changed here."
+            )
+            hint = "Match it in its own graph by a property: CALL (n) { USE other MATCH (m {key: n.key}) ... }."
             raise self.error("InvalidArgumentType", problem, at, type="TypeError", hint=hint)
         return id_
 
@@ -283,7 +285,7 @@ class Run:
     async def _answered(self, part: Expression, rows: Sequence[Row]) -> Sequence[Any]:
         self._depth += 1
         if self._depth > self.limits.depth:
-            problem = f"Queries stand in each other more than {self.limits.depth} deep."
+            problem = f"Queries are nested more than {self.limits.depth} levels deep."
             raise self.error("TooDeeplyNested", problem, part.at, type="ResourceExhausted")
         try:
             return await self._answer(self, part, rows)

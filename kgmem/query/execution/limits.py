@@ -57,15 +57,15 @@ class Watch:
         if self._start is None:
             self._start = held
         elif held - self._start > self._limits.memory:
-            problem = f"This query takes more than {self._limits.memory >> 20:,} MiB of memory."
-            hint = "Ask for less: make lists and texts shorter, or add a LIMIT."
+            problem = f"The query needs more than {self._limits.memory >> 20:,} MiB of memory."
+            hint = "Shorten lists and texts, or add a LIMIT."
             raise ValueProblem(problem, type="ResourceExhausted", detail="TooMuchMemory", hint=hint)
 
 
 def out_of_time(seconds: float) -> TimedOut:
     """Return the error for a statement that took longer."""
     problem = f"The query took longer than {seconds:g} seconds and was stopped."
-    return TimedOut(problem, hint="Ask for less, or allow it more time.")
+    return TimedOut(problem, hint="Narrow the query, or raise its time limit.")
 
 
 def _resident() -> int:

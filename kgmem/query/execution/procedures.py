@@ -79,7 +79,7 @@ async def show(run: Run, analysed: Analysed, shows: Mapping[str, ShowRows]) -> l
     """Return the rows that a SHOW asks for. Raises CypherError where there is nothing to show of that kind."""
     body = analysed.statement.body
     if not isinstance(body, Show) or body.what not in shows:
-        raise run.error("NotSupported", "There is nothing to show of this kind.", 0, type="SyntaxError")
+        raise run.error("NotSupported", "SHOW does not support this here.", 0, type="SyntaxError")
     every = SHOWN[body.what].all
     rows: list[Row] = [{name: row.get(name) for name in every} for row in await shows[body.what](run, body)]
     if body.yielded is not None:

@@ -29,7 +29,7 @@ async def number(run: Run, part: Expression | None) -> int | None:
         return None
     value: Any = await run.value(part, {})
     if type(value) is not int:
-        raise _refused(run, "InvalidArgumentType", "SKIP and LIMIT take an integer.", part.at)
+        raise _refused(run, "InvalidArgumentType", "SKIP and LIMIT must be integers.", part.at)
     if value < 0:
         raise _refused(run, "NegativeIntegerArgument", "SKIP and LIMIT cannot be negative.", part.at)
     return int(value)

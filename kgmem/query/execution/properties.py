@@ -30,7 +30,7 @@ async def labels_of(run: Run, labels: Labels | None, row: Row) -> tuple[str, ...
     names = value if isinstance(value, list) else [value]
     for name in names:
         if not isinstance(name, str) or not name:
-            problem = "A label's name is needed here: a string that is not empty."
+            problem = "Expected the name of a label: a string that is not empty."
             raise run.error("InvalidArgumentType", problem, labels.at, type="TypeError")
     return tuple(dict.fromkeys(names))
 
@@ -77,7 +77,7 @@ def _properties(run: Run, value: Any, at: int, *, nulls: bool) -> dict[str, Any]
                 raise _infinite(run, at, key)
         return dict(held)
     if not nulls and (name := next((name for name, each in held.items() if each is None), None)) is not None:
-        problem = f"What is merged cannot have null for {name}."
+        problem = f"MERGE cannot use null for {name}."
         raise run.error("MergeReadOwnWrites", problem, at, type="SemanticError", hint="Leave it out.")
     return {name: storable(run, each, at) for name, each in held.items() if each is not None}
 
@@ -94,7 +94,7 @@ def as_map(run: Run, value: Any, at: int) -> dict[str, Any]:
         return value
     if isinstance(value, Node | Relationship):
         return dict(value.properties)
-    raise _refused(run, "A map, node or relationship is needed here.", at)
+    raise _refused(run, "Expected a map, node or relationship.", at)
 
 
 def storable(run: Run, value: Any, at: int) -> Any:
@@ -102,7 +102,7 @@ def storable(run: Run, value: Any, at: int) -> Any:
     if isinstance(value, list):
         for each in value:
             if isinstance(each, dict | list) or each is None:
-                raise _refused(run, "A list in a property holds no maps, lists and nulls.", at)
+                raise _refused(run, "A list in a property cannot contain maps, lists or nulls.", at)
             storable(run, each, at)
     if isinstance(value, dict):
         check_names(run, value, at)
@@ -115,7 +115,7 @@ def storable(run: Run, value: Any, at: int) -> Any:
 
 def _infinite(run: Run, at: int, name: str = "") -> CypherError:
     what = f"The property {name[:80]!r}" if name else "A property"
-    problem = f"{what} cannot store NaN or an infinite number: JSON and exports do not have them."
+    problem = f"{what} cannot store NaN or infinity: JSON and exports have no such numbers."
     hint = "Leave it out, or write null in its place."
     return run.error("InvalidPropertyType", problem, at, type="TypeError", hint=hint)
 

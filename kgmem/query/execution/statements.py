@@ -144,8 +144,8 @@ class Engine:
         else:
             understood = self._understanding.of(asked.text, asked.parameters)
         if understood.writes and not asked.writes:
-            problem = "This query writes, and it was sent to read only."
-            hint = "Send it in the mode write."
+            problem = "The query writes, but it was sent in read mode."
+            hint = "Send it in write mode."
             raise CypherError("WriteInReadMode", problem, query=asked.text, at=0, type="AccessMode", hint=hint)
         return understood
 

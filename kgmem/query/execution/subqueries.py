@@ -52,7 +52,7 @@ async def _named(run: Run, expression: Expression, row: Row) -> str:
         expression = expression.arguments[0]
     name = await run.value(expression, row)
     if not isinstance(name, str):
-        raise run.error("InvalidArgumentType", "A graph's name is a string.", expression.at, type="TypeError")
+        raise run.error("InvalidArgumentType", "The name of a graph must be a string.", expression.at, type="TypeError")
     return name
 
 
@@ -126,7 +126,7 @@ async def _shortest(run: Run, part: ShortestPath, row: Row) -> Any:
     if None in ends:
         return [] if asked.all else None
     if not all(isinstance(end, Node) for end in ends):
-        problem = "shortestPath is between two nodes that are known before it."
+        problem = "shortestPath needs two nodes that are bound before it."
         raise run.error("InvalidArgumentType", problem, part.at, type="TypeError")
     found = await shortest(run, asked, row, await wanted(run, asked), part.at)
     return found if asked.all else (found[0] if found else None)

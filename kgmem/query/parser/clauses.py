@@ -228,7 +228,7 @@ class ClauseParser(ProjectionParser):
         else:
             use = Use(at, self.call() if self.call_stands() else self.dotted("a graph's name"))
         if self.command_stands():
-            problem = f"USE does not go with {self.token.upper} of indexes, constraints and the like."
+            problem = f"USE cannot be combined with {self.token.upper} of indexes and constraints."
             hint = "Send the command to that graph itself, without USE."
             raise self.error("NotSupported", problem, at, hint=hint)
         return use
@@ -239,5 +239,5 @@ class ClauseParser(ProjectionParser):
 
     def read_load(self) -> Clause:
         """Refuse LOAD CSV by name."""
-        hint = "Load files with kgmem's import, or give their rows as a parameter: UNWIND $rows AS row."
+        hint = "Import files with kgmem import, or send their rows as a parameter: UNWIND $rows AS row."
         raise self.error("NotSupported", "LOAD CSV is not supported.", self.token.at, hint=hint)

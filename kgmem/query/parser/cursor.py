@@ -128,7 +128,7 @@ class Cursor:
 
     def too_deep(self, how: str) -> NoReturn:
         """Raise the error of an expression that later steps could not walk."""
-        hint = "Compute a part of it in a WITH before, or compare with a list: x IN [...]."
+        hint = "Compute a part of it in an earlier WITH, or compare with a list: x IN [...]."
         raise self.error("TooDeeplyNested", f"The query {how} here.", self.token.at, hint=hint)
 
     def unexpected(self, expected: str, known: Iterable[str] = ()) -> NoReturn:
@@ -203,8 +203,8 @@ class AtomParser(Cursor):
                 raise self.error("FloatingPointOverflow", f"{token.text} is too large for a number.", token.at)
             return FloatLiteral(at, -value if negative else value)
         if token.kind is Kind.MALFORMED_NUMBER:
-            problem = f"{token.text[:_DIGITS]} is no number."
-            hint = "A number is written 12, 1.5, 1e-5, 0x1F or 0o17."
+            problem = f"Invalid number {token.text[:_DIGITS]}."
+            hint = "Write numbers as 12, 1.5, 1e-5, 0x1F or 0o17."
             raise self.error("InvalidNumberLiteral", problem, token.at, hint=hint)
         if token.kind is not Kind.INTEGER:
             self.unexpected("a number")
@@ -223,7 +223,7 @@ class AtomParser(Cursor):
         value = _MOST + 2 if len(digits) > _DIGITS else int(text, 0)
         if value > _MOST + negative:
             sign = "-" if negative else ""
-            problem = f"{sign}{token.text[:_DIGITS]} is outside of what an integer of 64 bits can be."
+            problem = f"{sign}{token.text[:_DIGITS]} does not fit into a 64-bit integer."
             raise self.error("IntegerOverflow", problem, token.at)
         return -value if negative else value
 

@@ -231,7 +231,7 @@ class PatternParser(LabelParser):
     def _length(self) -> Length | None:
         at = self.token.at
         if self.token.upper == "..":
-            raise self._invalid("The * is missing before the length.")
+            raise self._invalid("Missing * before the length.")
         if not self.take("*"):
             return None
         if self.token.upper == "-":
@@ -244,7 +244,7 @@ class PatternParser(LabelParser):
         return Length(at, least, self.count("a length") if self.token.kind is Kind.INTEGER else None)
 
     def _invalid(self, problem: str) -> Exception:
-        hint = "A length is written *, *2, *1..3, *..3 or *1.."
+        hint = "Write a length as *, *2, *1..3, *..3 or *1.."
         return self.error("InvalidRelationshipPattern", problem, self.token.at, hint=hint)
 
     def _quantifier(self) -> Length | None:

@@ -155,7 +155,7 @@ class CommandParser(QueryParser):
     def _same(self, variable: str) -> None:
         found = self.variable()
         if found.name != variable:
-            problem = f"Variable {found.name} is not defined; the pattern binds {variable}."
+            problem = f"Variable {found.name} is not defined; the pattern defines {variable}."
             raise self.error("UndefinedVariable", problem, found.at)
 
     def _options(self) -> Expression | None:

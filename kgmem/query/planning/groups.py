@@ -222,7 +222,7 @@ class _Stages:
     def repeat(self, group: GroupPattern, start: str, end: str, *, backwards: bool) -> Repeat:
         quantifier = group.quantifier
         if any(isinstance(each, GroupPattern) for each in group.elements):
-            raise self.refused("NotSupported", "A group inside of a group cannot be run yet.", group.at)
+            raise self.refused("NotSupported", "Nested quantified path patterns are not supported.", group.at)
         elements = self.ended(group.elements)
         first, last = name_of(elements[0]), name_of(elements[-1])
         if backwards:
@@ -232,7 +232,7 @@ class _Stages:
         builder.elements(elements, names)
         builder.ask(group.where)
         if not builder.links:
-            problem = "A group that repeats needs a relationship."
+            problem = "A quantified path pattern needs a relationship."
             raise self.refused("InvalidRelationshipPattern", problem, group.at)
         path = self.hidden()
         builder.paths.append(PathPart(path, tuple(names)))
@@ -244,7 +244,9 @@ class _Stages:
         ahead = self.later - self.known - set(lists)
         for each in inner.predicates:
             if names_in(each) & ahead:
-                problem = "A group that repeats can speak only of what is inside of it, and of what is known before it."
+                problem = (
+                    "A quantified path pattern can use only its own variables, and variables that are bound before it."
+                )
                 raise self.refused("UndefinedVariable", problem, each.at)
         least, most = least_of(group), 1 if quantifier is None else quantifier.most
         told = tuple(dict.fromkeys(lists))

@@ -48,7 +48,7 @@ class PatternBuilder:
     hidden: int = 0
 
     def refuse(self, what: str, at: int) -> CypherError:
-        return CypherError("NotSupported", f"{what} cannot be run yet.", query=self.text, at=at)
+        return CypherError("NotSupported", f"{what} is not supported.", query=self.text, at=at)
 
     def name(self, variable: Variable | None) -> str:
         if variable is None:
@@ -70,7 +70,7 @@ class PatternBuilder:
         for element in elements:
             if isinstance(element, GroupPattern):
                 if element.quantifier is not None or len(elements) > 1:
-                    raise self.refuse("A group inside of a group", element.at)
+                    raise self.refuse("A nested quantified path pattern", element.at)
                 self.elements(element.elements, names)
                 self.ask(element.where)
                 if element.variable is not None:

@@ -56,9 +56,9 @@ def procedures(around: Surroundings) -> list[Procedure]:
     weighed = "kgmem.consensus(subject ANY, predicate STRING?) :: "
     weighed += "(fact INTEGER, predicate STRING, value ANY, probability FLOAT, state STRING, reason STRING)"
     return [
-        procedure(f"kgmem.causes{taken}", "What led to an entity, with the strength of the path.", causes),
-        procedure(f"kgmem.effects{taken}", "What an entity led to, with the strength of the path.", effects),
-        procedure(weighed, "What the sources together make of a subject.", consensus),
+        procedure(f"kgmem.causes{taken}", "Causes of an entity, with the strength of the path.", causes),
+        procedure(f"kgmem.effects{taken}", "Effects of an entity, with the strength of the path.", effects),
+        procedure(weighed, "Facts of a subject by the consensus of its sources.", consensus),
         _pagerank(around),
     ]
 
@@ -92,7 +92,7 @@ def _pagerank(around: Surroundings) -> Procedure:
         return [(nodes[id_], rank) for id_, rank in ranked if id_ in nodes]
 
     line = "kgmem.pagerank(options MAP?) :: (node NODE, score FLOAT)"
-    return procedure(line, "The nodes that many lead to, by PageRank.", pagerank)
+    return procedure(line, "Nodes by PageRank, the highest first.", pagerank)
 
 
 def page_rank(links: NDArray[Any], count: int, damping: float, iterations: int) -> NDArray[np.float64]:
@@ -120,10 +120,10 @@ def _options(given_options: Any) -> dict[str, Any]:
         raise wrong_type("a map of options", given_options)
     for name in given_options:
         if name not in _OPTIONS:
-            raise ValueProblem(f"PageRank has no option {name}.", hint=f"It has {', '.join(_OPTIONS)}.")
+            raise ValueProblem(f"Unknown option of PageRank: {name}.", hint=f"Options are {', '.join(_OPTIONS)}.")
     damping = given_options.get("damping", 0.85)
     if type(damping) not in {int, float} or not 0 <= damping < 1:
-        raise ValueProblem("The damping is a number from 0 to less than 1.", detail="NumberOutOfRange")
+        raise ValueProblem("The damping must be a number from 0 to below 1.", detail="NumberOutOfRange")
     return {
         "types": [str(each) for each in given_options.get("types") or []],
         "damping": float(damping),

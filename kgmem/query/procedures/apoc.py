@@ -56,7 +56,11 @@ def procedures(around: Surroundings) -> list[Procedure]:
     return [
         procedure(f"apoc.meta.data(config MAP?) :: ({columns})", "Properties and relationships by label.", data),
         procedure("apoc.meta.schema(config MAP?) :: (value MAP)", "Labels and types as a map.", schema),
-        procedure("apoc.meta.graph(config MAP?) :: (nodes LIST, relationships LIST)", "Labels and types drawn.", graph),
+        procedure(
+            "apoc.meta.graph(config MAP?) :: (nodes LIST, relationships LIST)",
+            "Labels and types as a virtual graph.",
+            graph,
+        ),
         procedure(nodes, "Indexes of nodes.", schema_nodes),
         procedure(values, "The values of a property.", distinct),
     ]

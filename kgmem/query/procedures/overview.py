@@ -102,8 +102,8 @@ def named_index(schema: GraphSchema, asked: Value, kind: str, usual: str) -> Nam
     if found is not None and found.index == kind:
         return found
     known = [usual, *(name for name, each in schema.indexes.items() if each.index == kind)]
-    hint = closest(str(asked), known) or f"Ask {' or '.join(known[:10])}."
-    raise ValueProblem(f"There is no such index: {asked}.", detail="IndexNotFound", type="ProcedureError", hint=hint)
+    hint = closest(str(asked), known) or f"Indexes are {', '.join(known[:10])}."
+    raise ValueProblem(f"Unknown index {asked}.", detail="IndexNotFound", type="ProcedureError", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

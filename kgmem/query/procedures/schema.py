@@ -62,14 +62,14 @@ def procedures(around: Surroundings) -> list[Procedure]:
     picture = "db.schema.visualization() :: (nodes LIST, relationships LIST)"
     parts = "dbms.components() :: (name STRING, versions LIST, edition STRING)"
     return [
-        procedure("db.info() :: (id STRING, name STRING)", "The graph that is asked.", info),
+        procedure("db.info() :: (id STRING, name STRING)", "The graph of the query.", info),
         procedure("db.labels() :: (label STRING)", "All labels.", labels),
         procedure("db.relationshipTypes() :: (relationshipType STRING)", "All types of relationships.", types),
         procedure("db.propertyKeys() :: (propertyKey STRING)", "The names of properties, from samples.", keys),
-        procedure(picture, "Labels and types as a graph.", visualization),
+        procedure(picture, "Labels and types as a virtual graph.", visualization),
         procedure(node_types, "The properties of nodes by label, from samples.", of_nodes),
         procedure(link_types, "The properties of relationships by type, from samples.", of_relationships),
-        procedure(parts, "The version that the server behaves like, and its own.", components),
+        procedure(parts, "The version of Neo4j that the server is compatible with, and its own.", components),
     ]
 
 

@@ -93,12 +93,16 @@ def procedures(around: Surroundings) -> list[Procedure]:
     columns += "text STRING, retrievers MAP, state STRING, valid_from STRING, valid_to STRING"
     near = "kgmem.nearest(to ANY, count INTEGER?, labels ANY?) :: (node NODE, km FLOAT)"
     return [
-        procedure(f"{by_vector} :: (node NODE, score FLOAT)", "What is nearest to a vector in meaning.", vectors),
-        procedure(f"{by_link_vector} :: (relationship RELATIONSHIP, score FLOAT)", "Nearest relationships.", vectors),
-        procedure(f"{by_link_text} :: (relationship RELATIONSHIP, score FLOAT)", "Relationships by words.", texts),
-        procedure(f"{by_text} :: (node NODE, score FLOAT)", "What has the words of a text.", texts),
-        procedure(f"kgmem.recall(question STRING, options MAP?) :: ({columns})", "What recall finds.", recall),
-        procedure(near, "The entities nearest to a point or to what has a place.", nearest),
+        procedure(f"{by_vector} :: (node NODE, score FLOAT)", "Nodes nearest to a vector.", vectors),
+        procedure(
+            f"{by_link_vector} :: (relationship RELATIONSHIP, score FLOAT)",
+            "Relationships nearest to a vector.",
+            vectors,
+        ),
+        procedure(f"{by_link_text} :: (relationship RELATIONSHIP, score FLOAT)", "Relationships by keywords.", texts),
+        procedure(f"{by_text} :: (node NODE, score FLOAT)", "Nodes by keywords.", texts),
+        procedure(f"kgmem.recall(question STRING, options MAP?) :: ({columns})", "Hits of recall.", recall),
+        procedure(near, "Entities nearest to a point or to a node with a place.", nearest),
     ]
 
 
@@ -137,7 +141,7 @@ def _question(run: Run, text: str, options: Any) -> Question:
         raise wrong_type("a map of options", options)
     for name in options:
         if name not in _OPTIONS:
-            raise ValueProblem(f"Recall has no option {name}.", hint=f"It has {', '.join(_OPTIONS)}.")
+            raise ValueProblem(f"Unknown option of recall: {name}.", hint=f"Options are {', '.join(_OPTIONS)}.")
     kinds = tuple(options.get("kinds") or ("entity", "episode", "fact"))
     when = When(
         valid_at=_text(options.get("valid_at")),
@@ -158,7 +162,7 @@ def _states(named: Value) -> tuple[State, ...]:
     """Return the states that are asked for. Raises ValueProblem for one that is none."""
     names = [named] if isinstance(named, str) else named or []
     if not isinstance(names, list) or not all(name in _STATES for name in names):
-        raise ValueProblem("states names no states of recall.", hint=f"Give a list of {', '.join(_STATES)}.")
+        raise ValueProblem("states must be a list of states of recall.", hint=f"Give a list of {', '.join(_STATES)}.")
     return tuple(cast(list[State], names))
 
 

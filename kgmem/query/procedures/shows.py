@@ -184,7 +184,7 @@ def _function(each: FunctionSignature) -> dict[str, Any]:
     return {
         "name": each.name,
         "category": "Aggregating" if each.aggregates else "Scalar",
-        "description": f"Takes {taken}." if taken else "Takes nothing.",
+        "description": f"Parameters: {taken}." if taken else "No parameters.",
         "signature": f"{each.name}({taken}) :: {each.result}",
         "isBuiltIn": True,
         "argumentDescription": [],

@@ -86,5 +86,5 @@ def scope_of(run: Run, asked: Any) -> str:
 def count_of(value: Any, least: int, most: int) -> int:
     """Return an integer within bounds. Raises ValueProblem."""
     if type(value) is not int or not least <= value <= most:
-        raise ValueProblem(f"This is to be an integer of {least} to {most}.", detail="NumberOutOfRange")
+        raise ValueProblem(f"Expected an integer from {least} to {most}.", detail="NumberOutOfRange")
     return value

@@ -102,26 +102,24 @@ def procedures(around: Surroundings) -> list[Procedure]:
             "Sets a vector on a relationship.",
             vector_of_link,
         ),
-        procedure(
-            f"apoc.merge.node(labels LIST, identProps MAP, {maps}) :: (node NODE)", "MERGE of a node.", merge_node
-        ),
+        procedure(f"apoc.merge.node(labels LIST, identProps MAP, {maps}) :: (node NODE)", "Merges a node.", merge_node),
         procedure(
             f"apoc.merge.relationship(startNode NODE, {link}) :: (rel RELATIONSHIP)",
-            "MERGE of a relationship.",
+            "Merges a relationship.",
             merge_link,
         ),
-        procedure("apoc.create.node(labels LIST, props MAP) :: (node NODE)", "CREATE of a node.", create_node),
+        procedure("apoc.create.node(labels LIST, props MAP) :: (node NODE)", "Creates a node.", create_node),
         procedure(
             "apoc.create.relationship(from NODE, relType STRING, props MAP, to NODE) :: (rel RELATIONSHIP)",
-            "CREATE of a relationship.",
+            "Creates a relationship.",
             create_link,
         ),
-        procedure("apoc.create.addLabels(nodes ANY, labels LIST) :: (node NODE)", "SET of labels.", labels("SET")),
+        procedure("apoc.create.addLabels(nodes ANY, labels LIST) :: (node NODE)", "Adds labels.", labels("SET")),
         procedure(
-            "apoc.create.removeLabels(nodes ANY, labels LIST) :: (node NODE)", "REMOVE of labels.", labels("REMOVE")
+            "apoc.create.removeLabels(nodes ANY, labels LIST) :: (node NODE)", "Removes labels.", labels("REMOVE")
         ),
     ]
-    waiting = "Waits for indexes, which are whole as soon as they are there."
+    waiting = "Waits for indexes. Returns at once, since a new index is complete."
     return [
         *(replace(each, signature=replace(each.signature, writes=True)) for each in writing),
         procedure("db.awaitIndexes(timeOutSeconds INTEGER?)", waiting, nothing),

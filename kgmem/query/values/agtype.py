@@ -90,7 +90,7 @@ def stored(value: Any) -> Any:
 
 def _number(value: Any) -> Any:
     if type(value) is int and not -_MOST <= value < _MOST:
-        raise ValueProblem(f"{value} is outside of what an integer of 64 bits can be.", detail="NumberOutOfRange")
+        raise ValueProblem(f"{value} does not fit into a 64-bit integer.", detail="NumberOutOfRange")
     return _MARKED + _special(value) if type(value) is float and not math.isfinite(value) else value
 
 

@@ -111,7 +111,7 @@ def checked_year(year: int) -> None:
 def within(what: str, value: int, least: int, most: int) -> None:
     """Raise ValueProblem where a value is not between two others."""
     if not least <= value <= most:
-        raise ValueProblem(f"{what} is {value}, and can only be {least} to {most}.")
+        raise ValueProblem(f"{what} is {value}, but must be from {least} to {most}.")
 
 
 def months_later(days: int, months: int) -> int:
@@ -128,7 +128,7 @@ FIRST_DAY, LAST_DAY = days_of(FIRST_YEAR, 1, 1), days_of(LAST_YEAR, 12, 31)
 def checked_days(days: int) -> int:
     """Return the days, or raise ValueProblem where they lead out of all years."""
     if not FIRST_DAY <= days <= LAST_DAY:
-        raise ValueProblem(f"This leads out of the years {FIRST_YEAR} to {LAST_YEAR}.", type="ArithmeticError")
+        raise ValueProblem(f"The result is outside the years {FIRST_YEAR} to {LAST_YEAR}.", type="ArithmeticError")
     return days
 
 
@@ -162,7 +162,7 @@ def zone(name: str) -> ZoneInfo:
 
 def _unknown(name: str) -> ValueProblem:
     return ValueProblem(
-        f"{name[:60]!r} is no time zone.", hint="Give a name such as Europe/Stockholm, or +01:00, or Z."
+        f"Unknown time zone {name[:60]!r}.", hint="Use a name such as Europe/Stockholm, or +01:00, or Z."
     )
 
 
@@ -176,7 +176,7 @@ def parse_offset(text: str) -> int | None:
     hours, minutes, seconds = (int(part or 0) for part in found.groups()[1:])
     offset = hours * 3600 + minutes * 60 + seconds
     if minutes > 59 or seconds > 59 or offset > _MOST:
-        raise ValueProblem(f"{text} is no offset; offsets reach from -18:00 to +18:00.")
+        raise ValueProblem(f"Invalid offset {text}: offsets are from -18:00 to +18:00.")
     return -offset if found[1] == "-" else offset
 
 

@@ -206,7 +206,7 @@ def _checked(parts: Mapping[str, Any], known: frozenset[str], what: str) -> dict
             raise ValueProblem(f"A {what} has no {name}.", hint=f"It has {', '.join(sorted(known))}.")
     found = {_SYNONYMS.get(name, name): value for name, value in parts.items() if value is not None}
     if len(found) < len(parts) and not found:
-        raise ValueProblem(f"A {what} cannot be made of nulls alone.")
+        raise ValueProblem(f"Cannot create a {what}: all its components are null.")
     return found
 
 
@@ -247,7 +247,7 @@ def _days_of(given: Mapping[str, int], base: int | None) -> int:
     if "quarter" in given or "dayOfQuarter" in given:
         return _of_quarter(given, year, base)
     if "day" in given and "month" not in given and base is None:
-        raise ValueProblem("A day is given without its month.", hint="Give the month too, or ordinalDay.")
+        raise ValueProblem("A day needs a month.", hint="Add the month, or use ordinalDay.")
     return checked_date(year, given.get("month", month), given.get("day", day))
 
 
@@ -266,7 +266,7 @@ def _of_quarter(given: Mapping[str, int], year: int, base: int | None) -> int:
 
 def _year(year: int | None) -> int:
     if year is None:
-        raise ValueProblem("The year is missing.", hint="Give year, or another date to take it from.")
+        raise ValueProblem("The year is missing.", hint="Add the year, or a date to take it from.")
     return year
 
 
@@ -283,7 +283,7 @@ def _clock(parts: Mapping[str, Any]) -> int:
         finer in parts and coarser not in parts for coarser, finer in (("hour", "minute"), ("minute", "second"))
     ):
         raise ValueProblem(
-            "A time of day is given without its larger part.", hint="Give hour, then minute, then second."
+            "A unit of time is missing before a smaller one.", hint="Use hour, then minute, then second."
         )
     whole = (found["hour"] * 60 + found["minute"]) * 60 + found["second"]
     return whole * SECOND + _fraction(parts, base)

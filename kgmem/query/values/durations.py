@@ -124,7 +124,7 @@ def exact(number: Any) -> Fraction:
     try:
         return Fraction(number) if isinstance(number, int) else Fraction(repr(number))
     except ValueError:
-        raise ValueProblem(f"{number} is no length of time.") from None
+        raise ValueProblem(f"Invalid length of time: {number}.") from None
 
 
 def parse_duration(text: str) -> Duration:
@@ -140,8 +140,8 @@ def parse_duration(text: str) -> Duration:
         order = _BY_DATE_ORDER
         amounts = found.groups() if found is not None else ()
     if not any(amounts) or text[-1] in "Tt":
-        hint = "Durations are written P1Y2M10DT2H30M1.5S."
-        raise ValueProblem(f"{text[:60]!r} is no duration.", hint=hint)
+        hint = "Write durations as P1Y2M10DT2H30M1.5S."
+        raise ValueProblem(f"Invalid duration {text[:60]!r}.", hint=hint)
     totals = [Fraction(0)] * 3
     for name, amount in zip(order, amounts, strict=True):
         if amount:

@@ -30,9 +30,9 @@ def from_python(value: Any, depth: int = 0) -> Any:
     if isinstance(value, int):
         if _LEAST <= value <= _MOST:
             return int(value)
-        raise ValueProblem(f"{value} is outside of what an integer of 64 bits can be.", detail="NumberOutOfRange")
+        raise ValueProblem(f"{value} does not fit into a 64-bit integer.", detail="NumberOutOfRange")
     if depth > _DEEPEST:
-        raise ValueProblem(f"A parameter has lists or maps in each other more than {_DEEPEST} deep.")
+        raise ValueProblem(f"A parameter is nested more than {_DEEPEST} levels deep.")
     if isinstance(value, Mapping):
         return {_name(name): from_python(each, depth + 1) for name, each in value.items()}
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray):
@@ -44,16 +44,16 @@ def _finite(value: float) -> float:
     if math.isfinite(value):
         return value
     raise ValueProblem(
-        "A number is NaN, infinite, or too large to be one.",
+        "A number is NaN, infinite or too large.",
         detail="NumberOutOfRange",
-        hint="Leave it out; a query may compute such values, as by 0.0 / 0.0, and no property can store them.",
+        hint="Leave it out. A query can compute such values (0.0 / 0.0), but no property can store them.",
     )
 
 
 def _name(name: Any) -> str:
     if isinstance(name, str):
         return name
-    raise ValueProblem(f"The keys of a map are strings, and {name!r} is none.")
+    raise ValueProblem(f"The keys of a map must be strings, got {name!r}.")
 
 
 def _other(value: Any) -> Any:
@@ -72,8 +72,8 @@ def _other(value: Any) -> Any:
     if isinstance(value, UUID):
         return str(value)
     raise ValueProblem(
-        f"A {type(value).__name__} is no Cypher value.",
-        hint="Give None, bool, int, float, str, list, dict, dates and times, or values of kgmem.query.values.",
+        f"Unsupported type {type(value).__name__}.",
+        hint="Use None, bool, int, float, str, list, dict, dates and times, or values of kgmem.query.values.",
     )
 
 

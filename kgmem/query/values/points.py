@@ -49,16 +49,16 @@ class Point:
 def point_of(srid: int, coordinates: tuple[float, ...]) -> Point:
     """Return a point. Raises ValueProblem where the system is not known or the coordinates are none of it."""
     if srid not in _NAMES:
-        hint = f"It is one of {', '.join(f'{number} ({name})' for number, name in _NAMES.items())}."
-        raise ValueProblem(f"{srid} is no coordinate system.", hint=hint)
+        hint = f"Coordinate systems are {', '.join(f'{number} ({name})' for number, name in _NAMES.items())}."
+        raise ValueProblem(f"Unknown coordinate system {srid}.", hint=hint)
     if len(coordinates) != (2 if _FLAT[srid] == srid else 3):
-        raise ValueProblem(f"A point of {_NAMES[srid]} has not {len(coordinates)} coordinates.")
+        raise ValueProblem(f"A point in {_NAMES[srid]} cannot have {len(coordinates)} coordinates.")
     if not all(map(math.isfinite, coordinates)):
-        raise ValueProblem("A coordinate has to be a finite number.")
+        raise ValueProblem("A coordinate must be a finite number.")
     x, y = coordinates[:2]
     if srid in _GEOGRAPHIC:
         if not -90 <= y <= 90:
-            raise ValueProblem(f"The latitude is {y}, and can only be -90 to 90.")
+            raise ValueProblem(f"The latitude is {y}, but must be from -90 to 90.")
         if not -180 <= x <= 180:
             x = (x + 180) % 360 - 180
     return Point(srid, x, y, coordinates[2] if len(coordinates) == 3 else None)
@@ -69,7 +69,7 @@ def point_of_map(parts: Mapping[str, Any]) -> Point | None:
     earth = any(name in parts for name in ("longitude", "latitude", "height"))
     found = [_coordinate(parts, names) for names in _AXES]
     if found[0] is _MISSING or found[1] is _MISSING:
-        hint = "Give x and y, or longitude and latitude, and z or height for a third."
+        hint = "Use x and y, or longitude and latitude, and z or height for a third."
         raise ValueProblem("A point needs two coordinates.", hint=hint)
     given = [each for each in found if each is not _MISSING]
     if None in given or ("srid" in parts and parts["srid"] is None) or ("crs" in parts and parts["crs"] is None):
@@ -77,7 +77,7 @@ def point_of_map(parts: Mapping[str, Any]) -> Point | None:
     srid = _srid(parts, earth=earth)
     srid = srid if "srid" in parts or "crs" in parts else (_DEEP if len(given) == 3 else _FLAT)[srid]
     if earth and srid not in _GEOGRAPHIC:
-        raise ValueProblem(f"Longitude and latitude are no coordinates of {_NAMES[srid]}.")
+        raise ValueProblem(f"Longitude and latitude cannot be used in {_NAMES[srid]}.")
     if srid in _NAMES and len(given) == 3:
         srid = _DEEP[srid]
     return point_of(srid, tuple(float(each) for each in given))
@@ -101,11 +101,15 @@ def _srid(parts: Mapping[str, Any], *, earth: bool) -> int:
         srid = parts["srid"]
         if isinstance(srid, int) and srid in _NAMES:
             return srid
-        raise ValueProblem(f"{srid!r} is no coordinate system.", hint=f"It is one of {', '.join(map(str, _NAMES))}.")
+        raise ValueProblem(
+            f"Unknown coordinate system {srid!r}.", hint=f"Coordinate systems are {', '.join(map(str, _NAMES))}."
+        )
     if "crs" in parts:
         name = str(parts["crs"]).lower()
         if name not in _SRIDS:
-            raise ValueProblem(f"{name!r} is no coordinate system.", hint=f"It is one of {', '.join(_SRIDS)}.")
+            raise ValueProblem(
+                f"Unknown coordinate system {name!r}.", hint=f"Coordinate systems are {', '.join(_SRIDS)}."
+            )
         return _SRIDS[name]
     return 4326 if earth else 7203
 

@@ -98,7 +98,7 @@ _WRITERS: Mapping[type, tuple[str, Callable[[Any], Any]]] = {
 def untyped(plain: Any, depth: int = 0) -> Any:
     """Return the value that typed JSON stands for; what has no type is taken as it is. Raises ValueProblem."""
     if depth > _DEEPEST:
-        raise ValueProblem(f"A parameter has lists or maps in each other more than {_DEEPEST} deep.")
+        raise ValueProblem(f"A parameter is nested more than {_DEEPEST} levels deep.")
     if isinstance(plain, list):
         return [untyped(each, depth + 1) for each in plain]
     if not isinstance(plain, dict):
@@ -114,20 +114,20 @@ def untyped(plain: Any, depth: int = 0) -> Any:
     except ValueProblem:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
-        raise ValueProblem(f"{str(plain)[:100]} is no typed value of the Query API.") from error
+        raise ValueProblem(f"Invalid typed value of the Query API: {str(plain)[:100]}.") from error
 
 
 def _parsed_point(text: str) -> Point:
     found = _POINT.fullmatch(text)
     if found is None:
-        raise ValueProblem(f"{text[:60]!r} is no point.", hint="Write SRID=4326;POINT (lon lat).")
+        raise ValueProblem(f"Invalid point {text[:60]!r}.", hint="Write SRID=4326;POINT (lon lat).")
     return point_of(int(found[1]), tuple(map(float, found[2].split())))
 
 
 def _integer(text: str) -> int:
     value = int(text)
     if not -(2**63) <= value < 2**63:
-        raise ValueProblem(f"{text[:40]} is outside of what an integer of 64 bits can be.", detail="NumberOutOfRange")
+        raise ValueProblem(f"{text[:40]} does not fit into a 64-bit integer.", detail="NumberOutOfRange")
     return value
 
 

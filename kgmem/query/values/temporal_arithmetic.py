@@ -168,7 +168,7 @@ def truncated(kind: type[Instant], unit: str, instant: Any, parts: Mapping[str, 
         raise wrong_type("a date or time", instant)
     named = _UNITS.get(unit.lower())
     if named is None:
-        raise ValueProblem(f"{unit[:60]!r} is no unit.", hint=f"Units are {', '.join(_UNITS.values())}.")
+        raise ValueProblem(f"Unknown unit {unit[:60]!r}.", hint=f"Units are {', '.join(_UNITS.values())}.")
     days, clock = _cut(kind, named, instant)
     parts = dict(parts)
     offset, zone = (
@@ -193,10 +193,10 @@ def _cut(kind: type[Instant], unit: str, instant: Instant) -> tuple[int | None, 
         raise wrong_type("a value with a date", instant)
     if unit in _CLOCK:
         if kind is Date:
-            raise ValueProblem(f"A date has no {unit} to cut off at.")
+            raise ValueProblem(f"A date cannot be truncated to {unit}.")
         return days, clock // _CLOCK[unit] * _CLOCK[unit]
     if not dated and unit != "day":
-        raise ValueProblem(f"A time of day has no {unit} to cut off at.")
+        raise ValueProblem(f"A time of day cannot be truncated to {unit}.")
     return (_cut_days(unit, days) if dated and days is not None else None), 0
 
 
@@ -240,5 +240,5 @@ def _added(parts: dict[str, Any], name: str, size: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise wrong_type(f"an integer (for {name})", value)
     if not 0 <= value * size < SECOND:
-        raise ValueProblem(f"{name} is {value}, which is not within a second.")
+        raise ValueProblem(f"{name} is {value}, but must be less than a second.")
     return value * size

@@ -41,7 +41,7 @@ def parse_date(text: str) -> Date:
     """Return the date that a text names: 2015-07-21, 20150721, 2015-W30-2, 2015-202, 2015. Raises ValueProblem."""
     found = _DATE.fullmatch(text)
     if found is None:
-        raise ValueProblem(f"{text[:60]!r} is no date.", hint="Dates are written 2015-07-21, 2015-W30-2 or 2015-202.")
+        raise ValueProblem(f"Invalid date {text[:60]!r}.", hint="Write dates as 2015-07-21, 2015-W30-2 or 2015-202.")
     year = int(found["year"])
     checked_year(year)
     if week := found["week"] or found["week2"]:
@@ -68,7 +68,7 @@ def parse_time(text: str) -> Time:
     """Return the time of day and offset that a text names; without one it is UTC. Raises ValueProblem."""
     clock, offset, name = _zone(text)
     if name is not None:
-        raise ValueProblem(f"{text[:60]!r} names a zone, and a time has only an offset.", hint="Write +01:00.")
+        raise ValueProblem(f"{text[:60]!r} has a time zone, but a time can have only an offset.", hint="Write +01:00.")
     return Time(_clock(clock, text), offset or 0)
 
 
@@ -88,8 +88,8 @@ def parse_date_time(text: str) -> DateTime:
     found = zoned(days, nanoseconds, offset, name)
     if name is not None and offset is not None and found.offset != offset:
         held, _ = offset_at(name, days, nanoseconds)
-        problem = f"In {name} the clocks are not at the offset that {text[:60]!r} names, but at {held} seconds."
-        raise ValueProblem(problem, hint="Leave the offset out, or give the right one.")
+        problem = f"The offset in {text[:60]!r} is not that of {name} at this time, which is {held} seconds."
+        raise ValueProblem(problem, hint="Leave the offset out, or correct it.")
     return found
 
 
@@ -99,19 +99,19 @@ def _parts(text: str) -> tuple[str, str]:
     if found is None:
         return text, ""
     if not found[2]:
-        raise ValueProblem(f"{text[:60]!r} has no time of day behind its T.")
+        raise ValueProblem(f"Missing time of day after the T in {text[:60]!r}.")
     return found[1], found[2]
 
 
 def _zone(text: str) -> tuple[str, int | None, str | None]:
     found = _ZONED.fullmatch(text)
     if found is None:
-        raise ValueProblem(f"{text[:60]!r} is no time of day.", hint="Times are written 21:40:32.142+01:00.")
+        raise ValueProblem(f"Invalid time of day {text[:60]!r}.", hint="Write times as 21:40:32.142+01:00.")
     offset = None
     if found[2]:
         offset = parse_offset(found[2])
         if offset is None:
-            raise ValueProblem(f"{found[2][:60]!r} is no offset.", hint="Offsets are written Z, +01:00 or +0100.")
+            raise ValueProblem(f"Invalid offset {found[2][:60]!r}.", hint="Write offsets as Z, +01:00 or +0100.")
     if not found[3]:
         return found[1], offset, None
     inner = parse_offset(found[3])
@@ -121,11 +121,11 @@ def _zone(text: str) -> tuple[str, int | None, str | None]:
 def _clock(text: str, whole: str) -> int:
     found = _TIME.fullmatch(text)
     if found is None:
-        raise ValueProblem(f"{whole[:60]!r} is no time of day.", hint="Times are written 21:40:32.142 or 214032.142.")
+        raise ValueProblem(f"Invalid time of day {whole[:60]!r}.", hint="Write times as 21:40:32.142 or 214032.142.")
     hour, minute = int(found["hour"]), int(found["minute"] or found["minute2"] or 0)
     second = int(found["second"] or found["second2"] or 0)
     if hour > 23 or minute > 59 or second > 59:
-        raise ValueProblem(f"{whole[:60]!r} is no time of day: hours end at 23, minutes and seconds at 59.")
+        raise ValueProblem(f"Invalid time of day {whole[:60]!r}: hours are up to 23, minutes and seconds up to 59.")
     fraction = (found["fraction"] or found["fraction2"] or "").ljust(9, "0")
     return ((hour * 60 + minute) * 60 + second) * SECOND + int(fraction)
 

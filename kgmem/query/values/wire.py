@@ -43,12 +43,12 @@ def to_json(value: Any) -> Any:
 def from_json(plain: Any, depth: int = 0) -> Any:
     """Return the value that JSON stands for: a parameter. Raises ValueProblem."""
     if depth > _DEEPEST:
-        raise ValueProblem(f"A parameter has lists or maps in each other more than {_DEEPEST} deep.")
+        raise ValueProblem(f"A parameter is nested more than {_DEEPEST} levels deep.")
     kind = type(plain)
     if kind is list:
         return [from_json(each, depth + 1) for each in plain]
     if kind is int and not _LEAST <= plain <= _MOST:
-        raise ValueProblem(f"{plain} is outside of what an integer of 64 bits can be.", detail="NumberOutOfRange")
+        raise ValueProblem(f"{plain} does not fit into a 64-bit integer.", detail="NumberOutOfRange")
     if kind is not dict:
         return plain
     if TAG not in plain:
@@ -65,7 +65,7 @@ def _of_tagged(plain: dict[str, Any], depth: int) -> Any:
     found = restored(plain)
     if type(found) is dict:
         hint = "Types are date, time, localtime, datetime, localdatetime, duration, point, bytes, float and map."
-        raise ValueProblem(f"{str(plain)[:100]} is no value of a type that can be given.", hint=hint)
+        raise ValueProblem(f"Unsupported typed value: {str(plain)[:100]}.", hint=hint)
     return found
 
 

@@ -36,7 +36,7 @@ async def decide(parts: Ports, graph: str, ruling: Ruling, scope: str) -> Sequen
     if ruling.action == "expire":
         parse_time(str(ruling.detail.get("valid_to", "")))
     if ruling.action == "observe" and ruling.value is None:
-        raise InvalidInput("Nothing was observed.", hint="Give the value that was seen.")
+        raise InvalidInput("The action observe needs a value.", hint="Set value to what was observed.")
     ruled = await parts.claims.rule(graph, ruling, scope)
     if not ruling.dry_run and ruling.action in _LABELS:
         await learn(parts, graph)

@@ -147,7 +147,7 @@ def _writer(target: Target, options: ExportOptions, space: EmbeddingSpace | None
             yield format_.writer(stream, told)
     else:
         hint = "Give the format of the files in it." if format_.name == "zip" else "Export one of the others."
-        raise InvalidInput(f"kgmem reads {format_.name} and does not write it.", hint=hint)
+        raise InvalidInput(f"kgmem can read {format_.name}, but not write it.", hint=hint)
 
 
 def holds_several(options: ExportOptions) -> bool:
@@ -166,7 +166,7 @@ def _holds_one_part(format_: Format, target: Path | str | BinaryIO, kind: Kind |
         return False
     if kind is None:
         raise InvalidInput(
-            f"{Path(target).name} would hold one kind of record.",
+            f"{Path(target).name} can contain only one kind of record.",
             hint="Name a folder, as in out/, or a .zip file for all of them, or say which kind.",
         )
     return True

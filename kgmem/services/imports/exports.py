@@ -91,7 +91,7 @@ class _Followed:
         """Write some bytes; gives how many."""
         with self._lock:
             if self._closed:
-                raise InvalidInput("Nobody reads this export any more.", hint="Ask for it again.")
+                raise InvalidInput("The client has stopped reading this export.", hint="Request it again.")
             self._file.seek(self._written)
             count = self._file.write(data)
             self._written += count

@@ -167,7 +167,7 @@ def identity(files: Paths) -> Sequence[Mapping[str, Any]]:
 
 
 def marks_of(files: Paths) -> Sequence[Mark]:
-    """Return by what it shows that a file was changed while it was read."""
+    """Return by what it shows that a file was changed while kgmem read it."""
     paths = [Path(file) for file in files if isinstance(file, Path | str) and str(file) != STANDARD]
     return [(path, *_mark(path)) for path in paths if path.is_file()]
 
@@ -177,8 +177,8 @@ def check_marks(marks: Sequence[Mark]) -> None:
     for path, *mark in marks:
         if not path.is_file() or _mark(path) != tuple(mark):
             raise InvalidInput(
-                f"{path} was changed while it was read.",
-                hint="Import it again: what is stored already then counts as unchanged.",
+                f"{path} was changed while kgmem read it.",
+                hint="Import it again: records that are stored already count as unchanged.",
                 file=str(path),
             )
 

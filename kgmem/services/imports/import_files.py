@@ -124,9 +124,9 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, KgmemError):
         return str(error)
     if not isinstance(error, Exception):
-        return "It was stopped."
+        return "The import was stopped."
     log.crash("import_failed", error)
-    return f"kgmem failed because of an error of its own ({type(error).__name__}); its log has the cause."
+    return f"Internal error ({type(error).__name__}); see the log of kgmem."
 
 
 async def write_rejections(ports: Ports, id_: int, path: Path) -> None:
@@ -148,7 +148,7 @@ def _check_is_no_input(target: Path, files: Paths) -> None:
     for file in files:
         if isinstance(file, Path | str) and target.is_file() and Path(file).is_file() and target.samefile(file):
             raise InvalidInput(
-                f"{target} is a file to import, and what is rejected would take its place.",
+                f"{target} is a file to import; the rejected records would overwrite it.",
                 hint="Name another file for the rejected records.",
             )
 
@@ -157,14 +157,16 @@ async def _hindrance(ports: Ports, graph: str, told: Sequence[Mapping[str, Any]]
     """Return why an import cannot be gone on with, in words; None where nothing speaks against it."""
     unknown = [file["name"] for file in told if file.get("size") is None]
     if unknown:
-        return f"What {unknown[0]} gives cannot be told from what it gave before, so all of it was read anew."
+        return f"kgmem cannot tell whether {unknown[0]} has changed, so it was read again from the start."
     names = [file["name"] for file in told]
     for held in await ports.imports.list(graph):
         if held.state in {"running", "failed"} and [file["name"] for file in held.files] == names:
             changed = [file["name"] for file, before in zip(told, held.files, strict=True) if file != before]
             if not changed:
                 return None
-            return f"{changed[0]} has changed since import {held.id} was broken off, so all was read anew."
+            return (
+                f"{changed[0]} has changed since import {held.id} was interrupted, so it was read again from the start."
+            )
     return None
 
 

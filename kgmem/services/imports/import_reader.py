@@ -112,7 +112,7 @@ class ImportReader:
         if self.options.on_error == "stop":
             raise InvalidInput(
                 f"{rejection.file}, line {rejection.line}: {rejection.reason}",
-                hint="Correct it and import again: what is stored already then counts as unchanged.",
+                hint="Correct it and import again: records that are stored already count as unchanged.",
                 file=rejection.file,
                 line=rejection.line,
             )
@@ -135,7 +135,7 @@ class ImportReader:
             shared = " (shared by the whole graph)" if not getattr(record, "scope", "-") else ""
             told = "A source is the whole graph's"
             what = told if isinstance(record, Source) else f"Its scope is {record.scope!r}{shared}"
-            return f"{what}, and this import keeps to {self.options.within!r}.", False
+            return f"{what}, but this import is restricted to {self.options.within!r}.", False
         refused = _refused(record)
         if refused:
             return refused, False
@@ -143,7 +143,7 @@ class ImportReader:
             wanted = self.graph.space.dimension if self.graph.space else None
             if len(record.embedding) != wanted:
                 return (
-                    f"The embedding has {len(record.embedding)} dimensions, and the graph takes {wanted or 'none'}."
+                    f"The embedding has {len(record.embedding)} dimensions, but the graph accepts {wanted or 'none'}."
                 ), False
         if self.schema and isinstance(record, Entity | Relationship):
             found = remember.violations_of(self.schema, self.graph.strict, record)

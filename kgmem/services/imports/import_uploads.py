@@ -26,7 +26,7 @@ _SILENCE = 60 * SECOND  # Without a sign of life for so long, it is looked what 
 _SMALL = 256 * 1024  # Bytes of an upload that is imported within seconds.
 _PAUSE = 1.0  # Seconds after which an import looks again whether those before it are done.
 _JOBS = 1000  # The newest jobs of a graph, among which that of an import is looked for.
-_GONE = "The uploaded files are gone. Send them again: what is stored already then counts as unchanged."
+_GONE = "The uploaded files are gone. Send them again: records that are stored already count as unchanged."
 
 
 async def check_import(ports: Ports, graph: str, options: ImportOptions, files: Sequence[Path] = ()) -> None:
@@ -59,10 +59,10 @@ async def resume_import(ports: Ports, graph: str, id_: int) -> tuple[Import, int
     """Let an import that failed go on, where its files are still held; gives it with its job. Raises Conflict."""
     held = await ports.imports.get(graph, id_)
     if held.upload is None or not await ports.imports.again(id_):
-        why = "did not fail" if held.state != "failed" else "has no files here any more"
+        why = "did not fail" if held.state != "failed" else "has no uploaded files any more"
         raise Conflict(
-            f"The import {id_} {why}, so that it cannot go on.",
-            hint="Send the files again: what is stored already then counts as unchanged.",
+            f"The import {id_} {why}, so it cannot be resumed.",
+            hint="Send the files again: records that are stored already count as unchanged.",
         )
     job = await _ask(ports, held, held.upload)
     return await ports.imports.get(graph, id_), job
@@ -164,7 +164,7 @@ async def _look_after(ports: Ports, held: Import, here: bool) -> None:
         jobs = await ports.jobs.list(graph=held.graph, status=None, limit=_JOBS)
         last = next((job for job in jobs if job.task == "import" and job.arguments.get("import_") == held.id), None)
         if last is not None and last.status == "failed":
-            told = "Its workers died of it, or were killed, too many times."
+            told = "Its workers crashed or were killed too many times."
             await ports.imports.finish(held.id, "failed", told, keeping=True)
         elif last is None or last.status not in {"waiting", "running"}:
             await _ask(ports, held, held.upload)

@@ -33,7 +33,7 @@ async def submit_undo(ports: Ports, held: Import) -> int | None:
         return None
     alive = held.heartbeat_at is not None and (parse_time(held.heartbeat_at).start or 0) > now() - _SILENCE
     if held.state == "waiting" or (held.state == "running" and alive):
-        raise Conflict(f"The import {held.id} runs, or waits for its turn.", hint="Let it end, and try again.")
+        raise Conflict(f"The import {held.id} is running or waiting.", hint="Wait until it ends, and try again.")
     return await ports.jobs.defer("undo_import", graph=held.graph, import_=held.id)
 
 
@@ -66,7 +66,7 @@ async def undo_import(
 
 def _check(held: Import) -> None:
     if held.is_dry_run:
-        raise Conflict(f"The import {held.id} is a dry run, which stores nothing.", hint="Leave it as it is.")
+        raise Conflict(f"The import {held.id} is a dry run: it has stored nothing.", hint="There is nothing to undo.")
 
 
 class Imports:

@@ -219,5 +219,5 @@ def _translating() -> Iterator[None]:
     except sqlite3.Error as error:
         raise Unavailable(
             f"The temporary file for the keys of the import cannot be written: {error}.",
-            hint="Free space on the disk for temporary files, or name another folder by TMPDIR; then import again.",
+            hint="Free space on the disk for temporary files, or set TMPDIR to another folder; then import again.",
         ) from error

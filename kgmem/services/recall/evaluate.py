@@ -37,8 +37,8 @@ async def evaluate(
     names = {LOADED, *(step.name for step in history if step.episodes)}
     if unknown := {each.moment for each in planted if each.moment} - names:
         raise InvalidInput(
-            f"The history gives no moment {min(unknown)!r}.",
-            hint=f"Moments are {', '.join(sorted(names))}; a step gives one when it ends with an episode.",
+            f"The history has no moment {min(unknown)!r}.",
+            hint=f"Moments are {', '.join(sorted(names))}; a step defines one when it ends with an episode.",
         )
     verdicts = []
     async with _temporary(ports, sample) as graph:

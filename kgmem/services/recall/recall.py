@@ -172,7 +172,9 @@ async def _vector(ports: Ports, graph: Graph, question: Question) -> tuple[Vecto
     """Return the question's vector: the caller's, or that of its text; none when the provider is away."""
     if question.what.vector is not None:
         if graph.space is None:
-            raise EmbeddingMismatch("This graph has no embedding space.", hint="Ask by text, or give the graph one.")
+            raise EmbeddingMismatch(
+                "This graph has no embedding space.", hint="Use what.text, or set an embedding space for the graph."
+            )
         return unit(question.what.vector, graph.space.dimension, "what.vector"), {}
     if question.what.text is None or graph.space is None or not question.weight("meaning"):
         return None, {}

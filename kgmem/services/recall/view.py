@@ -75,7 +75,9 @@ def _keys(answer: Answer) -> list[str]:
 async def drawn(seen: Subgraph, format_name: str) -> bytes:
     """Return a view as a file of a format for graph viewers. Raises InvalidInput for one that is none."""
     if format_name not in FORMATS:
-        raise InvalidInput(f"A view is not given as {format_name[:40]!r}.", hint=f"Ask for {', '.join(FORMATS)}.")
+        raise InvalidInput(
+            f"A view cannot be written as {format_name[:40]!r}.", hint=f"Formats are {', '.join(FORMATS)}."
+        )
     return await asyncio.to_thread(_write, seen, format_name)
 
 

@@ -63,7 +63,7 @@ async def reembed(ports: Ports, graph: str, *, progress: Progress | None = None)
     As a job it makes room after a slice, and goes on where it was.
     """
     if ports.embedder is None:
-        raise Conflict("No embedder is set.", hint="Set KGMEM_EMBEDDER to the model that the graph shall move to.")
+        raise Conflict("No embedder is set.", hint="Set KGMEM_EMBEDDER to the new model.")
     held = await ports.graphs.get(graph)
     if held.space and held.space.id == ports.embedder.space.id:
         return await embed_waiting(ports, graph, progress=progress)

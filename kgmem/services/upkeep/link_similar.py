@@ -31,7 +31,7 @@ async def defer(ports: Ports, graph: str, min_similarity: float = ALIKE) -> int 
 async def _ask(ports: Ports, graph: str, min_similarity: float) -> None:
     if not 0 < min_similarity <= 1:
         raise InvalidInput(
-            f"{min_similarity} is no similarity.", hint="Give a number above 0, and 1 at the most; 0.85 is usual."
+            f"min_similarity is {min_similarity}.", hint="Use a number above 0 and up to 1; the default is 0.85."
         )
     await ports.graphs.get(graph)
     await ports.similarity.ask(graph, min_similarity)

@@ -24,7 +24,7 @@ async def of_entity(ports: Ports, graph: str, key: str, scope: str, known_at: st
     if found is None:
         raise NotFound(
             f"There is no summary of {key!r}" + (" as it was known then." if known_at else "."),
-            hint="Ask for one: kgmem summarize, or POST /v1/graphs/{graph}/summaries with its key.",
+            hint="Create one: kgmem summarize, or POST /v1/graphs/{graph}/summaries with its key.",
         )
     summary, digest, versions = found
     told = replace(summary, subject=key)

@@ -211,5 +211,7 @@ def _after(cursor: str | None) -> tuple[int | None, int | None, int | None]:
     try:
         level, size, id_ = (int(part) for part in cursor.split("_"))
     except ValueError as error:
-        raise InvalidInput("That is not a cursor.", hint="Send the cursor of the last answer as it was.") from error
+        raise InvalidInput(
+            "The cursor is invalid.", hint="Send the cursor of the previous answer unchanged."
+        ) from error
     return level, size, id_

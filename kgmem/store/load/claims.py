@@ -56,7 +56,7 @@ async def restore(connection: asyncpg.Connection, layout: Layout, records: Seque
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, asyncpg.DataError) as error:
         raise InvalidInput(
             f"A {records[0].kind} holds what kgmem does not write there ({type(error).__name__}: {str(error)[:200]}).",
-            hint="Leave out the record, or give it as an export writes it.",
+            hint="Remove the record, or write it as an export does.",
         ) from error
     return run.done
 

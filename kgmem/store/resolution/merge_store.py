@@ -142,7 +142,9 @@ def _after(cursor: str | None) -> tuple[float | None, int | None]:
         evidence, id_ = cursor.split("_")
         return float.fromhex(evidence), int(id_)
     except ValueError as error:
-        raise InvalidInput("That is not a cursor.", hint="Send the cursor of the last answer as it was.") from error
+        raise InvalidInput(
+            "The cursor is invalid.", hint="Send the cursor of the previous answer unchanged."
+        ) from error
 
 
 def _candidate(row: Any, scope: str | None = None) -> Candidate:

@@ -28,8 +28,8 @@ async def vertices(
     rows = await connection.fetch(layout.sql("write", "lock_items_to_delete"), kind, [number] * len(wanted), wanted)
     if version is not None and any(row["version"] != version for row in rows):
         raise VersionConflict(
-            f"{wanted[0]!r} is held in version {rows[0]['version']}, not {version}.",
-            hint="Read it again, decide anew, and send the version that you read.",
+            f"{wanted[0]!r} is stored in version {rows[0]['version']}, not {version}.",
+            hint="Read it again, and send the version that you read.",
         )
     ids = [row["id"] for row in rows]
     found = {row["key"] for row in rows}

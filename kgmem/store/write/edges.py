@@ -238,8 +238,8 @@ async def _merge(connection: asyncpg.Connection, passages: Passages, rest: Seque
         if version is not None and version != (row["version"] if row else 0):
             held = row["version"] if row else 0
             raise VersionConflict(
-                f"The relationship {edge.stated.kind!r} is held in version {held}, not {version}.",
-                hint="Read it again, decide anew, and send the version that you read.",
+                f"The relationship {edge.stated.kind!r} is stored in version {held}, not {version}.",
+                hint="Read it again, and send the version that you read.",
             )
         if row is None:
             raise asyncpg.SerializationError("the relationship was deleted while it was being merged")

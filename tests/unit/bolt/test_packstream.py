@@ -88,9 +88,9 @@ def test_a_uuid_is_16_bytes_in_packstream_2_and_a_text_before() -> None:
         (b"\x85abc", "ends in the middle"),
         (b"\xd6\xff\xff\xff\xff", "ends in the middle"),
         (b"\xda\x7f\xff\xff\xff", "ends in the middle"),
-        (b"\xa1\x01\x01", "no text"),
+        (b"\xa1\x01\x01", "not a string"),
         (b"\xa2\x81a\x01\x81a\x02", "twice"),
-        (b"\x82\xff\xfe", "no UTF-8"),
+        (b"\x82\xff\xfe", "not valid UTF-8"),
         (b"\x01\x01", "follow"),
         (b"\xc4", "0xC4"),
         (b"\x91" * (DEPTH + 2) + b"\x01", "nested"),
@@ -109,5 +109,5 @@ def test_values_that_have_no_form_are_refused(value: Any) -> None:
 
 def test_a_message_is_a_structure_whose_fields_are_values() -> None:
     assert unpack_message(b"\xb2\x10\x01\xa0", Structure) == (0x10, [1, {}])
-    with pytest.raises(BadPackStream, match="A message is a structure"):
+    with pytest.raises(BadPackStream, match="not a structure"):
         unpack_message(b"\x01\x02", Structure)

@@ -66,7 +66,7 @@ def test_escape_that_names_no_character_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["'open", '"open', "`open", "/* open", "RETURN 'a\\'", "/* * / "])
 def test_what_has_no_end_is_told_where_it_begins(text: str) -> None:
     error = refused(text)
-    assert "no end" in error.problem
+    assert "not closed" in error.problem
     assert text[error.at] in "'\"`/"
 
 

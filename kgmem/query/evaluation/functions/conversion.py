@@ -38,7 +38,7 @@ def to_integer(value: Value) -> int | None:
 def _kept(number: int) -> int:
     if _LEAST <= number <= _MOST:
         return number
-    raise ValueProblem(f"{number} is outside of what an integer of 64 bits can be.", detail="NumberOutOfRange")
+    raise ValueProblem(f"{number} does not fit into a 64-bit integer.", detail="NumberOutOfRange")
 
 
 def _cut(number: float) -> int | None:
@@ -84,7 +84,7 @@ def to_string(value: Value) -> str:
 
 
 def _inconvertible(what: str, value: Value) -> ValueProblem:
-    return ValueProblem(f"{shown(value).capitalize()} cannot become {what}.", type=TYPE)
+    return ValueProblem(f"Cannot convert {shown(value)} to {what}.", type=TYPE)
 
 
 def _or_null(convert: Callable[[Value], Value]) -> Callable[[Value], Value]:

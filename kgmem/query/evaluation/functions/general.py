@@ -83,10 +83,10 @@ def _relationship(value: Value) -> Relationship:
 def _range(start: Value, end: Value, step: Value = 1) -> list[int]:
     for each in (start, end, step):
         if type(each) is not int:
-            problem = f"A range is of integers, and this is {shown(each)}."
+            problem = f"range() needs integers, got {shown(each)}."
             raise ValueProblem(problem, type=ARGUMENT, detail="InvalidArgumentType")
     if step == 0:
-        raise ValueProblem("A range cannot have steps of 0.", detail="NumberOutOfRange")
+        raise ValueProblem("The step of range() cannot be 0.", detail="NumberOutOfRange")
     # Not by len(), which has an end where integers of Python have none.
     if (end - start) // step >= LONGEST_LIST:
         raise ValueProblem(f"A list cannot have more than {LONGEST_LIST:,} items.", detail="TooManyItems")
@@ -173,7 +173,9 @@ def _end(setting: Setting, *, start: bool) -> _Function:
         relationship = _relationship(value)
         found = setting.node(relationship.start if start else relationship.end)
         if found is None:
-            raise ValueProblem("The end of this relationship is not known here.", type=TYPE, detail="NotSupported")
+            raise ValueProblem(
+                "The end node of this relationship is not available here.", type=TYPE, detail="NotSupported"
+            )
         return found
 
     return end

@@ -78,12 +78,12 @@ def _round(value: Value, places: Value = 0, mode: Value = None) -> float:
     if not math.isfinite(given):
         return given
     if digits < 0:
-        raise ValueProblem(f"A number cannot be rounded to {digits} places.", detail="NumberOutOfRange")
+        raise ValueProblem(f"Cannot round to {digits} decimal places.", detail="NumberOutOfRange")
     if mode is None and digits == 0:
         return float(math.floor(given + 0.5)) if abs(given) < 2**52 else given
     named = _MODES.get(str(mode or "HALF_UP").upper())
     if named is None:
-        raise ValueProblem(f"{mode!r} is no way to round.", hint=f"Ways are {', '.join(_MODES)}.")
+        raise ValueProblem(f"Unknown rounding mode {mode!r}.", hint=f"Modes are {', '.join(_MODES)}.")
     exact = decimal.Decimal(repr(given))
     rounded = exact.quantize(decimal.Decimal(1).scaleb(-min(digits, _PLACES // 3)), named, _CONTEXT)
     return float(rounded)

@@ -40,7 +40,7 @@ def place(value: Value) -> Point | None:
     if type(value) is Point:
         if value.geographic:
             return value
-        raise ValueProblem("The point is not on the earth.", hint="Make it of longitude and latitude.")
+        raise ValueProblem("The point has no longitude and latitude.", hint="Create it with longitude and latitude.")
     if type(value) is list and len(value) >= 2 and all(type(each) in {int, float} for each in value):
         return Point(4326, float(value[0]), float(value[1]))
     if type(value) is dict:
@@ -68,7 +68,7 @@ def _vector(value: Value) -> list[float]:
 def _vectors(left: Value, right: Value) -> tuple[list[float], list[float]]:
     one, other = _vector(left), _vector(right)
     if len(one) != len(other) or not one:
-        raise ValueProblem(f"Vectors of {len(one)} and {len(other)} numbers cannot be compared.")
+        raise ValueProblem(f"Cannot compare vectors of {len(one)} and {len(other)} dimensions.")
     return one, other
 
 

@@ -127,13 +127,13 @@ def _from(compute: Callable[[Instant, Instant], Duration]) -> _Function:
 def _from_epoch(seconds: Value, nanoseconds: Value) -> DateTime:
     for each in (seconds, nanoseconds):
         if type(each) is not int:
-            raise ValueProblem(f"Seconds and nanoseconds are integers, and this is {shown(each)}.")
+            raise ValueProblem(f"Seconds and nanoseconds must be integers, got {shown(each)}.")
     return at_instant(seconds * 10**9 + nanoseconds, 0, None)
 
 
 def _from_epoch_millis(milliseconds: Value) -> DateTime:
     if type(milliseconds) is not int:
-        raise ValueProblem(f"Milliseconds are an integer, and this is {shown(milliseconds)}.")
+        raise ValueProblem(f"Milliseconds must be an integer, got {shown(milliseconds)}.")
     return at_instant(milliseconds * 10**6, 0, None)
 
 

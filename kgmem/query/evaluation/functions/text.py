@@ -19,7 +19,7 @@ def text(value: Value) -> str:
 def _count(value: Value) -> int:
     count = integer(value)
     if count < 0:
-        raise ValueProblem(f"{count} is negative, and counts characters.", detail="NumberOutOfRange")
+        raise ValueProblem(f"A number of characters cannot be negative, got {count}.", detail="NumberOutOfRange")
     return count
 
 
@@ -64,7 +64,7 @@ def _stripped(strip: Callable[..., str]) -> Callable[..., Value]:
 def _normalize(value: Value, form: Value = "NFC") -> str:
     named = text(form).upper()
     if named not in {"NFC", "NFD", "NFKC", "NFKD"}:
-        raise ValueProblem(f"{named} is no normal form.", hint="It is one of NFC, NFD, NFKC, NFKD.")
+        raise ValueProblem(f"Unknown normal form {named}.", hint="Normal forms are NFC, NFD, NFKC and NFKD.")
     return unicodedata.normalize(named, text(value))  # type: ignore[arg-type]
 
 

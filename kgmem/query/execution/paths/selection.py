@@ -45,9 +45,9 @@ async def wanted(run: Run, asked: Search | Selection) -> Wanted:
 async def _count(run: Run, part: Expression) -> int:
     value = await run.value(part, {})
     if type(value) is not int:
-        raise run.error("InvalidArgumentType", "A number of paths is an integer.", part.at, type="SyntaxError")
+        raise run.error("InvalidArgumentType", "The number of paths must be an integer.", part.at, type="SyntaxError")
     if value < 1:
-        raise run.error("NumberOutOfRange", "At least 1 path must be asked for.", part.at, type="SyntaxError")
+        raise run.error("NumberOutOfRange", "The number of paths must be at least 1.", part.at, type="SyntaxError")
     return int(value)
 
 

@@ -148,10 +148,10 @@ def _add(properties: Sequence[dict[str, Any]], more: Sequence[Mapping[str, Any]]
 def _end(run: Run, row: Row, name: str, at: int) -> Node:
     held = row.get(name)
     if not isinstance(held, Node):
-        problem = "An end of this relationship is null, or no node."
-        raise run.error("InvalidArgumentType", problem, at, type="TypeError", hint="Leave such rows out by a WHERE.")
+        problem = "The start or end of this relationship is null or not a node."
+        raise run.error("InvalidArgumentType", problem, at, type="TypeError", hint="Filter such rows with WHERE.")
     if run.own(held.id, at) in run.gone:
-        problem = "An end of this relationship was deleted by the same query."
+        problem = "The start or end of this relationship was deleted earlier in this query."
         raise run.error("DeletedEntityAccess", problem, at, type="EntityNotFound")
     return held
 

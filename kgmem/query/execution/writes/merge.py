@@ -107,7 +107,7 @@ async def _identities(run: Run, step: Merge, rows: Rows) -> list[Hashable]:
 
 def _bound_id(run: Run, value: Any, name: str, at: int) -> int:
     if not isinstance(value, Node):
-        problem = f"{name} is null, and so nothing can be merged with it."
+        problem = f"MERGE cannot use {name}: it is null."
         raise run.error("InvalidArgumentType", problem, at, type="TypeError")
     return run.own(value.id, at)
 

@@ -30,9 +30,9 @@ _TYPES = {
 async def command(run: Run, body: SchemaCommand, graphs: Graphs) -> None:
     """Make or drop an index or constraint. Raises CypherError, Forbidden, and Conflict where the data forbids it."""
     if run.scope is not None:
-        hint = "Use a key that is restricted to no scope."
+        hint = "Use an API key without a scope."
         raise Forbidden(
-            "Indexes and constraints are of the whole graph, and this query is restricted to a scope.", hint=hint
+            "Indexes and constraints belong to the whole graph, but this query is restricted to a scope.", hint=hint
         )
     _check_alone(run, body)
     if isinstance(body, Drop):
@@ -65,7 +65,7 @@ def _check_alone(run: Run, body: SchemaCommand) -> None:
 async def _name(run: Run, name: Expression | str | None) -> str | None:
     found = await run.value(name, {}) if isinstance(name, Expression) else name
     if found is not None and not (isinstance(found, str) and found.strip()):
-        raise run.error("InvalidArgumentType", "The name of an index is a text.", 0, type="TypeError")
+        raise run.error("InvalidArgumentType", "The name of an index must be a string.", 0, type="TypeError")
     return found
 
 
@@ -101,9 +101,13 @@ def _vector_options(options: Any) -> dict[str, Any]:
 def _type(run: Run, asked: TypeName, at: int) -> str:
     inner = asked.parts[0] if asked.name == "LIST" and len(asked.parts) == 1 else asked
     if inner.name not in _TYPES:
-        hint = f"There are {', '.join(_TYPES)}, and lists of them."
+        hint = f"Types are {', '.join(_TYPES)}, and lists of them."
         raise run.error(
-            "NotSupported", f"A constraint to {inner.name} cannot be kept.", at, type="SyntaxError", hint=hint
+            "NotSupported",
+            f"A constraint to the type {inner.name} is not supported.",
+            at,
+            type="SyntaxError",
+            hint=hint,
         )
     return _TYPES[inner.name] if inner is asked else f"list[{_TYPES[inner.name]}]"
 
@@ -138,10 +142,10 @@ class _Making:
             return own
         what = "constraint" if self.constrains else "index"
         there = held or same or self.wanted
-        problem = f"There is {there.name} already, which is the same {what}."
+        problem = f"An equivalent {what} already exists: {there.name}."
         if held is not None and not held.equals(self.wanted):
-            problem = f"There is another index or constraint of the name {held.name}."
-        hint = "Say IF NOT EXISTS, or give another name."
+            problem = f"An index or constraint named {held.name} already exists."
+        hint = "Use IF NOT EXISTS, or another name."
         detail = "ConstraintAlreadyExists" if self.constrains else "IndexAlreadyExists"
         raise self.run.error(detail, problem, self.body.at, type="SchemaError", hint=hint)
 
@@ -170,6 +174,10 @@ class _Dropping:
             return own
         what = self.body.what.lower()
         known = ", ".join(name for name, each in own.indexes.items() if each.constrains == self.constrains)
-        hint = f"There are {known}." if known else "What the schema declares of a property is changed in the schema."
+        hint = (
+            f"Existing: {known}."
+            if known
+            else "Indexes and constraints that the schema declares on a property are changed in the schema."
+        )
         detail = "ConstraintNotFound" if self.constrains else "IndexNotFound"
-        raise self.run.error(detail, f"There is no {what} {self.name}.", self.body.at, type="SchemaError", hint=hint)
+        raise self.run.error(detail, f"Not found: {what} {self.name}.", self.body.at, type="SchemaError", hint=hint)

@@ -68,7 +68,7 @@ def _gather(run: Run, value: Any, at: int, nodes: dict[int, int], relationships:
         for each in value.elements:
             _gather(run, each, at, nodes, relationships)
     elif value is not None:
-        problem = "DELETE deletes nodes, relationships and paths."
+        problem = "DELETE takes nodes, relationships and paths."
         raise run.error("InvalidArgumentType", problem, at, type="TypeError")
 
 
@@ -88,10 +88,10 @@ async def _check_deleted(run: Run) -> None:
         at = next(iter(run.deleted_nodes.values()))
         raise run.error(
             "DeleteConnectedNode",
-            "A node that is deleted has relationships still.",
+            "Cannot delete a node that still has relationships.",
             at,
             type="ConstraintVerificationFailed",
-            hint="Delete them too, or write DETACH DELETE.",
+            hint="Delete the relationships too, or use DETACH DELETE.",
         )
 
 
@@ -161,7 +161,7 @@ class Changes:
         value = await self._run.value(target.subject, row)
         name: Any = target.name if isinstance(target, Property) else await self._run.value(target.index, row)
         if not isinstance(name, str):
-            problem = "A property's name is needed here: a string."
+            problem = "Expected the name of a property: a string."
             raise self._run.error("InvalidArgumentType", problem, target.at, type="TypeError")
         return self._element(value, target.at), name
 
@@ -169,10 +169,10 @@ class Changes:
         if value is None:
             return None
         if not isinstance(value, Node | Relationship):
-            problem = "A node or relationship is needed here."
+            problem = "Expected a node or relationship."
             raise self._run.error("InvalidArgumentType", problem, at, type="TypeError")
         if self._run.own(value.id, at) in self._run.gone:
-            problem = "What was deleted cannot be changed."
+            problem = "A deleted node or relationship cannot be changed."
             raise self._run.error("DeletedEntityAccess", problem, at, type="EntityNotFound")
         return self.now.get(value.id, value)
 
@@ -193,7 +193,7 @@ class Changes:
         if element is None:
             return
         if value is None:
-            problem = "A map, node or relationship is needed here, and this is null."
+            problem = "Expected a map, node or relationship, got null."
             raise self._run.error("InvalidArgumentType", problem, item.value.at, type="TypeError")
         new = {name: storable(self._run, each, item.at) for name, each in as_map(self._run, value, item.at).items()}
         held = dict(element.properties)
