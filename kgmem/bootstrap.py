@@ -1,4 +1,4 @@
-"""Bootstrap: builds the façade out of the settings. Nobody else names an implementation."""
+"""Bootstrap: builds the facade out of the settings. Nobody else names an implementation."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -186,7 +186,7 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
 
 
 async def _build(settings: Settings, url: str, stack: AsyncExitStack) -> tuple[Memory, ProcrastinateQueue]:
-    """Build the façade over a database that is up to date; the stack closes what it opens."""
+    """Build the facade over a database that is up to date; the stack closes what it opens."""
     pools = await _open_pools(settings, url, stack)
     queue = await stack.enter_async_context(open_queue(url))
     return Memory(await _ports(settings, pools, queue, stack)), queue

@@ -105,7 +105,7 @@ class Memory:
         return await remembering.remember(self.ports, graph, texts, extract=extract)
 
     async def recall(self, graph: str, question: Question | str) -> Answer:
-        """Answer a question with ranked hits that say why; a plain string is a question by its meaning and words."""
+        """Return ranked hits for a question, each with the share of every retriever; a string becomes what.text."""
         asked = Question(What(text=question)) if isinstance(question, str) else question
         check_scope(asked.scope)
         return await recalling.recall(self.ports, graph, asked)
@@ -118,7 +118,7 @@ class Memory:
         *,
         progress: evaluating.OnVerdict | None = None,
     ) -> list[Verdict]:
-        """Ask questions with known answers of a sample, in a temporary graph of its own; gives a verdict for each."""
+        """Ask questions with known answers on a sample, in a temporary graph; returns one verdict per question."""
         return await evaluating.evaluate(self.ports, sample, history, planted, progress=progress)
 
     async def cypher(
@@ -132,10 +132,10 @@ class Memory:
         seconds: float | None = None,
         asker: Key | None = None,
     ) -> CypherAnswer:
-        """Answer a Cypher query: about the whole graph, or with a scope about what that scope sees.
+        """Run a Cypher query on a whole graph, or on what a scope sees, and return its rows.
 
-        Raises NotFound, TimedOut, and InvalidInput that tells line and column; also where a query writes that was sent
-        in the mode read.
+        `mode="read"` refuses queries that write. `seconds` limits the time (default: KGMEM_STATEMENT_TIMEOUT). Raises
+        NotFound, TimedOut, and InvalidInput with line and column of what is wrong.
         """
         asked = CypherQuery(query, parameters or {}, mode, scope, seconds, asker=asker)
         return await ask_cypher.ask_cypher(self.ports, graph, asked)

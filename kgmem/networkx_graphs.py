@@ -9,7 +9,7 @@ from kgmem.services.imports.options import ImportOptions, ImportResult, OnProgre
 
 
 async def to_networkx(memory: Memory, graph: str, *, scope: str | None = None) -> Any:
-    """Return what a graph holds (of exactly one scope, or of all) as a networkx.MultiDiGraph.
+    """Return what a graph holds (of one scope, or of all) as a networkx.MultiDiGraph.
 
     Nodes are entities under their keys, with `labels`, `name`, the properties and the other fields as attributes;
     edges are relationships with their `kind`. Episodes and sources are nodes that `kgmem_kind` marks. Raises NotFound.

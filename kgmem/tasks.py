@@ -79,7 +79,7 @@ async def each(convert: Callable[[A], B], items: Iterable[A]) -> list[B]:
 
 
 def told_to_stop() -> bool:
-    """Say whether this task was cancelled, where an error on the way out came in the place of its CancelledError.
+    """Return whether this task was cancelled, where an error on the way out came in the place of its CancelledError.
 
     Cleaning up may fail too: a connection that breaks while it is given back raises an error of its own.
     """

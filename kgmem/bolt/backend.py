@@ -59,7 +59,7 @@ class Transaction(Protocol):
         """Begin to run a query."""
 
     async def commit(self) -> str:
-        """Make what was written last; gives the bookmark that later transactions can wait for, or none ("")."""
+        """Make what was written last; returns the bookmark that later transactions can wait for, or none ("")."""
 
     async def rollback(self) -> None:
         """Undo what was written."""

@@ -48,7 +48,7 @@ class Work:
         return self._transaction
 
     async def begin(self, caller: Caller, asked: Asked, *, alone: bool) -> dict[str, Any]:
-        """Open a transaction; gives what the client is told."""
+        """Open a transaction; returns what the client is told."""
         seconds = min(asked.timeout or self._longest, self._longest)
         self._transaction = await caller.begin(asked, alone=alone)
         self._timer = asyncio.get_running_loop().call_later(seconds, self._too_long)
@@ -63,7 +63,7 @@ class Work:
         return {"db": self._current.database} if self._version >= Version(5, 8) else {}
 
     async def run(self, query: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Begin to run a query; gives what the client is told."""
+        """Begin to run a query; returns what the client is told."""
         if not isinstance(query, str):
             raise BadPackStream("RUN contains no query.")
         began = time.monotonic()
@@ -75,7 +75,7 @@ class Work:
         return told if self.alone else {**told, "qid": number}
 
     async def pull(self, request: Request, speech: Speech) -> dict[str, Any]:
-        """Say the rows that are asked for; gives what the client is told after them."""
+        """Say the rows that are asked for; returns what the client is told after them."""
         left, number, result = self._asked(request)
         more = True
         while more and left:
@@ -85,7 +85,7 @@ class Work:
         return await self._stop(number, more=more)
 
     async def discard(self, request: Request) -> dict[str, Any]:
-        """Leave out the rows that are named; gives what the client is told."""
+        """Leave out the rows that are named; returns what the client is told."""
         most, number, result = self._asked(request)
         more = False
         if most > 0:
@@ -112,7 +112,7 @@ class Work:
         return {**told, **await self.commit()} if self.alone else told
 
     async def commit(self) -> dict[str, Any]:
-        """Make what was written last; gives the bookmark, where there is one."""
+        """Make what was written last; returns the bookmark, where there is one."""
         for result, _ in self._results.values():
             await result.summary()
         transaction = self._current

@@ -157,7 +157,7 @@ class GraphTransaction:
         return Rows(answer)
 
     async def commit(self) -> str:
-        """Keep what was written; gives the bookmark that tells of it, and of all that was read."""
+        """Keep what was written; returns the bookmark that tells of it, and of all that was read."""
         if self._open is not None:
             await self._open.commit()
         await self._leave()

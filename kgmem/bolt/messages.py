@@ -143,7 +143,7 @@ def amount(request: Request) -> tuple[int, int]:
 
 
 def utc(facts: Mapping[str, Any], version: Version) -> bool:
-    """Say whether times with zones tell seconds in Greenwich: from 5.0 on always, in 4.4 where HELLO asks for it."""
+    """Return whether times with zones tell seconds in Greenwich: from 5.0 on always, in 4.4 where HELLO asks for it."""
     return version.major > 4 or "utc" in (facts.get("patch_bolt") or ())
 
 

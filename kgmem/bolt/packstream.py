@@ -12,7 +12,7 @@ from uuid import UUID
 
 from kgmem.domain.errors import InvalidInput
 
-DEPTH = 200  # Lists, maps and structures inside of each other.
+DEPTH = 200  # Lists, maps and structures inside each other.
 MOST_VALUES = 5_000_000  # Of one message: an empty map takes a byte there, and more than sixty in memory.
 _INT16, _INT32, _INT64, _FLOAT = Struct(">h"), Struct(">i"), Struct(">q"), Struct(">d")
 _TINY = [bytes([number & 0xFF]) for number in range(-16, 128)]

@@ -38,7 +38,7 @@ class Listening:
 
 @asynccontextmanager
 async def serving(backend: Backend, listening: Listening) -> AsyncIterator[str]:
-    """Serve while the context is open; gives the address (host:port). Raises ServerError where it is not free."""
+    """Serve while the context is open; returns the address (host:port). Raises ServerError where it is not free."""
     server = _Server(backend, listening)
     try:
         accepting = await asyncio.start_server(

@@ -27,7 +27,7 @@ from kgmem.domain.errors import KgmemError, TimedOut, Unauthenticated
 from kgmem.tasks import Turn
 
 _MOST_WAITING = 4096  # Messages that a client may send ahead.
-_LARGE = 8192  # Bytes of a message that is read beside the event loop; a smaller one takes a few milliseconds at most.
+_LARGE = 8192  # Bytes of a message that is read outside the event loop; a smaller one takes a few milliseconds at most.
 _UNKNOWN_SIZE = 65_536  # Bytes of a message of somebody who is not let in yet.
 
 

@@ -10,7 +10,7 @@ class CallerShares:
     """Counts connections by caller."""
 
     def __init__(self, most: int | None) -> None:
-        """Take how many connections one caller has at once at the most; None for no limit of its own."""
+        """Take how many connections one caller has at once at most; None for no limit of its own."""
         self._most = most
         self._open: Counter[str] = Counter()
 

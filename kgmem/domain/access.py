@@ -13,7 +13,7 @@ _ORDER: dict[Role, int] = {"reader": 0, "writer": 1, "admin": 2}
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One API key as it is held; the secret itself is not kept, only its argon2 hash."""
+    """One API key as it is stored; the secret itself is not kept, only its argon2 hash."""
 
     id: str
     name: str

@@ -76,7 +76,7 @@ class Import:
     rejected: int = 0
     kinds: Mapping[str, int] = field(default_factory=dict)  # Records that were not rejected, by kind.
     progress: Mapping[str, Any] | None = None  # stage, done, total, rate: as whoever runs it told last.
-    heartbeat_at: str | None = None  # When whoever runs it last gave a sign of life.
+    heartbeat_at: str | None = None  # When whoever runs it last gave a heartbeat.
     upload: str | None = None  # The folder of its uploaded files, until it is done.
     undone: Mapping[str, Any] | None = None  # What taking it back out did.
     duplicates: Sequence[Duplicates] = ()  # Keys that one file states more than once.

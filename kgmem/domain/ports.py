@@ -121,13 +121,13 @@ class GraphStore(Protocol):
         """Return the episodes that `scope` sees, by id."""
 
     async def delete_entities(self, graph: str, keys: Sequence[str], scope: str, version: int | None) -> DeleteResult:
-        """Delete entities of exactly this scope, with their relationships."""
+        """Delete entities in this scope only, with their relationships."""
 
     async def delete_episodes(self, graph: str, keys: Sequence[str], scope: str) -> DeleteResult:
-        """Delete episodes of exactly this scope, with their passages."""
+        """Delete episodes in this scope only, with their passages."""
 
     async def delete_relationships(self, graph: str, ids: Sequence[int], scope: str) -> DeleteResult:
-        """Delete relationships of exactly this scope."""
+        """Delete relationships in this scope only."""
 
     async def put_sources(self, graph: str, sources: Sequence[Source]) -> WriteResult:
         """Write the registry's entries of sources."""
@@ -207,7 +207,7 @@ class RetrievalIndex(Protocol):
         """Return passages that the embedder refused."""
 
     async def retry_refused(self, graph: str) -> int:
-        """Let the passages that the embedder refused wait again; gives how many."""
+        """Let the passages that the embedder refused wait again; returns how many."""
 
     async def begin_space(self, graph: str, space: EmbeddingSpace) -> None:
         """Open a second embedding space beside the graph's; every passage waits for its vector there."""
@@ -216,7 +216,7 @@ class RetrievalIndex(Protocol):
         """Make recall answer from a space that is complete up to the passage `last`, and drop the former one."""
 
     async def absorb_foreign_writes(self, graph: str | None = None) -> int:
-        """Index what other AGE clients wrote since the last call; gives how many items changed."""
+        """Index what other AGE clients wrote since the last call; returns how many items changed."""
 
     async def make_facts(self, graph: str) -> None:
         """Bring the facts of a graph in line with its setting."""
@@ -225,7 +225,7 @@ class RetrievalIndex(Protocol):
         """Return the graphs of which the facts are not as their setting says."""
 
     async def rebuild(self, graph: str) -> None:
-        """Make the index of a graph anew from its label tables, keeping the vectors that still fit.
+        """Make the index of a graph again from its label tables, keeping the vectors that still fit.
 
         As a job it makes room between its steps (`domain.slices`), and goes on there.
         """
@@ -235,7 +235,7 @@ class Vitals(Protocol):
     """Whether what everything rests on is there, and how busy it is."""
 
     async def health(self) -> Health:
-        """Say whether the database takes writes too. Raises DatabaseUnavailable."""
+        """Return whether the database takes writes too. Raises DatabaseUnavailable."""
 
     async def ping(self) -> None:
         """Return when the database has answered. Raises DatabaseUnavailable."""
@@ -282,7 +282,7 @@ class ImportStore(Protocol):
         *,
         upload: str | None = None,
     ) -> int:
-        """Register an import; gives its id. One with an upload waits for a worker."""
+        """Register an import; returns its id. One with an upload waits for a worker."""
 
     async def resume(self, graph: str, files: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> int | None:
         """Return the newest import of the same files in the same way that did not end, and let it run; None without."""
@@ -360,7 +360,7 @@ class ImportStore(Protocol):
         """Let an import run (again)."""
 
     async def tell(self, id_: int, progress: Mapping[str, Any] | None) -> None:
-        """Note how far an import is, as a sign of life of the process that runs it."""
+        """Note how far an import is, as a heartbeat of the process that runs it."""
 
     async def wait(self, id_: int) -> None:
         """Let an import wait for a worker again."""
@@ -420,7 +420,7 @@ class UploadFolder(Protocol):
         """Return the place where an upload lies, which may be another machine's."""
 
     def holds(self, upload: str) -> bool:
-        """Say whether the upload is here."""
+        """Return whether the upload is here."""
 
     def size(self, upload: str) -> int:
         """Return the bytes of an upload's files; 0 where it is not here."""
@@ -429,7 +429,7 @@ class UploadFolder(Protocol):
         """Remove an upload."""
 
     def sweep(self, needed: Collection[str]) -> int:
-        """Remove uploads that nobody needs and nobody is writing; gives how many."""
+        """Remove uploads that nobody needs and nobody is writing; returns how many."""
 
 
 class KeyRing(Protocol):
@@ -438,7 +438,7 @@ class KeyRing(Protocol):
     async def create(
         self, name: str, role: Role, *, graph: str | None, scope: str, expires_at: str | None
     ) -> tuple[Key, str]:
-        """Make a key; gives it with its secret, which is shown this once."""
+        """Make a key; returns it with its secret, which is shown this once."""
 
     async def list(self) -> Sequence[Key]:
         """Return all keys, without secrets."""

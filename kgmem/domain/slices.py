@@ -1,6 +1,6 @@
 """Slices: long background work is done a few seconds at a time, so that other work gets its turn.
 
-Work that may be broken off anywhere asks `slice_over` between its steps and returns when told so; the worker then asks
+Work that may be interrupted anywhere asks `slice_over` between its steps and returns when told so; the worker then asks
 for the same job again. What is still to do is read from the database, or from the `progress` that the work noted, which
 also outlives the worker. Outside of a worker a slice never ends.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(slots=True)
 class Slice:
-    """The time of one run of a job. It begins anew as long as `others_wait` says that nothing else waits."""
+    """The time of one run of a job. It begins again as long as `others_wait` says that nothing else waits."""
 
     seconds: float
     others_wait: Callable[[], Awaitable[bool]]
@@ -23,7 +23,7 @@ class Slice:
     keep: Callable[[Mapping[str, Any]], Awaitable[None]] | None = None  # Stores the progress with the job.
     progress: Mapping[str, Any] = field(default_factory=dict)  # JSON values.
     unfinished: bool = False  # Whether the work returned because its slice was over, or it was put off.
-    pause: float = 0.0  # Seconds after which work that was put off is asked for again.
+    pause: float = 0.0  # Seconds after which work that was put off is requested again.
 
 
 _CURRENT: ContextVar[Slice | None] = ContextVar("kgmem slice", default=None)
@@ -47,19 +47,19 @@ def slice_of(
 
 
 def progress() -> Mapping[str, Any]:
-    """Return what this job noted as its progress when it was broken off, or before its worker died; else nothing."""
+    """Return what this job noted as its progress when it was interrupted, or before its worker died; else nothing."""
     own = _CURRENT.get()
     return {} if own is None else own.progress
 
 
 def broken_off() -> bool:
-    """Say whether the work was told to return, and is therefore not done."""
+    """Return whether the work was told to return, and is therefore not done."""
     own = _CURRENT.get()
     return own is not None and own.unfinished
 
 
 async def slice_over(progress: Mapping[str, Any] | None = None) -> bool:
-    """Say whether the work is to return now, because its slice is over and something else waits.
+    """Return whether the work is to return now, because its slice is over and something else waits.
 
     `progress`: from where the job goes on, for work that cannot see that in the database. It is stored with the job at
     the end of each slice, also where nothing else waits.
@@ -78,7 +78,7 @@ async def slice_over(progress: Mapping[str, Any] | None = None) -> bool:
 
 
 def put_off(seconds: float) -> bool:
-    """Have this job asked for again after some seconds, when the work returns now; False outside of a worker."""
+    """Have this job requested again after some seconds, when the work returns now; False outside a worker."""
     own = _CURRENT.get()
     if own is None:
         return False

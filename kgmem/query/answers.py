@@ -1,4 +1,4 @@
-"""The engine behind the port: queries as the façade asks them, answered one by one or several in a transaction."""
+"""The engine behind the port: queries as the facade asks them, answered one by one or several in a transaction."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping

@@ -1,4 +1,4 @@
-"""Cypher: one query, a named one, or several in a transaction; every write leaves a line in the log."""
+"""Cypher: run one query, a named query, or several in a transaction. Every write is logged."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ _TOLD = 500  # Characters of a query that the log keeps.
 
 
 async def ask_cypher(ports: Ports, graph: str, query: CypherQuery) -> CypherAnswer:
-    """Answer a query. Raises NotFound, TimedOut, and InvalidInput with the place of what is wrong."""
+    """Run a query and return its rows. Raises NotFound, TimedOut, and InvalidInput with the place of the error."""
     if query.scope is not None:
         check_scope(query.scope)
     await ports.graphs.get(graph)
@@ -31,7 +31,7 @@ async def ask_cypher(ports: Ports, graph: str, query: CypherQuery) -> CypherAnsw
 async def cypher_transaction(
     ports: Ports, graph: str, *, mode: Mode, scope: str | None
 ) -> AsyncIterator[CypherTransaction]:
-    """Begin a transaction of several queries; it is undone unless it is committed."""
+    """Open a transaction of several queries; it is rolled back unless it is committed."""
     if scope is not None:
         check_scope(scope)
     await ports.graphs.get(graph)
@@ -40,9 +40,9 @@ async def cypher_transaction(
 
 
 async def graph_named(ports: Ports, name: str) -> Graph:
-    """Return the graph of a name, whatever the case of its letters where no other differs in that alone.
+    """Return a graph by its name, ignoring the case of letters where only one graph matches.
 
-    Neo4j's clients take the names of databases so. Raises NotFound.
+    Clients of Neo4j send the names of databases in any case. Raises NotFound.
     """
     try:
         return await ports.graphs.get(name)
@@ -54,7 +54,7 @@ async def graph_named(ports: Ports, name: str) -> Graph:
 
 
 async def check_bookmarks(ports: Ports, bookmarks: Iterable[str]) -> None:
-    """Make sure that what bookmarks tell of is seen from now on. Raises InvalidInput; Unavailable where it is not."""
+    """Return when the transactions of the bookmarks are visible. Raises InvalidInput; Unavailable where one is not."""
     positions = [position_of(bookmark) for bookmark in bookmarks]
     if positions and max(positions) > await ports.vitals.position():
         raise Unavailable(
@@ -63,7 +63,7 @@ async def check_bookmarks(ports: Ports, bookmarks: Iterable[str]) -> None:
 
 
 def named_query(ports: Ports, name: str) -> NamedQuery:
-    """Return a named query. Raises NotFound."""
+    """Return a named query. Raises NotFound with the names that exist."""
     found = ports.named_queries.get(name)
     if found is None:
         raise NotFound(
@@ -73,20 +73,20 @@ def named_query(ports: Ports, name: str) -> NamedQuery:
 
 
 class _Audited:
-    """A transaction whose writes are noted as they are made; whether they are kept is noted at its end."""
+    """A transaction that logs its writes, and its commit."""
 
     def __init__(self, ports: Ports, inner: CypherTransaction, graph: str) -> None:
         self._ports, self._inner, self._graph, self._wrote = ports, inner, graph, 0
 
     async def run(self, query: CypherQuery) -> CypherAnswer:
-        """Answer one more query."""
+        """Run one more query."""
         answer = await self._inner.run(query)
         self._wrote += answer.writes
         _note(self._graph, query, answer)
         return answer
 
     async def commit(self) -> None:
-        """Keep what was written."""
+        """Commit, and compute the consensus of what was written."""
         await self._inner.commit()
         if self._wrote:
             log.info("cypher_committed", graph=self._graph, writes=self._wrote)
@@ -106,16 +106,16 @@ def _note(graph: str, query: CypherQuery, answer: CypherAnswer) -> None:
 
 
 class NamedQueries:
-    """The Cypher queries that come with kgmem."""
+    """The named Cypher queries that kgmem contains."""
 
     def __init__(self, ports: Ports) -> None:
         """Bind to ports."""
         self._ports = ports
 
     def all(self) -> Mapping[str, NamedQuery]:
-        """Return the queries that came with kgmem, by name."""
+        """Return all named queries, by name."""
         return self._ports.named_queries
 
     def get(self, name: str) -> NamedQuery:
-        """Return a query that came with kgmem. Raises NotFound."""
+        """Return a named query. Raises NotFound."""
         return named_query(self._ports, name)

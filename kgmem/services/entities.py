@@ -18,15 +18,16 @@ class Entities:
         self._ports = ports
 
     async def put(self, graph: str, entities: Sequence[Entity]) -> WriteResult:
-        """Merge statements of entities into a graph, in one transaction; returns counts, and ids in their order.
+        """Insert or update entities in one transaction; returns counts, ids and versions in the order given.
 
-        Raises InvalidInput, SchemaViolation, EmbeddingMismatch, VersionConflict, and Conflict for a unique value that
-        is taken; then nothing is written.
+        An entity is identified by scope and key; its fields are merged with the stored ones. Raises InvalidInput,
+        SchemaViolation, EmbeddingMismatch, VersionConflict, and Conflict for a duplicate of a unique value; then
+        nothing is written.
         """
         return await remembering.put_entities(self._ports, graph, entities)
 
     async def get(self, graph: str, key: str, *, scope: str = SHARED) -> Entity:
-        """Return the entity that a scope sees under a key, or that this was merged into. Raises NotFound."""
+        """Return the entity that a scope sees under a key, or the one that it was merged into. Raises NotFound."""
         try:
             return await self._ports.store.get_entity(graph, key, check_scope(scope))
         except NotFound:
@@ -38,7 +39,7 @@ class Entities:
     async def list(
         self, graph: str, *, scope: str = SHARED, label: str | None = None, cursor: str | None = None, limit: int = 100
     ) -> Page[Entity]:
-        """Return a page of the entities that a scope sees."""
+        """Return a page of the entities that a scope sees, by id: at most `limit`, and a cursor to the next page."""
         return await self._ports.store.list_entities(
             graph, scope=check_scope(scope), label=label, cursor=cursor, limit=limit
         )
@@ -46,9 +47,9 @@ class Entities:
     async def delete(
         self, graph: str, keys: Sequence[str], *, scope: str = SHARED, version: int | None = None
     ) -> DeleteResult:
-        """Delete entities of exactly this scope, with their relationships. Keys that are not there are no error.
+        """Delete entities in this scope only, with their relationships; unknown keys are ignored.
 
-        Raises VersionConflict.
+        With `version` the one entity is deleted only in that version. Raises VersionConflict.
         """
         return await remembering.delete_entities(self._ports, graph, keys, check_scope(scope), version)
 
@@ -61,10 +62,10 @@ class Relationships:
         self._ports = ports
 
     async def put(self, graph: str, relationships: Sequence[Relationship]) -> WriteResult:
-        """Merge statements of relationships into a graph, in one transaction; returns counts, and ids in their order.
+        """Insert or update relationships in one transaction; returns counts, ids and versions in the order given.
 
         Raises UnknownEntities where an end does not exist, InvalidInput, SchemaViolation, VersionConflict, and Conflict
-        for a unique value that is taken; then nothing is written.
+        for a duplicate of a unique value; then nothing is written.
         """
         return await remembering.put_relationships(self._ports, graph, relationships)
 
@@ -82,11 +83,11 @@ class Relationships:
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page[Relationship]:
-        """Return a page of the relationships that a scope sees, of one kind or of one entity (either end)."""
+        """Return a page of the relationships that a scope sees, optionally of one kind or one entity (either end)."""
         return await self._ports.store.list_relationships(
             graph, scope=check_scope(scope), kind=kind, entity=entity, cursor=cursor, limit=limit
         )
 
     async def delete(self, graph: str, ids: Sequence[int], *, scope: str = SHARED) -> DeleteResult:
-        """Delete relationships of exactly this scope, with the claims that they make."""
+        """Delete relationships in this scope only, with the claims behind them; unknown ids are ignored."""
         return await remembering.delete_relationships(self._ports, graph, ids, check_scope(scope))

@@ -32,7 +32,7 @@ from kgmem.services.texts.remember import schema_of
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """One way in which a graph departs from its schema, with how often and an example's key."""
+    """One kind of violation of the schema in a graph: how often it occurs, and the key of an example."""
 
     what: str
     count: int
@@ -40,9 +40,9 @@ class Departure:
 
 
 async def check_graph(ports: Ports, graph: str) -> Sequence[Departure]:
-    """Compare a live graph with its schema as if it were strict; gives departures, the most frequent first.
+    """Check a graph against its schema as if it were strict; returns violations, the most frequent first.
 
-    Also edges that another client has left without an end: kgmem never answers with them.
+    Relationships that another client has left without an end are reported too; kgmem never returns them.
     """
     look = _Look(schema_of(ports.core_schema, await ports.graphs.get(graph)))
     async with aclosing(ports.store.export(graph, None)) as pages:
@@ -60,7 +60,7 @@ async def check_graph(ports: Ports, graph: str) -> Sequence[Departure]:
 
 
 class _Look:
-    """One look through a graph, entities first."""
+    """One pass over a graph, entities first."""
 
     def __init__(self, schema: GraphSchema) -> None:
         self.counts: Counter[str] = Counter()
@@ -70,7 +70,7 @@ class _Look:
         self._values: dict[bytes, str] = {}  # Hashes of unique values, and what had each of them first.
 
     def at_entity(self, entity: Entity) -> None:
-        """Compare an entity."""
+        """Check an entity."""
         label = entity.label or ""
         self._labels[entity.scope, entity.key] = label
         stated = {"name": entity.name, "text": entity.text, **entity.properties}
@@ -81,7 +81,7 @@ class _Look:
             self._unique((borne, entity.scope), self._schema.unique_of(borne), properties, entity.key)
 
     def at_relationship(self, item: Relationship) -> None:
-        """Compare a relationship, with the labels of its ends."""
+        """Check a relationship, with the labels of its ends."""
         ends = (self._label_of(item.start, item.scope), self._label_of(item.end, item.scope))
         example = f"{item.start} -{item.kind}-> {item.end}"
         for violation in check_relationship(self._schema, True, item.kind, *ends, item.properties):
@@ -96,7 +96,7 @@ class _Look:
     def _unique(
         self, among: tuple[str, str], unique: Sequence[tuple[str, ...]], properties: Mapping[str, Any], example: str
     ) -> None:
-        """Count values that another one of the same label (or kind) and scope has too."""
+        """Count duplicates of unique values within one label (or kind) and scope."""
         for names in unique:
             values = [properties.get(name) for name in names]
             if None in values:
@@ -135,7 +135,10 @@ class Graphs:
         extraction: Extraction = "asked",
         **asking: Unpack[Asking],
     ) -> Graph:
-        """Create a graph in the embedder's space unless another (or None) is given. Raises Conflict, InvalidInput."""
+        """Create a graph; its embedding space is that of the embedder, unless another one or None is given.
+
+        Raises Conflict where the name is taken, and InvalidInput.
+        """
         own = to_mapping(from_mapping(schema)) if schema else {}
         validate(remembering.extended(self._ports.core_schema, from_mapping(own)))
         if space is _UNSET:
@@ -154,9 +157,9 @@ class Graphs:
         )
 
     async def ensure(self, name: str, **settings: Any) -> Graph:
-        """Return a graph; where there is none, create it with these settings of `create_graph`.
+        """Return a graph, or create it with these settings of `create` where it does not exist.
 
-        A graph that is there keeps its own settings. Raises InvalidInput.
+        An existing graph keeps its settings. Raises InvalidInput.
         """
         try:
             return await self.create(name, **settings)
@@ -168,7 +171,7 @@ class Graphs:
         return await self._ports.graphs.get(name)
 
     async def find(self, name: str) -> Graph:
-        """Return the graph of a name, whatever the case of its letters. Raises NotFound."""
+        """Return a graph by its name, ignoring the case of letters. Raises NotFound."""
         return await ask_cypher.graph_named(self._ports, name)
 
     async def list(self) -> Sequence[Graph]:
@@ -186,11 +189,11 @@ class Graphs:
         extraction: Extraction | None = None,
         **asking: Unpack[Asking],
     ) -> Graph:
-        """Change a graph's settings; a schema extends the graph's own, or takes its place if `replacing`.
+        """Change settings of a graph; a schema extends the stored one, or replaces it with `replacing`.
 
-        Other `facts` are made by a job, beside readers and writers.
+        A job builds the facts of another setting of `facts`, while readers and writers continue.
 
-        Raises NotFound, InvalidInput, and Conflict when the graph holds one value twice that shall be unique.
+        Raises NotFound, InvalidInput, and Conflict where stored values violate a new unique constraint.
         """
         held = await self._ports.graphs.get(name)
         own = held.schema
@@ -212,24 +215,24 @@ class Graphs:
         return updated
 
     async def delete(self, name: str) -> None:
-        """Delete a graph with all that it holds, and revoke the keys that are bound to it. Raises NotFound."""
+        """Delete a graph with everything in it, and revoke the API keys that are restricted to it. Raises NotFound."""
         await self._ports.graphs.drop(name)
         for key in await self._ports.keys.list():
             if key.graph == name and key.revoked_at is None:
                 await self._ports.keys.revoke(key.id)
 
     async def schema(self, name: str) -> GraphSchema:
-        """Return the schema that holds in a graph: the core and its own."""
+        """Return the effective schema of a graph: the core schema extended by its own."""
         return remembering.schema_of(self._ports.core_schema, await self._ports.graphs.get(name))
 
     async def check_schema(self, name: str) -> Sequence[Departure]:
-        """Compare a live graph with its schema; gives departures, the most frequent first."""
+        """Check a graph against its schema; returns violations, the most frequent first."""
         return await check_graph(self._ports, name)
 
     async def stats(self, name: str) -> GraphStats:
-        """Count what a graph holds."""
+        """Return counts of what a graph contains."""
         return await self._ports.graphs.stats(name)
 
     async def changes(self, graph: str, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
-        """Return the changes of a graph after a cursor, in the order in which they may be relied upon."""
+        """Return the changes of a graph after a cursor, in commit order."""
         return await self._ports.store.changes(graph, after, limit)

@@ -13,34 +13,34 @@ from kgmem.services.ports import Ports
 
 
 class Server:
-    """The database behind the memory: health, metrics, and positions in its log."""
+    """The database behind the memory: health, metrics, and positions in its write-ahead log."""
 
     def __init__(self, ports: Ports) -> None:
         """Bind to ports."""
         self._ports = ports
 
     async def health(self) -> Health:
-        """Return whether the memory does all that it can do; degraded on a full disk. Raises DatabaseUnavailable."""
+        """Return ready, or degraded with reasons (a full disk). Raises DatabaseUnavailable."""
         return await self._ports.vitals.health()
 
     async def ping(self) -> None:
-        """Return when the database has answered. Raises DatabaseUnavailable."""
+        """Return once the database has answered. Raises DatabaseUnavailable."""
         await self._ports.vitals.ping()
 
     async def bookmark(self) -> str:
-        """Return the bookmark of all that is stored by now: `check_bookmarks` with it makes sure that it is seen."""
+        """Return a bookmark of the current state; `check_bookmarks` with it waits until that state is visible."""
         return bookmark_of(await self.position())
 
     async def check_bookmarks(self, bookmarks: Iterable[str]) -> None:
-        """Make sure that what bookmarks tell of is seen from now on. Raises InvalidInput and Unavailable."""
+        """Return once the states of the bookmarks are visible. Raises InvalidInput, Unavailable."""
         await ask_cypher.check_bookmarks(self._ports, bookmarks)
 
     async def position(self) -> int:
-        """How far the database's log is written: what was stored before is seen by whoever sees this position."""
+        """Return the current position in the write-ahead log, in bytes."""
         return await self._ports.vitals.position()
 
     async def metrics(self) -> Figures:
-        """Return how busy the parts behind this memory are: connections, jobs, what waits for vectors."""
+        """Return the current load: connections, jobs, passages that wait for vectors."""
         return await self._ports.vitals.figures()
 
 
@@ -54,14 +54,14 @@ class Keys:
     async def create(
         self, name: str, role: Role, *, graph: str | None = None, scope: str = SHARED, expires_at: str | None = None
     ) -> tuple[Key, str]:
-        """Make an API key; gives it with its secret, which is shown this once. Raises NotFound, InvalidInput."""
+        """Create an API key; returns it with its secret, which is never shown again. Raises NotFound, InvalidInput."""
         check_restriction(role, scope)
         if graph is not None:
             await self._ports.graphs.get(graph)
         return await self._ports.keys.create(name, role, graph=graph, scope=check_scope(scope), expires_at=expires_at)
 
     async def list(self) -> Sequence[Key]:
-        """Return all API keys, revoked and expired ones too, without secrets."""
+        """Return all API keys without their secrets, revoked and expired ones included."""
         return await self._ports.keys.list()
 
     async def revoke(self, id_: str) -> Key:
@@ -69,15 +69,15 @@ class Keys:
         return await self._ports.keys.revoke(id_)
 
     async def authenticate(self, secret: str) -> Key:
-        """Return the key that a secret belongs to. Raises Unauthenticated."""
+        """Return the API key of a secret. Raises Unauthenticated."""
         return await self._ports.keys.authenticate(secret)
 
     async def check(self, id_: str) -> None:
-        """Raise Unauthenticated unless a key is in force: for what goes on after it was let in."""
+        """Raise Unauthenticated unless a key is still valid, for long requests that have started."""
         await self._ports.keys.check(id_)
 
     def watch(self, id_: str, ended: Callable[[], None]) -> Callable[[], None]:
-        """Call `ended` once, within a second after a key was revoked or has expired; returns what ends the watch."""
+        """Call `ended` once, within a second after a key is revoked or expires; returns what ends the watch."""
         return self._ports.keys.watch(id_, ended)
 
 
@@ -93,9 +93,9 @@ class Jobs:
         return await self._ports.jobs.get(id_)
 
     async def list(self, *, graph: str | None = None, status: str | None = None, limit: int = 100) -> Sequence[Job]:
-        """Return background jobs, newest first."""
+        """Return background jobs, newest first, at most `limit`."""
         return await self._ports.jobs.list(graph=graph, status=status, limit=limit)
 
     async def enqueue(self, task: str, *, graph: str | None = None, **arguments: Any) -> int | None:
-        """Ask for a job by its name (docs/operations.md); gives its id, or None when it waits already."""
+        """Enqueue a job by its name (docs/operations.md); returns its id, or None where the same job already waits."""
         return await self._ports.jobs.defer(task, graph=graph, **arguments)

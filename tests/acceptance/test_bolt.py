@@ -116,7 +116,7 @@ async def test_a_read_session_and_a_key_that_may_only_read_write_nothing(bolt: O
         assert caught.value.code == "Neo.ClientError.Statement.AccessMode"
     async with bolt.driver("reader") as driver:
         assert await rows(driver, "MATCH (n) RETURN count(n)") == [[0]]
-        with pytest.raises(ClientError, match="this needs writer") as caught:
+        with pytest.raises(ClientError, match="the request needs writer") as caught:
             await driver.execute_query("CREATE (:A)")
         assert caught.value.code == "Neo.ClientError.Security.Forbidden"
 

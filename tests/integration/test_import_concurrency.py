@@ -294,7 +294,7 @@ async def test_imports_into_ten_scopes_at_once_stay_apart(memory: Memory, graph:
         options = ImportOptions(batch=50, scope=scope, within=scope)
         result = await (memory, other)[n % 2].imports.run(graph, [lines(*records)], options)
         assert (result.created, result.rejected, adds_up(result)) == (402, 1, True)
-        assert f"keeps to '{scope}'" in result.rejections[0].reason
+        assert f"is restricted to '{scope}'" in result.rejections[0].reason
 
     await asyncio.gather(*(bring(n, scope) for n, scope in enumerate(scopes)))
     for n, scope in enumerate(scopes):

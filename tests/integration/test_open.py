@@ -32,7 +32,7 @@ async def test_the_embedded_database_is_made_when_it_is_missing_and_kept(short_f
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"), [({"embeder": "none"}, "no setting 'embeder'"), ({"pool_size": 0}, "pool_size is wrong")]
+    ("settings", "says"), [({"embeder": "none"}, "no setting 'embeder'"), ({"pool_size": 0}, "pool_size is invalid")]
 )
 async def test_a_wrong_setting_is_refused_by_name(settings: dict[str, object], says: str) -> None:
     with pytest.raises(kgmem.InvalidInput, match=says):

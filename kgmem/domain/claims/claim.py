@@ -189,7 +189,7 @@ class Adjudication:
 class FactTarget:
     """Which fact a correction means: one by its id (or a relationship's), or what it says.
 
-    Of a statement without an object and a value it is the value that is held now.
+    Of a statement without an object and a value it is the value that is stored now.
     """
 
     fact: int | None = None
@@ -269,7 +269,7 @@ class ClaimFilter:
 
 @dataclass(frozen=True, slots=True)
 class Correlated:
-    """Facts that hang together: values that exclude, imply, or stand and fall with each other."""
+    """Facts that are correlated: values that exclude, imply, or stand and fall with each other."""
 
     kind: Literal["exclusion", "implication", "same_origin"]
     facts: Sequence[int]

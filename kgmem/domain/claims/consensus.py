@@ -179,7 +179,7 @@ class Standing:
     claims: int
     checked: int
     by_domain: Mapping[str, float] = field(default_factory=dict)
-    decided: int = 0  # Claims on what people decided, and those of them that these found right.
+    decided: int = 0  # Claims on what reviewers decided, and those of them that these found right.
     accepted: int = 0
 
 

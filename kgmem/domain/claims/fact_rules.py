@@ -170,7 +170,7 @@ _WORDS = {"accept": "Accepted", "reject": "Rejected", "collapse": "Collapsed", "
 
 
 def _overtaken(draft: Draft, meant: Option, times: Mapping[int, ClaimTimes], decision: Decision) -> bool:
-    """Say whether another value was claimed after a distribution was collapsed to this one."""
+    """Return whether another value was claimed after a distribution was collapsed to this one."""
     at = int(decision.detail.get("known", 0))
     return any(
         times[claim].known > at

@@ -35,23 +35,23 @@ class ClaimStore(Protocol):
         """
 
     async def withdraw(self, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
-        """Take back claims of exactly this scope; if dry, only say what that would do."""
+        """Take back claims in this scope only; if dry, only say what that would do."""
 
     async def claims_by(
         self, graph: str, scope: str, *, source: str | None, episode: str | None, after: int, limit: int
     ) -> Sequence[int]:
-        """Return the next current claims (ids above `after`) that a source, or a text, states in exactly this scope."""
+        """Return the next current claims (ids above `after`) that a source, or a text, states in this scope only."""
 
     async def uncite(
         self, graph: str, keys: Sequence[str], scope: str, *, spared: Sequence[int] = (), dry_run: bool = False
     ) -> int:
-        """Let no claim cite texts of exactly this scope: each cites another that states the same, or is withdrawn.
+        """Let no claim cite texts in this scope only: each cites another that states the same, or is withdrawn.
 
         Gives how many are withdrawn; `spared` (ids) stay as they are.
         """
 
     async def weigh_edges(self, graph: str, relationships: Sequence[int]) -> int:
-        """Weigh the facts of which relationships that were just written state something new; gives how many."""
+        """Weigh the facts of which relationships that were just written state something new; returns how many."""
 
     async def weigh_relationship(self, graph: str, id_: int) -> bool:
         """Weigh what a relationship states, whatever its kind; says whether anybody claims it."""
@@ -59,22 +59,22 @@ class ClaimStore(Protocol):
     async def weigh_subjects(
         self, graph: str, subjects: Sequence[tuple[str, str]], ids: Sequence[int]
     ) -> Mapping[int, int]:
-        """Weigh what was just stated of entities (scope, key); gives the versions that these ids have now."""
+        """Weigh what was just stated of entities (scope, key); returns the versions that these ids have now."""
 
     async def weigh_stale(self, graph: str, most: int | None = None) -> int:
-        """Weigh the facts of which claims came or went and were not weighed since, at most so many; gives how many."""
+        """Compute the state of at most so many facts whose claims have changed; returns how many."""
 
     async def weigh_all(self, graph: str) -> Mapping[str, Any]:
-        """Weigh all claims of a graph together; gives counts."""
+        """Weigh all claims of a graph together; returns counts."""
 
     async def due(self, graph: str) -> bool:
-        """Say whether so much was claimed since the last full run that another is worth it."""
+        """Return whether so much was claimed since the last full run that another is worth it."""
 
     async def few(self, graph: str, most: int) -> bool:
-        """Say whether a graph has at most so many claims."""
+        """Return whether a graph has at most so many claims."""
 
     async def any(self, graph: str) -> bool:
-        """Say whether anything was claimed."""
+        """Return whether anything was claimed."""
 
     async def fact(self, graph: str, id_: int, scope: str, *, known_at: str | None = None) -> HeldFact:
         """Return a fact by its id or a relationship's. Raises NotFound."""
@@ -106,7 +106,7 @@ class ClaimStore(Protocol):
         """Return what was held of a source before."""
 
     async def rule(self, graph: str, ruling: Ruling, scope: str) -> Sequence[Adjudication]:
-        """Take a decision on facts of exactly this scope, or, dry, only say what it would do."""
+        """Take a decision on facts in this scope only, or, dry, only say what it would do."""
 
     async def undo(self, graph: str, decision: int, by: str, reason: str, scope: str) -> Sequence[Adjudication]:
         """Take a decision back. Raises NotFound, Conflict for one that does not hold any more."""
@@ -115,13 +115,13 @@ class ClaimStore(Protocol):
         """Return the audit trail, the newest first."""
 
     async def correlate(self, graph: str, correlated: Correlated) -> int:
-        """Declare that facts of one scope hang together; gives the correlation's id."""
+        """Declare that facts of one scope are correlated; returns the correlation's id."""
 
     async def correlations(self, graph: str, scope: str) -> Sequence[Correlated]:
         """Return the correlations that a scope sees."""
 
     async def end_correlation(self, graph: str, id_: int, scope: str, by: str, reason: str) -> None:
-        """Let facts hang together no more. Raises NotFound."""
+        """Let facts are correlated no more. Raises NotFound."""
 
     async def log(self, graph: str, action: str, by: str, reason: str, detail: Mapping[str, Any]) -> None:
         """Note in the audit trail what was done to the whole graph."""

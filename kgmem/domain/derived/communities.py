@@ -13,7 +13,7 @@ Members = Sequence[tuple[int, float]]  # Ids of entities with their centrality, 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An entity of a community, and its share of the links inside of it."""
+    """An entity of a community, and its share of the links inside it."""
 
     key: str
     label: str
@@ -23,7 +23,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Community:
-    """Entities that hang together. Level 0 is the finest; `parent` is the community of the next level that holds it."""
+    """A community of entities. Level 0 is the finest; `parent` is the community of the next level that contains it."""
 
     id: int
     level: int
@@ -75,13 +75,13 @@ class Communities(Protocol):
         """Let the communities of a scope be kept from now on."""
 
     async def stop(self, graph: str, scope: str) -> int:
-        """Keep them no more; gives how many went."""
+        """Keep them no more; returns how many went."""
 
     async def behind(self, graph: str, least_age: float) -> Sequence[str]:
         """Return the scopes whose communities are kept, and that something was written since they were made."""
 
     async def links(self, graph: str, scope: str, most: int) -> tuple[str, Sequence[tuple[int, int, float]]]:
-        """Return a mark of what is written by now, and the links between entities of exactly this scope, by weight.
+        """Return a mark of what is written by now, and the links between entities in this scope only, by weight.
 
         Raises TooLarge where there are more.
         """
@@ -92,7 +92,7 @@ class Communities(Protocol):
     async def list(
         self, graph: str, scope: str, *, level: int | None, cursor: str | None, limit: int
     ) -> Page[Community]:
-        """Return a page of the communities of exactly this scope, the finest level and the largest first."""
+        """Return a page of the communities in this scope only, the finest level and the largest first."""
 
     async def derived(self, graph: str, ids: Sequence[int]) -> tuple[set[tuple[int, int]], Sequence[int]]:
         """Return which of these entities is in which community, and the summaries that are derived of these things."""
@@ -101,4 +101,4 @@ class Communities(Protocol):
         """Return how many of these summaries are there."""
 
     async def get(self, graph: str, id_: int, scope: str, limit: int) -> Community:
-        """Return a community of exactly this scope with its most central members. Raises NotFound."""
+        """Return a community in this scope only with its most central members. Raises NotFound."""

@@ -33,13 +33,13 @@ class Connections(Protocol):
         """Let the entities of a graph be joined from now on where they are at least so alike."""
 
     async def stop(self, graph: str) -> int:
-        """Join no more, and part what was joined; gives how many relationships went."""
+        """Join no more, and part what was joined; returns how many relationships went."""
 
     async def asked(self, graph: str) -> float | None:
         """Return from which similarity on a graph's entities are joined; None where nobody asked for it."""
 
     async def is_behind(self, graph: str) -> bool:
-        """Say whether something was written since all was compared."""
+        """Return whether something was written since all was compared."""
 
     async def begin(self, graph: str) -> tuple[str, bool]:
         """Return a mark of what is written by now, for `finish`."""
@@ -48,7 +48,7 @@ class Connections(Protocol):
         """Take back what joins entities of which the vector changed or went; nothing is left when that is nothing."""
 
     async def join(self, graph: str, after: int) -> tuple[Connected, int | None]:
-        """Compare the next entities with those before them; gives what that did and where to go on."""
+        """Compare the next entities with those before them; returns what that did and where to go on."""
 
     async def finish(self, graph: str, mark: tuple[str, bool]) -> None:
         """Note that all that was written before the mark is compared."""

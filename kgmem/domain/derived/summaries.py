@@ -144,7 +144,7 @@ class Summaries(Protocol):
     """Keeps summaries, and gives what they are made of."""
 
     async def of_entity(self, graph: str, key: str, scope: str) -> Material:
-        """Return what the summary of an entity of exactly this scope is made of. Raises NotFound."""
+        """Return what the summary of an entity in this scope only is made of. Raises NotFound."""
 
     async def of_community(self, graph: str, id_: int, scope: str) -> Material:
         """Return what the summary of a community is made of. Raises NotFound."""
@@ -158,7 +158,7 @@ class Summaries(Protocol):
         """Store a summary as the one that is known from now on, unless what it is made of is the same."""
 
     async def is_behind(self, graph: str) -> bool:
-        """Say whether entities that were summed up once have changed since."""
+        """Return whether entities that were summed up once have changed since."""
 
     async def wanting(self, graph: str, after: int) -> Sequence[tuple[SubjectKind, int, str, str]]:
         """Return what has or shall have a summary that may not be up to date: kind, id, key, scope; by id."""

@@ -54,7 +54,7 @@ class Embedder(Protocol):
         """Return one vector of length 1 a text, in their order. Raises EmbedderUnavailable, EmbeddingMismatch."""
 
     async def aclose(self) -> None:
-        """Let go of threads and connections."""
+        """Release threads and connections."""
 
 
 def unit(vector: Vector, dimension: int, of: str = "the vector") -> list[float]:

@@ -31,7 +31,7 @@ ENTITY, EPISODE, RELATIONSHIP = 1, 2, 3
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """One statement of an entity, or an entity as it is held (then with id, version and known_from).
+    """One statement of an entity, or an entity as it is stored (then with id, version and known_from).
 
     As a statement it is merged into what is held under the same scope and key: what is None is left as it was, a
     property of None is removed.

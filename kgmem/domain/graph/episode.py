@@ -16,7 +16,7 @@ _BREAKS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"(?<=[.!?])[\"
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One text with when, where from and by whom, or one as it is held (then with id, version and known_from)."""
+    """One text with when, where from and by whom, or one as it is stored (then with id, version and known_from)."""
 
     text: Annotated[str, stored(TEXT, least=1)]
     # Without one, the hash of what it says, so that a repeated text is the same episode.

@@ -26,7 +26,7 @@ _END = replace(KEY, role="identity", doc="The key of an entity.")
 
 @dataclass(frozen=True, slots=True)
 class Relationship:
-    """One statement of a relationship, or a relationship as it is held (then with id, version and known_from).
+    """One statement of a relationship, or a relationship as it is stored (then with id, version and known_from).
 
     It is the same relationship when it has the same scope and key, or, without a key, the same scope, kind, ends and
     valid_from: the same kind between the same two at another time is another relationship.

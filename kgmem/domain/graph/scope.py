@@ -34,5 +34,5 @@ def visible_from(scope: str) -> tuple[str, ...]:
 
 
 def reaches(bound: str, scope: str) -> bool:
-    """Say whether a key bound to `bound` may act in `scope`: it is that scope or lies below it."""
+    """Return whether a key bound to `bound` may act in `scope`: it is that scope or lies below it."""
     return not bound or scope == bound or scope.startswith(bound + "/")

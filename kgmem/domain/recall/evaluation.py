@@ -67,7 +67,7 @@ class Verdict:
 
     @property
     def right(self) -> bool:
-        """Say whether it was asked and nothing was wrong."""
+        """Return whether it was asked and nothing was wrong."""
         return not self.faults and self.skipped is None
 
 

@@ -154,7 +154,7 @@ class Question:
         return self.weights.get(retriever, DEFAULT_WEIGHT)
 
     def mode(self, part: Part) -> Mode:
-        """Say whether a part filters or ranks."""
+        """Return whether a part filters or ranks."""
         return self.modes.get(part, "must")
 
 

@@ -30,7 +30,7 @@ class Neighbourhood:
 
     @property
     def most_relationships(self) -> int:
-        """How many relationships are given at the most."""
+        """How many relationships are given at most."""
         return self.most * _EDGES_EACH
 
     def checked(self) -> "Neighbourhood":

@@ -14,13 +14,13 @@ _LIST = re.compile(r"list\[(\w+)\]")
 
 
 def is_property_type(text: str) -> bool:
-    """Say whether a text names a type: one of SCALARS, map, any, or a list of one of them such as list[string]."""
+    """Return whether a text names a type: one of SCALARS, map, any, or a list of one of them such as list[string]."""
     inner = _LIST.fullmatch(text)
     return (inner[1] if inner else text) in _CHECKS
 
 
 def fits(value: Any, type_: str) -> bool:
-    """Say whether a JSON value is of the type.
+    """Return whether a JSON value is of the type.
 
     A float may be written as an integer; true and false are no numbers; NaN and infinity are no floats. A date is an
     ISO 8601 year, month or day; a datetime is any time that `parse_time` reads, dates included.

@@ -47,7 +47,7 @@ def unknown_episodes(keys: Sequence[str]) -> InvalidInput:
 
 
 def version_conflict(key: str, held: int, given: int) -> VersionConflict:
-    """Return the error for a statement on a version that is not the one that is held."""
+    """Return the error for a statement on a version that is not the one that is stored."""
     return VersionConflict(
         f"{key!r} is stored in version {held}, not {given}.",
         hint="Read it again, and send the version that you read.",

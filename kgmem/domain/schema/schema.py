@@ -98,7 +98,7 @@ class GraphSchema:
         return tuple(found)
 
     def is_a(self, label: str, ancestor: str) -> bool:
-        """Say whether the label is that ancestor or descends from it."""
+        """Return whether the label is that ancestor or descends from it."""
         return ancestor in self.line(label)
 
     def with_descendants(self, label: str) -> tuple[str, ...]:

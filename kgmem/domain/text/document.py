@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from kgmem.domain.graph.episode import Episode, passages
 
-CHUNK: Final = 3000  # Characters of an episode of a document, at the most.
+CHUNK: Final = 3000  # Characters of an episode of a document, at most.
 _BETWEEN: Final = " > "
 
 

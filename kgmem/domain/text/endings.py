@@ -1,7 +1,7 @@
 """Which known facts a text ends, takes back or hands on, and what begins in their place.
 
 A text names what it ends by a subject, an object or both, or means what was said last. Facts are looked up among those
-that are held and those that earlier texts of the same batch bring, in the order of the texts.
+that are stored and those that earlier texts of the same batch bring, in the order of the texts.
 """
 
 import re
@@ -376,7 +376,7 @@ def _after(begun: str | None, at: str | None) -> str | None:
 
 
 def _same(key: str, meant: str, named: str) -> bool:
-    """Say whether a key is what a text means: the key itself, or a name that is part of the longer one."""
+    """Return whether a key is what a text means: the key itself, or a name that is part of the longer one."""
     if key == meant:
         return True
     one, other = ({word.rstrip("s") for word in slug(each).split("-")} for each in (key, named))

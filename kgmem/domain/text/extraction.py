@@ -22,7 +22,7 @@ class Span:
     end: int
 
     def within(self, other: "Span") -> bool:
-        """Say whether this stretch lies inside the other."""
+        """Return whether this stretch lies inside the other."""
         return other.start <= self.start and self.end <= other.end
 
 

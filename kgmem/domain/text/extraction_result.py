@@ -207,7 +207,7 @@ class _Bringing:
         )  # fmt: skip
 
     def _may_join(self, fact: FoundFact, meant: Meaning) -> bool:
-        """Say whether a kind may join things of these types, as far as the text tells them."""
+        """Return whether a kind may join things of these types, as far as the text tells them."""
         kind = self._schema.kinds[meant.kind]
         names = (fact.object.name, fact.subject.name) if meant.reverse else (fact.subject.name, fact.object.name)
         for name, allowed in zip(names, (kind.source_labels, kind.target_labels), strict=True):

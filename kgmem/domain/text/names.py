@@ -49,7 +49,7 @@ class Resolver(Protocol):
 
 
 def is_name(text: str) -> bool:
-    """Say whether a phrase may name an entity: with letters, not too long, on one line, no pronoun, no bare number."""
+    """Return whether a phrase may name an entity: it has letters, one line, and is no pronoun and not too long."""
     words = _WORD.findall(text)
     if any(unicodedata.category(sign) == "Cc" for sign in text):  # No key may have one.
         return False
@@ -87,13 +87,13 @@ def chosen(mention: Mention, held: Mapping[str, str], schema: GraphSchema) -> Kn
 
 
 def fits(label: str, held: str, schema: GraphSchema) -> bool:
-    """Say whether what a text takes for one label may be a thing that is held under another."""
+    """Return whether what a text takes for one label may be a thing that is stored under another."""
     one, other = _type(label, schema), _type(held, schema)
     return one is None or other is None or one == other
 
 
 def has_type(label: str, schema: GraphSchema) -> bool:
-    """Say whether a label tells what a thing is, so that it is nothing of another type."""
+    """Return whether a label tells what a thing is, so that it is nothing of another type."""
     return _type(label, schema) is not None
 
 

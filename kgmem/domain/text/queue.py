@@ -35,7 +35,7 @@ class BroughtClaim:
 
 @dataclass(frozen=True, slots=True)
 class HeldClaim:
-    """A lasting claim as it is held, and how far its source is trusted."""
+    """A lasting claim as it is stored, and how far its source is trusted."""
 
     id: int
     statement: ClaimStatement
@@ -171,7 +171,7 @@ class Readings(Resolver, Protocol):
         """Note that episodes (ids) are about to bring new entities (keys), for who reads them if this reader dies."""
 
     async def expect_no_more(self, graph: str, keys: Sequence[str], scope: str) -> None:
-        """Say that what episodes of exactly this scope brought, and do not any more, is taken back."""
+        """Say that what episodes in this scope only brought, and do not any more, is taken back."""
 
     async def settle(self, graph: str, read: Sequence[ReadEpisode]) -> SettleResult:
         """Store the relationships of episodes, and what they brought, in one transaction."""
@@ -200,13 +200,13 @@ class Readings(Resolver, Protocol):
         """Count what waits."""
 
     async def ask_again(self, graph: str, keys: Sequence[str], scope: str) -> int:
-        """Let episodes of exactly this scope be read again; gives how many."""
+        """Let episodes in this scope only be read again; returns how many."""
 
     async def told(self, graph: str, keys: Sequence[str], scope: str, limit: int) -> Sequence[Provenance]:
-        """Return what episodes of exactly this scope brought; with a span of -1 what is to be taken back still."""
+        """Return what episodes in this scope only brought; with a span of -1 what is to be taken back still."""
 
     async def drop(self, graph: str, keys: Sequence[str], scope: str) -> SettleResult:
-        """Forget that episodes of exactly this scope were read; gives what nothing says any more.
+        """Forget that episodes in this scope only were read; returns what nothing says any more.
 
         What they brought is told still, until the caller has taken it back and says `expect_no_more`.
         """
@@ -221,7 +221,7 @@ class Readings(Resolver, Protocol):
         """Return the ids of episodes and of what they brought, as the history knows them."""
 
     async def erase(self, graph: str, ids: Sequence[int]) -> int:
-        """Take what is gone out of the history, so that no earlier time shows it; gives how many versions."""
+        """Take what is gone out of the history, so that no earlier time shows it; returns how many versions."""
 
     async def erase_claims(self, graph: str, keys: Sequence[str], scope: str) -> int:
         """Take withdrawn claims that cite texts which are gone out of the history, with what was believed by them.

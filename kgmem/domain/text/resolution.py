@@ -10,7 +10,7 @@ from kgmem.domain.graph.entity import Page
 Decision = Literal["same", "candidate", "different"]
 
 # Bounds on the evidence, a logarithm (natural) of odds. From 4 on, one in fifty would be wrong if the evidence of
-# different values did not hang together; below 0 it is likelier that two things are two.
+# different values did not are correlated; below 0 it is likelier that two things are two.
 SAME_FROM = 4.0
 CANDIDATE_FROM = 0.0
 
@@ -145,7 +145,7 @@ class Combined:
     contested: Mapping[str, Any]  # What the one that goes says otherwise.
 
 
-# Names are put together; what consensus came to is told anew.
+# Names are put together; what consensus came to is told again.
 _NAMING = ("key", "scope", "name", "aliases", "labels", "consensus")
 _TIMES = ("valid_from", "valid_to")
 
@@ -205,13 +205,13 @@ class MergeStore(Protocol):
         """Return the merges that a scope sees, the newest first."""
 
     async def put_candidates(self, graph: str, candidates: Sequence[Candidate], scope: str) -> int:
-        """Put pairs on the review list, but those that a person has decided; gives how many are there."""
+        """Put pairs on the review list, but those that a person has decided; returns how many are there."""
 
     async def candidates(self, graph: str, scope: str, cursor: str | None, limit: int) -> Page[Candidate]:
         """Return a page of the pairs that wait for a decision, the likeliest first."""
 
     async def judged(self, graph: str, scope: str) -> Sequence[JudgedPair]:
-        """Return what people decided of pairs of exactly this scope whose similarity is known, the newest first."""
+        """Return what reviewers decided of pairs in this scope only whose similarity is known, the newest first."""
 
     async def settle(self, graph: str, id_: int, by: str, reason: str, scope: str) -> Candidate:
         """Say that a pair is two things, for good. Raises NotFound."""
@@ -251,7 +251,7 @@ class NameIndex(Protocol):
         """Return for each what the scope sees that may be it: by key, name, alias, rare words, trigrams, vector."""
 
     async def describe(self, graph: str, keys: Sequence[str], scope: str) -> Sequence[Described]:
-        """Return descriptions of held entities of exactly this scope; those that are gone are missing."""
+        """Return descriptions of held entities in this scope only; those that are gone are missing."""
 
 
 class Comparer(Protocol):

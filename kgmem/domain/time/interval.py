@@ -40,13 +40,13 @@ class Interval:
     end: int | None = None
 
     def overlaps(self, other: "Interval") -> bool:
-        """Say whether the two share an instant."""
+        """Return whether the two share an instant."""
         starts_in_time = self.start is None or other.end is None or self.start < other.end
         ends_in_time = self.end is None or other.start is None or other.start < self.end
         return starts_in_time and ends_in_time
 
     def contains(self, instant: int) -> bool:
-        """Say whether the instant lies inside."""
+        """Return whether the instant lies inside."""
         return (self.start is None or self.start <= instant) and (self.end is None or instant < self.end)
 
 
@@ -210,7 +210,7 @@ def ends(interval: Interval) -> tuple[int, int]:
 
 
 def is_timeless(interval: Interval) -> bool:
-    """Say whether the interval has neither start nor end: nobody told when it was."""
+    """Return whether the interval has neither start nor end: nobody told when it was."""
     return interval.start is None and interval.end is None
 
 

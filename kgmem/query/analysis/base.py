@@ -81,7 +81,7 @@ class Analyser:
         return found, self.aggregations > met
 
     def enter_query(self) -> tuple[bool, bool, int]:
-        """Begin a query of its own, in which aggregation is judged anew; gives what `leave_query` takes."""
+        """Begin a query of its own, in which aggregation is judged again; returns what `leave_query` takes."""
         kept = self._may_aggregate, self._aggregating, self.aggregations
         self._may_aggregate = self._aggregating = False
         return kept

@@ -26,7 +26,7 @@ _KINDS = {"NODE": "a node", "RELATIONSHIP": "a relationship", "PATH": "a path", 
 
 @dataclass(slots=True)
 class _Binding:
-    """What one MATCH binds: the scope as it grows, its relationships, and what groups bind inside of themselves."""
+    """What one MATCH binds: the scope as it grows, its relationships, and what groups bind inside themselves."""
 
     scope: Scope
     relationships: set[str] = field(default_factory=set)

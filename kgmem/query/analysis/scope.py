@@ -40,7 +40,7 @@ class Scope(Mapping[str, Type]):
         return grown
 
     def local(self, name: str, kind: Type) -> "Scope":
-        """Return the scope inside of an expression that has a variable of its own."""
+        """Return the scope inside an expression that has a variable of its own."""
         return Scope({name: kind}, self)
 
     def inner(self) -> "Scope":

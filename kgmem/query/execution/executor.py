@@ -34,7 +34,7 @@ _LOOKING = frozenset({"startnode", "endnode", "kgmem.known_at"})
 
 
 def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Return items in slices, each so short that work on it takes some milliseconds at the most."""
+    """Return items in slices, each so short that work on it takes some milliseconds at most."""
     if len(items) <= _AT_ONCE:
         yield items
         return
@@ -53,7 +53,7 @@ def _looked_at(expression: Expression) -> tuple[tuple[Expression, ...], bool]:
 class Prepared:
     """An expression that is compiled: `nested` are the queries in it that a row can be asked for beforehand.
 
-    `bridged`: it asks the graph while it is computed, or may compute for long, so that it runs beside the event loop.
+    `bridged`: it asks the graph while it is computed, or may compute for long, so that it runs outside the event loop.
     """
 
     expression: Expression
@@ -76,7 +76,7 @@ class Run:
         procedures: Mapping[str, Any],
         answer: Answer,
     ) -> None:
-        """Take what the steps run by; `answer` answers queries inside of expressions."""
+        """Take what the steps run by; `answer` answers queries inside expressions."""
         lent = transaction if isinstance(transaction, OnLoop) else OnLoop(transaction, Beside())
         self.beside = lent.beside
         self.transaction = cast(GraphTransaction, lent)
@@ -293,7 +293,7 @@ class Run:
             self._depth -= 1
 
     def _ask(self, part: Expression, row: Row) -> Any:
-        """Answer a query inside of an expression: what was asked beforehand, or, in a thread of its own, now."""
+        """Answer a query inside an expression: what was asked beforehand, or, in a thread of its own, now."""
         key = (id(part), id(row))
         if key in self._answers:
             return self._answers[key]

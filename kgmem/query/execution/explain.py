@@ -2,7 +2,7 @@
 
 A plan is a mapping: `operator`, `details` (the clause in the query's own words), `identifiers` (the variables that it
 brings), `estimated_rows`, and the plans before it as `children`. A profile has besides `rows` (that the step gave),
-`read` (what the store gave for it) and `milliseconds`, those of steps inside of it included. At its root stands `mode`.
+`read` (what the store gave for it) and `milliseconds`, those of steps inside it included. At its root stands `mode`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

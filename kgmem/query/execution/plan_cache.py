@@ -24,7 +24,7 @@ LONGEST_KEPT = 20_000  # Characters of a text that is kept; one that is longer w
 class PreparedStatement:
     """A statement with its plan (None for a command), and the labels and types that it may write into.
 
-    `once`: it asks the graph with one MATCH at the most; what asks more nevertheless begins again.
+    `once`: it asks the graph with one MATCH at most; what asks more nevertheless begins again.
     """
 
     analysed: Analysed

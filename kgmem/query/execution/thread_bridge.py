@@ -155,7 +155,7 @@ class Beside:
 
     @property
     def away(self) -> bool:
-        """Whether the caller runs in a thread beside the event loop."""
+        """Whether the caller runs in a thread outside the event loop."""
         return threading.get_ident() != self._home
 
     def enter(self) -> None:

@@ -1,4 +1,4 @@
-"""Queries: clauses, joined by UNION; and those inside of braces and behind CALL."""
+"""Queries: clauses, joined by UNION; and those inside braces and behind CALL."""
 
 from collections.abc import Callable
 

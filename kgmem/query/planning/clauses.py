@@ -15,7 +15,7 @@ from kgmem.query.tree.expressions import Expression, Located, Property, Variable
 from kgmem.query.tree.traversal import children
 
 T = TypeVar("T")
-_REMEMBERED = 500  # Expressions of one statement; some are made anew for each run.
+_REMEMBERED = 500  # Expressions of one statement; some are made again for each run.
 
 
 class Planner:
@@ -169,7 +169,7 @@ def _order(step: steps.Match, projected: Projected) -> steps.Order | None:
 
 
 def _writes(part: Located) -> bool:
-    """Whether a clause, or one inside of it, changes something; what a procedure does is in no clause."""
+    """Whether a clause, or one inside it, changes something; what a procedure does is in no clause."""
     return isinstance(part, (*UPDATES, tree.CallProcedure)) or any(map(_writes, children(part)))
 
 

@@ -156,7 +156,7 @@ def is_backwards(
 ) -> bool:
     """Whether a path through groups is found from its right end, of which more is asked than of its left one.
 
-    `waiting` are predicates beside the pattern. What a group says of nodes outside of it must be known before it: where
+    `waiting` are predicates beside the pattern. What a group says of nodes outside it must be known before it: where
     it speaks of what other parts bind (`later`), the path begins at the left.
     """
     for _, group in segments:

@@ -180,7 +180,7 @@ class _Stages:
         return found
 
     def groups(self, pattern: PathPattern) -> tuple[str, ...]:
-        """Plan all paths of a pattern, from the end that asks more; gives the names of their parts, left to right."""
+        """Plan all paths of a pattern, from the end that asks more; returns the names of their parts, left to right."""
         segments = list(self.segments(pattern))
         backwards = is_backwards(segments, self.waiting, self.known, self.later, self.text)
         order = range(len(segments))
@@ -206,7 +206,7 @@ class _Stages:
         return tuple(parts[place] for place in sorted(parts))
 
     def segment(self, elements: Sequence[PathElement], repeat: Repeat | None, first: Begun | None) -> str:
-        """Add what stands between two groups; gives the name of its path."""
+        """Add what stands between two groups; returns the name of its path."""
         builder, path = self.builder(), self.hidden()
         names: list[str] = []
         builder.elements(elements, names)

@@ -1,4 +1,4 @@
-"""Recall inside of queries: by words, by vectors, by what a question says, near a place."""
+"""Recall inside queries: by words, by vectors, by what a question says, near a place."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args

@@ -23,7 +23,7 @@ Answered = Callable[[Run, Sequence[Any]], Awaitable[list[tuple[Value, ...]]]]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the façade knows and the engine does not: recall, consensus, other graphs, the schema, the version."""
+    """What the facade knows and the engine does not: recall, consensus, other graphs, the schema, the version."""
 
     graphs: Graphs
     recall: Callable[[str, Question], Awaitable[Answer]]

@@ -16,7 +16,7 @@ _Rows = list[tuple[Value, ...]]
 
 
 class _Writer:
-    """Runs queries inside of a run, which learns of what they change."""
+    """Runs queries inside a run, which learns of what they change."""
 
     def __init__(self, around: Surroundings) -> None:
         self._engine = Engine(around.graphs)

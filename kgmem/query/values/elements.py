@@ -82,7 +82,7 @@ class Path:
 
 
 def is_much(values: Sequence[Any]) -> bool:
-    """Say whether values hold so many others, or such long texts, that writing them takes more than a millisecond."""
+    """Return whether values are so large or nested that writing them takes more than a millisecond."""
     left = _LITTLE
     waiting: list[Any] = [values]
     while waiting:

@@ -163,7 +163,7 @@ _UNITS = {unit.lower(): unit for unit in (*_DATE_UNITS, *_CLOCK)}
 
 
 def truncated(kind: type[Instant], unit: str, instant: Any, parts: Mapping[str, Any]) -> Instant:
-    """The instant cut off at a unit, as a value of another kind, with some parts set anew. Raises ValueProblem."""
+    """The instant cut off at a unit, as a value of another kind, with some parts set again. Raises ValueProblem."""
     if not isinstance(instant, Date | LocalTime | Time | LocalDateTime | DateTime):
         raise wrong_type("a date or time", instant)
     named = _UNITS.get(unit.lower())

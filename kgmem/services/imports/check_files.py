@@ -79,12 +79,12 @@ class Check(ImportReader):
                 yield self._count(await self._check_last([_read(each) for each in spooled]))
 
     async def is_held(self, entity: Entity, beside: Collection[Place]) -> bool:
-        """Say whether an entity is held, stated `beside` (scope and key), or was stated before."""
+        """Return whether an entity is held, stated `beside` (scope and key), or was stated before."""
         place = (entity.scope, entity.key)
         return bool(self.keys.present("entity", [place])) or await super().is_held(entity, beside)
 
     async def _check_entities(self, stated: Sequence[Stated[Entity]], checked: Checked) -> None:
-        """Reject entities whose version is not the one that is held, or whose unique values others have."""
+        """Reject entities whose version is not the one that is stored, or whose unique values others have."""
         if self._entities is None:
             imports, name = self.ports.imports, self.graph.name
             self._entities = EntityCheck(self.keys, await patiently(lambda: imports.entity_replay(name)))

@@ -118,7 +118,7 @@ def _kind_of(page: Sequence[AnyRecord] | Shapes) -> Kind | None:
 
 
 def _write(writer: Writer, kind: Kind, page: Sequence[AnyRecord] | Shapes) -> dict[str, int]:
-    """Write a page; gives how many records of its kind these were."""
+    """Write a page; returns how many records of its kind these were."""
     if not isinstance(page, Shapes):
         beliefs = [record for record in page if isinstance(record, BeliefRecord)]
         if beliefs and isinstance(writer, BeliefWriter):
@@ -151,17 +151,17 @@ def _writer(target: Target, options: ExportOptions, space: EmbeddingSpace | None
 
 
 def holds_several(options: ExportOptions) -> bool:
-    """Say whether an export to a stream is a zip file of several files. Raises InvalidInput for no such format."""
+    """Return whether an export to a stream is a zip file of several files. Raises InvalidInput for no such format."""
     return _is_several(format_of(STANDARD, options.format), options)
 
 
 def _is_several(format_: Format, options: ExportOptions) -> bool:
-    """Say whether the format is several files: some that are tables are one for one kind of record."""
+    """Return whether the format is several files: some that are tables are one for one kind of record."""
     return format_.parts is not None and not (options.kind and format_.writer)
 
 
 def _holds_one_part(format_: Format, target: Path | str | BinaryIO, kind: Kind | None) -> bool:
-    """Say whether the target is to be one of the format's files itself. Raises InvalidInput when it cannot."""
+    """Return whether the target is to be one of the format's files itself. Raises InvalidInput when it cannot."""
     if not isinstance(target, Path | str) or names_folder(target) or not bare_name(target).endswith(format_.extensions):
         return False
     if kind is None:

@@ -33,9 +33,9 @@ _CHUNK = 256 * 1024
 async def stream_export(
     ports: Ports, graph: str, options: ExportOptions, compression: Compression | None = None
 ) -> AsyncGenerator[bytes, None]:
-    """Return what a graph holds as a file in chunks: JSON Lines unless told otherwise.
+    """Return a graph as a file in chunks of bytes; the default format is JSON Lines.
 
-    Raises NotFound, InvalidInput before the first.
+    Raises NotFound and InvalidInput before the first chunk.
     """
     more = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -60,7 +60,7 @@ async def stream_export(
 
 
 async def export_losses(ports: Ports, graph: str, options: ExportOptions) -> ExportResult:
-    """Return what an export would hold, and what its format would leave out. Raises NotFound, InvalidInput."""
+    """Return the counts of an export, and what its format cannot represent. Raises NotFound, InvalidInput."""
     told = replace(options, format=options.format or "jsonl")
     return await export_file(ports, graph, cast(BinaryIO, _Sink(len)), told)
 
@@ -78,7 +78,7 @@ async def _export(
 
 
 class _Followed:
-    """A temporary file that one writes and another reads behind."""
+    """A temporary file that one thread writes while another reads behind it."""
 
     def __init__(self, told: Callable[[], object]) -> None:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by close()
@@ -88,7 +88,7 @@ class _Followed:
         self._closed = False
 
     def put(self, data: Any) -> int:
-        """Write some bytes; gives how many."""
+        """Write bytes; returns how many."""
         with self._lock:
             if self._closed:
                 raise InvalidInput("The client has stopped reading this export.", hint="Request it again.")
@@ -99,7 +99,7 @@ class _Followed:
         return count
 
     def take(self) -> bytes:
-        """Return the next bytes; none when there are none yet."""
+        """Return the next bytes; empty where none are written yet."""
         with self._lock:
             self._file.seek(self._taken)
             data = self._file.read(_CHUNK)
@@ -107,7 +107,7 @@ class _Followed:
         return data
 
     def close(self) -> None:
-        """Forget what was written, and take nothing more."""
+        """Drop what was written, and accept no more."""
         with self._lock:
             self._closed = True
             self._file.close()
@@ -127,7 +127,7 @@ class _Sink(io.RawIOBase):
 
 
 class Exports:
-    """Exports of a graph: as items, as a file, as a stream."""
+    """Exports of a graph: as records, as a file, as a stream."""
 
     def __init__(self, ports: Ports) -> None:
         """Bind to ports."""
@@ -136,9 +136,9 @@ class Exports:
     async def items(
         self, graph: str, *, scope: str | None = None, embeddings: WhichVectors = "given"
     ) -> AsyncGenerator[Entity | Relationship | Episode | Source, None]:
-        """All that is stated in a graph (in one scope, or in all), sources and entities first, from one snapshot.
+        """Return the records of a graph (of one scope, or of all), sources and entities first, from one snapshot.
 
-        What it believes (claims, decisions, trust) is written by `export_file` besides.
+        Claims, decisions and source reliability are not included; `write` exports them too.
         """
         async with aclosing(self._ports.store.export(graph, scope, embeddings)) as pages:
             async for page in pages:
@@ -154,15 +154,15 @@ class Exports:
         *,
         progress: Callable[[int], None] | None = None,
     ) -> ExportResult:
-        """Write what a graph holds to a file ("-": standard output), from one snapshot."""
+        """Write a graph to a file ("-": standard output), from one snapshot."""
         return await exporting.export_file(self._ports, graph, target, options or ExportOptions(), progress)
 
     def stream(
         self, graph: str, options: ExportOptions | None = None, compression: Compression | None = None
     ) -> AsyncGenerator[bytes, None]:
-        """Return what a graph holds as a file in chunks, from one snapshot; errors come before the first chunk."""
+        """Return a graph as a file in chunks of bytes, from one snapshot; errors come before the first chunk."""
         return stream_export(self._ports, graph, options or ExportOptions(), compression)
 
     async def losses(self, graph: str, options: ExportOptions | None = None) -> ExportResult:
-        """Return what an export would hold, and what its format would leave out. Raises NotFound, InvalidInput."""
+        """Return the counts of an export, and what its format cannot represent. Raises NotFound, InvalidInput."""
         return await export_losses(self._ports, graph, options or ExportOptions())

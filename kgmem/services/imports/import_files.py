@@ -1,4 +1,4 @@
-"""Import: files into a graph, noted in the register of imports, from where one that was broken off goes on."""
+"""Import: files into a graph, noted in the register of imports, from where one that was interrupted goes on."""
 
 import asyncio
 import contextlib
@@ -65,9 +65,9 @@ async def import_files(
 async def run_import(
     ports: Ports, graph: Graph, id_: int, *, files: Paths, options: ImportOptions, progress: OnProgress | None = None
 ) -> Tally:
-    """Do what is left to do of an import that is registered, to its end; gives what was done now.
+    """Do what is left to do of an import that is registered, to its end; returns what was done now.
 
-    In a worker it is broken off after its slice where others wait, as the tally tells. What is stored stays, indexes
+    In a worker it is interrupted after its slice where others wait, as the tally tells. What is stored stays, indexes
     that were set aside stay so, and the next run goes on behind it.
     """
     marks = marks_of(files)

@@ -41,7 +41,7 @@ class ImportReader:
     """Reads files for one graph."""
 
     def __init__(self, ports: Ports, graph: Graph, options: ImportOptions) -> None:
-        """Take the ports, the graph as it is held, and how to read."""
+        """Take the ports, the graph as it is stored, and how to read."""
         self.tally = Tally()
         self.duplicates: Sequence[Duplicates] = ()  # Known when all is read.
         self.keys = StatedKeys(options.scope)
@@ -70,7 +70,7 @@ class ImportReader:
             reading.close()
 
     def close(self) -> None:
-        """Let go of what was noted of the files."""
+        """Release what was noted of the files."""
         self.keys.close()
 
     async def parted(self, chunk: Sequence[Found]) -> tuple[dict[type[Any], list[Stated[Any]]], list[Rejection]]:
@@ -102,7 +102,7 @@ class ImportReader:
         return good, rejections
 
     async def is_held(self, entity: Entity, beside: Collection[tuple[str, str]]) -> bool:
-        """Say whether an entity is held, or stated `beside` (scope and key)."""
+        """Return whether an entity is held, or stated `beside` (scope and key)."""
         if (entity.scope, entity.key) in beside:
             return True
         return await patiently(lambda: remember.is_held(self.ports, self.graph.name, entity))

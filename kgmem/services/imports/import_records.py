@@ -36,14 +36,14 @@ _KINDS: Sequence[tuple[BatchKind, type[Record]]] = (("entity", Entity), ("relati
 _BELIEFS = 7  # The piece of a chunk that holds what the graph believes.
 _PIECES = 8  # Numbers that a chunk of the files has for its pieces.
 _CHUNKING = 1  # Counted up, to 3, by a release that cuts the same files into other chunks.
-_PLAN_BITS = 58  # Numbers begin anew where chunks are made in another way, as when the schema was changed meanwhile.
+_PLAN_BITS = 58  # Numbers begin again where chunks are made in another way, as when the schema was changed meanwhile.
 
 
 class ImportRun(ImportReader):
-    """One import under way."""
+    """One import in progress."""
 
     def __init__(self, ports: Ports, graph: Graph, options: ImportOptions, id_: int, stored: frozenset[int]) -> None:
-        """Take the ports, the graph as it is held, how to read, and which batches are stored already."""
+        """Take the ports, the graph as it is stored, how to read, and which batches are stored already."""
         super().__init__(ports, graph, options)
         self._id = id_
         self._stored = stored
@@ -56,7 +56,7 @@ class ImportRun(ImportReader):
         self._width = 1 if _has_unique(remember.schema_of(ports.core_schema, graph)) else _LANES
 
     async def read(self, files: Paths, progress: OnProgress | None) -> None:
-        """Read all files and store what can be stored, unless it is broken off as the tally tells."""
+        """Read all files and store what can be stored, unless it is interrupted as the tally tells."""
         first = (4 * _CHUNKING + 2 * self.in_columns + (self._width == _LANES)) << _PLAN_BITS
         try:
             async with aclosing(self.chunks(files, progress)) as chunks:
@@ -72,7 +72,7 @@ class ImportRun(ImportReader):
             await asyncio.gather(*self._lanes.values(), return_exceptions=True)
 
     async def link(self, progress: OnProgress | None) -> None:
-        """Store what names entities, now that these are there, unless it is broken off as the tally tells."""
+        """Store what names entities, now that these are there, unless it is interrupted as the tally tells."""
         self._fresh = self._fresh or time.monotonic()
         imports, most = self.ports.imports, self.options.batch
         waiting = await patiently(lambda: imports.waiting(self._id))
@@ -144,7 +144,7 @@ class ImportRun(ImportReader):
     async def _break_off(self) -> bool:
         """Whether the rest is left to another run, since others wait.
 
-        A run reads past what is stored already, and then stores for as long as that took at the least. So what is read
+        A run reads past what is stored already, and then stores while that took at the least. So what is read
         again and again takes no more time than all the rest.
         """
         now = time.monotonic()
@@ -164,7 +164,7 @@ class ImportRun(ImportReader):
         return lanes
 
     async def is_held(self, entity: Entity, beside: Collection[tuple[str, str]]) -> bool:
-        """Say whether an entity is held, or stated beside, once all that is under way is stored."""
+        """Return whether an entity is held, or stated beside, once all that is in progress is stored."""
         await self._settle()
         return await super().is_held(entity, beside)
 
@@ -209,7 +209,7 @@ class ImportRun(ImportReader):
         return read
 
     def _count(self, result: BatchResult) -> int:
-        """Add what was stored to the tally; gives of how many records that tells."""
+        """Add what was stored to the tally; returns of how many records that tells."""
         self.tally.created += result.created
         self.tally.updated += result.updated
         self.tally.unchanged += result.unchanged

@@ -22,7 +22,7 @@ from kgmem.services.ports import Ports
 
 log = EventLog(__name__)
 
-_SILENCE = 60 * SECOND  # Without a sign of life for so long, it is looked what became of an import's job.
+_SILENCE = 60 * SECOND  # Without a heartbeat for so long, it is looked what became of an import's job.
 _SMALL = 256 * 1024  # Bytes of an upload that is imported within seconds.
 _PAUSE = 1.0  # Seconds after which an import looks again whether those before it are done.
 _JOBS = 1000  # The newest jobs of a graph, among which that of an import is looked for.
@@ -39,9 +39,9 @@ async def check_import(ports: Ports, graph: str, options: ImportOptions, files: 
 
 
 async def submit_import(ports: Ports, graph: str, upload: str, options: ImportOptions) -> tuple[Import, int | None]:
-    """Register the import of an upload that is complete, and ask for it; gives it with its job.
+    """Register the import of an upload that is complete, and ask for it; returns it with its job.
 
-    The job is None where the queue is away: it is asked for again when the uploads are looked after. Raises NotFound,
+    The job is None where the queue is away: it is requested again when the uploads are looked after. Raises NotFound,
     and InvalidInput for options that are wrong; then the upload is the caller's to remove.
     """
     files = ports.uploads.files(upload)
@@ -56,7 +56,7 @@ async def submit_import(ports: Ports, graph: str, upload: str, options: ImportOp
 
 
 async def resume_import(ports: Ports, graph: str, id_: int) -> tuple[Import, int | None]:
-    """Let an import that failed go on, where its files are still held; gives it with its job. Raises Conflict."""
+    """Let an import that failed go on, where its files are still held; returns it with its job. Raises Conflict."""
     held = await ports.imports.get(graph, id_)
     if held.upload is None or not await ports.imports.again(id_):
         why = "did not fail" if held.state != "failed" else "has no uploaded files any more"
@@ -123,7 +123,7 @@ async def tend_uploads(ports: Ports) -> int:
 
 
 async def _run(ports: Ports, held: Import, files: Sequence[Path]) -> bool:
-    """Do an import or its dry run; gives whether it was broken off, so that others have their turn."""
+    """Do an import or its dry run; returns whether it was interrupted, so that others have their turn."""
     options = ImportOptions.as_told(held.options)
     graph = await ports.graphs.get(held.graph)
     if held.is_dry_run:
@@ -135,7 +135,7 @@ async def _run(ports: Ports, held: Import, files: Sequence[Path]) -> bool:
 async def _check(ports: Ports, graph: Graph, id_: int, files: Sequence[Path], options: ImportOptions) -> None:
     """Do a dry run: note what is good and what is rejected, part by part.
 
-    One that another worker goes on with reads all anew, since later parts are checked by what earlier ones hold.
+    One that another worker goes on with reads all again, since later parts are checked by what earlier ones hold.
     """
     imports = ports.imports
     stored = await patiently(lambda: imports.stored(id_))

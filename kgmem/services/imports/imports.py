@@ -22,12 +22,12 @@ from kgmem.services.imports.write_batch import patiently, signs_of_life
 from kgmem.services.ports import Ports
 from kgmem.services.upkeep.index import absorb
 
-_SILENCE = 15 * SECOND  # Without a sign of life for so long, an import is taken for dead.
+_SILENCE = 15 * SECOND  # Without a heartbeat for so long, an import is taken for dead.
 OnUndone = Callable[[int, int], None]  # How much is done, and of how much.
 
 
 async def submit_undo(ports: Ports, held: Import) -> int | None:
-    """Ask a worker to take an import back out; gives the job, None when it was asked already. Raises Conflict."""
+    """Enqueue the undo of an import; returns the job, or None where it is already undone or waits. Raises Conflict."""
     _check(held)
     if held.state == "undone":
         return None
@@ -40,9 +40,10 @@ async def submit_undo(ports: Ports, held: Import) -> int | None:
 async def undo_import(
     ports: Ports, graph: str, id_: int, *, dry_run: bool = False, progress: OnUndone | None = None
 ) -> UndoResult:
-    """Take an import back out: what it created goes, what it changed is again as it was, what others changed stays.
+    """Undo an import: delete what it created and restore what it changed, except what others have changed since.
 
-    Broken off it goes on when it is asked for again. Raises NotFound, and Conflict for one that runs or was a dry run.
+    An interrupted undo continues when it is called again. Raises NotFound, and Conflict for a running import or a dry
+    run.
     """
     _check(await ports.imports.get(graph, id_))
     # What other clients changed counts as changed only once it was noticed.
@@ -79,9 +80,10 @@ class Imports:
     async def run(
         self, graph: str, files: Paths, options: ImportOptions | None = None, *, progress: OnProgress | None = None
     ) -> ImportResult:
-        """Import files ("-": standard input) into a graph; what is not taken is told with its line and reason.
+        """Import files ("-": standard input) into a graph; rejected records are reported with line and reason.
 
-        Of a folder all files are imported that kgmem reads; `skipped` of the result names the others.
+        Of a folder all files in a known format are imported; `skipped` of the result names the others. Raises NotFound,
+        InvalidInput.
         """
         told = options or ImportOptions()
         given, skipped = await asyncio.to_thread(with_folders, files, told.format)
@@ -91,17 +93,17 @@ class Imports:
     async def list(
         self, graph: str, *, within: str = SHARED, before: int | None = None, limit: int = 100
     ) -> Sequence[Import]:
-        """The imports of a graph, newest first: those with ids below one, and within a scope. Raises NotFound."""
+        """Return the imports of a graph, newest first: with ids below `before`, and within a scope. Raises NotFound."""
         return await self._ports.imports.list(graph, within=check_scope(within), before=before, limit=limit)
 
     async def get(self, graph: str, id_: int, *, within: str = SHARED) -> Import:
-        """Return an import: its state, its counts, how far it is. Raises NotFound."""
+        """Return an import: its state, counts and progress. Raises NotFound."""
         return await self._ports.imports.get(graph, id_, within=check_scope(within))
 
     async def items(
         self, graph: str, id_: int, *, within: str = SHARED, cursor: str | None = None, limit: int = 100
     ) -> Page[ImportItem]:
-        """Return a page of what an import created and changed, in its order. Raises NotFound."""
+        """Return a page of what an import created and changed, in order. Raises NotFound."""
         await self.get(graph, id_, within=within)
         return await self._ports.imports.items(graph, id_, cursor, limit)
 
@@ -120,33 +122,33 @@ class Imports:
         within: str = SHARED,
         progress: Callable[[int, int], None] | None = None,
     ) -> UndoResult:
-        """Take an import back out, as far as nobody has built on it since. Raises NotFound, Conflict for one that runs.
+        """Undo an import, except what was changed since. Raises NotFound, and Conflict for a running import.
 
-        What it created is deleted and what it changed is again as it was, unless somebody changed it since; an entity
-        to which relationships of others lead stays. A dry run only counts. Broken off it goes on when asked again.
+        What it created is deleted and what it changed is restored, unless it was changed since; an entity that other
+        relationships use stays. A dry run only counts. An interrupted undo continues when it is called again.
         """
         await self.get(graph, id_, within=within)
         return await undo_import(self._ports, graph, id_, dry_run=dry_run, progress=progress)
 
     @property
     def uploads(self) -> UploadFolder:
-        """Where the files of submitted imports are put. Raises InvalidInput for a memory that takes none."""
+        """The folder for the files of submitted imports. Raises InvalidInput where uploads are disabled."""
         return self._ports.uploads
 
     async def check(self, graph: str, options: ImportOptions, files: Sequence[Path] = ()) -> None:
-        """Say what is wrong with an import before its files, known by name, are sent. Raises NotFound, InvalidInput."""
+        """Check the options and file names of an import before its files are sent. Raises NotFound, InvalidInput."""
         await uploading.check_import(self._ports, graph, options, files)
 
     async def submit(self, graph: str, upload: str, options: ImportOptions) -> tuple[Import, int | None]:
-        """Ask a worker to import an upload that is complete; gives the import and its job. Raises InvalidInput."""
+        """Enqueue the import of a complete upload; returns the import and its job. Raises InvalidInput."""
         return await uploading.submit_import(self._ports, graph, upload, options)
 
     async def resume(self, graph: str, id_: int, *, within: str = SHARED) -> tuple[Import, int | None]:
-        """Let a submitted import that failed go on; gives it with its job. Raises NotFound, Conflict."""
+        """Resume a failed import; returns it with its job. Raises NotFound, Conflict."""
         await self.get(graph, id_, within=within)
         return await uploading.resume_import(self._ports, graph, id_)
 
     async def submit_undo(self, graph: str, id_: int, *, within: str = SHARED) -> tuple[Import, int | None]:
-        """Ask a worker to take an import back out; gives it with its job. Raises NotFound, Conflict."""
+        """Enqueue the undo of an import; returns it with its job. Raises NotFound, Conflict."""
         held = await self.get(graph, id_, within=within)
         return held, await submit_undo(self._ports, held)

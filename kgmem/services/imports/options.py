@@ -28,10 +28,10 @@ class ImportOptions:
     dry_run: bool = False  # Check everything, store nothing.
     source: str | None = None  # Of records that name none.
     scope: str = SHARED  # Of records that name none.
-    within: str = SHARED  # The scope outside of which, and of those below it, records are rejected.
+    within: str = SHARED  # The scope outside which, and of those below it, records are rejected.
     batch: int = 20_000  # Records that are read, and stored in a transaction or two, at a time.
     rejected_to: Path | None = None  # A file for the rejected records, one JSON object a line; made when there is one.
-    resume: bool = False  # Go on with the last import of the same files that did not end; without one begin anew.
+    resume: bool = False  # Go on with the last import of the same files that did not end; without one begin again.
     mapping: Mapping[str, Any] = field(default_factory=dict)  # What a mapping file says of tables of any shape.
     format_options: Mapping[str, str] = field(default_factory=dict)  # The format's own.
 
@@ -83,7 +83,7 @@ class ImportResult:
     seconds: float
     kinds: Mapping[str, int]  # Records that were not rejected, by kind.
     rejections: Sequence[Rejection]  # The first of them.
-    anew: str | None = None  # Why one that was to go on began anew.
+    anew: str | None = None  # Why one that was to go on began again.
     skipped: Sequence[Skipped] = ()  # Files of folders that were passed over.
     duplicates: Sequence[Duplicates] = ()  # Keys that one file states more than once; such records are merged.
 

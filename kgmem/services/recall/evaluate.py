@@ -63,7 +63,7 @@ async def _temporary(ports: Ports, sample: Sample) -> AsyncIterator[str]:
 
 
 async def _live_through(ports: Ports, graph: str, sample: Sample, history: Sequence[Step]) -> Mapping[str, str]:
-    """Load the sample, then let each step come about; gives when each was known, by the database's clock."""
+    """Load the sample, then let each step come about; returns when each was known, by the database's clock."""
     await ports.store.put_sources(graph, sample.sources)
     moments = {}
     for step in (Step(LOADED, sample.entities, sample.relationships, sample.episodes), *history):

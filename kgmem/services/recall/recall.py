@@ -32,10 +32,10 @@ from kgmem.services.upkeep.embed import embedder_in
 
 
 def timed(question: Question, now: int) -> tuple[Question, Mapping[str, Any]]:
-    """Return the question with its times made definite, and what was understood of the times in its text.
+    """Return the question with definite times, and how the times in its text were understood.
 
-    With `when.in_text` a time in what.text becomes the time that is asked for, unless the question names one itself.
-    What kgmem will have known in the future is what it knows now. Raises InvalidInput.
+    With `when.in_text` a time in what.text becomes the time of the question, unless the question sets one itself. A
+    `known_at` in the future counts as now. Raises InvalidInput.
     """
     when, present = question.when, now
     if when.known_at is not None:
@@ -53,7 +53,7 @@ def timed(question: Question, now: int) -> tuple[Question, Mapping[str, Any]]:
 
 
 def _names_a_time(when: When) -> bool:
-    """Say whether the question names a time itself, which counts more than what its text seems to say."""
+    """Return whether the question sets a time itself, which takes precedence over times in its text."""
     return when.any_time or any(part is not None for part in (when.valid_at, when.between, when.relation))
 
 
@@ -61,7 +61,7 @@ _POOL, _LARGEST_POOL = 4, 200  # Diverse hits are chosen out of so many times as
 
 
 def widened(graph: str, question: Question) -> Question:
-    """Return the question with the k that its candidates have to suffice for: what was given before comes again."""
+    """Return the question with the k that its candidates need: the hits of previous pages are fetched again."""
     wanted = question.k + len(given_before(graph, question))
     if question.diversity:
         wanted = max(wanted, min(_POOL * wanted, _LARGEST_POOL))
@@ -69,7 +69,7 @@ def widened(graph: str, question: Question) -> Question:
 
 
 async def choose(ports: Ports, graph: Graph, question: Question, found: Candidates) -> Answer:
-    """Return the answer that the candidates make."""
+    """Return the answer: candidates fused, filtered by relevance and budget, diversified, and cut to k."""
     given = given_before(graph.name, question)
     most = widened(graph.name, question).k + 1  # One more tells whether there is a next page.
     method = question.fusion or graph.fusion
@@ -127,12 +127,12 @@ async def _hits(
 
 
 def _weighed(hit: Hit, asked: Sequence[str]) -> Hit:
-    """Return the hit with its confidence: until now it has the trust in what it says."""
+    """Return the hit with its confidence; until now that field contains the trust in its fact or source."""
     return replace(hit, confidence=confidence(hit.confidence, None, hit.retrievers, asked))
 
 
 async def recall(ports: Ports, graph: str, question: Question) -> Answer:
-    """Answer a question from one graph. Raises InvalidInput when it asks nothing, or more than is held."""
+    """Answer a question on one graph. Raises NotFound, and InvalidInput for an empty or contradictory question."""
     held = await ports.graphs.get(graph)
     question = with_recipe(question, held.recipe)
     check_question(question)
@@ -169,7 +169,7 @@ async def _answer(ports: Ports, held: Graph, question: Question) -> Answer:
 
 
 async def _vector(ports: Ports, graph: Graph, question: Question) -> tuple[Vector | None, dict[str, int]]:
-    """Return the question's vector: the caller's, or that of its text; none when the provider is away."""
+    """Return the question's vector: the caller's, or that of its text; None where the provider is unavailable."""
     if question.what.vector is not None:
         if graph.space is None:
             raise EmbeddingMismatch(

@@ -21,14 +21,14 @@ FORMATS = ("cytoscape", "dot", "gephi", "gexf", "graphml", "mermaid", "node-link
 
 
 async def neighbourhood(ports: Ports, graph: str, asked: Neighbourhood) -> Subgraph:
-    """Return what lies around entities. Raises InvalidInput, NotFound."""
+    """Return the subgraph around entities. Raises InvalidInput, NotFound."""
     return await ports.index.neighbourhood(graph, asked.checked())
 
 
 async def view_of_recall(ports: Ports, graph: str, question: Question, asked: Neighbourhood) -> Subgraph:
-    """Return what lies around what a question finds: around entities, the ends of facts, and what paths lead through.
+    """Return the subgraph around the hits of a question: entities, the ends of facts, and entities of paths.
 
-    Of `asked`, everything counts but the entities to start from and the time: the question tells both.
+    `asked` sets everything except the entities to start from and the time, which come from the question.
     """
     answer = await recall(ports, graph, question)
     keys = list(dict.fromkeys(_keys(answer)))[:MOST_START]
@@ -43,9 +43,9 @@ async def view_of_recall(ports: Ports, graph: str, question: Question, asked: Ne
 
 
 async def view_of_cypher(ports: Ports, graph: str, query: CypherQuery, asked: Neighbourhood) -> Subgraph:
-    """Return what lies around what a query gives: around its nodes, the ends of its relationships, and along its paths.
+    """Return the subgraph around the nodes, relationships and paths in the rows of a query, run in read mode.
 
-    The query only reads. Of `asked`, everything counts but the entities to start from.
+    `asked` sets everything except the entities to start from.
     """
     query = replace(query, mode="read")
     engine = ports.cypher
@@ -73,7 +73,7 @@ def _keys(answer: Answer) -> list[str]:
 
 
 async def drawn(seen: Subgraph, format_name: str) -> bytes:
-    """Return a view as a file of a format for graph viewers. Raises InvalidInput for one that is none."""
+    """Return a view as a file in one of FORMATS. Raises InvalidInput for another format."""
     if format_name not in FORMATS:
         raise InvalidInput(
             f"A view cannot be written as {format_name[:40]!r}.", hint=f"Formats are {', '.join(FORMATS)}."
@@ -101,14 +101,14 @@ class Views:
         self._ports = ports
 
     async def neighbourhood(self, graph: str, asked: Neighbourhood) -> Subgraph:
-        """Return what lies around entities, the nearest first. Raises InvalidInput, NotFound."""
+        """Return the subgraph around entities, the nearest first. Raises InvalidInput, NotFound."""
         return await neighbourhood(self._ports, graph, asked)
 
     async def of_recall(self, graph: str, question: Question, asked: Neighbourhood) -> Subgraph:
-        """Return what lies around what a question finds. Raises what recall raises."""
+        """Return the subgraph around the hits of a question. Raises what recall raises."""
         check_scope(question.scope)
         return await view_of_recall(self._ports, graph, question, asked)
 
     async def of_cypher(self, graph: str, query: CypherQuery, asked: Neighbourhood) -> Subgraph:
-        """Return what lies around what a query gives, which only reads. Raises what `cypher` raises."""
+        """Return the subgraph around the result of a query that reads. Raises what `cypher` raises."""
         return await view_of_cypher(self._ports, graph, query, asked)

@@ -15,7 +15,7 @@ _LEAST_AGE = 600.0  # Seconds for which communities stay as they are, whatever i
 
 
 async def group(ports: Ports, graph: str, scope: str) -> Grouped:
-    """Find the communities of exactly this scope, now and from now on; gives what changed.
+    """Detect the communities in this scope only, and keep them up to date; returns what changed.
 
     Raises NotFound, TooLarge.
     """
@@ -25,14 +25,14 @@ async def group(ports: Ports, graph: str, scope: str) -> Grouped:
 
 
 async def defer(ports: Ports, graph: str, scope: str) -> int | None:
-    """Let a job find the communities of a scope, now and from now on; None when it waits already."""
+    """Enqueue the detection of the communities of a scope, and keep them up to date; None where it already waits."""
     await ports.graphs.get(graph)
     await ports.communities.ask(graph, scope)
     return await ports.jobs.defer("detect_communities", graph=graph)
 
 
 async def keep(ports: Ports, graph: str) -> Grouped:
-    """Find the communities of a graph's scopes anew where something was written since; a job makes room in between."""
+    """Detect the communities again of scopes with changes; a job gives way to other jobs between scopes."""
     done = Grouped()
     for scope in await ports.communities.behind(graph, 0.0):
         found = await _group(ports, graph, scope)
@@ -47,14 +47,14 @@ async def keep(ports: Ports, graph: str) -> Grouped:
 
 
 async def defer_missing(ports: Ports) -> int:
-    """Ask for the communities of every graph that was written to since, but not too often; gives in how many."""
+    """Enqueue the detection for every graph with changes, but at most every ten minutes; returns for how many."""
     return await defer_where(
         ports, "detect_communities", lambda graph: ports.communities.behind(graph.name, _LEAST_AGE)
     )
 
 
 async def ungroup(ports: Ports, graph: str, scope: str) -> int:
-    """Keep the communities of a scope no more; gives how many went."""
+    """Delete the communities of a scope and stop updating them; returns how many were deleted."""
     await ports.graphs.get(graph)
     return await ports.communities.stop(graph, scope)
 
@@ -65,7 +65,7 @@ async def _group(ports: Ports, graph: str, scope: str) -> Grouped:
 
 
 async def _found(links: Sequence[tuple[int, int, float]]) -> list[list[Members]]:
-    """Return the communities of links, found in a thread; networkx comes in with the first."""
+    """Return the communities of links, computed in a thread; networkx is imported at first use."""
     module = await asyncio.to_thread(importlib.import_module, "kgmem.services.upkeep.community_levels")
     found: list[list[Members]] = await asyncio.to_thread(module.communities_of, links)
     return found
@@ -79,26 +79,26 @@ class CommunityDetection:
         self._ports = ports
 
     async def detect(self, graph: str, *, scope: str = SHARED) -> Grouped:
-        """Find the communities of the entities of exactly this scope, now; from then on a job keeps that up.
+        """Detect the communities of the entities in this scope only; a job keeps them up to date from then on.
 
-        Raises NotFound, and TooLarge for a scope with more links than are taken into memory.
+        Raises NotFound, and TooLarge for a scope with more links than fit into memory.
         """
         return await group(self._ports, graph, check_scope(scope))
 
     async def enqueue(self, graph: str, *, scope: str = SHARED) -> int | None:
-        """Let a job do what `group` does; None when it waits already. Raises NotFound."""
+        """Enqueue what `detect` does; returns the job, or None where it already waits. Raises NotFound."""
         return await defer(self._ports, graph, check_scope(scope))
 
     async def delete(self, graph: str, *, scope: str = SHARED) -> int:
-        """Keep the communities of a scope no more; gives how many went."""
+        """Delete the communities of a scope and stop updating them; returns how many were deleted."""
         return await ungroup(self._ports, graph, check_scope(scope))
 
     async def list(
         self, graph: str, *, scope: str = SHARED, level: int | None = None, cursor: str | None = None, limit: int = 100
     ) -> Page[Community]:
-        """Return a page of the communities of exactly this scope, the finest level and the largest first."""
+        """Return a page of the communities in this scope only, the finest level and the largest first."""
         return await self._ports.communities.list(graph, check_scope(scope), level=level, cursor=cursor, limit=limit)
 
     async def get(self, graph: str, id_: int, *, scope: str = SHARED, limit: int = 1000) -> Community:
-        """Return a community of exactly this scope with its most central members. Raises NotFound."""
+        """Return a community in this scope only with its most central members. Raises NotFound."""
         return await self._ports.communities.get(graph, id_, check_scope(scope), limit)

@@ -30,7 +30,7 @@ def communities_of(links: Sequence[tuple[int, int, float]]) -> list[list[Members
 
 
 def _by_centrality(graph: nx.Graph, members: Sequence[int]) -> Members:
-    """Return the members with their shares of the weight of the links inside of a community, the greatest first."""
+    """Return the members with their shares of the weight of the links inside a community, the greatest first."""
     inside = set(members)
     weights = {
         item: sum(told.get("weight", 1.0) for other, told in graph.adj[item].items() if other in inside)

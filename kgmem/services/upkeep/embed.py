@@ -1,4 +1,4 @@
-"""Embed: give passages that wait for one their vectors, and move a graph to another embedding space."""
+"""Embed the passages that wait for a vector, and move a graph to another embedding space."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ Progress = Callable[[int], None]
 
 
 def embedder_in(ports: Ports, space: EmbeddingSpace | None) -> Embedder | None:
-    """Return the embedder of a space: the present one, or that of a space which a graph has not left yet."""
+    """Return the embedder of a space: the current one, or that of a space which a graph is still in."""
     if space is None:
         return None
     if ports.embedder is not None and ports.embedder.space.id == space.id:
@@ -27,7 +27,7 @@ def embedder_in(ports: Ports, space: EmbeddingSpace | None) -> Embedder | None:
 
 
 async def embed_waiting(ports: Ports, graph: str, *, progress: Progress | None = None) -> int:
-    """Embed the passages of a graph that wait, until none does or the slice is over; gives how many.
+    """Embed the passages of a graph that wait, until none is left or the slice is over; returns how many.
 
     Raises EmbedderUnavailable.
     """
@@ -46,7 +46,7 @@ async def embed_waiting(ports: Ports, graph: str, *, progress: Progress | None =
 
 
 async def defer_missing(ports: Ports) -> int:
-    """Defer the embedding of every graph in which passages wait for a vector that can be made here; gives how many."""
+    """Enqueue embedding for every graph with passages that wait and an available embedder; returns how many."""
 
     async def waits(graph: Graph) -> bool:
         if graph.space is None or not embedder_in(ports, graph.space):
@@ -57,10 +57,10 @@ async def defer_missing(ports: Ports) -> int:
 
 
 async def reembed(ports: Ports, graph: str, *, progress: Progress | None = None) -> int:
-    """Move a graph to the embedder's space while recall goes on from the old one; switch when the new is complete.
+    """Move a graph to the space of the embedder: recall uses the old one until the new one is complete, then switches.
 
-    Complete means as after any write: what was written in the last moments still waits, and follows after the switch.
-    As a job it makes room after a slice, and goes on where it was.
+    Passages of the last moments may still wait at the switch, as after any write. As a job it gives way after a slice
+    and continues later.
     """
     if ports.embedder is None:
         raise Conflict("No embedder is set.", hint="Set KGMEM_EMBEDDER to the new model.")
@@ -92,7 +92,7 @@ async def reembed(ports: Ports, graph: str, *, progress: Progress | None = None)
 
 
 class _Move:
-    """One graph on its way into another space."""
+    """One graph that moves to another space."""
 
     def __init__(
         self, ports: Ports, graph: str, embedder: Embedder, former: Embedder | None, progress: Progress | None
@@ -106,7 +106,7 @@ class _Move:
         self.paused = False  # Whether it makes room for other work.
 
     async def advance(self, last: int) -> int:
-        """Embed what waits up to the passage `last`; gives how many wait then, at most one more than a batch."""
+        """Embed passages up to the id `last`; returns how many wait then, at most one more than a batch."""
         while (batch := await _embed_batch(self._ports, self._embedder, self._graph, last=last)).asked:
             self.done += batch.embedded
             if self._progress:
@@ -118,7 +118,7 @@ class _Move:
         return len(await self._ports.index.unembedded(self._graph, self._embedder.space.id, BATCH + 1))
 
     async def _keep_up(self) -> None:
-        """Embed some of what was written meanwhile in the old space, from which recall still answers."""
+        """Embed some of the new passages in the old space too, which recall still uses."""
         if self._former:
             try:
                 await _embed_batch(self._ports, self._former, self._graph)
@@ -135,7 +135,7 @@ class _Batch(NamedTuple):
 
 
 async def _embed_batch(ports: Ports, embedder: Embedder, graph: str, *, last: int | None = None) -> _Batch:
-    """Embed the first passages that wait for a vector of the embedder's space; those that it refuses wait no longer."""
+    """Embed the next passages that wait for a vector of the embedder's space; refused ones wait no longer."""
     space = embedder.space.id
     waiting = await ports.index.unembedded(graph, space, BATCH, last=last)
     if not waiting:
@@ -167,7 +167,7 @@ async def _vectors(embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector 
 
 
 async def _answers(embedder: Embedder) -> bool:
-    """Say whether the provider embeds a harmless text, one that nothing remembers the vector of."""
+    """Return whether the provider embeds a harmless text that no cache contains."""
     try:
         await embedder.embed([f"Does the embedder answer at {time.time_ns()}?"], "document")
     except EmbedderUnavailable:
@@ -183,17 +183,17 @@ class Embeddings:
         self._ports = ports
 
     async def run(self, graph: str, *, progress: Callable[[int], None] | None = None) -> int:
-        """Embed what waits for a vector, now; gives how many passages."""
+        """Embed the passages that wait for a vector, now; returns how many."""
         return await embed_waiting(self._ports, graph, progress=progress)
 
     async def reembed(self, graph: str, *, progress: Callable[[int], None] | None = None) -> int:
-        """Move a graph to the present embedder's space; recall answers from the old one until all is there."""
+        """Move a graph to the current embedder's space; recall uses the old one until the new one is complete."""
         return await reembed(self._ports, graph, progress=progress)
 
     async def refused(self, graph: str, *, limit: int = 100) -> Sequence[RefusedPassage]:
-        """Return passages for which the embedder gives no vector, with its reason; they are found by their words."""
+        """Return passages that the embedder refused, with its reason; recall finds them by keywords only."""
         return await self._ports.index.refused(graph, limit)
 
     async def retry_refused(self, graph: str) -> int:
-        """Let the passages that the embedder refused wait for a vector again; gives how many."""
+        """Queue the refused passages for embedding again; returns how many."""
         return await self._ports.index.retry_refused(graph)

@@ -15,7 +15,7 @@ _WEIGHED_AGAIN = frozenset({"topics-unweighed", "states-lost", "facts-lost"})
 
 
 async def check_integrity(ports: Ports, graph: str | None, *, repair: bool) -> Sequence[IntegrityReport]:
-    """Check one graph, or the database and all its graphs; repair what is derivable if asked. Raises NotFound."""
+    """Check one graph, or the database and all graphs; repair derived data if asked. Raises NotFound."""
     if graph is not None:
         return [await _check(ports, graph, repair=repair)]
     reports = [await ports.integrity.inspect_database()]
@@ -40,7 +40,7 @@ async def _check(ports: Ports, graph: str, *, repair: bool) -> IntegrityReport:
 
 
 async def defer_due(ports: Ports) -> int:
-    """Ask for a check of every graph whose newest report is a day old; return of how many."""
+    """Enqueue a check of every graph whose newest report is older than a day; returns how many."""
     due = await ports.integrity.due(EVERY)
     for graph in due:
         await ports.jobs.defer("check_integrity", graph=graph)
@@ -53,7 +53,7 @@ async def defer_due(ports: Ports) -> int:
 
 
 async def make_facts(ports: Ports, graph: str) -> None:
-    """Make the facts of a graph where they are not as its setting says. Raises NotFound."""
+    """Build the facts of a graph (by which recall finds relationships) as its setting says. Raises NotFound."""
     await ports.graphs.get(graph)
     if graph in await ports.index.without_facts():
         await ports.index.make_facts(graph)
@@ -62,7 +62,7 @@ async def make_facts(ports: Ports, graph: str) -> None:
 
 
 async def defer_missing(ports: Ports) -> int:
-    """Defer the making of facts for every graph that needs it; gives how many."""
+    """Enqueue the building of facts for every graph that needs it; returns how many."""
     graphs = await ports.index.without_facts()
     for graph in graphs:
         await ports.jobs.defer("index_facts", graph=graph)
@@ -70,7 +70,7 @@ async def defer_missing(ports: Ports) -> int:
 
 
 async def absorb(ports: Ports, graph: str | None = None) -> int:
-    """Index what other AGE clients wrote into a graph, or into all; gives how many items changed."""
+    """Index what other AGE clients wrote into a graph, or into all graphs; returns how many items changed."""
     names = [graph] if graph is not None else [each.name for each in await ports.graphs.list()]
     changed = await ports.index.absorb_foreign_writes(graph)
     if changed:
@@ -80,32 +80,32 @@ async def absorb(ports: Ports, graph: str | None = None) -> int:
 
 
 class Index:
-    """The retrieval index of a graph, and its agreement with the graph."""
+    """The retrieval index of a graph: rebuild, synchronisation with other clients, and integrity."""
 
     def __init__(self, ports: Ports) -> None:
         """Bind to ports."""
         self._ports = ports
 
     async def rebuild(self, graph: str) -> GraphStats:
-        """Make the retrieval index of a graph anew from its label tables."""
+        """Rebuild the retrieval index of a graph from its label tables; returns its new counts."""
         await self._ports.index.rebuild(graph)
         if not broken_off():
             await self._ports.imports.build_indexes(graph)  # Which an import that died may have left aside.
         return await self._ports.graphs.stats(graph)
 
     async def sync(self, graph: str | None = None) -> int:
-        """Index what other AGE clients wrote; gives how many items changed."""
+        """Index what other AGE clients wrote; returns how many items changed."""
         return await absorb(self._ports, graph)
 
     async def check_integrity(self, graph: str | None = None, *, repair: bool = False) -> Sequence[IntegrityReport]:
-        """Compare label tables, index, passages, vectors, claims, history, feed, indexes and pages of a graph.
+        """Check label tables, index, passages, vectors, claims, history, change feed, indexes and pages.
 
-        Return one report for the graph; without a graph one for the database, then one for each graph. Nothing is
-        changed unless `repair` is set: then what can be derived is made again, and `repaired` lists it. It reads all
-        of the graph beside readers and writers. Raises NotFound.
+        Returns one report for the graph; without a graph one for the database and one for each graph. Nothing changes
+        unless `repair` is set: then derived data is built again, and `repaired` lists it. Reads the whole graph, while
+        readers and writers continue. Raises NotFound.
         """
         return await check_integrity(self._ports, graph, repair=repair)
 
     async def integrity_reports(self, graph: str | None = None) -> Sequence[IntegrityReport]:
-        """Return the newest stored reports, those of the nightly job too, oldest first; of one graph if given."""
+        """Return the newest stored reports, oldest first; of one graph if given."""
         return await self._ports.integrity.reports(graph)

@@ -14,16 +14,16 @@ Progress = Callable[[Connected], None]
 async def link(
     ports: Ports, graph: str, min_similarity: float = ALIKE, *, progress: Progress | None = None
 ) -> Connected:
-    """Join entities of one scope whose vectors are at least so alike, now and from now on; gives what that did.
+    """Link entities of one scope with at least this cosine similarity, and keep the links up to date; returns counts.
 
-    Raises NotFound, and InvalidInput for a similarity that is none.
+    Raises NotFound, and InvalidInput for a similarity out of range.
     """
     await _ask(ports, graph, min_similarity)
     return await keep(ports, graph, progress=progress)
 
 
 async def defer(ports: Ports, graph: str, min_similarity: float = ALIKE) -> int | None:
-    """Let a job join what is at least so alike, now and from now on; None when it waits already."""
+    """Enqueue the linking of similar entities, and keep the links up to date; None where it already waits."""
     await _ask(ports, graph, min_similarity)
     return await ports.jobs.defer("link_similar", graph=graph)
 
@@ -38,7 +38,7 @@ async def _ask(ports: Ports, graph: str, min_similarity: float) -> None:
 
 
 async def unlink(ports: Ports, graph: str) -> int:
-    """Part what was joined since it is alike, and join no more; gives how many relationships went."""
+    """Part what was joined since it is alike, and join no more; returns how many relationships went."""
     await ports.graphs.get(graph)
     return await ports.similarity.stop(graph)
 
@@ -72,7 +72,7 @@ async def follow(ports: Ports, graph: str) -> None:
 
 
 async def defer_missing(ports: Ports) -> int:
-    """Ask for the similarity links of every graph that was written to since; gives in how many."""
+    """Ask for the similarity links of every graph that was written to since; returns in how many."""
     return await defer_where(ports, "link_similar", lambda graph: ports.similarity.is_behind(graph.name))
 
 
@@ -98,5 +98,5 @@ class SimilarityLinks:
         return await defer(self._ports, graph, min_similarity)
 
     async def unlink(self, graph: str) -> int:
-        """Part what was joined since it is alike, and join no more; gives how many relationships went."""
+        """Part what was joined since it is alike, and join no more; returns how many relationships went."""
         return await unlink(self._ports, graph)

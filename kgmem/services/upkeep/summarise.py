@@ -11,7 +11,7 @@ from kgmem.services.upkeep.sweeps import defer_where
 
 
 async def summarize(ports: Ports, graph: str, key: str, scope: str) -> Summary:
-    """Sum up an entity of exactly this scope, now and from now on. Raises NotFound."""
+    """Sum up an entity in this scope only, now and from now on. Raises NotFound."""
     material = await ports.summaries.of_entity(graph, key, scope)
     await _put(ports, graph, material)
     return await of_entity(ports, graph, key, scope)
@@ -42,7 +42,7 @@ async def of_community(ports: Ports, graph: str, id_: int, scope: str, known_at:
 
 
 async def keep(ports: Ports, graph: str) -> int:
-    """Sum up anew what changed: communities that are kept, and entities that were summed up once; gives how many.
+    """Sum up again what changed: communities that are kept, and entities that were summed up once; returns how many.
 
     As a job it makes room after each, goes on there, and gives what it made since.
     """
@@ -65,7 +65,7 @@ async def keep(ports: Ports, graph: str) -> int:
 
 
 async def _renew(ports: Ports, graph: str, wanted: tuple[SubjectKind, int, str, str]) -> bool:
-    """Sum up one thing anew; gives whether there is something new to say of it."""
+    """Sum up one thing again; returns whether there is something new to say of it."""
     kind, id_, key, scope = wanted
     try:
         if kind == "entity":
@@ -78,7 +78,7 @@ async def _renew(ports: Ports, graph: str, wanted: tuple[SubjectKind, int, str, 
 
 
 async def defer_missing(ports: Ports) -> int:
-    """Ask for the summaries of every graph where entities that were summed up have changed; gives in how many."""
+    """Ask for the summaries of every graph where entities that were summed up have changed; returns in how many."""
     return await defer_where(ports, "summarize", lambda graph: ports.summaries.is_behind(graph.name))
 
 
@@ -110,14 +110,14 @@ class EntitySummaries:
         self._ports = ports
 
     async def create(self, graph: str, key: str, *, scope: str = SHARED) -> Summary:
-        """Say in short what is so of an entity of exactly this scope; from then on a job keeps that up.
+        """Say in short what is so of an entity in this scope only; from then on a job keeps that up.
 
         Raises NotFound.
         """
         return await summarize(self._ports, graph, key, check_scope(scope))
 
     async def get(self, graph: str, key: str, *, scope: str = SHARED, known_at: str | None = None) -> Summary:
-        """Return the summary of an entity of exactly this scope, as it is or as it was known at a time.
+        """Return the summary of an entity in this scope only, as it is or as it was known at a time.
 
         One of which something has changed is stale, and says only what is so still. Raises NotFound.
         """

@@ -1,4 +1,4 @@
-"""Deferring: a job for every graph in which something waits."""
+"""Sweeps: enqueue a job for every graph in which something waits."""
 
 from collections.abc import Awaitable, Callable
 
@@ -8,7 +8,7 @@ from kgmem.services.ports import Ports
 
 
 async def defer_where(ports: Ports, task: str, waits: Callable[[Graph], Awaitable[object]]) -> int:
-    """Put a job into the queue for each graph where something waits; gives for how many."""
+    """Enqueue a job for each graph where `waits` returns something; returns for how many."""
     asked = 0
     for graph in await ports.graphs.list():
         try:

@@ -341,7 +341,7 @@ async def refused(client: Client) -> str:
     assert (await client.told())[0] == Tag.SUCCESS
     tag, told = await client.told()
     assert tag == Tag.FAILURE
-    assert "2 connections" in told["message"]
+    assert "2 open connections" in told["message"]
     assert await client.ended()
     return str(told["code"])
 

@@ -93,7 +93,7 @@ class Reach:
         self._near = list(await self.run.transaction.around(link, *asked, shortest=shortest))
 
     async def grow(self) -> Side:
-        """Go one level further from the end that has less before it; gives its side."""
+        """Go one level further from the end that has less before it; returns its side."""
         side = self.ahead if len(self.ahead.frontier) <= len(self.back.frontier) else self.back
         near: Sequence[Hop] | None = None
         if self._near:

@@ -140,7 +140,7 @@ class Changes:
             await self._all(item, row)
 
     async def write(self, rows: Rows) -> Rows:
-        """Write what has changed; gives the rows as they are now."""
+        """Write what has changed; returns the rows as they are now."""
         if not self.now:
             return rows
         nodes = [each for each in self.now.values() if isinstance(each, Node)]
