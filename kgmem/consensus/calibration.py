@@ -18,7 +18,10 @@ USUAL_SIMILARITY = 0.1  # What is taken for granted before any claim, as much as
 PRIOR_FACTS = 50.0  # so many facts would show.
 MOST_SIMILARITY = 0.5
 # Of many voices, so much counts plainly, whoever they are. Chosen once for all labelled sets, planted ones too.
-PLAIN = 0.35
+PLAIN = 0.32
+SIMILARITY_OF_ONE = 0.2  # The correlation of errors at which one voice is kept for what nobody claims,
+MOST_UNHEARD = 0.5  # and how many voices are kept at the most.
+_NOTHING = 1e-12  # In place of no voices at all.
 BINS = 10
 _LEAST_DISTANCES = 50  # Claims from which distances tell something.
 
@@ -69,12 +72,21 @@ def calibrated(
     effect = 1 + np.maximum(heard - 1, 0) * similarity
     learned = segments.shares(score / effect[claims.fact], hidden)
     part = plain_part(heard)[claims.fact]
-    return (1 - part) * learned + part * segments.divided(segments.per_value(weight))
+    share = segments.per_value(weight) / np.maximum(heard + unheard(similarity), _NOTHING)[claims.fact]
+    return segments.decided((1 - part) * learned + part * share)
 
 
 def plain_part(heard: Numbers) -> Numbers:
     """Return how far the plain shares of so many voices count: not at all for one, half of `PLAIN` for two."""
     return np.asarray(PLAIN * (1 - 1 / np.maximum(heard, 1.0)))
+
+
+def unheard(similarity: float) -> float:
+    """Return how many voices the shares of a fact keep for what nobody claims (after Laplace's rule of succession).
+
+    The more alike errors are, the more few voices that agree may depend on each other unseen.
+    """
+    return min(similarity / SIMILARITY_OF_ONE, MOST_UNHEARD)
 
 
 def reliability(probability: Numbers, right: Integers) -> tuple[list[Reliability], float]:

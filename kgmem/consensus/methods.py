@@ -123,11 +123,19 @@ def _explainable(claims: Claims, picked: Picked) -> bool:
 
 
 def _explained(claims: Claims, picked: Picked, *, copies: bool) -> tuple[Outcome, Picked]:
-    best = model_selection.best_explanation(claims, copies=copies)
-    outcome = _calibrated(best.outcome, best.outcome.score, accu.false_values(claims))
-    found = len(best.outcome.copies.one)
+    """Return what the explanations come to: copies and voices of the best, probabilities and trust in the mean."""
+    false = accu.false_values(claims)
+    several = model_selection.explanations(claims, copies=copies)
+    leading = _calibrated(several[0].outcome, several[0].outcome.score, false)
+    if len(several) > 1:
+        parts = [(leading, several[0].weight)]
+        parts += [(_calibrated(each.outcome, each.outcome.score, false), each.weight) for each in several[1:]]
+        probability = sum((part.probability * weight for part, weight in parts), np.zeros(len(claims.fact)))
+        trust = sum((part.trust * weight for part, weight in parts), np.zeros(len(claims.prior)))
+        leading = replace(leading, score=probability, probability=probability, trust=trust)
+    found = len(leading.copies.one)
     reason = f"{picked.reason} {found} pairs copy each other, which makes the claims more probable." if found else ""
-    return outcome, replace(picked, reason=reason or picked.reason)
+    return leading, replace(picked, reason=reason or picked.reason)
 
 
 _LEARNING = {Method.ACCU, Method.DAWID_SKENE}

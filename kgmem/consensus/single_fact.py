@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from math import exp, log, log1p
 
 from kgmem.consensus import accu
-from kgmem.consensus.calibration import PLAIN
+from kgmem.consensus.calibration import PLAIN, unheard
 from kgmem.consensus.claims import MANY, SET
 from kgmem.consensus.fact_grouping import Fact, Gathered
 from kgmem.consensus.verdicts import shown_as, state_of
@@ -107,10 +107,8 @@ def _probabilities(fact: Fact, options: Mapping[str, _Option], setting: Setting)
     hidden = 0.0 if complete else max(wrong + 1 - len(options), 0.0) * exp(-top)
     whole = sum(raised.values()) + hidden
     part = PLAIN * (1 - 1 / max(heard, 1.0))
-    return {
-        key: (1 - part) * raised[key] / whole + part * (option.voices / heard if heard else 0.0)
-        for key, option in options.items()
-    }
+    there = max(heard + unheard(setting.similarity), 1e-12)
+    return {key: (1 - part) * raised[key] / whole + part * option.voices / there for key, option in options.items()}
 
 
 def _verdicts(

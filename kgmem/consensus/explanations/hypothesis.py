@@ -25,6 +25,7 @@ STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)  # So many claims the accuracy
 MEANS = np.linspace(0.2, 0.95, 16)
 _ABOVE_GUESSING = 0.04  # Sources worse than that explain as much as good ones, with truth and error exchanged.
 _MEAN_CLAIMS = 1.5  # The mean is drawn to a half as if so many claims were right and so many wrong.
+_NEVER = -1e6  # The score of a value that a person refuted.
 _EVERY = 3  # Rounds between which the distribution of accuracies stays.
 
 
@@ -49,9 +50,10 @@ class _Setting:
     segments: Segments
     forest: Forest
     false: Numbers  # Of each claim's fact: how many wrong values there are.
-    hidden: Numbers  # Of each fact: how many values nobody claims.
+    hidden: Numbers  # Of each fact: how many values nobody claims; none where a person accepted one.
     counted: Numbers  # Of each claim: its weight where others speak of the fact.
-    spoken: Truths  # Of each fact: several speak of it.
+    spoken: Truths  # Of each fact: several sources claim something of it, or a person decided on it.
+    refuted: Truths  # Of each value: a person rejected it, or accepted another one of the fact.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,15 +79,7 @@ class _Votes:
 def explain(segments: Segments, forest: Forest, false: Numbers, probability: Numbers) -> Hypothesis:
     """Return the hypothesis that is reached from these probabilities of values, with these copiers."""
     claims = segments.claims
-    counted = np.where(checked(segments), claims.weight, 0.0)
-    setting = _Setting(
-        segments,
-        forest,
-        false[claims.fact_of_claim],
-        np.maximum(false + 1 - segments.values, 0.0),
-        counted,
-        segments.voices() > 1,
-    )
+    setting = _setting(segments, forest, false)
     start = np.where(forest.agrees, 0.8, 0.0)
     votes = _Votes(start, start, start, np.where(forest.agrees, 0.95, 0.0))
     learned, common = None, (0.0, 0.0)
@@ -97,20 +91,35 @@ def explain(segments: Segments, forest: Forest, false: Numbers, probability: Num
         learned = _learn(setting, probability, votes, common)
         votes = _votes(setting, learned)
         score = segments.per_value(claims.weight * (votes.true - votes.false))
-        top = np.maximum(segments.highest(score), 0.0)
+        score = np.where(setting.refuted, _NEVER, score)
+        # Where a person accepted a value, it alone is left, whatever its score.
+        top = np.where(setting.hidden > 0, np.maximum(segments.highest(score), 0.0), segments.highest(score))
         raised = np.exp(score - top[claims.fact])
-        whole = segments.per_fact(raised) + setting.hidden * np.exp(-top)
+        whole = segments.per_fact(raised) + setting.hidden * np.exp(-np.maximum(top, 0.0))
         before, probability = probability, raised / whole[claims.fact]
         moved = float(np.abs(probability - before).max())
         rounds += 1
     strength, mean = common
-    earned = segments.per_source(counted * probability[claims.value])
-    trust = (earned + strength * _means(claims.prior, mean)) / np.maximum(segments.per_source(counted) + strength, 1e-9)
+    counted = segments.per_source(setting.counted)
+    earned = segments.per_source(setting.counted * probability[claims.value])
+    trust = (earned + strength * _means(claims.prior, mean)) / np.maximum(counted + strength, 1e-9)
     rate = np.zeros(len(claims.prior)) if learned is None else learned.rate
     evidence = _evidence(setting, votes, learned, np.log(whole) + top - np.log(false + 1))
     return Hypothesis(
         score, probability, np.clip(trust, 0.02, 0.98), rate, forest, evidence, rounds, moved <= TOLERANCE
     )
+
+
+def _setting(segments: Segments, forest: Forest, false: Numbers) -> _Setting:
+    claims = segments.claims
+    hidden = np.maximum(false + 1 - segments.values, 0.0)
+    spoken, refuted = segments.voices() > 1, np.zeros(len(claims.fact), bool)
+    if claims.label is not None:
+        refuted = claims.label == 0
+        hidden = np.where(segments.per_fact((claims.label == 1).astype(float)) > 0, 0.0, hidden)
+        spoken = spoken | (segments.per_fact((~np.isnan(claims.label)).astype(float)) > 0)
+    counted = np.where(checked(segments), claims.weight, 0.0)
+    return _Setting(segments, forest, false[claims.fact_of_claim], hidden, counted, spoken, refuted)
 
 
 def by_group(segments: Segments, reached: Hypothesis, false: Numbers) -> Hypothesis:

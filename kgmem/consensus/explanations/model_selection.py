@@ -2,36 +2,42 @@
 
 Truths and copiers each look right in the light of the other: a copying majority makes its victims look like copiers,
 and good sources that agree on the truth look like copies to those who believe the rest. So several explanations are
-worked out, from the shares of voices, from Accu's truths and from PooledInvestment's, with and without copiers, and the
-one stays under which the claims are most probable.
+worked out, from the shares of voices, from Accu's truths and from PooledInvestment's, with and without copiers. The
+one under which the claims are most probable leads; others that are nearly as probable keep a weight of their own, so
+that what is probable under one alone is not taken for certain (Bayesian model averaging; J. A. Hoeting and others,
+Statistical Science 14(4), 1999).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kgmem.consensus import accu, dawid_skene, fact_finders
-from kgmem.consensus.claims import Claims, Numbers, Truths
+from kgmem.consensus.claims import Claims, Integers, Numbers, Truths
 from kgmem.consensus.explanations.copy_forest import Forest, Meetings, dependent_pairs, grown, meetings, no_copies
 from kgmem.consensus.explanations.hypothesis import Hypothesis, by_group, explain
 from kgmem.consensus.outcome import Outcome
-from kgmem.consensus.segments import Segments
+from kgmem.consensus.segments import Segments, choose
 from kgmem.consensus.source_dependence import independence
 
 LEAST_FACTS = 30  # Facts that several speak of, from which explanations can be compared.
 MOST_CLAIMS = 200_000  # Of more, one explanation alone is worked out.
 _GROWTHS = 3  # So often copiers are sought again by what was learned with them.
-_CLEARLY = 1e-6  # By so many nats an explanation must be better than those before.
+_NATS = 2.0  # By so much evidence an explanation has e times the weight of another one.
+_MOST_BEHIND = 7.0  # Of that: explanations with less weigh less than a thousandth, and are left out.
+_MOST_KEPT = 6
+_SAME = 0.95  # Explanations that choose the same value for more facts than this are one.
 _FOLDS = 5
 _USUAL_TRUST = 0.6  # Of sources, before anything is learned.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explained:
-    """The best explanation, and by how many nats its copiers make the claims more probable."""
+    """An explanation that is kept, and its weight beside the others; the weights sum to 1."""
 
     outcome: Outcome
-    gained: float
+    weight: float
 
 
 def comparable(segments: Segments) -> bool:
@@ -39,41 +45,53 @@ def comparable(segments: Segments) -> bool:
     return int((segments.voices() > 1).sum()) >= LEAST_FACTS and len(segments.claims.source) <= MOST_CLAIMS
 
 
-def best_explanation(claims: Claims, *, copies: bool = True) -> Explained:
-    """Return the explanation with most evidence; scores and probabilities are not yet calibrated."""
+def explanations(claims: Claims, *, copies: bool = True) -> list[Explained]:
+    """Return the explanations with most evidence, best first; scores and probabilities are not yet calibrated.
+
+    Of those that choose nearly the same values, only the best is kept. An explanation weighs exp(evidence / `_NATS`):
+    less than Bayes' rule gives it, since no explanation is quite how claims came about (P. Grünwald, "The Safe
+    Bayesian", ALT 2012).
+    """
     segments = Segments.of(claims)
     false = accu.false_values(claims)
     met = meetings(segments)
-    even = segments.divided(segments.per_value(claims.weight))
-    plain: Hypothesis | None = None
-    best: Hypothesis | None = None
+    reached = sorted(_reached(segments, met, false, copies=copies), key=lambda each: -each.evidence)
+    kept: list[Hypothesis] = []
+    chosen: list[Integers] = []
+    for each in reached:
+        if each.evidence < reached[0].evidence - _MOST_BEHIND * _NATS or len(kept) == _MOST_KEPT:
+            break
+        choice = choose(segments, each.score)
+        if all(float(np.mean(choice == other)) <= _SAME for other in chosen):
+            kept.append(each)
+            chosen.append(choice)
+    weight = np.exp([(each.evidence - kept[0].evidence) / _NATS for each in kept])
+    weight /= weight.sum()
+    return [
+        Explained(_outcome(segments, met, false, each), part) for each, part in zip(kept, weight.tolist(), strict=True)
+    ]
+
+
+def _reached(segments: Segments, met: Meetings, false: Numbers, *, copies: bool) -> Iterator[Hypothesis]:
+    """Return the explanations that are reached from each start, without and with copiers."""
+    claims = segments.claims
     for start in (
-        even,
+        segments.divided(segments.per_value(claims.weight)),
         accu.accu(claims, copies=copies).probability,
         fact_finders.pooled_investment(claims).probability,
     ):
         alone = explain(segments, no_copies(claims), false, start)
-        plain = _better(plain, alone)
-        best = _better(best, alone)
+        yield alone
         usual = replace(alone, probability=start, trust=np.full(len(claims.prior), _USUAL_TRUST))
         for begun in (usual, alone) if copies else ():
-            best = _better(best, _with_copiers(segments, met, false, begun))
-    if best is None or plain is None:
-        raise AssertionError("Every start gives an explanation.")
-    gained = best.evidence - plain.evidence
+            yield from _with_copiers(segments, met, false, begun)
+
+
+def _outcome(segments: Segments, met: Meetings, false: Numbers, best: Hypothesis) -> Outcome:
     best = by_group(segments, best, false)
     found = dependent_pairs(met, best.forest, best.rate)
-    outcome = Outcome(
-        claims,
-        best.score,
-        best.probability,
-        best.trust,
-        best.rounds,
-        best.converged,
-        independence(claims, found),
-        found,
-    )
-    return Explained(outcome, gained)
+    voice = independence(segments.claims, found)
+    return Outcome(segments.claims, best.score, best.probability, best.trust, best.rounds, best.converged, voice, found)
 
 
 def confusion_gain(claims: Claims) -> float:
@@ -87,23 +105,15 @@ def confusion_gain(claims: Claims) -> float:
     )
 
 
-def _better(best: Hypothesis | None, other: Hypothesis | None) -> Hypothesis | None:
-    if best is None or other is None:
-        return best or other
-    return other if other.evidence > best.evidence + _CLEARLY else best
-
-
-def _with_copiers(segments: Segments, met: Meetings, false: Numbers, begun: Hypothesis) -> Hypothesis | None:
-    """Return the best of the explanations that are reached by seeking copiers again and again."""
-    best: Hypothesis | None = None
+def _with_copiers(segments: Segments, met: Meetings, false: Numbers, begun: Hypothesis) -> Iterator[Hypothesis]:
+    """Return the explanations that are reached by seeking copiers again and again."""
     reached, before = begun, None
     for _ in range(_GROWTHS):
         forest: Forest = grown(segments.claims, met, reached.probability, reached.trust, false)
         if not forest.edges or (before is not None and np.array_equal(before.parent, forest.parent)):
             break
         reached, before = explain(segments, forest, false, reached.probability), forest
-        best = _better(best, reached)
-    return best
+        yield reached
 
 
 def _accuracy_held_out(claims: Claims, apart: Truths) -> float:

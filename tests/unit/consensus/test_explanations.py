@@ -101,3 +101,40 @@ def test_ratings_are_known_by_how_near_misses_are_also_among_many_zeros(zeros) -
     ours = np.abs(claims.number[choose(segments, outcome.score)] - truth).mean()
     assert ours < np.abs(mean - truth).mean()
     assert run(arranged(rated(1, zeros=zeros, scale=False)[0]))[1].method is Method.ACCU
+
+
+def test_what_people_decided_teaches_whom_to_trust_where_explanations_are_compared() -> None:
+    random = np.random.default_rng(4)
+    claims = []
+    for fact in range(60):
+        label = True if fact < 12 else None
+        wrong = f"lie {fact}"
+        claims += [
+            Claim(f"good{n}", f"f{fact:02}", "p", "true", label=label) for n in range(2) if random.random() < 0.9
+        ]
+        claims += [Claim(f"bad{n}", f"f{fact:02}", "p", wrong) for n in range(3) if random.random() < 0.9]
+    weighed = weigh(claims)
+    trust = {each.source: each.trust for each in weighed.sources}
+    assert min(trust["good0"], trust["good1"]) > 0.7
+    assert max(trust["bad0"], trust["bad1"], trust["bad2"]) < 0.4
+    chosen = {each.subject: each.value for each in weighed.verdicts}
+    spoken = {claim.subject for claim in claims if claim.value == "true"}
+    assert all(chosen[subject] == "true" for subject in spoken)
+
+
+def test_what_one_of_two_explanations_says_is_not_certain() -> None:
+    """Three sources always say the same and two others differ: good sources that agree, or copies, who can say."""
+    random = np.random.default_rng(9)
+    facts = 60
+    truth = random.integers(0, 4, facts)
+    said = []
+    for accuracy_ in (0.7, 0.8, 0.8):
+        wrong = (truth + random.integers(1, 4, facts)) % 4
+        said.append(np.where(random.random(facts) < accuracy_, truth, wrong))
+    said += [said[0], said[0]]
+    source, fact = (part.ravel() for part in np.indices((5, facts)))
+    outcome, _ = run(arranged(Stated(source, fact, np.array(said).ravel())))
+    chosen = choose(Segments.of(outcome.claims), outcome.score)
+    right = outcome.claims.code[chosen] == truth
+    verified_wrong = (outcome.probability[chosen] >= 0.85) & ~right
+    assert verified_wrong.mean() <= 0.1
