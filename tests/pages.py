@@ -16,7 +16,7 @@ REASONS: Final = {
     "needs a model server": "tests/integration/test_remote_embedders.py runs the like",
     "needs Node.js": "tests/clients/test_javascript.py runs it",
     "needs to be root": "it makes folders outside of the project",
-    "makes the project anew": "`make` installs packages and runs these tests",
+    "recreates the project": "`make` installs packages and runs these tests",
     "needs a restored dump": "tests/integration/test_restored_dumps.py runs it",
     "takes minutes": "benchmarks",
     "does not end": "it serves until Ctrl-C",

@@ -1,1 +1,1 @@
-"""The REST door: FastAPI over the façade, one router a resource, wire models at the edge."""
+"""The REST API: FastAPI over the façade, one router a resource, wire models at the edge."""

@@ -30,7 +30,6 @@ from kgmem_api.query_sessions import Sessions
 from kgmem_api.requests import Requests
 from kgmem_api.routes import (
     adjudications,
-    causality,
     changes,
     claims,
     communities,
@@ -52,7 +51,6 @@ from kgmem_api.routes import (
     relationships,
     schema,
     sources,
-    summaries,
     view,
 )
 from kgmem_api.wire.answers import Problem
@@ -61,7 +59,7 @@ from kgmem_api.wire.query_api import QueryProblem
 # The OpenAPI document: what FastAPI knows of the routes, and the bodies, rights and problems that it does not see.
 
 _PLACE = "#/components/schemas/{model}"
-_DESCRIPTION = """The REST door of kgmem, a knowledge-memory server.
+_DESCRIPTION = """The REST API of kgmem, a knowledge-memory server.
 
 Send `Authorization: Bearer KEY`. Times are ISO 8601 (a year or a month is an interval), places are GeoJSON, errors
 are problem+json (RFC 9457). A key restricted to a graph or to a scope sees nothing of another. Unknown fields and
@@ -142,7 +140,6 @@ _ROUTERS = (
     relationships.router,
     recall.router,
     cypher.router,
-    causality.router,
     view.router,
     episodes.router,
     extraction.router,
@@ -151,7 +148,6 @@ _ROUTERS = (
     adjudications.router,
     merges.router,
     communities.router,
-    summaries.router,
     sources.router,
     changes.router,
     imports.router,

@@ -22,7 +22,7 @@ _UNPACKED_AT_ONCE = 256 * 1024  # Bytes of a packed body; less than a millisecon
 
 
 class Room:
-    """The memory that bodies under way may take together, so that many large ones at once do not take it all."""
+    """The memory that bodies in progress may take together, so that many large ones at once do not take it all."""
 
     def __init__(self, most: int) -> None:
         """Take the most bytes."""

@@ -1,4 +1,4 @@
-"""What is known of one request while it is under way; it stands in the ASGI scope under "kgmem"."""
+"""The state of one request in progress, stored in the ASGI scope under "kgmem"."""
 
 import asyncio
 import re
@@ -33,7 +33,7 @@ class Context:
     large: bool = False  # Its body takes so long to go through that a thread shall.
 
     def unlimited(self) -> None:
-        """Let the request take as long as its client reads: for streams."""
+        """Remove the time limit of the request, for streams."""
         if self.clock is not None and self.stopped is None:
             self.clock.reschedule(None)
 

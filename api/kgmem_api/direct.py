@@ -1,4 +1,4 @@
-"""A route that calls its dependencies itself, for the addresses that are asked most."""
+"""A route that calls its dependencies itself, for the most frequent requests."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any

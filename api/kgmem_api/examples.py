@@ -60,8 +60,8 @@ REQUESTS: Final[dict[str, Any]] = {
             }
         ]
     },
-    "would_bring": {"episodes": [{"text": _TEXT}]},
-    "read_again": {"keys": ["note/landing"]},
+    "preview_extraction": {"episodes": [{"text": _TEXT}]},
+    "extract_again": {"keys": ["note/landing"]},
     "post_claims": {
         "claims": [
             {"source": "nasa", "subject": "person/armstrong", "predicate": "born", "value": "1930-08-05"},
@@ -98,8 +98,8 @@ REQUESTS: Final[dict[str, Any]] = {
     "resolve": {"described": [{"names": ["N. Armstrong"], "label": "Person", "properties": {"born": "1930-08-05"}}]},
     "merge_entities": {"keep": "person/armstrong", "merge": "person/n-armstrong", "reason": "The same person."},
     "undo_merge": {"reason": "They are two persons."},
-    "tell_apart": {"reason": "They are father and son."},
-    "group": {},
+    "mark_as_distinct": {"reason": "They are father and son."},
+    "detect_communities": {},
     "summarize": {"key": "person/armstrong"},
     "forget": {"keys": ["note/landing"], "dry_run": True},
     "post_integrity_check": {"repair": False},

@@ -97,7 +97,7 @@ def _nul_paths(data: Any, path: Sequence[str | int]) -> Iterator[Sequence[str | 
 
 
 class _Lazy:
-    """The data of a body, parsed once and only if it is asked for: to parse a large body again takes a while."""
+    """The data of a body, parsed once and only on demand: to parse a large body again takes a while."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
@@ -133,7 +133,7 @@ def _told(detail: ErrorDetails, path: Sequence[str | int], schema: Mapping[str, 
     if detail["type"] == "missing":
         return {"detail": "It is missing.", "hint": f"Give {path[-1]}."}
     if detail["type"] == "string_pattern_mismatch":
-        text = "It does not have the form that is asked for."
+        text = "It does not have the required form."
         return {"detail": text, "hint": "Times are ISO 8601; scopes are segments without spaces, joined by /."}
     hint = str(detail.get("ctx", {}).get("hint") or "")
     return {"detail": detail["msg"].rstrip(".") + ".", **({"hint": hint} if hint else {})}

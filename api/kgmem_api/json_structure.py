@@ -3,7 +3,7 @@
 A parser builds all of a body before anybody can count it, and it holds the interpreter's lock meanwhile. Here numpy
 looks at the bytes alone, in chunks and outside of that lock, so that a body is refused while its size is still that of
 its text, and what is large is parsed in pieces. The method is that of simdjson's first stage (Langdale and Lemire,
-"Parsing Gigabytes of JSON per Second", 2019): mark quotes that are not escaped, take what stands between them out, and
+"Parsing Gigabytes of JSON per Second", 2019): mark quotes that are not escaped, remove the text between them, and
 keep the positions of brackets and commas.
 
 The text need not be valid: a structure of something else than JSON has positions that mean nothing, and the parser that

@@ -23,9 +23,9 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
-        self.under_way = Gauge("kgmem_requests_under_way", "Requests under way.", registry=self._registry)
+        self.under_way = Gauge("kgmem_requests_in_progress", "Requests in progress.", registry=self._registry)
         self._jobs = self._gauge("jobs", "Background jobs.", "status")
-        self._oldest_job = self._gauge("jobs_oldest_waiting_seconds", "Since the oldest job that waits was asked for.")
+        self._oldest_job = self._gauge("jobs_oldest_waiting_seconds", "Seconds that the oldest waiting job has waited.")
         self._connections = self._gauge("pool_connections_in_use", "Connections to the database in use.", "pool")
         self._most_connections = self._gauge("pool_connections_most", "The most connections of a pool.", "pool")
         self._passages = self._gauge("passages_waiting", "Passages that wait for a vector, about.")

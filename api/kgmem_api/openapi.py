@@ -30,7 +30,7 @@ What entities, relationships, episodes, sources and claims consist of: in REST, 
 export](import-export.md)) and in Python ([python.md](python.md)). In Python `from` and `to` are `start` and `end`.
 
 "Property" is the property of the node or relationship that stores the field, as Cypher sees it. No statement has a
-field that kgmem sets. A field that a statement leaves out stays as it is stored. `python -m kgmem_api.openapi` writes
+field that kgmem sets. A field that a statement omits keeps its stored value. `python -m kgmem_api.openapi` writes
 this page.
 """
 _TYPES: Final = {

@@ -46,9 +46,9 @@ OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "delete_episode": ("delete_episode", "Delete an episode, and nothing that was extracted from it"),
     "forget": ("forget_episodes", "Delete episodes with what only they stated"),
     # Extraction.
-    "waiting": ("get_extraction_queue", "Count the episodes that wait for extraction"),
-    "read_again": ("extract_again", "Queue episodes for extraction again"),
-    "would_bring": ("preview_extraction", "Return what extraction would find, without storing it"),
+    "get_extraction_queue": ("get_extraction_queue", "Count the episodes that wait for extraction"),
+    "extract_again": ("extract_again", "Queue episodes for extraction again"),
+    "preview_extraction": ("preview_extraction", "Return what extraction would find, without storing it"),
     "provenance": ("get_provenance", "Return what was extracted from episodes"),
     # Recall and what is around.
     "recall": ("recall", "Recall what answers a question"),
@@ -78,14 +78,14 @@ OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     # Entity resolution.
     "resolve": ("resolve_entities", "Find which entities are described"),
     "list_merge_candidates": ("list_merge_candidates", "List pairs of entities that may be duplicates"),
-    "tell_apart": ("mark_as_distinct", "Mark a pair of entities as distinct"),
+    "mark_as_distinct": ("mark_as_distinct", "Mark a pair of entities as distinct"),
     "list_merges": ("list_merges", "List merges"),
     "merge_entities": ("merge_entities", "Merge two entities"),
     "undo_merge": ("undo_merge", "Undo a merge"),
     # Communities and summaries.
     "list_communities": ("list_communities", "List communities"),
-    "group": ("detect_communities", "Detect communities, and keep them up to date"),
-    "ungroup": ("delete_communities", "Delete the communities of a scope"),
+    "detect_communities": ("detect_communities", "Detect communities, and keep them up to date"),
+    "delete_communities": ("delete_communities", "Delete the communities of a scope"),
     "get_community": ("get_community", "Return a community"),
     "get_summary": ("get_summary", "Return the summary of an entity"),
     "summarize": ("summarise_entity", "Summarise an entity, and keep the summary up to date"),
@@ -98,7 +98,7 @@ OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "resume_import": ("resume_import", "Resume a failed import"),
     "undo_import": ("undo_import", "Undo an import"),
     "export_graph": ("export_graph", "Export a graph as a file"),
-    "export_losses": ("get_export_losses", "Return what an export would leave out"),
+    "export_losses": ("get_export_losses", "Return what the format of an export cannot store"),
     "list_changes": ("list_changes", "List changes of a graph"),
     # Operation.
     "list_integrity_checks": ("list_integrity_checks", "List the newest integrity report of every graph"),

@@ -14,11 +14,11 @@ class KeyConvertor(Convertor[str]):
     regex = r"(?s:.+)"
 
     def convert(self, value: str) -> str:
-        """Return the key as it stands in the decoded path."""
+        """Return the key of a decoded path."""
         return value
 
     def to_string(self, value: str) -> str:
-        """Return the key as it stands in a path that is not encoded yet."""
+        """Return the key of a path that is not encoded yet."""
         return value
 
 
@@ -31,7 +31,7 @@ ItemKey = Annotated[
     str, Path(min_length=1, max_length=500, description="The key, percent-encoded; a / in it may stay as it is.")
 ]
 ScopeQuery = Annotated[
-    str | None, Query(alias="scope", max_length=400, description="The scope to act in; left out: the key's.")
+    str | None, Query(alias="scope", max_length=400, description="The scope to act in; default: the key's.")
 ]
 Cursor = Annotated[str | None, Query(max_length=1000, description="Where the last page ended.")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most items of a page.")]

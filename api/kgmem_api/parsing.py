@@ -101,7 +101,7 @@ class BodyParser(Generic[M]):
         return model
 
     def _batch(self, structure: Structure, members: Mapping[str, Span]) -> _Batch | None:
-        """Return the longest list of items, unless what stands beside it is large itself."""
+        """Return the longest list of items, unless the rest of the body is large itself."""
         lists = {name: span for name, span in members.items() if name in self._lists and structure.is_container(span)}
         if not lists:
             return None

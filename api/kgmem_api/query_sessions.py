@@ -81,7 +81,7 @@ class Sessions:
                     f"This transaction was idle for {self._idle:g} seconds and was rolled back.",
                     hint="Start a new one and commit it without long pauses; KGMEM_TRANSACTION_IDLE sets the limit.",
                 )
-            raise NotFound("There is no such transaction.", hint="It was committed or rolled back; begin another one.")
+            raise NotFound("Not found: the transaction.", hint="It was committed or rolled back; begin another one.")
         return self.keep(session)
 
     def keep(self, session: Session) -> Session:
@@ -90,7 +90,7 @@ class Sessions:
         return session
 
     async def end(self, session: Session) -> None:
-        """Let go of a transaction; what was not committed is undone."""
+        """Release a transaction; uncommitted writes are rolled back."""
         if self._open.pop(session.id, None) is not None:
             session.unwatch()
             self._left(session.key)

@@ -24,7 +24,7 @@ def tag(version: int | None) -> dict[str, str]:
 
 
 def if_match(request: Request) -> int | None:
-    """Return the version that If-Match asks for, 0 (not held yet) for If-None-Match: *; None without either.
+    """Return the version that If-Match requires, 0 (not stored yet) for If-None-Match: *; None without either.
 
     Raises InvalidInput for what is no version.
     """
@@ -40,7 +40,7 @@ def if_match(request: Request) -> int | None:
 
 
 def is_current(request: Request, version: int | None) -> bool:
-    """Say whether the client has this version already, by its If-None-Match."""
+    """Return whether the client has this version already, by its If-None-Match."""
     held = request.headers.get("if-none-match", "")
     return version is not None and f'"{version}"' in (part.strip().removeprefix("W/") for part in held.split(","))
 

@@ -38,7 +38,7 @@ class Departures:
         self._timer = asyncio.get_running_loop().call_later(_AFTER, self._listen)
 
     async def receive(self) -> Message:
-        """Return the next message, as an ASGI application asks for it."""
+        """Return the next message, for an ASGI application."""
         while not self._ahead and self._listener is not None:
             await asyncio.wait({self._listener})
         if self._ahead:
@@ -146,7 +146,7 @@ class Requests:
             self._leave(context, scope, status)
 
     async def _limited(self, context: Context, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the app inside of the limits on requests at once and on time; health is told in any case."""
+        """Run the app inside of the limits on requests at once and on time; health endpoints are always answered."""
         path = scope["path"]
         if self._under_way > self._most and not path.startswith("/health/"):
             raise Unavailable("The server is at its limit of requests.", hint="Try again in a moment.")

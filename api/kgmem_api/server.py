@@ -1,4 +1,4 @@
-"""The server: uvicorn, run by kgmem itself, on loopback unless told otherwise."""
+"""The server: uvicorn, run by kgmem itself, on loopback by default."""
 
 import asyncio
 import gc
@@ -117,10 +117,11 @@ async def serve(
     ready: Callable[[str], None] | None = None,
     beside: Beside | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what is under way and close the memory that was opened.
+    """Serve until SIGINT or SIGTERM, then finish requests in progress and close the memory that was opened.
 
-    `ready` is called with the address once requests are taken; port 0 takes any free port. `beside` is another door to
-    the same memory, open as long. Raises ServerError when the address is not free, and what opening the memory raises.
+    `ready` is called with the address once requests are accepted; port 0 takes any free port. `beside` is another
+    interface to the same memory, open as long. Raises ServerError when the address is not free, and what opening the
+    memory raises.
     """
     configure(settings)
     async with AsyncExitStack() as stack:
@@ -186,7 +187,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that tells when it is ready, and whose event streams end when it is asked to stop."""
+    """A uvicorn server that reports when it is ready, and ends its event streams when it stops."""
 
     def __init__(self, app: FastAPI, ready: Callable[[str], None] | None) -> None:
         settings: Settings = app.state.settings

@@ -1,6 +1,6 @@
 """Uploads: the body of a request, or the files of a form, on their way into the folder of uploads.
 
-Nothing is held in memory but what came last, whatever the size.
+Only the last chunk is in memory, whatever the size.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from kgmem.formats.tables.mapping import LONGEST_MAPPING
 from kgmem.settings import Settings
 from kgmem_api.media_types import extension_of_type
 from kgmem_api.problems import MalformedBody
-from kgmem_api.wire.imports import ImportAsked
+from kgmem_api.wire.imports import ImportParameters
 
 # Forms of several parts (RFC 7578), parsed as they come: files pass through, fields are kept within limits.
 
@@ -115,8 +115,8 @@ class Form:
         self._taken += 1
         if self._taken > MOST_FIELDS:
             raise TooLarge(f"The form has more than {MOST_FIELDS} fields.", hint="Send fewer.")
-        if self._name not in ImportAsked.model_fields or self._name == "name":
-            known = ", ".join(sorted(set(ImportAsked.model_fields) - {"name"}))
+        if self._name not in ImportParameters.model_fields or self._name == "name":
+            known = ", ".join(sorted(set(ImportParameters.model_fields) - {"name"}))
             raise InvalidInput(
                 f"{self._name[:80]!r} is no field of this form.",
                 hint=f"Fields are {known}; a part that is a file has a filename.",
@@ -151,14 +151,14 @@ class Form:
         self._ended = True
 
 
-def check_fields(asked: ImportAsked, form: Form) -> ImportAsked:
-    """Return what is asked for by query and fields together. Raises InvalidInput."""
+def check_fields(asked: ImportParameters, form: Form) -> ImportParameters:
+    """Return the parameters of query and form fields. Raises InvalidInput."""
     given = asked.model_dump(exclude_unset=True)
     twice = next((name for name in form.fields if name in given), None)
     if twice:
         raise InvalidInput(f"{twice} is given as a field and in the address.", hint="Give it once.")
     try:
-        return ImportAsked.model_validate({**given, **form.fields, "option": [*asked.option, *form.options]})
+        return ImportParameters.model_validate({**given, **form.fields, "option": [*asked.option, *form.options]})
     except ValidationError as error:
         found = [
             {"parameter": str(one["loc"][0]), "detail": one["msg"]}
@@ -174,12 +174,12 @@ _FORM = b"multipart/form-data"
 
 
 def is_form(request: Request) -> bool:
-    """Say whether the body is a form of several parts."""
+    """Return whether the body is a form of several parts."""
     return _content_type(request)[0] == _FORM
 
 
-def name_of(request: Request, asked: ImportAsked) -> str:
-    """Return the name for a body that is one file, which tells its format unless that is asked for by name.
+def name_of(request: Request, asked: ImportParameters) -> str:
+    """Return the name for a body that is one file, which determines its format unless `format` names it.
 
     Raises InvalidInput when nothing tells the format.
     """
@@ -189,7 +189,7 @@ def name_of(request: Request, asked: ImportAsked) -> str:
 
 
 async def receive_file(request: Request, incoming: Incoming, name: str) -> None:
-    """Take the body as one file, as it comes: what is compressed is told by its first bytes when it is read."""
+    """Take the body as one file, as it comes: compression is detected by its first bytes when it is read."""
     packing = request.headers.get("content-encoding", "identity").lower()
     if packing not in {"identity", *_PACKINGS}:
         raise InvalidInput(
@@ -210,8 +210,8 @@ async def receive_file(request: Request, incoming: Incoming, name: str) -> None:
     await incoming.end()
 
 
-async def receive_form(request: Request, incoming: Incoming, asked: ImportAsked) -> ImportAsked:
-    """Take the files of a form; gives what is asked for by query and fields. Raises MalformedBody, InvalidInput."""
+async def receive_form(request: Request, incoming: Incoming, asked: ImportParameters) -> ImportParameters:
+    """Take the files of a form; return the parameters of query and form fields. Raises MalformedBody, InvalidInput."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise InvalidInput("A form is not compressed as a whole.", hint="Compress the files in it.")
     boundary = _content_type(request)[1].get(b"boundary", b"")

@@ -1,4 +1,4 @@
-"""`kgmem communities`: find, list and show the communities of a scope."""
+"""`kgmem communities`, `kgmem summarize` and `kgmem link-similar`: what is derived from a graph."""
 
 import time
 from typing import Annotated
@@ -12,7 +12,7 @@ from kgmem.cli.shapes import community_shape
 from kgmem.domain.derived.similarity import ALIKE
 from kgmem.memory import DEFAULT_GRAPH
 
-# `kgmem summarize`: say in short what is so of an entity.
+# `kgmem summarize`.
 
 
 def summarize(
@@ -22,7 +22,7 @@ def summarize(
     known_at: Annotated[str | None, typer.Option("--known-at", help="As it was known at this time.")] = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Sum up an entity of exactly this scope, each sentence with the texts that say so; workers keep that up."""
+    """Summarise an entity of this scope. Each sentence cites its episodes; a worker keeps the summary up to date."""
     if known_at is None:
         found = with_memory(lambda m: m.summaries.create(graph, key, scope=scope))
     else:
@@ -36,24 +36,24 @@ def summarize(
     note(f"Known from {found.known_from}" + (f" to {found.known_to}." if found.known_to else "."))
 
 
-# `kgmem link-similar`: link entities that are similar.
+# `kgmem link-similar`.
 
 
 def link_similar(
     graph: GraphName = DEFAULT_GRAPH,
     min_similarity: Annotated[
-        float, typer.Option("--min-similarity", help="The cosine of the vectors from which two are linked.")
+        float, typer.Option("--min-similarity", help="Link two entities from this cosine similarity on.")
     ] = ALIKE,
-    remove: Annotated[bool, typer.Option("--remove", help="Remove the links, and make no more.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the links, and stop linking.")] = False,
     as_json: AsJSON = False,
 ) -> None:
-    """Link entities of one scope that are similar, now, and let workers keep that up."""
+    """Link similar entities of each scope; a worker keeps the links up to date."""
     if remove:
         parted = with_memory(lambda m: m.similarity.unlink(graph))
         if as_json:
             print_json({"removed": parted})
         else:
-            OUT.print(f"Removed {parted:,} links; no more are made.")
+            OUT.print(f"Removed {parted:,} links and stopped linking.")
         return
     started = time.perf_counter()
     with NOTES.status(f"Comparing the entities of {graph}") as status:
@@ -73,19 +73,19 @@ def link_similar(
     )
 
 
-app = typer.Typer(help="Detect, list and show the communities of a scope's entities.", no_args_is_help=True)
+app = typer.Typer(help="Detect, list, show and delete communities of entities.", no_args_is_help=True)
 
 
 @app.command()
 def detect(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSON = False) -> None:
-    """Find the communities of exactly this scope and sum them up, now, and let workers keep that up."""
-    with NOTES.status(f"Finding communities in {graph}"):
+    """Detect and summarise the communities of this scope; a worker keeps them up to date."""
+    with NOTES.status(f"Detecting communities in {graph}"):
         done = with_memory(lambda m: m.communities.detect(graph, scope=scope))
         with_memory(lambda m: m.tasks.update_summaries(graph))
     if as_json:
         print_json(done)
         return
-    OUT.print(f"{done.communities:,} communities: {done.made:,} new, {done.changed:,} changed, {done.gone:,} gone.")
+    OUT.print(f"{done.communities:,} communities: {done.made:,} new, {done.changed:,} changed, {done.gone:,} deleted.")
 
 
 @app.command("list")
@@ -96,7 +96,7 @@ def list_(
     limit: Limit = 20,
     as_json: AsJSON = False,
 ) -> None:
-    """List communities, the finest level and the largest first, with their most central members."""
+    """List communities with their most central members: the finest level first, then the largest."""
     page = with_memory(lambda m: m.communities.list(graph, scope=scope, level=level, limit=limit))
     if as_json:
         print_json([community_shape(each, None) for each in page.items])
@@ -116,7 +116,7 @@ def show(
     limit: Limit = 20,
     as_json: AsJSON = False,
 ) -> None:
-    """Show a community with its most central members, and its summary once that is made."""
+    """Show a community with its most central members and its summary."""
     found = with_memory(lambda m: m.communities.get(graph, community, scope=scope, limit=limit))
     summary = with_memory(lambda m: m.summaries.of_community(graph, community, scope=scope))
     if as_json:
@@ -131,9 +131,9 @@ def show(
 
 @app.command()
 def delete(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSON = False) -> None:
-    """Delete the communities of exactly this scope, and keep them no more."""
+    """Delete the communities of this scope, and stop detecting them."""
     gone = with_memory(lambda m: m.communities.delete(graph, scope=scope))
     if as_json:
-        print_json({"gone": gone})
+        print_json({"deleted": gone})
     else:
-        OUT.print(f"{gone:,} communities are gone.")
+        OUT.print(f"Deleted {gone:,} communities.")

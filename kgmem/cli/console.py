@@ -1,4 +1,4 @@
-"""What the commands share: the two streams, errors as lines and exit codes, running a coroutine over a memory."""
+"""Output streams, options, error messages and exit codes that the commands share."""
 
 import asyncio
 import traceback
@@ -46,22 +46,22 @@ EXIT_CODES: tuple[tuple[type[KgmemError], int], ...] = (
 
 debugging = False  # Set by KGMEM_LOG_LEVEL=debug: then errors come with their traceback.
 
-AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-By = Annotated[str, typer.Option("--by", help="Who decides.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most to list.")]
+AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+By = Annotated[str, typer.Option("--by", help="Who decides it.")]
+Reason = Annotated[str, typer.Option("--reason", help="The reason.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="The most to list.")]
 GraphName = Annotated[str, typer.Option("--graph", "-g", help="The graph.")]
-ScopeName = Annotated[str, typer.Option("--scope", help="Whose memory: a path such as user/42; without one, shared.")]
+ScopeName = Annotated[str, typer.Option("--scope", help="The scope, a path such as user/42; by default shared.")]
 
 
 def report_error(error: Exception) -> int:
-    """Print an error with its hint; gives the exit code."""
+    """Print an error with its hint; return the exit code."""
     if debugging:
         NOTES.print("".join(traceback.format_exception(error)), markup=False, soft_wrap=True)
     if isinstance(error, KgmemError):
         message, hint = error.message, error.hint
     else:
-        message = f"kgmem failed in a way that it does not know: {type(error).__name__}: {error}"
+        message = f"Unexpected error: {type(error).__name__}: {error}"
         hint = "Run it again with KGMEM_LOG_LEVEL=debug, and report what it prints."
     NOTES.print(f"[bold red]error:[/] {_plain(message)}", soft_wrap=True)
     if hint:
@@ -75,7 +75,7 @@ def print_json(value: Any) -> None:
 
 
 def note(text: str) -> None:
-    """Print a note beside the answer."""
+    """Print a note on standard error."""
     NOTES.print(f"[dim]{_plain(text)}[/]", soft_wrap=True)
 
 

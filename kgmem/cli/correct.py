@@ -1,4 +1,4 @@
-"""`kgmem correct`, `retract`, `expire` and `withdraw`: facts, or claims, taken out of the answers."""
+"""`kgmem correct`, `retract`, `expire` and `withdraw`: change or remove facts and claims."""
 
 from typing import Annotated, Any
 
@@ -10,36 +10,36 @@ from kgmem.cli.why import shown
 from kgmem.domain.claims.claim import ClaimStatement, Correction, FactTarget
 from kgmem.memory import DEFAULT_GRAPH
 
-Fact = Annotated[str, typer.Argument(help="A fact's id, a relationship's, or the key of what it is about.")]
-Predicate = Annotated[str | None, typer.Argument(help="With a key: the kind or the property.")]
-Said = Annotated[str | None, typer.Argument(help="With a key: what it says; left out: what is held now.")]
+Fact = Annotated[str, typer.Argument(help="The id of a fact or relationship, or the key of the subject.")]
+Predicate = Annotated[str | None, typer.Argument(help="With a key: the predicate (kind of relationship or property).")]
+Value = Annotated[str | None, typer.Argument(help="With a key: the value; by default the current one.")]
 
 
 def correct(
     fact: Fact,
     predicate: Predicate = None,
-    said: Said = None,
+    current: Value = None,
     *,
     by: By,
     reason: Reason,
-    object_: Annotated[str | None, typer.Option("--object", help="The key of the entity that it is instead.")] = None,
-    value: Annotated[str | None, typer.Option("--value", help="The value that it is instead.")] = None,
-    valid_from: Annotated[str | None, typer.Option("--valid-from", help="Since when; else as the fact.")] = None,
-    valid_to: Annotated[str | None, typer.Option("--valid-to", help="Until when; else as the fact.")] = None,
+    object_: Annotated[str | None, typer.Option("--object", help="The key of the correct entity.")] = None,
+    value: Annotated[str | None, typer.Option("--value", help="The correct value.")] = None,
+    valid_from: Annotated[str | None, typer.Option("--valid-from", help="Valid from; by default as the fact.")] = None,
+    valid_to: Annotated[str | None, typer.Option("--valid-to", help="Valid to; by default as the fact.")] = None,
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
     as_json: AsJSON = False,
 ) -> None:
-    """Put another value in a fact's place, in the answers at once; the old one stays in the history."""
+    """Replace the value of a fact at once; the old value stays in the history."""
     right = ClaimStatement("", "", "", object=object_, value=value, valid_from=valid_from, valid_to=valid_to)
-    target, told = _target(fact, predicate, said), {"by": by, "reason": reason, "scope": scope}
+    target, told = _target(fact, predicate, current), {"by": by, "reason": reason, "scope": scope}
     _tell(with_memory(lambda memory: memory.facts.correct(graph, target, right, **told)), as_json)
 
 
 def retract(
     fact: Fact,
     predicate: Predicate = None,
-    said: Said = None,
+    current: Value = None,
     *,
     by: By,
     reason: Reason,
@@ -47,38 +47,40 @@ def retract(
     scope: ScopeName = "",
     as_json: AsJSON = False,
 ) -> None:
-    """Take a fact out of the answers, since it never was so; it stays in the history."""
-    target, told = _target(fact, predicate, said), {"by": by, "reason": reason, "scope": scope}
+    """Retract a fact that was never true; it stays in the history."""
+    target, told = _target(fact, predicate, current), {"by": by, "reason": reason, "scope": scope}
     _tell(with_memory(lambda memory: memory.facts.retract(graph, target, **told)), as_json)
 
 
 def expire(
     fact: Fact,
     predicate: Predicate = None,
-    said: Said = None,
+    current: Value = None,
     *,
     by: By,
     reason: Reason,
-    valid_to: Annotated[str | None, typer.Option("--valid-to", help="When it ended; left out: now.")] = None,
+    valid_to: Annotated[str | None, typer.Option("--valid-to", help="When it ended; by default now.")] = None,
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
     as_json: AsJSON = False,
 ) -> None:
-    """Let a fact end: it held until then, and is no answer today."""
-    target, told = _target(fact, predicate, said), {"by": by, "reason": reason, "scope": scope}
+    """End a fact: recall shows it as past."""
+    target, told = _target(fact, predicate, current), {"by": by, "reason": reason, "scope": scope}
     _tell(with_memory(lambda memory: memory.facts.expire(graph, target, valid_to=valid_to, **told)), as_json)
 
 
 def withdraw(
     claims: Annotated[list[int] | None, typer.Argument(help="Ids of claims, as GET .../claims lists them.")] = None,
-    source: Annotated[str | None, typer.Option("--source", help="Instead: all that this source states.")] = None,
-    episode: Annotated[str | None, typer.Option("--episode", help="Instead: all that this episode states.")] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Instead of ids: all claims of this source.")] = None,
+    episode: Annotated[
+        str | None, typer.Option("--episode", help="Instead of ids: all claims of this episode.")
+    ] = None,
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what that would do.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be withdrawn; change nothing.")] = False,
     as_json: AsJSON = False,
 ) -> None:
-    """Take claims of exactly one scope back, with the relationships that only they state."""
+    """Withdraw claims of this scope only, and relationships that no other claim supports."""
     done = with_memory(
         lambda memory: memory.claims.withdraw(
             graph, claims or (), source=source, episode=episode, scope=scope, dry_run=dry_run
@@ -88,16 +90,18 @@ def withdraw(
         print_json(done)
         return
     would = "would be" if done.dry_run else "were"
-    OUT.print(f"{done.withdrawn} claims {would} taken back, and {len(done.relationships)} relationships with them.")
+    OUT.print(
+        f"{done.withdrawn} claims {would} withdrawn, and {len(done.relationships)} relationships deleted with them."
+    )
     if done.missing:
         OUT.print(f"Not found in this scope: {', '.join(map(str, done.missing))}.")
 
 
-def _target(fact: str, predicate: str | None, said: str | None) -> FactTarget:
+def _target(fact: str, predicate: str | None, current: str | None) -> FactTarget:
     if fact.isdecimal() and predicate is None:
         return FactTarget(int(fact))
     # A text that names an entity is compared as one, and else as a value: both are one text here.
-    return FactTarget(None, fact, predicate, value=said)
+    return FactTarget(None, fact, predicate, value=current)
 
 
 def _tell(done: Correction, as_json: bool) -> None:

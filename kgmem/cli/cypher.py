@@ -1,4 +1,4 @@
-"""`kgmem cypher`: a query with its parameters, a named one, or a shell."""
+"""`kgmem cypher`: run a query, a named query, or a shell."""
 
 import sys
 import time
@@ -10,8 +10,7 @@ import typer
 from rich.table import Table
 
 from kgmem.cli.console import OUT, AsJSON, GraphName, print_json
-from kgmem.cli.cypher_output import show
-from kgmem.cli.cypher_shell import run_shell
+from kgmem.cli.cypher_shell import run_shell, show
 from kgmem.cli.opening import with_memory
 from kgmem.domain.cypher import Mode, NamedQuery
 from kgmem.domain.errors import InvalidInput
@@ -23,23 +22,23 @@ Many = list[str] | None
 
 def cypher(
     query: Annotated[
-        str | None, typer.Argument(help="The query; - reads it from standard input. Without one, a shell opens.")
+        str | None, typer.Argument(help="The query; - reads it from standard input. By default a shell opens.")
     ] = None,
     graph: GraphName = DEFAULT_GRAPH,
     scope: Annotated[
-        str | None, typer.Option("--scope", help="What this scope sees; without it, the whole graph.")
+        str | None, typer.Option("--scope", help="Query what this scope sees; by default the whole graph.")
     ] = None,
     param: Annotated[
-        Many, typer.Option("--param", "-p", help="NAME=VALUE; the value is JSON, or else a text (may be repeated).")
+        Many, typer.Option("--param", "-p", help="NAME=VALUE; the value is JSON or text (may be repeated).")
     ] = None,
     file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the query from a file.")] = None,
-    named: Annotated[str | None, typer.Option("--named", help="A query that came with kgmem; see --list.")] = None,
+    named: Annotated[str | None, typer.Option("--named", help="Run a named query; see --list.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the named queries.")] = False,
-    write: Annotated[bool, typer.Option("--write", help="Let it write; without this it only reads.")] = False,
-    timeout: Annotated[float | None, typer.Option("--timeout", help="Seconds after which it is stopped.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Allow the query to write.")] = False,
+    timeout: Annotated[float | None, typer.Option("--timeout", help="Stop the query after so many seconds.")] = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Ask a graph in Cypher."""
+    """Run a Cypher query, a named query, or a shell."""
     if list_:
         _list(list(with_memory(_named).values()), as_json=as_json)
         return
@@ -66,7 +65,7 @@ def parameter(text: str) -> tuple[str, Any]:
     """Return the name and value that NAME=VALUE states. Raises InvalidInput."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise InvalidInput(f"{text!r} is no parameter.", hint="Give NAME=VALUE, such as -p year=1969.")
+        raise InvalidInput(f"Invalid parameter {text!r}.", hint="Use NAME=VALUE, such as -p year=1969.")
     try:
         return name.strip().removeprefix("$"), from_json(orjson.loads(value))
     except orjson.JSONDecodeError:
@@ -82,7 +81,9 @@ def _text(query: str | None, file: Path | None) -> str:
         try:
             return file.read_text()
         except OSError as error:
-            raise InvalidInput(f"{file} cannot be read: {error.strerror}.", hint="Name a file of Cypher.") from error
+            raise InvalidInput(
+                f"{file} cannot be read: {error.strerror}.", hint="Check the path and its permissions."
+            ) from error
     return sys.stdin.read() if query in {None, "-"} else str(query)
 
 

@@ -1,4 +1,4 @@
-"""`kgmem db`: the embedded Postgres by hand."""
+"""`kgmem db`: start, stop, migrate and inspect the database."""
 
 import asyncio
 import dataclasses
@@ -28,15 +28,15 @@ from kgmem.store.embedded.log import follow, last_lines, size_of
 
 
 def migrate(
-    to: Annotated[str | None, typer.Option("--to", help="Go up to this revision; without it to the newest.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Upgrade to this revision; by default the newest.")] = None,
     down: Annotated[
-        str | None, typer.Option("--down", help="Go back to this revision, keeping all data; base removes kgmem.")
+        str | None, typer.Option("--down", help="Downgrade to this revision, keeping all data; base removes kgmem.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Bring the tables of the database to the revision that this kgmem works with."""
+    """Migrate the tables of the database to the revision of this kgmem."""
     if to is not None and down is not None:
-        raise InvalidInput("--to goes up and --down goes back.", hint="Give one of them.")
+        raise InvalidInput("--to and --down exclude each other.", hint="Use one of them.")
     steps: list[str] = []
 
     def report(step: str) -> None:
@@ -48,9 +48,9 @@ def migrate(
     if as_json:
         typer.echo(orjson.dumps({"before": before.current, **dataclasses.asdict(after), "steps": steps}))
     elif after.current is None:
-        typer.echo("The database holds nothing of kgmem.")
+        typer.echo("The database has no tables of kgmem.")
     else:
-        typer.echo(f"The database is of revision {after.current}{'' if steps else ' already'}.")
+        typer.echo(f"The database is at revision {after.current}{'' if steps else ' already'}.")
 
 
 async def _migrate(
@@ -63,18 +63,18 @@ async def _migrate(
         return before, await downgrade(url, down, report=report)
 
 
-app = typer.Typer(help="Start, stop and look into the embedded Postgres.", no_args_is_help=True)
+app = typer.Typer(help="Start, stop, migrate and inspect the database.", no_args_is_help=True)
 app.command()(migrate)
 
-# What pg_ctl status gives too.
+# The exit code of `pg_ctl status`.
 NOT_RUNNING = 3
 
-AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
 def start(as_json: AsJSON = False) -> None:
-    """Start Postgres and leave it running until `kgmem db stop`."""
+    """Start the embedded Postgres and leave it running."""
 
     async def run() -> ServerStatus:
         postgres = _embedded()
@@ -93,17 +93,17 @@ def start(as_json: AsJSON = False) -> None:
 
 @app.command()
 def stop(as_json: AsJSON = False) -> None:
-    """Stop a Postgres that `kgmem db start` left running."""
+    """Stop the Postgres that `kgmem db start` left running."""
     stopped = asyncio.run(_embedded().shut_down())
     if as_json:
         typer.echo(orjson.dumps({"stopped": stopped}))
     else:
-        typer.echo("Postgres has stopped." if stopped else "Postgres does not run.")
+        typer.echo("Postgres has stopped." if stopped else "Postgres is not running.")
 
 
 @app.command()
 def status(as_json: AsJSON = False) -> None:
-    """Tell what runs in the data folder. Exit code 3 when nothing does."""
+    """Show the status of the embedded Postgres. Exit code 3 when it is not running."""
     found = asyncio.run(_embedded().status())
     if as_json:
         _print_json(found)
@@ -115,14 +115,14 @@ def status(as_json: AsJSON = False) -> None:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def psql(context: typer.Context) -> None:
-    """Open psql on the database (embedded or external); further arguments go to psql, such as -c "SELECT 1"."""
+    """Open psql on the database (embedded or external); other arguments are passed to psql, such as -c "SELECT 1"."""
     raise typer.Exit(asyncio.run(_psql(load_settings(), context.args)))
 
 
 @app.command()
 def logs(
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 50,
-    following: Annotated[bool, typer.Option("--follow", "-f", help="Go on with lines as they come.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many lines to show.")] = 50,
+    following: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines.")] = False,
     as_json: AsJSON = False,
 ) -> None:
     """Show the log of the embedded Postgres."""
@@ -144,7 +144,7 @@ def _embedded() -> EmbeddedPostgres:
     if settings.database_url:
         raise InvalidInput(
             "KGMEM_DATABASE_URL names an external Postgres, which kgmem does not start, stop or log.",
-            hint="Unset it to use the embedded one; kgmem doctor looks at both.",
+            hint="Unset it to use the embedded one; kgmem doctor checks both.",
         )
     console = Console(stderr=True, highlight=False, markup=False)
     return EmbeddedPostgres(settings.home, port=settings.postgres_port, report=console.print, attach=True)

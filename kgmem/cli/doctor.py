@@ -1,4 +1,4 @@
-"""`kgmem doctor`: whether kgmem can work here, whether its graphs are whole, and how to fix what is not."""
+"""`kgmem doctor`: diagnose the database and its graphs, and suggest fixes."""
 
 import asyncio
 import dataclasses
@@ -23,23 +23,23 @@ _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red", "repaired": "g
 
 
 def doctor(
-    deep: Annotated[bool, typer.Option("--deep", help="Check also what each graph stores; reads all of it.")] = False,
-    repair: Annotated[bool, typer.Option("--repair", help="With --deep: repair what is derivable.")] = False,
-    graph: Annotated[str | None, typer.Option("--graph", "-g", help="With --deep: check this graph alone.")] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Check the data of each graph too; reads all of it.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="With --deep: repair derived data.")] = False,
+    graph: Annotated[str | None, typer.Option("--graph", "-g", help="With --deep: check only this graph.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Look at the database, its extensions, rights and settings, and say what fixes what. Exit code 1 on a problem.
+    """Check the database, its extensions, privileges and settings, and suggest fixes. Exit code 1 on a problem.
 
-    With --deep compare what each graph stores with what it is derived from.
+    With --deep, compare the data of each graph with what it is derived from.
     """
     if (repair or graph is not None) and not deep:
         option = "--repair" if repair else "--graph"
-        raise InvalidInput(f"{option} goes with --deep.", hint=f"Run kgmem doctor --deep {option}.")
+        raise InvalidInput(f"{option} needs --deep.", hint=f"Run kgmem doctor --deep {option}.")
     findings = asyncio.run(_examine(load_settings()))
     reports: Sequence[IntegrityReport] = []
     usable = not any(each.state == "problem" and each.area in {"database", "connection", "tables"} for each in findings)
     if deep and usable:
-        with NOTES.status("Checking what is stored"):
+        with NOTES.status("Checking the data"):
             reports = with_memory(lambda memory: memory.index.check_integrity(graph, repair=repair))
     if as_json:
         told = [dataclasses.asdict(finding) for finding in findings]

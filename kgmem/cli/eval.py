@@ -1,4 +1,4 @@
-"""`kgmem eval`: whether recall answers questions whose answers are known."""
+"""`kgmem eval`: evaluate recall with questions whose answers are known."""
 
 import tomllib
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from kgmem.formats.records import Kind
 from kgmem.formats.wire import from_wire
 from kgmem.memory import Memory
 from kgmem.resources import resource
-from kgmem_api.wire.recall import RecallIn
+from kgmem_api.wire.recall import RecallRequest
 
 SAMPLE = "apollo"
 _STRICT = ConfigDict(extra="forbid")
@@ -33,7 +33,7 @@ _ANYBODY = Key("", "eval", "reader")
 
 
 class RightIn(BaseModel):
-    """What a right answer holds."""
+    """The expected answer of a question."""
 
     model_config = _STRICT
 
@@ -56,7 +56,7 @@ class PlantedIn(BaseModel):
     asks: str
     tests: list[str] = Field(min_length=1)
     moment: str | None = None
-    question: RecallIn
+    question: RecallRequest
     right: RightIn
 
 
@@ -88,12 +88,12 @@ def evaluate(
     ] = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Ask the sample graph questions whose answers are known, and say which were answered right."""
+    """Evaluate recall with questions whose answers are known. Exit code 1 when an answer is wrong."""
     history, planted = read_questions(questions or resource("sample") / SAMPLE / "questions.toml")
     sample = read_sample(resource("sample") / SAMPLE, resource("graph_schema") / f"{SAMPLE}.toml")
 
     async def ask(memory: Memory) -> list[Verdict]:
-        with NOTES.status("Loading the sample into a graph of its own, and asking it"):
+        with NOTES.status("Loading the sample into a temporary graph and querying it"):
             return await memory.evaluate(sample, history, planted)
 
     settings = load_settings()
@@ -110,7 +110,7 @@ def evaluate(
 def read_questions(file: Path) -> tuple[list[Step], list[Planted]]:
     """Return the history and the questions of a TOML file. Raises NotFound, InvalidInput."""
     if not file.is_file():
-        raise NotFound(f"There is no file {file}.", hint="Correct its name.", name=str(file))
+        raise NotFound(f"Not found: the file {file}.", hint="Check the path.", name=str(file))
     try:
         read = QuestionsIn.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -119,7 +119,7 @@ def read_questions(file: Path) -> tuple[list[Step], list[Planted]]:
         wrong = error.errors()[0]
         place = ".".join(map(str, wrong["loc"]))
         raise InvalidInput(
-            f"{file.name}, {place}: {wrong['msg']}.", hint="Correct it; docs/cli.md tells how."
+            f"{file.name}, {place}: {wrong['msg']}.", hint="docs/cli.md describes the format."
         ) from error
     return [_step(each) for each in read.step], [_planted(each) for each in read.question]
 
@@ -148,7 +148,7 @@ def _show(verdicts: Sequence[Verdict]) -> None:
     OUT.print(table)
     right, skipped = sum(each.right for each in verdicts), sum(each.skipped is not None for each in verdicts)
     asked = len(verdicts) - skipped
-    OUT.print(f"{right} of {asked} are right." + (f" {skipped} were not asked." if skipped else ""))
+    OUT.print(f"{right} of {asked} answers are right." + (f" {skipped} questions were skipped." if skipped else ""))
 
 
 def _plain(text: str) -> str:

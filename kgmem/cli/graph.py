@@ -20,36 +20,36 @@ from kgmem.memory import Memory
 app = typer.Typer(help="Create, list, show, check and delete graphs.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The graph's name.")]
-SchemaFile = Annotated[
-    Path | None, typer.Option("--schema", help="A TOML file that adds labels and kinds to the core schema.")
-]
+SchemaFile = Annotated[Path | None, typer.Option("--schema", help="A TOML file that extends the core schema.")]
 
 
 @app.command()
 def create(
     name: Name,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse labels, kinds and properties not declared.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse labels, kinds and properties that are not declared.")
+    ] = False,
     schema: SchemaFile = None,
     fusion: Annotated[str, typer.Option("--fusion", help="How recall fuses its retrievers: convex or rrf.")] = "convex",
     facts: Annotated[
-        str, typer.Option("--facts", help="Which relationships recall finds: text (those with one), all, none.")
+        str, typer.Option("--facts", help="Which relationships recall finds: text (those with a text), all, none.")
     ] = "text",
     extraction: Annotated[
         str, typer.Option("--extraction", help="Which episodes are read: asked (those that ask), all, off.")
     ] = "asked",
     recipe: Annotated[
-        str | None, typer.Option("--recipe", help="Of questions that name none, such as multi_hop.")
+        str | None, typer.Option("--recipe", help="The default recipe of questions, such as multi_hop.")
     ] = None,
     if_missing: Annotated[
-        bool, typer.Option("--if-missing", help="Leave a graph of this name as it is, without an error.")
+        bool, typer.Option("--if-missing", help="Keep an existing graph unchanged, without an error.")
     ] = False,
     as_json: AsJSON = False,
 ) -> None:
     """Create a graph, in the embedding space of KGMEM_EMBEDDER."""
     if fusion not in {"convex", "rrf"}:
-        raise InvalidInput(f"There is no fusion {fusion!r}.", hint="Give convex or rrf.")
+        raise InvalidInput(f"Unknown fusion {fusion!r}.", hint="Use convex or rrf.")
     if facts not in get_args(Facts):
-        raise InvalidInput(f"Facts are not {facts!r}.", hint=f"Give one of {', '.join(get_args(Facts))}.")
+        raise InvalidInput(f"Unknown value of --facts: {facts!r}.", hint=f"Use one of {', '.join(get_args(Facts))}.")
     if extraction not in get_args(Extraction):
         raise InvalidInput(f"Extraction is not {extraction!r}.", hint=f"Give one of {', '.join(get_args(Extraction))}.")
     own = to_mapping(read_schema(schema)) if schema else None
@@ -61,7 +61,7 @@ def create(
     elif created:
         OUT.print(f"Created the graph {graph.name}{_space(graph)}.")
     else:
-        OUT.print(f"The graph {graph.name} exists; it stays as it is.")
+        OUT.print(f"The graph {graph.name} exists; it is unchanged.")
 
 
 async def _create(memory: Memory, name: str, settings: dict[str, Any], *, if_missing: bool) -> tuple[Graph, bool]:
@@ -85,12 +85,12 @@ def list_(as_json: AsJSON = False) -> None:
     for graph in graphs:
         space = f"{graph.space.model} ({graph.space.dimension})" if graph.space else "none"
         table.add_row(graph.name, "yes" if graph.strict else "no", space, graph.fusion, graph.created_at)
-    OUT.print(table if graphs else "There is no graph yet. Create one: kgmem graph create NAME")
+    OUT.print(table if graphs else "No graphs yet. Create one: kgmem graph create NAME")
 
 
 @app.command()
 def show(name: Name, as_json: AsJSON = False) -> None:
-    """Show a graph's settings and how much it holds."""
+    """Show a graph's settings and counts."""
     graph = with_memory(lambda m: m.graphs.get(name))
     stats = with_memory(lambda m: m.graphs.stats(name))
     if as_json:
@@ -121,7 +121,7 @@ def show(name: Name, as_json: AsJSON = False) -> None:
 
 @app.command()
 def stats(name: Name, as_json: AsJSON = False) -> None:
-    """Count what a graph holds (the numbers of `show`)."""
+    """Show a graph's counts (same as `show`)."""
     show(name, as_json)
 
 
@@ -130,55 +130,57 @@ def schema(
     name: Name,
     extend: Annotated[Path | None, typer.Option("--extend", help="A TOML file to add to the graph's schema.")] = None,
     replace: Annotated[
-        Path | None, typer.Option("--replace", help="A TOML file to put in place of the graph's own schema.")
+        Path | None, typer.Option("--replace", help="A TOML file that replaces the graph's own schema.")
     ] = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Show the schema that holds in a graph, extend it, or replace what the graph adds to the core."""
+    """Show, extend or replace the schema of a graph."""
     if extend and replace:
-        raise InvalidInput("A schema is extended or replaced, not both.", hint="Give --extend or --replace.")
+        raise InvalidInput("--extend and --replace exclude each other.", hint="Use one of them.")
     if file := extend or replace:
         stated = to_mapping(read_schema(file))
         with_memory(lambda m: m.graphs.update(name, schema=stated, replacing=replace is not None))
         note(f"{'Replaced' if replace else 'Extended'} the schema of {name}.")
-    held = with_memory(lambda m: m.graphs.schema(name))
+    current = with_memory(lambda m: m.graphs.schema(name))
     if as_json:
-        print_json(to_mapping(held))
+        print_json(to_mapping(current))
         return
     labels = Table("label", "parent", "properties")
-    for label in held.labels.values():
+    for label in current.labels.values():
         labels.add_row(label.name, label.parent or "", ", ".join(label.properties))
-    kinds = Table("kind", "from", "to", "is")
-    for kind in held.kinds.values():
+    kinds = Table("kind", "from", "to", "flags")
+    for kind in current.kinds.values():
         flags = ("causal", "preventing", "functional", "symmetric", "transitive")
-        told = ", ".join(flag for flag in flags if getattr(kind, flag))
-        kinds.add_row(kind.name, ", ".join(kind.source_labels), ", ".join(kind.target_labels), told)
+        shown = ", ".join(flag for flag in flags if getattr(kind, flag))
+        kinds.add_row(kind.name, ", ".join(kind.source_labels), ", ".join(kind.target_labels), shown)
     OUT.print(labels, kinds)
 
 
 @app.command()
 def check(name: Name, as_json: AsJSON = False) -> None:
-    """Compare a live graph with its schema; exit code 1 when it departs from it."""
-    departures = with_memory(lambda m: m.graphs.check_schema(name))
+    """List the schema violations of a graph. Exit code 1 when there are any."""
+    violations = with_memory(lambda m: m.graphs.check_schema(name))
     if as_json:
-        print_json(list(departures))
-    elif not departures:
-        OUT.print(f"{name} is as its schema says.")
+        print_json(list(violations))
+    elif not violations:
+        OUT.print(f"{name} has no schema violations.")
     else:
-        table = Table("departure", "count", "for example")
-        for departure in departures:
-            table.add_row(departure.what, f"{departure.count:,}", departure.example)
+        table = Table("violation", "count", "example")
+        for violation in violations:
+            table.add_row(violation.what, f"{violation.count:,}", violation.example)
         OUT.print(table)
-    if departures:
+    if violations:
         raise typer.Exit(1)
 
 
 @app.command()
 def delete(
-    name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, as_json: AsJSON = False
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    as_json: AsJSON = False,
 ) -> None:
-    """Delete a graph with all that it holds."""
-    if not yes and not typer.confirm(f"Delete the graph {name} with all that it holds?", err=True):
+    """Delete a graph with all its data."""
+    if not yes and not typer.confirm(f"Delete the graph {name} with all its data?", err=True):
         raise typer.Exit(1)
     with_memory(lambda m: m.graphs.delete(name))
     if as_json:

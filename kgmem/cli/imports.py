@@ -1,4 +1,4 @@
-"""`kgmem imports`: what was imported, what came of it, and taking an import back out."""
+"""`kgmem imports`: list, inspect and undo imports."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
@@ -18,29 +18,29 @@ from kgmem.domain.imports import Duplicates, Import, ImportItem, UndoResult
 from kgmem.formats.io.files import STANDARD, create_file
 from kgmem.memory import DEFAULT_GRAPH, Memory
 
-app = typer.Typer(help="List imports, look at what they did, take them back out.", no_args_is_help=True)
+app = typer.Typer(help="List, inspect and undo imports.", no_args_is_help=True)
 
 _COUNTS: Final = ("read", "created", "updated", "unchanged", "rejected")
 _PLURALS: Final = {"entity": "entities", "episode": "episodes", "relationship": "relationships", "source": "sources"}
 _WHY_KEPT: Final = {
-    "changed": "changed since by others",
-    "connected": "relationships lead to it that stay",
-    "unknown": "what it was before is not known",
+    "changed": "changed since then",
+    "connected": "relationships that stay use it",
+    "unknown": "its earlier version is not stored",
 }
 _SHOWN = 20  # Things that stay which are printed one by one.
 
-Number = Annotated[int, typer.Argument(metavar="ID", help="The import's number, as `kgmem imports list` shows it.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many at the most.")]
+Number = Annotated[int, typer.Argument(metavar="ID", help="The import's id; `kgmem imports list` shows it.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="The most to list.")]
 
 
 @app.command("list")
 def list_(
     graph: GraphName = DEFAULT_GRAPH,
     limit: Limit = 20,
-    before: Annotated[int | None, typer.Option("--before", help="Only imports with smaller numbers.")] = None,
+    before: Annotated[int | None, typer.Option("--before", help="Only imports with a smaller id.")] = None,
     as_json: AsJSON = False,
 ) -> None:
-    """List the imports of a graph, the newest first."""
+    """List the imports of a graph, newest first."""
     held = with_memory(lambda m: m.imports.list(graph, before=before, limit=limit))
     if as_json:
         print_json([import_shape(each) for each in held])
@@ -49,14 +49,14 @@ def list_(
     for each in held:
         counts = [f"{getattr(each, name):,}" for name in _COUNTS]
         table.add_row(str(each.id), each.state, each.created_at[:19], Text(_files(each)), *counts)
-    OUT.print(table if held else f"Nothing was imported into {graph} yet.")
+    OUT.print(table if held else f"No imports into {graph} yet.")
     if len(held) == limit:
         note(f"There may be more: --before {held[-1].id}")
 
 
 @app.command()
 def show(id_: Number, graph: GraphName = DEFAULT_GRAPH, as_json: AsJSON = False) -> None:
-    """Show an import: its files and options, how far it is, what came of it."""
+    """Show an import: its files, options, progress and counts."""
     held = with_memory(lambda m: m.imports.get(graph, id_))
     if as_json:
         print_json(import_shape(held))
@@ -65,11 +65,11 @@ def show(id_: Number, graph: GraphName = DEFAULT_GRAPH, as_json: AsJSON = False)
     for name, value in _details(held).items():
         table.add_row(name, Text(value))
     OUT.print(table)
-    tell_duplicates(held.duplicates)
+    report_duplicates(held.duplicates)
     if held.state == "failed":
-        note("The command that began it goes on with it when --resume is added.")
+        note("Resume it: run the same command with --resume.")
     if held.rejected:
-        note(f"What was rejected, and why: kgmem imports rejected {id_} --graph {graph}")
+        note(f"Show the rejected records: kgmem imports rejected {id_} --graph {graph}")
 
 
 @app.command()
@@ -79,11 +79,11 @@ def rejected(
     limit: Limit = 100,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="Write all of them to a file, one JSON object a line; - is the screen."),
+        typer.Option("--output", "-o", help="Write all of them to a file as JSON lines; - is standard output."),
     ] = None,
     as_json: AsJSON = False,
 ) -> None:
-    """List the records that an import rejected, with line and reason."""
+    """List the records that an import rejected, with file, line and reason."""
     if output is not None:
         count = with_memory(lambda m: _write_rejections(m, graph, id_, output))
         note(f"Wrote {count:,} rejected records.")
@@ -106,10 +106,12 @@ def items(
     id_: Number,
     graph: GraphName = DEFAULT_GRAPH,
     limit: Limit = 100,
-    cursor: Annotated[str | None, typer.Option("--cursor", help="Where the page before ended, as it says.")] = None,
+    cursor: Annotated[
+        str | None, typer.Option("--cursor", help="Continue after the previous page; it printed this cursor.")
+    ] = None,
     as_json: AsJSON = False,
 ) -> None:
-    """List what an import created and changed, in its order."""
+    """List what an import created and changed, in order."""
     page = with_memory(lambda m: m.imports.items(graph, id_, cursor=cursor, limit=limit))
     if as_json:
         print_json({"items": list(page.items), "cursor": page.cursor})
@@ -126,19 +128,21 @@ def items(
 def undo(
     id_: Number,
     graph: GraphName = DEFAULT_GRAPH,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go and what would stay.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be deleted, restored and kept; change nothing.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJSON = False,
 ) -> None:
-    """Take an import back out, but for what others have changed or built on since. Exit code 1 when something stays."""
+    """Undo an import, except for what was changed or used since then. Exit code 1 when something is kept."""
     held = with_memory(lambda m: m.imports.get(graph, id_))
     asked = not (yes or dry_run or held.state == "undone")
     if dry_run or asked:
-        with NOTES.status("Looking at what it brought"):
+        with NOTES.status("Checking what the import created and changed"):
             undone = with_memory(lambda m: m.imports.undo(graph, id_, dry_run=True))
     if asked:
         NOTES.print(_outcome(undone, would=True))
-        if not typer.confirm(f"Take import {id_} back out of {graph}?", err=True):
+        if not typer.confirm(f"Undo import {id_} of {graph}?", err=True):
             raise typer.Exit(1)
     if not dry_run:
         undone = _undone(graph, id_)
@@ -154,7 +158,7 @@ def undo(
 
 
 def _undone(graph: str, id_: int) -> UndoResult:
-    columns = (TextColumn("Taking back"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("Undoing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=NOTES, transient=True, disable=not NOTES.is_terminal) as progress:
         task = progress.add_task("undo", total=None)
 
@@ -164,14 +168,14 @@ def _undone(graph: str, id_: int) -> UndoResult:
         try:
             return with_memory(lambda m: m.imports.undo(graph, id_, progress=show))
         except typer.Exit:  # Ctrl-C.
-            note("Stopped. What was taken back stays so; the same command goes on from there.")
+            note("Stopped. The same command continues from there.")
             raise
 
 
 def _verdict(held: Import, dry_run: bool) -> str:
     if held.state == "undone":
-        return "was taken back out already"
-    return "is not touched; taking it back out would do this" if dry_run else "is taken back out"
+        return "was undone already"
+    return "is unchanged; undoing it would do this" if dry_run else "is undone"
 
 
 def _outcome(undone: UndoResult, *, would: bool) -> Table:
@@ -184,7 +188,7 @@ def _outcome(undone: UndoResult, *, would: bool) -> Table:
         if count := getattr(undone, reason):
             table.add_row("kept", words, f"{count:,}")
     if not table.rows:
-        table.add_row("", "nothing is left of it", "0")
+        table.add_row("", "nothing to undo", "0")
     return table
 
 
@@ -218,11 +222,11 @@ async def _write_rejections(memory: Memory, graph: str, id_: int, output: str) -
     return count
 
 
-def tell_duplicates(duplicates: Sequence[Duplicates]) -> None:
-    """Print as notes which keys files state more than once."""
+def report_duplicates(duplicates: Sequence[Duplicates]) -> None:
+    """Print notes about keys that occur more than once in a file."""
     for each in duplicates:
         what = f"1 {each.kind} has a key" if each.count == 1 else f"{each.count:,} {_PLURALS[each.kind]} have keys"
-        NOTES.print(Text(f"{each.file}: {what} that the file states before; they were merged."), soft_wrap=True)
+        NOTES.print(Text(f"{each.file}: {what} that the file contains before; they were merged."), soft_wrap=True)
         for key in each.keys:
             NOTES.print(Text(f"  line {key.line}: {key.key!r}, first on line {key.first}"), soft_wrap=True)
         if each.count > len(each.keys):
@@ -250,7 +254,7 @@ def _details(held: Import) -> Mapping[str, str]:
             f"{name}: {_said(value)}" for name, value in held.options.items() if value and name != "batch"
         ),
         **{name: f"{getattr(held, name):,}" for name in _COUNTS},
-        "good, in a dry run": f"{held.checked:,}" if held.is_dry_run else None,
+        "valid, in a dry run": f"{held.checked:,}" if held.is_dry_run else None,
         "waiting for other records": f"{held.linking:,}" if held.linking else None,
         "of which": ", ".join(f"{kind} {count:,}" for kind, count in held.kinds.items()),
         "progress": _progress(held),
@@ -267,7 +271,7 @@ def _progress(held: Import) -> str | None:
         return None
     told = held.progress
     of = f" of {told['total']:,}" if told.get("total") else ""
-    return f"{told.get('stage', '')}: {told.get('done', 0):,}{of}, last heard of at {held.heartbeat_at}"
+    return f"{told.get('stage', '')}: {told.get('done', 0):,}{of}, last heartbeat at {held.heartbeat_at}"
 
 
 def _key(item: ImportItem) -> str:
@@ -277,4 +281,4 @@ def _key(item: ImportItem) -> str:
 
 
 def _now(item: ImportItem) -> str:
-    return "" if item.held else "gone"
+    return "" if item.held else "deleted"

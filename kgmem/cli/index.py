@@ -1,4 +1,4 @@
-"""`kgmem index`: upkeep of a graph's retrieval index."""
+"""`kgmem index`: rebuild and embed a graph's retrieval index."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -12,13 +12,13 @@ from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, note, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.memory import Memory
 
-app = typer.Typer(help="Rebuild a graph's retrieval index, or embed it anew.", no_args_is_help=True)
+app = typer.Typer(help="Rebuild a graph's retrieval index, or embed its texts.", no_args_is_help=True)
 Work = Callable[[Memory, str, Callable[[int], None]], Awaitable[int]]
 
 
 @app.command()
 def rebuild(graph: GraphName, as_json: AsJSON = False) -> None:
-    """Make the whole retrieval index anew from the label tables; vectors that still fit are kept."""
+    """Rebuild the retrieval index from the graph; vectors of unchanged texts are kept."""
     started = time.perf_counter()
     with NOTES.status(f"Rebuilding the index of {graph}"):
         stats = with_memory(lambda m: m.index.rebuild(graph))
@@ -34,10 +34,10 @@ def rebuild(graph: GraphName, as_json: AsJSON = False) -> None:
 @app.command()
 def embed(
     graph: GraphName,
-    retry: Annotated[bool, typer.Option("--retry", help="Try the texts again that the embedder refused.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Retry the texts that the embedder refused.")] = False,
     as_json: AsJSON = False,
 ) -> None:
-    """Embed what waits for a vector, now, instead of leaving it to a worker."""
+    """Embed the texts that wait for a vector, without waiting for a worker."""
     if retry:
         with_memory(lambda m: m.embeddings.retry_refused(graph))
     _embed(graph, lambda m, name, progress: m.embeddings.run(name, progress=progress), as_json)
@@ -47,7 +47,7 @@ def embed(
 
 @app.command()
 def refused(graph: GraphName, as_json: AsJSON = False) -> None:
-    """List the first 100 texts that the embedder refused, each with its reason; they are found by their words."""
+    """List the first 100 texts that the embedder refused, with reasons; recall finds them by words."""
     passages = with_memory(lambda m: m.embeddings.refused(graph))
     if as_json:
         print_json(list(passages))
@@ -55,12 +55,12 @@ def refused(graph: GraphName, as_json: AsJSON = False) -> None:
     table = Table("kind", "key", "scope", "passage", "reason")
     for each in passages:
         table.add_row(each.kind, each.key, each.scope, str(each.ordinal), each.reason)
-    OUT.print(table if passages else "The embedder refused nothing.")
+    OUT.print(table if passages else "No refused texts.")
 
 
 @app.command()
 def reembed(graph: GraphName, as_json: AsJSON = False) -> None:
-    """Move a graph to the model of KGMEM_EMBEDDER; recall answers from the old one until all is there."""
+    """Move a graph to the model of KGMEM_EMBEDDER; recall uses the old vectors until all new ones exist."""
     _embed(graph, lambda m, name, progress: m.embeddings.reembed(name, progress=progress), as_json)
 
 

@@ -1,4 +1,4 @@
-"""`kgmem jobs`: background work that waits, runs or has ended."""
+"""`kgmem jobs`: list background jobs."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -18,12 +18,12 @@ def jobs(
     graph: Annotated[str | None, typer.Option("--graph", "-g", help="Only jobs of this graph.")] = None,
     status: Annotated[
         str | None,
-        typer.Option("--status", help="Only waiting, running, succeeded, failed or cancelled ones."),
+        typer.Option("--status", help="Only waiting, running, succeeded, failed or cancelled jobs."),
     ] = None,
     limit: Limit = 20,
     as_json: AsJSON = False,
 ) -> None:
-    """List background jobs, newest first, and how long the oldest has waited."""
+    """List background jobs, newest first, and how long the oldest one waits."""
 
     async def ask(memory: Memory) -> tuple[Figures, Sequence[Job]]:
         return await memory.server.metrics(), await memory.jobs.list(graph=graph, status=status, limit=limit)
@@ -35,10 +35,10 @@ def jobs(
     OUT.print(_summary(figures))
     if not found:
         return
-    table = Table("id", "task", "graph", "status", "attempts", "asked for")
+    table = Table("id", "task", "graph", "status", "attempts", "created")
     for each in found:
-        asked = (each.created_at or "")[:19]
-        table.add_row(str(each.id), each.task, Text(each.graph or ""), each.status, str(each.attempts), asked)
+        created = (each.created_at or "")[:19]
+        table.add_row(str(each.id), each.task, Text(each.graph or ""), each.status, str(each.attempts), created)
     OUT.print(table)
 
 

@@ -16,46 +16,46 @@ from kgmem.cli.console import OUT, AsJSON, print_json, report_error
 
 
 def version(as_json: AsJSON = False) -> None:
-    """Tell the versions of kgmem and of the Python that runs it."""
+    """Print the versions of kgmem and of Python."""
     if as_json:
         print_json({"kgmem": version_of("kgmem"), "python": platform.python_version()})
     else:
         OUT.print(f"kgmem {version_of('kgmem')}, Python {platform.python_version()}")
 
 
-# Name -> where it stands, and what it does in a line. A module's `app` is a group, any other name a command.
+# Name -> its module and function, and its line of help. A module's `app` is a group, any other name a command.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "quickstart": ("kgmem.cli.quickstart:quickstart", "Load the sample graph and answer a question from it."),
     "serve": ("kgmem.cli.serve:serve", "Serve REST and Bolt until interrupted."),
-    "worker": ("kgmem.cli.serve:worker", "Run background jobs, on this machine or on another one."),
-    "jobs": ("kgmem.cli.jobs:jobs", "List background jobs, and how long the oldest has waited."),
-    "remember": ("kgmem.cli.remember:remember", "Store texts, files or folders, and take in what they say."),
-    "forget": ("kgmem.cli.remember:forget", "Delete episodes with all that only they brought."),
-    "link-similar": ("kgmem.cli.communities:link_similar", "Link entities that are similar, and keep that up."),
-    "communities": ("kgmem.cli.communities:app", "Detect, list and show the communities of a scope's entities."),
-    "summarize": ("kgmem.cli.communities:summarize", "Summarise an entity by what texts and facts say of it."),
-    "recall": ("kgmem.cli.recall:recall", "Ask a question."),
-    "cypher": ("kgmem.cli.cypher:cypher", "Ask a graph in Cypher: one query, a named one, or a shell."),
-    "why": ("kgmem.cli.why:why", "Tell why a fact is believed: who says so, who disagrees, and what came of it."),
-    "withdraw": ("kgmem.cli.correct:withdraw", "Take claims back: some, or all of a source or a text."),
-    "correct": ("kgmem.cli.correct:correct", "Put another value in the place of a fact."),
-    "retract": ("kgmem.cli.correct:retract", "Take a fact out of the answers: it never was so."),
-    "expire": ("kgmem.cli.correct:expire", "Let a fact end: it held until then."),
-    "conflicts": ("kgmem.cli.why:conflicts", "List the facts that sources disagree on."),
-    "review": (
-        "kgmem.cli.review:app",
-        "Decide on contested facts and on entities that may be one; take decisions back.",
+    "worker": ("kgmem.cli.serve:worker", "Run background jobs until interrupted."),
+    "jobs": ("kgmem.cli.jobs:jobs", "List background jobs."),
+    "remember": ("kgmem.cli.remember:remember", "Store texts, files or folders, and extract entities and facts."),
+    "forget": ("kgmem.cli.remember:forget", "Delete episodes and everything extracted only from them."),
+    "link-similar": (
+        "kgmem.cli.communities:link_similar",
+        "Link similar entities, and update the links in the background.",
     ),
-    "eval": ("kgmem.cli.eval:evaluate", "Ask the sample graph questions whose answers are known."),
-    "import": ("kgmem.cli.transfer:import_", "Import files, or what a Bolt server holds."),
-    "imports": ("kgmem.cli.imports:app", "List imports, look at what they did, take them back out."),
+    "communities": ("kgmem.cli.communities:app", "Detect, list, show and delete communities of entities."),
+    "summarize": ("kgmem.cli.communities:summarize", "Summarise an entity."),
+    "recall": ("kgmem.cli.recall:recall", "Query a graph by meaning, words, place, time and cause."),
+    "cypher": ("kgmem.cli.cypher:cypher", "Run a Cypher query, a named query, or a shell."),
+    "why": ("kgmem.cli.why:why", "Explain why a fact is believed."),
+    "withdraw": ("kgmem.cli.correct:withdraw", "Withdraw claims by id, by source or by episode."),
+    "correct": ("kgmem.cli.correct:correct", "Replace the value of a fact."),
+    "retract": ("kgmem.cli.correct:retract", "Retract a fact that was never true."),
+    "expire": ("kgmem.cli.correct:expire", "End a fact that is no longer true."),
+    "conflicts": ("kgmem.cli.why:conflicts", "List the facts that sources disagree on."),
+    "review": ("kgmem.cli.review:app", "Review contested facts and candidates for merging."),
+    "eval": ("kgmem.cli.eval:evaluate", "Evaluate recall with questions whose answers are known."),
+    "import": ("kgmem.cli.transfer:import_", "Import files, or the graph of a Bolt server."),
+    "imports": ("kgmem.cli.imports:app", "List, inspect and undo imports."),
     "export": ("kgmem.cli.transfer:export", "Export a graph to a file or to a Bolt server."),
     "graph": ("kgmem.cli.graph:app", "Create, list, show, check and delete graphs."),
-    "index": ("kgmem.cli.index:app", "Rebuild a graph's retrieval index, or embed it anew."),
+    "index": ("kgmem.cli.index:app", "Rebuild a graph's retrieval index, or embed its texts."),
     "key": ("kgmem.cli.key:app", "Create, list and revoke API keys."),
-    "db": ("kgmem.cli.db:app", "Start, stop, migrate and look into the database."),
-    "doctor": ("kgmem.cli.doctor:doctor", "Examine the database: what is well, what is not, and how to fix it."),
-    "version": ("kgmem.cli.main:version", "Tell the version."),
+    "db": ("kgmem.cli.db:app", "Start, stop, migrate and inspect the database."),
+    "doctor": ("kgmem.cli.doctor:doctor", "Diagnose the database and its graphs, and suggest fixes."),
+    "version": ("kgmem.cli.main:version", "Print the version."),
 }
 
 
@@ -94,8 +94,8 @@ def load(name: str) -> Any:
 app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
-    pretty_exceptions_enable=False,  # They are run()'s to show.
-    help="A knowledge memory: a graph, embeddings, two clocks and sources in one Postgres.",
+    pretty_exceptions_enable=False,  # run() prints errors.
+    help="A knowledge-memory server: property graph, vectors and full text in one Postgres.",
     epilog="Settings are environment variables: see docs/settings.md.",
 )
 
@@ -108,9 +108,9 @@ def _tell_version(asked: bool) -> None:
 
 @app.callback()
 def kgmem(
-    version: bool = typer.Option(False, "--version", callback=_tell_version, is_eager=True, help="Tell the version."),
+    version: bool = typer.Option(False, "--version", callback=_tell_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """A knowledge memory: a graph, embeddings, two clocks and sources in one Postgres."""
+    """A knowledge-memory server: property graph, vectors and full text in one Postgres."""
 
 
 def run(main: Callable[[], Any] = app) -> None:

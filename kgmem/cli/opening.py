@@ -1,4 +1,4 @@
-"""Opening a memory for the time of one command."""
+"""Settings, and a memory that is open for one command."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -23,7 +23,7 @@ def load_settings() -> Settings:
     except ValidationError as error:
         wrong = error.errors()[0]
         name = "KGMEM_" + "_".join(map(str, wrong["loc"])).upper()
-        raise InvalidInput(f"{name} is wrong: {wrong['msg']}.", hint=f"Correct it, or unset {name}.") from error
+        raise InvalidInput(f"Invalid {name}: {wrong['msg']}.", hint=f"Correct it, or unset {name}.") from error
     console.debugging = settings.log_level == "debug"
     return settings
 
@@ -36,7 +36,7 @@ def opened() -> AbstractAsyncContextManager[Memory]:
 def with_memory(
     use: Callable[[Memory], Awaitable[T]], open_: Callable[[], AbstractAsyncContextManager[Memory]] = opened
 ) -> T:
-    """Open a memory, use it, close it; gives what the use gives."""
+    """Open a memory, run `use` with it, close it; return the result of `use`."""
 
     async def work() -> T:
         async with open_() as memory:

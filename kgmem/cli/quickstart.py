@@ -1,4 +1,4 @@
-"""`kgmem quickstart`: from nothing to an answered question over the sample graph, and on request to a server."""
+"""`kgmem quickstart`: load the sample graph, answer a question from it, and optionally serve it."""
 
 import time
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from kgmem.bolt.server import bolt_door
 from kgmem.bootstrap import open_memory
 from kgmem.cli.console import NOTES, OUT, note
 from kgmem.cli.opening import load_settings, with_memory
-from kgmem.cli.serve import say_ready, with_address
+from kgmem.cli.serve import report_ready, with_address
 from kgmem.cli.why import shown, titled
 from kgmem.domain.access import Key
 from kgmem.domain.claims.claim import FactFilter
@@ -36,16 +36,16 @@ def quickstart(
     host: Annotated[str | None, typer.Option("--host", help="Address to bind instead of KGMEM_HOST.")] = None,
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port instead of KGMEM_PORT.")] = None,
 ) -> None:
-    """Start the database, load the sample graph, answer a question from it. Run again, it uses what is there."""
+    """Start the database, load the sample graph and answer a question from it. Existing data is reused."""
     settings = with_address(load_settings(), host, port)
     preparing = partial(_prepare, settings=settings, started=time.perf_counter())
     key = with_memory(preparing, partial(open_memory, settings, migrating=True, report=note))
     if serve:
         opening = partial(open_memory, settings, owner=True, worker=settings.worker, report=note)
         door = partial(bolt_door, settings, say=note)
-        server.run(settings, opening, ready=partial(_say_how, key), beside=door)
+        server.run(settings, opening, ready=partial(_report_ready, key), beside=door)
     else:
-        NOTES.print("Serve it with: [bold]kgmem serve[/]")
+        NOTES.print("Start the server: [bold]kgmem serve[/]")
 
 
 async def _prepare(memory: Memory, settings: Settings, started: float) -> str | None:
@@ -57,14 +57,14 @@ async def _prepare(memory: Memory, settings: Settings, started: float) -> str | 
     await _disagreements(memory)
     note(f"From the start to the answer: {time.perf_counter() - started:.1f} s.")
     if key:
-        OUT.print(f"\nYour first API key (it is shown this once): [bold]{key}[/]", soft_wrap=True)
+        OUT.print(f"\nYour first API key (it cannot be shown again): [bold]{key}[/]", soft_wrap=True)
     else:
-        note(f"API keys exist already in {settings.home}; make another with: kgmem key create NAME --role admin")
+        note(f"API keys exist in {settings.home}. Create another: kgmem key create NAME --role admin")
     return key
 
 
 async def _load(memory: Memory) -> None:
-    """Load the sample graph unless it is there."""
+    """Load the sample graph unless it exists."""
     sample = read_sample(resource("sample") / SAMPLE, resource("graph_schema") / f"{SAMPLE}.toml")
     try:
         held = await memory.graphs.get(SAMPLE)
@@ -72,7 +72,7 @@ async def _load(memory: Memory) -> None:
         held = await memory.graphs.create(SAMPLE, schema=sample.schema)
     stats = await memory.graphs.stats(SAMPLE)
     if stats.entities and stats.relationships and stats.episodes:
-        note(f"The sample graph is there: {stats.entities} entities, {stats.relationships} relationships.")
+        note(f"The sample graph exists: {stats.entities} entities, {stats.relationships} relationships.")
     else:
         with _step("Loading the sample graph (the Apollo programme)"):
             await memory.sources.put(SAMPLE, sample.sources)
@@ -115,7 +115,7 @@ async def _ask(memory: Memory) -> None:
 
 
 async def _disagreements(memory: Memory) -> None:
-    """Tell on what the sample's sources disagree, and who is believed."""
+    """Print facts that the sample's sources disagree on, and the consensus."""
     facts = (await memory.facts.list(SAMPLE, FactFilter(limit=1000))).items
     open_ = [fact for fact in facts if len(fact.options) > 1]
     if not open_:
@@ -129,7 +129,7 @@ async def _disagreements(memory: Memory) -> None:
                 for option in fact.options
             )
             OUT.print(f"  {fact.state}: {titled(fact)}: {values}", soft_wrap=True, markup=False)
-    note(f"Why one is believed: kgmem why {told[0].id} --graph {SAMPLE}")
+    note(f"Explain one: kgmem why {told[0].id} --graph {SAMPLE}")
 
 
 def _question(wire: dict[str, Any]) -> Question:
@@ -145,7 +145,9 @@ def _question(wire: dict[str, Any]) -> Question:
 
 def _tell(answer: Answer) -> None:
     if not answer.hits:
-        raise NotFound("The sample graph gave no answer.", hint="Drop it (kgmem graph delete apollo) and start again.")
+        raise NotFound(
+            "The sample graph has no answer.", hint="Delete it (kgmem graph delete apollo) and run this again."
+        )
     best, *further = answer.hits
     OUT.print(f"answer: {_said(best)}", soft_wrap=True)
     OUT.print(f"   why: {_why(best)}", style="dim", soft_wrap=True)
@@ -178,10 +180,10 @@ def _step(text: str) -> Iterator[None]:
     note(f"{text} ({time.perf_counter() - started:.1f} s).")
 
 
-def _say_how(key: str | None, address: str) -> None:
-    say_ready(address)
+def _report_ready(key: str | None, address: str) -> None:
+    report_ready(address)
     ask = '{"what": {"text": "Who walked on the Moon first?"}, "k": 3}'
-    NOTES.print("Ask it something:", highlight=False)
+    NOTES.print("Try a request:", highlight=False)
     NOTES.print(
         f"  curl -s {address}/v1/graphs/{SAMPLE}/recall -H 'Authorization: Bearer {key or 'YOUR_KEY'}' -d '{ask}'",
         markup=False,

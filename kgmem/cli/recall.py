@@ -1,4 +1,4 @@
-"""`kgmem recall`: a question, its ranked hits, and why."""
+"""`kgmem recall`: query a graph and print ranked hits."""
 
 import re
 from typing import Annotated, Any, get_args
@@ -37,70 +37,77 @@ _TIME = re.compile(r"[+-]?\d{1,6}(-\d\d.*)?(/([+-]?\d{1,6}(-\d\d.*)?)?)?")
 
 def recall(
     question: Annotated[
-        str | None, typer.Argument(help="What to look for; may be left out beside other parts.")
+        str | None, typer.Argument(help="The text of the question; optional with other options.")
     ] = None,
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
     label: Annotated[
-        Many, typer.Option("--label", help="Only of this label, or facts of this kind (may be repeated).")
+        Many, typer.Option("--label", help="Only entities of this label, or facts of this kind (may be repeated).")
     ] = None,
     kind: Annotated[Many, typer.Option("--kind", help="Only entity, fact, episode or path (may be repeated).")] = None,
-    source: Annotated[Many, typer.Option("--source", help="Only what this source said (may be repeated).")] = None,
+    source: Annotated[Many, typer.Option("--source", help="Only from this source (may be repeated).")] = None,
     valid_at: Annotated[Text, typer.Option("--valid-at", help="What was true then: 1969, 1969-07-20.")] = None,
     between: Annotated[
-        tuple[str, str] | None, typer.Option("--between", help="What was true at some time between two.")
+        tuple[str, str] | None, typer.Option("--between", help="What was true at any time between two.")
     ] = None,
-    any_time: Annotated[
-        bool, typer.Option("--any-time", help="Whatever its time: also superseded, or yet to come.")
-    ] = False,
+    any_time: Annotated[bool, typer.Option("--any-time", help="At any time: also superseded and future.")] = False,
     state: Annotated[
-        Many, typer.Option("--state", help="Only current, past, superseded, verified and the like (may be repeated).")
+        Many,
+        typer.Option("--state", help="Only in this state: current, past, superseded, verified, ... (may be repeated)."),
     ] = None,
     relation: Annotated[
         tuple[str, str] | None,
         typer.Option("--relation", help="Allen's relation and a time or an entity: during 1969, before apollo-11."),
     ] = None,
-    known_at: Annotated[Text, typer.Option("--known-at", help="As it was known then; nothing later counts.")] = None,
+    known_at: Annotated[Text, typer.Option("--known-at", help="As it was known at this time.")] = None,
     half_life: Annotated[
-        float | None, typer.Option("--half-life", help="Days after which what is older counts half.")
+        float | None, typer.Option("--half-life", help="Prefer recent hits: half of the score after so many days.")
     ] = None,
     times_in_text: Annotated[
-        bool, typer.Option("--times-in-text", help="Understand times in the question: in spring 1969.")
+        bool, typer.Option("--times-in-text", help="Use times in the question, such as in spring 1969.")
     ] = False,
     near: Annotated[Text, typer.Option("--near", help="Near a point, as LON,LAT, or an entity.")] = None,
-    km: Annotated[float | None, typer.Option("--km", help="Within so many kilometres of --near.")] = None,
-    nearest: Annotated[int | None, typer.Option("--nearest", help="Only so many, the nearest to --near.")] = None,
+    km: Annotated[float | None, typer.Option("--km", help="At most so many kilometres from --near.")] = None,
+    nearest: Annotated[int | None, typer.Option("--nearest", help="Only the nearest to --near, so many.")] = None,
     box: Annotated[
         tuple[float, float, float, float] | None, typer.Option("--box", help="WEST SOUTH EAST NORTH, in degrees.")
     ] = None,
-    place: Annotated[Text, typer.Option("--place", help="Inside of this entity.")] = None,
+    place: Annotated[Text, typer.Option("--place", help="Inside this entity.")] = None,
     causes_of: Annotated[Many, typer.Option("--causes-of", help="Causes of this entity (may be repeated).")] = None,
     effects_of: Annotated[Many, typer.Option("--effects-of", help="Effects of this entity (may be repeated).")] = None,
     path: Annotated[
         tuple[str, str] | None, typer.Option("--path", help="Causal paths from one entity to another.")
     ] = None,
-    depth: Annotated[int, typer.Option("--depth", help="Causes and effects over so many steps.")] = 5,
-    min_strength: Annotated[float, typer.Option("--min-strength", help="Of a whole path, 0 to 1.")] = 0.0,
-    expand: Annotated[bool, typer.Option("--expand", help="Expand by personalised PageRank from the matches.")] = False,
+    depth: Annotated[int, typer.Option("--depth", help="The most steps of causes and effects.")] = 5,
+    min_strength: Annotated[
+        float, typer.Option("--min-strength", help="The least strength of a whole path, 0 to 1.")
+    ] = 0.0,
+    expand: Annotated[bool, typer.Option("--expand", help="Expand by personalised PageRank.")] = False,
     hops: Annotated[
         tuple[str, int] | None, typer.Option("--hops", help="Only within so many relationships of an entity.")
     ] = None,
     should: Annotated[
-        Many, typer.Option("--should", help="Let where, when, why or graph rank and not filter (may be repeated).")
+        Many, typer.Option("--should", help="Rank by where, when, why or graph instead of filtering (may be repeated).")
     ] = None,
-    recipe: Annotated[Text, typer.Option("--recipe", help="A named setting, such as multi_hop or recent.")] = None,
-    diversity: Annotated[float, typer.Option("--diversity", help="0 to 1: hits that differ from each other.")] = 0.0,
-    budget: Annotated[int | None, typer.Option("--budget", help="Tokens that the hits may take together.")] = None,
+    recipe: Annotated[
+        Text, typer.Option("--recipe", help="A named set of options, such as multi_hop or recent.")
+    ] = None,
+    diversity: Annotated[
+        float, typer.Option("--diversity", help="Prefer hits that differ from each other, 0 to 1.")
+    ] = 0.0,
+    budget: Annotated[int | None, typer.Option("--budget", help="The most tokens of all hits.")] = None,
     min_score: Annotated[
-        float | None, typer.Option("--min-score", help="Only hits that answer with this probability, 0 to 1.")
+        float | None, typer.Option("--min-score", help="Only hits of this relevance or more, 0 to 1.")
     ] = None,
     k: Annotated[int, typer.Option("-k", help="How many hits.")] = 10,
-    cursor: Annotated[Text, typer.Option("--cursor", help="Go on behind an answer that gave this.")] = None,
-    fusion: Annotated[Text, typer.Option("--fusion", help="convex or rrf; the graph's own unless given.")] = None,
+    cursor: Annotated[
+        Text, typer.Option("--cursor", help="Continue after the answer that printed this cursor.")
+    ] = None,
+    fusion: Annotated[Text, typer.Option("--fusion", help="convex or rrf; by default the graph's.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show each retriever's rank, value and share.")] = False,
     as_json: AsJSON = False,
 ) -> None:
-    """Ask a question; gives the best hits, each with its source and, on request, its reasons."""
+    """Query a graph by meaning, words, place, time and cause, and print ranked hits."""
     asked = Question(
         what=What(
             text=question,
@@ -150,7 +157,7 @@ def _one_of(what: str, given: str, of: Any) -> Any:
     """Return a word back that is one of a Literal's. Raises InvalidInput."""
     known = get_args(of)
     if given not in known:
-        raise InvalidInput(f"There is no {what} {given!r}.", hint=f"Give {', '.join(known)}.")
+        raise InvalidInput(f"Unknown {what} {given!r}.", hint=f"Use one of: {', '.join(known)}.")
     return given
 
 
@@ -171,7 +178,7 @@ def _relation(name: str, of: str) -> Relation:
 
 def _show(answer: Answer, *, explain: bool) -> None:
     if not answer.hits or answer.nothing_relevant:
-        OUT.print("Nothing relevant is known." if answer.hits else "Nothing found.")
+        OUT.print("Nothing relevant found." if answer.hits else "Nothing found.")
     for number, hit in enumerate(answer.hits, start=1):
         OUT.print(f"[bold]{number:>3}  {_plain(hit.name or hit.key)}[/]  [dim]{_plain(_origin(hit))}[/]")
         if hit.text:

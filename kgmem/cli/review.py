@@ -1,4 +1,4 @@
-"""`kgmem review`: what waits for a person, and what was decided."""
+"""`kgmem review`: contested facts, candidates for merging, and the adjudications of both."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -14,7 +14,7 @@ from kgmem.domain.claims.claim import Action, Ruling
 from kgmem.domain.text.resolution import Candidate, Merge, MergeAsked
 from kgmem.memory import DEFAULT_GRAPH
 
-# `kgmem review candidates`, `merge`, `distinct`, `merges` and `unmerge`: entities that are one, or may be.
+# `kgmem review find`, `candidates`, `merge`, `distinct`, `merges` and `unmerge`: duplicate entities.
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -24,18 +24,18 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def find(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSON = False) -> None:
-    """Look for entities of one scope that may be one thing, and put them on the list of pairs; nothing is merged."""
+    """Find duplicate candidates in one scope and add them to the review list; nothing is merged."""
     seen, waiting = with_memory(lambda memory: memory.resolution.find_duplicates(graph, scope=scope))
     if as_json:
         print_json({"entities": seen, "pairs": waiting})
         return
-    OUT.print(f"Of {seen} entities {waiting} pairs may be one: see kgmem review candidates.")
+    OUT.print(f"Compared {seen} entities; {waiting} pairs wait for review: kgmem review candidates")
 
 
 def candidates(
     graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", limit: Limit = 50, as_json: AsJSON = False
 ) -> None:
-    """List the entities that may be one thing, the likeliest first."""
+    """List duplicate candidates, the most likely first."""
     page = with_memory(lambda memory: memory.resolution.candidates(graph, scope=scope, limit=limit))
     if as_json:
         print_json([_pair(each) for each in page.items])
@@ -45,7 +45,7 @@ def candidates(
         parts = ", ".join(f"{name} {value:+.1f}" for name, value in each.parts.items())
         told = [str(each.id), each.one, each.other, each.decision, f"{each.evidence:.1f}", each.vetoed or parts]
         table.add_row(*told, each.scope)
-    OUT.print(table if page.items else "No pair waits for a decision.")
+    OUT.print(table if page.items else "No pairs wait for review.")
 
 
 def distinct(
@@ -56,12 +56,12 @@ def distinct(
     scope: ScopeName = "",
     as_json: AsJSON = False,
 ) -> None:
-    """Say that a pair is two things, for good."""
+    """Mark a pair as distinct, permanently."""
     told = with_memory(lambda memory: memory.resolution.reject(graph, pair, by=by, reason=reason, scope=scope))
     if as_json:
         print_json(_pair(told))
         return
-    OUT.print(f"{told.one} and {told.other} are two.")
+    OUT.print(f"{told.one} and {told.other} are marked as distinct.")
 
 
 def _pair(told: Candidate) -> dict[str, object]:
@@ -69,26 +69,26 @@ def _pair(told: Candidate) -> dict[str, object]:
 
 
 def merge(
-    keep: Annotated[str, typer.Argument(help="The key of the entity that stays.")],
-    gone: Annotated[str, typer.Argument(help="The key of the entity that goes.")],
+    keep: Annotated[str, typer.Argument(help="The key of the entity to keep.")],
+    gone: Annotated[str, typer.Argument(help="The key of the entity to merge into it.")],
     by: By,
     reason: Reason,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would move.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would move; change nothing.")] = False,
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
     as_json: AsJSON = False,
 ) -> None:
-    """Make two entities one: relationships, claims and names of the second move to the first."""
+    """Merge two entities: relationships, claims and names of the second move to the first."""
     asked = MergeAsked(keep, gone, by, reason, scope, dry_run)
     merged = with_memory(lambda memory: memory.resolution.merge(graph, asked))
     if as_json:
         print_json(merged)
         return
-    _tell(merged, "would become one" if dry_run else "are one")
+    _show_merge(merged, "would be merged" if dry_run else "are merged")
 
 
 def merges(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", limit: Limit = 50, as_json: AsJSON = False) -> None:
-    """List merges, undone ones too, the newest first."""
+    """List merges, including undone ones, newest first."""
     found = with_memory(lambda memory: memory.resolution.merges(graph, scope=scope, limit=limit))
     if as_json:
         print_json(found)
@@ -97,7 +97,7 @@ def merges(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", limit: Limit
     for each in found:
         undone = f"{each.undone_at} by {each.undone_by}" if each.undone_at else ""
         table.add_row(str(each.id), each.at or "", each.kept, each.gone, each.by, each.reason, undone)
-    OUT.print(table if found else "Nothing was merged yet.")
+    OUT.print(table if found else "No merges yet.")
 
 
 def unmerge(
@@ -108,32 +108,28 @@ def unmerge(
     scope: ScopeName = "",
     as_json: AsJSON = False,
 ) -> None:
-    """Undo a merge: both entities are there again, each with what it had."""
+    """Undo a merge: restore both entities with their own relationships, claims and names."""
     undone = with_memory(lambda memory: memory.resolution.undo_merge(graph, merge, by=by, reason=reason, scope=scope))
     if as_json:
         print_json(undone)
         return
-    OUT.print(f"{undone.kept} and {undone.gone} are two again.")
+    OUT.print(f"{undone.kept} and {undone.gone} are separate again.")
 
 
-def _tell(merged: Merge, what: str) -> None:
+def _show_merge(merged: Merge, what: str) -> None:
     number = "" if merged.id is None else f" (merge {merged.id})"
     OUT.print(f"{merged.kept} and {merged.gone} {what}{number}.")
-    OUT.print(
-        f"{merged.moved} relationships move, {merged.doubled} were there twice, {merged.dropped} between the two."
-    )
+    OUT.print(f"{merged.moved} relationships move, {merged.doubled} are duplicates, {merged.dropped} link the two.")
     if merged.contested:
-        OUT.print(f"Both values are kept of: {', '.join(merged.contested)}.")
+        OUT.print(f"Properties with two values, both kept: {', '.join(merged.contested)}.")
 
 
-app = typer.Typer(
-    help="Decide on contested facts and on entities that may be one; take decisions back.", no_args_is_help=True
-)
+app = typer.Typer(help="Review contested facts and candidates for merging.", no_args_is_help=True)
 add_commands(app)
 
 Facts = Annotated[list[int], typer.Argument(help="Ids of facts.")]
-Value = Annotated[str | None, typer.Option("--value", help="The value that is meant; left out: the one that is held.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would become of the facts.")]
+Value = Annotated[str | None, typer.Option("--value", help="The value; by default the current one.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show how the facts would change; change nothing.")]
 
 
 @app.command("list")
@@ -148,7 +144,7 @@ def list_(
     if as_json:
         print_json([fact_shape(each) for each in page.items])
         return
-    OUT.print(listed(page.items) if page.items else "Nothing waits for a decision.")
+    OUT.print(listed(page.items) if page.items else "No facts wait for review.")
 
 
 @app.command()
@@ -162,7 +158,7 @@ def accept(
     scope: ScopeName = "",
     as_json: AsJSON = False,
 ) -> None:
-    """Hold a value true, whatever is claimed."""
+    """Accept a value as true, whatever sources claim."""
     _decide("accept", facts, (by, reason, value), dry_run, (graph, scope), as_json)
 
 
@@ -177,7 +173,7 @@ def reject(
     scope: ScopeName = "",
     as_json: AsJSON = False,
 ) -> None:
-    """Hold a value false; the next probable one takes its place."""
+    """Reject a value as false; the next most probable value replaces it."""
     _decide("reject", facts, (by, reason, value), dry_run, (graph, scope), as_json)
 
 
@@ -190,21 +186,23 @@ def defer(
     scope: ScopeName = "",
     as_json: AsJSON = False,
 ) -> None:
-    """Note that somebody looked, and leave it open."""
+    """Record a review without an outcome; the fact stays open."""
     _decide("defer", facts, (by, reason, None), False, (graph, scope), as_json)
 
 
 @app.command()
 def undo(
-    decision: Annotated[int, typer.Argument(help="A decision's id.")],
+    adjudication: Annotated[int, typer.Argument(help="The id of an adjudication.")],
     by: By,
     reason: Reason,
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
     as_json: AsJSON = False,
 ) -> None:
-    """Take a decision back."""
-    ruled = with_memory(lambda memory: memory.adjudications.undo(graph, decision, by=by, reason=reason, scope=scope))
+    """Undo an adjudication."""
+    ruled = with_memory(
+        lambda memory: memory.adjudications.undo(graph, adjudication, by=by, reason=reason, scope=scope)
+    )
     if as_json:
         print_json(ruled)
         return
@@ -216,20 +214,20 @@ def undo(
 def log(
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most decisions to list.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="The most to list.")] = 50,
     as_json: AsJSON = False,
 ) -> None:
-    """List the audit trail: every decision, by whom and why, the newest first."""
+    """List the audit trail of adjudications: by whom and why, newest first."""
     found = with_memory(lambda memory: memory.adjudications.list(graph, scope=scope, limit=limit))
     if as_json:
         print_json(found)
         return
-    table = Table("decision", "at", "fact", "action", "value", "by", "why", "ended")
+    table = Table("adjudication", "at", "fact", "action", "value", "by", "why", "ended")
     for each in found:
         fact = "" if each.fact is None else str(each.fact)
         value = "" if each.value is None else shown(each.value)
         table.add_row(str(each.id), each.at, fact, each.action, value, each.by, each.reason, each.ended or "")
-    OUT.print(table if found else "Nothing was decided yet.")
+    OUT.print(table if found else "No adjudications yet.")
 
 
 def _decide(

@@ -1,4 +1,4 @@
-"""`kgmem serve` and `kgmem worker`: the processes that stay."""
+"""`kgmem serve` and `kgmem worker`: long-running processes."""
 
 from functools import partial
 from typing import Annotated
@@ -23,24 +23,24 @@ def serve(
     port: Port = None,
     worker: Annotated[bool, typer.Option(help="Run background jobs in this process too.")] = True,
 ) -> None:
-    """Serve REST and Bolt until interrupted. Refuses a database of another version, and names the fix."""
+    """Serve REST and Bolt until interrupted. A database of another version is refused with a hint."""
     settings = with_address(load_settings(), host, port)
     opening = partial(open_memory, settings, owner=True, worker=worker and settings.worker, report=note)
-    server.run(settings, opening, ready=say_ready, beside=partial(bolt_door, settings, say=note))
+    server.run(settings, opening, ready=report_ready, beside=partial(bolt_door, settings, say=note))
 
 
 def worker() -> None:
-    """Run background jobs until interrupted: a further machine only needs KGMEM_DATABASE_URL."""
-    note("Working on background jobs. Stop with Ctrl-C.")
+    """Run background jobs until interrupted. Another machine needs only KGMEM_DATABASE_URL."""
+    note("Running background jobs. Stop with Ctrl-C.")
     run_async(open_worker(load_settings(), report=note))
 
 
 def with_address(settings: Settings, host: str | None, port: int | None) -> Settings:
-    """Return the settings with another address, where one was asked for."""
+    """Return the settings with `host` and `port` replaced where they are not None."""
     wanted = {"host": host, "port": port}
     return settings.model_copy(update={name: value for name, value in wanted.items() if value is not None})
 
 
-def say_ready(address: str) -> None:
-    """Say where the server is and how it is stopped."""
+def report_ready(address: str) -> None:
+    """Print the address of the server and how to stop it."""
     NOTES.print(f"kgmem serves at [bold]{address}[/] (its API: {address}/docs). Stop it with Ctrl-C.")

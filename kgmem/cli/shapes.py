@@ -1,4 +1,4 @@
-"""What `--json` prints of things that REST shows too: REST's shapes, with the fields that have no value as null."""
+"""The JSON of `--json`: the shapes of REST, with absent fields as null."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,7 +13,7 @@ from kgmem.domain.derived.summaries import Summary
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.imports import Import
 from kgmem.services.claims.why import Explanation
-from kgmem_api.wire.claims import AdjudicationOut, ClaimOut, FactOut, WhyOut, fact_out, why_out
+from kgmem_api.wire.claims import AdjudicationSummary, ClaimShape, Fact, FactExplanation, fact_out, why_out
 from kgmem_api.wire.graphs import graph_out
 from kgmem_api.wire.imports import import_out
 
@@ -40,19 +40,19 @@ def import_shape(held: Import) -> dict[str, Any]:
 
 def fact_shape(fact: HeldFact) -> dict[str, Any]:
     """Return a fact as `GET /v1/graphs/{graph}/facts` shows it, with every field."""
-    return _decided(_whole(fact_out(fact), FactOut))
+    return _decided(_whole(fact_out(fact), Fact))
 
 
 def why_shape(why: Explanation) -> dict[str, Any]:
     """Return a fact as `GET /v1/graphs/{graph}/facts/{id}` shows it, with every field."""
-    shape = _decided(_whole(why_out(why), WhyOut))
-    shape["claims"] = {side: [_whole(each, ClaimOut) for each in claims] for side, claims in shape["claims"].items()}
+    shape = _decided(_whole(why_out(why), FactExplanation))
+    shape["claims"] = {side: [_whole(each, ClaimShape) for each in claims] for side, claims in shape["claims"].items()}
     return shape
 
 
 def _decided(shape: dict[str, Any]) -> dict[str, Any]:
     if shape["adjudication"] is not None:
-        shape["adjudication"] = _whole(shape["adjudication"], AdjudicationOut)
+        shape["adjudication"] = _whole(shape["adjudication"], AdjudicationSummary)
     return shape
 
 

@@ -1,4 +1,4 @@
-"""`kgmem import` and `kgmem export`: files into a graph, and a graph into a file."""
+"""`kgmem import` and `kgmem export`: import files into a graph, and export a graph."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from kgmem.bridges.servers import Server, destination, names_server, origin
 from kgmem.cli.console import NOTES, OUT, AsJSON, GraphName, ScopeName, note, print_json
-from kgmem.cli.imports import tell_duplicates
+from kgmem.cli.imports import report_duplicates
 from kgmem.cli.opening import load_settings, with_memory
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.embedding import WhichVectors
@@ -25,32 +25,32 @@ from kgmem.memory import DEFAULT_GRAPH
 from kgmem.services.imports.export_records import ExportOptions
 from kgmem.services.imports.options import ImportOptions, ImportProgress, ImportResult, OnProgress
 
-# Servers that `kgmem import` and `kgmem export` are given in place of files, and who asks them.
+# Bolt servers instead of files.
 
 _DEFAULT_USER = "neo4j"
 
 UserName = Annotated[
     str | None,
-    typer.Option("--user", help="Who asks a Bolt server; the password is KGMEM_NEO4J_PASSWORD, or is asked for."),
+    typer.Option("--user", help="User of the Bolt server. The password is KGMEM_NEO4J_PASSWORD, or is prompted for."),
 ]
 DatabaseName = Annotated[
-    str | None, typer.Option("--database", help="The Bolt server's database; left out, the user's own.")
+    str | None, typer.Option("--database", help="Database of the Bolt server; by default the user's own.")
 ]
 Query = Annotated[
-    str | None, typer.Option("--query", help="Cypher that a Bolt server is asked, in place of all that it holds.")
+    str | None, typer.Option("--query", help="A Cypher query whose result is imported instead of the whole database.")
 ]
 
 
 def sources(
     files: Sequence[str], database: str | None, user: str | None, query: str | None = None
 ) -> list[str | Origin]:
-    """Return files, and in place of addresses what reads their servers. Raises InvalidInput."""
+    """Return files, with the origin of a server in place of its URL. Raises InvalidInput."""
     _check(any(map(names_server, files)), database, user, query)
     return [origin(_server(file, database, user), query) if names_server(file) else file for file in files]
 
 
 def target(output: str, database: str | None, user: str | None) -> str | Destination:
-    """Return a file, or in place of an address what writes to its server. Raises InvalidInput."""
+    """Return a file, or the destination of a server in place of its URL. Raises InvalidInput."""
     _check(names_server(output), database, user, None)
     return destination(_server(output, database, user)) if names_server(output) else output
 
@@ -59,7 +59,7 @@ def _check(named: bool, database: str | None, user: str | None, query: str | Non
     told = {"--database": database, "--user": user, "--query": query}
     idle = [option for option, value in told.items() if value is not None]
     if idle and not named:
-        raise InvalidInput(f"{idle[0]} is for Bolt servers, and none is named.", hint="Name one: bolt://host:7687")
+        raise InvalidInput(f"{idle[0]} needs a Bolt server.", hint="Name one: bolt://host:7687")
 
 
 def _server(url: str, database: str | None, user: str | None) -> Server:
@@ -67,7 +67,7 @@ def _server(url: str, database: str | None, user: str | None) -> Server:
     password = held.get_secret_value() if held else None
     if password is None and user is not None:
         if not sys.stdin.isatty():
-            raise InvalidInput(f"There is no password for {user!r}.", hint="Set KGMEM_NEO4J_PASSWORD.")
+            raise InvalidInput(f"No password for {user!r}.", hint="Set KGMEM_NEO4J_PASSWORD.")
         password = typer.prompt(f"Password of {user} at {url}", hide_input=True, err=True)
     return Server(url, database, user or (_DEFAULT_USER if password is not None else None), password)
 
@@ -77,7 +77,7 @@ _SHOWN = 5  # Rejected records that are printed.
 _STAGES = {"reading": "Reading", "linking": "Relationships and episodes"}
 
 FormatName = Annotated[
-    str | None, typer.Option("--format", help="The format, such as jsonl or turtle; else the file's extension tells.")
+    str | None, typer.Option("--format", help="The format, such as jsonl or turtle; by default from the extension.")
 ]
 FormatOptions = Annotated[
     list[str] | None,
@@ -97,19 +97,17 @@ def import_(
     graph: GraphName = DEFAULT_GRAPH,
     format_: FormatName = None,
     option: FormatOptions = None,
-    mapping: Annotated[
-        Path | None, typer.Option("--mapping", help="A TOML file that tells how tables become records.")
-    ] = None,
-    kind: Annotated[KindName, typer.Option("--kind", help="What records are that do not say so.")] = None,
+    mapping: Annotated[Path | None, typer.Option("--mapping", help="A TOML file that maps tables to records.")] = None,
+    kind: Annotated[KindName, typer.Option("--kind", help="The kind of records that do not name one.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and store nothing.")] = False,
     on_error: Annotated[
         Literal["reject", "stop"], typer.Option("--on-error", help="Reject bad records, or stop at the first.")
     ] = "reject",
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the last import of these files that was broken off.")
+        bool, typer.Option("--resume", help="Resume the last interrupted import of these files.")
     ] = False,
     rejected: Annotated[
-        Path | None, typer.Option("--rejected", help="File for the rejected records, with line and reason.")
+        Path | None, typer.Option("--rejected", help="Write rejected records to this file, with line and reason.")
     ] = None,
     source: Annotated[str | None, typer.Option("--source", help="The source of records that name none.")] = None,
     scope: ScopeName = "",
@@ -118,7 +116,7 @@ def import_(
     query: Query = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Import the entities, relationships, texts, sources, claims and the like of files, or of a Bolt server.
+    """Import entities, relationships, episodes, sources and claims from files or a Bolt server.
 
     Exit code 1 when a record was rejected.
     """
@@ -135,13 +133,13 @@ def import_(
         format_options=_format_options(option),
     )
     given, skipped = with_folders(sources(files, database, user, query), format_)
-    _tell_skipped(skipped)
+    _report_skipped(skipped)
     try:
         with _import_progress() as progress:
             result = with_memory(lambda memory: memory.imports.run(graph, given, options, progress=progress))
     except typer.Exit as stopped:
         if stopped.exit_code == _INTERRUPTED and not dry_run:
-            note("Stopped. What is stored stays; the same command with --resume goes on from there.")
+            note("Stopped. The same command with --resume continues from there.")
         raise
     if as_json:
         print_json(replace(result, skipped=tuple(skipped)))
@@ -149,9 +147,9 @@ def import_(
         OUT.print(_summary(result), soft_wrap=True)
     if result.anew:
         note(result.anew)
-    tell_duplicates(result.duplicates)
+    report_duplicates(result.duplicates)
     if result.rejected:
-        _tell_rejections(graph, result, rejected)
+        _report_rejections(graph, result, rejected)
         raise typer.Exit(1)
 
 
@@ -167,22 +165,22 @@ def export(
     ] = STANDARD,
     format_: FormatName = None,
     option: FormatOptions = None,
-    kind: Annotated[KindName, typer.Option("--kind", help="Only these; CSV needs one kind.")] = None,
-    scope: Annotated[str | None, typer.Option("--scope", help="Only this scope; left out, all of them.")] = None,
+    kind: Annotated[KindName, typer.Option("--kind", help="Only records of this kind; CSV needs one.")] = None,
+    scope: Annotated[str | None, typer.Option("--scope", help="Only this scope; by default all scopes.")] = None,
     embeddings: Annotated[
         WhichVectors,
-        typer.Option("--embeddings", help="Vectors of entities: those given with them, all of them, or none."),
+        typer.Option("--embeddings", help="Vectors of entities: given (those supplied by writers), all, or none."),
     ] = "given",
     escape_formulas: Annotated[
-        bool, typer.Option("--escape-formulas", help="CSV: let no spreadsheet take a text for a formula.")
+        bool, typer.Option("--escape-formulas", help="CSV: escape texts that a spreadsheet would run as formulas.")
     ] = False,
     database: DatabaseName = None,
     user: UserName = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Write what a graph holds at one moment, and report what the format leaves out; jsonl leaves out the least.
+    """Export a snapshot of a graph, and report what the format cannot store; jsonl loses the least.
 
-    Vectors are written only where they were given with their entities, unless --embeddings says otherwise.
+    By default only vectors that writers supplied are exported; see --embeddings.
     """
     if as_json and output == STANDARD:
         raise InvalidInput("--json and the export would both go to standard output.", hint="Name a file with -o.")
@@ -208,7 +206,7 @@ def export(
     told = ", ".join(f"{name} {count:,}" for name, count in result.records.items()) or "nothing"
     note(f"Wrote {told} ({result.seconds:.1f} s).")
     for what, count in result.lost.items():
-        note(f"Left out, as the format cannot carry it: {what} ({count:,}).")
+        note(f"Not exported, because the format cannot store it: {what} ({count:,}).")
 
 
 def _format_options(given: list[str] | None) -> dict[str, str]:
@@ -217,16 +215,16 @@ def _format_options(given: list[str] | None) -> dict[str, str]:
     for each in given or []:
         name, equals, value = each.partition("=")
         if not name or not equals:
-            raise InvalidInput(f"--option {each!r} names no value.", hint="Write it as --option NAME=VALUE.")
+            raise InvalidInput(f"--option {each!r} has no value.", hint="Use --option NAME=VALUE.")
         if name in told:
-            raise InvalidInput(f"--option {name} is given twice.", hint="Give it once.")
+            raise InvalidInput(f"--option {name} occurs twice.", hint="Use it once.")
         told[name] = value
     return told
 
 
 @contextmanager
 def _import_progress() -> Iterator[OnProgress]:
-    """Return what an import tells its progress to: one bar for each of its stages, on a terminal alone."""
+    """Return the progress callback of an import: one bar for each stage, only on a terminal."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -248,21 +246,21 @@ def _import_progress() -> Iterator[OnProgress]:
 
 def _summary(result: ImportResult) -> str:
     parts = [("created", result.created), ("updated", result.updated), ("unchanged", result.unchanged)]
-    parts += [("good", result.checked), ("rejected", result.rejected)]
-    told = ", ".join(f"{count:,} {name}" for name, count in parts if count) or "nothing in them"
+    parts += [("valid", result.checked), ("rejected", result.rejected)]
+    told = ", ".join(f"{count:,} {name}" for name, count in parts if count) or "no records"
     rate = result.read / max(result.seconds, 1e-9)
     number = f" Import {result.id}." if result.id is not None else ""
     return f"Read {result.read:,} records: {told} ({result.seconds:.1f} s, {rate:,.0f} a second).{number}"
 
 
-def _tell_skipped(skipped: Sequence[Skipped]) -> None:
+def _report_skipped(skipped: Sequence[Skipped]) -> None:
     for each in skipped[:_SHOWN]:
         note(f"Skipped {each}")
     if len(skipped) > _SHOWN:
         note(f"... and skipped {len(skipped) - _SHOWN:,} more.")
 
 
-def _tell_rejections(graph: str, result: ImportResult, kept: Path | None) -> None:
+def _report_rejections(graph: str, result: ImportResult, kept: Path | None) -> None:
     for one in result.rejections[:_SHOWN]:
         # Text and not a string: what files hold may look like rich's markup.
         NOTES.print(Text(f"{one.file}, line {one.line}: {one.reason}"), soft_wrap=True)
@@ -271,4 +269,4 @@ def _tell_rejections(graph: str, result: ImportResult, kept: Path | None) -> Non
         note(f"... and {more:,} more.")
     held = f"kgmem imports rejected {result.id} --graph {graph} --output FILE"
     again = held if result.id is not None else "--rejected FILE"
-    note(f"All of them, with their reasons: {kept}" if kept else f"To get all of them, with reasons: {again}")
+    note(f"All rejected records with reasons: {kept}" if kept else f"Get all rejected records with reasons: {again}")

@@ -1,4 +1,4 @@
-"""`kgmem why` and `kgmem conflicts`: what facts rest on, and what sources disagree on."""
+"""`kgmem why` and `kgmem conflicts`: explain facts, and list those that sources disagree on."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -15,20 +15,22 @@ from kgmem.domain.errors import NotFound
 from kgmem.memory import DEFAULT_GRAPH, Memory
 from kgmem.services.claims.why import Explanation
 
-ValidAt = Annotated[str | None, typer.Option("--valid-at", help="What held then in the world: 2015, 2015-06-30.")]
+ValidAt = Annotated[str | None, typer.Option("--valid-at", help="The value that was valid then: 2015, 2015-06-30.")]
 KnownAt = Annotated[str | None, typer.Option("--known-at", help="As it was known then.")]
 
 
 def why(
-    fact: Annotated[str, typer.Argument(help="A fact's id, a relationship's, or the key of what it is about.")],
-    predicate: Annotated[str | None, typer.Argument(help="With a key: the kind or the property.")] = None,
+    fact: Annotated[str, typer.Argument(help="The id of a fact or relationship, or the key of the subject.")],
+    predicate: Annotated[
+        str | None, typer.Argument(help="With a key: the predicate (kind of relationship or property).")
+    ] = None,
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
     valid_at: ValidAt = None,
     known_at: KnownAt = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Tell why a fact is believed: its value, the claims for and against it, their sources, and how it was decided."""
+    """Explain why a fact is believed: its value, the claims for and against it, their sources, and the method."""
     found = with_memory(lambda memory: _found(memory, graph, (fact, predicate), scope, (valid_at, known_at)))
     if as_json:
         print_json([why_shape(each) for each in found])
@@ -40,15 +42,15 @@ def why(
 def conflicts(
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most facts to list.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="The most to list.")] = 50,
     as_json: AsJSON = False,
 ) -> None:
-    """List the facts that sources disagree on and nothing decides."""
+    """List the facts that sources disagree on and that are contested."""
     page = with_memory(lambda memory: memory.facts.conflicts(graph, scope=scope, limit=limit))
     if as_json:
         print_json([fact_shape(each) for each in page.items])
         return
-    OUT.print(listed(page.items) if page.items else "Sources disagree on nothing that is open.")
+    OUT.print(listed(page.items) if page.items else "No conflicts.")
 
 
 async def _found(
@@ -61,7 +63,7 @@ async def _found(
     page = await memory.facts.list(graph, wanted)
     if not page.items:
         raise NotFound(
-            f"Nothing was weighed of {' '.join(filter(None, asked))}.", hint="Ask kgmem recall for the fact's id."
+            f"Not found: no fact of {' '.join(filter(None, asked))}.", hint="kgmem recall shows ids of facts."
         )
     return [await memory.facts.explain(graph, fact.id, scope=scope, known_at=known_at) for fact in page.items]
 
@@ -79,7 +81,7 @@ def tell(why: Explanation) -> None:
         OUT.print(f"  {sign} {option.probability:.2f} {_plain(shown(option.value))}: {_plain(names)}", soft_wrap=True)
     for claim in (*why.supporting, *why.opposing):
         if claim.episode:
-            OUT.print(f"    claim {claim.id} of {_plain(claim.source)} stands in {_plain(claim.episode)}")
+            OUT.print(f"    claim {claim.id} of {_plain(claim.source)} is extracted from {_plain(claim.episode)}")
     for pair in why.copies:
         OUT.print(f"  {_plain(pair['one'])} and {_plain(pair['other'])} copy: one voice ({pair['probability']:.2f})")
     if fact.adjudication:

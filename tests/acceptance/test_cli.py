@@ -23,9 +23,9 @@ def test_what_is_remembered_is_recalled(kgmem: Command, tmp_path: Path) -> None:
     assert kgmem("remember", file).code == 0
     for path in (tmp_path / "nowhere.txt", "./nowhere.txt"):
         missed = kgmem("remember", path)
-        assert (missed.code, f"There is no file {path}" in missed.err) == (3, True)
+        assert (missed.code, f"Not found: the file {path}" in missed.err) == (3, True)
     assert kgmem("remember", "-", "--scope", "user/42", given=b"Alan runs at night.").code == 0
-    assert kgmem(*tea).out.startswith("That is known")
+    assert kgmem(*tea).out.startswith("Unchanged")
     found = kgmem("recall", "tea", "--json").json
     assert found["hits"][0]["key"] == "tea"
     assert found["hits"][0]["retrievers"]["words"]["rank"] == 1
@@ -102,7 +102,7 @@ def test_tables_of_any_shape_come_in_by_a_mapping_file_and_options(kgmem: Comman
     out = tmp_path / "out.jsonl"
     kgmem("export", "-o", out)
     assert json.loads(out.read_text())["key"] == "Town:1"
-    assert "names no value" in kgmem("import", table, "--option", "delimiter").err
+    assert "has no value" in kgmem("import", table, "--option", "delimiter").err
     assert "no option" in kgmem("import", table, "--option", "delimitre=|").err
 
 
@@ -119,9 +119,9 @@ def test_an_import_tells_counts_and_bad_records_and_ends_with_1(kgmem: Command, 
     assert (told.code, told.json["unchanged"], told.json["rejected"]) == (1, 1, 1)
     assert kgmem("import", file, "--on-error", "stop").code == 2
     dry = kgmem("import", "-", "--format", "jsonl", "--dry-run", given=b'{"key":"z"}\n')
-    assert "1 good" in dry.out
+    assert "1 valid" in dry.out
     twice = kgmem("import", "-", "--format", "jsonl", "--dry-run", given=b'{"key":"z"}\n{"key":"z"}\n')
-    assert "1 entity has a key that the file states before" in twice.err
+    assert "1 entity has a key that the file contains before" in twice.err
     assert "line 2: 'z', first on line 1" in twice.err
     assert kgmem("import", tmp_path / "none.csv").code == 3
     assert kgmem("import", file, "-g", "nowhere").code == 3
@@ -155,7 +155,7 @@ def test_errors_are_two_lines_and_an_exit_code(kgmem: Command, monkeypatch: pyte
     monkeypatch.setenv("KGMEM_PORT", "many")
     wrong = kgmem("graph", "list")
     assert wrong.code == 2
-    assert "KGMEM_PORT is wrong" in wrong.err
+    assert "Invalid KGMEM_PORT" in wrong.err
     monkeypatch.delenv("KGMEM_PORT")
     monkeypatch.setenv("KGMEM_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     assert kgmem("graph", "list").code == 5
@@ -238,8 +238,8 @@ def test_what_a_file_says_comes_into_the_graph_and_goes_with_it(kgmem: Command, 
     assert "Clara Weber WORKS_FOR Siemens" in dry.out
     assert kgmem("graph", "stats", "notes", "--json").json["stats"]["episodes"] == 0
     done = kgmem("remember", folder, "-g", "notes", "--json").json
-    assert (done["stored"]["created"], done["read"]["episodes"]) == (2, 2)
-    assert kgmem("remember", folder, "-g", "notes").out.startswith("That is known already.")
+    assert (done["stored"]["created"], done["extracted"]["episodes"]) == (2, 2)
+    assert kgmem("remember", folder, "-g", "notes").out.startswith("Unchanged: it is stored already.")
     gone = kgmem("forget", "--session", "people.md", "t1", "-g", "notes", "--erase", "--json").json
     assert (gone["episodes"], gone["claims"]) == (2, 2)
     assert kgmem("graph", "stats", "notes", "--json").json["stats"]["entities"] == 0
@@ -250,5 +250,5 @@ def test_a_graph_that_may_exist_stays_as_it_is(kgmem: Command) -> None:
     assert kgmem("graph", "create", "team", "--strict", "--json").json["strict"] is True
     assert kgmem("graph", "create", "team").code == 4
     again = kgmem("graph", "create", "team", "--if-missing")
-    assert (again.code, again.out.split()) == (0, ["The", "graph", "team", "exists;", "it", "stays", "as", "it", "is."])
+    assert (again.code, again.out.split()) == (0, ["The", "graph", "team", "exists;", "it", "is", "unchanged."])
     assert kgmem("graph", "show", "team", "--json").json["strict"] is True

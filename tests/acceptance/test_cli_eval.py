@@ -68,7 +68,7 @@ def test_a_wrong_answer_is_told_and_ends_with_exit_code_1(kgmem: Command, tmp_pa
     )
     done = kgmem("eval", "--questions", file)
     assert done.code == 1
-    assert "0 of 1 are right." in done.out
+    assert "0 of 1 answers are right." in done.out
     for fault in ("missing x", "must not hold f-1-engine", "begins with", "none of y among"):
         assert fault in done.out
     assert kgmem("graph", "list", "--json").json == []

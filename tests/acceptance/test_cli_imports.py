@@ -40,7 +40,7 @@ def test_imports_are_listed_newest_first(filled: Command) -> None:
     assert "--before 2" in page.err
     assert [each["id"] for each in filled("imports", "list", "--before", "2", "--json").json] == [1]
     filled("graph", "create", "other")
-    assert "Nothing was imported into other" in filled("imports", "list", "-g", "other").out
+    assert "No imports into other yet" in filled("imports", "list", "-g", "other").out
     assert filled("imports", "list", "-g", "nowhere").code == 3
 
 
@@ -81,7 +81,7 @@ def test_an_import_tells_what_it_created_and_changed(filled: Command) -> None:
 
 def test_an_import_is_taken_back_out_after_a_question(filled: Command) -> None:
     would = filled("imports", "undo", "2", "--dry-run")
-    assert (would.code, "not touched" in would.out) == (0, True)
+    assert (would.code, "is unchanged" in would.out) == (0, True)
     assert filled("imports", "undo", "2", "--dry-run", "--json").json["deleted"] == {"entity": 1}
     refused = filled("imports", "undo", "2", given=b"n\n")
     assert refused.code == 1
@@ -89,10 +89,10 @@ def test_an_import_is_taken_back_out_after_a_question(filled: Command) -> None:
     assert filled("imports", "show", "2", "--json").json["state"] == "done"
     done = filled("imports", "undo", "2", given=b"y\n")
     assert done.code == 0
-    assert "is taken back out" in done.out
+    assert "is undone" in done.out
     assert json.loads(filled("export").out)["name"] == "Ann"
     again = filled("imports", "undo", "2")
-    assert (again.code, "was taken back out already" in again.out) == (0, True)
+    assert (again.code, "was undone already" in again.out) == (0, True)
     assert filled("imports", "undo", "77", "--yes").code == 3
 
 
@@ -101,7 +101,7 @@ def test_what_others_changed_since_stays_and_the_exit_code_says_so(filled: Comma
     third.write_text('{"key":"bob","name":"Robert"}\n')
     filled("import", third)
     would = filled("imports", "undo", "2", "--dry-run")
-    assert (would.code, "changed since by others" in would.out) == (1, True)
+    assert (would.code, "changed since then" in would.out) == (1, True)
     done = filled("imports", "undo", "2", "--yes", "--json")
     assert done.code == 1
     assert (done.json["restored"], done.json["changed"]) == (1, 1)

@@ -50,7 +50,7 @@ def test_a_fact_that_is_not_there_is_told_as_that(kgmem: Command) -> None:
     assert kgmem("graph", "create", "main").code == 0
     missing = kgmem("why", "nobody", "BORN_IN", "--graph", "main")
     assert missing.code != 0
-    assert "Nothing was weighed of nobody BORN_IN" in missing.err
+    assert "Not found: no fact of nobody BORN_IN" in missing.err
 
 
 def _without_ids(text: str) -> str:

@@ -21,7 +21,7 @@ VERBS = set(
     )
 )
 # What these name has to be made first, and gets its number then.
-NUMBERED = {"undo_adjudication", "adjudicate", "correlate", "undo_merge", "tell_apart"}
+NUMBERED = {"undo_adjudication", "adjudicate", "correlate", "undo_merge", "mark_as_distinct"}
 NUMBERED |= {"query_api_continue", "query_api_commit"}
 
 

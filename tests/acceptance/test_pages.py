@@ -46,7 +46,7 @@ NOT_RUN = {
     "needs a model server": 3,
     "needs Node.js": 1,
     "needs to be root": 1,
-    "makes the project anew": 1,
+    "recreates the project": 1,
     "takes minutes": 1,
     "needs a restored dump": 1,
     "does not end": 1,

@@ -1,7 +1,7 @@
 """Causal checks over REST."""
 
 from kgmem.domain.recall.causality import CausalPath, PathEntity, PathLink
-from kgmem_api.wire.recall import PathOut
+from kgmem_api.wire import recall as wire
 from tests.rest import GRAPH, Door, done, refused
 
 SEPARATION, ANCESTRY = f"{GRAPH}/causality/separation", f"{GRAPH}/causality/ancestry"
@@ -53,7 +53,7 @@ def test_a_path_is_told_as_the_document_says() -> None:
         strength=0.5,
         prevents=False,
     )
-    told = PathOut.model_validate(path, from_attributes=True).model_dump()
+    told = wire.CausalPath.model_validate(path, from_attributes=True).model_dump()
     assert [entity["key"] for entity in told["entities"]] == ["a", "b"]
     assert told["links"][0]["kind"] == "CAUSES"
     assert (path.key, path.text, path.name) == ("a -[CAUSES]-> b", "A -[CAUSES]-> b", "A -> b")

@@ -4,15 +4,15 @@ from typing import Any
 
 import orjson
 
-from kgmem_api.wire.cypher import CypherOut
+from kgmem_api.wire.cypher import CypherResult
 from tests.rest import GRAPH, Door, done, refused
 
 CYPHER = f"{GRAPH}/cypher"
 
 
-async def ask(door: Door, query: str, headers: dict[str, str] | None = None, **members: Any) -> CypherOut:
+async def ask(door: Door, query: str, headers: dict[str, str] | None = None, **members: Any) -> CypherResult:
     body = {"query": query, **members}
-    return CypherOut.model_validate(done(await door.client.post(CYPHER, json=body, headers=headers)))
+    return CypherResult.model_validate(done(await door.client.post(CYPHER, json=body, headers=headers)))
 
 
 async def test_a_query_gives_columns_and_rows(door: Door) -> None:
@@ -104,7 +104,7 @@ async def test_named_queries_are_listed_and_run(door: Door) -> None:
     listed = done(await door.client.get("/v1/queries"))["queries"]
     names = [each["name"] for each in listed]
     assert "count-by-label" in names
-    answer = CypherOut.model_validate(done(await door.client.post(CYPHER, json={"named": "count-by-label"})))
+    answer = CypherResult.model_validate(done(await door.client.post(CYPHER, json={"named": "count-by-label"})))
     assert answer.rows == [["Person", 2]]
     refused(await door.client.post(CYPHER, json={"named": "nothing"}), 404, "count-by-label")
     wrong = {"named": "count-by-label", "parameters": {"x": 1}}

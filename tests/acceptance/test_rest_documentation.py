@@ -11,7 +11,7 @@ import httpx
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.text.resolution import Candidate
-from kgmem_api.wire.recall import AnswerOut
+from kgmem_api.wire.recall import RecallResult
 from tests.rest import Door
 from tests.sizes import size, sized
 
@@ -142,5 +142,5 @@ async def _play(door: Door, variables: dict[str, str]) -> None:
         elif address.endswith("/tx") and "-X" in words:
             variables["TX"] = answer.json()["transaction"]["id"]
         elif address.endswith("/recall"):
-            assert AnswerOut.model_validate(answer.json()).hits[0].key in {"log/1", "place/tranquility"}
+            assert RecallResult.model_validate(answer.json()).hits[0].key in {"log/1", "place/tranquility"}
     assert len(commands()) > 30

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kgmem_api.wire.answers import StatsOut
+from kgmem_api.wire.answers import GraphStatsShape
 from tests.acceptance.conftest import FAKES
 from tests.memories import feed_settled
 from tests.rest import GRAPH, Door, done, refused
@@ -79,7 +79,7 @@ async def test_a_check_names_what_departs_from_the_schema(door: Door) -> None:
 
 async def test_stats_count_what_is_there(door: Door) -> None:
     await door.people("Ann", "Bob")
-    stats = StatsOut.model_validate(done(await door.client.get(f"{GRAPH}/stats")))
+    stats = GraphStatsShape.model_validate(done(await door.client.get(f"{GRAPH}/stats")))
     assert stats.entities == 2
 
 

@@ -147,4 +147,4 @@ async def test_metrics_count_requests_by_route_method_and_status(client: httpx.A
     assert 'kgmem_pool_connections_in_use{pool="main"} 1.0' in text
     assert 'kgmem_pool_connections_most{pool="main"}' in text
     assert "kgmem_passages_waiting 0.0" in text
-    assert "kgmem_requests_under_way 1.0" in text
+    assert "kgmem_requests_in_progress 1.0" in text

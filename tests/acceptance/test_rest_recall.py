@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kgmem_api.wire.recall import AnswerOut
+from kgmem_api.wire.recall import RecallResult
 from tests.rest import GRAPH, Door, done, refused
 
 RECALL = f"{GRAPH}/recall"
@@ -16,8 +16,8 @@ EPISODES = [
 ]
 
 
-async def _ask(door: Door, **question: Any) -> AnswerOut:
-    return AnswerOut.model_validate(done(await door.client.post(RECALL, json=question)))
+async def _ask(door: Door, **question: Any) -> RecallResult:
+    return RecallResult.model_validate(done(await door.client.post(RECALL, json=question)))
 
 
 async def test_the_best_hit_is_what_the_words_name(door: Door) -> None:

@@ -39,8 +39,8 @@ def output(*arguments: str) -> str:
 def test_migrating_says_each_step_and_then_that_there_is_none() -> None:
     steps = [f"up to {revision}" for revision in revisions()]
 
-    assert output().splitlines() == [*steps, f"The database is of revision {HEAD}."]
-    assert output().splitlines() == [f"The database is of revision {HEAD} already."]
+    assert output().splitlines() == [*steps, f"The database is at revision {HEAD}."]
+    assert output().splitlines() == [f"The database is at revision {HEAD} already."]
 
 
 @pytest.mark.usefixtures("database")
@@ -55,10 +55,10 @@ def test_programs_get_json_and_may_go_one_step_up_and_back_to_nothing() -> None:
     }
     assert json.loads(output("--json"))["before"] == "0001"
     assert json.loads(output("--down", "0001", "--json"))["state"] == "older"
-    assert output("--down", "base").splitlines()[-1] == "The database holds nothing of kgmem."
+    assert output("--down", "base").splitlines()[-1] == "The database has no tables of kgmem."
 
 
 @pytest.mark.usefixtures("database")
 def test_up_and_back_at_once_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="goes up"):
+    with pytest.raises(InvalidInput, match="exclude each other"):
         CliRunner().invoke(app, ["--to", "0001", "--down", "0001"], catch_exceptions=False)

@@ -3,7 +3,7 @@
 import pytest
 
 from kgmem.bolt.graphs import Rows
-from kgmem.cli.cypher_output import show
+from kgmem.cli.cypher_shell import show
 from kgmem.domain.errors import InvalidInput
 from kgmem.memory import Memory
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import BaseModel
 
-from kgmem_api.wire.recall import HopsIn, RecallIn, WhereIn
+from kgmem_api.wire.recall import HopsFilter, RecallRequest, WherePart
 from tests.pages import PAGES
 
 
@@ -23,11 +23,11 @@ def parts() -> Iterator[tuple[str, str]]:
 def question(part: dict[str, object]) -> dict[str, object]:
     """Return the question that a part belongs into: a question itself, its `where`, its hops, or properties."""
     names = set(part)
-    if names & _names(RecallIn):
+    if names & _names(RecallRequest):
         return part
-    if names & _names(WhereIn):
+    if names & _names(WherePart):
         return {"where": part}
-    if names & _names(HopsIn):
+    if names & _names(HopsFilter):
         return {"graph": {"hops": part}}
     return {"what": {"text": "x", "properties": part}}
 
@@ -41,7 +41,7 @@ def test_a_part_of_a_question_is_understood(name: str, shown: str) -> None:
     part = json.loads(shown)
     if "kinds" in part or "preventing" in part:
         pytest.skip("a part of a schema")
-    RecallIn.model_validate(question(part))
+    RecallRequest.model_validate(question(part))
 
 
 def test_there_are_such_parts() -> None:

@@ -16,16 +16,16 @@ from kgmem.domain.recall.question import Hops, Links, Question, Relation, Spot, 
 from kgmem_api.parsing import BodyParser
 from kgmem_api.problems import InvalidBody
 from kgmem_api.routes.sources import SourceBatch, source_out
-from kgmem_api.wire.recall import RecallIn
+from kgmem_api.wire.recall import RecallRequest
 from kgmem_api.wire.records import (
     EntityBatch,
-    EntityOut,
+    EntityShape,
     EntityStatement,
     EpisodeBatch,
-    EpisodeOut,
+    EpisodeShape,
     EpisodeStatement,
     RelationshipBatch,
-    RelationshipOut,
+    RelationshipShape,
     RelationshipStatement,
     entity_out,
     episode_out,
@@ -204,7 +204,7 @@ def test_every_part_of_a_question_reaches_the_domain() -> None:
         "recipe": "causes",
         "profile": True,
     }
-    asked: Question = parse(RecallIn, body).question(FREE)
+    asked: Question = parse(RecallRequest, body).question(FREE)
     assert asked == Question(
         what=What(
             text="moon", properties={"mass": {"gte": 5}}, start=["ann"], kinds=["fact", "path"], labels=[], sources=[]
@@ -250,7 +250,7 @@ def test_every_part_of_a_question_reaches_the_domain() -> None:
     ],
 )
 def test_a_part_of_a_question_that_is_wrong_is_pointed_at(part: dict[str, Any], pointer: str) -> None:
-    (error,) = errors(RecallIn, json.dumps(part))
+    (error,) = errors(RecallRequest, json.dumps(part))
     assert error["pointer"] == pointer
 
 
@@ -263,7 +263,7 @@ def test_a_question_becomes_the_domains() -> None:
         "fusion": "rrf",
         "explain": True,
     }
-    asked: Question = parse(RecallIn, body).question(BOUND)
+    asked: Question = parse(RecallRequest, body).question(BOUND)
     assert (asked.what.text, list(asked.what.labels), asked.when.between) == ("moon", ["Place"], ("1969", None))
     assert (asked.scope, asked.k, asked.fusion, asked.weights, asked.explain) == (
         "user/1",
@@ -272,7 +272,7 @@ def test_a_question_becomes_the_domains() -> None:
         {"words": 2.0},
         True,
     )
-    assert parse(RecallIn, {}).question(FREE) == Question(
+    assert parse(RecallRequest, {}).question(FREE) == Question(
         What(labels=[], kinds=[], start=[], sources=[]), states=[], tiers=[]
     )
 
@@ -280,15 +280,15 @@ def test_a_question_becomes_the_domains() -> None:
 @pytest.mark.parametrize("k", [0, 1001, 1.5, "3"])
 def test_k_is_1_to_1000(k: Any) -> None:
     with pytest.raises(ValidationError):
-        parse(RecallIn, {"k": k})
+        parse(RecallRequest, {"k": k})
 
 
 @pytest.mark.parametrize(
     ("statement", "held"),
     [
-        (EntityStatement, EntityOut),
-        (RelationshipStatement, RelationshipOut),
-        (EpisodeStatement, EpisodeOut),
+        (EntityStatement, EntityShape),
+        (RelationshipStatement, RelationshipShape),
+        (EpisodeStatement, EpisodeShape),
     ],
 )
 def test_an_answer_has_every_field_that_a_statement_has(statement: Any, held: Any) -> None:

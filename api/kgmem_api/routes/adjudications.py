@@ -1,4 +1,4 @@
-"""Decisions: what people, rules and observations settle, the audit trail of it, and facts that hang together."""
+"""Decisions: what people, rules and observations settle, the audit trail of it, and correlated facts."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -14,10 +14,10 @@ from kgmem_api.wire.claims import (
     AdjudicationList,
     AdjudicationRequest,
     AdjudicationResultList,
-    CorrelationIn,
+    CorrelationCreated,
     CorrelationList,
-    CorrelationMade,
-    UndoIn,
+    CorrelationRequest,
+    UndoRequest,
     told,
 )
 
@@ -33,7 +33,7 @@ Reason = Annotated[str, Query(min_length=1, max_length=2000, description="Why.")
 async def adjudicate(
     graph: GraphName, access: Writes, asked: Annotated[AdjudicationRequest, Depends(JSONBody(AdjudicationRequest))]
 ) -> Response:
-    """Accept, reject, defer, collapse or observe values of facts of exactly this scope; dry_run only says what for."""
+    """Accept, reject, defer, collapse or observe values of facts of this scope only; dry_run changes nothing."""
     ruled = await access.memory.adjudications.create(graph, asked.ruling(access.key), scope=access.scope(asked.scope))
     return reply({"dry_run": asked.dry_run, "facts": [asdict(each) for each in ruled]})
 
@@ -54,7 +54,7 @@ async def list_adjudications(
 
 @router.post(_ALL + "/{id}/undo", responses=gives(AdjudicationResultList))
 async def undo_adjudication(
-    graph: GraphName, id_: Id, access: Writes, asked: Annotated[UndoIn, Depends(JSONBody(UndoIn))]
+    graph: GraphName, id_: Id, access: Writes, asked: Annotated[UndoRequest, Depends(JSONBody(UndoRequest))]
 ) -> Response:
     """Take a decision back; its facts are again what the claims and the other decisions make of them."""
     ruled = await access.memory.adjudications.undo(
@@ -63,25 +63,25 @@ async def undo_adjudication(
     return reply({"dry_run": False, "facts": [asdict(each) for each in ruled]})
 
 
-@router.post(_CORRELATIONS, responses=gives(CorrelationMade))
+@router.post(_CORRELATIONS, responses=gives(CorrelationCreated))
 async def correlate(
-    graph: GraphName, access: Writes, asked: Annotated[CorrelationIn, Depends(JSONBody(CorrelationIn))]
+    graph: GraphName, access: Writes, asked: Annotated[CorrelationRequest, Depends(JSONBody(CorrelationRequest))]
 ) -> Response:
-    """Declare that facts hang together: what is seen of one moves the others from now on."""
+    """Declare that facts are correlated: evidence for one changes the probability of the others."""
     return reply({"id": await access.memory.correlations.create(graph, asked.correlated(access.key))})
 
 
 @router.get(_CORRELATIONS, responses=gives(CorrelationList))
 async def list_correlations(graph: GraphName, access: Reads, scope: ScopeQuery = None) -> Response:
-    """List what hangs together: declared, or found."""
+    """List correlations of facts, declared or detected."""
     found = await access.memory.correlations.list(graph, scope=access.scope(scope))
     return reply({"correlations": [asdict(each) for each in found]})
 
 
-@router.delete(_CORRELATIONS + "/{id}", responses=gives(CorrelationMade))
+@router.delete(_CORRELATIONS + "/{id}", responses=gives(CorrelationCreated))
 async def end_correlation(
     graph: GraphName, id_: Id, access: Writes, reason: Reason, scope: ScopeQuery = None
 ) -> Response:
-    """Let facts hang together no more."""
+    """End a correlation between facts."""
     await access.memory.correlations.end(graph, id_, by=access.key.name, reason=reason, scope=access.scope(scope))
     return reply({"id": id_})

@@ -11,14 +11,22 @@ from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
 from kgmem_api.parameters import KEY, MOST_KEYS, GraphName, ItemKey, ScopeQuery, gives
 from kgmem_api.replies import reply
-from kgmem_api.wire.claims import ClaimBatch, ClaimedOut, ClaimPage, ClaimQuery, SourceTrustOut, WithdrawnOut, claim_out
+from kgmem_api.wire.claims import (
+    ClaimBatch,
+    ClaimPage,
+    ClaimQuery,
+    ClaimResultShape,
+    SourceTrust,
+    WithdrawResult,
+    claim_out,
+)
 from kgmem_api.wire.fields import Key
 
 router = APIRouter(tags=["claims"], route_class=DirectRoute)
 _ALL = "/v1/graphs/{graph}/claims"
 
 
-@router.post(_ALL, responses=gives(ClaimedOut))
+@router.post(_ALL, responses=gives(ClaimResultShape))
 async def post_claims(
     graph: GraphName, access: Writes, batch: Annotated[ClaimBatch, Depends(JSONBody(ClaimBatch))]
 ) -> Response:
@@ -33,7 +41,7 @@ async def list_claims(graph: GraphName, access: Reads, asked: Annotated[ClaimQue
     return reply({"claims": [claim_out(claim) for claim in page.items], "cursor": page.cursor})
 
 
-@router.delete(_ALL, responses=gives(WithdrawnOut))
+@router.delete(_ALL, responses=gives(WithdrawResult))
 async def withdraw_claims(
     graph: GraphName,
     access: Writes,
@@ -47,7 +55,7 @@ async def withdraw_claims(
     scope: ScopeQuery = None,
     dry_run: Annotated[bool, Query(description="Only say what that would do.")] = False,
 ) -> Response:
-    """Take claims of exactly this scope back, some or all of a source or an episode; the history keeps them.
+    """Withdraw claims of this scope only, some or all of a source or an episode; the history keeps them.
 
     Relationships that only they state go too; one that others state too names one of these.
     """
@@ -57,7 +65,7 @@ async def withdraw_claims(
     return reply(asdict(done))
 
 
-@router.get("/v1/graphs/{graph}/sources/" + KEY, responses=gives(SourceTrustOut))
+@router.get("/v1/graphs/{graph}/sources/" + KEY, responses=gives(SourceTrust))
 async def get_source(graph: GraphName, key: ItemKey, access: ReadsWhole) -> Response:
     """Return how far a source is trusted, why, with its history and the copies found."""
     return reply(asdict(await access.memory.sources.get(graph, key)))

@@ -1,4 +1,4 @@
-"""Communities: asked for, listed, and looked at."""
+"""Communities and summaries of entities."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -12,14 +12,14 @@ from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
 from kgmem_api.routes.adjudications import Id
-from kgmem_api.wire.answers import JobDeferred
+from kgmem_api.wire.answers import JobAccepted
 from kgmem_api.wire.fields import STRICT, Scope
-from kgmem_api.wire.summaries import SummaryOut
+from kgmem_api.wire.summaries import Summary, SummaryRequest
 
 # Communities of entities on the wire.
 
 
-class GroupIn(BaseModel):
+class CommunityRequest(BaseModel):
     """The scope whose communities shall be kept."""
 
     model_config = STRICT
@@ -27,7 +27,7 @@ class GroupIn(BaseModel):
     scope: Scope | None = None
 
 
-class MemberOut(BaseModel):
+class CommunityMember(BaseModel):
     """An entity of a community."""
 
     key: str
@@ -36,56 +36,59 @@ class MemberOut(BaseModel):
     centrality: Annotated[float, Field(description="Its share of the links inside of the community.")]
 
 
-class CommunityOut(BaseModel):
-    """Entities that hang together."""
+class Community(BaseModel):
+    """A community of entities."""
 
     id: int
     level: Annotated[int, Field(description="0 is the finest.")]
     parent: Annotated[int | None, Field(description="The community of the next level that holds it.")] = None
     size: int
     made_at: str
-    members: Annotated[list[MemberOut], Field(description="The most central first; in listings at most five.")]
+    members: Annotated[list[CommunityMember], Field(description="The most central first; in listings at most five.")]
     scope: str
-    summary: Annotated[SummaryOut | None, Field(description="Of one community, once it is made; not in listings.")] = (
-        None
-    )
+    summary: Annotated[Summary | None, Field(description="Of one community, if it exists; not in listings.")] = None
 
 
 class CommunityPage(BaseModel):
     """Communities, the finest level and the largest first."""
 
-    communities: list[CommunityOut]
+    communities: list[Community]
     cursor: str | None
 
 
-class UngroupedOut(BaseModel):
-    """How many communities went."""
+class CommunityDeleteResult(BaseModel):
+    """How many communities were deleted."""
 
-    gone: int
+    deleted: int
 
 
-router = APIRouter(tags=["communities"])
+router = APIRouter()
 _ALL = "/v1/graphs/{graph}/communities"
 
 
 @router.post(
     _ALL,
     status_code=202,
-    responses={**gives(JobDeferred, 202, "They will be found."), **gives(JobDeferred, 200, "The job waits already.")},
+    responses={
+        **gives(JobAccepted, 202, "They will be detected."),
+        **gives(JobAccepted, 200, "The job waits already."),
+    },
 )
-async def group(graph: GraphName, access: Writes, asked: Annotated[GroupIn, Depends(JSONBody(GroupIn))]) -> Response:
-    """Let a job find the communities of exactly this scope, and keep them up from then on."""
+async def detect_communities(
+    graph: GraphName, access: Writes, asked: Annotated[CommunityRequest, Depends(JSONBody(CommunityRequest))]
+) -> Response:
+    """Queue a job that detects the communities of this scope only; workers keep them up to date."""
     job = await access.memory.communities.enqueue(graph, scope=access.scope(asked.scope))
     return reply({"job": job}, 200) if job is None else reply({"job": job}, 202, {"Location": f"/v1/jobs/{job}"})
 
 
-@router.delete(_ALL, responses=gives(UngroupedOut))
-async def ungroup(graph: GraphName, access: Writes, scope: ScopeQuery = None) -> Response:
-    """Delete the communities of exactly this scope, and keep them no more."""
-    return reply({"gone": await access.memory.communities.delete(graph, scope=access.scope(scope))})
+@router.delete(_ALL, tags=["communities"], responses=gives(CommunityDeleteResult))
+async def delete_communities(graph: GraphName, access: Writes, scope: ScopeQuery = None) -> Response:
+    """Delete the communities of this scope only, and stop detecting them."""
+    return reply({"deleted": await access.memory.communities.delete(graph, scope=access.scope(scope))})
 
 
-@router.get(_ALL, responses=gives(CommunityPage))
+@router.get(_ALL, tags=["communities"], responses=gives(CommunityPage))
 async def list_communities(
     graph: GraphName,
     access: Reads,
@@ -95,18 +98,42 @@ async def list_communities(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
-    """List the communities of exactly this scope, the finest level and the largest first."""
+    """List the communities of this scope only, the finest level and the largest first."""
     page = await access.memory.communities.list(
         graph, scope=access.scope(scope), level=level, cursor=cursor, limit=limit
     )
     return reply({"communities": [asdict(each) for each in page.items], "cursor": page.cursor})
 
 
-@router.get(_ALL + "/{id}", responses=gives(CommunityOut))
+@router.get(_ALL + "/{id}", tags=["communities"], responses=gives(Community))
 async def get_community(
     graph: GraphName, id_: Id, access: Reads, scope: ScopeQuery = None, limit: Limit = 100
 ) -> Response:
-    """Return a community of exactly this scope with its most central members and its summary, once that is made."""
+    """Return a community of this scope only with its most central members and its summary, if it exists."""
     found = await access.memory.communities.get(graph, id_, scope=access.scope(scope), limit=limit)
     summary = await access.memory.summaries.of_community(graph, id_, scope=access.scope(scope))
     return reply({**asdict(found), "summary": asdict(summary) if summary else None})
+
+
+_SUMMARIES = "/v1/graphs/{graph}/summaries"
+KnownAt = Annotated[str | None, Query(max_length=100, description="As it was known at this time.")]
+
+
+@router.post(_SUMMARIES, tags=["summaries"], responses=gives(Summary))
+async def summarize(
+    graph: GraphName, access: Writes, asked: Annotated[SummaryRequest, Depends(JSONBody(SummaryRequest))]
+) -> Response:
+    """Summarise an entity of this scope only; workers keep the summary up to date."""
+    return reply(asdict(await access.memory.summaries.create(graph, asked.key, scope=access.scope(asked.scope))))
+
+
+@router.get(_SUMMARIES, tags=["summaries"], responses=gives(Summary))
+async def get_summary(
+    graph: GraphName,
+    access: Reads,
+    key: Annotated[str, Query(min_length=1, max_length=500, description="The entity's key.")],
+    scope: ScopeQuery = None,
+    known_at: KnownAt = None,
+) -> Response:
+    """Return the summary of an entity of this scope only, as it is or as it was known."""
+    return reply(asdict(await access.memory.summaries.get(graph, key, scope=access.scope(scope), known_at=known_at)))

@@ -18,19 +18,19 @@ from kgmem_api.context import context_of
 from kgmem_api.direct import DirectRoute
 from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.wire.cypher import CypherIn, CypherOut, NamedQueriesOut
+from kgmem_api.wire.cypher import CypherRequest, CypherResult, NamedQueryList
 
 router = APIRouter(tags=["cypher"], route_class=DirectRoute)
 _LINES = "application/x-ndjson"
 _AT_ONCE = 1_000  # Rows of one chunk of JSON Lines.
 
 
-@router.post("/v1/graphs/{graph}/cypher", responses=gives(CypherOut, text="Columns, rows and counters."))
+@router.post("/v1/graphs/{graph}/cypher", responses=gives(CypherResult, text="Columns, rows and counters."))
 async def cypher(
     graph: GraphName,
     request: Request,
     access: Reads,
-    asked: Annotated[CypherIn, Depends(JSONBody(CypherIn, free="parameters"))],
+    asked: Annotated[CypherRequest, Depends(JSONBody(CypherRequest, free="parameters"))],
 ) -> Response:
     """Answer a Cypher query. It reads only, unless the mode is write, which needs a key with the role writer.
 
@@ -46,7 +46,7 @@ async def cypher(
     return _whole(answer)
 
 
-@router.get("/v1/queries", responses=gives(NamedQueriesOut))
+@router.get("/v1/queries", responses=gives(NamedQueryList))
 async def list_queries(access: ReadsAnywhere) -> Response:
     """Return the queries that came with kgmem: what each answers, its parameters and its columns."""
     return reply({"queries": list(access.memory.queries.all().values())})
@@ -56,7 +56,7 @@ def _parameters(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {name: from_json(value) for name, value in plain.items()}
 
 
-async def _answered(graph: str, access: Access, asked: CypherIn, parameters: dict[str, Any]) -> CypherAnswer:
+async def _answered(graph: str, access: Access, asked: CypherRequest, parameters: dict[str, Any]) -> CypherAnswer:
     if asked.mode == "write":
         access.key.demand("writer", graph)
     text = asked.query or ""

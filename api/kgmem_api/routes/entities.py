@@ -14,22 +14,22 @@ from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
 from kgmem_api.parameters import KEY, Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
 from kgmem_api.replies import if_match, is_current, reply, tag
-from kgmem_api.wire.answers import DeletedOut, WrittenOut
-from kgmem_api.wire.records import EntityBatch, EntityBody, EntityOut, EntityPage, entity_out
+from kgmem_api.wire.answers import DeleteResultShape, WriteResultShape
+from kgmem_api.wire.records import EntityBatch, EntityBody, EntityPage, EntityShape, entity_out
 
 router = APIRouter(tags=["entities"], route_class=DirectRoute)
 _ALL = "/v1/graphs/{graph}/entities"
 _ONE = f"/v1/graphs/{{graph}}/entities/{KEY}"
 
 
-@router.put(_ALL, responses=gives(WrittenOut))
+@router.put(_ALL, responses=gives(WriteResultShape))
 async def put_entities(
     graph: GraphName,
     request: Request,
     access: Writes,
     batch: Annotated[EntityBatch, Depends(JSONBody(EntityBatch))],
 ) -> Response:
-    """Write entities, in one transaction: each is merged into what is held under its scope and key."""
+    """Write entities, in one transaction: each is merged into the stored entity of its scope and key."""
     entities = batch.entities
     version = if_match(request)
     if version is not None:
@@ -54,13 +54,13 @@ async def list_entities(
     return reply({"entities": [entity_out(entity) for entity in page.items], "cursor": page.cursor})
 
 
-@router.delete(_ALL, responses=gives(DeletedOut))
+@router.delete(_ALL, responses=gives(DeleteResultShape))
 async def delete_entities(graph: GraphName, access: Writes, keys: Keys, scope: ScopeQuery = None) -> Response:
-    """Delete entities of exactly this scope, with their relationships; tells which keys were not there."""
+    """Delete entities of this scope only, with their relationships; returns which keys were not there."""
     return reply(await access.memory.entities.delete(graph, keys, scope=access.scope(scope)))
 
 
-@router.put(_ONE, responses={**gives(WrittenOut), **gives(WrittenOut, 201, "Created.")})
+@router.put(_ONE, responses={**gives(WriteResultShape), **gives(WriteResultShape, 201, "Created.")})
 async def put_entity(
     graph: GraphName,
     key: ItemKey,
@@ -78,7 +78,7 @@ async def put_entity(
     return reply(written, 201 if written.created else 200, headers)
 
 
-@router.get(_ONE, responses={**gives(EntityOut), 304: {"description": "Not changed since."}})
+@router.get(_ONE, responses={**gives(EntityShape), 304: {"description": "Not changed since."}})
 async def get_entity(
     graph: GraphName, key: ItemKey, request: Request, access: Reads, scope: ScopeQuery = None
 ) -> Response:
@@ -89,11 +89,11 @@ async def get_entity(
     return reply(entity_out(entity), headers=tag(entity.version))
 
 
-@router.delete(_ONE, responses=gives(DeletedOut))
+@router.delete(_ONE, responses=gives(DeleteResultShape))
 async def delete_entity(
     graph: GraphName, key: ItemKey, request: Request, access: Writes, scope: ScopeQuery = None
 ) -> Response:
-    """Delete one entity of exactly this scope, with its relationships; with If-Match only if of that version."""
+    """Delete one entity of this scope only, with its relationships; with If-Match only if of that version."""
     deleted = await access.memory.entities.delete(graph, [key], scope=access.scope(scope), version=if_match(request))
     if deleted.missing:
         raise NotFound(f"There is no entity {key!r} in this scope.", hint="A deletion names the entity's own scope.")

@@ -11,15 +11,15 @@ from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
 from kgmem_api.parameters import KEY, Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply, tag
-from kgmem_api.wire.answers import DeletedOut, WrittenOut
-from kgmem_api.wire.records import EpisodeBatch, EpisodeOut, EpisodePage, episode_out
+from kgmem_api.wire.answers import DeleteResultShape, WriteResultShape
+from kgmem_api.wire.records import EpisodeBatch, EpisodePage, EpisodeShape, episode_out
 
 router = APIRouter(tags=["episodes"], route_class=DirectRoute)
 _ALL = "/v1/graphs/{graph}/episodes"
 _ONE = f"/v1/graphs/{{graph}}/episodes/{KEY}"
 
 
-@router.post(_ALL, responses=gives(WrittenOut))
+@router.post(_ALL, responses=gives(WriteResultShape))
 async def post_episodes(
     graph: GraphName, access: Writes, batch: Annotated[EpisodeBatch, Depends(JSONBody(EpisodeBatch))]
 ) -> Response:
@@ -44,22 +44,22 @@ async def list_episodes(
     return reply({"episodes": [episode_out(episode) for episode in page.items], "cursor": page.cursor})
 
 
-@router.delete(_ALL, responses=gives(DeletedOut))
+@router.delete(_ALL, responses=gives(DeleteResultShape))
 async def delete_episodes(graph: GraphName, access: Writes, keys: Keys, scope: ScopeQuery = None) -> Response:
-    """Delete episodes of exactly this scope, with their passages; tells which keys were not there."""
+    """Delete episodes of this scope only, with their passages; returns which keys were not there."""
     return reply(await access.memory.episodes.delete(graph, keys, scope=access.scope(scope)))
 
 
-@router.get(_ONE, responses=gives(EpisodeOut))
+@router.get(_ONE, responses=gives(EpisodeShape))
 async def get_episode(graph: GraphName, key: ItemKey, access: Reads, scope: ScopeQuery = None) -> Response:
     """Return the episode that a scope sees under a key."""
     episode = await access.memory.episodes.get(graph, key, scope=access.scope(scope))
     return reply(episode_out(episode), headers=tag(episode.version))
 
 
-@router.delete(_ONE, responses=gives(DeletedOut))
+@router.delete(_ONE, responses=gives(DeleteResultShape))
 async def delete_episode(graph: GraphName, key: ItemKey, access: Writes, scope: ScopeQuery = None) -> Response:
-    """Delete one episode of exactly this scope, with its passages."""
+    """Delete one episode of this scope only, with its passages."""
     deleted = await access.memory.episodes.delete(graph, [key], scope=access.scope(scope))
     if deleted.missing:
         raise NotFound(f"There is no episode {key!r} in this scope.", hint="A deletion names the episode's own scope.")

@@ -17,7 +17,7 @@ from kgmem_api.context import context_of
 from kgmem_api.media_types import export_types, extension_of, media_type
 from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.wire.imports import ExportAsked, LossesOut
+from kgmem_api.wire.imports import ExportLosses, ExportParameters
 
 router = APIRouter(tags=["export"])
 _HEAD_START = 2.0  # Seconds in which what is wrong shows; then the answer begins, though nothing is written yet.
@@ -29,12 +29,12 @@ _FILE: dict[str, Any] = {
 
 @router.get("/v1/graphs/{graph}/export", response_class=Response, responses={200: _FILE})
 async def export_graph(
-    graph: GraphName, request: Request, access: Reads, asked: Annotated[ExportAsked, Query()]
+    graph: GraphName, request: Request, access: Reads, asked: Annotated[ExportParameters, Query()]
 ) -> Response:
     """Return a graph, of one scope or of all, as a file of a format; of several files as a zip file.
 
-    Parquet and neo4j-csv are several files, and so is CSV without a kind. What the format cannot carry is told by the
-    address in the Link header. An export that breaks off ends without the last chunk, which HTTP clients report as an
+    Parquet and neo4j-csv are several files, and so is CSV without a kind. The URL in the Link header returns what
+    the format cannot store. An export that breaks off ends without the last chunk, which HTTP clients report as an
     error.
     """
     options = asked.options(access)
@@ -52,11 +52,11 @@ async def export_graph(
     return StreamingResponse(chunks, media_type=type_, headers=headers)
 
 
-@router.get("/v1/graphs/{graph}/export/losses", responses=gives(LossesOut))
+@router.get("/v1/graphs/{graph}/export/losses", responses=gives(ExportLosses))
 async def export_losses(
-    graph: GraphName, request: Request, access: Reads, asked: Annotated[ExportAsked, Query()]
+    graph: GraphName, request: Request, access: Reads, asked: Annotated[ExportParameters, Query()]
 ) -> Response:
-    """Tell what the same export would hold, and what its format would leave out; it takes as long as the export."""
+    """Count the records of the same export, and what its format cannot store; it takes as long as the export."""
     options = asked.options(access)
     context_of(request).unlimited()
     with _one_more(request.app):
@@ -73,7 +73,7 @@ async def _limited(app: FastAPI, chunks: AsyncGenerator[bytes, None]) -> AsyncGe
 
 @contextmanager
 def _one_more(app: FastAPI) -> Iterator[None]:
-    """Count an export under way. Raises Unavailable when there are too many: each holds a database connection."""
+    """Count an export in progress. Raises Unavailable when there are too many: each holds a database connection."""
     state = app.state
     if state.exports >= max(1, state.settings.pool_size // 2):
         raise Unavailable("The server is at its limit of exports.", hint="Try again later.", retry_after=10)

@@ -1,4 +1,4 @@
-"""Reading: what episodes would bring, what they brought, and forgetting them with it."""
+"""Extraction: preview, queue, provenance, and forgetting episodes with what was extracted from them."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -19,33 +19,33 @@ from kgmem_api.wire.shapes import copied, many, shape
 
 # What is read out of episodes, on the wire.
 
-WouldBringOut = copied(WouldBring, "WouldBringOut", "What one episode would bring: the dry run of reading.")
+ExtractionPreview = copied(WouldBring, "ExtractionPreview", "The preview of the extraction of one episode.")
 
 
-WouldBringList = shape(
-    "WouldBringList",
-    "What episodes would bring; nothing is stored.",
-    episodes=many(WouldBringOut),
+ExtractionPreviewList = shape(
+    "ExtractionPreviewList",
+    "The preview of the extraction of episodes; nothing is stored.",
+    episodes=many(ExtractionPreview),
 )
 
 
-ProvenanceOut = copied(
+ProvenanceShape = copied(
     Provenance,
-    "ProvenanceOut",
-    "One thing that an episode brought, and where in its text that stands.",
+    "Provenance",
+    "A record that was extracted from an episode, and where in its text.",
     key="Of an entity; of the others the id.",
-    shared="Other episodes brought it too.",
+    shared="Other episodes state it too.",
 )
 
 
 ProvenanceList = shape(
     "ProvenanceList",
-    "What episodes brought.",
-    items=many(ProvenanceOut),
+    "What was extracted from episodes.",
+    items=many(ProvenanceShape),
 )
 
 
-class ForgetIn(BaseModel):
+class ForgetRequest(BaseModel):
     """Which episodes to forget."""
 
     model_config = STRICT
@@ -56,9 +56,9 @@ class ForgetIn(BaseModel):
     erase: Annotated[bool, Field(description="Out of the history too, so that no earlier time shows it.")] = False
 
 
-ForgottenOut = copied(
+ForgetResult = copied(
     Forgotten,
-    "ForgottenOut",
+    "ForgetResult",
     "What went with episodes, and what stays since something else says it too.",
     similarity_links="Derived of the vectors of entities which went.",
     communities="That lost a member.",
@@ -66,14 +66,14 @@ ForgottenOut = copied(
 )
 
 
-WaitsOut = copied(
+ExtractionQueue = copied(
     Waits,
-    "WaitsOut",
+    "ExtractionQueue",
     "How many episodes wait to be read, how many of them nobody reads just now, and how many cannot be read.",
 )
 
 
-class ReadAgainIn(BaseModel):
+class ExtractionRequest(BaseModel):
     """Which episodes to read again."""
 
     model_config = STRICT
@@ -82,7 +82,7 @@ class ReadAgainIn(BaseModel):
     scope: Scope | None = None
 
 
-class ReadAgainOut(BaseModel):
+class ExtractionResult(BaseModel):
     """How many episodes are read again."""
 
     asked: int
@@ -92,26 +92,26 @@ router = APIRouter(tags=["extraction"], route_class=DirectRoute)
 _READING = "/v1/graphs/{graph}/extraction"
 
 
-@router.post(f"{_READING}/preview", responses=gives(WouldBringList))
-async def would_bring(
+@router.post(f"{_READING}/preview", responses=gives(ExtractionPreviewList))
+async def preview_extraction(
     graph: GraphName, access: Reads, batch: Annotated[EpisodeBatch, Depends(JSONBody(EpisodeBatch))]
 ) -> Response:
-    """Tell what reading episodes would bring into the graph; nothing is stored."""
+    """Return what extraction finds in episodes; nothing is stored."""
     told = await access.memory.extraction.preview(graph, batch.episodes)
     return reply({"episodes": [asdict(each) for each in told]})
 
 
-@router.get(_READING, responses=gives(WaitsOut))
-async def waiting(graph: GraphName, access: ReadsWhole) -> Response:
+@router.get(_READING, responses=gives(ExtractionQueue))
+async def get_extraction_queue(graph: GraphName, access: ReadsWhole) -> Response:
     """Count the episodes of all scopes that wait to be read, and those that cannot be."""
     return reply(asdict(await access.memory.extraction.pending(graph)))
 
 
-@router.post(_READING, responses=gives(ReadAgainOut))
-async def read_again(
-    graph: GraphName, access: Writes, asked: Annotated[ReadAgainIn, Depends(JSONBody(ReadAgainIn))]
+@router.post(_READING, responses=gives(ExtractionResult))
+async def extract_again(
+    graph: GraphName, access: Writes, asked: Annotated[ExtractionRequest, Depends(JSONBody(ExtractionRequest))]
 ) -> Response:
-    """Let episodes that were read be read again, say by another extractor."""
+    """Queue episodes for extraction again, for example by another extractor."""
     return reply({"asked": await access.memory.extraction.repeat(graph, asked.keys, scope=access.scope(asked.scope))})
 
 
@@ -123,14 +123,16 @@ async def provenance(
     scope: ScopeQuery = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> Response:
-    """Tell what episodes of exactly this scope brought, and where in their texts that stands."""
+    """Return what was extracted from episodes of this scope only, and where in their texts."""
     told = await access.memory.episodes.provenance(graph, keys, scope=access.scope(scope), limit=limit)
     return reply({"items": [asdict(each) for each in told]})
 
 
-@router.post("/v1/graphs/{graph}/forget", responses=gives(ForgottenOut))
-async def forget(graph: GraphName, access: Writes, asked: Annotated[ForgetIn, Depends(JSONBody(ForgetIn))]) -> Response:
-    """Delete episodes of exactly this scope with all that only they brought; gives the report of it."""
+@router.post("/v1/graphs/{graph}/forget", responses=gives(ForgetResult))
+async def forget(
+    graph: GraphName, access: Writes, asked: Annotated[ForgetRequest, Depends(JSONBody(ForgetRequest))]
+) -> Response:
+    """Delete episodes of this scope only with everything extracted only from them; returns a report."""
     report = await access.memory.episodes.forget(
         graph, asked.keys, scope=access.scope(asked.scope), dry_run=asked.dry_run, erase=asked.erase
     )

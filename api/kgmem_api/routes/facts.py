@@ -12,8 +12,17 @@ from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
-from kgmem_api.wire.claims import FactPage, FactQuery, JudgedOut, VerifyIn, WhyOut, fact_out, judged_out, why_out
-from kgmem_api.wire.corrections import CorrectionOut, CorrectionRequest
+from kgmem_api.wire.claims import (
+    FactExplanation,
+    FactPage,
+    FactQuery,
+    VerificationRequest,
+    VerificationResult,
+    fact_out,
+    judged_out,
+    why_out,
+)
+from kgmem_api.wire.corrections import CorrectionRequest, CorrectionResult
 from kgmem_api.wire.fields import Time
 
 router = APIRouter(tags=["facts"])
@@ -27,7 +36,7 @@ async def list_facts(graph: GraphName, access: Reads, asked: Annotated[FactQuery
     return _page(await access.memory.facts.list(graph, asked.asked(access.key)))
 
 
-@router.get("/v1/graphs/{graph}/facts/{id}", responses=gives(WhyOut))
+@router.get("/v1/graphs/{graph}/facts/{id}", responses=gives(FactExplanation))
 async def get_fact(
     graph: GraphName, id_: Id, access: Reads, scope: ScopeQuery = None, known_at: KnownAt = None
 ) -> Response:
@@ -35,11 +44,11 @@ async def get_fact(
     return reply(why_out(await access.memory.facts.explain(graph, id_, scope=access.scope(scope), known_at=known_at)))
 
 
-@router.post("/v1/graphs/{graph}/corrections", responses=gives(CorrectionOut))
+@router.post("/v1/graphs/{graph}/corrections", responses=gives(CorrectionResult))
 async def correct(
     graph: GraphName, access: Writes, asked: Annotated[CorrectionRequest, Depends(JSONBody(CorrectionRequest))]
 ) -> Response:
-    """Correct, retract or end a fact of exactly this scope: out of the answers at once, kept in the history."""
+    """Correct, retract or end a fact of this scope only: out of the answers at once, kept in the history."""
     told = {"by": asked.by or access.key.name, "reason": asked.reason, "scope": access.scope(asked.scope)}
     facts, target = access.memory.facts, asked.target()
     if asked.action == "correct":
@@ -67,9 +76,11 @@ async def list_review(
     return _page(await access.memory.adjudications.queue(graph, scope=access.scope(scope), cursor=cursor, limit=limit))
 
 
-@router.post("/v1/graphs/{graph}/claims/verify", responses=gives(JudgedOut))
-async def verify(graph: GraphName, access: Reads, asked: Annotated[VerifyIn, Depends(JSONBody(VerifyIn))]) -> Response:
-    """Say whether the graph supports a claim or a text, contradicts it, or knows nothing of it; no model takes part."""
+@router.post("/v1/graphs/{graph}/claims/verify", responses=gives(VerificationResult))
+async def verify(
+    graph: GraphName, access: Reads, asked: Annotated[VerificationRequest, Depends(JSONBody(VerificationRequest))]
+) -> Response:
+    """Return whether the graph supports a claim or a text, contradicts it, or has no evidence; no model is used."""
     claim = asked.claim.claim() if asked.claim else None
     return reply(
         judged_out(await access.memory.claims.verify(graph, claim, text=asked.text, scope=access.scope(asked.scope)))

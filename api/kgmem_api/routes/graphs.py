@@ -12,8 +12,8 @@ from kgmem_api.access import Administers, Reads, ReadsAnywhere
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.wire.answers import GraphList, GraphOut
-from kgmem_api.wire.graphs import GraphChange, GraphIn, graph_out
+from kgmem_api.wire.answers import GraphList, GraphSettings
+from kgmem_api.wire.graphs import GraphRequest, GraphUpdateRequest, graph_out
 
 router = APIRouter(tags=["graphs"])
 _ALL = "/v1/graphs"
@@ -27,9 +27,13 @@ async def list_graphs(access: ReadsAnywhere) -> Response:
     return reply({"graphs": [graph_out(held) for held in graphs]})
 
 
-@router.put(_ONE, responses={**gives(GraphOut, text="It was there, as asked."), **gives(GraphOut, 201, "Created.")})
+@router.put(
+    _ONE, responses={**gives(GraphSettings, text="It was there, as asked."), **gives(GraphSettings, 201, "Created.")}
+)
 async def put_graph(
-    graph: GraphName, access: Administers, asked: Annotated[GraphIn, Depends(JSONBody(GraphIn, optional=True))]
+    graph: GraphName,
+    access: Administers,
+    asked: Annotated[GraphRequest, Depends(JSONBody(GraphRequest, optional=True))],
 ) -> Response:
     """Create a graph. One that is there is left as it is; 409 when it differs from what the body asks for."""
     given: dict[str, Any] = {
@@ -54,17 +58,17 @@ async def put_graph(
         return reply(graph_out(held))
 
 
-@router.get(_ONE, responses=gives(GraphOut))
+@router.get(_ONE, responses=gives(GraphSettings))
 async def get_graph(graph: GraphName, access: Reads) -> Response:
     """Return a graph and its settings."""
     return reply(graph_out(await access.memory.graphs.get(graph)))
 
 
-@router.patch(_ONE, responses=gives(GraphOut))
+@router.patch(_ONE, responses=gives(GraphSettings))
 async def patch_graph(
-    graph: GraphName, access: Administers, asked: Annotated[GraphChange, Depends(JSONBody(GraphChange))]
+    graph: GraphName, access: Administers, asked: Annotated[GraphUpdateRequest, Depends(JSONBody(GraphUpdateRequest))]
 ) -> Response:
-    """Change a graph's settings; what is left out stays, a schema extends what is there."""
+    """Change a graph's settings; omitted settings are unchanged, a schema extends the existing one."""
     changed = await access.memory.graphs.update(
         graph,
         strict=asked.strict,
@@ -84,7 +88,7 @@ async def delete_graph(graph: GraphName, access: Administers) -> Response:
     return Response(status_code=204)
 
 
-def _departing(held: Graph, asked: GraphIn) -> list[str]:
+def _departing(held: Graph, asked: GraphRequest) -> list[str]:
     """Name the settings that the body gives and that the graph has otherwise."""
     given = asked.model_fields_set
     space = asked.embedding.space() if asked.embedding else None

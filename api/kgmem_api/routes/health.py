@@ -53,7 +53,7 @@ _PROBE_SECONDS = 2.0
 
 @router.get("/")
 async def root() -> Response:
-    """Say what this is and where to read on."""
+    """Return name, version and links of the server."""
     return reply(
         {
             "name": "kgmem",
@@ -71,13 +71,13 @@ async def root() -> Response:
 
 @router.get("/health/live")
 async def get_live() -> Response:
-    """Say that the process answers."""
+    """Return 200 while the process answers."""
     return reply({"status": "live"})
 
 
 @router.get("/health/ready")
 async def get_ready(request: Request) -> Response:
-    """Say that the database is reachable too; 503 while it is not, and once the server is stopping.
+    """Return 200 while the database is reachable too; 503 while it is not, and once the server is stopping.
 
     The status is `degraded`, with `reasons`, while questions are answered and writes are not: on a full disk.
     """

@@ -1,4 +1,4 @@
-"""Imports: files sent in, what became of them, and taking them back out."""
+"""Imports: upload files, inspect imports and undo them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path as FilePath
@@ -18,11 +18,11 @@ from kgmem_api.replies import reply
 from kgmem_api.uploads import is_form, name_of, receive_file, receive_form
 from kgmem_api.wire.imports import (
     ImportAccepted,
-    ImportAsked,
     ImportItemPage,
-    ImportOut,
     ImportPage,
-    UndoneOut,
+    ImportParameters,
+    ImportState,
+    UndoResultShape,
     import_out,
 )
 
@@ -56,11 +56,11 @@ DryRun = Annotated[bool, Query(description="Only say at once what that would do.
 @router.post(
     _ALL,
     status_code=202,
-    responses=gives(ImportAccepted, 202, "It is held, and will be imported."),
+    responses=gives(ImportAccepted, 202, "The files are stored and will be imported."),
     openapi_extra=_BODY,
 )
 async def post_import(
-    graph: GraphName, request: Request, access: Writes, asked: Annotated[ImportAsked, Query()]
+    graph: GraphName, request: Request, access: Writes, asked: Annotated[ImportParameters, Query()]
 ) -> Response:
     """Take files and import them in the background; the answer comes when they are safe on the server's disk.
 
@@ -93,7 +93,7 @@ async def list_imports(
     return reply({"imports": [import_out(held) for held in found[:limit]], "cursor": more})
 
 
-@router.get(_ONE, responses=gives(ImportOut))
+@router.get(_ONE, responses=gives(ImportState))
 async def get_import(graph: GraphName, id_: ImportID, access: Reads) -> Response:
     """Return an import: its state, how far it is, what it did, and why it failed."""
     return reply(import_out(await _visible(access, graph, id_)))
@@ -124,8 +124,8 @@ async def get_rejected(graph: GraphName, id_: ImportID, request: Request, access
     f"{_ONE}/undo",
     status_code=202,
     responses={
-        **gives(ImportAccepted, 202, "It will be taken back out."),
-        **gives(UndoneOut, 200, "What that would do (dry_run)."),
+        **gives(ImportAccepted, 202, "It will be undone."),
+        **gives(UndoResultShape, 200, "What that would do (dry_run)."),
     },
 )
 async def undo_import(graph: GraphName, id_: ImportID, access: Writes, dry_run: DryRun = False) -> Response:
@@ -140,7 +140,7 @@ async def undo_import(graph: GraphName, id_: ImportID, access: Writes, dry_run: 
 
 @router.post(f"{_ONE}/resume", status_code=202, responses=gives(ImportAccepted, 202, "It will go on."))
 async def resume_import(graph: GraphName, id_: ImportID, access: Writes) -> Response:
-    """Let an import that failed by no fault of its files go on from where it was; its files are kept for a day."""
+    """Resume an import that failed through no fault of its files; its files are kept for a day."""
     return _accepted(*await access.memory.imports.resume(graph, id_, within=access.key.scope))
 
 

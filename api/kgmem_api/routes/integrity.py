@@ -26,9 +26,9 @@ class IntegrityCheckRequest(BaseModel):
     repair: Annotated[bool, Field(description="Repair what can be derived from what is not damaged.")] = False
 
 
-IntegrityReportOut = copied(
+IntegrityReportShape = copied(
     IntegrityReport,
-    "IntegrityReportOut",
+    "IntegrityReport",
     "What one check found: damage that is left, damage that was repaired, and what could not be checked and why.",
     graph="Null for the database as a whole.",
 )
@@ -37,7 +37,7 @@ IntegrityReportOut = copied(
 IntegrityReportList = shape(
     "IntegrityReportList",
     "The newest reports, oldest first.",
-    reports=many(IntegrityReportOut),
+    reports=many(IntegrityReportShape),
 )
 
 
@@ -46,16 +46,16 @@ _ONE = "/v1/graphs/{graph}/integrity-checks"
 _Asked = Annotated[IntegrityCheckRequest, Depends(JSONBody(IntegrityCheckRequest, optional=True))]
 
 
-@router.post(_ONE, responses=gives(IntegrityReportOut))
+@router.post(_ONE, responses=gives(IntegrityReportShape))
 async def post_integrity_check(graph: GraphName, access: Administers, asked: _Asked) -> Response:
-    """Check a graph for damage, and repair what is derivable if asked. It reads all of the graph: for a large one ask
-    for the job `check_integrity` instead, and read its report here.
+    """Check a graph for damage, and repair derived data with `repair`. It reads all of the graph: for a large one queue
+    the job `check_integrity` instead, and read its report here.
     """
     (report,) = await access.memory.index.check_integrity(graph, repair=asked.repair)
     return reply(report)
 
 
-@router.get(_ONE, responses=gives(IntegrityReportOut))
+@router.get(_ONE, responses=gives(IntegrityReportShape))
 async def get_integrity_check(graph: GraphName, access: Administers) -> Response:
     """Return the newest report of a graph; a job makes one every day."""
     await access.memory.graphs.get(graph)

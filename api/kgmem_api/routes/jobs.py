@@ -12,14 +12,14 @@ from kgmem_api.access import Administers, ReadsWholeAnywhere
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import GraphName, Limit, gives
 from kgmem_api.replies import reply
-from kgmem_api.wire.answers import JobDeferred, JobList, JobOut
+from kgmem_api.wire.answers import JobAccepted, JobList, JobShape
 from kgmem_api.wire.fields import STRICT
 
 router = APIRouter(tags=["jobs"])
 Status = Literal["waiting", "running", "succeeded", "failed", "cancelled"]
 
 
-class JobIn(BaseModel):
+class JobRequest(BaseModel):
     """A piece of work to do in the background."""
 
     model_config = STRICT
@@ -45,7 +45,7 @@ async def list_jobs(
     return reply({"jobs": jobs})
 
 
-@router.get("/v1/jobs/{id}", responses=gives(JobOut))
+@router.get("/v1/jobs/{id}", responses=gives(JobShape))
 async def get_job(id_: Annotated[int, Path(alias="id", ge=0, le=2**63 - 1)], access: ReadsWholeAnywhere) -> Response:
     """Return a job."""
     missing = NotFound(f"There is no job {id_}.", hint="GET /v1/jobs lists those that the key sees.")
@@ -61,12 +61,12 @@ async def get_job(id_: Annotated[int, Path(alias="id", ge=0, le=2**63 - 1)], acc
 @router.post(
     "/v1/graphs/{graph}/jobs",
     status_code=202,
-    responses={**gives(JobDeferred, 202, "It will be done."), **gives(JobDeferred, 200, "The same one waits already.")},
+    responses={**gives(JobAccepted, 202, "It will be done."), **gives(JobAccepted, 200, "The same one waits already.")},
 )
 async def post_job(
-    graph: GraphName, access: Administers, asked: Annotated[JobIn, Depends(JSONBody(JobIn))]
+    graph: GraphName, access: Administers, asked: Annotated[JobRequest, Depends(JSONBody(JobRequest))]
 ) -> Response:
-    """Ask for background work: embed what waits, reembed with the present embedder, rebuild the retrieval index,
+    """Queue background work: embed what waits, reembed with the present embedder, rebuild the retrieval index,
     check the graph for damage, link entities that are similar and keep that up, or remove these links.
     """
     await access.memory.graphs.get(graph)

@@ -16,7 +16,7 @@ from kgmem_api.wire.fields import STRICT, Scope, Time
 # API keys on the wire.
 
 
-class KeyIn(BaseModel):
+class APIKeyRequest(BaseModel):
     """A key to make."""
 
     model_config = STRICT
@@ -28,7 +28,7 @@ class KeyIn(BaseModel):
     expires_at: Time | None = None
 
 
-class KeyOut(BaseModel):
+class APIKey(BaseModel):
     """A key, without its secret."""
 
     id: str
@@ -41,8 +41,8 @@ class KeyOut(BaseModel):
     revoked_at: str | None
 
 
-class KeyMade(KeyOut):
-    """A key that was just made, with its secret, which is shown this once."""
+class APIKeyCreated(APIKey):
+    """A key that was just made, with its secret, which cannot be shown again."""
 
     secret: str
 
@@ -64,14 +64,16 @@ def key_out(key: Key) -> dict[str, Any]:
 router = APIRouter(tags=["keys"])
 
 
-class KeyList(BaseModel):
+class APIKeyList(BaseModel):
     """All keys, without secrets."""
 
-    keys: list[KeyOut]
+    keys: list[APIKey]
 
 
-@router.post("/v1/keys", status_code=201, responses=gives(KeyMade, 201, "Made; the secret is shown this once."))
-async def post_key(access: Administers, asked: Annotated[KeyIn, Depends(JSONBody(KeyIn))]) -> Response:
+@router.post(
+    "/v1/keys", status_code=201, responses=gives(APIKeyCreated, 201, "Created; the secret cannot be shown again.")
+)
+async def post_key(access: Administers, asked: Annotated[APIKeyRequest, Depends(JSONBody(APIKeyRequest))]) -> Response:
     """Make a key: for reading, writing or everything; of one graph, of one scope, until a time, as asked."""
     key, secret = await access.memory.keys.create(
         asked.name, asked.role, graph=asked.graph, scope=asked.scope or "", expires_at=asked.expires_at
@@ -79,13 +81,13 @@ async def post_key(access: Administers, asked: Annotated[KeyIn, Depends(JSONBody
     return reply({**key_out(key), "secret": secret}, 201, {"Cache-Control": "no-store"})
 
 
-@router.get("/v1/keys", responses=gives(KeyList))
+@router.get("/v1/keys", responses=gives(APIKeyList))
 async def list_keys(access: Administers) -> Response:
     """List all keys, without secrets."""
     return reply({"keys": [key_out(key) for key in await access.memory.keys.list()]})
 
 
-@router.delete("/v1/keys/{id}", responses=gives(KeyOut))
+@router.delete("/v1/keys/{id}", responses=gives(APIKey))
 async def delete_key(id_: Annotated[str, Path(alias="id", max_length=100)], access: Administers) -> Response:
     """Revoke a key: from now on it opens nothing."""
     return reply(key_out(await access.memory.keys.revoke(id_)))

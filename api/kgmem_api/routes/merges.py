@@ -23,10 +23,10 @@ from kgmem_api.wire.fields import STRICT, Key, Label, Name, PlaceField, Properti
 # Merges of entities, and pairs that may be one thing, on the wire.
 
 Reason = Annotated[str, Field(min_length=1, max_length=2000)]
-By = Annotated[Name, Field(description="Who decides; left out: the name of the key.")]
+By = Annotated[Name, Field(description="Who decides; default: the name of the key.")]
 
 
-class MergeIn(BaseModel):
+class MergeRequest(BaseModel):
     """Two entities of one scope that are one."""
 
     model_config = STRICT
@@ -44,7 +44,7 @@ class MergeIn(BaseModel):
         return MergeAsked(self.keep, self.merge, self.by or key.name, self.reason, scope, self.dry_run)
 
 
-class MergeDecidedIn(BaseModel):
+class MergeDecisionRequest(BaseModel):
     """Why a merge is undone, or why two entities are two."""
 
     model_config = STRICT
@@ -54,8 +54,8 @@ class MergeDecidedIn(BaseModel):
     scope: Scope | None = None
 
 
-class MergeOut(BaseModel):
-    """A merge: what it did (a dry run has no id), and whether it was undone; what has no value is left out."""
+class Merge(BaseModel):
+    """A merge: what it did (a dry run has no id), and whether it was undone; fields without a value are omitted."""
 
     id: int | None = None
     kept: str
@@ -78,10 +78,10 @@ class MergeOut(BaseModel):
 class MergeList(BaseModel):
     """Merges, the newest first."""
 
-    merges: list[MergeOut]
+    merges: list[Merge]
 
 
-class MergeCandidateOut(BaseModel):
+class MergeCandidate(BaseModel):
     """Two entities that may be one: the evidence as a logarithm of odds, and what each part adds to it."""
 
     id: int
@@ -98,14 +98,14 @@ class MergeCandidateOut(BaseModel):
 class MergeCandidatePage(BaseModel):
     """Pairs that wait for a person, the likeliest first."""
 
-    candidates: list[MergeCandidateOut]
+    candidates: list[MergeCandidate]
     cursor: str | None
 
 
 # Resolution on the wire: what is described, and whether it is known.
 
 
-class DescribedIn(BaseModel):
+class EntityDescription(BaseModel):
     """A thing as somebody describes it; what is not given is no evidence."""
 
     model_config = STRICT
@@ -139,12 +139,12 @@ class DescribedIn(BaseModel):
         )
 
 
-class ResolveIn(BaseModel):
+class ResolveRequest(BaseModel):
     """Things of which each may be an entity of the graph."""
 
     model_config = STRICT
 
-    described: Annotated[list[DescribedIn], Field(max_length=1000)]
+    described: Annotated[list[EntityDescription], Field(max_length=1000)]
     scope: Scope | None = None
 
 
@@ -158,7 +158,7 @@ class Candidate(BaseModel):
     vetoed: Annotated[str | None, Field(description="What forbids to take it for the same without a person.")] = None
 
 
-class ResolvedOut(BaseModel):
+class Resolution(BaseModel):
     """Whether a thing is known: `key` of the entity that it is, candidates where that is not sure."""
 
     decision: Literal["same", "candidate", "different"]
@@ -166,10 +166,10 @@ class ResolvedOut(BaseModel):
     candidates: list[Candidate]
 
 
-class ResolvedList(BaseModel):
+class ResolutionList(BaseModel):
     """For each thing, in the order of the request, whether it is known."""
 
-    resolved: list[ResolvedOut]
+    resolved: list[Resolution]
 
 
 def resolved_out(resolved: Resolved) -> dict[str, object]:
@@ -192,24 +192,24 @@ router = APIRouter(tags=["merges"])
 _ALL = "/v1/graphs/{graph}/merges"
 _CANDIDATES = "/v1/graphs/{graph}/merge-candidates"
 _MOST = 2**63 - 1
-Decided = Annotated[MergeDecidedIn, Depends(JSONBody(MergeDecidedIn))]
+Decided = Annotated[MergeDecisionRequest, Depends(JSONBody(MergeDecisionRequest))]
 
 
-@router.post("/v1/graphs/{graph}/resolve", responses=gives(ResolvedList))
+@router.post("/v1/graphs/{graph}/resolve", responses=gives(ResolutionList))
 async def resolve(
-    graph: GraphName, access: Reads, asked: Annotated[ResolveIn, Depends(JSONBody(ResolveIn))]
+    graph: GraphName, access: Reads, asked: Annotated[ResolveRequest, Depends(JSONBody(ResolveRequest))]
 ) -> Response:
-    """Say of each thing that is described whether it is an entity that the scope sees; nothing is written."""
+    """Return which entities, among those that the scope sees, are described; nothing is written."""
     described = [each.described() for each in asked.described]
     found = await access.memory.resolution.resolve(graph, described, scope=access.scope(asked.scope))
     return reply({"resolved": [resolved_out(each) for each in found]})
 
 
-@router.post(_ALL, responses=gives(MergeOut))
+@router.post(_ALL, responses=gives(Merge))
 async def merge_entities(
-    graph: GraphName, access: Writes, asked: Annotated[MergeIn, Depends(JSONBody(MergeIn))]
+    graph: GraphName, access: Writes, asked: Annotated[MergeRequest, Depends(JSONBody(MergeRequest))]
 ) -> Response:
-    """Merge an entity into another of exactly the same scope: relationships, claims and names move to it."""
+    """Merge an entity into another of the same scope: relationships, claims and names move to it."""
     merged = await access.memory.resolution.merge(graph, asked.asked(access.key))
     return reply(told(asdict(merged)))
 
@@ -228,7 +228,7 @@ async def list_merges(
     return reply({"merges": [told(asdict(each)) for each in found]})
 
 
-@router.post(_ALL + "/{id}/undo", responses=gives(MergeOut))
+@router.post(_ALL + "/{id}/undo", responses=gives(Merge))
 async def undo_merge(graph: GraphName, id_: Id, access: Writes, asked: Decided) -> Response:
     """Undo a merge: both entities are there again, each with what it had; what was stated since stays."""
     undone = await access.memory.resolution.undo_merge(
@@ -246,9 +246,9 @@ async def list_merge_candidates(
     return reply({"candidates": [_candidate_out(each) for each in page.items], "cursor": page.cursor})
 
 
-@router.post(_CANDIDATES + "/{id}/reject", responses=gives(MergeCandidateOut))
-async def tell_apart(graph: GraphName, id_: Id, access: Writes, asked: Decided) -> Response:
-    """Say that a pair is two things, for good: it is not proposed again."""
+@router.post(_CANDIDATES + "/{id}/reject", responses=gives(MergeCandidate))
+async def mark_as_distinct(graph: GraphName, id_: Id, access: Writes, asked: Decided) -> Response:
+    """Mark a pair as distinct permanently: it is not proposed again."""
     pair = await access.memory.resolution.reject(
         graph, id_, by=asked.by or access.key.name, reason=asked.reason, scope=access.scope(asked.scope)
     )

@@ -23,16 +23,16 @@ from kgmem_api.parameters import GraphName, gives
 from kgmem_api.query_sessions import Session, Sessions
 from kgmem_api.replies import reply
 from kgmem_api.wire.cypher import demanded_scope
-from kgmem_api.wire.query_api import QueryIn, QueryOut
+from kgmem_api.wire.query_api import QueryRequest, QueryResult
 
 NEO4J_VERSION = "5.26.0"  # The version whose behaviour drivers may expect.
 TYPED = "application/vnd.neo4j.query"
 
 router = APIRouter(tags=["query api"])
-Asked = Annotated[QueryIn, Depends(JSONBody(QueryIn, optional=True, free="parameters"))]
+Asked = Annotated[QueryRequest, Depends(JSONBody(QueryRequest, optional=True, free="parameters"))]
 
 
-@router.post("/db/{graph}/query/v2", status_code=202, responses=gives(QueryOut, 202))
+@router.post("/db/{graph}/query/v2", status_code=202, responses=gives(QueryResult, 202))
 async def query_api_run(graph: GraphName, request: Request, access: ReadsDatabase, asked: Asked) -> Response:
     """Answer a query in a transaction of its own."""
     graph = access.graph or graph
@@ -49,7 +49,7 @@ async def query_api_run(graph: GraphName, request: Request, access: ReadsDatabas
     return await _told(request, asked, answer, bookmarks=[await access.memory.server.bookmark()])
 
 
-@router.post("/db/{graph}/query/v2/tx", status_code=202, responses=gives(QueryOut, 202))
+@router.post("/db/{graph}/query/v2/tx", status_code=202, responses=gives(QueryResult, 202))
 async def query_api_begin(graph: GraphName, request: Request, access: ReadsDatabase, asked: Asked) -> Response:
     """Begin a transaction, with its first query where there is one."""
     graph = access.graph or graph
@@ -60,7 +60,7 @@ async def query_api_begin(graph: GraphName, request: Request, access: ReadsDatab
     return await _next(request, access, session, asked)
 
 
-@router.post("/db/{graph}/query/v2/tx/{id}", status_code=202, responses=gives(QueryOut, 202))
+@router.post("/db/{graph}/query/v2/tx/{id}", status_code=202, responses=gives(QueryResult, 202))
 async def query_api_continue(
     graph: GraphName,
     id: str,  # noqa: A002 - the name in the address
@@ -72,7 +72,7 @@ async def query_api_continue(
     return await _next(request, access, _sessions(request).get(id, access.graph or graph, access.key), asked)
 
 
-@router.post("/db/{graph}/query/v2/tx/{id}/commit", status_code=202, responses=gives(QueryOut, 202))
+@router.post("/db/{graph}/query/v2/tx/{id}/commit", status_code=202, responses=gives(QueryResult, 202))
 async def query_api_commit(
     graph: GraphName,
     id: str,  # noqa: A002 - the name in the address
@@ -92,7 +92,7 @@ async def query_api_commit(
     return await _told(request, asked, answer, bookmarks=[await access.memory.server.bookmark()])
 
 
-@router.delete("/db/{graph}/query/v2/tx/{id}", responses=gives(QueryOut))
+@router.delete("/db/{graph}/query/v2/tx/{id}", responses=gives(QueryResult))
 async def query_api_roll_back(graph: GraphName, id: str, request: Request, access: ReadsDatabase) -> Response:  # noqa: A002
     """Undo what a transaction wrote."""
     sessions = _sessions(request)
@@ -100,7 +100,7 @@ async def query_api_roll_back(graph: GraphName, id: str, request: Request, acces
     return reply({})
 
 
-async def _next(request: Request, access: Access, session: Session, asked: QueryIn) -> Response:
+async def _next(request: Request, access: Access, session: Session, asked: QueryRequest) -> Response:
     async with session.lock:
         try:
             answer = await _run(request, access, session, asked)
@@ -112,7 +112,7 @@ async def _next(request: Request, access: Access, session: Session, asked: Query
     return await _told(request, asked, answer, transaction={"id": session.id, "expires": expires})
 
 
-async def _run(request: Request, access: Access, session: Session, asked: QueryIn) -> CypherAnswer | None:
+async def _run(request: Request, access: Access, session: Session, asked: QueryRequest) -> CypherAnswer | None:
     if not asked.statement:
         return None
     parameters = await in_turn(request, untyped, asked.parameters)
@@ -134,7 +134,7 @@ def _sessions(request: Request) -> Sessions:
     return sessions
 
 
-async def _told(request: Request, asked: QueryIn, answer: CypherAnswer | None, **members: Any) -> Response:
+async def _told(request: Request, asked: QueryRequest, answer: CypherAnswer | None, **members: Any) -> Response:
     as_typed = TYPED in request.headers.get("accept", "")
     told: dict[str, Any] = dict(members)
     if answer is not None:

@@ -11,8 +11,8 @@ from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
 from kgmem_api.parameters import MOST_KEYS, Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply, tag
-from kgmem_api.wire.answers import DeletedOut, WrittenOut
-from kgmem_api.wire.records import RelationshipBatch, RelationshipOut, RelationshipPage, relationship_out
+from kgmem_api.wire.answers import DeleteResultShape, WriteResultShape
+from kgmem_api.wire.records import RelationshipBatch, RelationshipPage, RelationshipShape, relationship_out
 
 router = APIRouter(tags=["relationships"], route_class=DirectRoute)
 _ALL = "/v1/graphs/{graph}/relationships"
@@ -25,7 +25,7 @@ Ids = Annotated[
 ]
 
 
-@router.put(_ALL, responses=gives(WrittenOut))
+@router.put(_ALL, responses=gives(WriteResultShape))
 async def put_relationships(
     graph: GraphName, access: Writes, batch: Annotated[RelationshipBatch, Depends(JSONBody(RelationshipBatch))]
 ) -> Response:
@@ -51,22 +51,22 @@ async def list_relationships(
     return reply({"relationships": [relationship_out(one) for one in page.items], "cursor": page.cursor})
 
 
-@router.delete(_ALL, responses=gives(DeletedOut))
+@router.delete(_ALL, responses=gives(DeleteResultShape))
 async def delete_relationships(graph: GraphName, access: Writes, ids: Ids, scope: ScopeQuery = None) -> Response:
-    """Delete relationships of exactly this scope; tells which ids were not there."""
+    """Delete relationships of this scope only; returns which ids were not found."""
     return reply(await access.memory.relationships.delete(graph, ids, scope=access.scope(scope)))
 
 
-@router.get(_ONE, responses=gives(RelationshipOut))
+@router.get(_ONE, responses=gives(RelationshipShape))
 async def get_relationship(graph: GraphName, id_: Id, access: Reads, scope: ScopeQuery = None) -> Response:
     """Return a relationship that a scope sees."""
     held = await access.memory.relationships.get(graph, id_, scope=access.scope(scope))
     return reply(relationship_out(held), headers=tag(held.version))
 
 
-@router.delete(_ONE, responses=gives(DeletedOut))
+@router.delete(_ONE, responses=gives(DeleteResultShape))
 async def delete_relationship(graph: GraphName, id_: Id, access: Writes, scope: ScopeQuery = None) -> Response:
-    """Delete one relationship of exactly this scope."""
+    """Delete one relationship of this scope only."""
     deleted = await access.memory.relationships.delete(graph, [id_], scope=access.scope(scope))
     if deleted.missing:
         raise NotFound(f"There is no relationship {id_} in this scope.", hint="A deletion names its own scope.")

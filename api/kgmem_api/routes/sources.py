@@ -11,7 +11,7 @@ from kgmem_api.access import ReadsWhole, WritesWhole
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.wire.answers import WrittenOut
+from kgmem_api.wire.answers import WriteResultShape
 from kgmem_api.wire.fields import STRICT
 from kgmem_api.wire.shapes import answer, many, shape, shown, stated, statement_of
 
@@ -29,11 +29,11 @@ class SourceBatch(BaseModel):
     sources: list[SourceItem]
 
 
-SourceOut = answer(Source, "SourceOut", "A registered source; what has no value is left out.")
+SourceShape = answer(Source, "Source", "A registered source; fields without a value are omitted.")
 SourceList = shape(
     "SourceList",
     "All registered sources of a graph.",
-    sources=many(SourceOut),
+    sources=many(SourceShape),
 )
 source_out = shown(Source)
 
@@ -42,7 +42,7 @@ router = APIRouter(tags=["sources"])
 _ALL = "/v1/graphs/{graph}/sources"
 
 
-@router.put(_ALL, responses=gives(WrittenOut))
+@router.put(_ALL, responses=gives(WriteResultShape))
 async def put_sources(
     graph: GraphName, access: WritesWhole, batch: Annotated[SourceBatch, Depends(JSONBody(SourceBatch))]
 ) -> Response:

@@ -1,4 +1,4 @@
-"""Views: the part of a graph that a viewer shows, as JSON or as a file of a format for viewers."""
+"""Views: the part of a graph that a viewer shows, as JSON or as a file for graph viewers; causal structure."""
 
 from typing import Annotated, Any, Literal
 
@@ -19,11 +19,17 @@ from kgmem_api.bodies import JSONBody
 from kgmem_api.media_types import media_type
 from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.wire.causality import TemporalFilter
+from kgmem_api.wire.causality import (
+    AncestryRequest,
+    AncestryResult,
+    SeparationRequest,
+    SeparationResult,
+    TemporalFilter,
+)
 from kgmem_api.wire.cypher import LONGEST_QUERY, Values
 from kgmem_api.wire.fields import STRICT, Key, Label, Scope, Time
-from kgmem_api.wire.recall import RecallIn
-from kgmem_api.wire.records import RelationshipOut, entity_out, relationship_out
+from kgmem_api.wire.recall import RecallRequest
+from kgmem_api.wire.records import RelationshipShape, entity_out, relationship_out
 from kgmem_api.wire.shapes import answer, many, shape
 
 # Views on the wire: what is looked at, and the part of the graph that is seen.
@@ -37,7 +43,7 @@ Hops = Annotated[int, Field(ge=0, le=MOST_HOPS, description="0: the entities the
 Limit = Annotated[int, Field(ge=1, le=MOST_ENTITIES, description="Most entities, the nearest first.")]
 
 
-class NeighbourhoodAsked(BaseModel):
+class NeighbourhoodRequest(BaseModel):
     """What lies around entities, asked by query parameters."""
 
     model_config = ConfigDict(extra="forbid")
@@ -45,14 +51,14 @@ class NeighbourhoodAsked(BaseModel):
     key: Annotated[list[Key], Field(min_length=1, max_length=MOST_START, description="A key; may be given repeatedly.")]
     hops: Hops = 1
     kind: Annotated[
-        list[Label], Field(max_length=100, description="A kind of relationships to go along; left out: any.")
+        list[Label], Field(max_length=100, description="A kind of relationships to follow; default: any.")
     ] = []
     direction: Direction = "both"
     limit: Limit = 200
-    valid_at: Annotated[Time | None, Field(description="What holds then; left out: now.")] = None
+    valid_at: Annotated[Time | None, Field(description="What is valid then; default: now.")] = None
     any_time: Annotated[bool, Field(description="What holds at any time.")] = False
-    known_at: Annotated[Time | None, Field(description="As it was known then; left out: now.")] = None
-    scope: Annotated[str | None, Field(max_length=400, description="The scope to look from; left out: the key's.")] = (
+    known_at: Annotated[Time | None, Field(description="As it was known then; default: now.")] = None
+    scope: Annotated[str | None, Field(max_length=400, description="The scope to look from; default: the key's.")] = (
         None
     )
     format: Format = "json"
@@ -64,7 +70,7 @@ class NeighbourhoodAsked(BaseModel):
         return Neighbourhood(self.key, self.hops, self.kind, self.direction, when, self.limit, scope)
 
 
-class CypherAsked(BaseModel):
+class CypherViewRequest(BaseModel):
     """A query that reads, with its parameters."""
 
     model_config = STRICT
@@ -78,15 +84,17 @@ class CypherAsked(BaseModel):
         return CypherQuery(self.query, held, scope=scope, asker=key)
 
 
-class ViewIn(BaseModel):
+class ViewRequest(BaseModel):
     """What to look at: entities, or what a question finds; and how far around."""
 
     model_config = STRICT
 
     keys: Annotated[list[Key], Field(max_length=MOST_START)] = []
-    recall: Annotated[RecallIn | None, Field(description="A question; what it finds is looked at.")] = None
-    cypher: Annotated[CypherAsked | None, Field(description="A query; nodes, relationships and paths it gives.")] = None
-    hops: Annotated[Hops | None, Field(description="How far around; left out: 1, and of a query 0.")] = None
+    recall: Annotated[RecallRequest | None, Field(description="A question; what it finds is looked at.")] = None
+    cypher: Annotated[
+        CypherViewRequest | None, Field(description="A query; nodes, relationships and paths it gives.")
+    ] = None
+    hops: Annotated[Hops | None, Field(description="How far around; default: 1, and of a query 0.")] = None
     kinds: Annotated[list[Label], Field(max_length=100)] = []
     direction: Direction = "both"
     limit: Limit = 200
@@ -108,11 +116,11 @@ class ViewIn(BaseModel):
 ViewNode = answer(
     Entity, "ViewNode", "An entity, and how many relationships away from the start it is.", hops=(int, ...)
 )
-ViewOut = shape(
-    "ViewOut",
+View = shape(
+    "View",
     "What is seen; `more`: there are entities or relationships that had no room.",
     entities=many(ViewNode),
-    relationships=many(RelationshipOut),
+    relationships=many(RelationshipShape),
     more=(bool, ...),
 )
 
@@ -126,17 +134,19 @@ def view_out(seen: Subgraph) -> dict[str, Any]:
     }
 
 
-router = APIRouter(tags=["views"])
+router = APIRouter()
 
 
-@router.get("/v1/graphs/{graph}/neighbourhood", responses=gives(ViewOut))
-async def neighbourhood(graph: GraphName, access: Reads, asked: Annotated[NeighbourhoodAsked, Query()]) -> Response:
+@router.get("/v1/graphs/{graph}/neighbourhood", tags=["views"], responses=gives(View))
+async def neighbourhood(graph: GraphName, access: Reads, asked: Annotated[NeighbourhoodRequest, Query()]) -> Response:
     """What lies around entities: other entities, the nearest first, and the relationships between all of them."""
     return await _given(await access.memory.views.neighbourhood(graph, asked.neighbourhood(access.key)), asked.format)
 
 
-@router.post("/v1/graphs/{graph}/view", responses=gives(ViewOut))
-async def view(graph: GraphName, access: Reads, asked: Annotated[ViewIn, Depends(JSONBody(ViewIn))]) -> Response:
+@router.post("/v1/graphs/{graph}/view", tags=["views"], responses=gives(View))
+async def view(
+    graph: GraphName, access: Reads, asked: Annotated[ViewRequest, Depends(JSONBody(ViewRequest))]
+) -> Response:
     """Return what lies around entities, or around what a question finds or a query gives."""
     around = asked.neighbourhood(access.key)
     if sum(each is not None for each in (asked.keys or None, asked.recall, asked.cypher)) != 1:
@@ -155,3 +165,22 @@ async def _given(seen: Subgraph, form: str) -> Response:
     if form == "json":
         return reply(view_out(seen))
     return Response(await drawn(seen, form), media_type=media_type(form, several=False, compression=None))
+
+
+@router.post("/v1/graphs/{graph}/causality/separation", tags=["causality"], responses=gives(SeparationResult))
+async def separation(
+    graph: GraphName, access: Reads, asked: Annotated[SeparationRequest, Depends(JSONBody(SeparationRequest))]
+) -> Response:
+    """Return whether the given entities d-separate entities from others, and the smallest set that does.
+
+    Causes that go in a circle are a conflict (409) that names the circle.
+    """
+    return reply(await access.memory.causality.separation(graph, asked.separation(access.key)))
+
+
+@router.post("/v1/graphs/{graph}/causality/ancestry", tags=["causality"], responses=gives(AncestryResult))
+async def ancestry(
+    graph: GraphName, access: Reads, asked: Annotated[AncestryRequest, Depends(JSONBody(AncestryRequest))]
+) -> Response:
+    """Return all causes and all effects of entities, through others too, and the circles among them."""
+    return reply(await access.memory.causality.ancestry(graph, asked.ancestry(access.key)))

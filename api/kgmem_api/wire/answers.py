@@ -13,13 +13,13 @@ from kgmem_api.wire.shapes import copied, many, shape
 _IDS = Field(description="In the order of the request.")
 
 
-WrittenOut = copied(WriteResult, "WrittenOut", "What a batch of writes did.")
+WriteResultShape = copied(WriteResult, "WriteResult", "What a batch of writes did.")
 
 
-DeletedOut = copied(DeleteResult, "DeletedOut", "What a deletion took away, and what stays in the history.")
+DeleteResultShape = copied(DeleteResult, "DeleteResult", "What a deletion took away, and what stays in the history.")
 
 
-class EmbeddingSpaceOut(BaseModel):
+class EmbeddingSpace(BaseModel):
     """The space of a graph's vectors."""
 
     id: str
@@ -29,7 +29,7 @@ class EmbeddingSpaceOut(BaseModel):
     revision: str
 
 
-class GraphOut(BaseModel):
+class GraphSettings(BaseModel):
     """A graph and its settings."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -37,7 +37,7 @@ class GraphOut(BaseModel):
     name: str
     strict: bool
     graph_schema: Annotated[dict[str, Any], Field(alias="schema", description="What it adds to the core.")]
-    embedding: EmbeddingSpaceOut | None
+    embedding: EmbeddingSpace | None
     fusion: Literal["convex", "rrf"]
     facts: Literal["text", "all", "none"]
     extraction: Literal["asked", "all", "off"]
@@ -48,10 +48,10 @@ class GraphOut(BaseModel):
 class GraphList(BaseModel):
     """The graphs that the key sees."""
 
-    graphs: list[GraphOut]
+    graphs: list[GraphSettings]
 
 
-class SchemaOut(BaseModel):
+class GraphSchema(BaseModel):
     """The schema that holds in a graph: the core and the graph's own."""
 
     strict: bool
@@ -72,32 +72,32 @@ SchemaViolationList = shape(
 )
 
 
-StatsOut = copied(GraphStats, "StatsOut", "How much a graph holds.")
+GraphStatsShape = copied(GraphStats, "GraphStats", "How much a graph holds.")
 
 
-ChangeOut = copied(Change, "ChangeOut", "One batch of one operation on one kind of item.")
+ChangeShape = copied(Change, "Change", "One batch of one operation on one kind of item.")
 
 
 ChangePage = shape(
     "ChangePage",
     "Changes in their order; ask again with `after` set to `cursor`.",
-    changes=many(ChangeOut),
+    changes=many(ChangeShape),
     cursor=(int, ...),
 )
 
 
-JobOut = copied(Job, "JobOut", "One piece of background work.")
+JobShape = copied(Job, "Job", "One piece of background work.")
 
 
 JobList = shape(
     "JobList",
     "Jobs, newest first.",
-    jobs=many(JobOut),
+    jobs=many(JobShape),
 )
 
 
-class JobDeferred(BaseModel):
-    """The job that was asked for; null when the same one already waits."""
+class JobAccepted(BaseModel):
+    """The queued job; null when the same job already waits."""
 
     job: int | None
 

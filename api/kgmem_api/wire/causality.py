@@ -15,7 +15,7 @@ Keys = Annotated[Key | Annotated[list[Key], Field(max_length=MOST_ASKED)], Field
 
 
 class TemporalFilter(BaseModel):
-    """Which relationships count: those that hold then, left out: now; as of when they were known, left out: now."""
+    """Which relationships count: those valid at a time, as they were known at a time; both default to now."""
 
     model_config = STRICT
 
@@ -30,17 +30,15 @@ class TemporalFilter(BaseModel):
         return When(self.valid_at, between, self.any_time, known_at=self.known_at)
 
 
-class SeparationIn(BaseModel):
-    """Asks whether entities are independent of others by the causal structure, as far as some are given."""
+class SeparationRequest(BaseModel):
+    """A test whether entities are independent of others by the causal structure, given some."""
 
     model_config = STRICT
 
     one: Annotated[Keys, Field(description="Keys of entities.")]
     other: Annotated[Keys, Field(description="Keys of entities that may depend on those.")]
-    given: Annotated[Keys, Field(description="Keys of what is known or held fixed.")] = []
-    among: Annotated[Keys, Field(description="All that a minimal set may consist of; left out: anything.")] | None = (
-        None
-    )
+    given: Annotated[Keys, Field(description="Keys of what is known or fixed.")] = []
+    among: Annotated[Keys, Field(description="All that a minimal set may consist of; default: anything.")] | None = None
     when: TemporalFilter = TemporalFilter()
     scope: Scope | None = None
 
@@ -56,15 +54,15 @@ class SeparationIn(BaseModel):
         )
 
 
-SeparationOut = copied(
+SeparationResult = copied(
     Separated,
-    "SeparationOut",
+    "SeparationResult",
     "Whether what is given separates the two, and a minimal set that does; null where nothing allowed does.",
 )
 
 
-class AncestryIn(BaseModel):
-    """Asks for all causes and all effects of entities."""
+class AncestryRequest(BaseModel):
+    """A request for all causes and all effects of entities."""
 
     model_config = STRICT
 

@@ -42,9 +42,9 @@ FactId = Annotated[int, Field(ge=0, le=2**63 - 1)]
 FactState = Literal["verified", "contested", "unverified", "superseded", "invalidated"]
 
 
-ClaimIn = statement_of(
+ClaimStatementShape = statement_of(
     ClaimStatement,
-    "ClaimIn",
+    "ClaimStatement",
     "One source's statement of a relationship (`object`), of a property (`value`), or of a relationship's value.",
 )
 
@@ -54,7 +54,9 @@ class ClaimBatch(BaseModel):
 
     model_config = STRICT
 
-    claims: Annotated[list[Annotated[ClaimStatement, stated(ClaimStatement, ClaimIn)]], Field(max_length=MOST_CLAIMS)]
+    claims: Annotated[
+        list[Annotated[ClaimStatement, stated(ClaimStatement, ClaimStatementShape)]], Field(max_length=MOST_CLAIMS)
+    ]
 
 
 _Subject = Annotated[Key | None, Field(description="The key of the entity that is spoken of.")]
@@ -65,7 +67,7 @@ _KnownAt = Annotated[Time | None, Field(description="As it was known then.")]
 class Listing(BaseModel):
     """What both listings take."""
 
-    scope: Annotated[str | None, Field(max_length=400, description="The scope to act in; left out: the key's.")] = None
+    scope: Annotated[str | None, Field(max_length=400, description="The scope to act in; default: the key's.")] = None
     subject: _Subject = None
     predicate: _Predicate = None
     known_at: _KnownAt = None
@@ -77,7 +79,7 @@ class ClaimQuery(Listing):
     """Which claims to list."""
 
     source: Annotated[Key | None, Field(description="Who says so.")] = None
-    withdrawn: Annotated[bool, Field(description="Those too that were taken back.")] = False
+    withdrawn: Annotated[bool, Field(description="Withdrawn claims too.")] = False
 
     def asked(self, key: AccessKey) -> ClaimFilter:
         """Return it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
@@ -101,26 +103,26 @@ class FactQuery(Listing):
         )
 
 
-ClaimedOut = copied(
+ClaimResultShape = copied(
     ClaimResult,
-    "ClaimedOut",
+    "ClaimResult",
     "What a batch of claims did: the claims in the order of the request, and the facts that they speak of.",
 )
 
 
-WithdrawnOut = copied(
+WithdrawResult = copied(
     Withdrawn,
-    "WithdrawnOut",
-    "How many claims were taken back, ids that were not there, and the relationships that went with them.",
+    "WithdrawResult",
+    "How many claims were withdrawn, ids that were not found, and the relationships that were deleted with them.",
 )
 
 
-ClaimOut = answer(ClaimStatement, "ClaimOut", "A claim as it is held; what has no value is left out.")
+ClaimShape = answer(ClaimStatement, "Claim", "A claim as stored; fields without a value are omitted.")
 
-ClaimPage = shape("ClaimPage", "Claims by id; `cursor` continues the listing.", claims=many(ClaimOut), cursor=CURSOR)
+ClaimPage = shape("ClaimPage", "Claims by id; `cursor` continues the listing.", claims=many(ClaimShape), cursor=CURSOR)
 
 
-class OptionOut(BaseModel):
+class FactOption(BaseModel):
     """One value of a fact: how probable it is, who claims it, and how many of these are independent."""
 
     value: Any
@@ -131,8 +133,8 @@ class OptionOut(BaseModel):
     chosen: bool
 
 
-class AdjudicationOut(BaseModel):
-    """An entry of the audit trail; what has no value is left out."""
+class AdjudicationSummary(BaseModel):
+    """An entry of the audit trail; fields without a value are omitted."""
 
     id: int
     action: str
@@ -150,8 +152,8 @@ class AdjudicationOut(BaseModel):
     ended_by: int | None = None
 
 
-class FactOut(BaseModel):
-    """What is held of a fact, with all of its values; what has no value is left out."""
+class Fact(BaseModel):
+    """A fact with all of its values; fields without a value are omitted."""
 
     id: int
     subject: str
@@ -165,7 +167,7 @@ class FactOut(BaseModel):
     opposing: float
     method: str
     reason: str
-    options: list[OptionOut]
+    options: list[FactOption]
     unknown: Annotated[float, Field(description="The probability of a value that nobody claims.")]
     valid_from: str | None = None
     valid_to: str | None = None
@@ -173,18 +175,18 @@ class FactOut(BaseModel):
     scope: str | None = None
     critical: bool
     relationships: list[int]
-    adjudication: AdjudicationOut | None = None
+    adjudication: AdjudicationSummary | None = None
 
 
 class FactPage(BaseModel):
     """Facts by id; `cursor` continues the listing."""
 
-    facts: list[FactOut]
+    facts: list[Fact]
     cursor: str | None
 
 
-class SourceTrustOut(BaseModel):
-    """How far a source is trusted, why, and what was held of it before."""
+class SourceTrust(BaseModel):
+    """How far a source is trusted, why, and its earlier trust."""
 
     source: str
     trust: float
@@ -200,16 +202,16 @@ class SourceTrustOut(BaseModel):
     history: list[dict[str, Any]]
 
 
-class WhyOut(FactOut):
+class FactExplanation(Fact):
     """A fact with the claims for and against it, what is known of their sources, and the copies among these."""
 
-    claims: dict[Literal["for", "against"], list[ClaimOut]]  # type: ignore[valid-type]  # a model made at run time
-    sources: list[SourceTrustOut]
+    claims: dict[Literal["for", "against"], list[ClaimShape]]  # type: ignore[valid-type]  # a model made at run time
+    sources: list[SourceTrust]
     copies: list[dict[str, Any]]
 
 
 class VerifiedClaim(BaseModel):
-    """A claim without a source: what it says is held against the graph."""
+    """A claim without a source, which is compared with the graph."""
 
     model_config = STRICT
 
@@ -223,7 +225,7 @@ class VerifiedClaim(BaseModel):
         return ClaimStatement("verify", self.subject, self.predicate, self.object, self.value)
 
 
-class VerifyIn(BaseModel):
+class VerificationRequest(BaseModel):
     """A claim, or a text, to hold against the graph."""
 
     model_config = STRICT
@@ -233,14 +235,14 @@ class VerifyIn(BaseModel):
     scope: Scope | None = None
 
 
-class JudgedOut(BaseModel):
+class VerificationResult(BaseModel):
     """Whether the graph supports it, contradicts it, or knows nothing of it; and by which facts."""
 
     verdict: Literal["supports", "contradicts", "unknown"]
     probability: float | None
     reason: str
     claim: dict[str, Any] | None
-    evidence: list[FactOut]
+    evidence: list[Fact]
 
 
 class AdjudicationRequest(BaseModel):
@@ -250,11 +252,11 @@ class AdjudicationRequest(BaseModel):
 
     action: Literal["accept", "reject", "defer", "collapse", "observe"]
     facts: Annotated[list[FactId], Field(min_length=1, max_length=1000)]
-    value: Annotated[Value, Field(description="The value that is meant; left out: the one that is held.")] = None
+    value: Annotated[Value, Field(description="The value; default: the current one.")] = None
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
-    by: Annotated[Name, Field(description="Who decides; left out: the name of the key.")] | None = None
+    by: Annotated[Name, Field(description="Who decides; default: the name of the key.")] | None = None
     rule: Literal["most_probable", "threshold", "margin", "observed", "sample"] | None = None
-    level: Annotated[Fraction, Field(description="Of a collapse: the threshold or the margin; 0.7 unless given.")] = 0.7
+    level: Annotated[Fraction, Field(description="Of a collapse: the threshold or the margin; default 0.7.")] = 0.7
     seed: Annotated[int, Field(ge=0, le=2**63 - 1, description="Of a sample: the same seed draws the same.")] = 0
     dry_run: bool = False
     scope: Scope | None = None
@@ -284,8 +286,8 @@ AdjudicationResultList = shape(
 )
 
 
-class UndoIn(BaseModel):
-    """Why a decision is taken back."""
+class UndoRequest(BaseModel):
+    """Why an adjudication is undone."""
 
     model_config = STRICT
 
@@ -297,11 +299,11 @@ class UndoIn(BaseModel):
 class AdjudicationList(BaseModel):
     """The audit trail, the newest first; ask again with `before` set to the last id."""
 
-    adjudications: list[AdjudicationOut]
+    adjudications: list[AdjudicationSummary]
 
 
-class CorrelationIn(BaseModel):
-    """Facts that hang together, each with the value that is meant (null: the one that is held)."""
+class CorrelationRequest(BaseModel):
+    """Correlated facts, each with a value (null: the current one)."""
 
     model_config = STRICT
 
@@ -327,14 +329,14 @@ class CorrelationIn(BaseModel):
         )
 
 
-class CorrelationMade(BaseModel):
+class CorrelationCreated(BaseModel):
     """The correlation that was declared."""
 
     id: int
 
 
-class CorrelationOut(BaseModel):
-    """What hangs together."""
+class Correlation(BaseModel):
+    """Correlations of facts."""
 
     id: int
     kind: str
@@ -351,7 +353,7 @@ class CorrelationOut(BaseModel):
 class CorrelationList(BaseModel):
     """All correlations that a scope sees."""
 
-    correlations: list[CorrelationOut]
+    correlations: list[Correlation]
 
 
 def told(shape: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from kgmem_api.wire.fields import STRICT, Key, Label, Name, Scope, Time
 from kgmem_api.wire.shapes import copied
 
 
-class StatementIn(BaseModel):
-    """What a fact says. Without `object` and `value` it is the one that is held now."""
+class FactStatement(BaseModel):
+    """The subject, predicate and value of a fact. Without `object` and `value` it is the current value."""
 
     model_config = STRICT
 
@@ -29,13 +29,13 @@ class CorrectionRequest(BaseModel):
 
     action: Literal["correct", "retract", "expire"]
     fact: Annotated[FactId | None, Field(description="A fact's id, or a relationship's; else give statement.")] = None
-    statement: Annotated[StatementIn | None, Field(description="What the fact says; else give fact.")] = None
+    statement: Annotated[FactStatement | None, Field(description="What the fact says; else give fact.")] = None
     object: Annotated[Key | None, Field(description="Of correct: the entity that it is instead.")] = None
     value: Annotated[Value, Field(description="Of correct: the value that it is instead.")] = None
-    valid_from: Annotated[Time | None, Field(description="Of correct: since when; left out: as the fact.")] = None
+    valid_from: Annotated[Time | None, Field(description="Of correct: since when; default: as the fact.")] = None
     valid_to: Annotated[Time | None, Field(description="Of expire and correct: until when.")] = None
     reason: Annotated[str, Field(min_length=1, max_length=2000, description="Why.")]
-    by: Annotated[Name | None, Field(description="Who says so; left out: the name of the key.")] = None
+    by: Annotated[Name | None, Field(description="Who decides it; default: the name of the key.")] = None
     scope: Scope | None = None
 
     @model_validator(mode="after")
@@ -66,8 +66,8 @@ class CorrectionRequest(BaseModel):
         )
 
 
-CorrectionOut = copied(
+CorrectionResult = copied(
     Correction,
-    "CorrectionOut",
+    "CorrectionResult",
     "What a correction did: the fact before and after, the entry of the audit trail, and what took its place.",
 )

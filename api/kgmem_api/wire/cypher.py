@@ -13,7 +13,7 @@ Values = dict[str, Any]
 LONGEST_QUERY = 1_000_000
 
 
-class CypherIn(BaseModel):
+class CypherRequest(BaseModel):
     """A query, or the name of one that came with kgmem, its parameters, and whether it may write."""
 
     model_config = STRICT
@@ -22,11 +22,11 @@ class CypherIn(BaseModel):
     named: Annotated[str, Field(max_length=200, description="One of GET /v1/queries.")] | None = None
     parameters: Annotated[Values, Field(description="Values as JSON; dates and the like as maps with $type.")] = {}
     mode: Literal["read", "write"] = "read"
-    scope: Annotated[Scope | None, Field(description="Left out: the key's, or else the whole graph.")] = None
+    scope: Annotated[Scope | None, Field(description="Default: the key's, or else the whole graph.")] = None
     timeout: Annotated[float, Field(gt=0, description="Seconds; the server's limit is the most.")] | None = None
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> "CypherIn":
+    def _one_of_both(self) -> "CypherRequest":
         if (self.query is None) == (self.named is None):
             raise refused("There is to be either a query or the name of one.", "Give query or named.")
         return self
@@ -41,7 +41,7 @@ def demanded_scope(key: AccessKey, asked: str | None) -> str | None:
     return None if asked is None and not key.scope else key.demand_scope(asked)
 
 
-class CypherOut(BaseModel):
+class CypherResult(BaseModel):
     """Columns, rows of values in the order of the columns, and what was changed."""
 
     columns: list[str]
@@ -50,11 +50,11 @@ class CypherOut(BaseModel):
     plan: dict[str, Any] | None = None
 
 
-NamedQueryOut = copied(NamedQuery, "NamedQueryOut", "A query that came with kgmem.")
+NamedQueryShape = copied(NamedQuery, "NamedQuery", "A query that came with kgmem.")
 
 
-NamedQueriesOut = shape(
-    "NamedQueriesOut",
+NamedQueryList = shape(
+    "NamedQueryList",
     "The queries that came with kgmem.",
-    queries=many(NamedQueryOut),
+    queries=many(NamedQueryShape),
 )

@@ -33,7 +33,7 @@ STRICT = ConfigDict(extra="forbid", strict=True)
 
 @dataclass(frozen=True, slots=True)
 class From:
-    """Says that a domain object is read from a wire shape by a function of (shape, validation info).
+    """An annotation: a domain object is built from a wire shape by a function of (shape, validation info).
 
     The function runs inside of pydantic's one pass over the body, so that its errors carry the item's place there.
     Being Python it also lets other threads run between two items: a big body parsed in a thread never holds up the
@@ -124,7 +124,7 @@ Scope = Annotated[
     Field(
         max_length=LONGEST,
         pattern=r"^([^\s/\x00-\x1f]+(/[^\s/\x00-\x1f]+)*)?$",
-        description="Whose memory it is: a path such as user/42. Left out: the key's scope, or shared by the graph.",
+        description="The scope: a path such as user/42. Default: the key's scope, or shared by the graph.",
     ),
 ]
 TIME_FORM = "ISO 8601: 1969, 1969-07, 1969-07-20 or 1969-07-20T20:17:40Z."

@@ -12,7 +12,7 @@ Fusion = Literal["convex", "rrf"]
 Facts = Literal["text", "all", "none"]
 
 
-class EmbeddingSpaceIn(BaseModel):
+class EmbeddingSpaceRequest(BaseModel):
     """The space of vectors that callers give themselves."""
 
     model_config = STRICT
@@ -27,22 +27,24 @@ class EmbeddingSpaceIn(BaseModel):
         return EmbeddingSpace(self.provider, self.model, self.dimension, revision=self.revision)
 
 
-class GraphIn(BaseModel):
+class GraphRequest(BaseModel):
     """Settings of a graph that is to be created; without `embedding`, vectors are the embedder's."""
 
     model_config = STRICT
 
     strict: bool = False
     graph_schema: Annotated[FreeForm | None, Field(alias="schema", description="What it adds to the core.")] = None
-    embedding: Annotated[EmbeddingSpaceIn | None, Field(description="null: no vectors but those of the words.")] = None
+    embedding: Annotated[
+        EmbeddingSpaceRequest | None, Field(description="null: no vectors but those of the words.")
+    ] = None
     fusion: Fusion = "convex"
     facts: Annotated[Facts, Field(description="Which relationships recall finds: with a text, all, none.")] = "text"
     extraction: Annotated[Extraction, Field(description="Which episodes are read for entities and facts.")] = "asked"
     recipe: Annotated[str | None, Field(max_length=100, description="Of questions that name none.")] = None
 
 
-class GraphChange(BaseModel):
-    """Settings of a graph to change; what is left out stays, a schema extends what is there."""
+class GraphUpdateRequest(BaseModel):
+    """Settings of a graph to change; omitted settings are unchanged, a schema extends the existing one."""
 
     model_config = STRICT
 
@@ -54,7 +56,7 @@ class GraphChange(BaseModel):
     recipe: Annotated[str | None, Field(max_length=100, description="balanced sets nothing.")] = None
 
 
-class SchemaChange(BaseModel):
+class SchemaRequest(BaseModel):
     """What to add to a graph's own schema, or to put in its place."""
 
     model_config = STRICT

@@ -1,4 +1,4 @@
-"""Wire shapes of imports and exports: what is asked by parameters and form fields, and what is answered."""
+"""Wire shapes of imports and exports: parameters, form fields and answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -24,10 +24,10 @@ FormatOptions = Annotated[
     Field(max_length=MOST_OPTIONS, description="An option of the format, as NAME=VALUE; may be given repeatedly."),
 ]
 _Format = Annotated[str | None, Field(max_length=40, description="The format's name, such as jsonl or turtle.")]
-_Scope = Annotated[str | None, Field(max_length=400, description="The scope to act in; left out: the key's.")]
+_Scope = Annotated[str | None, Field(max_length=400, description="The scope to act in; default: the key's.")]
 
 
-class ImportAsked(BaseModel):
+class ImportParameters(BaseModel):
     """How files are to be imported: by query parameters, and in a form also by fields of these names."""
 
     model_config = ConfigDict(extra="forbid")
@@ -61,7 +61,7 @@ class ImportAsked(BaseModel):
         )
 
 
-class ExportAsked(BaseModel):
+class ExportParameters(BaseModel):
     """What is to be exported, and how."""
 
     format: Annotated[str, Field(max_length=40, description="The format's name, such as jsonl or turtle.")] = "jsonl"
@@ -77,7 +77,7 @@ class ExportAsked(BaseModel):
     option: FormatOptions = []
 
     def exported_scope(self, access: Access) -> str | None:
-        """Return the scope that is asked for, which may be the shared one (empty), or the key's; None for all."""
+        """Return the requested scope, which may be the shared one (empty), or the key's; None for all."""
         scope = access.scope(self.scope)
         return None if self.scope is None and not access.key.scope else scope
 
@@ -94,14 +94,14 @@ class ExportAsked(BaseModel):
         )
 
 
-class FileOut(BaseModel):
+class ImportFile(BaseModel):
     """One file of an import; no size is known of a stream."""
 
     name: str
     size: int | None
 
 
-class DuplicateKeyOut(BaseModel):
+class DuplicateKey(BaseModel):
     """A record under a key that its file had stated before, on the line `first`."""
 
     line: int
@@ -109,23 +109,23 @@ class DuplicateKeyOut(BaseModel):
     first: int
 
 
-class DuplicatesOut(BaseModel):
+class Duplicates(BaseModel):
     """How many records of one kind a file states under keys that it had stated before, and the first ten of them."""
 
     file: str
     kind: str
     count: int
-    keys: list[DuplicateKeyOut]
+    keys: list[DuplicateKey]
 
 
-class ImportOut(BaseModel):
+class ImportState(BaseModel):
     """An import: read = created + updated + unchanged + checked + rejected + linking; linking is 0 at its end."""
 
     id: int
     graph: str
     state: Literal["waiting", "running", "failed", "done", "undoing", "undone"]
     dry_run: bool
-    files: list[FileOut]
+    files: list[ImportFile]
     options: dict[str, Any]
     source: str | None
     created_at: str
@@ -141,15 +141,15 @@ class ImportOut(BaseModel):
     kinds: Annotated[dict[str, int], Field(description="What was not rejected, by kind.")]
     progress: Annotated[dict[str, Any] | None, Field(description="stage, done, total, rate.")]
     resumable: Annotated[bool, Field(description="Whether it failed and may go on: POST to links.resume.")]
-    undone: Annotated[dict[str, Any] | None, Field(description="What taking it back out did.")]
+    undone: Annotated[dict[str, Any] | None, Field(description="What undoing it did.")]
     duplicates: Annotated[
-        list[DuplicatesOut], Field(description="Keys that one file states more than once; such records are merged.")
+        list[Duplicates], Field(description="Keys that one file states more than once; such records are merged.")
     ]
     links: dict[str, str]
 
 
-class ImportAccepted(ImportOut):
-    """An import with the job that does what was asked; null when the same was asked already."""
+class ImportAccepted(ImportState):
+    """An import with its job; null when the same job already waits."""
 
     job: int | None
 
@@ -157,13 +157,13 @@ class ImportAccepted(ImportOut):
 class ImportPage(BaseModel):
     """A page of imports, newest first; `cursor` continues it, null at its end."""
 
-    imports: list[ImportOut]
+    imports: list[ImportState]
     cursor: str | None
 
 
-ImportItemOut = copied(
+ImportItemShape = copied(
     ImportItem,
-    "ImportItemOut",
+    "ImportItem",
     "One thing that an import did to one item; `label` is a relationship's kind.",
 )
 
@@ -171,16 +171,16 @@ ImportItemOut = copied(
 ImportItemPage = shape(
     "ImportItemPage",
     "A page of what an import did, in its order; `cursor` continues it, null at its end.",
-    items=many(ImportItemOut),
+    items=many(ImportItemShape),
     cursor=CURSOR,
 )
 
 
-UndoneOut = copied(UndoResult, "UndoneOut", "What taking an import back out would do.")
+UndoResultShape = copied(UndoResult, "UndoResult", "What taking an import back out would do.")
 
 
-class LossesOut(BaseModel):
-    """What an export would hold, by kind, and what its format leaves out, in words, each with how often."""
+class ExportLosses(BaseModel):
+    """The number of records of an export by kind, and what its format cannot store, each with how often."""
 
     format: str
     scope: Annotated[

@@ -15,7 +15,7 @@ def _capitalized(value: Any) -> Any:
     return value.capitalize() if isinstance(value, str) else value
 
 
-class QueryIn(BaseModel):
+class QueryRequest(BaseModel):
     """A statement, its parameters in typed JSON, and whether it only reads."""
 
     model_config = LENIENT
@@ -33,8 +33,8 @@ class QueryIn(BaseModel):
         return "read" if self.access_mode == "Read" else allowed
 
 
-class QueryOut(BaseModel):
-    """Fields and values, in typed JSON where that was asked for."""
+class QueryResult(BaseModel):
+    """Fields and values, in typed JSON where it was requested."""
 
     data: dict[str, Any]
     counters: dict[str, Any] | None = None

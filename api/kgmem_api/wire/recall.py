@@ -23,7 +23,7 @@ from kgmem.domain.recall.question import (
     Why,
 )
 from kgmem.domain.time.interval import Allen
-from kgmem_api.wire.claims import OptionOut
+from kgmem_api.wire.claims import FactOption
 from kgmem_api.wire.fields import STRICT, Fraction, Key, Label, Properties, Scope, Time, Vector, refused
 from kgmem_api.wire.graphs import Fusion
 from kgmem_api.wire.shapes import parts_of
@@ -37,7 +37,7 @@ OneOrMore = Annotated[Key | Annotated[list[Key], Field(min_length=1, max_length=
 Interval = Annotated[list[Time | None], Field(min_length=2, max_length=2, description="[from, to]; null is open.")]
 
 
-class WhatIn(BaseModel):
+class WhatPart(BaseModel):
     """Meaning, words and kinds: what the hits are about."""
 
     model_config = STRICT
@@ -45,7 +45,7 @@ class WhatIn(BaseModel):
     text: Annotated[str, Field(max_length=20_000)] | None = None
     vector: Vector | None = None
     labels: Annotated[list[Label], Field(max_length=100)] = []
-    kinds: list[HitKind] = Field(default=[], max_length=4, description="Left out: all kinds that the question finds.")
+    kinds: list[HitKind] = Field(default=[], max_length=4, description="Default: all kinds that the question finds.")
     properties: Annotated[
         Properties, Field(description='Predicates: {"name": value}, or {"name": {"gte": 5, "lt": 9}}.')
     ] = {}
@@ -53,7 +53,7 @@ class WhatIn(BaseModel):
     sources: Annotated[list[Key], Field(max_length=100)] = []
 
 
-class SpotIn(BaseModel):
+class PlaceReference(BaseModel):
     """A point, or an entity's place."""
 
     model_config = STRICT
@@ -72,25 +72,25 @@ class SpotIn(BaseModel):
         return Spot((self.point[0], self.point[1]) if self.point else None, self.entity)
 
 
-class NearIn(SpotIn):
+class NearFilter(PlaceReference):
     """Near a point or an entity: within so many km, or, without a limit, the nearer the better."""
 
     km: Kilometres | None = None
 
 
-class NearestIn(SpotIn):
+class NearestFilter(PlaceReference):
     """The nearest to a point or an entity."""
 
     n: Annotated[int, Field(ge=1, le=1000)]
 
 
-class WhereIn(BaseModel):
+class WherePart(BaseModel):
     """Places: within what the hits lie, and near what they rank."""
 
     model_config = STRICT
 
-    near: NearIn | None = None
-    nearest: NearestIn | None = None
+    near: NearFilter | None = None
+    nearest: NearestFilter | None = None
     box: (
         Annotated[
             list[Annotated[float, Field(allow_inf_nan=False)]],
@@ -124,7 +124,7 @@ class WhereIn(BaseModel):
         )
 
 
-class RelationIn(BaseModel):
+class TemporalRelation(BaseModel):
     """How the hits' valid time stands to an interval, in Allen's words."""
 
     model_config = STRICT
@@ -148,15 +148,15 @@ class RelationIn(BaseModel):
         return Relation(self.name, (self.of[0], self.of[1]))
 
 
-class WhenIn(BaseModel):
-    """When it was true in the world, left out: what is current or past; and as of when kgmem knew it, left out: now."""
+class WhenPart(BaseModel):
+    """When it was true, by default current or past; and as of when kgmem knew it, by default now."""
 
     model_config = STRICT
 
     valid_at: Time | None = None
     between: Interval | None = None
     any_time: Annotated[bool, Field(description="Whatever its time: also superseded and yet to come.")] = False
-    relation: RelationIn | None = None
+    relation: TemporalRelation | None = None
     known_at: Annotated[Time, Field(description="As it was known then; nothing learned later counts.")] | None = None
     half_life_days: Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)] | None = None
     in_text: Annotated[bool, Field(description="Understand times in what.text, such as 'in spring 1969'.")] = False
@@ -174,7 +174,7 @@ class WhenIn(BaseModel):
         )
 
 
-class WhyIn(BaseModel):
+class WhyPart(BaseModel):
     """Causes and effects, along relationships of causal kinds."""
 
     model_config = ConfigDict(**STRICT, populate_by_name=True)
@@ -200,7 +200,7 @@ class WhyIn(BaseModel):
         )
 
 
-class HopsIn(BaseModel):
+class HopsFilter(BaseModel):
     """A neighbourhood: what so many relationships lead to."""
 
     model_config = ConfigDict(**STRICT, populate_by_name=True)
@@ -215,13 +215,13 @@ class HopsIn(BaseModel):
         return Hops(_many(self.start), self.most, _many(self.kind), self.direction)
 
 
-class LinksIn(BaseModel):
+class GraphPart(BaseModel):
     """The graph around what is found: expansion that ranks, and a neighbourhood that limits."""
 
     model_config = STRICT
 
     expand: Annotated[bool, Field(description="Personalized PageRank from what the other retrievers find.")] = False
-    hops: HopsIn | None = None
+    hops: HopsFilter | None = None
     context: bool = False
 
 
@@ -230,23 +230,23 @@ _PARTS: Final = parts_of(Question)
 _Parts: Any = create_model("_Parts", **{name: part.field for name, part in _PARTS.items()})
 
 
-class RecallIn(_Parts, BaseModel):  # type: ignore[misc]  # the first is made at run time
+class RecallRequest(_Parts, BaseModel):  # type: ignore[misc]  # the first is made at run time
     """One question. Every part is optional; at least one asks something."""
 
     model_config = STRICT
 
-    what: WhatIn = WhatIn()
-    where: WhereIn = WhereIn()
-    when: WhenIn = WhenIn()
-    why: WhyIn = WhyIn()
-    graph: LinksIn = LinksIn()
+    what: WhatPart = WhatPart()
+    where: WherePart = WherePart()
+    when: WhenPart = WhenPart()
+    why: WhyPart = WhyPart()
+    graph: GraphPart = GraphPart()
     scope: Scope | None = None
     k: Annotated[int, Field(ge=1, le=1000)] = 20
     modes: Annotated[dict[Part, Mode], Field(description="Whether a part filters (must) or ranks (should).")] = {}
     fusion: Fusion | None = None
     weights: Annotated[
         dict[str, Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]],
-        Field(description="Weight of each retriever; 1 unless given."),
+        Field(description="Weight of each retriever; default 1."),
     ] = {}
     recipe: (
         Annotated[str, Field(max_length=100, description="A named setting; what the question says itself counts.")]
@@ -255,10 +255,10 @@ class RecallIn(_Parts, BaseModel):  # type: ignore[misc]  # the first is made at
     min_consensus: Fraction | None = None
     min_score: Annotated[Fraction, Field(description="The least relevance of a hit to what.text.")] | None = None
     states: Annotated[
-        list[State], Field(max_length=8, description="Of time or of consensus; left out: current and past.")
+        list[State], Field(max_length=8, description="Of time or of consensus; default: current and past.")
     ] = []
     tiers: Annotated[list[Tier], Field(max_length=4)] = []
-    diversity: Annotated[Fraction, Field(description="0: by score alone; towards 1: unlike what stands above.")] = 0.0
+    diversity: Annotated[Fraction, Field(description="0: by score alone; towards 1: unlike the hits above.")] = 0.0
     budget: Annotated[int, Field(ge=1, le=10_000_000, description="Tokens for the texts of all hits.")] | None = None
     cursor: Annotated[str, Field(max_length=20_000)] | None = None
     explain: bool = False
@@ -304,7 +304,7 @@ def _many(value: str | list[str] | None) -> tuple[str, ...]:
     return () if value is None else (value,) if isinstance(value, str) else tuple(value)
 
 
-class RetrieverShareOut(BaseModel):
+class RetrieverShare(BaseModel):
     """What one retriever said of a hit: its rank there (from 1), its raw value, its share of the score."""
 
     rank: int
@@ -312,7 +312,7 @@ class RetrieverShareOut(BaseModel):
     share: Fraction
 
 
-class PathEntityOut(BaseModel):
+class PathEntity(BaseModel):
     """One entity of a path."""
 
     id: int
@@ -322,7 +322,7 @@ class PathEntityOut(BaseModel):
     scope: str
 
 
-class PathLinkOut(BaseModel):
+class PathLink(BaseModel):
     """One relationship of a path; without a strength or a confidence it counts as 1."""
 
     id: int
@@ -333,16 +333,16 @@ class PathLinkOut(BaseModel):
     source: str | None
 
 
-class PathOut(BaseModel):
+class CausalPath(BaseModel):
     """A causal path, the cause first; its strength is the product of strength x confidence of its relationships."""
 
-    entities: list[PathEntityOut]
-    links: list[PathLinkOut]
+    entities: list[PathEntity]
+    links: list[PathLink]
     strength: Fraction
     prevents: bool
 
 
-class HitEndOut(BaseModel):
+class HitEnd(BaseModel):
     """The entity that a fact starts from or leads to."""
 
     key: str
@@ -350,7 +350,7 @@ class HitEndOut(BaseModel):
     label: str | None
 
 
-class HitOut(BaseModel):
+class Hit(BaseModel):
     """One ranked item with its reasons."""
 
     kind: Literal["entity", "fact", "episode", "path"]
@@ -370,19 +370,19 @@ class HitOut(BaseModel):
     scope: str
     properties: dict[str, object]
     place: dict[str, object] | None
-    retrievers: dict[str, RetrieverShareOut]
+    retrievers: dict[str, RetrieverShare]
     provenance: list[dict[str, object]]
-    paths: list[PathOut]
-    start: Annotated[HitEndOut | None, Field(description="Of a fact: the entity that it starts from.")]
-    end: Annotated[HitEndOut | None, Field(description="Of a fact: the entity that it leads to.")]
+    paths: list[CausalPath]
+    start: Annotated[HitEnd | None, Field(description="Of a fact: the entity that it starts from.")]
+    end: Annotated[HitEnd | None, Field(description="Of a fact: the entity that it leads to.")]
     strength: Annotated[float | None, Field(description="Of a fact: its strength from 0 to 1.")]
-    alternatives: Annotated[list[OptionOut], Field(description="Of a fact that sources disagree on, where asked for.")]
+    alternatives: Annotated[list[FactOption], Field(description="Of a fact that sources disagree on, where asked for.")]
 
 
-class AnswerOut(BaseModel):
-    """The hits of one question, best first; what was held back; milliseconds a stage when explain was asked."""
+class RecallResult(BaseModel):
+    """The hits of one question, best first; what was held back; milliseconds of each stage with explain."""
 
-    hits: list[HitOut]
+    hits: list[Hit]
     suppressed: dict[str, int]
     profile: dict[str, float]
     nothing_relevant: Annotated[

@@ -28,13 +28,13 @@ class RelationshipBatch(BaseModel):
     relationships: list[RelationshipItem]
 
 
-RelationshipOut = answer(
-    Relationship, "RelationshipOut", "A relationship as it is held; what has no value is left out."
+RelationshipShape = answer(
+    Relationship, "Relationship", "A relationship as stored; fields without a value are omitted."
 )
 RelationshipPage = shape(
     "RelationshipPage",
     "A page of relationships; `cursor` continues it, null at its end.",
-    relationships=many(RelationshipOut),
+    relationships=many(RelationshipShape),
     cursor=CURSOR,
 )
 relationship_out = shown(Relationship)
@@ -54,11 +54,11 @@ class EpisodeBatch(BaseModel):
     episodes: list[EpisodeItem]
 
 
-EpisodeOut = answer(Episode, "EpisodeOut", "An episode as it is held; what has no value is left out.")
+EpisodeShape = answer(Episode, "Episode", "An episode as stored; fields without a value are omitted.")
 EpisodePage = shape(
     "EpisodePage",
     "A page of episodes; `cursor` continues it, null at its end.",
-    episodes=many(EpisodeOut),
+    episodes=many(EpisodeShape),
     cursor=CURSOR,
 )
 episode_out = shown(Episode)
@@ -67,13 +67,13 @@ episode_out = shown(Episode)
 EntityFields = statement_of(
     Entity,
     "EntityFields",
-    "A statement of the entity that the address names; what is left out stays. A key, if given, is the address's.",
+    "A statement of the entity in the URL; omitted fields keep their values. A key must equal that of the URL.",
     optional=["key"],
 )
 EntityStatement = statement_of(
     Entity,
     "EntityStatement",
-    "A statement of an entity: merged into what is held under its scope and key; what is left out stays.",
+    "A statement of an entity: merged into the stored entity of its scope and key; omitted fields keep their values.",
 )
 # The entity of one address; its key is empty when the body leaves it out.
 EntityBody = Annotated[Entity, stated(Entity, EntityFields, key="")]
@@ -88,11 +88,11 @@ class EntityBatch(BaseModel):
     entities: list[EntityItem]
 
 
-EntityOut = answer(Entity, "EntityOut", "An entity as it is held; what has no value is left out.")
+EntityShape = answer(Entity, "Entity", "An entity as stored; fields without a value are omitted.")
 EntityPage = shape(
     "EntityPage",
     "A page of entities; `cursor` continues it, null at its end.",
-    entities=many(EntityOut),
+    entities=many(EntityShape),
     cursor=CURSOR,
 )
 entity_out = shown(Entity)

@@ -89,14 +89,14 @@ def parts_of(request: type[Any]) -> dict[str, Part]:
         kinds = [kind for kind in get_args(hints[each.name]) or (hints[each.name],) if is_declared(kind)]
         if kinds:
             known = {field.name: _part_field(field, kinds[0]) for field in stated_fields(kinds[0])}
-            name = "".join(word.title() for word in each.name.split("_")) + "In"
+            name = "".join(word.title() for word in each.name.split("_")) + "Options"
             model = create_model(name, __config__=STRICT, __doc__=kinds[0].__doc__, __module__=__name__, **known)
             found[each.name] = Part(kinds[0], (model, model()) if each.default is not None else (model | None, None))
     return found
 
 
 def answer(record: type[Any], name: str, doc: str, **more: Any) -> type[BaseModel]:
-    """Return the model of a record in answers, for the OpenAPI document: what has no value is left out."""
+    """Return the model of a record in answers, for the OpenAPI document: fields without a value are omitted."""
     known: dict[str, Any] = {field.name: _shown_type(field) for field in fields_of(record) if field.role != "action"}
     return create_model(name, __doc__=doc, __module__=__name__, **known, **more)
 
@@ -125,7 +125,7 @@ CURSOR: Final[Any] = (str | None, ...)  # Of a page: continues it, null at its e
 
 
 def shown(record: type[Any]) -> Callable[[Any], dict[str, Any]]:
-    """Return what makes the shape of a record in answers: what has no value is left out."""
+    """Return what makes the shape of a record in answers: fields without a value are omitted."""
     table = [field for field in fields_of(record) if field.role != "action"]
     names = [field.wire for field in table]
     values = attrgetter(*(field.name for field in table))

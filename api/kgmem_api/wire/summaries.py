@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from kgmem_api.wire.fields import STRICT, Key, Scope
 
 
-class SummarizeIn(BaseModel):
+class SummaryRequest(BaseModel):
     """An entity that shall be summed up."""
 
     model_config = STRICT
@@ -16,7 +16,7 @@ class SummarizeIn(BaseModel):
     scope: Scope | None = None
 
 
-class SentenceOut(BaseModel):
+class SummarySentence(BaseModel):
     """A sentence, and what says it."""
 
     text: str
@@ -24,19 +24,19 @@ class SentenceOut(BaseModel):
     episodes: Annotated[list[str], Field(description="Keys of the episodes that say so.")]
 
 
-class SummaryOut(BaseModel):
+class Summary(BaseModel):
     """What is said in short of an entity or a community."""
 
     kind: Annotated[str, Field(description="entity or community")]
     subject: Annotated[str, Field(description="The entity's key, or the community's id.")]
     scope: str
     text: str
-    sentences: list[SentenceOut]
+    sentences: list[SummarySentence]
     maker: Annotated[str, Field(description="Who made it: rules, or a model.")]
     known_from: str
     known_to: str | None = None
     stale: Annotated[
         bool,
-        Field(description="Something has changed since; what is so no more is left out, what is new is not there."),
+        Field(description="Something has changed since: outdated sentences are omitted, and new facts are missing."),
     ]
     problem: str | None = None
