@@ -4,7 +4,8 @@ HotpotQA, MuSiQue, 2WikiMultihopQA (KGMEM_DATA/hipporag): passages of each are e
 is asked its own questions, whose passages are there, and those of the other two sets. AUC is the chance that a question
 of its own has a greater value than a foreign one: of `relevance`, of `score` and of the cosine of the best hit. Shares
 are of the answers with `nothing_relevant`. The expected calibration error is that of `relevance` of all hits in ten
-parts, beside that of `score`. The rows are the questions of each set.
+parts, beside that of `score`. "Near" questions are those of the set whose answers are left out while the rest of the
+set is there: their AUC tells answers from what is merely of the same matter. The rows are the questions of each set.
 
 The constants of `relevance` were fitted on samples of these sets and of LoCoMo, so this measures the product as it is;
 kgmem/domain/recall/selection.py tells what a fit without a set comes to on it.
@@ -12,6 +13,7 @@ kgmem/domain/recall/selection.py tells what a fit without a set comes to on it.
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -34,7 +36,7 @@ _K = 8
 class _Asked:
     """What one question came to."""
 
-    own: bool
+    kind: Literal["own", "near", "foreign"]
     nothing: bool
     relevance: float
     score: float
@@ -56,57 +58,61 @@ async def _asked(
     memory: Memory, graph: str, own: QuestionSet, foreign: Sequence[QuestionSet], rows: int
 ) -> list[_Asked]:
     await memory.graphs.create(graph)
-    questions = list(own.questions)[:rows]
+    questions, near = list(own.questions)[:rows], list(own.questions)[rows : 2 * rows]
+    absent = {place for _, places in near for place in places}
     gold = {place for _, places in questions for place in places}
-    others = [place for place in range(len(own.passages)) if place not in gold][: _BESIDE * rows]
+    others = [place for place in range(len(own.passages)) if place not in gold | absent][: _BESIDE * rows]
     episodes = [
         Episode(f"{own.passages[place].title}\n{own.passages[place].text}", str(place))
         for place in sorted([*gold, *others])
     ]
     await memory.episodes.put(graph, episodes)
     await memory.embeddings.run(graph)
-    found = [_told(await _recall(memory, graph, text), places, own=True) for text, places in questions]
+    found = [_told(await _recall(memory, graph, text), places, "own") for text, places in questions]
+    # A passage that answers one question of the set may answer another one, too.
+    missing = [text for text, places in near if not places & gold]
+    found += [_told(await _recall(memory, graph, text), frozenset(), "near") for text in missing]
     strangers = [text for each in foreign for text, _ in list(each.questions)[: rows // 2]]
-    return found + [_told(await _recall(memory, graph, text), frozenset(), own=False) for text in strangers]
+    return found + [_told(await _recall(memory, graph, text), frozenset(), "foreign") for text in strangers]
 
 
 async def _recall(memory: Memory, graph: str, text: str) -> Answer:
     return await memory.recall(graph, Question(What(text=text), k=_K))
 
 
-def _told(answer: Answer, gold: frozenset[int], *, own: bool) -> _Asked:
+def _told(answer: Answer, gold: frozenset[int], kind: Literal["own", "near", "foreign"]) -> _Asked:
     hits = [(hit.relevance or 0.0, hit.score, int(hit.key) in gold) for hit in answer.hits]
     cosines = [hit.retrievers["meaning"].value for hit in answer.hits if "meaning" in hit.retrievers]
     best = max((relevance for relevance, _, _ in hits), default=0.0)
     score = max((score for _, score, _ in hits), default=0.0)
-    return _Asked(own, bool(answer.nothing_relevant), best, score, max(cosines, default=0.0), hits)
+    return _Asked(kind, bool(answer.nothing_relevant), best, score, max(cosines, default=0.0), hits)
 
 
 def _figures(name: str, asked: Sequence[_Asked]) -> list[Figure]:
-    own = [each.own for each in asked]
-    auc = 100 * _auc([each.relevance for each in asked], own)
-    hits = [hit for each in asked for hit in each.hits]
+    told = [each for each in asked if each.kind != "near"]
+    close = [each for each in asked if each.kind != "foreign"]
+    hits = [hit for each in told for hit in each.hits]
     right = [is_gold for _, _, is_gold in hits]
-    cosine = 100 * _auc([each.cosine for each in asked], own)
     error, raw = (100 * _calibration_error([hit[at] for hit in hits], right) for at in (0, 1))
-    foreign = [each.nothing for each in asked if not each.own]
-    lost = [each.nothing for each in asked if each.own]
     calibrated = compared(f"{name}: expected calibration error of hits, over that of the score", error, raw, "%")
-    return [
-        compared(f"{name}: AUC of own questions, over the score", auc, 100 * _auc([e.score for e in asked], own), "%",
-                 at_least=1),
-        compared(f"{name}: AUC of own questions, over the cosine", auc, cosine, "%"),
+    figures = [
+        compared(f"{name}: AUC of own questions, over the score", _auc(told), _auc(told, "score"), "%", at_least=1),
+        compared(f"{name}: AUC of own questions, over the cosine", _auc(told), _auc(told, "cosine"), "%"),
+        compared(f"{name}: AUC of own over near questions, over the cosine", _auc(close), _auc(close, "cosine"), "%"),
         replace(calibrated, bar="ratio <= 1", holds=error <= raw),
-        alone(f"{name}: foreign questions told 'nothing relevant'", 100 * float(np.mean(foreign)), "%", "a share"),
-        alone(f"{name}: own questions told 'nothing relevant'", 100 * float(np.mean(lost)), "%", "a share"),
-    ]  # fmt: skip
+    ]
+    for kind in ("foreign", "near", "own"):
+        share = 100 * float(np.mean([each.nothing for each in asked if each.kind == kind]))
+        figures.append(alone(f"{name}: {kind} questions told 'nothing relevant'", share, "%", "a share"))
+    return figures
 
 
-def _auc(values: Sequence[float], own: Sequence[bool]) -> float:
-    """Return the chance that one of its own has a greater value than another; equal ones count half."""
-    found, flags = np.array(values), np.array(own)
-    differences = found[flags][:, None] - found[~flags][None, :]
-    return float(np.mean((differences > 0) + 0.5 * (differences == 0)))
+def _auc(asked: Sequence[_Asked], by: Literal["relevance", "score", "cosine"] = "relevance") -> float:
+    """Return the chance in percent that one of its own has a greater value than another; equal ones count half."""
+    values = np.array([getattr(each, by) for each in asked])
+    own = np.array([each.kind == "own" for each in asked])
+    differences = values[own][:, None] - values[~own][None, :]
+    return 100 * float(np.mean((differences > 0) + 0.5 * (differences == 0)))
 
 
 def _calibration_error(values: Sequence[float], right: Sequence[bool]) -> float:

@@ -18,6 +18,7 @@ from kgmem.domain.recall.question import Question
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.extraction import Extractor
 from kgmem.embedding.registry import make_embedder
+from kgmem.embedding.word_rarity import word_rarity
 from kgmem.extraction.choice import ExtractorChoice
 from kgmem.extraction.registry import make_extractor
 from kgmem.formats.named_queries import load_named_queries
@@ -335,6 +336,7 @@ def postgres_ports(
         keys=infrastructure.keys,
         vitals=infrastructure.vitals,
         core_schema=core,
+        word_rarity=word_rarity,
         embedder=models.embedder,
         embedder_of=models.embedder_of,
         extractor=models.extractor,

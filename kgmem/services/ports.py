@@ -54,4 +54,5 @@ class Ports:
     # Returns the embedder of a space that a graph is (still) in, if there is one: questions are embedded in that space.
     embedder_of: Callable[[EmbeddingSpace], Embedder | None]
     extractor: Extractor | None  # None: nothing is extracted from texts.
+    word_rarity: Callable[[str], float]  # Returns how rare a word is in its language, from 0 to 1.
     wording: Wording | None  # None: summaries are in the words of the facts.

@@ -17,10 +17,10 @@ from kgmem.domain.recall.recipes import with_recipe
 from kgmem.domain.recall.selection import (
     NOTHING_RELEVANT,
     confidence,
-    content,
     cosine_of,
     diverse,
     relevance,
+    weighted_content,
     within_budget,
     word_similarity,
 )
@@ -79,7 +79,8 @@ async def choose(ports: Ports, graph: Graph, question: Question, found: Candidat
     fused = fuse(found.retrievers, method=method, weights=question.weights, most=most, last=last)
     ranked = [each for each in fused if each.id not in passed]
     fetched = await _hits(ports, graph, question, ranked, found)
-    fetched = [_rated(hit, graph, question, found) for hit in fetched]
+    asked = weighted_content(question.what.text or "", ports.word_rarity)
+    fetched = [_rated(hit, graph, question, found, asked) for hit in fetched]
     hits = [hit for hit in fetched if question.min_score is None or (hit.relevance or 0.0) >= question.min_score]
     suppressed, out = dict(found.suppressed), 0
     if len(hits) < len(fetched):
@@ -98,14 +99,14 @@ async def choose(ports: Ports, graph: Graph, question: Question, found: Candidat
     return Answer(weighed, suppressed, nothing_relevant=nothing, cursor=following)
 
 
-def _rated(hit: Hit, graph: Graph, question: Question, found: Candidates) -> Hit:
+def _rated(hit: Hit, graph: Graph, question: Question, found: Candidates, asked: Mapping[str, float]) -> Hit:
     """Return the hit with its relevance to the question's text."""
     if question.what.text is None:
         return hit
     cosine = cosine_of(hit.retrievers, found.retrievers, graph.space.model if graph.space else None)
     ends = [end.name or end.key for end in (hit.start, hit.end) if end is not None]
     told = " ".join((hit.name or hit.key, hit.text or "", *ends))
-    return replace(hit, relevance=relevance(content(question.what.text), told, cosine))
+    return replace(hit, relevance=relevance(asked, told, cosine))
 
 
 async def _hits(
