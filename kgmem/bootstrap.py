@@ -240,7 +240,7 @@ async def _ports(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, s
     index = PostgresIndex(catalog, pools.search, occurrences=_occurrences(core), guard=pools.guard)
     vitals = PostgresVitals(database, {"main": pools.main, "search": pools.search, "transaction": pools.transaction})
     limits = Limits(seconds=settings.statement_timeout, length=settings.cypher_length)
-    return postgres_ports(
+    ports = postgres_ports(
         catalog,
         index,
         core,
@@ -248,6 +248,8 @@ async def _ports(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, s
         models=Models(embedder, embedders.of, _extractor(settings, stack)),
         cypher=CypherSettings(limits, pools.transaction, settings.transaction_idle),
     )
+    stack.push_async_callback(ports.answers.close)
+    return ports
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +322,7 @@ def postgres_ports(
         store=AgeGraphStore(catalog),
         index=index,
         claims=claims,
+        answers=claims.answers,
         cypher=GraphCypher(graphs, around, limits=cypher.limits, transactions=transactions, idle=cypher.idle),
         named_queries=load_named_queries(resource("cypher")),
         imports=PostgresImports(catalog, describe),

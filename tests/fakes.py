@@ -42,6 +42,7 @@ def fake_memory(**others: Any) -> Memory:
         "store": store,
         "index": FakeIndex(store),
         "claims": FakeClaims(),
+        "answers": FakeAnswers(),
         "keys": FakeKeyRing(),
         "jobs": FakeQueue(),
         "embedder": None,
@@ -63,6 +64,15 @@ class Absent:
 
     def __getattr__(self, method: str) -> Any:
         raise AssertionError(f"This memory of fakes has no port {self._name!r}, of which {method!r} is used.")
+
+
+class FakeAnswers:
+    """Nothing that was answered is remembered."""
+
+    def note(self, *told: Any) -> None:
+        return None
+
+    note_writer = note
 
 
 class FakeClaims:

@@ -67,8 +67,8 @@ def gather(claims: Sequence[Claim], rules: Mapping[str, ValueRule], reliance: Re
     facts = []
     for (subject, predicate), indices in sorted(by_name.items()):
         rule = rules.get(predicate, ValueRule())
-        values = {index: _value(claims[index], rule) for index in indices}
-        groups = _by_time(claims, values, rule, reliance) if rule.functional else [(ALWAYS, indices)]
+        values = _without_echoes(claims, {index: _value(claims[index], rule) for index in indices}, rule)
+        groups = _by_time(claims, values, rule, reliance) if rule.functional else [(ALWAYS, list(values))]
         facts += [_fact(subject, predicate, valid, held, (claims, values, rule)) for valid, held in groups]
     return Gathered(claims, facts, rules)
 
@@ -142,6 +142,23 @@ def _value(claim: Claim, rule: ValueRule) -> ClaimedValue:
     if claim.object is not None:
         return ClaimedValue(ValueKind.CATEGORY, claim.object, claim.object)
     return read(claim.value, rule)
+
+
+def _without_echoes(
+    claims: Sequence[Claim], values: Mapping[int, ClaimedValue], rule: ValueRule
+) -> Mapping[int, ClaimedValue]:
+    """Leave out what is derived; of a value that nobody states by himself the first who derives it counts."""
+    derived = [index for index in values if claims[index].derived]
+    if not derived:
+        return values
+    stands = _keys(values, rule)
+    stated = {key for index, key in stands.items() if not claims[index].derived}
+    left_out = set()
+    for index in derived:
+        if stands[index] in stated:
+            left_out.add(index)
+        stated.add(stands[index])
+    return {index: value for index, value in values.items() if index not in left_out}
 
 
 def _fact(

@@ -99,6 +99,12 @@ SCOPE = Field("scope", most=LONGEST, role="identity", nullable=True)
 VALID_FROM = replace(TIME, doc="When it starts to be true.")
 VALID_TO = replace(TIME, doc="When it stops being true.")
 SOURCE = replace(KEY, doc="The key of its source.")
+DERIVED_FROM = Field(
+    "texts",
+    most=20,
+    item=KEY,
+    doc="What it repeats, quotes or summarises, so that it is no support: episode:KEY, source:KEY, claim:ID, hit:ID.",
+)
 FRACTION = Field("float", most=1)
 PROPERTIES = Field("properties", doc="Your own values.")
 VERSION = Field(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kgmem.domain.claims.ports import ClaimStore
+from kgmem.domain.claims.ports import Answers, ClaimStore
 from kgmem.domain.cypher import Cypher, NamedQuery
 from kgmem.domain.derived.communities import Communities
 from kgmem.domain.derived.similarity import Connections
@@ -34,6 +34,7 @@ class Ports:
     store: GraphStore
     index: RetrievalIndex
     claims: ClaimStore
+    answers: Answers
     cypher: Cypher
     named_queries: Mapping[str, NamedQuery]
     imports: ImportStore

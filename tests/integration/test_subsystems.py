@@ -54,6 +54,8 @@ FORMERLY = {
     "past_source_reliability": "past_standing",
 }
 
+LATER = {"claim_origin", "answered"}  # Tables that revision 0023 did not know.
+
 
 async def made(memory: Memory) -> set[str]:
     """The subsystems that have tables; a subsystem has all of its tables or none, and is registered or not."""
@@ -180,7 +182,7 @@ async def test_a_migration_keeps_the_subsystems_that_are_used(database_url: str)
     await downgrade(database_url, "0023")
     rows = await fetch(database_url, "SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)
     assert {row[0] for row in rows}.issuperset(
-        FORMERLY.get(name, name) for tables in TABLES.values() for name in tables
+        FORMERLY.get(name, name) for tables in TABLES.values() for name in tables if name not in LATER
     )
     await migrate(database_url)
 

@@ -4,8 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
+from kgmem.domain.claims.echoes import check_origins
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.fields import FRACTION, ID, KEY, LABEL, MOMENT, NAME, SCOPE, SOURCE, VALID_FROM, VALID_TO, Field
+from kgmem.domain.fields import (
+    DERIVED_FROM,
+    FRACTION,
+    ID,
+    KEY,
+    LABEL,
+    MOMENT,
+    NAME,
+    SCOPE,
+    SOURCE,
+    VALID_FROM,
+    VALID_TO,
+    Field,
+)
 from kgmem.domain.graph.scope import check_scope
 from kgmem.domain.graph.statement import check_keys, check_labels
 from kgmem.domain.time.interval import valid_interval
@@ -59,6 +73,7 @@ class ClaimStatement:
     episode: Annotated[str | None, KEY] = None
     span: Annotated[tuple[int, int] | None, Field("span", doc="Where in the episode's text: [start, end].")] = None
     scope: Annotated[str, SCOPE] = ""
+    derived_from: Annotated[Sequence[str], DERIVED_FROM] = ()
     id: Annotated[int | None, ID] = None
     known_from: Annotated[str | None, replace(MOMENT, always=True)] = None
     known_to: Annotated[str | None, MOMENT] = None
@@ -85,10 +100,17 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class BroughtBy:
-    """The episode (its id) that brings a claim; a lasting claim was told no end."""
+    """The episode (its id) that brings a claim; a lasting claim was told no end.
+
+    `sentence` states the claim, and `known_from` is when the episode was stored; `named`: it names who says so.
+    """
 
     episode: int
     lasting: bool
+    sentence: str = ""
+    known_from: str | None = None
+    named: bool = True
+    derived_from: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +334,7 @@ def check_claims(stated: Sequence[ClaimStatement]) -> None:
             )
         if not 0 <= each.confidence <= 1:
             raise InvalidInput(f"confidence is {each.confidence}.", hint="Give a number from 0 to 1.")
+        check_origins(each.derived_from)
         if each.span is not None and not 0 <= each.span[0] <= each.span[1]:
             raise InvalidInput(
                 f"span is {list(each.span)}.", hint="Use [start, end], offsets in the text of the episode."

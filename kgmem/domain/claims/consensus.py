@@ -124,6 +124,7 @@ class Claim:
     id: int | None = None
     known: int | None = None  # When it became known, as an instant; a source's newer claim replaces its older one.
     label: bool | None = None  # What a person decided of its value: accepted, rejected, or nothing.
+    derived: bool = False  # It repeats what another states: no support for what somebody states by himself.
 
 
 @dataclass(frozen=True, slots=True)

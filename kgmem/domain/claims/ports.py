@@ -18,6 +18,20 @@ from kgmem.domain.claims.claim import (
     Withdrawn,
 )
 from kgmem.domain.graph.entity import Page
+from kgmem.domain.recall.answer import Hit
+
+
+class Answers(Protocol):
+    """What was answered lately, by which claims that only return it are recognised. No caller waits for a note."""
+
+    def note(self, graph: str, hits: Sequence[Hit], askers: Sequence[tuple[str, str]]) -> None:
+        """Note what was answered to whom: askers are a kind, such as `key`, and a name."""
+
+    def note_writer(self, graph: str, episodes: Sequence[int], writer: tuple[str, str]) -> None:
+        """Note who wrote episodes (ids) that name nobody who says so."""
+
+    async def close(self) -> None:
+        """Write what waits."""
 
 
 class ClaimStore(Protocol):

@@ -5,7 +5,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-from kgmem.domain.fields import ID, KEY, MOMENT, NAME, PROPERTIES, SCOPE, SOURCE, TEXT, TIME, VERSION, Field, stored
+from kgmem.domain.fields import (
+    DERIVED_FROM,
+    ID,
+    KEY,
+    MOMENT,
+    NAME,
+    PROPERTIES,
+    SCOPE,
+    SOURCE,
+    TEXT,
+    TIME,
+    VERSION,
+    Field,
+    stored,
+)
 
 # About 200 tokens of English, so that a passage fits the 256 tokens of the default embedder.
 PASSAGE_CHARACTERS = 900
@@ -29,6 +43,7 @@ class Episode:
     speaker: Annotated[str | None, stored(NAME)] = None
     title: Annotated[str | None, stored(NAME)] = None
     mentions: Annotated[Sequence[str], Field("texts", most=1000, item=KEY, doc="Keys of entities.")] = ()
+    derived_from: Annotated[Sequence[str], stored(DERIVED_FROM)] = ()
     properties: Annotated[Mapping[str, Any], PROPERTIES] = field(default_factory=dict)
     scope: Annotated[str, stored(SCOPE)] = ""
     extract: Annotated[

@@ -9,10 +9,17 @@ from kgmem.domain.graph.entity import Entity, WriteResult
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.slices import progress, slice_over
 from kgmem.services.ports import Ports
+from kgmem.tasks import caller
 
 MOST_AT_ONCE = 1000  # Facts that a writer weighs before it returns; a job weighs the rest.
 _LOGGED = 100  # Sources that the audit trail names.
 _PAGE = 1000  # Claims of one source that are withdrawn in one transaction.
+
+
+def asker() -> tuple[str, str]:
+    """Return who asks or writes: the key of the request, or the process itself where there is none."""
+    acting = caller()
+    return ("key", acting.key if acting is not None else "")
 
 
 async def put_claims(

@@ -26,6 +26,7 @@ from kgmem.domain.recall.selection import (
 )
 from kgmem.domain.time.interval import iso, now, parse_time
 from kgmem.domain.time.times_in_text import time_in
+from kgmem.services.claims.claim import asker
 from kgmem.services.claims.distributions import superpose
 from kgmem.services.ports import Ports
 from kgmem.services.upkeep.embed import embedder_in
@@ -133,7 +134,16 @@ def _weighed(hit: Hit, asked: Sequence[str]) -> Hit:
 
 
 async def recall(ports: Ports, graph: str, question: Question) -> Answer:
-    """Answer a question on one graph. Raises NotFound, and InvalidInput for an empty or contradictory question."""
+    """Answer a question on one graph. Raises NotFound, and InvalidInput for an empty or contradictory question.
+
+    What is answered is noted: a text that only returns it is no support for it.
+    """
+    answer = await _recalled(ports, graph, question)
+    ports.answers.note(graph, answer.hits, [asker()])
+    return answer
+
+
+async def _recalled(ports: Ports, graph: str, question: Question) -> Answer:
     held = await ports.graphs.get(graph)
     question = with_recipe(question, held.recipe)
     check_question(question)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from kgmem.domain.claims.claim import BroughtBy, ClaimStatement
+from kgmem.domain.claims.echoes import sentence_at
 from kgmem.domain.errors import DatabaseUnavailable, KgmemError, NotFound, Unavailable, VersionConflict
 from kgmem.domain.graph.entity import DeleteResult, Entity
 from kgmem.domain.graph.episode import Episode
@@ -222,7 +223,14 @@ async def _bring(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
     told = await succeeding.ended(parts, graph, plain, schema, trust)
     claims = [claim for what in told for claim in what.claims]
     by = [
-        BroughtBy(unread.id, succeeding.lasts(claim, schema))
+        BroughtBy(
+            unread.id,
+            succeeding.lasts(claim, schema),
+            sentence_at(unread.episode.text, claim.span) if claim.span else "",
+            unread.episode.known_from,
+            bool(unread.episode.source or unread.episode.speaker),
+            unread.episode.derived_from,
+        )
         for (unread, _), what in zip(read, plain, strict=True)
         for claim in what.claims
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from kgmem.domain.claims.echoes import check_origins
 from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.entity import DeleteResult, Entity, WriteResult
 from kgmem.domain.graph.episode import Episode
@@ -12,7 +13,7 @@ from kgmem.domain.graph.scope import check_scope
 from kgmem.domain.schema.refusal import refuse
 from kgmem.domain.schema.schema import GraphSchema, Violation, check_entity, check_relationship, from_mapping, merge
 from kgmem.domain.text.names import SAID
-from kgmem.services.claims.claim import weigh_stated, weigh_written
+from kgmem.services.claims.claim import asker, weigh_stated, weigh_written
 from kgmem.services.ports import Ports
 
 
@@ -90,8 +91,13 @@ async def put_episodes(parts: Ports, graph: str, episodes: Sequence[Episode]) ->
     """Store episodes; they are found by their words at once and by their meaning as soon as vectors follow."""
     held = await parts.graphs.get(graph)
     _check_scopes(episodes)
+    for each in episodes:
+        check_origins(each.derived_from)
     written = await parts.store.put_episodes(graph, episodes)
     await _let_vectors_follow(parts, held, written)
+    unnamed = [id_ for id_, each in zip(written.ids, episodes, strict=True) if not each.source and not each.speaker]
+    if unnamed:
+        parts.answers.note_writer(graph, unnamed, asker())
     asked = held.extraction == "all" or any(episode.extract for episode in episodes)
     if parts.extractor and asked and held.extraction != "off":
         await parts.jobs.defer("extract", graph=graph)

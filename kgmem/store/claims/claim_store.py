@@ -21,7 +21,9 @@ from kgmem.domain.graph.statement import DEFAULT_LABEL
 from kgmem.domain.slices import progress
 from kgmem.store.claims import adjudication as ruling_
 from kgmem.store.claims import batch_consensus, correlation_store
+from kgmem.store.claims.answer_log import AnswerLog
 from kgmem.store.claims.cited_episodes import check_cited
+from kgmem.store.claims.claim_origins import note_origins
 from kgmem.store.claims.claim_rows import Stored, Topic, note_brought, write_claims
 from kgmem.store.claims.fact_resolution import weigh_topics
 from kgmem.store.claims.fact_store import FactReads
@@ -44,10 +46,11 @@ class _Rehearsed(Exception):
 class PostgresClaims(FactReads):
     """Claims and what is made of them, in the tables of each graph."""
 
-    def __init__(self, catalog: PostgresCatalog, consensus: Consensus) -> None:
-        """Take the catalog, which knows the database, and what weighs claims."""
+    def __init__(self, catalog: PostgresCatalog, consensus: Consensus, answers: AnswerLog | None = None) -> None:
+        """Take the catalog, which knows the database, what weighs claims, and what was answered lately."""
         super().__init__(catalog)
         self.consensus = consensus
+        self.answers = answers or AnswerLog(catalog)
 
     async def put(
         self, graph: str, claims: Sequence[ClaimStatement], *, brought: Sequence[BroughtBy] | None = None
@@ -59,6 +62,7 @@ class PostgresClaims(FactReads):
         check_claims(claims)
         if not claims:
             return ClaimResult(0, 0, [], [])
+        await self.answers.flush()
         async with self.catalog.on(graph) as held:
             layout = await self._prepare(held, claims)
 
@@ -67,6 +71,7 @@ class PostgresClaims(FactReads):
                 if brought is None:  # What texts bring cites the text that is being read.
                     await check_cited(connection, layout, ((each.scope, each.episode) for each in claims))
                 stored = await write_claims(connection, passages, claims)
+                await note_origins(connection, layout, claims, stored, brought)
                 if brought:
                     await note_brought(connection, layout, claims, stored.ids, brought)
                 facts = await weigh_topics(connection, passages, self.consensus, stored.changed.values())
@@ -87,6 +92,7 @@ class PostgresClaims(FactReads):
             async def work(connection: asyncpg.Connection) -> ClaimResult:
                 passages = Passages(layout)
                 stored = await write_claims(connection, passages, claims)
+                await note_origins(connection, layout, claims, stored)
                 await connection.execute(layout.sql("extraction", "rename"), list(former), stored.ids)
                 by_scope: dict[str, list[int]] = {}
                 for id_, claim in zip(former, claims, strict=True):
@@ -173,7 +179,8 @@ class PostgresClaims(FactReads):
                 topics = sorted({row["topic"] for row in rows})
                 await connection.fetch(layout.sql("claims", "lock_topics_by_id"), topics)
                 if moved:
-                    await connection.execute(layout.sql("claims", "cite"), *map(list, zip(*moved, strict=True)))
+                    made = await connection.fetch(layout.sql("claims", "cite"), *map(list, zip(*moved, strict=True)))
+                    await connection.execute(layout.sql("claim_origins", "inherited"), [row["id"] for row in made])
                 ended, _ = await end_claims(connection, layout, left)
                 await self._weigh(connection, layout, topics)
                 return len(ended)

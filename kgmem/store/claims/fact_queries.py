@@ -192,6 +192,7 @@ def _claim(row: Any) -> ClaimStatement:
         episode=row["episode"],
         span=(row["begins"], row["ends"]) if row["begins"] is not None else None,
         scope=row["scope"],
+        derived_from=tuple(row["derived_from"] or ()),
         id=row["id"],
         known_from=iso(row["known_from"]),
         known_to=iso(row["known_to"]) if row["known_to"] is not None else None,

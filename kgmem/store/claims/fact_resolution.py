@@ -139,6 +139,7 @@ def claim_of(topic: Topic, row: Any) -> Claim:
         confidence=row["confidence"],
         id=row["id"],
         known=row["known_from"],
+        derived=row["derived"],
     )
 
 

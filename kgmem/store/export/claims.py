@@ -113,6 +113,7 @@ def _claim(row: Any, _: Mapping[int, str]) -> Told:
         "value": _json(row["value"]), "valid_from": row["valid_from"], "valid_to": row["valid_to"],
         "confidence": _number(row["confidence"]), "episode": row["episode"],
         "span": [row["begins"], row["ends"]] if row["begins"] is not None else None, "scope": row["scope"] or None,
+        "derived_from": list(row["derived_from"]) if row["derived_from"] else None,
         "known_from": iso(row["known_from"]), "known_to": _moment(row["known_to"]),
         # As text, since not every reader of JSON has integers of 64 bits.
         "relationship": {"apart": str(row["discriminator"]), "first": row["adopted"]} if tied else stated,

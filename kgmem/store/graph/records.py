@@ -117,12 +117,18 @@ def relationship_of(id_: int, kind: str, ends: tuple[str, str], stored: Mapping[
     return Relationship(**{**plain_fields(stored, "relationship"), **own, **held})
 
 
+def _texts(value: Any) -> tuple[str, ...]:
+    """Return a stored list of texts; nothing for what another client may have written there."""
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
+
+
 def episode_of(id_: int, stored: Mapping[str, Any], mentions: list[str], **held: Any) -> Episode:
     """Return the episode that a vertex's properties tell."""
     own = {
         "id": id_,
         "text": str(stored.get("text", "")),
         "mentions": mentions,
+        "derived_from": _texts(stored.get("derived_from")),
         "properties": others_of(stored, "episode"),
     }
     return Episode(**{**plain_fields(stored, "episode"), **own, **held})

@@ -34,6 +34,8 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "claims": (
         "topic",
         "claim",
+        "claim_origin",
+        "answered",
         "fact",
         "relationship_state",
         "source_reliability",

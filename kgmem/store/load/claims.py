@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from kgmem.domain.claims.consensus import FactState
+from kgmem.domain.claims.echoes import check_origins
 from kgmem.domain.claims.records import BeliefKind, BeliefRecord
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.text.resolution import pair
@@ -82,7 +83,7 @@ class _Run:
                     each.get("object"), _json(each.get("value")), each.get("valid_from"), each.get("valid_to"),
                     float(each.get("confidence", 1.0)), each.get("episode"), begins, ends,
                     _instant(each.get("known_from")), _instant(each.get("known_to")),
-                    bool(tie), bool(tie.get("first")), int(tie.get("apart", 0)),
+                    bool(tie), bool(tie.get("first")), int(tie.get("apart", 0)), _origins(each),
                 )
             )  # fmt: skip
         row = await self._row("put_claims", *_columns(rows))
@@ -313,6 +314,13 @@ class _Run:
 
     async def _execute(self, name: str, *arguments: Any) -> None:
         await self.connection.execute(self.layout.sql("claim_records", name), *arguments)
+
+
+def _origins(told: Told) -> str | None:
+    """Return what a claim is derived from, as JSON; None for one that its source states by itself."""
+    origins = list(told.get("derived_from") or ())
+    check_origins(origins)
+    return _json(origins) if origins else None
 
 
 def _scope(told: Told) -> str:

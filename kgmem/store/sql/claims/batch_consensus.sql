@@ -14,10 +14,20 @@ GROUP BY p.id, p.path ORDER BY length(p.path), p.path
 -- name: claims
 -- Of what is weighed: kinds that are ($2), claims that are no relationship's, and what was weighed before.
 SELECT c.id, c.topic, o.key, c.object, c.value::text AS value, c.valid_from, c.valid_to, c.confidence, c.known_from,
-       t.subject, t.predicate, t.about
+       t.subject, t.predicate, t.about, x.derived_from IS NOT NULL AS derived
 FROM {index}.topic t JOIN {index}.claim c ON c.topic = t.id AND c.known_to IS NULL
 JOIN {index}.source o ON o.id = c.source
+LEFT JOIN {index}.claim_origin x ON x.claim = c.id
 WHERE t.scope = $1
+  -- What is derived counts while one of its origins is there: a text, or a source that has not taken back what it claimed.
+  AND (x.derived_from IS NULL OR EXISTS (
+      SELECT 1 FROM unnest(x.derived_from) AS r (origin)
+      WHERE CASE WHEN starts_with(r.origin, 'episode:')
+                 THEN EXISTS (SELECT 1 FROM {index}.item i WHERE i.kind = 2 AND i.key = substr(r.origin, 9))
+                 ELSE NOT EXISTS (SELECT 1 FROM {index}.claim w JOIN {index}.source s ON s.id = w.source
+                                  WHERE w.topic = c.topic AND 'source:' || s.key = r.origin)
+                      OR EXISTS (SELECT 1 FROM {index}.claim w JOIN {index}.source s ON s.id = w.source
+                                 WHERE w.topic = c.topic AND 'source:' || s.key = r.origin AND w.known_to IS NULL) END))
   AND (t.predicate = ANY ($2::text[]) OR EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = t.id)
        OR EXISTS (SELECT 1 FROM {index}.claim o WHERE o.topic = t.id AND NOT o.adopted AND o.known_to IS NULL))
 ORDER BY c.id

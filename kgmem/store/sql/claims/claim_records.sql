@@ -2,8 +2,9 @@
 
 -- name: claims
 SELECT c.id, o.key AS source, t.subject, t.predicate, c.object, c.value::text AS value, c.valid_from, c.valid_to,
-       c.confidence, c.episode, c.begins, c.ends, p.path AS scope, c.known_from, c.known_to, c.adopted, e.discriminator
-FROM {index}.claim c
+       c.confidence, c.episode, c.begins, c.ends, p.path AS scope, c.known_from, c.known_to, c.adopted, e.discriminator,
+       x.derived_from
+FROM {index}.claim c LEFT JOIN {index}.claim_origin x ON x.claim = c.id
 JOIN {index}.topic t ON t.id = c.topic JOIN {index}.scope p ON p.id = t.scope JOIN {index}.source o ON o.id = c.source
 LEFT JOIN {index}.edge e ON e.id = c.edge
 WHERE $1::text IS NULL OR p.path = $1
@@ -130,9 +131,9 @@ WITH said AS MATERIALIZED (
                ORDER BY e.discriminator = n.discriminator DESC, e.id LIMIT 1) END AS edge
     FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::real[], $8::text[],
                 $9::integer[], $10::integer[], $11::timestamptz[], $12::timestamptz[], $13::boolean[], $14::boolean[],
-                $15::bigint[])
+                $15::bigint[], $16::text[])
          WITH ORDINALITY AS n (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends,
-                               known_from, known_to, tied, adopted, discriminator, at)
+                               known_from, known_to, tied, adopted, discriminator, origins, at)
     CROSS JOIN LATERAL (SELECT kgmem.claim_digest(n.source, n.object, n.value::jsonb, n.valid_from, n.valid_to, n.confidence,
                                                   n.episode, n.begins, n.ends) AS stated) d
     ORDER BY n.topic, d.stated, n.known_to IS NULL, n.known_to, n.at
@@ -148,10 +149,15 @@ WITH said AS MATERIALIZED (
     ON CONFLICT (topic, stated) WHERE known_to IS NULL DO UPDATE
     SET known_from = least(c.known_from, excluded.known_from), edge = coalesce(c.edge, excluded.edge)
     WHERE c.known_from > excluded.known_from OR (c.edge IS NULL AND excluded.edge IS NOT NULL)
-    RETURNING id, topic, known_to, xmax = 0 AS created
+    RETURNING id, topic, stated, known_to, xmax = 0 AS created
 ), told AS (
     INSERT INTO {index}.change (operation, kind, ids, keys)
     SELECT 1, 5, array_agg(id ORDER BY id), '{}' FROM made WHERE created HAVING count(*) > 0
+), derived AS (
+    INSERT INTO {index}.claim_origin (claim, derived_from)
+    SELECT m.id, ARRAY(SELECT jsonb_array_elements_text(s.origins::jsonb))
+    FROM made m JOIN said s ON s.topic = m.topic AND s.stated = m.stated AND s.known_to IS NOT DISTINCT FROM m.known_to
+    WHERE m.created AND s.origins IS NOT NULL
 ), stale AS (
     UPDATE {index}.topic t SET stale = true
     WHERE t.id IN (SELECT topic FROM made WHERE created AND known_to IS NULL) AND NOT t.stale

@@ -270,6 +270,7 @@ LEFT JOIN LATERAL (
     SELECT i.key, x.begins, x.ends
     FROM (SELECT b.episode, b.begins, b.ends FROM {index}.claim d JOIN {index}.provenance b ON b.item = d.id AND b.kind = 5
           WHERE d.topic = c.topic AND d.id <> c.id AND d.known_to IS NULL AND b.begins >= 0
+            AND NOT EXISTS (SELECT 1 FROM {index}.claim_origin x WHERE x.claim = d.id AND x.derived_from IS NOT NULL)
             AND d.object IS NOT DISTINCT FROM c.object AND d.value IS NOT DISTINCT FROM c.value
             AND (c.valid_from IS NULL OR c.valid_from = d.valid_from)
             AND (c.valid_to IS NULL OR d.valid_to IS NULL OR c.valid_to = d.valid_to)
@@ -310,9 +311,11 @@ WITH ended AS (
 ), told AS (
     INSERT INTO {index}.change (operation, kind, ids, keys)
     SELECT 1, 5, array_agg(id ORDER BY id), '{}' FROM made HAVING count(*) > 0
+), gone AS (
+    INSERT INTO {index}.change (operation, kind, ids, keys)
+    SELECT 3, 5, array_agg(id ORDER BY id), '{}' FROM ended HAVING count(*) > 0
 )
-INSERT INTO {index}.change (operation, kind, ids, keys)
-SELECT 3, 5, array_agg(id ORDER BY id), '{}' FROM ended HAVING count(*) > 0
+SELECT id FROM made
 
 -- name: edges_to_hand_over
 -- Relationships that name a source which does not state them any more, each with the one that states them longest.
@@ -367,13 +370,23 @@ UPDATE {index}.topic SET stale = false WHERE id = ANY ($1::bigint[]) AND stale
 
 -- name: claims_of
 SELECT c.id, c.topic, o.id AS source, o.key, o.trust AS prior, k.parent, c.object, c.value::text AS value, c.valid_from,
-       c.valid_to, c.confidence, c.edge, c.known_from,
+       c.valid_to, c.confidence, c.edge, c.known_from, x.derived_from IS NOT NULL AS derived,
        (SELECT s.trust FROM {index}.source_reliability s JOIN {index}.scope p ON p.id = s.scope
         WHERE s.source = o.id AND p.path = ANY ($2::text[]) ORDER BY length(p.path) DESC LIMIT 1) AS learned
 FROM {index}.claim c
 JOIN {index}.source o ON o.id = c.source
 LEFT JOIN {index}.source_origin k ON k.source = o.id
+LEFT JOIN {index}.claim_origin x ON x.claim = c.id
 WHERE c.topic = ANY ($1::bigint[]) AND c.known_to IS NULL
+  -- What is derived counts while one of its origins is there: a text, or a source that has not taken back what it claimed.
+  AND (x.derived_from IS NULL OR EXISTS (
+      SELECT 1 FROM unnest(x.derived_from) AS r (origin)
+      WHERE CASE WHEN starts_with(r.origin, 'episode:')
+                 THEN EXISTS (SELECT 1 FROM {index}.item i WHERE i.kind = 2 AND i.key = substr(r.origin, 9))
+                 ELSE NOT EXISTS (SELECT 1 FROM {index}.claim w JOIN {index}.source s ON s.id = w.source
+                                  WHERE w.topic = c.topic AND 'source:' || s.key = r.origin)
+                      OR EXISTS (SELECT 1 FROM {index}.claim w JOIN {index}.source s ON s.id = w.source
+                                 WHERE w.topic = c.topic AND 'source:' || s.key = r.origin AND w.known_to IS NULL) END))
 ORDER BY c.id
 
 -- name: known

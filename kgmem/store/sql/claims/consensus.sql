@@ -37,6 +37,23 @@ CREATE INDEX claim_edge ON {index}.claim (edge) WHERE edge IS NOT NULL;
 CREATE INDEX claim_source ON {index}.claim (source, id);
 CREATE INDEX claim_episode ON {index}.claim (episode) WHERE episode IS NOT NULL;
 
+-- The sentence that states a claim, as a fingerprint, and what the claim is derived from, where it repeats another.
+CREATE TABLE {index}.claim_origin (
+    claim        bigint PRIMARY KEY,
+    sentence     bigint,
+    derived_from text[]
+);
+
+-- What kgmem answered lately, as fingerprints, and to whom: since when, and when last.
+CREATE TABLE {index}.answered (
+    fingerprint bigint NOT NULL,
+    asker       bigint NOT NULL,
+    since       timestamptz NOT NULL,
+    at          timestamptz NOT NULL,
+    PRIMARY KEY (fingerprint, asker)
+);
+CREATE INDEX answered_at ON {index}.answered (at);
+
 CREATE TABLE {index}.fact (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     topic       bigint NOT NULL,
@@ -176,6 +193,8 @@ CREATE INDEX adjudication_topic ON {index}.adjudication (topic, id);
 
 -- name: create_asof
 CREATE VIEW {asof}.topic AS SELECT * FROM {index}.topic;
+
+CREATE VIEW {asof}.claim_origin AS SELECT * FROM {index}.claim_origin;
 
 CREATE VIEW {asof}.claim AS
 SELECT * FROM {index}.claim
