@@ -27,7 +27,7 @@ from kgmem.log import EventLog
 from kgmem.memory import Memory
 from kgmem.query.answers import IDLE, GraphCypher
 from kgmem.query.execution.limits import Limits
-from kgmem.query.procedures.surroundings import Surroundings
+from kgmem.query.procedures.context import ProcedureContext
 from kgmem.resolution.comparer import Comparer
 from kgmem.resources import resource
 from kgmem.services.imports.import_reader import describe
@@ -307,7 +307,7 @@ def postgres_ports(
     graphs = PostgresGraphs(catalog)
     transactions = graphs.on(cypher.transactions or catalog.database)
     claims = PostgresClaims(catalog, NumpyConsensus())
-    around = Surroundings(
+    around = ProcedureContext(
         graphs,
         recalled,
         claims.facts_of,

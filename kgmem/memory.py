@@ -9,7 +9,7 @@ from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mo
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.recall.answer import Answer
-from kgmem.domain.recall.evaluation import Planted, Step, Verdict
+from kgmem.domain.recall.evaluation import EvaluationCase, Step, Verdict
 from kgmem.domain.recall.question import Question, What
 from kgmem.domain.text.document import Document
 from kgmem.formats.kgmem.sample import Sample
@@ -114,7 +114,7 @@ class Memory:
         self,
         sample: Sample,
         history: Sequence[Step],
-        planted: Sequence[Planted],
+        planted: Sequence[EvaluationCase],
         *,
         progress: evaluating.OnVerdict | None = None,
     ) -> list[Verdict]:

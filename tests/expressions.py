@@ -6,7 +6,7 @@ from typing import Any
 
 from kgmem.query.analysis.scope import Analysed, Projected
 from kgmem.query.analysis.statements import analyse
-from kgmem.query.evaluation import Row, Setting, compile_expression
+from kgmem.query.evaluation import Environment, Row, compile_expression
 from kgmem.query.evaluation.aggregates import AGGREGATES, Accumulator, accumulator
 from kgmem.query.tree.clauses import Part, Projection, Query, Return, Unwind, With
 from kgmem.query.tree.expressions import Call, CountAll, Expression, Variable
@@ -31,7 +31,7 @@ def run(text: str, **parameters: Any) -> Answer:
     found = analyse(text, parameters=parameters)
     if not isinstance(found.statement.body, Query) or len(found.statement.body.parts) != 1:
         raise NeedsGraph
-    return _Run(found, Setting(text=text, parameters=parameters)).part(found.statement.body.parts[0])
+    return _Run(found, Environment(text=text, parameters=parameters)).part(found.statement.body.parts[0])
 
 
 def value(expression: str, **parameters: Any) -> Any:
@@ -40,7 +40,7 @@ def value(expression: str, **parameters: Any) -> Any:
 
 
 class _Run:
-    def __init__(self, analysed: Analysed, setting: Setting) -> None:
+    def __init__(self, analysed: Analysed, setting: Environment) -> None:
         self.analysed = analysed
         self.setting = setting
 

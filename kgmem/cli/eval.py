@@ -19,7 +19,7 @@ from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
-from kgmem.domain.recall.evaluation import Planted, Right, Step, Verdict
+from kgmem.domain.recall.evaluation import EvaluationCase, ExpectedAnswer, Step, Verdict
 from kgmem.formats.kgmem.sample import read_sample
 from kgmem.formats.records import Kind
 from kgmem.formats.wire import from_wire
@@ -107,7 +107,7 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def read_questions(file: Path) -> tuple[list[Step], list[Planted]]:
+def read_questions(file: Path) -> tuple[list[Step], list[EvaluationCase]]:
     """Return the history and the questions of a TOML file. Raises NotFound, InvalidInput."""
     if not file.is_file():
         raise NotFound(f"Not found: the file {file}.", hint="Check the path.", name=str(file))
@@ -134,9 +134,9 @@ def _step(told: StepIn) -> Step:
     return Step(told.name, entities, relationships, episodes, told.deleted_entities, told.deleted_episodes)
 
 
-def _planted(told: PlantedIn) -> Planted:
-    right = Right(**told.right.model_dump())
-    return Planted(told.asks, told.tests, told.question.question(_ANYBODY), right, told.moment)
+def _planted(told: PlantedIn) -> EvaluationCase:
+    right = ExpectedAnswer(**told.right.model_dump())
+    return EvaluationCase(told.asks, told.tests, told.question.question(_ANYBODY), right, told.moment)
 
 
 def _show(verdicts: Sequence[Verdict]) -> None:

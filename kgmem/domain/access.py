@@ -13,7 +13,7 @@ _ORDER: dict[Role, int] = {"reader": 0, "writer": 1, "admin": 2}
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One API key as it is stored; the secret itself is not kept, only its argon2 hash."""
+    """An API key as it is stored: without its secret, of which only the argon2 hash is kept."""
 
     id: str
     name: str
@@ -27,8 +27,8 @@ class Key:
     def demand(self, role: Role, graph: str | None = None, *, whole: bool = False) -> None:
         """Raise Forbidden unless the key has the role on the graph (None: on the server as a whole).
 
-        A graph outside the key's restriction is NotFound, as one that does not exist. `whole`
-        asks for the graph with all its scopes, which a key that is restricted to a scope never has.
+        A graph that the key is not restricted to is NotFound, like one that does not exist. `whole` demands the graph
+        with all its scopes, which a key restricted to a scope does not have.
         """
         if self.graph is not None and graph != self.graph:
             if graph is not None:
@@ -46,7 +46,7 @@ class Key:
             )
 
     def demand_scope(self, scope: str | None) -> str:
-        """Return the scope to act in: the one asked for, or the key's own when None was. Raises Forbidden."""
+        """Return the scope to act in: the requested one, or the key's own for None. Raises Forbidden."""
         if scope is None:
             return self.scope
         if not reaches(self.scope, scope):
@@ -58,7 +58,7 @@ class Key:
 
 
 def check_restriction(role: Role, scope: str) -> None:
-    """Raise InvalidInput for an admin's key of one scope: what admins do concerns all scopes."""
+    """Raise InvalidInput for an admin key with a scope: what admins do concerns all scopes."""
     if role == "admin" and scope:
         raise InvalidInput(
             "A key with the role admin cannot be restricted to a scope.",

@@ -14,10 +14,10 @@ Mode = Literal["read", "write"]
 
 @dataclass(frozen=True, slots=True)
 class CypherQuery:
-    """A query with its parameters (Cypher values), and what it may do.
+    """A query, its parameters (Cypher values), and its limits.
 
-    `scope` is whose part of the graph it sees and writes into; None is the whole graph. `rows` are the most that it
-    may give, `seconds` the longest that it may take (None: the server's limits).
+    `scope` is the part of the graph that it sees and writes to; None is the whole graph. `rows` and `seconds` limit the
+    result and the time (None: the limits of the server).
     """
 
     text: str
@@ -31,9 +31,9 @@ class CypherQuery:
 
 @dataclass(frozen=True, slots=True)
 class CypherAnswer:
-    """What a query gave: its columns, rows of Cypher values, and what it changed, counted as Neo4j counts it.
+    """The result of a query: columns, rows of Cypher values, and its changes, counted as Neo4j counts them.
 
-    `plan` is what EXPLAIN and PROFILE tell; `graphs` are those that it ran on.
+    `plan` is the plan of EXPLAIN or PROFILE; `graphs` are the graphs that it used.
     """
 
     columns: Sequence[str]
@@ -46,7 +46,7 @@ class CypherAnswer:
 
 @dataclass(frozen=True, slots=True)
 class NamedParameter:
-    """A parameter of a named query: its type as Cypher names it, a value to try it with, and what it means."""
+    """A parameter of a named query: its Cypher type, an example, and its meaning."""
 
     name: str
     type: str
@@ -56,7 +56,7 @@ class NamedParameter:
 
 @dataclass(frozen=True, slots=True)
 class NamedQuery:
-    """A query that came with kgmem: what it answers, its parameters, and what its columns mean."""
+    """A named query of kgmem: its purpose, its parameters, and the meaning of its columns."""
 
     name: str
     answers: str
@@ -65,7 +65,7 @@ class NamedQuery:
     text: str
 
     def filled(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters: those given, and null for the others. Raises InvalidInput for one that it has not."""
+        """Return all parameters, null for omitted ones. Raises InvalidInput for an unknown one."""
         known = [each.name for each in self.parameters]
         for name in given:
             if name not in known:
@@ -75,48 +75,48 @@ class NamedQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundInRows:
-    """What rows hold of the graph: the keys of nodes, and the element ids of nodes that only relationships tell of."""
+class RowNodes:
+    """The keys of nodes in rows, and the element ids of nodes that occur only as ends of relationships."""
 
     keys: Sequence[str]
     ends: Sequence[str]
 
 
 class CypherTransaction(Protocol):
-    """Several queries in one transaction; leaving its block without `commit` undoes what they wrote."""
+    """Several queries in one transaction; leaving its block without `commit` rolls back."""
 
     async def run(self, query: CypherQuery) -> CypherAnswer:
-        """Answer one more query; its mode and scope are the transaction's."""
+        """Run one more query; mode and scope are those of the transaction."""
 
     async def commit(self) -> None:
-        """Keep what was written. The transaction ends."""
+        """Commit and end the transaction."""
 
 
 class Cypher(Protocol):
-    """Whatever answers Cypher about graphs."""
+    """Runs Cypher queries on graphs."""
 
     async def run(self, graph: str, query: CypherQuery) -> CypherAnswer:
-        """Answer one query in a transaction of its own. Raises InvalidInput (with the place), NotFound, TimedOut."""
+        """Run one query in its own transaction. Raises InvalidInput (with the place), NotFound, TimedOut."""
 
-    def found_in(self, answer: CypherAnswer) -> "FoundInRows":
-        """Return what rows hold of the graph."""
+    def found_in(self, answer: CypherAnswer) -> "RowNodes":
+        """Return the nodes that the rows of an answer contain."""
 
     def transaction(
         self, graph: str, *, mode: Mode, scope: str | None
     ) -> AbstractAsyncContextManager[CypherTransaction]:
-        """Begin a transaction of several queries."""
+        """Open a transaction of several queries."""
 
 
 _WRITTEN = re.compile(r"kgmem:([0-9A-F]{1,8})/([0-9A-F]{1,8})")
 
 
 def bookmark_of(position: int) -> str:
-    """Return the bookmark of a position in the log, in bytes."""
+    """Return the bookmark of a position in the write-ahead log, in bytes."""
     return f"kgmem:{position >> 32:X}/{position & 0xFFFF_FFFF:X}"
 
 
 def position_of(bookmark: str) -> int:
-    """Return the position in the log that a bookmark stands for. Raises InvalidInput for what is no bookmark."""
+    """Return the position in the write-ahead log of a bookmark. Raises InvalidInput for an invalid one."""
     found = _WRITTEN.fullmatch(bookmark)
     if found is None:
         raise InvalidInput(

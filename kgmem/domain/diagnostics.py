@@ -9,9 +9,9 @@ Severity = Literal["warning", "problem"]
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One kind of damage: how often it was found, one example, and how to fix it.
+    """One kind of damage: how often it occurs, one example, and how to fix it.
 
-    `repairable` says that what is damaged can be derived from what is not. A warning leaves answers right.
+    `repairable`: the damaged data can be derived from sound data. A warning does not make answers wrong.
     """
 
     check: str
@@ -25,10 +25,10 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class IntegrityReport:
-    """What one check of a graph found; without a graph it is about the database as a whole.
+    """The result of one check of a graph; without a graph, of the database as a whole.
 
-    `checks` names the checks that were made, `skipped` those that could not be made, each with the reason. `repaired`
-    lists what was found and is right again; `damages` what is left.
+    `checks` names the checks that ran, `skipped` those that could not, each with the reason. `repaired` lists the
+    damage that was repaired; `damages` what is left.
     """
 
     graph: str | None
@@ -41,21 +41,21 @@ class IntegrityReport:
 
     @property
     def sound(self) -> bool:
-        """Whether nothing was found that makes answers wrong."""
+        """Whether no damage makes answers wrong."""
         return all(damage.state == "warning" for damage in self.damages)
 
 
 class Inspector(Protocol):
-    """Compares what a graph stores with what it is derived from."""
+    """Compares stored data with the data that it is derived from."""
 
     async def inspect(self, graph: str) -> IntegrityReport:
         """Check one graph; changes nothing. Raises NotFound."""
 
     async def inspect_database(self) -> IntegrityReport:
-        """Check what belongs to no graph, or to a graph whose tables are gone; changes nothing."""
+        """Check what belongs to no graph, or to a graph whose tables are missing; changes nothing."""
 
     async def repair(self, graph: str) -> IntegrityReport:
-        """Check one graph, repair what is derivable, and check again. Raises NotFound."""
+        """Check one graph, repair derived data, and check again. Raises NotFound."""
 
     async def reports(self, graph: str | None = None) -> Sequence[IntegrityReport]:
         """Return the newest report of each graph (or of one), and of the database, oldest first."""
@@ -66,19 +66,19 @@ class Inspector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the memory does all that it can do; degraded, it answers questions and may refuse writes."""
+    """Whether the memory works fully; a degraded one answers questions and may refuse writes."""
 
     reasons: Sequence[str] = ()  # Why it is degraded, as codes of errors: out-of-space.
 
     @property
     def status(self) -> Literal["ready", "degraded"]:
-        """Ready, or degraded for the reasons given."""
+        """Ready, or degraded."""
         return "degraded" if self.reasons else "ready"
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts of one moment: connections of each pool (in use, and the most there may be), jobs, what waits."""
+    """Current counts: connections of each pool (used and maximum), jobs, passages that wait, damage."""
 
     connections: Mapping[str, int]
     most_connections: Mapping[str, int]

@@ -1,4 +1,4 @@
-"""The ports: what the services need of the technology. Implementations live in storage, embedding and formats."""
+"""The ports: what the services need of the technology. kgmem/bootstrap.py names the implementations."""
 
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -35,9 +35,10 @@ from kgmem.domain.recall.view import Neighbourhood, Subgraph
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What one statement found: per retriever (item id, value), greatest value first; and what was held back, counted.
+    """The result of the candidate statement: per retriever (item id, value), the greatest value first.
 
-    A path is a candidate too, with an id below zero; what it is, and the path that an item was found by, is in `paths`.
+    `suppressed` counts what was hidden, by reason. A path is a candidate too, with a negative id; `paths` contains it,
+    and the path by which an item was found.
     """
 
     retrievers: Mapping[str, Sequence[tuple[int, float]]]
@@ -72,32 +73,32 @@ class GraphCatalog(Protocol):
         """Return all graphs, by name."""
 
     async def update(self, graph: Graph) -> Graph:
-        """Write strict, schema, fusion and facts of a graph. Raises NotFound."""
+        """Store the settings strict, schema, fusion and facts of a graph. Raises NotFound."""
 
     async def drop(self, name: str) -> None:
-        """Delete a graph with all that it holds. Raises NotFound."""
+        """Delete a graph with everything in it. Raises NotFound."""
 
     async def stats(self, name: str) -> GraphStats:
-        """Count what a graph holds."""
+        """Return counts of what a graph contains."""
 
 
 class GraphStore(Protocol):
     """The entities, relationships and episodes of graphs; each write is one transaction."""
 
     async def put_entities(self, graph: str, entities: Sequence[Entity]) -> WriteResult:
-        """Merge statements of entities into the graph."""
+        """Insert or update entities."""
 
     async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> WriteResult:
-        """Merge statements of relationships. Raises UnknownEntities for missing ends, with nothing written."""
+        """Insert or update relationships. Raises UnknownEntities for missing ends; then nothing is written."""
 
     async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> WriteResult:
-        """Store episodes with their passages; the same key again replaces the text."""
+        """Store episodes with their passages; an existing key replaces the text."""
 
     async def get_entity(self, graph: str, key: str, scope: str) -> Entity:
         """Return the entity that `scope` sees under the key, the nearest scope first. Raises NotFound."""
 
     async def get_merged_entity(self, graph: str, key: str, scope: str) -> Entity | None:
-        """Return the entity into which a scope sees the one under a key merged, through further merges; or None."""
+        """Return the entity that the one under a key was merged into, in the view of a scope; None where it was not."""
 
     async def get_relationship(self, graph: str, id_: int, scope: str) -> Relationship:
         """Return a relationship that `scope` sees. Raises NotFound."""
@@ -130,7 +131,7 @@ class GraphStore(Protocol):
         """Delete relationships in this scope only."""
 
     async def put_sources(self, graph: str, sources: Sequence[Source]) -> WriteResult:
-        """Write the registry's entries of sources."""
+        """Insert or update registered sources."""
 
     async def list_sources(self, graph: str) -> Sequence[Source]:
         """Return the registered sources, by key."""
@@ -138,25 +139,25 @@ class GraphStore(Protocol):
     def export(
         self, graph: str, scope: str | None, embeddings: WhichVectors = "none"
     ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source | BeliefRecord], None]:
-        """Return all that the graph holds (None: of every scope) in pages, sources and entities first; one snapshot.
+        """Return the content of a graph (scope None: of all scopes) in pages, sources and entities first; one snapshot.
 
-        `embeddings` says which entities come with their vectors; a long text's is that of its first passage.
+        `embeddings` selects the entities that have their vectors; of a long text it is that of the first passage.
         """
 
     def export_shapes(
         self, graph: str, embeddings: WhichVectors = "none"
     ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source | BeliefRecord] | Shapes, None]:
-        """Return what `export` gives of all scopes, as shapes where that is faster: kind by kind, in no other order."""
+        """Return what `export` returns for all scopes, as mappings where that is faster, kind by kind."""
 
     async def dangling(self, graph: str) -> Sequence[Dangling]:
-        """Return by kind how many stored relationships lack an end, since another client deleted it without them."""
+        """Return by kind how many relationships lack an end, because another client deleted it."""
 
     async def changes(self, graph: str, after: int, limit: int) -> Sequence[Change]:
-        """Return the changes with an id greater than `after`, only those before which none can still appear."""
+        """Return the changes after an id, only those before which no other can still appear."""
 
 
 class RetrievalIndex(Protocol):
-    """The tables that make recall fast: derived, rebuildable, never the truth."""
+    """The tables that make recall fast. They are derived and can be rebuilt."""
 
     async def candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
         """Return each retriever's candidates for a question, by one statement."""
@@ -169,109 +170,109 @@ class RetrievalIndex(Protocol):
         *,
         question: Question,
     ) -> Sequence[Hit]:
-        """Return the hits of these, in their order, that still stand in the label tables, by one statement.
+        """Return the hits of these candidates, in order, that still exist in the label tables, by one statement.
 
-        `paths` are those of the candidates. Of the question its scope counts and `known_at`: hits say what they said
+        `paths` are those of the candidates. Of the question only scope and `known_at` are used: hits are returned as of
         then.
         """
 
     async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
-        """Return all causes of entities, with what leads from one to another, and if asked their effects.
+        """Return all causes of entities, optionally their effects, and the causal links between them.
 
-        Raises NotFound for an entity that the scope does not see, and TooLarge when the part is over its limits.
+        Raises NotFound for an entity that the scope does not see, and TooLarge over the limits.
         """
 
     async def neighbourhood(self, graph: str, asked: Neighbourhood) -> Subgraph:
-        """Return what lies around entities. Raises NotFound for an entity that the scope does not see."""
+        """Return the subgraph around entities. Raises NotFound for one that the scope does not see."""
 
     async def similarity(
         self, graph: str, ids: Sequence[int], *, known_at: str | None = None
     ) -> Mapping[tuple[int, int], float]:
-        """Return how alike items are, 0 to 1, by pairs of their ids (the lesser first) that both have vectors."""
+        """Return the similarity of items, 0 to 1, by pairs of ids (the lesser first) that both have vectors."""
 
     async def last_passage(self, graph: str) -> int:
-        """Return the id of the newest passage; those that are written from now on get greater ones."""
+        """Return the id of the newest passage; later passages have greater ids."""
 
     async def unembedded(
         self, graph: str, space: str, limit: int, *, last: int | None = None
     ) -> Sequence[tuple[int, str]]:
-        """Return passages (id, body), up to the one with the id `last`, that wait for a vector of this space."""
+        """Return passages (id, body) up to the id `last` that wait for a vector of this space."""
 
     async def put_vectors(self, graph: str, space: str, vectors: Mapping[int, tuple[str, Vector]]) -> int:
-        """Store vectors by passage id, each with the body it was made of; a passage changed since is left waiting."""
+        """Store vectors by passage id, each with the body it was made of; a changed passage keeps waiting."""
 
     async def refuse(self, graph: str, space: str, reasons: Mapping[int, str]) -> None:
-        """Let passages wait no longer for a vector of this space, and note why, by passage id."""
+        """Remove passages from the queue of this space, and store the reason, by passage id."""
 
     async def refused(self, graph: str, limit: int) -> Sequence[RefusedPassage]:
         """Return passages that the embedder refused."""
 
     async def retry_refused(self, graph: str) -> int:
-        """Let the passages that the embedder refused wait again; returns how many."""
+        """Queue the refused passages again; returns how many."""
 
     async def begin_space(self, graph: str, space: EmbeddingSpace) -> None:
-        """Open a second embedding space beside the graph's; every passage waits for its vector there."""
+        """Open a second embedding space beside the graph's; all passages wait for a vector there."""
 
     async def switch_space(self, graph: str, space: str, *, last: int | None = None) -> None:
-        """Make recall answer from a space that is complete up to the passage `last`, and drop the former one."""
+        """Switch recall to a space that is complete up to the passage `last`, and drop the old one."""
 
     async def absorb_foreign_writes(self, graph: str | None = None) -> int:
         """Index what other AGE clients wrote since the last call; returns how many items changed."""
 
     async def make_facts(self, graph: str) -> None:
-        """Bring the facts of a graph in line with its setting."""
+        """Build the facts of a graph as its setting says."""
 
     async def without_facts(self) -> Sequence[str]:
-        """Return the graphs of which the facts are not as their setting says."""
+        """Return the graphs whose facts differ from their setting."""
 
     async def rebuild(self, graph: str) -> None:
-        """Make the index of a graph again from its label tables, keeping the vectors that still fit.
+        """Rebuild the index of a graph from its label tables, keeping vectors that are still valid.
 
-        As a job it makes room between its steps (`domain.slices`), and goes on there.
+        As a job it gives way to other jobs between its steps (`domain.slices`), and continues later.
         """
 
 
 class Vitals(Protocol):
-    """Whether what everything rests on is there, and how busy it is."""
+    """Health, load and log position of the database."""
 
     async def health(self) -> Health:
-        """Return whether the database takes writes too. Raises DatabaseUnavailable."""
+        """Return ready, or degraded where the database refuses writes. Raises DatabaseUnavailable."""
 
     async def ping(self) -> None:
-        """Return when the database has answered. Raises DatabaseUnavailable."""
+        """Return once the database has answered. Raises DatabaseUnavailable."""
 
     async def figures(self) -> Figures:
-        """Return the counts of this moment. Raises DatabaseUnavailable."""
+        """Return the current counts. Raises DatabaseUnavailable."""
 
     async def position(self) -> int:
-        """Return how far the database's log is written, or, of a replica, replayed: a number that only grows."""
+        """Return how far the write-ahead log is written, or on a replica replayed; it only grows."""
 
 
 class EntityReplay(Protocol):
-    """What a graph holds of entities, and what becomes of that by further statements; it writes nothing."""
+    """The state of entities in a graph, and their state after further statements; writes nothing."""
 
     @property
     def has_rules(self) -> bool:
-        """Whether any values shall be unique."""
+        """Whether the schema has unique constraints."""
 
     async def states(self, places: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], EntityState]:
-        """Return what the graph holds of entities (scope, key) in exactly these scopes."""
+        """Return the stored state of entities (scope, key), in these scopes only."""
 
     def after(self, state: EntityState | None, stated: Entity) -> EntityState:
         """Return what an entity is after a statement."""
 
     def unique(self, state: EntityState) -> Sequence[UniqueValue]:
-        """Return the values of an entity that no other of its labels and scope may have."""
+        """Return the values of an entity that must be unique within its labels and scope."""
 
     async def holders(self, wanted: Sequence[UniqueValue]) -> Mapping[UniqueValue, str]:
-        """Return the keys of entities of the graph that have some of these values."""
+        """Return the keys of the entities that have these values."""
 
     def refusal(self, value: UniqueValue, holder: str) -> str:
-        """Return why an entity is refused that wants a value which another one has."""
+        """Return the reason for rejecting an entity whose unique value another one has."""
 
 
 class ImportStore(Protocol):
-    """The register of imports, and the loading of what they bring in batches."""
+    """The register of imports, and their loading in batches."""
 
     async def begin(
         self,
@@ -285,16 +286,16 @@ class ImportStore(Protocol):
         """Register an import; returns its id. One with an upload waits for a worker."""
 
     async def resume(self, graph: str, files: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> int | None:
-        """Return the newest import of the same files in the same way that did not end, and let it run; None without."""
+        """Return the newest unfinished import of the same files with the same options and resume it; else None."""
 
     async def stored(self, id_: int) -> frozenset[int]:
-        """Return the numbers of the batches that were stored."""
+        """Return the numbers of the stored batches."""
 
     async def store(self, graph: str, id_: int, number: int, batch: Batch) -> BatchResult:
-        """Store a batch and note it, in one transaction."""
+        """Store a batch and register it, in one transaction."""
 
     async def link(self, graph: str, id_: int, most: int) -> BatchResult | None:
-        """Store the next relationships that waited; what still lacks an end is rejected. None when none are left."""
+        """Store the next waiting relationships and reject those without an end. None when none are left."""
 
     async def note(
         self,
@@ -307,85 +308,85 @@ class ImportStore(Protocol):
         rejections: Sequence[Rejection],
         checked: Mapping[str, int] | None = None,
     ) -> BatchResult:
-        """Store the rest of a chunk: sources; episodes (file, line, record) that have to wait; what is rejected.
+        """Store the rest of a chunk: sources, episodes (file, line, record) that have to wait, and rejections.
 
-        Of a dry run it tells how many records of each kind were `checked` and found good.
+        A dry run passes how many records of each kind were `checked` and are valid.
         """
 
     async def await_beliefs(
         self, graph: str, id_: int, number: int, waiting: Sequence[tuple[str, int, str, BeliefKind]]
     ) -> BatchResult:
-        """Let records of what the graph believes (file, line, record, kind) wait until all else is stored."""
+        """Queue claims, decisions and the like (file, line, record, kind) until all else is stored."""
 
     async def link_beliefs(
         self, graph: str, id_: int, most: int, read: Callable[[str, BeliefKind], BeliefRecord]
     ) -> BatchResult | None:
-        """Store the next records of what the graph believes; what cannot be stored is rejected. None: none are left."""
+        """Store the next queued claims, decisions and the like; invalid ones are rejected. None: none are left."""
 
     async def link_episodes(
         self, graph: str, id_: int, most: int, read: Callable[[str], Episode]
     ) -> BatchResult | None:
-        """Store the next episodes that waited; what cannot be stored is rejected. None when none are left."""
+        """Store the next waiting episodes; invalid ones are rejected. None when none are left."""
 
     async def items_at(
         self, graph: str, places: Sequence[tuple[str, str]], *, episodes: bool = False
     ) -> Mapping[tuple[str, str], tuple[str, int]]:
-        """Main label and version of those entities, or episodes, (scope, key) that are in exactly these scopes."""
+        """Return main label and version of entities, or episodes, (scope, key), in these scopes only."""
 
     def episode_key(self, episode: Episode) -> str:
-        """Return the key under which an episode is stored: its own, or one made of what it says."""
+        """Return the key of an episode: its own, or one derived from its content."""
 
     async def entity_replay(self, graph: str) -> EntityReplay:
-        """Return what works out what entities would be after further statements, as the store merges them."""
+        """Return an object that computes the state of entities after further statements, as the store does."""
 
     async def report_duplicates(self, id_: int, duplicates: Sequence[Duplicates]) -> None:
-        """Write which keys the files of an import state more than once."""
+        """Store which keys the files of an import contain more than once."""
 
     async def waiting(self, id_: int) -> Waiting:
-        """Count what waits until all entities are there."""
+        """Return counts of the records that wait until all entities are stored."""
 
     async def build_indexes(self, graph: str) -> None:
-        """Build what large batches have set aside."""
+        """Build the indexes that large batches have deferred."""
 
     async def left_without_indexes(self) -> Sequence[str]:
-        """Return the graphs of which an import that died has left indexes aside."""
+        """Return the graphs whose indexes a crashed import has left deferred."""
 
     async def finish(self, id_: int, state: ImportState, error: str | None = None, *, keeping: bool = False) -> None:
-        """Write how an import ended; `keeping` its upload, so that it can be taken up again."""
+        """Store the result of an import; `keeping` its upload, so that it can be resumed."""
 
     async def again(self, id_: int) -> bool:
-        """Let an import that failed and kept its upload wait for a worker again; says whether it is such a one."""
+        """Queue a failed import that has its upload again; returns whether it is one."""
 
     async def start(self, id_: int) -> None:
-        """Let an import run (again)."""
+        """Mark an import as running (again)."""
 
     async def tell(self, id_: int, progress: Mapping[str, Any] | None) -> None:
-        """Note how far an import is, as a heartbeat of the process that runs it."""
+        """Store the progress of an import, as a heartbeat of its process."""
 
     async def wait(self, id_: int) -> None:
-        """Let an import wait for a worker again."""
+        """Queue an import for a worker again."""
 
     async def list(
         self, graph: str, *, within: str = "", before: int | None = None, limit: int = 100
     ) -> Sequence[Import]:
-        """Return the imports of a graph, newest first, of which the ids are below one; only those within a scope."""
+        """Return the imports of a graph with ids below one, newest first; only those within a scope."""
 
     async def get(self, graph: str, id_: int, *, within: str = "") -> Import:
-        """Return an import. Raises NotFound, also for one that is not within the scope."""
+        """Return an import. Raises NotFound, also for one outside the scope."""
 
     async def uploads(self) -> Sequence[tuple[str, str, int]]:
         """Return the uploads that imports still need: folder, graph and id of the import; the oldest first."""
 
     async def items(self, graph: str, id_: int, cursor: str | None, limit: int) -> Page[ImportItem]:
-        """Return a page of what an import did, in its order."""
+        """Return a page of what an import created and changed, in order."""
 
     async def undo(
         self, graph: str, id_: int, *, dry_run: bool = False, progress: Callable[[int, int], None] | None = None
     ) -> UndoResult:
-        """Take an import back out, or only say what that would do. Raises NotFound, Conflict for one that runs."""
+        """Undo an import; a dry run only counts. Raises NotFound, and Conflict for a running one."""
 
     def rejections(self, id_: int) -> AsyncGenerator[Rejection, None]:
-        """Return the records that an import rejected, in the order in which it did."""
+        """Return the rejected records of an import, in order."""
 
 
 class Incoming(Protocol):
@@ -394,42 +395,42 @@ class Incoming(Protocol):
     name: str
 
     async def begin(self, name: str) -> None:
-        """Begin the next file, by the name that it was given, of which only what is safe is kept."""
+        """Start the next file; only the safe part of its name is kept."""
 
     async def write(self, data: bytes) -> None:
-        """Write more of the file that was begun. Raises TooLarge, OutOfSpace."""
+        """Append to the current file. Raises TooLarge, OutOfSpace."""
 
     async def end(self) -> None:
-        """Let all that was written outlive a power cut."""
+        """Flush everything to the disk."""
 
 
 class UploadFolder(Protocol):
-    """Where files lie that clients sent, each upload in a folder of its own, until they are imported."""
+    """The folder of uploaded files, with one folder per upload, until they are imported."""
 
     @property
     def place(self) -> str:
-        """What names this folder among those of other machines. Raises Unavailable when it cannot be made."""
+        """A name of this folder that is unique among machines. Raises Unavailable when it cannot be created."""
 
     def receive(self, most: int) -> AbstractAsyncContextManager[Incoming]:
-        """Take an upload of at most so many bytes; nothing of it stays when the block is left by an error."""
+        """Receive an upload of at most so many bytes; an error in the block removes it."""
 
     def files(self, upload: str) -> Sequence[Path]:
-        """Return the files of an upload, in their order. Raises InvalidInput when they are gone."""
+        """Return the files of an upload, in order. Raises InvalidInput when they are gone."""
 
     def place_of(self, upload: str) -> str:
-        """Return the place where an upload lies, which may be another machine's."""
+        """Return the place of an upload, which may be on another machine."""
 
     def holds(self, upload: str) -> bool:
-        """Return whether the upload is here."""
+        """Return whether the upload is on this machine."""
 
     def size(self, upload: str) -> int:
-        """Return the bytes of an upload's files; 0 where it is not here."""
+        """Return the bytes of the files of an upload; 0 where it is not on this machine."""
 
     def remove(self, upload: str) -> None:
         """Remove an upload."""
 
     def sweep(self, needed: Collection[str]) -> int:
-        """Remove uploads that nobody needs and nobody is writing; returns how many."""
+        """Remove uploads that no import needs and nobody is writing; returns how many."""
 
 
 class KeyRing(Protocol):
@@ -438,7 +439,7 @@ class KeyRing(Protocol):
     async def create(
         self, name: str, role: Role, *, graph: str | None, scope: str, expires_at: str | None
     ) -> tuple[Key, str]:
-        """Make a key; returns it with its secret, which is shown this once."""
+        """Create a key; returns it with its secret, which is never shown again."""
 
     async def list(self) -> Sequence[Key]:
         """Return all keys, without secrets."""
@@ -450,14 +451,14 @@ class KeyRing(Protocol):
         """Return the key of a secret. Raises Unauthenticated."""
 
     async def check(self, id_: str) -> None:
-        """Raise Unauthenticated unless a key is in force, as read less than a second ago."""
+        """Raise Unauthenticated unless a key is valid, by data not older than a second."""
 
     def watch(self, id_: str, ended: Callable[[], None]) -> Callable[[], None]:
-        """Call `ended` once, within a second after a key was revoked or has expired; returns what ends the watch."""
+        """Call `ended` once, within a second after a key is revoked or expires; returns what ends the watch."""
 
 
 class JobQueue(Protocol):
-    """Background work that survives the process which asked for it."""
+    """Background jobs that survive the process which enqueued them."""
 
     async def defer(
         self,
@@ -469,11 +470,10 @@ class JobQueue(Protocol):
         check: bool = False,
         **arguments: Any,
     ) -> int | None:
-        """Ask for a task; None when the same task already waits for this graph (or, for imports, this import).
+        """Enqueue a task; returns None when it already waits for this graph (or, for imports, this import).
 
-        `place` names a folder of files that it needs: only a worker beside that folder does it.
-        `small` work there takes seconds, and does not wait for the rest. A `check` there takes long and is not broken
-        off, and does not keep imports waiting.
+        `place` names a folder of files that it needs: only a worker of that place runs it. `small` work takes seconds
+        and does not wait for the rest. A `check` takes long, is not interrupted, and does not delay imports.
         """
 
     async def get(self, id_: int) -> Job:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from kgmem.domain.derived.summaries import Made, Sentence
+from kgmem.domain.derived.summaries import Sentence, WordedSummary
 from kgmem.domain.errors import EmbedderUnavailable, InvalidInput
 from kgmem.domain.text.extraction import Extraction, TextToRead
 from kgmem.embedding.endpoint import Endpoint
@@ -79,16 +79,16 @@ class ChatExtractor:
         await self._endpoint.aclose()
         await self._offline.aclose()
 
-    async def word(self, sentences: Sequence[Sentence]) -> Made:
+    async def word(self, sentences: Sequence[Sentence]) -> WordedSummary:
         """Return the sentences of a summary in a model's words, as far as they bear these out; else as they are."""
         length = sum(len(each.text) for each in sentences)
         found = await self._ask(wording.messages_of(sentences), ("summary", wording.SCHEMA), length)
         if isinstance(found, str):
-            return Made(sentences, problem=found)
+            return WordedSummary(sentences, problem=found)
         kept = wording.checked(found[0], sentences)
         if not kept:
-            return Made(sentences, problem=f"{self._name} said nothing that the facts bear out.")
-        return Made(kept, self._name)
+            return WordedSummary(sentences, problem=f"{self._name} said nothing that the facts bear out.")
+        return WordedSummary(kept, self._name)
 
     async def _asked(self, text: TextToRead) -> Extraction | str:
         """Return what a model finds in a text that the text bears out; else why there is nothing."""

@@ -1,4 +1,4 @@
-"""The engine behind the port: queries as the facade asks them, answered one by one or several in a transaction."""
+"""The Cypher engine behind its port: single queries, and transactions of several queries."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
-from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, FoundInRows, Mode
+from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode, RowNodes
 from kgmem.domain.errors import Conflict, KgmemError, TimedOut
 from kgmem.query.errors import ValueProblem
 from kgmem.query.execution.graph import Graphs, GraphTransaction
 from kgmem.query.execution.limits import Limits
 from kgmem.query.execution.statements import Engine, Result, StatementRequest
 from kgmem.query.procedures import procedures, shown
-from kgmem.query.procedures.surroundings import Surroundings
+from kgmem.query.procedures.context import ProcedureContext
 from kgmem.query.values.native import found_in, from_python
 
 IDLE = 60.0  # Seconds without a query after which a transaction of several queries is rolled back.
@@ -21,37 +21,37 @@ _CONVERTED_AT_ONCE = 2_000  # Values of parameters.
 
 
 class GraphCypher:
-    """Answers Cypher about the graphs of one store."""
+    """Runs Cypher queries on the graphs of one store."""
 
     def __init__(
         self,
         graphs: Graphs,
-        around: Surroundings | None = None,
+        context: ProcedureContext | None = None,
         *,
         limits: Limits | None = None,
         transactions: Graphs | None = None,
         idle: float = IDLE,
     ) -> None:
-        """Take the graphs, what surrounds them (None: no procedures), and how much a statement may take.
+        """Take the graphs, the context of procedures (None: no procedures), and the limits of a statement.
 
         `transactions` are the same graphs for transactions of several queries, which may be `idle` for so many seconds.
         """
         self._transactions = transactions or graphs
         self.idle = idle
-        self._engine = Engine(graphs, procedures(around), shown(around)) if around else Engine(graphs)
+        self._engine = Engine(graphs, procedures(context), shown(context)) if context else Engine(graphs)
         self._limits = limits or Limits()
 
     async def run(self, graph: str, query: CypherQuery) -> CypherAnswer:
-        """Answer one query in a transaction of its own."""
+        """Run one query in its own transaction."""
         return _answer(await self._engine.run(await self._asked(graph, query)))
 
-    def found_in(self, answer: CypherAnswer) -> FoundInRows:
-        """Return what rows hold of the graph."""
+    def found_in(self, answer: CypherAnswer) -> RowNodes:
+        """Return the nodes that the rows of an answer contain."""
         return found_in(answer.rows)
 
     @asynccontextmanager
     async def transaction(self, graph: str, *, mode: Mode, scope: str | None) -> AsyncIterator[CypherTransaction]:
-        """Begin a transaction of several queries; it is undone unless it is committed."""
+        """Open a transaction of several queries; it is rolled back unless it is committed."""
         transaction = _Transaction(self, graph, mode, scope)
         try:
             yield transaction
@@ -73,7 +73,7 @@ class GraphCypher:
         )
 
     async def hold(self, held: "_Transaction") -> None:
-        """Keep a transaction open, and run in it what comes, until it ends."""
+        """Keep a transaction open, and run its queries until it ends."""
         if held.mode == "read":
             async with self._transactions.reading(held.graph, held.scope) as transaction:
                 await held.serve(transaction)
@@ -81,13 +81,13 @@ class GraphCypher:
             await self._transactions.writing(held.graph, held.scope, held.serve)
 
     async def within(self, held: "_Transaction", query: CypherQuery, transaction: GraphTransaction) -> CypherAnswer:
-        """Answer one query of a transaction."""
+        """Run one query of a transaction."""
         asked = await self._asked(held.graph, replace(query, mode=held.mode, scope=held.scope))
         return _answer(await self._engine.run_within(asked, transaction))
 
 
 async def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters as Cypher values: in a thread where there are many, so that others have their turn."""
+    """Return parameters as Cypher values, converted in a thread where there are many."""
 
     def convert() -> dict[str, Any]:
         return {name: _parameter(name, value) for name, value in given.items()}
@@ -104,7 +104,7 @@ def _parameter(name: str, value: Any) -> Any:
 
 
 def _are_many(given: Mapping[str, Any]) -> bool:
-    """Whether parameters hold more values than are converted in a millisecond or two; looks at no more of them."""
+    """Return whether the conversion of parameters takes more than a millisecond or two."""
     left = _CONVERTED_AT_ONCE
     waiting: list[Any] = [given]
     while waiting:
@@ -119,15 +119,15 @@ def _are_many(given: Mapping[str, Any]) -> bool:
 
 
 class _Undone(Exception):
-    """The transaction shall be undone; nobody sees this."""
+    """Internal signal: roll the transaction back."""
 
 
 class _Idle(_Undone):
-    """It shall be undone because nobody used it for too long."""
+    """Internal signal: roll the transaction back, since it was idle for too long."""
 
 
 class _Transaction:
-    """A transaction that a task of its own holds open from the first query on: queries and answers go to and fro."""
+    """A transaction that its own task keeps open; queries and answers are passed to and from that task."""
 
     def __init__(self, cypher: GraphCypher, graph: str, mode: Mode, scope: str | None) -> None:
         self.graph, self.mode, self.scope = graph, mode, scope
@@ -137,7 +137,7 @@ class _Transaction:
         self._task: asyncio.Task[None] | None = None
 
     async def run(self, query: CypherQuery) -> CypherAnswer:
-        """Answer one more query. After an error the transaction is over, and undone."""
+        """Run one more query. After an error the transaction has ended and is rolled back."""
         if self._ended:
             raise _over()
         if self._task is None:
@@ -153,14 +153,14 @@ class _Transaction:
         return await answer
 
     async def commit(self) -> None:
-        """Keep what was written."""
+        """Commit."""
         if self._ended:
             raise _over()
         self._inbox.put_nowait(True)
         await self._finish()
 
     async def undo(self) -> None:
-        """Undo what was written, unless it was committed."""
+        """Roll back, unless it was committed."""
         self._inbox.put_nowait(False)
         if self._task is not None:
             if self._busy:  # Nobody waits for the query any more.
@@ -169,7 +169,7 @@ class _Transaction:
         self._ended = True
 
     async def _finish(self) -> None:
-        """Wait for the end; raises what has undone it."""
+        """Wait for the end; raises the error that rolled it back."""
         self._ended = True
         try:
             if self._task is not None:
@@ -187,7 +187,7 @@ class _Transaction:
             raise _Idle from error
 
     async def serve(self, transaction: GraphTransaction) -> None:
-        """Run what comes in, in a transaction, until its end."""
+        """Run the queries of the transaction until it ends."""
         if self._served:
             # Writers met on the same rows. A single statement would be run again; these may depend on each other.
             hint = "Start the transaction again."

@@ -12,7 +12,7 @@ _EXCERPT = 78  # Characters of the line that are shown around the place.
 
 
 class CypherError(InvalidInput):
-    """The query cannot be understood or run."""
+    """The query is invalid."""
 
     code = "cypher-error"
 
@@ -27,7 +27,7 @@ class CypherError(InvalidInput):
         phase: str = COMPILE_TIME,
         hint: str = "",
     ) -> None:
-        """Take the detail, what is wrong in a sentence, the query and the offset of the place in it."""
+        """Take the TCK's detail, the problem in a sentence, the query and the offset of the place in it."""
         self.type = type
         self.phase = phase
         self.detail = detail
@@ -51,7 +51,7 @@ def place(query: str, at: int) -> tuple[int, int]:
 
 
 def closest(word: str, known: Iterable[str]) -> str:
-    """Return a sentence that names what may have been meant; empty where nothing is near."""
+    """Return "Did you mean X?" for the known word that is nearest; empty where none is near."""
     by_case = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), by_case, n=1, cutoff=0.7)
     return f"Did you mean {by_case[near[0]]}?" if near else ""
@@ -74,7 +74,7 @@ ARITHMETIC = "ArithmeticError"
 
 
 class ValueProblem(InvalidInput):
-    """A value does not do here. Evaluation turns it into a CypherError that names the place."""
+    """The value is invalid here. Evaluation turns this into a CypherError with the place in the query."""
 
     code = "cypher-error"
 
@@ -86,19 +86,19 @@ class ValueProblem(InvalidInput):
         detail: str = "InvalidArgumentValue",
         hint: str = "",
     ) -> None:
-        """Take what is wrong in a sentence, and the TCK's type and detail of such an error."""
+        """Take the problem in a sentence, and the TCK's type and detail of such an error."""
         super().__init__(problem, hint=hint)
         self.type = type
         self.detail = detail
 
 
 def wrong_type(wanted: str, value: object) -> ValueProblem:
-    """Return the error for a value that is of none of the types that are wanted."""
+    """Return the error for a value of another type than the expected ones."""
     return ValueProblem(f"Expected {wanted}, got {shown(value)}.", type=TYPE)
 
 
 def shown(value: object) -> str:
-    """Return a value as a message may show it: not longer than a line."""
+    """Return a value for an error message, at most one line."""
     text = repr(value) if isinstance(value, str | bool | int | float) else f"a {type(value).__name__}"
     text = {"None": "null", "True": "true", "False": "false", "a list": "a list", "a dict": "a map"}.get(text, text)
     return text if len(text) <= 60 else f"{text[:57]}..."

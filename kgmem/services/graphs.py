@@ -31,7 +31,7 @@ from kgmem.services.texts.remember import schema_of
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
+class SchemaDeparture:
     """One kind of violation of the schema in a graph: how often it occurs, and the key of an example."""
 
     what: str
@@ -39,7 +39,7 @@ class Departure:
     example: str
 
 
-async def check_graph(ports: Ports, graph: str) -> Sequence[Departure]:
+async def check_graph(ports: Ports, graph: str) -> Sequence[SchemaDeparture]:
     """Check a graph against its schema as if it were strict; returns violations, the most frequent first.
 
     Relationships that another client has left without an end are reported too; kgmem never returns them.
@@ -52,9 +52,11 @@ async def check_graph(ports: Ports, graph: str) -> Sequence[Departure]:
                     look.at_entity(item)
                 elif isinstance(item, Relationship):
                     look.at_relationship(item)
-    departures = [Departure(text, count, look.examples[text]) for text, count in look.counts.most_common()]
+    departures = [SchemaDeparture(text, count, look.examples[text]) for text, count in look.counts.most_common()]
     return departures + [
-        Departure(f"{each.kind}: an end is missing, deleted by another client", each.count, f"edge {each.example}")
+        SchemaDeparture(
+            f"{each.kind}: an end is missing, deleted by another client", each.count, f"edge {each.example}"
+        )
         for each in await ports.store.dangling(graph)
     ]
 
@@ -225,7 +227,7 @@ class Graphs:
         """Return the effective schema of a graph: the core schema extended by its own."""
         return remembering.schema_of(self._ports.core_schema, await self._ports.graphs.get(name))
 
-    async def check_schema(self, name: str) -> Sequence[Departure]:
+    async def check_schema(self, name: str) -> Sequence[SchemaDeparture]:
         """Check a graph against its schema; returns violations, the most frequent first."""
         return await check_graph(self._ports, name)
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from kgmem.domain.claims.ports import Answers, ClaimStore
 from kgmem.domain.cypher import Cypher, NamedQuery
-from kgmem.domain.derived.communities import Communities
-from kgmem.domain.derived.similarity import Connections
-from kgmem.domain.derived.summaries import Summaries, Wording
+from kgmem.domain.derived.communities import CommunityStore
+from kgmem.domain.derived.similarity import SimilarityStore
+from kgmem.domain.derived.summaries import SummaryStore, Wording
 from kgmem.domain.diagnostics import Inspector
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.ports import (
@@ -43,9 +43,9 @@ class Ports:
     merges: MergeStore
     names: NameIndex
     comparer: Comparer
-    similarity: Connections
-    communities: Communities
-    summaries: Summaries
+    similarity: SimilarityStore
+    communities: CommunityStore
+    summaries: SummaryStore
     integrity: Inspector
     jobs: JobQueue
     keys: KeyRing

@@ -9,7 +9,7 @@ from kgmem.cli.eval import SAMPLE, read_questions
 from kgmem.domain.errors import InvalidInput, UnknownEntities
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
-from kgmem.domain.recall.evaluation import Planted, Right, Step, Verdict
+from kgmem.domain.recall.evaluation import EvaluationCase, ExpectedAnswer, Step, Verdict
 from kgmem.domain.recall.question import Question, What
 from kgmem.formats.kgmem.sample import Sample, read_sample
 from kgmem.memory import Memory
@@ -18,7 +18,7 @@ from tests.cli import Command
 
 DIMENSIONS = {"where", "when", "known_at", "why", "graph", "words", "meaning", "properties"}
 SMALL = Sample({}, (), (Entity("ada", "Person", name="Ada"),), (), ())
-ASKED = Planted("Who is Ada?", ["words"], Question(What(text="Ada")), Right(exactly=["ada"]))
+ASKED = EvaluationCase("Who is Ada?", ["words"], Question(What(text="Ada")), ExpectedAnswer(exactly=["ada"]))
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from kgmem.domain.derived.communities import Community, Grouped, matched
+from kgmem.domain.derived.communities import Community, CommunityChanges, matched
 from kgmem.domain.errors import InvalidInput, NotFound, TooLarge
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
@@ -57,7 +57,7 @@ async def test_doing_it_again_changes_nothing(memory: Memory) -> None:
     first = await memory.communities.detect(GRAPH)
     before = await found(memory, level=None)
 
-    assert await memory.communities.detect(GRAPH) == Grouped(first.communities)
+    assert await memory.communities.detect(GRAPH) == CommunityChanges(first.communities)
 
     assert await found(memory, level=None) == before
 
@@ -68,7 +68,7 @@ async def test_a_community_that_changes_a_little_keeps_its_id_and_others_all(mem
     before = {frozenset(m.key for m in each.members): each for each in await found(memory)}
     await put(memory, [("w", "v"), ("x", "v")])
 
-    assert await memory.tasks.update_communities(GRAPH) != Grouped()
+    assert await memory.tasks.update_communities(GRAPH) != CommunityChanges()
 
     after = {frozenset(m.key for m in each.members): each for each in await found(memory)}
     assert after[frozenset("abcd")] == before[frozenset("abcd")]
@@ -110,7 +110,7 @@ async def test_a_job_keeps_communities_up_where_somebody_asked(memory: Memory) -
     assert (await memory.tasks.update_communities(GRAPH)).communities == 2
 
     assert await memory.tasks.queue_communities() == 0
-    assert await memory.tasks.update_communities(GRAPH) == Grouped()
+    assert await memory.tasks.update_communities(GRAPH) == CommunityChanges()
     assert await memory.communities.delete(GRAPH) == 2
     assert await found(memory) == []
 

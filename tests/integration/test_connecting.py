@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from kgmem.bootstrap import handlers
-from kgmem.domain.derived.similarity import SIMILAR_TO, Connected
+from kgmem.domain.derived.similarity import SIMILAR_TO, LinkChanges
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
@@ -80,7 +80,7 @@ async def memory(memory: Memory) -> Memory:
 async def test_what_is_alike_is_joined_with_its_similarity_and_nothing_else(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [at("a", 0), at("b", 10), at("c", 80)])
 
-    assert await memory.similarity.link(GRAPH, min_similarity=0.8) == Connected(3, 1)
+    assert await memory.similarity.link(GRAPH, min_similarity=0.8) == LinkChanges(3, 1)
 
     assert await joined(memory) == {("b", "a"): pytest.approx(math.cos(math.radians(10)), abs=0.01)}
     assert (await memory.graphs.stats(GRAPH)).facts == 0
@@ -91,7 +91,7 @@ async def test_doing_it_again_changes_nothing(memory: Memory) -> None:
     await memory.similarity.link(GRAPH)
     before, feed = await joined(memory), await change_feed(memory, GRAPH)
 
-    assert await memory.similarity.link(GRAPH) == Connected()
+    assert await memory.similarity.link(GRAPH) == LinkChanges()
 
     assert await joined(memory) == before
     assert await change_feed(memory, GRAPH) == feed
@@ -148,7 +148,7 @@ async def test_another_vector_parts_and_joins_anew(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [at("b", 88)])
 
     assert await memory.tasks.queue_similarity() == 1
-    assert await memory.tasks.update_similarity(GRAPH) == Connected(1, 1, 1)
+    assert await memory.tasks.update_similarity(GRAPH) == LinkChanges(1, 1, 1)
 
     assert set(await joined(memory)) == {("b", "c")}
 
@@ -244,7 +244,7 @@ async def test_disconnecting_parts_all_and_another_threshold_begins_anew(memory:
     await memory.similarity.link(GRAPH, min_similarity=0.9)
     assert await memory.similarity.unlink(GRAPH) == 1
     assert set(await joined(memory)) == {("a", "b")}
-    assert await memory.tasks.update_similarity(GRAPH) == Connected()
+    assert await memory.tasks.update_similarity(GRAPH) == LinkChanges()
     with pytest.raises(InvalidInput, match="min_similarity is"):
         await memory.similarity.link(GRAPH, min_similarity=1.5)
 
@@ -253,7 +253,7 @@ async def test_nothing_is_joined_where_nobody_asked(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [at("a", 0), at("b", 5)])
 
     assert await memory.tasks.queue_similarity() == 0
-    assert await memory.tasks.update_similarity(GRAPH) == Connected()
+    assert await memory.tasks.update_similarity(GRAPH) == LinkChanges()
     assert await joined(memory) == {}
 
 

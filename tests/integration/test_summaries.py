@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from kgmem.domain.derived.summaries import Made, Material, Said, Sentence, Thing, sentences_of
+from kgmem.domain.derived.summaries import Material, Sentence, SummaryEntity, SummaryFact, WordedSummary, sentences_of
 from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
@@ -146,9 +146,9 @@ class Loud:
     def __init__(self) -> None:
         self.asked = 0
 
-    async def word(self, sentences: Sequence[Sentence]) -> Made:
+    async def word(self, sentences: Sequence[Sentence]) -> WordedSummary:
         self.asked += 1
-        return Made([replace(each, text=each.text.upper()) for each in sentences], self.name)
+        return WordedSummary([replace(each, text=each.text.upper()) for each in sentences], self.name)
 
 
 async def test_a_model_words_what_is_new_once(memory: Memory) -> None:
@@ -182,8 +182,8 @@ async def test_what_cypher_deletes_or_gets_another_type_leaves_no_summary_behind
 
 
 def test_sentences_are_told_once_and_no_more_than_are_read() -> None:
-    thing = Thing(1, 1, "a", "Person", "Ann", text="A pilot\nof note")
-    facts = [Said(n, 1, f"Ann does  thing {n // 2}", n / 100, ["t2", "t1"]) for n in range(100)]
+    thing = SummaryEntity(1, 1, "a", "Person", "Ann", text="A pilot\nof note")
+    facts = [SummaryFact(n, 1, f"Ann does  thing {n // 2}", n / 100, ["t2", "t1"]) for n in range(100)]
 
     told = sentences_of(Material("entity", 1, "", [thing], facts))
 
@@ -194,7 +194,7 @@ def test_sentences_are_told_once_and_no_more_than_are_read() -> None:
 
 
 def test_a_large_community_is_told_by_its_size_alone() -> None:
-    things = [Thing(n, 1, str(n), "Person", f"P{n}") for n in range(4)]
+    things = [SummaryEntity(n, 1, str(n), "Person", f"P{n}") for n in range(4)]
 
     assert sentences_of(Material("community", 1, "", things, [], 4))[0].text == (
         "4 entities around P0, P1 and P2 (4 Person)."

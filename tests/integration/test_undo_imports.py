@@ -275,7 +275,7 @@ async def test_what_came_from_an_import_is_listed(memory: Memory, graph: str) ->
         ("met", "new"),
         ("note", "bob"),
     }
-    with pytest.raises(InvalidInput, match="cursor is invalid"):
+    with pytest.raises(InvalidInput, match="not a cursor"):
         await memory.imports.items(graph, result.id, cursor="x")
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from kgmem.domain.graph.entity import DeleteResult, WriteResult
 from kgmem.domain.graph.graph import Change, GraphStats
 from kgmem.domain.ports import Job
-from kgmem.services.graphs import Departure
+from kgmem.services.graphs import SchemaDeparture
 from kgmem_api.wire.shapes import copied, many, shape
 
 _IDS = Field(description="In the order of the request.")
@@ -59,7 +59,7 @@ class GraphSchema(BaseModel):
 
 
 SchemaViolation = copied(
-    Departure,
+    SchemaDeparture,
     "SchemaViolation",
     "One way in which a graph departs from its schema, how often, and an example's key.",
 )

@@ -29,7 +29,7 @@ PRIOR_TRUST = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One source of a graph; a source that was only named has the prior trust."""
+    """A source of claims. A source that claims only name by its key has the prior trust, 0.5."""
 
     key: Annotated[str, replace(KEY, role="identity")]
     name: Annotated[str | None, NAME] = None
@@ -54,10 +54,10 @@ LASTING = frozenset({"accept", "reject", "collapse", "observe", "expire"})  # Wh
 
 @dataclass(frozen=True, slots=True)
 class ClaimStatement:
-    """One source's statement: that a relationship leads to `object`, or that a property (or relationship) has a value.
+    """One statement of one source: a relationship to `object`, or a value of a property (or of a relationship).
 
-    With both, `value` is what is claimed of the relationship to `object`: a figure, a date, a position. The same
-    statement of the same source is one claim, however often it is sent.
+    With both, `value` belongs to the relationship to `object`: a figure, a date, a position. The same statement of the
+    same source is one claim, however often it is sent.
     """
 
     source: Annotated[str, replace(SOURCE, role="identity")]
@@ -81,15 +81,15 @@ class ClaimStatement:
 
     @property
     def about(self) -> str:
-        """The other end, where a value of a relationship is claimed; else nothing."""
+        """The other end of the relationship that a value belongs to; empty otherwise."""
         return self.object or "" if self.value is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """Claims taken back: how many, ids that were not there, and the relationships (ids) that went with them.
+    """The result of a withdrawal: the number of claims, unknown ids, and the relationships (ids) deleted with them.
 
-    `dry_run`: nothing was taken back; this is what would be.
+    With `dry_run` nothing was withdrawn; the counts are those of a real run.
     """
 
     withdrawn: int
@@ -100,9 +100,9 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class BroughtBy:
-    """The episode (its id) that brings a claim; a lasting claim was told no end.
+    """The episode (its id) that a claim was extracted from; `lasting`: the text states no end of it.
 
-    `sentence` states the claim, and `known_from` is when the episode was stored; `named`: it names who says so.
+    `sentence` states the claim, and `known_from` is when the episode was stored; `named`: it names its speaker.
     """
 
     episode: int
@@ -115,7 +115,7 @@ class BroughtBy:
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
-    """How many claims a batch made and how many it found as they are, and their ids in the order of the batch."""
+    """The result of a batch of claims: how many are new and how many existed, and their ids in the order given."""
 
     created: int
     unchanged: int
@@ -137,9 +137,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class HeldFact:
-    """A fact as consensus has it: the value that is believed, its state, and every value that is claimed.
+    """A fact by consensus: the most probable value, its state, and all claimed values.
 
-    `probability` is that of the value, 0 to 1; `options` holds every value with its own, that one included.
+    `probability` is that of the value, 0 to 1; `options` contains every value with its own probability, that one
+    included.
     """
 
     id: int
@@ -166,7 +167,7 @@ class HeldFact:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person, a rule or an observation decided; an entry of the audit trail."""
+    """An entry of the audit trail: what a reviewer, a rule or an observation decided."""
 
     id: int
     action: str
@@ -186,7 +187,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A decision to take: which facts, what, which value, by whom and why."""
+    """A decision to make: facts, action, value, by whom and why."""
 
     action: Action
     facts: Sequence[int]
@@ -199,7 +200,7 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Adjudication:
-    """What a ruling does to one fact: its value and state before and after."""
+    """The effect of a decision on one fact: its value and state before and after."""
 
     fact: int
     before: Mapping[str, Any]
@@ -209,9 +210,9 @@ class Adjudication:
 
 @dataclass(frozen=True, slots=True)
 class FactTarget:
-    """Which fact a correction means: one by its id (or a relationship's), or what it says.
+    """The fact that a correction is about: by its id (or that of a relationship), or by its content.
 
-    Of a statement without an object and a value it is the value that is stored now.
+    Without an object and a value it is the fact with the current value.
     """
 
     fact: int | None = None
@@ -223,9 +224,9 @@ class FactTarget:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What a correction did: the fact before and after, and of `correct` the fact that took its place.
+    """The result of a correction: the fact before and after, and with `correct` the fact that replaces it.
 
-    A relationship that nobody claims has no `adjudication`: it is deleted or ended, and the audit trail says why.
+    A relationship without claims has no `adjudication`: it is deleted or ended, and the audit trail says why.
     """
 
     action: str
@@ -238,7 +239,7 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class SourceStanding:
-    """How far a source is trusted in a scope, why, and what was held of it before."""
+    """The reliability of a source in a scope, the reasons, and its earlier values."""
 
     source: str
     trust: float
@@ -256,10 +257,10 @@ class SourceStanding:
 
 @dataclass(frozen=True, slots=True)
 class FactFilter:
-    """Which facts a listing shows: those of one scope that meet all that is set; without `known_at`, as of now.
+    """Filter of a list of facts: all conditions that are set must hold; without `known_at`, as of now.
 
     `subject` is the key of an entity, `predicate` a kind of relationship or a property, `limit` the size of a page.
-    `valid_at` (ISO 8601) leaves what holds at that moment in the world, at the beginning of a year, month or day.
+    `valid_at` (ISO 8601) selects what is valid at that moment in the world: the start of a year, month or day.
     """
 
     scope: str = ""
@@ -274,7 +275,7 @@ class FactFilter:
 
 @dataclass(frozen=True, slots=True)
 class ClaimFilter:
-    """Which claims a listing shows: those of one scope that meet all that is set; without `known_at`, as of now.
+    """Filter of a list of claims: all conditions that are set must hold; without `known_at`, as of now.
 
     `subject` is the key of an entity, `predicate` a kind of relationship or a property, `source` the key of a source.
     """
@@ -291,7 +292,7 @@ class ClaimFilter:
 
 @dataclass(frozen=True, slots=True)
 class Correlated:
-    """Facts that are correlated: values that exclude, imply, or stand and fall with each other."""
+    """A correlation: facts whose values exclude or imply each other, or are true only together."""
 
     kind: Literal["exclusion", "implication", "same_origin"]
     facts: Sequence[int]
@@ -307,7 +308,7 @@ class Correlated:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Whether a graph supports a claim, contradicts it, or knows nothing of it; and by what."""
+    """Whether a graph supports a claim, contradicts it, or knows nothing about it; with the facts that show it."""
 
     verdict: Literal["supports", "contradicts", "unknown"]
     probability: float | None
@@ -317,7 +318,7 @@ class Verification:
 
 
 def check_claims(stated: Sequence[ClaimStatement]) -> None:
-    """Refuse claims that nothing could be made of. Raises InvalidInput."""
+    """Raise InvalidInput for too many claims, and for claims without content or with values out of range."""
     if len(stated) > MOST_CLAIMS:
         raise InvalidInput(
             f"{len(stated)} claims are too many for one request.", hint=f"Send {MOST_CLAIMS} at the most."

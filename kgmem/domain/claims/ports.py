@@ -1,4 +1,4 @@
-"""The port of claims: what the services need of whoever stores them."""
+"""The port of claims: storage, consensus, adjudications."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -35,74 +35,74 @@ class Answers(Protocol):
 
 
 class ClaimStore(Protocol):
-    """Claims, and what is made of them; each write is one transaction."""
+    """Stores claims and the facts computed from them; each write is one transaction."""
 
     async def put(
         self, graph: str, claims: Sequence[ClaimStatement], *, brought: Sequence[BroughtBy] | None = None
     ) -> ClaimResult:
-        """Store claims, and weigh the facts that they speak of; `brought` notes of each which episode brought it."""
+        """Store claims and compute the state of their facts; `brought` names the episode of each claim."""
 
     async def replace(self, graph: str, claims: Sequence[ClaimStatement], former: Sequence[int]) -> ClaimResult:
-        """Let claims take the place of others of their scopes, subjects and predicates, in one transaction.
+        """Replace claims by others of the same scopes, subjects and predicates, in one transaction.
 
-        The episodes that brought these brought them. The facts of all are weighed.
+        The new claims have the provenance of the old ones. The state of all their facts is computed.
         """
 
     async def withdraw(self, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
-        """Take back claims in this scope only; if dry, only say what that would do."""
+        """Withdraw claims in this scope only; with `dry_run` only return the counts."""
 
     async def claims_by(
         self, graph: str, scope: str, *, source: str | None, episode: str | None, after: int, limit: int
     ) -> Sequence[int]:
-        """Return the next current claims (ids above `after`) that a source, or a text, states in this scope only."""
+        """Return the next current claims (ids above `after`) of a source or an episode, in this scope only."""
 
     async def uncite(
         self, graph: str, keys: Sequence[str], scope: str, *, spared: Sequence[int] = (), dry_run: bool = False
     ) -> int:
-        """Let no claim cite texts in this scope only: each cites another that states the same, or is withdrawn.
+        """Make claims cite other texts that state the same, in this scope only; withdraw those without one.
 
-        Gives how many are withdrawn; `spared` (ids) stay as they are.
+        Returns how many are withdrawn; `spared` (ids) are not changed.
         """
 
     async def weigh_edges(self, graph: str, relationships: Sequence[int]) -> int:
-        """Weigh the facts of which relationships that were just written state something new; returns how many."""
+        """Compute the state of facts that newly written relationships state; returns how many."""
 
     async def weigh_relationship(self, graph: str, id_: int) -> bool:
-        """Weigh what a relationship states, whatever its kind; says whether anybody claims it."""
+        """Compute the state of the fact of a relationship of any kind; returns whether it has claims."""
 
     async def weigh_subjects(
         self, graph: str, subjects: Sequence[tuple[str, str]], ids: Sequence[int]
     ) -> Mapping[int, int]:
-        """Weigh what was just stated of entities (scope, key); returns the versions that these ids have now."""
+        """Compute the state of facts about entities (scope, key); returns the new versions by id."""
 
     async def weigh_stale(self, graph: str, most: int | None = None) -> int:
         """Compute the state of at most so many facts whose claims have changed; returns how many."""
 
     async def weigh_all(self, graph: str) -> Mapping[str, Any]:
-        """Weigh all claims of a graph together; returns counts."""
+        """Compute the consensus of all claims of a graph; returns counts."""
 
     async def due(self, graph: str) -> bool:
-        """Return whether so much was claimed since the last full run that another is worth it."""
+        """Return whether enough claims are new since the last run over all claims to start another."""
 
     async def few(self, graph: str, most: int) -> bool:
         """Return whether a graph has at most so many claims."""
 
     async def any(self, graph: str) -> bool:
-        """Return whether anything was claimed."""
+        """Return whether the graph has claims."""
 
     async def fact(self, graph: str, id_: int, scope: str, *, known_at: str | None = None) -> HeldFact:
-        """Return a fact by its id or a relationship's. Raises NotFound."""
+        """Return a fact by its id or that of a relationship. Raises NotFound."""
 
     async def facts_by_id(
         self, graph: str, ids: Sequence[int], scope: str, *, known_at: str | None = None
     ) -> Mapping[int, HeldFact]:
-        """Return facts by their ids or those of relationships; what there is none of is missing."""
+        """Return facts by their ids or those of relationships; unknown ids are missing in the result."""
 
     async def facts(self, graph: str, asked: FactFilter, *, predicates: Sequence[str] | None = None) -> Page[HeldFact]:
         """Return a page of the facts that a scope sees."""
 
     async def facts_of(self, graph: str, scope: str, subject: str, predicate: str | None) -> Sequence[HeldFact]:
-        """Return what a scope sees of one subject."""
+        """Return the facts of one subject that a scope sees."""
 
     async def claims(self, graph: str, asked: ClaimFilter) -> Page[ClaimStatement]:
         """Return a page of the claims that a scope sees."""
@@ -111,31 +111,31 @@ class ClaimStore(Protocol):
         """Return claims by id, withdrawn ones too."""
 
     async def copies(self, graph: str, scope: str, among: Sequence[str] | None) -> Sequence[Mapping[str, Any]]:
-        """Return the pairs of sources that were found to depend on each other."""
+        """Return the pairs of sources of which one seems to copy the other."""
 
     async def standings(self, graph: str, keys: Sequence[str] | None) -> Sequence[SourceStanding]:
-        """Return what was learned of sources."""
+        """Return the reliability of sources."""
 
     async def standing_history(self, graph: str, key: str) -> Sequence[Mapping[str, Any]]:
-        """Return what was held of a source before."""
+        """Return the earlier reliability of a source."""
 
     async def rule(self, graph: str, ruling: Ruling, scope: str) -> Sequence[Adjudication]:
-        """Take a decision on facts in this scope only, or, dry, only say what it would do."""
+        """Apply a decision to facts in this scope only; a dry run only returns its effect."""
 
     async def undo(self, graph: str, decision: int, by: str, reason: str, scope: str) -> Sequence[Adjudication]:
-        """Take a decision back. Raises NotFound, Conflict for one that does not hold any more."""
+        """Undo a decision. Raises NotFound, and Conflict for one that is no longer in force."""
 
     async def decisions(self, graph: str, scope: str, *, before: int | None, limit: int) -> Sequence[Decision]:
         """Return the audit trail, the newest first."""
 
     async def correlate(self, graph: str, correlated: Correlated) -> int:
-        """Declare that facts of one scope are correlated; returns the correlation's id."""
+        """Store that facts of one scope are correlated; returns the id of the correlation."""
 
     async def correlations(self, graph: str, scope: str) -> Sequence[Correlated]:
         """Return the correlations that a scope sees."""
 
     async def end_correlation(self, graph: str, id_: int, scope: str, by: str, reason: str) -> None:
-        """Let facts are correlated no more. Raises NotFound."""
+        """End a correlation. Raises NotFound."""
 
     async def log(self, graph: str, action: str, by: str, reason: str, detail: Mapping[str, Any]) -> None:
-        """Note in the audit trail what was done to the whole graph."""
+        """Add an entry to the audit trail."""

@@ -21,14 +21,14 @@ BELIEF_KINDS: tuple[BeliefKind, ...] = ("claim", "decision", "fact", "correlatio
 
 @dataclass(frozen=True, slots=True)
 class BeliefRecord:
-    """One record: what it is, and its fields as they stand in files (formats/claims.py lists them)."""
+    """One record: its kind, and its fields as in files (formats/claims.py lists them)."""
 
     kind: BeliefKind
     told: Mapping[str, Any]
 
     @property
     def scope(self) -> str:
-        """The scope that it belongs to."""
+        """The scope of the record; empty for what is shared."""
         return str(self.told.get("scope") or "")
 
 
@@ -39,7 +39,7 @@ _STATES = frozenset(state.value for state in FactState)
 
 
 def check_shape(record: BeliefRecord) -> None:
-    """Raise InvalidInput for a record that holds what kgmem does not write there; names the part."""
+    """Raise InvalidInput, with the name of the part, for a record that kgmem would not have written."""
     told = record.told
     _PARTS[record.kind](told, "")
     if record.kind == "pair" and told.get("one") == told.get("other"):

@@ -1,6 +1,6 @@
-"""Succession: what lasts and has one value at a time ends when a later text tells of another one.
+"""Succession: a lasting claim of a one-valued predicate ends when a later text states another value.
 
-The result depends on the claims alone, not on the order in which they came; nothing ends what is trusted more.
+The result depends on the claims alone, not on their order; a claim of a less trusted source ends none.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _SAME_TRUST: Final = 0.05  # Sources that differ by no more may end what the oth
 
 @dataclass(frozen=True, slots=True)
 class OpenClaim:
-    """A claim of which the text told no end: of one subject and functional predicate."""
+    """A claim of which the text states no end, of one subject and predicate."""
 
     object: str
     valid_from: str | None
@@ -25,10 +25,10 @@ class OpenClaim:
 
 
 def ends(claims: Sequence[OpenClaim], *, functional: bool = True) -> list[str | None]:
-    """Return when each claim ends, in their order; None where it goes on.
+    """Return when each claim ends, in the order given; None where it does not end.
 
-    A claim ends where one with the same object was told an end later than its start; of a functional predicate also
-    where the next with another object begins. A closed claim keeps its end.
+    A claim ends where a claim with the same object has an end after its start; of a functional predicate also where the
+    next claim with another object starts. A closed claim keeps its end.
     """
     starts = [_start(claim) for claim in claims]
     return [

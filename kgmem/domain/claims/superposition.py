@@ -1,4 +1,4 @@
-"""A fact held as a distribution over its alternatives, until a rule or an observation makes it one value."""
+"""Facts as probability distributions over alternative values, and the rules that choose one value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class CollapseRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Superposition:
-    """A distribution over values; what is left over to 1 is for values that nobody claimed."""
+    """A distribution over values; the remainder to 1 is the probability of a value that nobody claimed."""
 
     values: Mapping[str, float]
 
@@ -31,13 +31,13 @@ class Superposition:
 
     @property
     def entropy(self) -> float:
-        """How open it is, in bits; what nobody claimed counts as one value."""
+        """The entropy in bits; the remainder counts as one value."""
         return -sum(each * log2(each) for each in (*self.values.values(), self.unknown) if each > 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Collapse:
-    """What a rule made of a distribution, why, and the distribution itself: by it the collapse is undone."""
+    """The value that a rule chose, the reason, and the distribution, so that the choice can be undone."""
 
     value: str | None  # None: the rule leaves it open.
     reason: str
@@ -53,7 +53,7 @@ def superposed(weights: Mapping[str, float]) -> Superposition:
 
 
 def sample(held: Superposition, seed: int) -> str | None:
-    """Return one value drawn by its probability, the same for the same seed; None for one that nobody claimed."""
+    """Return one value drawn by its probability, the same for the same seed; None for a value that nobody claimed."""
     drawn = Random(seed).random()  # noqa: S311 -- a draw that can be repeated is wanted, not a secret.
     for value in sorted(held.values):
         drawn -= held.values[value]
@@ -63,7 +63,7 @@ def sample(held: Superposition, seed: int) -> str | None:
 
 
 def collapse(held: Superposition, rule: CollapseRule, *, level: float = 0.7, observed: str | None = None) -> Collapse:
-    """Return what a rule makes of a distribution; `level` is the threshold or the margin. Raises InvalidInput."""
+    """Return the value that a rule chooses; `level` is the threshold or the margin. Raises InvalidInput."""
     if rule is CollapseRule.OBSERVED:
         if observed is None:
             raise InvalidInput("The action observe needs a value.", hint="Set value to what was observed.")

@@ -1,4 +1,4 @@
-"""Communities: entities of one scope that are joined more with each other than with others, in levels."""
+"""Communities: groups of entities of one scope with more links among themselves than to others, in levels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ class Community:
 
 
 @dataclass(frozen=True, slots=True)
-class Grouped:
-    """What finding communities did: how many there are, and how many of them are new, changed, or went."""
+class CommunityChanges:
+    """The result of a detection: the number of communities, and how many are new, changed, or deleted."""
 
     communities: int = 0
     made: int = 0
@@ -45,9 +45,10 @@ class Grouped:
 
 
 def matched(held: Mapping[int, frozenset[int]], found: Sequence[frozenset[int]]) -> list[int | None]:
-    """Return for each community that was found the id of the held one that it goes on from; None where it is new.
+    """Return for each detected community the id of the stored one that it continues; None where it is new.
 
-    Equal members keep the id; else it goes to the one with the most in common, if that is half of both together.
+    Equal members keep the id; otherwise it goes to the community with most members in common, if these are at least
+    half of both together.
     """
     by_members = {members: id_ for id_, members in held.items()}
     ids: list[int | None] = [by_members.get(each) for each in found]
@@ -68,26 +69,26 @@ def matched(held: Mapping[int, frozenset[int]], found: Sequence[frozenset[int]])
     return ids
 
 
-class Communities(Protocol):
-    """Keeps the communities of scopes; every write is one transaction."""
+class CommunityStore(Protocol):
+    """Stores the communities of scopes; every write is one transaction."""
 
     async def ask(self, graph: str, scope: str) -> None:
-        """Let the communities of a scope be kept from now on."""
+        """Keep the communities of a scope up to date from now on."""
 
     async def stop(self, graph: str, scope: str) -> int:
-        """Keep them no more; returns how many went."""
+        """Delete the communities of a scope and stop updating them; returns how many were deleted."""
 
     async def behind(self, graph: str, least_age: float) -> Sequence[str]:
-        """Return the scopes whose communities are kept, and that something was written since they were made."""
+        """Return the scopes with communities that have changed since the last detection."""
 
     async def links(self, graph: str, scope: str, most: int) -> tuple[str, Sequence[tuple[int, int, float]]]:
-        """Return a mark of what is written by now, and the links between entities in this scope only, by weight.
+        """Return a mark of the current state, and the weighted links between entities in this scope only.
 
         Raises TooLarge where there are more.
         """
 
-    async def put(self, graph: str, scope: str, levels: Sequence[Sequence[Members]], mark: str) -> Grouped:
-        """Store the communities of a scope, the finest level first; what has the same members stays as it is."""
+    async def put(self, graph: str, scope: str, levels: Sequence[Sequence[Members]], mark: str) -> CommunityChanges:
+        """Store the communities of a scope, the finest level first; one with the same members stays as it is."""
 
     async def list(
         self, graph: str, scope: str, *, level: int | None, cursor: str | None, limit: int
@@ -95,10 +96,10 @@ class Communities(Protocol):
         """Return a page of the communities in this scope only, the finest level and the largest first."""
 
     async def derived(self, graph: str, ids: Sequence[int]) -> tuple[set[tuple[int, int]], Sequence[int]]:
-        """Return which of these entities is in which community, and the summaries that are derived of these things."""
+        """Return which of these entities is in which community, and the summaries derived from these items."""
 
     async def there(self, graph: str, summaries: Sequence[int]) -> int:
-        """Return how many of these summaries are there."""
+        """Return how many of these summaries exist."""
 
     async def get(self, graph: str, id_: int, scope: str, limit: int) -> Community:
         """Return a community in this scope only with its most central members. Raises NotFound."""

@@ -1,7 +1,7 @@
-"""Connecting: entities of one scope that are called or described alike, joined by weighted relationships.
+"""Similarity links: weighted relationships between similar entities of one scope.
 
-These are derived: a job makes them out of vectors and takes them back when a vector changes. They say that two things
-may have to do with each other (as synonyms have), never that they are one, and are no facts.
+A job derives them from vectors and deletes them when a vector changes. They state that two entities are related (as
+synonyms are), never that they are the same, and they are not facts.
 """
 
 from dataclasses import dataclass
@@ -14,41 +14,41 @@ ALIKE: Final = 0.85
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
-    """What one round of joining did: entities that were compared, relationships that are new, that changed or went."""
+class LinkChanges:
+    """The result of one update: entities compared, relationships created or changed, and relationships deleted."""
 
     compared: int = 0
     joined: int = 0
     parted: int = 0
 
-    def __add__(self, other: "Connected") -> "Connected":
-        """Return both together."""
-        return Connected(self.compared + other.compared, self.joined + other.joined, self.parted + other.parted)
+    def __add__(self, other: "LinkChanges") -> "LinkChanges":
+        """Return the sum of both."""
+        return LinkChanges(self.compared + other.compared, self.joined + other.joined, self.parted + other.parted)
 
 
-class Connections(Protocol):
-    """Joins entities that are alike; every step is one transaction, so that it can be stopped anywhere."""
+class SimilarityStore(Protocol):
+    """Maintains similarity links; every step is one transaction, so that the work can stop anywhere."""
 
     async def ask(self, graph: str, min_similarity: float) -> None:
-        """Let the entities of a graph be joined from now on where they are at least so alike."""
+        """Enable the similarity links of a graph, from this cosine similarity on."""
 
     async def stop(self, graph: str) -> int:
-        """Join no more, and part what was joined; returns how many relationships went."""
+        """Disable the similarity links of a graph and delete them; returns how many."""
 
     async def asked(self, graph: str) -> float | None:
-        """Return from which similarity on a graph's entities are joined; None where nobody asked for it."""
+        """Return the minimum similarity of the links of a graph; None where they are disabled."""
 
     async def is_behind(self, graph: str) -> bool:
-        """Return whether something was written since all was compared."""
+        """Return whether entities were written since the last update."""
 
     async def begin(self, graph: str) -> tuple[str, bool]:
-        """Return a mark of what is written by now, for `finish`."""
+        """Return a mark of the current state of the graph, for `finish`."""
 
-    async def part(self, graph: str) -> Connected:
-        """Take back what joins entities of which the vector changed or went; nothing is left when that is nothing."""
+    async def part(self, graph: str) -> LinkChanges:
+        """Delete links of entities whose vector has changed or is gone; all zero when none is left."""
 
-    async def join(self, graph: str, after: int) -> tuple[Connected, int | None]:
-        """Compare the next entities with those before them; returns what that did and where to go on."""
+    async def join(self, graph: str, after: int) -> tuple[LinkChanges, int | None]:
+        """Compare the next entities with those before them; returns the changes and where to continue."""
 
     async def finish(self, graph: str, mark: tuple[str, bool]) -> None:
-        """Note that all that was written before the mark is compared."""
+        """Store that everything written before the mark is compared."""

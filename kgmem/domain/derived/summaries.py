@@ -1,7 +1,7 @@
-"""Summaries: what the current facts of an entity or a community come to, in a few sentences, each with what says so.
+"""Summaries: the current facts of an entity or a community in a few sentences, each with its sources.
 
-Without a model they are made of the facts themselves: those that are believed most and stand most in the middle, in
-their own words. Each version has the time from which it was known, so that no earlier time shows a later one.
+Without a model they consist of the facts themselves: the most trusted and most central ones, in their own words. Each
+version has the time from which it was known, so that no earlier time shows a later version.
 """
 
 from collections import Counter
@@ -21,8 +21,8 @@ SubjectKind = Literal["entity", "community"]
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """An entity that a summary speaks of: its id and version, what it is called, and how much it is in the middle."""
+class SummaryEntity:
+    """An entity of a summary: its id, version and names, and how central it is."""
 
     id: int
     version: int
@@ -35,8 +35,8 @@ class Thing:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A current fact: the relationship's id and version, its words, how far it is believed, and which texts say it."""
+class SummaryFact:
+    """A current fact: id and version of the relationship, its text, its consensus, and the episodes that state it."""
 
     id: int
     version: int
@@ -48,31 +48,31 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """All that a summary is made of, the most central things first; `subject` is an entity's or a community's id."""
+    """The input of a summary, the most central entities first; `subject` is the id of an entity or a community."""
 
     kind: SubjectKind
     subject: int
     scope: str
-    things: Sequence[Thing]
-    facts: Sequence[Said]
+    things: Sequence[SummaryEntity]
+    facts: Sequence[SummaryFact]
     size: int = 1  # Of a community; of a large one not all things are here.
 
     def digest(self) -> int:
-        """Return a number that changes when anything of it does."""
+        """Return a hash of the input, which changes with any part of it."""
         told = [f"{each.id}.{each.version}.{each.name}" for each in self.things]
         told.append(str(self.size))
         told += sorted(f"{each.id}.{each.version}.{','.join(sorted(each.episodes))}" for each in self.facts)
         return int.from_bytes(blake2b("\x1f".join(told).encode(), digest_size=8).digest(), "big", signed=True)
 
     def versions(self) -> Mapping[int, int]:
-        """Return the versions of all things and facts, by id."""
+        """Return the versions of all entities and facts, by id."""
         things = {each.id: each.version for each in self.things}
         return things | {each.id: each.version for each in self.facts}
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence, the facts and entities (by id) that it says, and the keys of the episodes that say it."""
+    """A sentence, the facts and entities (ids) that it states, and the keys of its episodes."""
 
     text: str
     says: Sequence[int]
@@ -81,9 +81,9 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A version of what is said of an entity or a community in short.
+    """A version of the summary of an entity or a community.
 
-    `stale`: what it was made of has changed since; sentences of which that is so are left out already.
+    `stale`: its input has changed since; sentences whose facts have changed are omitted.
     """
 
     kind: SubjectKind
@@ -99,7 +99,7 @@ class Summary:
 
 
 def sentences_of(material: Material) -> list[Sentence]:
-    """Return what the rules say of it: what it is, then the facts, those believed most and most in the middle first."""
+    """Return the sentences by rules: what the subject is, then its most trusted and most central facts."""
     if not material.things:
         return []
     first = _entity(material.things[0]) if material.kind == "entity" else _community(material)
@@ -112,11 +112,11 @@ def sentences_of(material: Material) -> list[Sentence]:
 
 
 def standing(sentences: Sequence[Sentence], now: Mapping[int, int], then: Mapping[int, int]) -> list[Sentence]:
-    """Return the sentences of which all that they say is there still in the version that it had."""
+    """Return the sentences of which all facts and entities still exist in the same version."""
     return [each for each in sentences if all(now.get(id_, -1) == then.get(id_, -2) for id_ in each.says)]
 
 
-def _entity(thing: Thing) -> Sentence:
+def _entity(thing: SummaryEntity) -> Sentence:
     others = f", also called {_listed(thing.aliases[:_MOST_ALIASES])}" if thing.aliases else ""
     own = f" {_sentence(thing.text.splitlines()[0])}" if thing.text and thing.text.strip() else ""
     return Sentence(f"{thing.name} ({thing.label}){others}.{own}", [thing.id])
@@ -140,33 +140,33 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-class Summaries(Protocol):
-    """Keeps summaries, and gives what they are made of."""
+class SummaryStore(Protocol):
+    """Stores summaries, and reads their input."""
 
     async def of_entity(self, graph: str, key: str, scope: str) -> Material:
-        """Return what the summary of an entity in this scope only is made of. Raises NotFound."""
+        """Return the input of the summary of an entity in this scope only. Raises NotFound."""
 
     async def of_community(self, graph: str, id_: int, scope: str) -> Material:
-        """Return what the summary of a community is made of. Raises NotFound."""
+        """Return the input of the summary of a community. Raises NotFound."""
 
     async def get(
         self, graph: str, kind: SubjectKind, subject: int, known_at: str | None
     ) -> tuple[Summary, int, Mapping[int, int]] | None:
-        """Return a summary as it was known, with the digest and the versions of what it was made of."""
+        """Return a summary as it was known, with the digest and the versions of its input."""
 
-    async def put(self, graph: str, material: Material, made: "Made") -> bool:
-        """Store a summary as the one that is known from now on, unless what it is made of is the same."""
+    async def put(self, graph: str, material: Material, made: "WordedSummary") -> bool:
+        """Store a summary as the current one, unless its input has not changed."""
 
     async def is_behind(self, graph: str) -> bool:
-        """Return whether entities that were summed up once have changed since."""
+        """Return whether entities that have a summary have changed since."""
 
     async def wanting(self, graph: str, after: int) -> Sequence[tuple[SubjectKind, int, str, str]]:
-        """Return what has or shall have a summary that may not be up to date: kind, id, key, scope; by id."""
+        """Return the summaries that may be out of date, and those to create: kind, id, key, scope; by id."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What somebody made of material."""
+class WordedSummary:
+    """What a model made of the input."""
 
     sentences: Sequence[Sentence]
     maker: str = RULES
@@ -175,11 +175,11 @@ class Made:
 
 @runtime_checkable
 class Wording(Protocol):
-    """Says the sentences of a summary in better words."""
+    """Rewrites the sentences of a summary in better words."""
 
     @property
     def name(self) -> str:
-        """What stands as the maker of such summaries."""
+        """The name of the model or rules, stored with the summary."""
 
-    async def word(self, sentences: Sequence[Sentence]) -> Made:
-        """Return them in better words, each with what it says; else as they are, with the problem."""
+    async def word(self, sentences: Sequence[Sentence]) -> WordedSummary:
+        """Return better sentences, each with its facts; on failure the given ones, with the problem."""

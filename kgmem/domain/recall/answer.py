@@ -18,7 +18,7 @@ from kgmem.domain.recall.question import HitKind, Question, TimeState
 
 @dataclass(frozen=True, slots=True)
 class RetrieverShare:
-    """How one retriever ranks one hit: its rank (from 1), its raw value, and its share of the score (0 to 1)."""
+    """The part of one retriever in one hit: rank (from 1), raw value, and share of the score (0 to 1)."""
 
     rank: int
     value: float
@@ -27,7 +27,7 @@ class RetrieverShare:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What a fact starts from or leads to."""
+    """The start or end of a fact."""
 
     key: str
     name: str | None
@@ -40,7 +40,7 @@ _ENDS: Final = "ends"  # The property with the kind, or the words, of what a fac
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One ranked item with its reasons."""
+    """One ranked item, with the reasons for its rank."""
 
     kind: HitKind
     id: int
@@ -68,7 +68,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The hits of one question, best first, and what was held back (reason -> how many candidates)."""
+    """The hits of one question, best first, and what was suppressed (reason -> number of candidates)."""
 
     hits: Sequence[Hit]
     suppressed: Mapping[str, int] = field(default_factory=dict)
@@ -129,14 +129,14 @@ _HIGHEST = 2**63 - 1  # No id is higher.
 
 
 def next_cursor(graph: str, question: Question, given: Sequence[int]) -> str:
-    """Return the cursor that stands behind the hits with these ids, all that were given so far."""
+    """Return the cursor after the hits with these ids: all that were returned so far."""
     steps = [after - before for before, after in zip((0, *given), given, strict=False)]
     packed = zlib.compress(json.dumps([_digest(graph, question), steps], separators=(",", ":")).encode(), 9)
     return base64.urlsafe_b64encode(packed).decode()
 
 
 def given_before(graph: str, question: Question) -> list[int]:
-    """Return the ids that a question's cursor stands behind. Raises InvalidInput for the cursor of another question."""
+    """Return the ids of the hits before a cursor. Raises InvalidInput for the cursor of another question."""
     if question.cursor is None:
         return []
     try:
@@ -170,7 +170,7 @@ def _digest(graph: str, question: Question) -> str:
 
 
 def _plain(value: object) -> object:
-    """Return a value in one form however it was given: lists as tuples, mappings in the order of their keys."""
+    """Return a value in one canonical form: lists as tuples, mappings sorted by key."""
     if isinstance(value, str) or value is None:
         return value
     if is_dataclass(value):

@@ -14,9 +14,9 @@ MOST_KEYS = 100
 
 @dataclass(frozen=True, slots=True)
 class FoundPath:
-    """A path by the ids of its entities (the cause first) and of the relationships between them.
+    """A path as the ids of its entities (the cause first) and of its relationships.
 
-    `value` is the product of the strengths, below zero where the cause keeps the effect from happening.
+    `value` is the product of the strengths, negative where the cause prevents the effect.
     """
 
     entities: Sequence[int]
@@ -37,7 +37,7 @@ class PathEntity:
 
 @dataclass(frozen=True, slots=True)
 class PathLink:
-    """One relationship of a path; strength and confidence are 1 where none was told."""
+    """One relationship of a path; strength and confidence default to 1."""
 
     id: int
     kind: str
@@ -49,7 +49,7 @@ class PathLink:
 
 @dataclass(frozen=True, slots=True)
 class CausalPath:
-    """A path from a cause to its effect: one relationship less than entities.
+    """A path from a cause to its effect, with one relationship fewer than entities.
 
     `strength` is the product of strength x confidence of its relationships. It prevents its end where an odd number of
     them prevent.
@@ -62,12 +62,12 @@ class CausalPath:
 
     @property
     def key(self) -> str:
-        """Return what names the path: its entities' keys and what leads from one to the next."""
+        """Return the identity of the path: the keys of its entities and the kinds between them."""
         return self._joined([entity.key for entity in self.entities])
 
     @property
     def name(self) -> str:
-        """Return its two ends."""
+        """Return the names of its two ends."""
         return f"{_named(self.entities[0])} -> {_named(self.entities[-1])}"
 
     @property
@@ -81,7 +81,7 @@ class CausalPath:
 
 
 def check_why(asked: Why) -> None:
-    """Raise InvalidInput for causes and effects that cannot be asked for."""
+    """Raise InvalidInput for a contradictory or empty `why`, or values out of range."""
     if (asked.start is None) != (asked.end is None):
         raise InvalidInput("why names only one end of a path.", hint="Set both why.from and why.to.")
     if asked.start is not None and (asked.causes_of or asked.effects_of):
@@ -122,7 +122,7 @@ class CausalNode:
 
 @dataclass(frozen=True, slots=True)
 class CausalGraph:
-    """A part of a causal structure: its entities by id, links from cause to effect, and the ids of what was asked."""
+    """A part of a causal structure: entities by id, links from cause to effect, and the ids of the request."""
 
     nodes: Mapping[int, CausalNode] = field(default_factory=dict)
     links: Sequence[tuple[int, int]] = ()
@@ -131,7 +131,7 @@ class CausalGraph:
 
 @dataclass(frozen=True, slots=True)
 class Separation:
-    """Asks whether entities are independent of others by the causal structure alone, as far as some are given."""
+    """A request: are entities independent of others by the causal structure, given some others?"""
 
     one: Sequence[str]  # Keys.
     other: Sequence[str]
@@ -143,7 +143,7 @@ class Separation:
 
 @dataclass(frozen=True, slots=True)
 class Separated:
-    """Whether the given ones d-separate the two sides, and a smallest set that does."""
+    """Whether the given entities d-separate the two sides, and a minimal set that does."""
 
     separated: bool
     given_is_minimal: bool  # It separates, and would no longer if any of the given were left out.
@@ -153,7 +153,7 @@ class Separated:
 
 @dataclass(frozen=True, slots=True)
 class Ancestry:
-    """Asks for all that leads to entities and all that follows from them."""
+    """A request for all causes and all effects of entities."""
 
     keys: Sequence[str]
     scope: str = ""
@@ -162,7 +162,7 @@ class Ancestry:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """All causes and all effects of entities, and the circles among them (each begins and ends with the same key)."""
+    """All causes and effects of entities, and the cycles among them (each starts and ends with the same key)."""
 
     ancestors: Sequence[str]
     descendants: Sequence[str]
@@ -171,7 +171,7 @@ class Lineage:
 
 
 def check_separation(asked: Separation) -> None:
-    """Raise InvalidInput for sides that are empty, too many, or not apart."""
+    """Raise InvalidInput for sides that are empty, too large, or overlap."""
     if not asked.one or not asked.other:
         raise InvalidInput("One side of the separation is empty.", hint="Name entities on both sides.")
     check_number((*asked.one, *asked.other, *asked.given, *(asked.among or ())))

@@ -1,4 +1,4 @@
-"""Questions with known answers: what a right answer holds, and what is wrong with one. No model judges anything."""
+"""Evaluation: questions with known answers, and the faults of actual answers. No model is involved."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ _CLOSE = 1e-6  # Values are kept as 32 or 64 bit floats, and their expected ones
 
 
 @dataclass(frozen=True, slots=True)
-class Right:
-    """What a right answer holds: hits are named by their keys."""
+class ExpectedAnswer:
+    """Conditions on a correct answer; hits are named by their keys."""
 
     exactly: Sequence[str] | None = None  # All hits and no others, in any order.
     first: Sequence[str] = ()  # The first hits, in this order.
@@ -30,13 +30,13 @@ class Right:
 
 
 @dataclass(frozen=True, slots=True)
-class Planted:
-    """One question whose answer is known."""
+class EvaluationCase:
+    """One question with its known answer."""
 
     asks: str  # In words, for people.
     tests: Sequence[str]  # The dimensions of recall that it takes.
     question: Question
-    right: Right
+    right: ExpectedAnswer
     moment: str | None = None  # Asked as it was known then: LOADED, or the name of a step of the history.
 
 
@@ -57,7 +57,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one question: nothing wrong, or what; or why it was not asked."""
+    """The result of one question: no faults, faults, or why it was skipped."""
 
     asks: str
     tests: Sequence[str]
@@ -67,12 +67,12 @@ class Verdict:
 
     @property
     def right(self) -> bool:
-        """Return whether it was asked and nothing was wrong."""
+        """Return whether the question was asked and has no faults."""
         return not self.faults and self.skipped is None
 
 
-def faults_of(answer: Answer, right: Right) -> list[str]:
-    """Return what is wrong with an answer, in words; nothing when it is right."""
+def faults_of(answer: Answer, right: ExpectedAnswer) -> list[str]:
+    """Return the faults of an answer, in words; empty for a correct one."""
     keys = [hit.key for hit in answer.hits]
     near = keys[: right.within]
     found = [
@@ -98,7 +98,7 @@ def _wrong_set(keys: Sequence[str], exactly: Sequence[str] | None) -> list[str]:
     return [f"{what} {', '.join(which)}" for what, which in told if which]
 
 
-def _wrong_values(answer: Answer, right: Right) -> list[str]:
+def _wrong_values(answer: Answer, right: ExpectedAnswer) -> list[str]:
     found = []
     hits = {hit.key: hit for hit in answer.hits}
     for retriever, expected in right.values.items():
@@ -110,7 +110,7 @@ def _wrong_values(answer: Answer, right: Right) -> list[str]:
     return found
 
 
-def _wrong_texts(answer: Answer, right: Right) -> list[str]:
+def _wrong_texts(answer: Answer, right: ExpectedAnswer) -> list[str]:
     texts = {hit.key: hit.text or "" for hit in answer.hits}
     return [
         f"the text of {key} does not hold {part!r}"

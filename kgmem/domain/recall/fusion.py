@@ -1,4 +1,4 @@
-"""Fusion: one ranking out of the rankings of several retrievers. Pure, deterministic, in any order of its input."""
+"""Fusion of the rankings of several retrievers into one. Pure and deterministic, whatever the order of the input."""
 
 import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
@@ -15,7 +15,7 @@ RRF_K = 60  # Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion", SIGIR 200
 
 @dataclass(frozen=True, slots=True)
 class Ranked(Generic[Id]):
-    """One fused candidate: its score in 0..1 and each retriever's part in it."""
+    """One fused candidate: its score (0 to 1) and the part of each retriever in it."""
 
     id: Id
     score: float
@@ -80,5 +80,5 @@ def _minmax(ranking: Sequence[tuple[Id, float]]) -> list[float]:
 
 
 def _floor(ranking: Sequence[tuple[Id, float]]) -> float:
-    """Return what keeps the last candidate of a retriever above one that the retriever did not find at all."""
+    """Return the value that keeps the last candidate of a retriever above those that it did not find."""
     return 1.0 / (len(ranking) + 1)

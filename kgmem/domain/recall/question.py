@@ -1,4 +1,4 @@
-"""Questions: what a recall asks, in its five parts. Every part is optional; at least one asks something."""
+"""Questions: the five parts of a recall. Every part is optional; at least one must be set."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ Tier = Literal["hot", "warm", "cold", "distilled"]
 
 @dataclass(frozen=True, slots=True)
 class What:
-    """Meaning, words and kinds: what the hits are about."""
+    """Text, vector, labels, kinds and properties of the hits."""
 
     text: str | None = None
     vector: Vector | None = None
@@ -37,7 +37,7 @@ class What:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A point of the earth: its own (longitude, latitude in degrees), or that of an entity."""
+    """A point on the earth: its own (longitude, latitude in degrees), or that of an entity."""
 
     point: tuple[float, float] | None = None
     entity: str | None = None  # A key.
@@ -45,7 +45,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Places: within what the hits lie, and near what they rank. Distances are haversine on the mean sphere, in km."""
+    """Places: regions that contain the hits, and a point to rank by distance (haversine on the mean sphere, in km)."""
 
     near: Spot | None = None
     km: float | None = None  # From `near`; None: any distance, so that it only ranks.
@@ -58,7 +58,7 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """How the hits' valid time stands to an interval: given by its ends, or that of an entity."""
+    """An Allen relation of the valid time of the hits to an interval: its ends, or that of an entity."""
 
     name: Allen
     of: tuple[str | None, str | None] | None = None
@@ -67,7 +67,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Times: when it was true in the world (valid), and as of when kgmem knew it (known)."""
+    """Times: valid time (when it was true in the world), and system time (as of when kgmem knew it)."""
 
     valid_at: str | None = None
     between: tuple[str | None, str | None] | None = None
@@ -80,7 +80,7 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """Causes: along relationships of causal kinds, in their direction."""
+    """Causes and effects: relationships of causal kinds, in their direction."""
 
     causes_of: Sequence[str] = ()  # Keys; of several: what is a cause of each of them.
     effects_of: Sequence[str] = ()
@@ -93,7 +93,7 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class Hops:
-    """A neighbourhood: what so many relationships lead to."""
+    """A neighbourhood: everything within so many relationships."""
 
     start: Sequence[str]  # Keys; "from" on the wire.
     most: int  # "max" on the wire.
@@ -103,7 +103,7 @@ class Hops:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The graph around what is found: expansion that ranks, and a neighbourhood that limits."""
+    """The graph around the matches: expansion that ranks, and a neighbourhood that filters."""
 
     expand: bool = False  # Personalized PageRank from what the other retrievers find, and from what.start.
     hops: Hops | None = None
@@ -112,7 +112,7 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Superposed:
-    """How an answer tells facts that sources disagree on: as distributions, drawn from these, or made one by a rule."""
+    """How an answer shows contested facts: as distributions, as samples of these, or decided by a rule."""
 
     rule: Annotated[Literal["distribution", "sample", "most_probable", "threshold", "margin"], Field("choice")] = (
         "distribution"
@@ -150,7 +150,7 @@ class Question:
     profile: bool = False
 
     def weight(self, retriever: str) -> float:
-        """Return how much a retriever counts; 0: it does not run."""
+        """Return the weight of a retriever; 0 disables it."""
         return self.weights.get(retriever, DEFAULT_WEIGHT)
 
     def mode(self, part: Part) -> Mode:
@@ -159,7 +159,7 @@ class Question:
 
 
 def asks_when(when: When) -> bool:
-    """Return whether times are something to find by, not only a limit to what else finds."""
+    """Return whether the times of a question rank, and not only filter."""
     return any(part is not None for part in (when.valid_at, when.between, when.relation, when.half_life_days))
 
 
@@ -182,11 +182,11 @@ _DEPENDENT: Final = frozenset({"listed", "expansion", "context", "trust"})
 
 
 def retrievers_of(question: Question) -> frozenset[str]:
-    """Return the names of the retrievers that a question asks."""
+    """Return the names of the retrievers that a question uses."""
     return frozenset(name for name, asks in RETRIEVERS.items() if asks(question))
 
 
 def asks_something(question: Question) -> bool:
-    """Return whether a question asks for anything in particular."""
+    """Return whether a question is not empty."""
     what = question.what
     return bool(what.labels or what.sources or what.properties or what.start or retrievers_of(question) - _DEPENDENT)

@@ -43,7 +43,7 @@ class Predicate:
 
 
 def predicates_of(properties: Mapping[str, Any]) -> list[Predicate]:
-    """Return the predicates that a question's properties state. Raises InvalidInput that names the property."""
+    """Return the predicates on properties of a question. Raises InvalidInput with the name of the property."""
     found = [predicate for name, told in properties.items() for predicate in _of(name, told)]
     if len(found) > MOST_PREDICATES:
         raise InvalidInput(f"what.properties has {len(found)} predicates.", hint=f"Use at most {MOST_PREDICATES}.")
@@ -70,7 +70,7 @@ def _of(name: str, told: Any) -> Iterator[Predicate]:
 
 
 def _check(name: str, operator: Operator, value: Any) -> None:
-    """Raise InvalidInput where an operator does not go with a value."""
+    """Raise InvalidInput where the operand does not fit the operator."""
     where = f"{name}.{operator}"
     if operator == "exists" and not isinstance(value, bool):
         raise _wrong(where, f"is {value!r}", "Give true or false.")
@@ -111,7 +111,7 @@ def _wrong(where: str, what: str, hint: str) -> InvalidInput:
 
 
 def check_question(question: Question) -> None:
-    """Raise InvalidInput for a question that asks nothing, or whose parts are out of range or exclude each other."""
+    """Raise InvalidInput for an empty question, and for parts out of range or in contradiction."""
     what = question.what
     if not asks_something(question):
         raise InvalidInput("The question is empty.", hint="Set what.text, what.vector, what.labels or another part.")
@@ -157,7 +157,7 @@ def check_weights(weights: Collection[float]) -> None:
 
 
 def _check_weights(question: Question) -> None:
-    """Refuse weights of unknown retrievers, and those that leave no retriever of the question any weight."""
+    """Raise InvalidInput for unknown retrievers, and where every retriever of the question has weight 0."""
     if unknown := question.weights.keys() - RETRIEVERS.keys():
         known = ", ".join(sorted(RETRIEVERS))
         raise InvalidInput(f"weights: there is no retriever {min(unknown)!r}.", hint=f"Retrievers are {known}.")
@@ -171,7 +171,7 @@ def _check_superposed(asked: Superposed | None) -> None:
 
 
 def _check_when(when: When) -> None:
-    """Raise InvalidInput for times that cannot be read, or that exclude each other."""
+    """Raise InvalidInput for invalid or contradictory times."""
     if when.any_time and (when.valid_at is not None or when.between is not None or when.relation is not None):
         raise InvalidInput("when.any_time and another time cannot be combined.", hint="Leave one of them out.")
     if when.valid_at is not None:

@@ -1,4 +1,4 @@
-"""Recipes: named settings for the usual needs. What a question says itself counts before what its recipe says."""
+"""Recipes: named presets of a question. What the question sets itself takes precedence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from kgmem.domain.recall.question import Fusion, Mode, Part, Question
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a recipe sets where the question leaves it open."""
+    """The values of a recipe for what a question omits."""
 
     purpose: str
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -47,14 +47,14 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 
 
 def check_recipe(name: str | None) -> str | None:
-    """Return the name of a recipe back, if there is one of that name. Raises InvalidInput."""
+    """Return the name of a recipe if it exists. Raises InvalidInput."""
     if name is not None and name not in RECIPES:
         raise InvalidInput(f"There is no recipe {name!r}.", hint=f"Recipes are {', '.join(RECIPES)}.")
     return name
 
 
 def with_recipe(question: Question, default: str | None = None) -> Question:
-    """Return a question with what its recipe (or else the default one) sets. Raises InvalidInput for an unknown one."""
+    """Return a question completed by its recipe, or by the default recipe. Raises InvalidInput for an unknown one."""
     name = check_recipe(question.recipe or default)
     if name is None:
         return question

@@ -36,7 +36,7 @@ _STOP = frozenset(_STOP_WORDS.split())
 
 
 def content(text: str) -> frozenset[str]:
-    """Return a text's content words, without common endings; none of what only joins or asks."""
+    """Return the content words of a text, without stop words and common endings."""
     return frozenset(_stem(word) for word in _content(text))
 
 
@@ -55,9 +55,9 @@ def _content(text: str) -> Iterable[str]:
 
 
 def relevance(question: Mapping[str, float], text: str, cosine: float | None) -> float:
-    """Return the probability (0 to 1) that a text answers a question of these weighted content words.
+    """Return the probability (0 to 1) that a text answers a question with these weighted content words.
 
-    `cosine` is that of their vectors; None where there is none on the fitted scale, so that words alone count.
+    `cosine` is that of the vectors; None where it is not on the fitted scale, so that words alone count.
     """
     total, found = sum(question.values()), content(text)
     shared = sum(weight for word, weight in question.items() if word in found) / total if total else 0.0
@@ -71,9 +71,9 @@ def relevance(question: Mapping[str, float], text: str, cosine: float | None) ->
 def cosine_of(
     found: Mapping[str, RetrieverShare], candidates: Mapping[str, Sequence[tuple[int, float]]], model: str | None
 ) -> float | None:
-    """Return a hit's cosine, or the least of all candidates where only other retrievers found it.
+    """Return the cosine of a hit, or the least of all candidates where only other retrievers found it.
 
-    None where no vectors were compared, or those of an embedder that the scale was not fitted for.
+    None where no vectors were compared, or the scale was not fitted for their embedder.
     """
     near = candidates.get("meaning")
     if not near or model is None or _CALIBRATED not in model.lower():
@@ -118,7 +118,7 @@ class NumberedName:
 
 
 def numbered_names(text: str) -> list[NumberedName]:
-    """Return the names with a number that a text holds, each once, in their order; no counts and no dates."""
+    """Return the names with a number in a text, each once, in order, without quantities and dates."""
     found: dict[NumberedName, None] = {}
     for name in _NAME.finditer(text[:_LONGEST]):
         word, roman = name["word"], name["roman"]
@@ -141,7 +141,7 @@ def tokens(text: str) -> int:
 
 
 def within_budget(hits: Iterable[Hit], budget: int) -> tuple[list[Hit], int]:
-    """Return the hits, in their order, whose names and texts fit into so many tokens, and how many were left out."""
+    """Return the hits, in order, whose names and texts fit into so many tokens, and how many were dropped."""
     kept: list[Hit] = []
     left, out = budget, 0
     for hit in hits:
@@ -202,6 +202,6 @@ def diverse(
 
 
 def word_similarity(one: str, other: str) -> float:
-    """Say how alike two texts are by the words they share: 0 none, 1 all (Jaccard)."""
+    """Return the similarity of two texts by their common words: 0 none, 1 all (Jaccard)."""
     ours, theirs = (set(_WORD.findall(text.lower())) for text in (one, other))
     return len(ours & theirs) / len(ours | theirs) if ours or theirs else 0.0

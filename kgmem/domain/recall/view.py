@@ -1,4 +1,4 @@
-"""Views: the part of a graph that is looked at, around some entities."""
+"""Views: the part of a graph around some entities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ _EDGES_EACH = 10  # Relationships that are shown for each entity that may be.
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """What is asked for: entities, and what so many relationships lead to from them."""
+    """A request for a view: entities, and everything within so many relationships."""
 
     start: Sequence[str]  # Keys.
     hops: int = 1  # 0: the entities themselves, and what is between them.
@@ -30,11 +30,11 @@ class Neighbourhood:
 
     @property
     def most_relationships(self) -> int:
-        """How many relationships are given at most."""
+        """The maximum number of relationships."""
         return self.most * _EDGES_EACH
 
     def checked(self) -> "Neighbourhood":
-        """Return it as it is. Raises InvalidInput where it asks for nothing, or for too much."""
+        """Return the request unchanged. Raises InvalidInput where it is empty or too large."""
         check_scope(self.scope)
         if not self.start:
             raise InvalidInput("A view needs at least one entity.", hint="Give keys of entities.")
@@ -50,7 +50,7 @@ class Neighbourhood:
 
 @dataclass(frozen=True, slots=True)
 class Subgraph:
-    """What is seen: entities, the nearest first, and the relationships between them."""
+    """A view: entities, the nearest first, and the relationships between them."""
 
     entities: Sequence[Entity]
     relationships: Sequence[Relationship]

@@ -10,7 +10,7 @@ from kgmem.domain.graph.entity import Page
 Decision = Literal["same", "candidate", "different"]
 
 # Bounds on the evidence, a logarithm (natural) of odds. From 4 on, one in fifty would be wrong if the evidence of
-# different values did not are correlated; below 0 it is likelier that two things are two.
+# different values were independent; below 0 two entities are more likely different than the same.
 SAME_FROM = 4.0
 CANDIDATE_FROM = 0.0
 

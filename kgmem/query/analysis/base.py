@@ -1,4 +1,4 @@
-"""What every part of the analysis uses: the types found so far, errors, types that must fit, aggregations."""
+"""The base of the analysis: types, errors, type checks, and the tracking of aggregations."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +16,7 @@ Handler = Callable[[Any, Any, Scope], Type]
 
 
 class Analyser:
-    """Finds the types of expressions by the handlers that the layers above bring."""
+    """Determines the types of expressions, by the handlers of the modules that build on it."""
 
     handlers: ClassVar[Mapping[type, Handler]] = {}
 
@@ -66,7 +66,7 @@ class Analyser:
         return found
 
     def predicate(self, part: Expression, scope: Scope) -> None:
-        """Analyse what must be true or false; a pattern may stand for whether it is there."""
+        """Analyse an expression that must be true or false; a pattern means that it has a match."""
         if isinstance(part, PatternPredicate):
             self.types[id(part)] = self.pattern_predicate(part, scope)
             return
@@ -81,17 +81,17 @@ class Analyser:
         return found, self.aggregations > met
 
     def enter_query(self) -> tuple[bool, bool, int]:
-        """Begin a query of its own, in which aggregation is judged again; returns what `leave_query` takes."""
+        """Start a subquery, in which aggregation is tracked separately; returns the argument of `leave_query`."""
         kept = self._may_aggregate, self._aggregating, self.aggregations
         self._may_aggregate = self._aggregating = False
         return kept
 
     def leave_query(self, kept: tuple[bool, bool, int]) -> None:
-        """End a query of its own."""
+        """End a subquery."""
         self._may_aggregate, self._aggregating, self.aggregations = kept
 
     def fits(self, part: Expression, found: Type, names: frozenset[str], wanted: str, *, type: str = "") -> None:  # noqa: A002
-        """Raise an error where a type is known to be none of those that may stand here."""
+        """Raise an error where a type is known and not one of the expected types."""
         if not can_be(found, names):
             problem = f"Expected {wanted}, got {found}."
             self.fail("InvalidArgumentType", problem, part.at, type=type or "SyntaxError")
@@ -101,7 +101,7 @@ class Analyser:
         return [self.type_of(part, scope) for part in parts]
 
     def alone(self, part: Expression, scope: Scope) -> Type:
-        """Return the type of what is computed for each item of a list, where nothing can be aggregated."""
+        """Return the type of an expression for each item of a list, which must not aggregate."""
         before, self._may_aggregate = self._may_aggregate, False
         found = self.type_of(part, scope)
         self._may_aggregate = before
@@ -115,12 +115,12 @@ class Analyser:
             self._may_aggregate = before
 
     def parameter(self, part: Parameter, _scope: Scope) -> Type:
-        """Note that a parameter is used."""
+        """Record the use of a parameter."""
         self.use_parameter(part.name, part.at)
         return ANY
 
     def use_parameter(self, name: str, at: int) -> None:
-        """Note that a parameter is used. Raises CypherError where it is not given."""
+        """Record the use of a parameter. Raises CypherError where it is missing."""
         self.parameters.add(name)
         if self.given is not None and name not in self.given:
             hint = closest(name, self.given) or "Send its value with the query."

@@ -1,4 +1,4 @@
-"""Clauses: what each makes of the scope."""
+"""Analysis of clauses: the scope after each."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ class ClauseAnalyser(ProjectionAnalyser):
         return found
 
     def write(self, clause: tree.Clause) -> None:
-        """Note that a clause writes. Raises CypherError where it must not."""
+        """Record that a clause writes. Raises CypherError where it must not."""
         if self.reading_only is not None:
             problem = f"{self.reading_only} {{ }} cannot contain a clause that writes."
             self.fail("InvalidClauseComposition", problem, clause.at)
@@ -67,7 +67,7 @@ class ClauseAnalyser(ProjectionAnalyser):
         return NOTHING
 
     def returned(self, clause: tree.Return, scope: Scope) -> Projected:
-        """Return what a RETURN means. Raises CypherError."""
+        """Return the analysed columns of a RETURN. Raises CypherError."""
         if clause.projection.star and all(name in self.outer for name in scope):
             self.fail("NoVariablesInScope", "* needs at least one variable in scope.", clause.projection.at)
         return self.project(clause.projection, scope)

@@ -1,4 +1,4 @@
-"""Patterns that are looked for: which variables they bind, of which kind, and whether they may."""
+"""Analysis of patterns in MATCH: the variables that they bind, and their kinds."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ _KINDS = {"NODE": "a node", "RELATIONSHIP": "a relationship", "PATH": "a path", 
 
 @dataclass(slots=True)
 class _Binding:
-    """What one MATCH binds: the scope as it grows, its relationships, and what groups bind inside themselves."""
+    """The state of one MATCH: the growing scope, its relationships, and variables inside quantified groups."""
 
     scope: Scope
     relationships: set[str] = field(default_factory=set)
@@ -37,7 +37,7 @@ class PatternAnalyser(CallAnalyser):
     """Analyses patterns."""
 
     def match_patterns(self, patterns: Iterable[PathPattern], scope: Scope) -> Scope:
-        """Return the scope with what the patterns of one MATCH bind."""
+        """Return the scope after the patterns of one MATCH."""
         binding = _Binding(scope)
         for pattern in patterns:
             self._bind_path(pattern, binding)
@@ -69,7 +69,7 @@ class PatternAnalyser(CallAnalyser):
             self.fail("InvalidRelationshipPattern", problem, pattern.at)
 
     def bind_new(self, variable: Variable, kind: Type, scope: Scope) -> Scope:
-        """Return the scope with a variable that must not be there yet. Raises CypherError where it is."""
+        """Return the scope with a new variable. Raises CypherError where it already exists."""
         if variable.name in scope:
             hint = "Choose another name, or end its scope with a WITH that omits it."
             problem = f"Variable {variable.name} is already defined."
@@ -78,7 +78,7 @@ class PatternAnalyser(CallAnalyser):
         return scope.bound(variable.name, kind)
 
     def bind(self, variable: Variable, kind: Type, scope: Scope) -> Scope:
-        """Return the scope with a variable, bound already or not. Raises CypherError where it is of another kind."""
+        """Return the scope with a new or existing variable. Raises CypherError for one of another kind."""
         found = scope.get(variable.name)
         if found is not None and not self._is_kind(found, kind):
             problem = f"Variable {variable.name} is {found} and cannot be used as {_KINDS[kind.name]}."
@@ -146,7 +146,7 @@ class PatternAnalyser(CallAnalyser):
         self.fail("InvalidParameterUse", problem, parameter.at, hint=hint)
 
     def contents(self, element: NodePattern | RelationshipPattern, scope: Scope) -> None:
-        """Analyse what is asked of a node or relationship: labels, properties, WHERE."""
+        """Analyse labels, properties and WHERE of a node or relationship."""
         self.labels(element.labels if isinstance(element, NodePattern) else element.types, scope)
         if element.properties is not None:
             self.type_of(element.properties, scope)

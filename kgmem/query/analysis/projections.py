@@ -35,14 +35,14 @@ from kgmem.query.types import NODE, PATH, RELATIONSHIP
 
 
 def is_simple(part: Expression) -> bool:
-    """Whether it is a variable or a property of one: what may stand beside an aggregation when it is a grouping key."""
+    """Return whether it is a variable or a property of one, which can be used with an aggregation as a grouping key."""
     while isinstance(part, Property):
         part = part.subject
     return isinstance(part, Variable)
 
 
 def aggregates(part: Located, is_aggregation: Callable[[str], bool]) -> bool:
-    """Whether something in it aggregates, subqueries aside."""
+    """Return whether an expression aggregates, subqueries aside."""
     if isinstance(part, CountAll) or (isinstance(part, Call) and is_aggregation(part.name)):
         return True
     return not isinstance(part, Subquery) and any(aggregates(child, is_aggregation) for child in children(part))
@@ -58,7 +58,7 @@ class Grouping:
         self._is_aggregation = is_aggregation
 
     def stray(self, part: Located, own: frozenset[str] = frozenset()) -> Variable | None:
-        """The first variable beside an aggregation that is no grouping key; `own` are bound in the expression."""
+        """Return the first variable used with an aggregation that is no grouping key; `own` are local variables."""
         if isinstance(part, CountAll) or (isinstance(part, Call) and self._is_aggregation(part.name)):
             return None
         if isinstance(part, Expression) and part in self._keys:
@@ -82,7 +82,7 @@ def _own(part: Located) -> frozenset[str]:
 
 
 class Repetitions:
-    """Columns that a later expression repeats, and so may be named in their place."""
+    """Expressions of columns that a later expression repeats, and may therefore refer to."""
 
     def __init__(self, columns: Iterable[Column]) -> None:
         """Take the columns of a projection that groups or is distinct."""
@@ -91,10 +91,10 @@ class Repetitions:
         self.ambiguous: Expression | None = None
 
     def replaced(self, part: Expression, *, beside_aggregation: bool) -> Expression:
-        """Return the expression with columns in place of what they repeat.
+        """Return the expression with columns in place of the expressions that it repeats.
 
-        Beside an aggregation only what is simple, or aggregates itself, may repeat a column; what is not is left in
-        `ambiguous`.
+        With an aggregation, only simple expressions and those that aggregate may repeat a column; others are recorded
+        in `ambiguous`.
         """
         if isinstance(part, Variable) and part.name in self._names:
             return part
@@ -114,7 +114,7 @@ class CreationAnalyser(PatternAnalyser):
     """Analyses the patterns of CREATE and MERGE."""
 
     def new_patterns(self, patterns: Iterable[PathPattern], scope: Scope, *, merge: bool) -> Scope:
-        """Return the scope with what the patterns make; with `merge` they are looked for first."""
+        """Return the scope after patterns to create; with `merge` they are matched first."""
         grown = scope
         for pattern in patterns:
             if pattern.selector is not None:
@@ -181,7 +181,7 @@ class CreationAnalyser(PatternAnalyser):
         return made
 
     def plain_labels(self, labels: Labels) -> None:
-        """Check that these are labels to give: A, A&B, $(name). Raises CypherError."""
+        """Check labels to set: A, A&B, $(name). Raises CypherError."""
         if isinstance(labels, AllLabels):
             for operand in labels.operands:
                 self.plain_labels(operand)
@@ -204,7 +204,7 @@ class ProjectionAnalyser(CreationAnalyser):
     def project(
         self, projection: Projection, scope: Scope, *, where: Expression | None = None, named: bool = False
     ) -> Projected:
-        """Return what a projection means; with `named` its columns are variables afterwards, and need names."""
+        """Return an analysed projection; with `named` its columns become variables and need names."""
         columns = self._columns(projection, scope)
         grouped = any(column.aggregates for column in columns)
         if grouped:
@@ -281,7 +281,7 @@ class ProjectionAnalyser(CreationAnalyser):
     def _later(
         self, projection: Projection, columns: tuple[Column, ...], scope: Scope, *, grouped: bool
     ) -> Callable[..., Expression]:
-        """Return the function that analyses what comes after the columns: ORDER BY and WHERE."""
+        """Return the function that analyses ORDER BY and WHERE of a projection."""
         names = {column.name: column.type for column in columns}
         after = Scope(names, self.outer)
         if not grouped and not projection.distinct:

@@ -1,4 +1,4 @@
-"""Queries: which clauses may follow each other, UNION, and subqueries with what they see of the query around them."""
+"""Analysis of queries: the order of clauses, UNION, procedures, and the variables that subqueries see."""
 
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -38,7 +38,7 @@ class ProcedureAnalyser(ClauseAnalyser):
         return after
 
     def standalone_call(self, clause: CallProcedure) -> tuple[Column, ...]:
-        """Analyse a CALL that is the whole query, and give its columns; its arguments may come from the parameters."""
+        """Analyse a CALL that is the whole query; its arguments may come from the parameters."""
         signature = self._signature(clause)
         if clause.arguments is None:
             for field in signature.inputs:
@@ -93,7 +93,7 @@ class QueryAnalyser(ProcedureAnalyser):
     """Analyses queries."""
 
     def query(self, query: tree.Query, scope: Scope) -> tuple[Column, ...] | None:
-        """Return the columns of a query, None where it returns nothing. Raises CypherError."""
+        """Return the columns of a query; None where it returns nothing. Raises CypherError."""
         first, *others = query.parts
         columns = self._part(first, scope)
         for part in others:
@@ -195,7 +195,7 @@ class QueryAnalyser(ProcedureAnalyser):
 
 
 class _Seeing:
-    """Inside of it, a query sees the variables of the one around it; aggregation around it does not reach in."""
+    """A context in which a query sees the variables of the outer query; aggregation is tracked separately."""
 
     def __init__(self, analyser: QueryAnalyser, outer: Scope) -> None:
         self._analyser = analyser

@@ -93,7 +93,7 @@ NOTHING = Scope()
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a projection: its name, what gives its value, and whether that aggregates."""
+    """A column of a projection: its name, its expression, and whether that aggregates."""
 
     name: str
     value: Expression
@@ -103,10 +103,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Projected:
-    """What RETURN, WITH or YIELD mean: * is spelled out, and in `order` and `where` columns stand for what they repeat.
+    """An analysed RETURN, WITH or YIELD: * is expanded, and `order` and `where` refer to the columns.
 
     With `grouped` some column aggregates, and the others are the grouping key. `order` and `where` see the columns, and
-    with `sees_before` the variables that were there before too (a column hides a variable of its name).
+    with `sees_before` also the variables before them (a column hides a variable of its name).
     """
 
     columns: tuple[Column, ...]
@@ -118,7 +118,7 @@ class Projected:
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """A statement that is understood: its tree, and what was found of its parts, by their identity."""
+    """An analysed statement: its tree, and the results for its parts, by their identity."""
 
     text: str
     statement: Statement
@@ -132,15 +132,15 @@ class Analysed:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the columns, in their order; none where the statement gives no rows."""
+        """The names of the columns, in order; empty where the statement returns no rows."""
         return tuple(column.name for column in self.columns)
 
     def after(self, clause: Clause) -> Scope:
-        """Return the variables that can be seen after a clause, with their types."""
+        """Return the variables in scope after a clause, with their types."""
         return self.scopes[id(clause)]
 
     def projected(self, projection: Projection) -> Projected:
-        """Return what a projection means."""
+        """Return the analysed projection of a clause."""
         return self.projections[id(projection)]
 
     def type(self, expression: Expression) -> Type:
@@ -148,5 +148,5 @@ class Analysed:
         return self.types[id(expression)]
 
     def procedure(self, call: CallProcedure) -> ProcedureSignature:
-        """Return the signature of what a CALL calls."""
+        """Return the signature of the procedure of a CALL."""
         return self.procedures[id(call)]

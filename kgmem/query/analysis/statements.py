@@ -28,7 +28,7 @@ from kgmem.query.types import FunctionSignature, ProcedureSignature, Type, named
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What one kind of SHOW has to show."""
+    """The columns of one kind of SHOW: default ones, and those that only YIELD returns."""
 
     plain: Mapping[str, Type]
     all: Mapping[str, Type]
@@ -79,7 +79,7 @@ _DETAIL = "InvalidClauseComposition"
 
 
 def check_batches(query: Query, fail: Fail) -> None:
-    """Raise CypherError where a CALL { } IN TRANSACTIONS stands where it cannot be run."""
+    """Raise CypherError for a CALL { } IN TRANSACTIONS in a place where it cannot run."""
     inner = list(_batched(query))
     if not inner:
         return
@@ -172,10 +172,10 @@ def analyse(
     procedures: Mapping[str, ProcedureSignature] | None = None,
     functions: Mapping[str, FunctionSignature] = FUNCTIONS,
 ) -> Analysed:
-    """Return what a query means, or raise a CypherError that says what is wrong with it, and where.
+    """Return the analysed statement. Raises CypherError with the place of the error.
 
-    `parameters` are the names that come with the query; None leaves them unchecked. `procedures` are those that can be
-    called, by name.
+    `parameters` are the names of the parameters of the query; None leaves them unchecked. `procedures` are the
+    available ones, by name.
     """
     statement = parse(text)
     analyser = StatementAnalyser(

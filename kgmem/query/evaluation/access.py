@@ -68,7 +68,7 @@ class AccessCompiler(Compiler):
         raise ValueProblem(problem, type=TYPE, detail="InvalidArgumentType")
 
     def entries(self, value: Value) -> Mapping[str, Value]:
-        """Return what a map, node or relationship holds. Raises ValueProblem."""
+        """Return the entries of a map, or the properties of a node or relationship. Raises ValueProblem."""
         if type(value) is dict:
             return value
         if value.id in self.setting.gone:
@@ -166,7 +166,7 @@ _HOLDERS = frozenset({dict, Node, Relationship})
 
 
 def label_names(value: Value) -> list[str]:
-    """Return the labels that a value names: a string, or a list of them. Raises ValueProblem."""
+    """Return labels from a string or a list of strings. Raises ValueProblem."""
     names = value if type(value) is list else [value]
     for name in names:
         if type(name) is not str:
@@ -175,7 +175,7 @@ def label_names(value: Value) -> list[str]:
 
 
 def field_of(value: Any, name: str) -> Value:
-    """Return a part of a temporal value or point by its name; null of null. Raises ValueProblem."""
+    """Return a component of a temporal value or point by its name; null for null. Raises ValueProblem."""
     if value is None:
         return None
     fields = FIELDS.get(type(value))
@@ -189,7 +189,7 @@ def field_of(value: Any, name: str) -> Value:
 
 
 def deleted() -> ValueProblem:
-    """Return the error for what was deleted and is asked for."""
+    """Return the error for the use of a deleted node or relationship."""
     return ValueProblem(
         "The node or relationship was deleted earlier in this query.",
         type="EntityNotFound",

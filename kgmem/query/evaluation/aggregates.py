@@ -1,4 +1,4 @@
-"""Aggregations: what takes the values of a group one by one, and gives one value at the end."""
+"""Aggregating functions: accumulators that take the values of a group one by one."""
 
 import math
 from abc import ABC, abstractmethod
@@ -13,20 +13,20 @@ from kgmem.query.values.durations import exact, scaled
 
 
 class Accumulator(ABC):
-    """Takes the values of one group; `take` is never given null."""
+    """Accumulates the values of one group; nulls are never passed to `take`."""
 
     @abstractmethod
     def take(self, value: Any) -> None:
         """Take one value. Raises ValueProblem."""
 
     def take_times(self, value: Any, times: int) -> None:
-        """Take one value so many times. Raises ValueProblem."""
+        """Take one value n times. Raises ValueProblem."""
         for _ in range(times):
             self.take(value)
 
     @abstractmethod
     def result(self) -> Value:
-        """Return what the values taken so far come to."""
+        """Return the aggregate of the values so far."""
 
 
 class Count(Accumulator):
@@ -46,7 +46,7 @@ class Count(Accumulator):
 
 
 class Sum(Accumulator):
-    """Adds numbers, or durations; 0 of none. Floats are added so that no digits are lost on the way."""
+    """The sum of numbers or durations; 0 for none. Floats are added without loss of digits."""
 
     def __init__(self) -> None:
         """Begin with 0."""
@@ -100,7 +100,7 @@ class Average(Accumulator):
 
 
 class Extreme(Accumulator):
-    """The least or the greatest value, by the order of ORDER BY; of numbers and others mixed, numbers are greatest."""
+    """The least or greatest value in the order of ORDER BY; of mixed types numbers are the greatest."""
 
     def __init__(self, *, greatest: bool) -> None:
         """Take which end is sought."""
@@ -162,10 +162,10 @@ class Deviation(Accumulator):
 
 
 class Percentile(Accumulator):
-    """The value at a percentile (0 to 1): between two values where `continuous`, else the nearest that there is."""
+    """A percentile (0 to 1): interpolated where `continuous`, else the nearest value."""
 
     def __init__(self, percentile: Value, *, continuous: bool) -> None:
-        """Take the percentile. Raises ValueProblem where it is none."""
+        """Take the percentile. Raises ValueProblem where it is out of range."""
         if type(percentile) not in {int, float}:
             raise wrong_type("a number", percentile)
         if not 0 <= percentile <= 1:
@@ -198,7 +198,7 @@ class Percentile(Accumulator):
 
 
 class Distinct(Accumulator):
-    """Gives another accumulator each value only once."""
+    """Passes each distinct value once to another accumulator."""
 
     def __init__(self, inner: Accumulator) -> None:
         """Take the other one."""
@@ -233,6 +233,6 @@ AGGREGATES = frozenset(_MAKERS)
 
 
 def accumulator(name: str, *, distinct: bool = False, arguments: tuple[Value, ...] = ()) -> Accumulator:
-    """Return a new accumulator of an aggregation by its name; `arguments` are those after the first."""
+    """Return a new accumulator for an aggregating function; `arguments` are those after the first."""
     made = _MAKERS[name.lower()](*arguments)
     return Distinct(made) if distinct else made

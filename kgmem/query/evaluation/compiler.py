@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from kgmem.query.errors import CypherError, ValueProblem, closest
 from kgmem.query.evaluation import access, environment, lists, operators
-from kgmem.query.evaluation.environment import Compiler, Compute, Handler, Row, Setting
+from kgmem.query.evaluation.environment import Compiler, Compute, Environment, Handler, Row
 from kgmem.query.evaluation.functions import PURE, SETTLED, WITH_NULLS, Function
 from kgmem.query.functions import FUNCTIONS
 from kgmem.query.tree import expressions as tree
@@ -18,10 +18,10 @@ _CHANGING = frozenset({"rand", "randomuuid", *(name for name in SETTLED if name.
 
 
 class CallCompiler(Compiler):
-    """Compiles calls of functions; aggregations are computed elsewhere, and stand as variables here."""
+    """Compiles function calls; aggregations are computed elsewhere and are variables here."""
 
     def is_constant_function(self, name: str) -> bool:
-        """Whether a function gives the same for the same arguments."""
+        """Return whether a function returns the same value for the same arguments."""
         return name.lower() not in _CHANGING and name.lower() not in self.setting.functions
 
     def _call(self, part: tree.Call) -> Compute:
@@ -92,6 +92,6 @@ class ExpressionCompiler(operators.OperatorCompiler, access.AccessCompiler, list
     }
 
 
-def compile_expression(expression: Expression, setting: Setting) -> Compute:
-    """Return the function that computes an expression for a row. It raises CypherError."""
+def compile_expression(expression: Expression, setting: Environment) -> Compute:
+    """Return a function that computes an expression for a row. It raises CypherError."""
     return ExpressionCompiler(setting).compile(expression)

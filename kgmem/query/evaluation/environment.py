@@ -17,14 +17,14 @@ Compute = Callable[[Row], Value]
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """When statement and transaction began, in nanoseconds since 1970-01-01T00:00Z: each knows only this one time."""
+    """The start of statement and transaction, in nanoseconds since 1970-01-01T00:00Z; time functions use only these."""
 
     statement: int
     transaction: int
 
     @classmethod
     def now(cls, transaction: int | None = None) -> "Clock":
-        """Return the clock of a statement that begins now, in a transaction that began then, or with it."""
+        """Return the clock of a statement that starts now, in a transaction that started then, or with it."""
         now = time.time_ns()
         return cls(now, now if transaction is None else transaction)
 
@@ -46,13 +46,13 @@ def _never_stopped() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """What the expressions of one statement are computed with.
+class Environment:
+    """The environment of the expressions of one statement.
 
-    `nested` answers subqueries and patterns for a row. `node` gives the node of an id (for startNode and endNode), and
-    `known_from` the microseconds since 1970 since when kgmem knows what has an id. `gone` are the ids of what the
-    statement has deleted. `check` raises where the statement shall stop; long computations call it every so often.
-    `functions` are those that a caller adds, by name in lower case.
+    `nested` evaluates subqueries and patterns for a row. `node` returns the node of an id (for startNode and endNode),
+    and `known_from` the microseconds since 1970 from which an id is known. `gone` are the ids that the statement has
+    deleted. `check` raises where the statement must stop; long computations call it now and then. `functions` are
+    additional ones, by name in lower case.
     """
 
     text: str = ""
@@ -66,7 +66,7 @@ class Setting:
     check: Callable[[], None] = _never_stopped
 
     def error(self, problem: ValueProblem, at: int) -> CypherError:
-        """Return a problem with a value as an error of the query, at its place."""
+        """Return a problem with a value as an error of the query, with its place."""
         return CypherError(
             problem.detail,
             problem.message,
@@ -108,16 +108,16 @@ _UNSET: Any = object()
 
 
 class Compiler:
-    """Makes functions of expressions by the handlers that the layers above bring."""
+    """Compiles expressions by the handlers of the modules that build on it."""
 
     handlers: ClassVar[Mapping[type, Handler]] = {}
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Environment) -> None:
         """Take what the expressions are computed with."""
         self.setting = setting
 
     def compile(self, part: Expression) -> Compute:
-        """Return the function that computes an expression for a row; what no row changes is computed once."""
+        """Return a function that computes an expression for a row; constant parts are computed once."""
         compute = self.handlers.get(type(part), Compiler.nested)(self, part)
         if isinstance(part, tree.Arithmetic | tree.Call | tree.Signed | tree.Index) and self.is_constant(part):
             return _once(compute)
@@ -136,7 +136,7 @@ class Compiler:
         raise NotImplementedError
 
     def nested(self, part: Expression) -> Compute:
-        """Return what asks for a subquery or a pattern."""
+        """Return a function that evaluates a subquery or a pattern."""
         hook, setting = self.setting.nested, self.setting
 
         def run(row: Row) -> Value:
@@ -148,7 +148,7 @@ class Compiler:
         return run
 
     def guarded(self, compute: Compute, at: int) -> Compute:
-        """Return the same, where a problem with a value becomes an error at a place of the query."""
+        """Return the same function, with problems of values raised as errors at a place in the query."""
         setting = self.setting
 
         def run(row: Row) -> Value:

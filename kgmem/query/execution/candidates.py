@@ -29,9 +29,9 @@ _Table = dict[tuple[Hashable, ...], list[Way]]
 async def chooser(
     run: Run, keys: Sequence[JoinKey], asked: Question, ways: Sequence[Sequence[Way]], bind: Callable[[Row, Way], Any]
 ) -> Choose:
-    """Return what says which ways may be of a row: those that are equal to it by the keys, whose predicates remain.
+    """Return a function from a row to its possible matches: equal in the keys, with the remaining predicates.
 
-    A key is left out where a value of it cannot be computed: it is an error only where a row asks for it.
+    A key whose value cannot be computed is omitted: that is an error only where a row needs it.
     """
     if not keys or not asked.is_shared:
         return lambda row: ways[asked.places[row]]
@@ -104,7 +104,7 @@ class Asking:
 
 
 async def candidates(run: Run, asking: Asking, rows: Rows, at: int) -> tuple[Found, Sequence[Expression]]:
-    """Return rows that may match, each with the number of the row that it comes of, and what is left to be asked."""
+    """Return matches that may belong to rows, each with the number of its row, and the predicates left to check."""
     asked = await questions(run, asking.pattern, rows, at)
     if len(asked) == 1:
         return await _of_question(run, asking, asked[0], at)

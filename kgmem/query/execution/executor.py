@@ -10,11 +10,11 @@ from kgmem.domain.access import Key
 from kgmem.domain.graph.graph import no_such_graph
 from kgmem.query.errors import RUNTIME, CypherError, ValueProblem
 from kgmem.query.evaluation.compiler import compile_expression
-from kgmem.query.evaluation.environment import Compute, Row, Setting, truth
+from kgmem.query.evaluation.environment import Compute, Environment, Row, truth
 from kgmem.query.execution.graph import Counters, GraphTransaction
 from kgmem.query.execution.limits import Limits, Watch
 from kgmem.query.execution.thread_bridge import Beside, OnLoop
-from kgmem.query.execution.visitors import Visitors
+from kgmem.query.execution.virtual_elements import VirtualElements
 from kgmem.query.planning.clauses import Planner
 from kgmem.query.planning.steps import Step
 from kgmem.query.tree.expressions import Expression
@@ -68,7 +68,7 @@ class Run:
     def __init__(
         self,
         transaction: GraphTransaction,
-        setting: Setting,
+        setting: Environment,
         planner: Planner,
         *,
         limits: Limits,
@@ -94,7 +94,7 @@ class Run:
         self.deleted_nodes: dict[int, int] = {}  # With the place in the query at which each was deleted.
         self._watch = Watch(limits, self.beside)
         # Not by replace(), which takes ten times as long.
-        self.setting = Setting(
+        self.setting = Environment(
             text=setting.text,
             parameters=setting.parameters,
             clock=setting.clock,
@@ -109,7 +109,7 @@ class Run:
         self.profile: dict[int, tuple[int, int, float]] | None = None  # By step: rows, what was given for it, seconds.
         self.kept: dict[int, Any] = {}  # What steps have prepared for themselves, by the identity of its plan.
         self.procedures = procedures
-        self.visitors = Visitors()
+        self.visitors = VirtualElements()
         self.runs: dict[str, Run] = {}  # Of this statement, by the graph that each is on; filled by the first USE.
         self._handlers = handlers
         self._answer = answer
@@ -167,10 +167,7 @@ class Run:
         return new
 
     async def turn(self) -> None:
-        """Let others have their turn, once this statement has worked for some milliseconds: it goes on in a thread.
-
-        Steps call it after each slice of their rows. Raises TimedOut, and CypherError where too much memory is taken.
-        """
+        """Let other tasks run once this statement has worked for some milliseconds; it continues in a thread."""
         now = time.perf_counter()
         if now - self._turned < _TURN:
             return
@@ -200,7 +197,7 @@ class Run:
             )
 
     def own(self, id_: int, at: int) -> int:
-        """Return the id of a node or relationship of this graph. Raises CypherError for what is only drawn here."""
+        """Return the id of a node or relationship of this graph. Raises CypherError for a virtual one."""
         if id_ < 0:
             problem = (
                 "This node or relationship is of another graph or virtual: it can be neither matched nor changed here."

@@ -79,19 +79,19 @@ class NewRelationship:
     properties: Mapping[str, Any]
 
 
-class AskedAgain(Exception):
-    """What was to be asked once has to be asked more, and so needs a transaction."""
+class SecondRequest(Exception):
+    """A graph that was opened for one request got a second one, and so needs a transaction."""
 
 
 class GraphTransaction(Protocol):
-    """One transaction on one graph, as one scope sees it; what it writes belongs to that scope."""
+    """One transaction on one graph, as a scope sees it; what it writes belongs to that scope."""
 
     @property
     def used(self) -> str:
         """What was done in it: "written", else "read", else nothing ("")."""
 
     async def graph_named(self, name: str) -> str:
-        """Return the name of the graph that is meant, whatever the case. Raises NotFound."""
+        """Return the name of a graph, ignoring case. Raises NotFound."""
 
     async def on(self, graph: str) -> "GraphTransaction":
         """Return this transaction on another graph of the database, which ends with it. Raises NotFound."""
@@ -162,10 +162,10 @@ class Graphs(Protocol):
     """Graphs that queries can be run on."""
 
     async def prepare(self, graph: str, labels: Collection[str], types: Collection[str]) -> None:
-        """Make known the labels and types that a query will write, before its transaction."""
+        """Create the labels and types that a query will write, before its transaction."""
 
     async def named(self, name: str) -> str:
-        """Return the name of the graph that is meant, whatever the case. Raises NotFound."""
+        """Return the name of a graph, ignoring case. Raises NotFound."""
 
     async def schema(self, graph: str) -> GraphSchema:
         """Return the schema that holds in a graph."""
@@ -178,7 +178,7 @@ class Graphs(Protocol):
     ) -> AbstractAsyncContextManager[GraphTransaction]:
         """Begin a transaction that reads one snapshot; with a scope it sees what that scope sees, else all.
 
-        `once`: it will be asked once, which needs no transaction; asked again it raises AskedAgain.
+        `once`: one request, which needs no transaction; a second one raises SecondRequest.
         """
 
     async def writing(self, graph: str, scope: str | None, work: Callable[[GraphTransaction], Any]) -> Any:
@@ -187,7 +187,7 @@ class Graphs(Protocol):
 
 @dataclass(slots=True)
 class Counters:
-    """What was made, set and taken away; setting a property to what it is counts too."""
+    """Counts of created, set and deleted items; a property that is set to its current value counts too."""
 
     nodes_created: int = 0
     nodes_deleted: int = 0

@@ -47,17 +47,17 @@ class PreparedStatement:
 
     @property
     def mode(self) -> str | None:
-        """EXPLAIN or PROFILE, where one of these stands before the query."""
+        """EXPLAIN or PROFILE, where the query starts with one of them."""
         return self.analysed.statement.mode
 
     @property
     def writes(self) -> bool:
-        """Whether the statement writes when it is run; what is only explained does not."""
+        """Whether running the statement writes; EXPLAIN does not."""
         return self.analysed.writes and self.mode != "EXPLAIN"
 
 
 class PlanCache:
-    """Understands statements, each once."""
+    """Parses, analyses and plans statements, and caches the result by their text."""
 
     def __init__(self, procedures: Mapping[str, ProcedureSignature]) -> None:
         """Take the procedures that can be called, by name."""

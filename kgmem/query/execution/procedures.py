@@ -20,7 +20,7 @@ Procedures = Mapping[str, "Procedure"]
 
 @dataclass(frozen=True, slots=True)
 class Procedure:
-    """A procedure: its signature, and what gives its rows, each the values of its columns, for arguments."""
+    """A procedure: its signature, and the function from arguments to rows, each the values of its columns."""
 
     signature: ProcedureSignature
     run: Callable[[Run, Sequence[Any]], Awaitable[Iterable[Sequence[Any]]]]
@@ -76,7 +76,7 @@ ShowRows = Callable[[Run, Show], Awaitable[Iterable[Mapping[str, Any]]]]
 
 
 async def show(run: Run, analysed: Analysed, shows: Mapping[str, ShowRows]) -> list[Row]:
-    """Return the rows that a SHOW asks for. Raises CypherError where there is nothing to show of that kind."""
+    """Return the rows of a SHOW. Raises CypherError for a kind that is not supported."""
     body = analysed.statement.body
     if not isinstance(body, Show) or body.what not in shows:
         raise run.error("NotSupported", "SHOW does not support this here.", 0, type="SyntaxError")

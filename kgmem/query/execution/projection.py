@@ -159,7 +159,7 @@ _SORTED_AT_ONCE = 8192
 
 
 async def unwind(run: Run, step: Unwind, rows: Rows) -> Rows:
-    """Return each row with each item of its list; null is no item, and what is no list is one."""
+    """Return each row once for each item of its list; null has no items, another value is one item."""
     result: Rows = []
     most = await wanted(run, step.most)
     # One more than may be is enough to tell that there are too many.

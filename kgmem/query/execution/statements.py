@@ -9,12 +9,12 @@ from typing import Any
 from kgmem.domain.access import Key
 from kgmem.domain.graph.graph import no_such_graph
 from kgmem.query.errors import CypherError
-from kgmem.query.evaluation.environment import Clock, Row, Setting
+from kgmem.query.evaluation.environment import Clock, Environment, Row
 from kgmem.query.execution import match, procedures, projection, subqueries
 from kgmem.query.execution.batches import Batches
 from kgmem.query.execution.executor import Run, StepHandler, slices
 from kgmem.query.execution.explain import EXPLAIN, PROFILE, explained
-from kgmem.query.execution.graph import AskedAgain, Counters, Graphs, GraphTransaction
+from kgmem.query.execution.graph import Counters, Graphs, GraphTransaction, SecondRequest
 from kgmem.query.execution.limits import Limits, out_of_time
 from kgmem.query.execution.plan_cache import LONGEST_KEPT, PlanCache, PreparedStatement
 from kgmem.query.execution.procedures import Procedure, ShowRows
@@ -56,7 +56,7 @@ class StatementRequest:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a statement gave: columns, rows of values, what it changed, and its plan where that was asked for."""
+    """The result of a statement: columns, rows of values, counts of changes, and its plan on request."""
 
     columns: tuple[str, ...]
     rows: Sequence[Sequence[Any]]
@@ -131,7 +131,7 @@ class Engine:
             try:
                 async with self._graphs.reading(asked.graph, asked.scope, once=True) as transaction:
                     return await work(transaction)
-            except AskedAgain:
+            except SecondRequest:
                 pass
         async with self._graphs.reading(asked.graph, asked.scope) as transaction:
             return await work(transaction)
@@ -150,7 +150,11 @@ class Engine:
         return understood
 
     def _begun(
-        self, transaction: GraphTransaction, asked: StatementRequest, understood: PreparedStatement, setting: Setting
+        self,
+        transaction: GraphTransaction,
+        asked: StatementRequest,
+        understood: PreparedStatement,
+        setting: Environment,
     ) -> Run:
         """Return what runs the steps of a statement in a transaction."""
         run = Run(
@@ -169,7 +173,7 @@ class Engine:
         """Run a statement with transactions of its own: what they kept stays, whatever comes behind it."""
         plan, names = understood.plan, understood.analysed.names
         assert plan is not None  # noqa: S101 - only queries have batches
-        setting = Setting(text=asked.text, parameters=asked.parameters, clock=Clock.now())
+        setting = Environment(text=asked.text, parameters=asked.parameters, clock=Clock.now())
         profile: dict[int, tuple[int, int, float]] | None = {} if understood.mode == PROFILE else None
 
         def begin(transaction: GraphTransaction) -> Run:
@@ -191,7 +195,7 @@ class Engine:
 
     def _work(self, asked: StatementRequest, understood: PreparedStatement) -> Work:
         """Return what runs a statement in a transaction."""
-        setting = Setting(text=asked.text, parameters=asked.parameters, clock=Clock.now())
+        setting = Environment(text=asked.text, parameters=asked.parameters, clock=Clock.now())
 
         async def work(transaction: GraphTransaction) -> Result:
             run = self._begun(transaction, asked, understood, setting)

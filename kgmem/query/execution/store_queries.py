@@ -1,6 +1,7 @@
-"""What the store is asked for the rows of a pattern: what they have bound, and the values that lookups compare with.
+"""The queries to the store for the rows of a pattern: their bound ids, and the values that predicates compare with.
 
-The values are computed first, for all rows. Rows whose values the store can compare differently are asked apart.
+The values are computed first, for all rows. Rows whose values the store compares in different ways go into separate
+queries.
 """
 
 import math
@@ -44,7 +45,7 @@ class Question:
 
 
 async def questions(run: Run, pattern: Pattern, rows: Rows, at: int) -> list[Question]:
-    """Return what the store is asked; each row is in one question."""
+    """Return the queries to the store; each row is in exactly one."""
     bound = {name: [_identity(run, row[name], at) for row in rows] for name in pattern.bound}
     constants: list[tuple[Lookup, Any]] = []
     columns: list[tuple[int, Lookup, Sequence[Any]]] = []

@@ -3,21 +3,21 @@
 from collections.abc import Mapping
 
 from kgmem.query.execution.procedures import Procedure, ShowRows
-from kgmem.query.procedures import analytics, apoc, schema, searching, shows, writing
-from kgmem.query.procedures.surroundings import Surroundings
+from kgmem.query.procedures import analytics, apoc, schema, search, shows, writes
+from kgmem.query.procedures.context import ProcedureContext
 
 
-def procedures(around: Surroundings) -> list[Procedure]:
+def procedures(context: ProcedureContext) -> list[Procedure]:
     """Return all procedures, over what surrounds the engine."""
     return [
-        *schema.procedures(around),
-        *apoc.procedures(around),
-        *searching.procedures(around),
-        *analytics.procedures(around),
-        *writing.procedures(around),
+        *schema.procedures(context),
+        *apoc.procedures(context),
+        *search.procedures(context),
+        *analytics.procedures(context),
+        *writes.procedures(context),
     ]
 
 
-def shown(around: Surroundings) -> Mapping[str, ShowRows]:
+def shown(context: ProcedureContext) -> Mapping[str, ShowRows]:
     """Return what each kind of SHOW shows."""
-    return shows.shown(around, procedures(around))
+    return shows.shown(context, procedures(context))

@@ -10,9 +10,9 @@ from kgmem.domain.recall.question import Question, What, When, Why
 from kgmem.query.errors import ValueProblem, wrong_type
 from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
+from kgmem.query.procedures.context import ProcedureContext, count_of, given, key_of, procedure
 from kgmem.query.procedures.overview import quoted
-from kgmem.query.procedures.searching import held
-from kgmem.query.procedures.surroundings import Surroundings, count_of, given, key_of, procedure
+from kgmem.query.procedures.search import held
 from kgmem.query.values import Value
 from kgmem.query.values.elements import graph_id
 
@@ -21,7 +21,7 @@ _MOST = 1000  # Causes or effects of one entity.
 _DEEPEST = 20
 
 
-def procedures(around: Surroundings) -> list[Procedure]:
+def procedures(context: ProcedureContext) -> list[Procedure]:
     """Return these procedures."""
 
     async def linked(run: Run, arguments: Sequence[Any], *, causes: bool) -> _Rows:
@@ -31,7 +31,7 @@ def procedures(around: Surroundings) -> list[Procedure]:
             raise wrong_type("a number", strength)
         why = Why(key if causes else (), () if causes else key, depth=depth, min_strength=float(strength))
         question = Question(What(kinds=("entity",)), When(any_time=True), why=why, scope=run.scope or "", k=_MOST)
-        answer = await around.found(run, question)
+        answer = await context.found(run, question)
         nodes, _ = await held(run, answer)
         return [
             (nodes[hit.id], hit.retrievers["why"].value)
@@ -47,7 +47,7 @@ def procedures(around: Surroundings) -> list[Procedure]:
 
     async def consensus(run: Run, arguments: Sequence[Any]) -> _Rows:
         predicate = given(arguments, 1, None)
-        facts = await around.facts_of(run.graph, run.scope or "", key_of(arguments[0]), predicate)
+        facts = await context.facts_of(run.graph, run.scope or "", key_of(arguments[0]), predicate)
         return [
             (each.id, each.predicate, _value(each.value), each.probability, each.state, each.reason) for each in facts
         ]
@@ -59,7 +59,7 @@ def procedures(around: Surroundings) -> list[Procedure]:
         procedure(f"kgmem.causes{taken}", "Causes of an entity, with the strength of the path.", causes),
         procedure(f"kgmem.effects{taken}", "Effects of an entity, with the strength of the path.", effects),
         procedure(weighed, "Facts of a subject by the consensus of its sources.", consensus),
-        _pagerank(around),
+        _pagerank(context),
     ]
 
 
@@ -75,13 +75,13 @@ _OPTIONS = ["types", "damping", "iterations", "limit"]
 _CLOSE = 1e-10  # The ranks stand when they change by less than this altogether.
 
 
-def _pagerank(around: Surroundings) -> Procedure:
+def _pagerank(context: ProcedureContext) -> Procedure:
 
     async def pagerank(run: Run, arguments: Sequence[Any]) -> _Rows:
         options = _options(given(arguments, 0, {}))
         types = "|".join(map(quoted, options["types"]))
         text = f"MATCH (a)-[{f':{types}' if types else ''}]->(b) RETURN id(a) AS a, id(b) AS b"
-        pairs = np.array(await around.ask(run, text), dtype=np.int64).reshape(-1, 2)
+        pairs = np.array(await context.ask(run, text), dtype=np.int64).reshape(-1, 2)
         ids, places = np.unique(pairs, return_inverse=True)
         if not len(ids):
             return []

@@ -7,34 +7,34 @@ from typing import Any
 from kgmem.query.errors import wrong_type
 from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
+from kgmem.query.procedures.context import ProcedureContext, count_of, given, procedure
 from kgmem.query.procedures.overview import SAMPLE, Overview, declared, overview, quoted
 from kgmem.query.procedures.schema import drawn
-from kgmem.query.procedures.surroundings import Surroundings, count_of, given, procedure
 from kgmem.query.values import Value
 
 _Rows = list[tuple[Value, ...]]
 _MOST = 100_000  # Nodes of a label that a sample may have.
 
 
-def procedures(around: Surroundings) -> list[Procedure]:
+def procedures(context: ProcedureContext) -> list[Procedure]:
     """Return these procedures."""
 
     async def data(run: Run, arguments: Sequence[Any]) -> _Rows:
-        return _data(await overview(around, run, _sample(arguments)))
+        return _data(await overview(context, run, _sample(arguments)))
 
     async def schema(run: Run, arguments: Sequence[Any]) -> _Rows:
-        return [(_schema(await overview(around, run, _sample(arguments))),)]
+        return [(_schema(await overview(context, run, _sample(arguments))),)]
 
     async def graph(run: Run, arguments: Sequence[Any]) -> _Rows:
-        return [drawn(await overview(around, run, _sample(arguments)))]
+        return [drawn(await overview(context, run, _sample(arguments)))]
 
     async def schema_nodes(run: Run, _arguments: Sequence[Any]) -> _Rows:
         rows: _Rows = []
-        for each in declared(around.schema(await around.graph(run.graph))):
+        for each in declared(context.schema(await context.graph(run.graph))):
             if each.of_relationships or not (each.unique or each.indexed):
                 continue
             text = f"MATCH (n:{quoted(each.label)}) WITH n[$name] AS value RETURN count(value), count(DISTINCT value)"
-            ((size, distinct),) = await around.ask(run, text, name=each.properties[0])
+            ((size, distinct),) = await context.ask(run, text, name=each.properties[0])
             share = distinct / size if size else 1.0
             held = (each.name, each.label, list(each.properties), "ONLINE", "RANGE", size, share)
             rows.append((*held, f"Index on {each.label}({', '.join(each.properties)})"))
@@ -45,7 +45,7 @@ def procedures(around: Surroundings) -> list[Procedure]:
         text = (
             f"MATCH (n:{quoted(str(label))}) WHERE n[$name] IS NOT NULL RETURN DISTINCT n[$name] AS value LIMIT 10000"
         )
-        return [([row[0] for row in await around.ask(run, text, name=name)],)]
+        return [([row[0] for row in await context.ask(run, text, name=name)],)]
 
     columns = "label STRING, property STRING, count INTEGER, unique BOOLEAN, index BOOLEAN, existence BOOLEAN, "
     columns += "type STRING, array BOOLEAN, left INTEGER, right INTEGER, other LIST, otherLabels LIST, "

@@ -8,7 +8,7 @@ from kgmem.domain.schema.index import NamedIndex
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.query.errors import ValueProblem, closest
 from kgmem.query.execution.executor import Run
-from kgmem.query.procedures.surroundings import Surroundings
+from kgmem.query.procedures.context import ProcedureContext
 from kgmem.query.values import Value
 
 SAMPLE = 1000  # Nodes of each label, unless a caller asks for another number.
@@ -43,39 +43,41 @@ def type_of(value: Value) -> str:
     return _TYPES.get(type(value).__name__, "ANY")
 
 
-async def label_counts(around: Surroundings, run: Run) -> Mapping[str, int]:
+async def label_counts(context: ProcedureContext, run: Run) -> Mapping[str, int]:
     """Return how many nodes there are of each label; of a large graph, by the labels of tables alone."""
     if run.scope is None:
-        stats = await around.stats(run.graph)
+        stats = await context.stats(run.graph)
         if stats.entities + stats.episodes > _ALL:
             episodes = {"Episode": stats.episodes} if stats.episodes else {}
             return {**stats.labels, **episodes}
-    rows = await around.ask(
+    rows = await context.ask(
         run, "MATCH (n) UNWIND labels(n) AS label RETURN label, count(*) AS count ORDER BY count DESC, label"
     )
     return {str(label): int(count) for label, count in rows}
 
 
-async def kind_counts(around: Surroundings, run: Run) -> Mapping[str, int]:
+async def kind_counts(context: ProcedureContext, run: Run) -> Mapping[str, int]:
     """Return how many relationships there are of each type."""
     if run.scope is None:
-        stats = await around.stats(run.graph)
+        stats = await context.stats(run.graph)
         if stats.relationships > _ALL:
             return stats.kinds
-    rows = await around.ask(run, "MATCH ()-[r]->() RETURN type(r) AS type, count(*) AS count ORDER BY count DESC, type")
+    rows = await context.ask(
+        run, "MATCH ()-[r]->() RETURN type(r) AS type, count(*) AS count ORDER BY count DESC, type"
+    )
     return {str(kind): int(count) for kind, count in rows}
 
 
-async def overview(around: Surroundings, run: Run, sample: int = SAMPLE) -> Overview:
+async def overview(context: ProcedureContext, run: Run, sample: int = SAMPLE) -> Overview:
     """Return what a graph is made of, as its scope sees it."""
-    found = Overview(labels=dict(await label_counts(around, run)), kinds=Counter(await kind_counts(around, run)))
+    found = Overview(labels=dict(await label_counts(context, run)), kinds=Counter(await kind_counts(context, run)))
     for label in found.labels:
         text = f"MATCH (n:{quoted(label)}) RETURN properties(n) AS held LIMIT $sample"
-        rows = [held for (held,) in await around.ask(run, text, sample=sample)]
+        rows = [held for (held,) in await context.ask(run, text, sample=sample)]
         _note(found.properties[label], found.always, label, rows)
     text = "MATCH (a)-[r]->(b) RETURN labels(a), type(r) AS type, properties(r) AS held, labels(b) LIMIT $most"
     links: dict[str, list[Mapping[str, Value]]] = defaultdict(list)
-    for starts, kind, held, ends in await around.ask(run, text, most=_LINKS):
+    for starts, kind, held, ends in await context.ask(run, text, most=_LINKS):
         links[kind].append(held)
         found.triples.update((one, kind, other) for one in starts for other in ends)
     for kind, rows in links.items():

@@ -5,8 +5,8 @@ from typing import Any
 
 from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
+from kgmem.query.procedures.context import ProcedureContext, procedure
 from kgmem.query.procedures.overview import Overview, kind_counts, label_counts, overview, quoted
-from kgmem.query.procedures.surroundings import Surroundings, procedure
 from kgmem.query.values import Node, Relationship, Value
 from kgmem.query.values.elements import drawn_id
 
@@ -17,31 +17,31 @@ _TYPES = {"INTEGER": "Long", "FLOAT": "Double", "LIST": "List", "DATE_TIME": "Da
 _TYPES |= {"LOCAL_DATE_TIME": "LocalDateTime"}
 
 
-def procedures(around: Surroundings) -> list[Procedure]:
+def procedures(context: ProcedureContext) -> list[Procedure]:
     """Return these procedures."""
 
     async def labels(run: Run, _arguments: Sequence[Any]) -> _Rows:
-        return [(label,) for label in await label_counts(around, run)]
+        return [(label,) for label in await label_counts(context, run)]
 
     async def types(run: Run, _arguments: Sequence[Any]) -> _Rows:
-        return [(kind,) for kind in await kind_counts(around, run)]
+        return [(kind,) for kind in await kind_counts(context, run)]
 
     async def keys(run: Run, _arguments: Sequence[Any]) -> _Rows:
-        seen = await overview(around, run)
+        seen = await overview(context, run)
         held = (*seen.properties.values(), *seen.kind_properties.values())
         return [(name,) for name in dict.fromkeys(name for each in held for name in each)]
 
     async def components(_run: Run, _arguments: Sequence[Any]) -> _Rows:
-        return [("Neo4j Kernel", [NEO4J_VERSION], "community"), ("kgmem", [around.version], "community")]
+        return [("Neo4j Kernel", [NEO4J_VERSION], "community"), ("kgmem", [context.version], "community")]
 
     async def info(run: Run, _arguments: Sequence[Any]) -> _Rows:
         return [(run.graph, run.graph)]
 
     async def visualization(run: Run, _arguments: Sequence[Any]) -> _Rows:
-        return [drawn(await overview(around, run))]
+        return [drawn(await overview(context, run))]
 
     async def of_nodes(run: Run, _arguments: Sequence[Any]) -> _Rows:
-        seen = await overview(around, run)
+        seen = await overview(context, run)
         return [
             (f":{quoted(label)}", [label], *each)
             for label in seen.labels
@@ -49,7 +49,7 @@ def procedures(around: Surroundings) -> list[Procedure]:
         ]
 
     async def of_relationships(run: Run, _arguments: Sequence[Any]) -> _Rows:
-        seen = await overview(around, run)
+        seen = await overview(context, run)
         return [
             (f":{quoted(kind)}", *each)
             for kind in seen.kinds

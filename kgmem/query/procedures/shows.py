@@ -8,8 +8,8 @@ from kgmem.domain.schema.index import NamedIndex
 from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure, ShowRows
 from kgmem.query.functions import FUNCTIONS
+from kgmem.query.procedures.context import ProcedureContext
 from kgmem.query.procedures.overview import TEXTS, VECTORS, Declared, declared, label_counts
-from kgmem.query.procedures.surroundings import Surroundings
 from kgmem.query.tree.clauses import Show
 from kgmem.query.types import Field, FunctionSignature
 
@@ -17,11 +17,11 @@ _Shown = Iterable[Mapping[str, Any]]
 _ROLES = {"reader": "reader", "writer": "publisher", "admin": "admin"}  # As Neo4j calls them.
 
 
-def shown(around: Surroundings, procedures: Sequence[Procedure]) -> Mapping[str, ShowRows]:
+def shown(context: ProcedureContext, procedures: Sequence[Procedure]) -> Mapping[str, ShowRows]:
     """Return what each kind of SHOW shows."""
 
     async def databases(run: Run, asked: Show) -> _Shown:
-        names = [graph.name for graph in await around.all_graphs()] if run.scope is None else [run.graph]
+        names = [graph.name for graph in await context.all_graphs()] if run.scope is None else [run.graph]
         # A query that is restricted to a graph or scope learns of no other: which graphs there are is for those of all.
         seen = [name for name in names if name == run.graph or not run.bound]
         if asked.which is not None:  # HOME or DEFAULT.
@@ -31,18 +31,18 @@ def shown(around: Surroundings, procedures: Sequence[Procedure]) -> Mapping[str,
         return [_database(name, home=name == run.graph) for name in seen]
 
     async def indexes(run: Run, asked: Show) -> _Shown:
-        graph = await around.graph(run.graph)
-        labels = list(await label_counts(around, run))
+        graph = await context.graph(run.graph)
+        labels = list(await label_counts(context, run))
         rows = [_vectors(graph.space, labels), _texts(labels)]
-        schema = around.schema(graph)
+        schema = context.schema(graph)
         rows += [_index(each) for each in declared(schema) if each.indexed or each.unique]
         rows += [_named(each) for each in schema.indexes.values() if each.unique or not each.constrains]
         wanted = asked.which if asked.which not in {None, "ALL"} else None
         return [{"id": n, **row} for n, row in enumerate(rows, start=1) if wanted in {None, row["type"]}]
 
     async def constraints(run: Run, _asked: Show) -> _Shown:
-        graph = await around.graph(run.graph)
-        schema = around.schema(graph)
+        graph = await context.graph(run.graph)
+        schema = context.schema(graph)
         rows = [row for each in declared(schema) for row in _constraints(each)]
         rows += [_named_constraint(each) for each in schema.indexes.values() if each.constrains]
         return [{"id": n, **row} for n, row in enumerate(rows, start=1)]

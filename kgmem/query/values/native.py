@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from kgmem.domain.cypher import FoundInRows
+from kgmem.domain.cypher import RowNodes
 from kgmem.query.errors import ValueProblem
 from kgmem.query.values.durations import Duration, of_clock
 from kgmem.query.values.elements import Node, Path, Relationship
@@ -91,7 +91,7 @@ def _date_time(value: python.datetime) -> LocalDateTime | DateTime:
     return zoned(days, clock, round(offset.total_seconds()), zone)
 
 
-def found_in(rows: Iterable[Iterable[Any]]) -> FoundInRows:
+def found_in(rows: Iterable[Iterable[Any]]) -> RowNodes:
     """Return the keys of the nodes, and the element ids of the ends of relationships that are not among them."""
     nodes: dict[str, str] = {}
     ends: dict[str, None] = {}
@@ -103,7 +103,7 @@ def found_in(rows: Iterable[Iterable[Any]]) -> FoundInRows:
                 nodes[value.element_id] = key if isinstance(key, str) and key else f"_{value.id}"
             else:
                 ends.update({str(value.start): None, str(value.end): None})
-    return FoundInRows(list(dict.fromkeys(nodes.values())), [end for end in ends if end not in nodes])
+    return RowNodes(list(dict.fromkeys(nodes.values())), [end for end in ends if end not in nodes])
 
 
 def _elements(value: Any) -> Iterator[Node | Relationship]:

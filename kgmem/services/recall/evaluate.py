@@ -9,7 +9,7 @@ from dataclasses import replace
 from kgmem.domain.errors import InvalidInput, KgmemError
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.graph.scope import SHARED
-from kgmem.domain.recall.evaluation import LOADED, Planted, Step, Verdict, faults_of
+from kgmem.domain.recall.evaluation import LOADED, EvaluationCase, Step, Verdict, faults_of
 from kgmem.domain.recall.question import Question
 from kgmem.formats.kgmem.sample import Sample
 from kgmem.services.ports import Ports
@@ -26,7 +26,7 @@ async def evaluate(
     ports: Ports,
     sample: Sample,
     history: Sequence[Step],
-    planted: Sequence[Planted],
+    planted: Sequence[EvaluationCase],
     *,
     progress: OnVerdict | None = None,
 ) -> list[Verdict]:
@@ -94,7 +94,7 @@ async def _known_from(ports: Ports, graph: str, step: Step) -> str | None:
     return (await ports.store.get_episode(graph, key, SHARED)).known_from
 
 
-async def _judge(ports: Ports, graph: str, planted: Planted, moments: Mapping[str, str]) -> Verdict:
+async def _judge(ports: Ports, graph: str, planted: EvaluationCase, moments: Mapping[str, str]) -> Verdict:
     if why := _cannot_ask(ports, planted):
         return Verdict(planted.asks, planted.tests, (), why, 0.0)
     question = _asked_then(planted.question, moments[planted.moment]) if planted.moment else planted.question
@@ -106,7 +106,7 @@ async def _judge(ports: Ports, graph: str, planted: Planted, moments: Mapping[st
     return Verdict(planted.asks, planted.tests, faults, None, (time.perf_counter() - started) * 1000)
 
 
-def _cannot_ask(ports: Ports, planted: Planted) -> str | None:
+def _cannot_ask(ports: Ports, planted: EvaluationCase) -> str | None:
     """Say why a question cannot be asked: its answer needs vectors that follow the meaning."""
     if "meaning" not in planted.tests:
         return None

@@ -4,7 +4,7 @@ import asyncio
 import importlib
 from collections.abc import Sequence
 
-from kgmem.domain.derived.communities import MOST_LINKS, Community, Grouped, Members
+from kgmem.domain.derived.communities import MOST_LINKS, Community, CommunityChanges, Members
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.slices import slice_over
@@ -14,7 +14,7 @@ from kgmem.services.upkeep.sweeps import defer_where
 _LEAST_AGE = 600.0  # Seconds for which communities stay as they are, whatever is written.
 
 
-async def group(ports: Ports, graph: str, scope: str) -> Grouped:
+async def group(ports: Ports, graph: str, scope: str) -> CommunityChanges:
     """Detect the communities in this scope only, and keep them up to date; returns what changed.
 
     Raises NotFound, TooLarge.
@@ -31,12 +31,12 @@ async def defer(ports: Ports, graph: str, scope: str) -> int | None:
     return await ports.jobs.defer("detect_communities", graph=graph)
 
 
-async def keep(ports: Ports, graph: str) -> Grouped:
+async def keep(ports: Ports, graph: str) -> CommunityChanges:
     """Detect the communities again of scopes with changes; a job gives way to other jobs between scopes."""
-    done = Grouped()
+    done = CommunityChanges()
     for scope in await ports.communities.behind(graph, 0.0):
         found = await _group(ports, graph, scope)
-        done = Grouped(
+        done = CommunityChanges(
             done.communities + found.communities, done.made + found.made, done.changed + found.changed,
             done.gone + found.gone,
         )  # fmt: skip
@@ -59,7 +59,7 @@ async def ungroup(ports: Ports, graph: str, scope: str) -> int:
     return await ports.communities.stop(graph, scope)
 
 
-async def _group(ports: Ports, graph: str, scope: str) -> Grouped:
+async def _group(ports: Ports, graph: str, scope: str) -> CommunityChanges:
     mark, links = await ports.communities.links(graph, scope, MOST_LINKS)
     return await ports.communities.put(graph, scope, await _found(links), mark)
 
@@ -78,7 +78,7 @@ class CommunityDetection:
         """Bind to ports."""
         self._ports = ports
 
-    async def detect(self, graph: str, *, scope: str = SHARED) -> Grouped:
+    async def detect(self, graph: str, *, scope: str = SHARED) -> CommunityChanges:
         """Detect the communities of the entities in this scope only; a job keeps them up to date from then on.
 
         Raises NotFound, and TooLarge for a scope with more links than fit into memory.

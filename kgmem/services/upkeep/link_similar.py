@@ -2,18 +2,18 @@
 
 from collections.abc import Callable
 
-from kgmem.domain.derived.similarity import ALIKE, Connected
+from kgmem.domain.derived.similarity import ALIKE, LinkChanges
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.slices import slice_over
 from kgmem.services.ports import Ports
 from kgmem.services.upkeep.sweeps import defer_where
 
-Progress = Callable[[Connected], None]
+Progress = Callable[[LinkChanges], None]
 
 
 async def link(
     ports: Ports, graph: str, min_similarity: float = ALIKE, *, progress: Progress | None = None
-) -> Connected:
+) -> LinkChanges:
     """Link entities of one scope with at least this cosine similarity, and keep the links up to date; returns counts.
 
     Raises NotFound, and InvalidInput for a similarity out of range.
@@ -43,9 +43,9 @@ async def unlink(ports: Ports, graph: str) -> int:
     return await ports.similarity.stop(graph)
 
 
-async def keep(ports: Ports, graph: str, *, progress: Progress | None = None) -> Connected:
+async def keep(ports: Ports, graph: str, *, progress: Progress | None = None) -> LinkChanges:
     """Bring the similarity links of a graph in line with its entities, where somebody asked for them once."""
-    done = Connected()
+    done = LinkChanges()
     if await ports.similarity.asked(graph) is None:
         return done
     mark = await ports.similarity.begin(graph)
@@ -84,8 +84,8 @@ class SimilarityLinks:
         self._ports = ports
 
     async def link(
-        self, graph: str, *, min_similarity: float = ALIKE, progress: Callable[[Connected], None] | None = None
-    ) -> Connected:
+        self, graph: str, *, min_similarity: float = ALIKE, progress: Callable[[LinkChanges], None] | None = None
+    ) -> LinkChanges:
         """Join entities of one scope whose vectors are at least so alike, now; from then on a job keeps that up.
 
         The relationships are of the kind SIMILAR_TO, with the similarity as their strength; they are no facts. Raises

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kgmem.domain.derived.communities import Grouped
-from kgmem.domain.derived.similarity import Connected
+from kgmem.domain.derived.communities import CommunityChanges
+from kgmem.domain.derived.similarity import LinkChanges
 from kgmem.services.claims import claim as claiming
 from kgmem.services.imports import import_uploads as uploading
 from kgmem.services.imports import imports as undoing
@@ -51,7 +51,7 @@ class Tasks:
         """Enqueue extraction in every graph with episodes that wait, against lost wake-ups; returns for how many."""
         return await reading.defer_missing(self._ports)
 
-    async def update_similarity(self, graph: str) -> Connected:
+    async def update_similarity(self, graph: str) -> LinkChanges:
         """Update the similarity links of a graph where they are enabled."""
         return await joining.keep(self._ports, graph)
 
@@ -59,7 +59,7 @@ class Tasks:
         """Enqueue the update of similarity links for every graph with changes; returns for how many."""
         return await joining.defer_missing(self._ports)
 
-    async def update_communities(self, graph: str) -> Grouped:
+    async def update_communities(self, graph: str) -> CommunityChanges:
         """Update communities in the scopes that have them and that have changed."""
         return await grouping.keep(self._ports, graph)
 

@@ -10,7 +10,7 @@ import asyncpg
 import orjson
 
 from kgmem.domain.schema.index import NamedIndex
-from kgmem.query.execution.graph import AskedAgain, Hop, Level, MatchQuery, MatchRows, NewNode, NewRelationship
+from kgmem.query.execution.graph import Hop, Level, MatchQuery, MatchRows, NewNode, NewRelationship, SecondRequest
 from kgmem.query.planning.steps import LinkPart
 from kgmem.query.values import Node, Relationship
 from kgmem.store.cypher.expansion import expansion, surroundings
@@ -132,9 +132,9 @@ class PostgresTransaction:
         return bool(await self.connection.fetchval(sql))
 
     def _ask(self) -> None:
-        """Note that the database is asked. Raises AskedAgain where that was to be once."""
+        """Note that the database is asked. Raises SecondRequest where that was to be once."""
         if self._once and self._asked:
-            raise AskedAgain
+            raise SecondRequest
         self._asked = True
 
     async def expand(self, link: LinkPart, nodes: Collection[int], *, backwards: bool) -> Sequence[Hop]:

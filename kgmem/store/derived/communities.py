@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from kgmem.domain.derived.communities import Community, Grouped, Member, Members, matched
+from kgmem.domain.derived.communities import Community, CommunityChanges, Member, Members, matched
 from kgmem.domain.errors import InvalidInput, NotFound, TooLarge
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.time.interval import iso
@@ -63,14 +63,14 @@ class PostgresCommunities:
             )
         return mark, [(row["one"], row["other"], row["weight"]) for row in rows]
 
-    async def put(self, graph: str, scope: str, levels: Sequence[Sequence[Members]], mark: str) -> Grouped:
+    async def put(self, graph: str, scope: str, levels: Sequence[Sequence[Members]], mark: str) -> CommunityChanges:
         """Store the communities of a scope; what has the same members stays as it is."""
         async with self.catalog.on(graph) as layout:
 
-            async def work(connection: asyncpg.Connection) -> Grouped:
+            async def work(connection: asyncpg.Connection) -> CommunityChanges:
                 number = await _number(connection, layout, scope)
                 if await connection.fetchval(layout.sql("communities", "take_turn"), number) is None:
-                    return Grouped()  # Nobody wants them any more.
+                    return CommunityChanges()  # Nobody wants them any more.
                 done = await _put(connection, layout, number, levels)
                 await connection.execute(layout.sql("communities", "done"), number, mark)
                 return done
@@ -126,7 +126,7 @@ async def _number(connection: asyncpg.Connection, layout: Layout, scope: str) ->
 
 async def _put(
     connection: asyncpg.Connection, layout: Layout, scope: int, levels: Sequence[Sequence[Members]]
-) -> Grouped:
+) -> CommunityChanges:
     held: dict[int, dict[int, dict[int, float]]] = defaultdict(dict)
     for row in await connection.fetch(layout.sql("communities", "held"), scope):
         told = zip(row["items"], row["centralities"], strict=True)
@@ -160,7 +160,7 @@ async def _put(
     await connection.execute(layout.sql("communities", "empty"), gone)
     await connection.execute(layout.sql("communities", "drop"), gone)
     await _lead(connection, layout, levels, ids)
-    return Grouped(sum(map(len, ids)), made, changed, len(gone))
+    return CommunityChanges(sum(map(len, ids)), made, changed, len(gone))
 
 
 def _same(held: Mapping[int, float], found: Members) -> bool:

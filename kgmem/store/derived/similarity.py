@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from kgmem.domain.derived.similarity import SIMILAR_TO, Connected
+from kgmem.domain.derived.similarity import SIMILAR_TO, LinkChanges
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.text.extraction_result import FOUND_BY
 from kgmem.store.graph.catalog import PostgresCatalog
@@ -82,28 +82,28 @@ class PostgresConnections:
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             await connection.execute(layout.sql("similarity", "done"), *mark)
 
-    async def part(self, graph: str) -> Connected:
+    async def part(self, graph: str) -> LinkChanges:
         """Take back what joins entities of which the vector changed or went, and what was led over to others."""
         async with self.catalog.on(graph) as layout:
 
-            async def work(connection: asyncpg.Connection) -> Connected:
+            async def work(connection: asyncpg.Connection) -> LinkChanges:
                 if await connection.fetchrow(layout.sql("similarity", "take_turn")) is None:
-                    return Connected()
+                    return LinkChanges()
                 return await _part(connection, layout)
 
             return await self.database.transact(work)
 
-    async def join(self, graph: str, after: int) -> tuple[Connected, int | None]:
+    async def join(self, graph: str, after: int) -> tuple[LinkChanges, int | None]:
         """Compare the next entities with those before them; gives what that did and where to go on, None at the end."""
         async with self.catalog.on(graph) as layout:
             if not layout.vectors:
-                return Connected(), None
+                return LinkChanges(), None
             await ensure_labels(self.database, layout, EDGE, [SIMILAR_TO])
 
-            async def work(connection: asyncpg.Connection) -> tuple[Connected, int | None]:
+            async def work(connection: asyncpg.Connection) -> tuple[LinkChanges, int | None]:
                 turn = await connection.fetchrow(layout.sql("similarity", "take_turn"))
                 return (
-                    (Connected(), None)
+                    (LinkChanges(), None)
                     if turn is None
                     else await _join(connection, layout, turn["min_similarity"], after)
                 )
@@ -111,29 +111,29 @@ class PostgresConnections:
             return await self.database.transact(work)
 
 
-async def _part(connection: asyncpg.Connection, layout: Layout) -> Connected:
+async def _part(connection: asyncpg.Connection, layout: Layout) -> LinkChanges:
     label = layout.labels.get((EDGE, SIMILAR_TO))
     if label is None or not layout.vectors:
-        return Connected()
+        return LinkChanges()
     strays = await connection.fetch(layout.sql("similarity", "strays", label=label.age_name), _BATCH)
     gone = await connection.fetch(layout.sql("similarity", "gone", table=layout.vectors), _BATCH)
     if not strays and not gone:
-        return Connected()
+        return LinkChanges()
     items = sorted({row["item"] for row in gone} | {row["source"] for row in strays})
     rows = {row["id"]: row for row in strays}
     rows |= {row["id"]: row for row in await connection.fetch(layout.sql("similarity", "of_items"), items, label.id)}
     await delete_edges(connection, layout, list(rows.values()))
     passages = [row["passage"] for row in gone]
     await connection.execute(layout.sql("similarity", "uncompare"), items, passages)
-    return Connected(parted=max(1, len(rows)))
+    return LinkChanges(parted=max(1, len(rows)))
 
 
 async def _join(
     connection: asyncpg.Connection, layout: Layout, min_similarity: float, after: int
-) -> tuple[Connected, int | None]:
+) -> tuple[LinkChanges, int | None]:
     rows = await connection.fetch(layout.sql("similarity", "next", table=layout.vectors or ""), after, _BATCH)
     if not rows:
-        return Connected(), None
+        return LinkChanges(), None
     columns = zip(*((row["passage"], row["item"], row["vector"]) for row in rows), strict=True)
     made = await connection.fetch(layout.sql("similarity", "compare"), *map(list, columns))
     turns = {row["passage"]: row["turn"] for row in made}
@@ -151,7 +151,7 @@ async def _join(
     mine = layout.with_scopes({row["path"]: row["scope"] for row in rows})
     written = await write_edges(connection, Passages(mine), near) if near else None
     joined = len(written.created) + len(written.updated) if written else 0
-    return Connected(len(rows), joined), rows[-1]["passage"] if len(rows) == _BATCH else None
+    return LinkChanges(len(rows), joined), rows[-1]["passage"] if len(rows) == _BATCH else None
 
 
 def _similarity(one: Any, other: Any) -> Relationship:

@@ -7,7 +7,15 @@ import asyncpg
 import orjson
 
 from kgmem.domain.derived.similarity import SIMILAR_TO
-from kgmem.domain.derived.summaries import Made, Material, Said, Sentence, SubjectKind, Summary, Thing
+from kgmem.domain.derived.summaries import (
+    Material,
+    Sentence,
+    SubjectKind,
+    Summary,
+    SummaryEntity,
+    SummaryFact,
+    WordedSummary,
+)
 from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.relationship import worded
 from kgmem.domain.text.extraction_result import CO_MENTIONED
@@ -78,7 +86,7 @@ class PostgresSummaries:
             made_of = await connection.fetch(layout.sql("summaries", "made_of"), row["id"])
         return _summary(kind, subject, row), row["digest"], {each["thing"]: each["version"] for each in made_of}
 
-    async def put(self, graph: str, material: Material, made: Made) -> bool:
+    async def put(self, graph: str, material: Material, made: WordedSummary) -> bool:
         """Store a summary as the one that is known from now on, unless what it is made of is the same."""
         async with self.catalog.on(graph) as layout:
             await layout.ensure("summaries")
@@ -128,7 +136,9 @@ async def _is_there(connection: asyncpg.Connection, layout: Layout, material: Ma
     return True
 
 
-async def _put(connection: asyncpg.Connection, layout: Layout, scope: int, material: Material, made: Made) -> bool:
+async def _put(
+    connection: asyncpg.Connection, layout: Layout, scope: int, material: Material, made: WordedSummary
+) -> bool:
     subject = (_KINDS[material.kind], material.subject)
     digest = material.digest()
     held = await connection.fetchrow(layout.sql("summaries", "current"), *subject)
@@ -154,7 +164,7 @@ async def _number(connection: asyncpg.Connection, layout: Layout, scope: str) ->
     return (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
 
 
-async def _things(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Thing]:
+async def _things(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[SummaryEntity]:
     stored = await read_vertices(connection, layout, [row["id"] for row in rows])
     told = []
     for row in rows:
@@ -165,7 +175,7 @@ async def _things(connection: asyncpg.Connection, layout: Layout, rows: Sequence
         others = [each for each in aliases if isinstance(each, str)] if isinstance(aliases, list) else []
         text = text_of(held, "text")
         told.append(
-            Thing(
+            SummaryEntity(
                 row["id"], row["version"], row["key"], row["label"], text_of(held, "name") or row["key"], others,
                 text[:_LONGEST] if text else None, row["centrality"],
             )
@@ -175,7 +185,7 @@ async def _things(connection: asyncpg.Connection, layout: Layout, rows: Sequence
 
 async def _facts(
     connection: asyncpg.Connection, layout: Layout, items: Sequence[int], scope: int, *, between: bool
-) -> list[Said]:
+) -> list[SummaryFact]:
     """Return the current facts of entities, or between them, in their own words or else worded of names."""
     rows = await connection.fetch(layout.sql("summaries", "facts"), items, scope, between, list(_NO_FACTS))
     ids = [row["id"] for row in rows]
@@ -191,7 +201,7 @@ async def _facts(
             kind = layout.by_id[label_id(row["id"])].name
             text = text_of(stored[row["id"]][1], "text") or worded(names[row["source"]], kind, names[row["target"]])
             keys, texts = episodes.get(row["id"], ((), ()))
-            told.append(Said(row["id"], row["version"], text[:_LONGEST], round(row["weight"], 4), keys, texts))
+            told.append(SummaryFact(row["id"], row["version"], text[:_LONGEST], round(row["weight"], 4), keys, texts))
     return told
 
 

@@ -6,7 +6,7 @@ null where an argument is).
 
 from collections.abc import Callable, Mapping
 
-from kgmem.query.evaluation.environment import Setting
+from kgmem.query.evaluation.environment import Environment
 from kgmem.query.evaluation.functions import conversion, general, numeric, own, spatial, temporal, text
 from kgmem.query.values import Value
 
@@ -22,4 +22,4 @@ PURE: Mapping[str, Function] = {
     **own.PURE,
 }
 WITH_NULLS: Mapping[str, Function] = {**general.WITH_NULLS, **conversion.WITH_NULLS}
-SETTLED: Mapping[str, Callable[[Setting], Function]] = {**general.SETTLED, **temporal.SETTLED, **own.SETTLED}
+SETTLED: Mapping[str, Callable[[Environment], Function]] = {**general.SETTLED, **temporal.SETTLED, **own.SETTLED}

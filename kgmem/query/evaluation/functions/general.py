@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from kgmem.query.errors import ARGUMENT, TYPE, ValueProblem, shown, wrong_type
 from kgmem.query.evaluation.access import deleted
 from kgmem.query.evaluation.arithmetic import LONGEST_LIST
-from kgmem.query.evaluation.environment import Setting
+from kgmem.query.evaluation.environment import Environment
 from kgmem.query.values import Node, Path, Point, Relationship, Value, small_id
 from kgmem.query.values.comparison import equals
 from kgmem.query.values.components import FIELDS
@@ -123,7 +123,7 @@ WITH_NULLS: Mapping[str, _Function] = {
 }
 
 
-def _held(setting: Setting) -> Callable[[Value], Mapping[str, Value]]:
+def _held(setting: Environment) -> Callable[[Value], Mapping[str, Value]]:
     def held(value: Value) -> Mapping[str, Value]:
         if type(value) is dict:
             return value
@@ -139,17 +139,17 @@ def _held(setting: Setting) -> Callable[[Value], Mapping[str, Value]]:
     return held
 
 
-def _keys(setting: Setting) -> _Function:
+def _keys(setting: Environment) -> _Function:
     held = _held(setting)
     return lambda value: list(held(value))
 
 
-def _properties(setting: Setting) -> _Function:
+def _properties(setting: Environment) -> _Function:
     held = _held(setting)
     return lambda value: dict(held(value))
 
 
-def _labels(setting: Setting) -> _Function:
+def _labels(setting: Environment) -> _Function:
     def labels(value: Value) -> list[str]:
         if type(value) is not Node:
             raise wrong_type("a node", value)
@@ -160,7 +160,7 @@ def _labels(setting: Setting) -> _Function:
     return labels
 
 
-def _ranging(setting: Setting) -> _Function:
+def _ranging(setting: Environment) -> _Function:
     def ranging(start: Value, end: Value, step: Value = 1) -> list[int]:
         setting.check()
         return _range(start, end, step)
@@ -168,7 +168,7 @@ def _ranging(setting: Setting) -> _Function:
     return ranging
 
 
-def _end(setting: Setting, *, start: bool) -> _Function:
+def _end(setting: Environment, *, start: bool) -> _Function:
     def end(value: Value) -> Value:
         relationship = _relationship(value)
         found = setting.node(relationship.start if start else relationship.end)
@@ -181,7 +181,7 @@ def _end(setting: Setting, *, start: bool) -> _Function:
     return end
 
 
-SETTLED: Mapping[str, Callable[[Setting], _Function]] = {
+SETTLED: Mapping[str, Callable[[Environment], _Function]] = {
     "endnode": lambda setting: _end(setting, start=False),
     "keys": _keys,
     "labels": _labels,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.time.interval import Interval, parse_time, valid_interval
 from kgmem.query.errors import ValueProblem, wrong_type
-from kgmem.query.evaluation.environment import Setting
+from kgmem.query.evaluation.environment import Environment
 from kgmem.query.values import Date, DateTime, LocalDateTime, Node, Relationship, Value
 
 
@@ -46,7 +46,7 @@ def _valid_at(element: Value, when: Value) -> bool:
     return _interval(lambda: valid_interval(ends[0], ends[1])).overlaps(asked)
 
 
-def _known_at(setting: Setting) -> Callable[..., Value]:
+def _known_at(setting: Environment) -> Callable[..., Value]:
     def known_at(element: Value, when: Value) -> bool | None:
         asked = _interval(lambda: parse_time(_time(when)))
         since = setting.known_from(_element(element).id)
@@ -62,4 +62,4 @@ def _any_property(holder: Value, name: Value) -> Value:
 
 
 PURE: Mapping[str, Callable[..., Value]] = {"apoc.any.property": _any_property, "kgmem.valid_at": _valid_at}
-SETTLED: Mapping[str, Callable[[Setting], Callable[..., Value]]] = {"kgmem.known_at": _known_at}
+SETTLED: Mapping[str, Callable[[Environment], Callable[..., Value]]] = {"kgmem.known_at": _known_at}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kgmem.query.errors import ValueProblem, shown, wrong_type
-from kgmem.query.evaluation.environment import Setting
+from kgmem.query.evaluation.environment import Environment
 from kgmem.query.values import Date, DateTime, Duration, LocalDateTime, LocalTime, Time, Value, components, text
 from kgmem.query.values.calendar import parse_zone
 from kgmem.query.values.durations import of_parts, parse_duration
@@ -60,8 +60,8 @@ def now_as(kind: type[Instant], instant: int, zone: Value) -> Instant:
     return found if kind is DateTime else converted(kind, found)
 
 
-def _maker(kind: type[Instant]) -> Callable[[Setting], _Function]:
-    def settled(setting: Setting) -> _Function:
+def _maker(kind: type[Instant]) -> Callable[[Environment], _Function]:
+    def settled(setting: Environment) -> _Function:
         def make(value: Value = _ABSENT) -> Value:
             if value is _ABSENT:
                 return now_as(kind, setting.clock.statement, _ABSENT)
@@ -75,12 +75,12 @@ def _maker(kind: type[Instant]) -> Callable[[Setting], _Function]:
     return settled
 
 
-def _clock(kind: type[Instant], read: Callable[[Setting], int]) -> Callable[[Setting], _Function]:
+def _clock(kind: type[Instant], read: Callable[[Environment], int]) -> Callable[[Environment], _Function]:
     return lambda setting: lambda zone=_ABSENT: now_as(kind, read(setting), zone)
 
 
-def _truncate(kind: type[Instant]) -> Callable[[Setting], _Function]:
-    def settled(setting: Setting) -> _Function:
+def _truncate(kind: type[Instant]) -> Callable[[Environment], _Function]:
+    def settled(setting: Environment) -> _Function:
         def truncate(unit: Value, instant: Value = _ABSENT, parts: Value = _ABSENT) -> Value:
             if type(unit) is not str:
                 raise wrong_type("the name of a unit", unit)
@@ -94,7 +94,7 @@ def _truncate(kind: type[Instant]) -> Callable[[Setting], _Function]:
     return settled
 
 
-def _of_kind(name: str, kind: type[Instant]) -> dict[str, Callable[[Setting], _Function]]:
+def _of_kind(name: str, kind: type[Instant]) -> dict[str, Callable[[Environment], _Function]]:
     return {
         name: _maker(kind),
         f"{name}.statement": _clock(kind, lambda setting: setting.clock.statement),
@@ -146,7 +146,7 @@ PURE: Mapping[str, _Function] = {
     "datetime.fromepoch": _from_epoch,
     "datetime.fromepochmillis": _from_epoch_millis,
 }
-SETTLED: Mapping[str, Callable[[Setting], _Function]] = {
+SETTLED: Mapping[str, Callable[[Environment], _Function]] = {
     **{name: each for kind_name, kind in _KINDS.items() for name, each in _of_kind(kind_name, kind).items()},
     "timestamp": lambda setting: lambda: setting.clock.statement // 1_000_000,
 }

@@ -20,7 +20,7 @@ More = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 async def create(run: Run, step: Create, rows: Rows) -> Rows:
-    """Return each row with what was made for it."""
+    """Return each row with the nodes and relationships created for it."""
     made = [dict(row) for row in rows]
     await make(run, step.patterns, made)
     hidden = [name for name in made[0] if name[:1] == "\0"] if made else []
@@ -33,10 +33,7 @@ async def create(run: Run, step: Create, rows: Rows) -> Rows:
 async def make(
     run: Run, patterns: Sequence[PathPattern], rows: Rows, *, merging: bool = False, more: More | None = None
 ) -> None:
-    """Make what patterns say for each row, and put it into the row; what is not named gets a hidden name.
-
-    `more` has for each row further properties of what has a name.
-    """
+    """Create the patterns for each row and put them into the row; unnamed parts get a hidden name."""
     if not rows:
         return
     waiting = _Waiting(run, rows, merging=merging, more=more or {})

@@ -1,4 +1,4 @@
-"""MERGE: what is there, or else is made; of rows that ask for the same, the first makes it and the others find it."""
+"""MERGE: match, or else create. Of several rows that need the same, the first creates it and the others match it."""
 
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ from kgmem.query.values.comparison import group_key
 
 
 async def merge(run: Run, step: Merge, rows: Rows) -> Rows:
-    """Return each row with each match of the pattern, or with what was made for it."""
+    """Return each row with each match of the pattern, or with what was created for it."""
     if not rows:
         return []
     identities = await _identities(run, step, rows)

@@ -1,4 +1,4 @@
-"""What procedures need of what surrounds the engine; and how they ask the graph by Cypher of their own."""
+"""The context of procedures: what they need beside the engine, and Cypher queries of their own."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Answered = Callable[[Run, Sequence[Any]], Awaitable[list[tuple[Value, ...]]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ProcedureContext:
     """What the facade knows and the engine does not: recall, consensus, other graphs, the schema, the version."""
 
     graphs: Graphs

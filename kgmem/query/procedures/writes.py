@@ -1,4 +1,4 @@
-"""The procedures by which tools of Neo4j write: each is a small query of its own, in the caller's transaction."""
+"""Procedures by which tools of Neo4j write: each is a small query in the caller's transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -8,8 +8,8 @@ from kgmem.query.errors import wrong_type
 from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
 from kgmem.query.execution.statements import Engine, StatementRequest
+from kgmem.query.procedures.context import Answered, ProcedureContext, given, procedure
 from kgmem.query.procedures.overview import quoted
-from kgmem.query.procedures.surroundings import Answered, Surroundings, given, procedure
 from kgmem.query.values import Node, Relationship, Value
 
 _Rows = list[tuple[Value, ...]]
@@ -18,8 +18,8 @@ _Rows = list[tuple[Value, ...]]
 class _Writer:
     """Runs queries inside a run, which learns of what they change."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._engine = Engine(around.graphs)
+    def __init__(self, context: ProcedureContext) -> None:
+        self._engine = Engine(context.graphs)
 
     async def write(self, run: Run, text: str, **parameters: Any) -> _Rows:
         """Return the rows of a query that writes; nodes and relationships in them are what the run's rows hold then."""
@@ -32,9 +32,9 @@ class _Writer:
         return [tuple(row) for row in done.rows]
 
 
-def procedures(around: Surroundings) -> list[Procedure]:
+def procedures(context: ProcedureContext) -> list[Procedure]:
     """Return these procedures."""
-    writer = _Writer(around)
+    writer = _Writer(context)
 
     async def vector_of_node(run: Run, arguments: Sequence[Any]) -> _Rows:
         node, name, vector = arguments[:3]

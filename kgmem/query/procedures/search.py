@@ -1,4 +1,4 @@
-"""Recall inside queries: by words, by vectors, by what a question says, near a place."""
+"""Procedures that search: by keywords, by vectors, by recall, near a place."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
@@ -10,8 +10,8 @@ from kgmem.query.errors import ValueProblem, wrong_type
 from kgmem.query.evaluation.functions.spatial import kilometres, place
 from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
+from kgmem.query.procedures.context import ProcedureContext, count_of, given, key_of, procedure, scope_of
 from kgmem.query.procedures.overview import TEXTS, VECTORS, named_index
-from kgmem.query.procedures.surroundings import Surroundings, count_of, given, key_of, procedure, scope_of
 from kgmem.query.values import Node, Relationship, Value
 
 _Rows = list[tuple[Value, ...]]
@@ -21,22 +21,22 @@ _NODES: tuple[HitKind, ...] = ("entity", "episode")
 _OPTIONS = ["k", "labels", "kinds", "scope", "valid_at", "known_at", "any_time", "states", "near", "km"]
 
 
-def procedures(around: Surroundings) -> list[Procedure]:
+def procedures(context: ProcedureContext) -> list[Procedure]:
     """Return these procedures."""
 
     async def vectors(run: Run, arguments: Sequence[Any]) -> _Rows:
         index, count, vector = arguments[:3]
-        named = named_index(await schema_of(around, run), index, "vector", VECTORS)
+        named = named_index(await schema_of(context, run), index, "vector", VECTORS)
         if type(vector) is not list or not all(type(each) in {int, float} for each in vector):
             raise wrong_type("a list of numbers", vector)
         if named is not None:
             return await _by_index(run, await run.transaction.nearest(named, vector, count_of(count, 1, _MOST)))
         what = What(vector=[float(each) for each in vector], kinds=_NODES)
         question = Question(what, When(any_time=True), scope=run.scope or "", k=count_of(count, 1, _MOST))
-        return await _scored(run, await around.found(run, question), "meaning")
+        return await _scored(run, await context.found(run, question), "meaning")
 
     async def texts(run: Run, arguments: Sequence[Any]) -> _Rows:
-        named = named_index(await schema_of(around, run), arguments[0], "fulltext", TEXTS)
+        named = named_index(await schema_of(context, run), arguments[0], "fulltext", TEXTS)
         options = given(arguments, 2, {})
         options = options if isinstance(options, dict) else {}
         count = count_of(options.get("limit", 100 if named else 20), 1, _MOST)
@@ -46,11 +46,11 @@ def procedures(around: Surroundings) -> list[Procedure]:
         question = Question(
             what, When(any_time=True), scope=run.scope or "", k=count, weights={"meaning": 0.0, "recency": 0.0}
         )
-        return await _scored(run, await around.found(run, question), "words")
+        return await _scored(run, await context.found(run, question), "words")
 
     async def recall(run: Run, arguments: Sequence[Any]) -> _Rows:
         question = _question(run, str(arguments[0]), given(arguments, 1, {}))
-        answer = await around.found(run, question)
+        answer = await context.found(run, question)
         nodes, links = await held(run, answer)
         return [
             (
@@ -81,7 +81,7 @@ def procedures(around: Surroundings) -> list[Procedure]:
         what = What(labels=[labels] if isinstance(labels, str) else labels, kinds=("entity",))
         count = count_of(given(arguments, 1, 10), 1, _MOST)
         where = Where(near=Spot(point=(spot.x, spot.y)), nearest=count)
-        answer = await around.found(run, Question(what, When(any_time=True), where, scope=run.scope or "", k=count))
+        answer = await context.found(run, Question(what, When(any_time=True), where, scope=run.scope or "", k=count))
         nodes, _ = await held(run, answer)
         found = [(nodes[hit.id], kilometres(hit.place, spot)) for hit in answer.hits if hit.id in nodes and hit.place]
         return sorted(found, key=lambda pair: pair[1])
@@ -113,9 +113,9 @@ async def held(run: Run, answer: Answer) -> tuple[Mapping[int, Node], Mapping[in
     return nodes, links
 
 
-async def schema_of(around: Surroundings, run: Run) -> GraphSchema:
+async def schema_of(context: ProcedureContext, run: Run) -> GraphSchema:
     """Return the schema of the graph that is asked."""
-    return around.schema(await around.graph(run.graph))
+    return context.schema(await context.graph(run.graph))
 
 
 async def _by_index(run: Run, found: Sequence[tuple[int, float]]) -> _Rows:

@@ -1,4 +1,4 @@
-"""What of one graph is seen in another: ids are of one graph each, so it is drawn under an id that no graph has."""
+"""Nodes and relationships of another graph: ids are unique in one graph only, so they get a virtual id here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,8 +12,8 @@ _DRAWN_FROM = 1 << 20  # Procedures draw with lower numbers.
 
 
 @dataclass(slots=True)
-class Visitors:
-    """What of one graph is seen in another, drawn: the same thing is drawn as the same."""
+class VirtualElements:
+    """Nodes and relationships of other graphs with their virtual ids; the same one always gets the same id."""
 
     drawn: dict[tuple[str, int], int] = field(default_factory=dict)
     home: dict[int, tuple[str, Node | Relationship]] = field(default_factory=dict)
