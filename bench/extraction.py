@@ -14,6 +14,7 @@ from itertools import islice
 
 from bench.contract import Figure, alone, compared, within
 from bench.rig.extraction_sets import CausalText, Labelled, alike, causal, musique, same_pair, text2kg
+from bench.rig.mixed_texts import missed, mixed_texts, read, stored, wrong
 from kgmem.domain.text.extraction import Extraction, TextToRead
 from kgmem.extraction.rules import language, read_texts
 
@@ -37,8 +38,24 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         sentences = list(_spread(list(text2kg(part)), rows))
         for figure in _matched(part, sentences, _timed(sentences)[0]):
             yield figure
+    for part in ("develop", "held_out"):
+        yield _mixed(part)
     for figure in _causal(list(islice(causal("ccnc/causality-identification_train.jsonl.xz"), 5 * rows))):
         yield figure
+
+
+def _mixed(part: str) -> Figure:
+    """Return the share of the facts stored of mixed texts that is right, as judged by hand."""
+    texts = mixed_texts(part)
+    facts = [
+        (each, stored(each, one)) for each, one in zip(texts, read_texts([read(each) for each in texts]), strict=True)
+    ]
+    total = sum(len(some) for _, some in facts)
+    right = total - sum(len(wrong(each, some)) for each, some in facts)
+    known = sum(len(each.facts) for each in texts)
+    missing = sum(len(missed(each, some)) for each, some in facts)
+    note = f"{total} facts of {len(texts)} texts; {missing} of {known} true ones are missed."
+    return alone(f"mixed texts ({part}): stored facts that are right", 100 * right / total, "%", note)
 
 
 def _timed(texts: Sequence[Labelled]) -> tuple[list[Extraction], float]:

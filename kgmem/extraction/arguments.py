@@ -14,6 +14,7 @@ _STARTS_OFF: Final = frozenset({"the", "a", "an", "this", "that", "these", "thos
 _NAMES: Final = frozenset({"PROPN", "NOUN", "NUM", "PRON"})
 _SUFFIXES: Final = frozenset({"jr.", "sr.", "jr", "sr", "inc.", "inc", "ltd.", "etc", "etc.", "others"})
 _SPACES: Final = re.compile(r"\s+")
+_ADDED: Final = frozenset({"please", "too", "lol", "haha", "btw", "tho", "though", "thanks", "ok", "yes", "no"})
 LONGEST = 12  # Words of an argument; what is longer is cut to its head.
 
 
@@ -94,7 +95,8 @@ def _trimmed(doc: Doc, first: int, end: int) -> tuple[int, int]:
             break
         first += 1
     while end - 1 > first and (
-        (doc[end - 1].is_punct and doc[end - 1].text not in {")", "!", "?", "."})
+        doc[end - 1].lower_ in _ADDED
+        or (doc[end - 1].is_punct and doc[end - 1].text not in {")", "!", "?", "."})
         or doc[end - 1].is_space
         or doc[end - 1].pos_ in {"ADP", "CCONJ"}
         or doc[end - 1].tag_ == "POS"

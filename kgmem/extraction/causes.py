@@ -170,7 +170,11 @@ def _by_clause(verb: Token) -> Iterator[CausalWords]:
         elif word in _BECAUSE:
             not_so = any(token.lower_ in {"not", "n't"} for token in verb.doc[max(0, mark.i - 2) : mark.i])
             yield _stated(verb, main, (mark, main), "CAUSES", (_BECAUSE[word], "connective"), against=not_so)
-    elif verb.tag_ == "VB" and any(child.lower_ == "to" and child.i < verb.i for child in verb.children):
+    elif (
+        verb.tag_ == "VB"
+        and not _is_bare(main)
+        and any(child.lower_ == "to" and child.i < verb.i for child in verb.children)
+    ):
         to = next(child for child in verb.children if child.lower_ == "to")
         not_so = any(token.lower_ == "not" for token in verb.doc[max(0, to.i - 1) : to.i])
         yield _stated(verb, main, (to, main), "CONTRIBUTES_TO", (0.45, "purpose"), against=not_so)
@@ -230,6 +234,11 @@ def _stated(
         _side(cause, effect, trigger), _side(effect, cause, trigger), (trigger.i, trigger.i + 1),
         kind, confidence * (0.6 if aspect.hedged else 1.0), f"cause-{rule}", denied, aspect.hedged,
     )  # fmt: skip
+
+
+def _is_bare(verb: Token) -> bool:
+    """Say whether a clause is a bare infinitive: "Ann to call the bank" says what is to be done."""
+    return verb.tag_ == "VB" and any(child.lower_ == "to" and child.dep_ == "aux" for child in verb.children)
 
 
 def _may_cause(lemma: str, cause: Token, effect: Token) -> bool:

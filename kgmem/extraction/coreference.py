@@ -14,6 +14,7 @@ from typing import Final
 from spacy.tokens import Doc, Span, Token
 
 from kgmem.extraction.facts import Assertion, Phrase
+from kgmem.extraction.repair import KIN
 from kgmem.extraction.vocabulary import listed
 
 _SPEAKER: Final = frozenset({"i", "me", "my", "mine", "myself"})
@@ -236,7 +237,7 @@ class Reference:
 
     def _pronoun(self, token: Token) -> str | None:
         word = token.lower_
-        if word in _SPEAKER:
+        if word in _SPEAKER or (word == "our" and token.head.lemma_.lower() in KIN):
             return self._speaker
         if word in _LISTENER:
             return self._listener
@@ -247,18 +248,39 @@ class Reference:
         return self._thing(token, _THINGS) if word in _IT and token.dep_ != "expl" else None
 
     def _person(self, token: Token, gender: str) -> str | None:
+        own = _own_subject(token)
         for place, name, label in reversed(self._met):
+            if place in own:
+                continue
             if place < token.i and label == "PERSON" and self._gender.get(name, gender) == gender:
                 self._gender[name] = gender
                 return name
-        earlier = [span for span in self._people if span.end <= token.i]
+        earlier = [span for span in self._people if span.end <= token.i and span.root.i not in own]
         several = {self._full.get(span.text, span.text) for span in earlier}
         if len(several) == 1:
             return several.pop()
         return self._title if self._title is not None and not earlier else None
 
+    def _in_sentence(self, token: Token) -> str | None:
+        """Return what "it" is in "penicillin gives me a rash, I am allergic to it": the thing of the clause before."""
+        clause = token.head.head
+        while clause.pos_ not in {"VERB", "AUX"} and clause.head.i != clause.i:
+            clause = clause.head
+        if clause.lemma_ != "be" or token.head.head.pos_ not in {"ADJ", "NOUN"}:
+            return None
+        before = [child for child in clause.children if child.dep_ == "ccomp" and child.i < token.i]
+        things = [
+            word
+            for verb in before
+            for word in verb.children
+            if word.dep_ in {"nsubj", "dobj"} and word.pos_ in {"NOUN", "PROPN"} and word.ent_type_ != "PERSON"
+        ]
+        return things[0].text if things else None
+
     def _thing(self, token: Token, labels: frozenset[str]) -> str | None:
         sentence = token.sent.start
+        if token.dep_ == "pobj" and (near := self._in_sentence(token)) is not None:
+            return near
         for place, name, label in reversed(self._met):
             # In its own sentence "it" is more often something else.
             if place < sentence and (label in labels or (label == "TOPIC" and not self._topic_is_person)):
@@ -267,6 +289,16 @@ class Reference:
             return self._title
         inside = [name for place, name, label in self._met if place < token.i and label in labels]
         return inside[0] if inside and token.tag_ == "PRP$" else None
+
+
+def _own_subject(token: Token) -> frozenset[int]:
+    """Return where the subjects of a pronoun's own clause stand: "Tom took it from her" speaks of another than Tom."""
+    if token.tag_ == "PRP$" or token.lower_.endswith("self") or token.dep_ in _SUBJECTS:
+        return frozenset()
+    verb = token.head
+    while verb.pos_ not in {"VERB", "AUX"} and verb.head.i != verb.i:
+        verb = verb.head
+    return frozenset(each.i for child in verb.children if child.dep_ in _SUBJECTS for each in (child, *child.conjuncts))
 
 
 def _subjects_in_order(doc: Doc, names: dict[int, Span], topic: Span | None) -> list[tuple[int, str, str]]:

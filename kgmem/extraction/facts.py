@@ -101,7 +101,13 @@ def assertions(doc: Doc) -> Iterator[Assertion]:
 
 def _of_verb(verb: Token, subjects: Sequence[Phrase]) -> Iterator[Assertion]:
     said = wording(verb)
+    own = any(child.dep_ in {"nsubj", "nsubjpass"} for child in verb.children)
+    to = next((child for child in verb.children if child.tag_ == "TO" and child.dep_ == "aux"), None)
+    if own and to is not None and verb.tag_ == "VB" and verb.dep_ in {"acl", "ROOT", "relcl"}:
+        said = [to, *said]  # A task: "Ann to call the bank".
     objects = [noun for child in verb.children if child.dep_ in _OBJECTS for noun in nouns_of(child)][:_MOST_OBJECTS]
+    # "Ann to call the bank, Bob to order desks": the second name begins a task of its own.
+    objects = [each for n, each in enumerate(objects) if n == 0 or not _begins_task(each)]
     objects += left_behind(verb) if not objects else []
     for object_ in objects:
         if object_.lower_ not in _EMPTY_OBJECTS:
@@ -112,6 +118,10 @@ def _of_verb(verb: Token, subjects: Sequence[Phrase]) -> Iterator[Assertion]:
     for child in verb.children:
         if child.dep_ == "npadvmod" and child.ent_type_ == "DATE":
             yield from _each(subjects, _worded(said), said, phrase(child), rule="verb-time", verb=verb)
+
+
+def _begins_task(noun: Token) -> bool:
+    return noun.i + 1 < len(noun.doc) and noun.nbor(1).tag_ == "TO" and noun.pos_ == "PROPN"
 
 
 def _attributes(verb: Token, subjects: Sequence[Phrase], said: Sequence[Token]) -> Iterator[Assertion]:

@@ -11,6 +11,7 @@ from kgmem.extraction.gazetteer import beside
 
 _PLACES: Final = frozenset({"GPE", "LOC", "FAC"})
 _LINKS: Final = frozenset({"of", "in", "at", "from", "on", "for", "near", "with", "by", "between"})
+_FINITE: Final = frozenset({"VBZ", "VBD", "VBP", "MD"})
 _BEFORE_NAMES: Final = frozenset({"compound", "amod", "nmod"})
 _NAMED: Final = frozenset({"PERSON", "ORG", "GPE", "LOC", "FAC", "EVENT", "WORK_OF_ART", "PRODUCT", "NORP", "LAW"})
 
@@ -35,7 +36,7 @@ def _apposition(noun: Token) -> Iterator[Assertion]:
     if named.pos_ not in {"PROPN", "NOUN"}:
         return
     for other in nouns_of(noun):
-        if other.pos_ != noun.pos_ or _interrupted(named, other) or not _set_off(named, other):
+        if other.pos_ != noun.pos_ or not _explains(named, other):
             continue  # "Ann, a doctor, Bob, a lawyer, and Cem": the next of a list, and no other word for Ann.
         one, two = phrase(named, with_prepositions=False), phrase(other, with_prepositions=False)
         if named.ent_type_ in _PLACES and other.ent_type_ in _PLACES:
@@ -56,6 +57,15 @@ def _apposition(noun: Token) -> Iterator[Assertion]:
             told = f"is {two.text} {preposition.lower_}"
             words = [*named.doc[two.first : two.end], preposition]
             yield Assertion(one, told, words, target, "apposition")
+
+
+def _explains(named: Token, other: Token) -> bool:
+    """Say whether a noun beside another is another word for it, and not the next of a list or what a label leads to."""
+    if any(word.text in {":", ";"} for word in named.doc[min(named.i, other.i) : max(named.i, other.i)]):
+        return False
+    if other.pos_ == named.pos_ == "NOUN" and not any(word.tag_ in _FINITE for word in named.sent):
+        return False  # "300 ml milk, a pinch of salt".
+    return not _interrupted(named, other) and _set_off(named, other)
 
 
 def _set_off(named: Token, noun: Token) -> bool:
@@ -94,7 +104,7 @@ def _possession(noun: Token) -> Iterator[Assertion]:
         yield Assertion(Phrase(noun, name.start, name.end), f"{role.text} of", list(role), whose, "possessive")
     elif name is not None:
         yield Assertion(whose, "has", [], Phrase(noun, first, end), "possessive")
-    elif noun.dep_ == "nsubj" and noun.head.lemma_ == "be":
+    elif noun.dep_ == "nsubj" and noun.head.lemma_ == "be" and not others:
         for attribute in noun.head.children:
             if attribute.dep_ == "attr":
                 role = noun.doc[first:end]

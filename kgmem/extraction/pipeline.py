@@ -30,6 +30,7 @@ from kgmem.extraction.gazetteer import Gazetteer, Spot
 from kgmem.extraction.nouns import noun_assertions
 from kgmem.extraction.polarity import Aspect
 from kgmem.extraction.repair import repair
+from kgmem.extraction.tables import table_facts
 from kgmem.extraction.times import not_to_come, times_of
 from kgmem.extraction.updates.clause import PARTNERS
 from kgmem.extraction.updates.corrections import corrections
@@ -194,7 +195,8 @@ class Reading:
             found += state_assertions(self._doc)
         self._reference.learn(found)
         facts: dict[tuple[str, str, str, bool], FoundFact] = {}
-        for fact in [*self._asserted(found), *self._of_brackets()]:
+        tables = table_facts(self._asked.text) if self._changes else ()
+        for fact in [*self._asserted(found), *self._of_brackets(), *tables]:
             key = (fact.subject.name, fact.predicate, fact.object.name, fact.denied)
             if key not in facts or facts[key].confidence < fact.confidence:
                 facts[key] = fact
@@ -202,7 +204,7 @@ class Reading:
 
     def _asserted(self, found: Sequence[Assertion]) -> Iterator[FoundFact]:
         for each in found:
-            if self._gate.asks(each.subject.head) or _identifies(each):
+            if self._gate.asks(each.subject.head) or _identifies(each) or self._is_loose(each):
                 continue
             each = self._of_owner(each)  # noqa: PLW2901  # The same assertion, about whom it is really about.
             subject, object_ = self._subject(each), self._argument(each.object)
@@ -230,6 +232,19 @@ class Reading:
                 reported_by=self._who(aspect.reporter),
                 time=time,
             )
+
+    def _is_loose(self, each: Assertion) -> bool:
+        """Say whether a fact has no ground: a label before a colon, somebody's unknown part, how long it took."""
+        head, last = each.subject.head, self._doc[each.subject.end - 1]
+        if last.i + 1 < len(self._doc) and last.nbor(1).text == ":" and each.object.first > last.i:
+            return True
+        owner = next((child for child in head.children if child.dep_ == "poss" and child.pos_ == "PRON"), None)
+        if owner is not None and self._reference.name(Phrase(owner, owner.i, owner.i + 1)) is None:
+            return True
+        if each.object.head.ent_type_ not in {"DATE", "TIME"} or each.predicate == "scheduled for":
+            return False
+        span = self._span(each.object.first, each.object.end)
+        return not any(time.span.start < span.end and span.start < time.span.end for time in self._times)
 
     def _subject(self, each: Assertion) -> Argument | None:
         if each.rule == "wish":

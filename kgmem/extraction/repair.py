@@ -14,6 +14,7 @@ from kgmem.extraction.vocabulary import listed
 _TIMES: Final = frozenset({"DATE", "TIME"})
 _ORDERS: Final = listed("answer reply respond write speak talk use address format keep send avoid call remember stop")
 _ROLES: Final = frozenset({"head", "chair", "lead", "captain", "coach", "host", "direct", "guard", "judge"})
+_RAISES: Final = frozenset({"promote", "demote", "appoint", "elevate", "raise"})
 # What only people do, so that the name of who does it is that of no place, people or company.
 _PERSONAL: Final = listed(
     """live reside work marry date divorce study graduate retire resign quit love like hate enjoy prefer speak learn
@@ -23,10 +24,10 @@ _FELT: Final = listed(
     """allergic married engaged vegetarian vegan pregnant sick ill retired happy sad tired divorced intolerant
     responsible friends born"""
 )
-_KIN: Final = listed(
+KIN: Final = listed(
     """sister brother mother father daughter son wife husband partner girlfriend boyfriend friend colleague boss cousin
     aunt uncle niece nephew mom mum dad neighbour neighbor roommate flatmate fiance fiancee ex grandmother grandfather
-    manager teammate coworker"""
+    brother-in-law sister-in-law manager teammate coworker"""
 )
 _DONE_TO_PEOPLE: Final = listed("marry divorce hire fire dismiss promote appoint elect dump sack date recruit employ")
 _NOT_PEOPLE: Final = frozenset({"GPE", "NORP", "ORG", "EVENT", "PRODUCT", "LOC", "FAC", "WORK_OF_ART", "LAW", ""})
@@ -36,6 +37,7 @@ _LONGEST_NAME: Final = 3
 
 def repair(doc: Doc, people: frozenset[str]) -> None:
     """Mend the parse of a text in place; `people` are known to be such: who speaks to whom."""
+    _cut_names(doc)
     for word in doc:
         _lost_subject(word)
         _lost_verb(word)
@@ -50,6 +52,8 @@ def repair(doc: Doc, people: frozenset[str]) -> None:
 def _lost_subject(word: Token) -> None:
     """ "Tom married Lena": a name before a verb without a subject is no adverb."""
     verb = word.head
+    if word.dep_ in _SUBJECTS and verb.dep_ in {"aux", "auxpass"} and verb.head.pos_ == "VERB":
+        word.head, word.dep_ = verb.head, "nsubjpass" if verb.dep_ == "auxpass" else "nsubj"
     if word.dep_ != "npadvmod" or word.pos_ not in {"PROPN", "PRON"} or word.ent_type_ in _TIMES or verb.i < word.i:
         return
     if verb.pos_ in {"VERB", "AUX"} and not any(child.dep_ in _SUBJECTS for child in verb.children):
@@ -106,9 +110,10 @@ def _genitive(word: Token) -> None:
 
 def _role(word: Token) -> None:
     """ "Was promoted to head of sales": that is a role and no deed."""
-    if word.dep_ != "xcomp" or word.lower_ not in _ROLES or word.i < 1 or word.nbor(-1).lower_ != "to":
+    if word.dep_ != "xcomp" or word.tag_ != "VB" or word.i < 1 or word.nbor(-1).lower_ != "to":
         return
-    if any(child.lower_ == "of" for child in word.children):
+    named = word.lower_ in _ROLES and any(child.lower_ == "of" for child in word.children)
+    if named or (word.head.lemma_ in _RAISES and not any(child.dep_ == "dobj" for child in word.children)):
         to = word.nbor(-1)
         to.pos_, to.tag_, to.dep_, to.head = "ADP", "IN", "prep", word.head
         word.pos_, word.tag_, word.dep_, word.head = "NOUN", "NN", "pobj", to
@@ -118,15 +123,42 @@ def _amounts(word: Token) -> None:
     """ "From 5,000 to 4,000 euros" are two amounts, not one number."""
     if word.lower_ != "to" or word.dep_ != "quantmod":
         return
-    number = word.head
+    doc, number = word.doc, word.head
     noun = number.head if number.dep_ == "nummod" else number
     before = next((each for each in number.children if each.dep_ == "quantmod" and each.pos_ == "NUM"), None)
     preposition = noun.head
     if before is None or noun.dep_ != "pobj" or preposition.lower_ not in {"from", "between"}:
         return
+    doc.ents = tuple(ent for ent in doc.ents if not ent.start <= word.i < ent.end)
     before.dep_, before.head = "pobj", preposition
     word.pos_, word.tag_, word.dep_, word.head = "ADP", "IN", "prep", preposition.head
     noun.head = word
+
+
+def _cut_names(doc: Doc) -> None:
+    """Cut names where the parse does: "Pune these days" is a place and a time, "Slack with Teams" are two things."""
+    kept, changed = list[Span](), False
+    for ent in doc.ents:
+        cut = next((word.i for word in ent[1:] if _is_cut(word, ent)), None)
+        if cut is None:
+            kept.append(ent)
+            continue
+        changed = True
+        dated = ent.label_ in _TIMES
+        first = Span(doc, ent.start, cut, label="GPE" if dated else ent.label_)
+        last = Span(doc, cut + (doc[cut].pos_ == "ADP"), ent.end, label=ent.label_)
+        kept += [span for span in (first, last) if len(span)]
+    if changed:
+        doc.ents = tuple(kept)
+
+
+def _is_cut(word: Token, ent: Span) -> bool:
+    """Say whether a name of several words falls in two before a word."""
+    if word.pos_ == "ADP" and word.dep_ == "prep":
+        return word.head.pos_ in {"VERB", "AUX"} or word.lower_ in {"with", "instead"}
+    before = word.nbor(-1)
+    place = before.pos_ == "PROPN" and before.dep_ == "pobj" and word.dep_ == "det" and ent.label_ in _TIMES
+    return place and before.i == ent.start
 
 
 def _people(doc: Doc, known: frozenset[str]) -> None:
@@ -135,12 +167,14 @@ def _people(doc: Doc, known: frozenset[str]) -> None:
     for word in doc:
         if word.pos_ == "PROPN" and word.ent_type_ in _NOT_PEOPLE and _is_person(word):
             names.add(_name(word).text)
-    if not names:
+    firms = {_name(word).text for word in doc if word.ent_type_ == "PERSON" and _is_founded(word)} - names
+    if not names and not firms:
         return
     kept = []
     for ent in doc.ents:
         person = ent.text in names and ent.label_ in _NOT_PEOPLE
-        kept.append(Span(doc, ent.start, ent.end, label="PERSON") if person else ent)
+        label = "PERSON" if person else "ORG" if ent.text in firms else ent.label_
+        kept.append(Span(doc, ent.start, ent.end, label=label))
     taken = {word.i for ent in kept for word in ent}
     kept += [
         Span(doc, word.i, word.i + 1, label="PERSON")
@@ -158,13 +192,19 @@ def _is_person(word: Token) -> bool:
     return _acts(word) or _is_met(word)
 
 
+def _is_founded(word: Token) -> bool:
+    """Say whether something is said of a name that is said of organisations only."""
+    said = word.head.lemma_.lower() in {"found", "base", "headquarter", "incorporate", "acquire", "merge"}
+    return word.dep_ == "nsubjpass" and said
+
+
 def _acts(word: Token) -> bool:
     """Say whether a name does or is what only people do or are."""
     head = word.head
     if word.dep_ in _SUBJECTS and head.pos_ in {"VERB", "AUX"}:
         said = {child.lower_ for child in head.children if child.dep_ in {"acomp", "attr"}} | {head.lower_}
         return bool(said & _FELT) or (head.lemma_.lower() in _PERSONAL and word.ent_type_ != "ORG")
-    return word.dep_ == "appos" and head.lemma_.lower() in _KIN
+    return word.dep_ == "appos" and head.lemma_.lower() in KIN
 
 
 def _is_met(word: Token) -> bool:

@@ -29,6 +29,12 @@ FOUND_BY: Final = "found_by"  # The property that marks what a text brought.
 _DATES: Final = {"born in": "born", "born on": "born", "died in": "died", "died on": "died"}
 # Kinds of which the text's own date says since when they hold, and not the time that they name.
 _FROM_WORD_ON: Final = frozenset({"SCHEDULED_FOR", "TAKES_PLACE_IN"})
+_LOCATED_IN: Final = "LOCATED_IN"
+# What one joins for an hour, and is no member of.
+_VISITED: Final = frozenset(
+    """call meeting chat conversation session discussion party dinner lunch queue line debate protest search channel
+    stream webinar""".split()  # noqa: SIM905
+)
 _LOOSE: Final = frozenset({"Object", "Concept"})
 _NEAR: Final = 160  # Characters between two names that are mentioned together.
 _MOST_TOGETHER: Final = 12  # Entities of a text whose pairs are told.
@@ -139,7 +145,7 @@ class _Bringing:
         start, end = self._keys.get(fact.subject.name), self._keys.get(fact.object.name)
         if start is None or end is None or start == end:
             return None
-        meant = meaning(fact.predicate, self._schema.kinds)
+        meant = self._meaning(fact)
         if meant is not None and self._may_join(fact, meant):
             return self._claim(fact, meant, (end, start) if meant.reverse else (start, end))
         valid = fact.time.interval if fact.time else Interval()
@@ -158,6 +164,19 @@ class _Bringing:
             confidence=fact.confidence,
             scope=self._episode.scope,
         )
+
+    def _meaning(self, fact: FoundFact) -> Meaning | None:
+        """Return what a fact's words mean of things of these types."""
+        meant = meaning(fact.predicate, self._schema.kinds)
+        if meant is None:
+            return None
+        if meant.kind == "LIVES_IN" and "based" in fact.predicate and self._labels.get(fact.subject.name) != "Person":
+            return Meaning(_LOCATED_IN) if _LOCATED_IN in self._schema.kinds else None
+        if meant.kind == "MEMBER_OF" and fact.object.name.split()[-1].lower() in _VISITED:
+            return None
+        taken = "took" in fact.predicate.split() or "taken" in fact.predicate.split()
+        owner = self._labels.get(fact.object.name if not meant.reverse else fact.subject.name)
+        return None if meant.kind == "ACQUIRED" and taken and owner != "Organization" else meant
 
     def _claim(self, fact: FoundFact, meant: Meaning, ends: tuple[str, str]) -> ClaimStatement:
         start, end = self._valid(fact.time, meant)

@@ -116,7 +116,7 @@ _WORDINGS: Final[tuple[tuple[str, str], ...]] = (
     (r"based in|(?:new )?home is in", "LIVES_IN"),
     (r"scheduled for", "SCHEDULED_FOR"),
     (r"takes? place in", "TAKES_PLACE_IN"),
-    (r"allergic to", "ALLERGIC_TO"),
+    (r"(?:allergic|intolerant) (?:to|of)", "ALLERGIC_TO"),
     (r"avoids?|avoiding", "AVOIDS"),
     (r"likes?|loves?|enjoys?|adores?|liking|loving|enjoying|fond of|into", "LIKES"),
     (r"dislikes?|hates?|detests?|disliking|hating", "DISLIKES"),

@@ -198,7 +198,7 @@ class Endings:
 
     def _handed_on(self, clause: Clause) -> Iterator[FoundEnding]:
         """ "Sold X to Y", "handed X over to Y"; "bought X from Z", "took X over from Z"."""
-        if clause.passive:
+        if clause.passive or clause.verb.tag_ == "VBZ":  # "It gives me a rash" hands nothing on.
             return
         to = clause.behind("to") or next((c for c in clause.verb.children if c.dep_ == "dative"), None)
         if clause.lemma in _HANDS_ON and clause.objects and to is not None and to.pos_ in {"PROPN", "NOUN", "PRON"}:
@@ -348,9 +348,11 @@ class Endings:
         if who is None and what is None and not kinds:
             return
         verb = clause.verb
+        # "Moved to 11 June" says when it will be, not when it was moved.
+        time = None if instead is not None and is_time(instead) else self._name.time(verb)
         yield FoundEnding(
             who, what, Span(verb.idx, verb.idx + len(verb.text)), _CONFIDENCE, "rules:ending", kinds=tuple(kinds),
-            instead=self._argument(instead), heir=self._argument(heir), never=never, time=self._name.time(verb),
+            instead=self._argument(instead), heir=self._argument(heir), never=never, time=time,
         )  # fmt: skip
 
     def _argument(self, head: Token | None) -> Argument | None:

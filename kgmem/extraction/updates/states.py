@@ -16,6 +16,10 @@ _BECOMES: Final = listed("become appoint elect name promote crown ordain nominat
 _ANSWERS: Final = listed("answer reply respond write speak talk use call address format keep send")
 _GETS: Final = frozenset({"get", "take", "accept", "land", "start", "have"})
 _JOBS: Final = frozenset({"job", "position", "post"})
+_TASTES: Final = {
+    **dict.fromkeys(("like", "love", "enjoy", "adore"), "likes"),
+    **dict.fromkeys(("hate", "dislike", "detest"), "dislikes"),
+}
 _FOOD: Final = listed("eat tolerate drink digest")
 
 
@@ -38,8 +42,9 @@ def state_assertions(doc: Doc) -> Iterator[Assertion]:
 
 def _adjectives(verb: Token, subjects: Sequence[Phrase]) -> Iterator[Assertion]:
     """ "Is allergic to X", "is responsible for X", "is friends with X"; "is lactose intolerant"."""
-    for adjective in verb.children:
-        if adjective.dep_ not in {"acomp", "attr"} or (adjective.pos_ == "NOUN" and adjective.lower_ != "friends"):
+    direct = [child for child in verb.children if child.dep_ in {"acomp", "attr"}]
+    for adjective in [*direct, *(each for child in direct for each in child.conjuncts if each.pos_ == "ADJ")]:
+        if adjective.pos_ == "NOUN" and adjective.lower_ != "friends":
             continue
         yield from _led_by(adjective, verb, subjects)
         if adjective.lower_ in {"vegetarian", "vegan", "pescatarian"}:
@@ -65,7 +70,9 @@ def _led_by(adjective: Token, verb: Token, subjects: Sequence[Phrase]) -> Iterat
 def _scheduled(clause: Clause) -> Iterator[Assertion]:
     """ "The standup is on Monday at 9 am", "takes place on Friday", "the deadline is 3 May"."""
     verb = clause.verb
-    if clause.lemma not in _TAKES_PLACE:
+    if clause.lemma not in _TAKES_PLACE or (
+        clause.lemma == "take" and not any(n.lower_ == "place" for n in clause.objects)
+    ):
         return
     times = [noun for word in ("on", "at", "for", "from", "in") for noun in clause.led.get(word, []) if is_time(noun)]
     if clause.lemma == "be":
@@ -132,6 +139,11 @@ def _tastes(clause: Clause, subjects: Sequence[Phrase]) -> Iterator[Assertion]:
         kind = "dislikes"
     elif "rather" in words and words & {"would", "'d"} and clause.lemma in {"have", "drink", "eat", "take", "use"}:
         kind = "prefers"
+    if clause.lemma in _TASTES:
+        gerunds = [child for child in clause.verb.children if child.dep_ in {"xcomp", "ccomp"} and child.tag_ == "VBG"]
+        for gerund in gerunds:
+            what = Phrase(gerund, gerund.i, gerund.i + 1)
+            yield from _each(subjects, _TASTES[clause.lemma], [clause.verb], what, clause.verb)
     for noun in clause.objects if kind else ():
         for subject in subjects:
             yield Assertion(subject, kind, [clause.verb], phrase(noun, with_prepositions=False), "denied-food", None)
@@ -183,7 +195,7 @@ def _moves(clause: Clause) -> Iterator[Assertion]:
 def _pairs(clause: Clause) -> Iterator[Assertion]:
     """ "Tom and I got engaged", "are no longer together", "are friends": what holds of the two of them."""
     verb = clause.verb
-    if clause.lemma not in {"be", "get", "become", "marry"} or len(clause.subjects) != 2:
+    if clause.lemma not in {"be", "get", "become", "marry", "engage"} or len(clause.subjects) != 2:
         return
     said = {child.lower_ for child in verb.children}
     words = {"engaged": "engaged to", "married": "married to", "together": "together with", "friends": "friends with"}

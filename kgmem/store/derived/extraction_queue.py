@@ -185,7 +185,7 @@ class PostgresReadings:
         return [fact for _, fact in sorted(known, key=lambda each: each[0])]
 
     async def turns_before(self, graph: str, ids: Sequence[int]) -> dict[int, list[str]]:
-        """Return the texts of the two turns before each of these episodes in its session, the nearest last."""
+        """Return the texts of the four turns before each of these episodes in its session, the nearest last."""
         found: dict[int, list[str]] = {}
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             own = await connection.fetch(layout.sql("extraction", "episodes"), list(ids))
@@ -194,7 +194,7 @@ class PostgresReadings:
                     continue
                 rows = await connection.fetch(layout.sql("extraction", "last_read"), each.scope, each.id, _LAST)
                 before = [one for one in await episodes_of(connection, layout, rows) if one.session == each.session]
-                found[each.id] = [one.text for one in before[:2]][::-1]
+                found[each.id] = [one.text for one in before[:4]][::-1]
         return found
 
     async def topics(self, graph: str, claims: Sequence[int]) -> set[tuple[str, str]]:

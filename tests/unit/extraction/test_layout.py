@@ -16,7 +16,6 @@ ValueError: no host"""
     "text",
     [
         TRACE,
-        "| Name | City |\n|---|---|\n| Ada | Berlin |",
         "# Meeting of Acme and Globex",
         "```python\nAcme = Globex()\n```",
         "Ich wohne seit drei Jahren in Berlin und arbeite bei Siemens.",

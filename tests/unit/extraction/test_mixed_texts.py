@@ -1,0 +1,104 @@
+"""Texts of many kinds, judged by hand: what is stored is right, and what is no English sentence brings nothing."""
+
+import pytest
+
+from bench.rig.mixed_texts import Mixed, mixed_texts, read, stored, wrong
+from kgmem.domain.text.extraction import FoundFact, TextToRead
+from kgmem.extraction.rules import read_texts
+
+LEAST = {"develop": 0.9, "held_out": 0.8}  # Of the stored facts; what the rules had in view, and what they had not.
+
+
+def share_right(texts: list[Mixed]) -> float:
+    found = read_texts([read(each) for each in texts])
+    facts = [(each, stored(each, one)) for each, one in zip(texts, found, strict=True)]
+    total = sum(len(some) for _, some in facts)
+    return 1 - sum(len(wrong(each, some)) for each, some in facts) / total
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["develop", "held_out"])
+def test_stored_facts_are_right(part: str) -> None:
+    assert share_right(mixed_texts(part)) >= LEAST[part]
+
+
+def test_most_stored_facts_of_some_texts_are_right() -> None:
+    assert share_right(mixed_texts("develop")[::3]) >= LEAST["develop"]
+
+
+def facts_of(text: str) -> list[FoundFact]:
+    return list(read_texts([TextToRead(text, "2024-05-01T12:00:00Z", "Ada", "Bob")])[0].facts)
+
+
+MARKDOWN = (
+    "Staff:\n\n| Name | City | Employer |\n|:--|---|--:|\n| Ada Klein | Kassel | Siemens |\n| Bo Lind | **Lund** | |\n"
+)
+HTML = (
+    "<p>Capitals</p><table><tr><th>Country</th><th>Capital</th></tr>\n"
+    "<tr><td>Peru</td><td><b>Lima</b></td></tr></table>"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        (
+            MARKDOWN,
+            {
+                ("Ada Klein", "has city", "Kassel"),
+                ("Ada Klein", "works for", "Siemens"),
+                ("Bo Lind", "has city", "Lund"),
+            },
+        ),
+        (HTML, {("Peru", "has capital", "Lima")}),
+        ("| a | b |\n| c | d |", set()),
+    ],
+)
+def test_tables_are_read_by_rows(text: str, facts: set[tuple[str, str, str]]) -> None:
+    found = facts_of(text)
+
+    assert {(each.subject.name, each.predicate, each.object.name) for each in found} == facts
+    assert all(text[each.subject.span.start : each.subject.span.end] == each.subject.name for each in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ich wohne in Hamburg.", "Je travaille chez Airbus.", "Vivo en Sevilla y trabajo para Iberia.",
+        "Jag bor i Malmö och arbetar på IKEA.", "Mieszkam w Krakowie i pracuję w banku.", "私は東京に住んでいます。",
+        "Bydlím v Brně a pracuji jako učitel.", "Budapesten lakom és egy bankban dolgozom.",
+    ],
+)  # fmt: skip
+def test_what_is_not_english_brings_nothing_and_says_so(text: str) -> None:
+    found = read_texts([TextToRead(text)])[0]
+
+    assert (found.facts, found.entities) == ((), ())
+    assert found.problem is not None
+    assert "the rules read English" in found.problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "El Paso is hot.", "Die Hard is a film.", "I live in Köln and work for Müller.", "Bon Jovi plays in Paris.",
+        "She moved to São Paulo.", "We met in La Paz.",
+    ],
+)  # fmt: skip
+def test_english_with_foreign_names_is_read(text: str) -> None:
+    assert read_texts([TextToRead(text, None, "Ada", "Bob")])[0].problem is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "goroutine 1 [running]:\nmain.main()\n\t/tmp/main.go:8 +0x1d\nexit status 2",
+        "127.0.0.1 - - [10/Oct/2023:13:55:36 +0000] \"GET /index.html HTTP/1.1\" 200 2326",
+        "Installation\n============\n\n## Requirements\n",
+        "Attendees: Ann Lee, Bob Ray, Cora Diaz\nApologies: Dan Fox",
+        "Ingredients: 200 g flour, 2 eggs, 300 ml milk, a pinch of salt.",
+        "Hi Tom! Good morning, thanks a lot, see you soon. Cheers!",
+        "TODO: call the plumber; pay the rent; buy stamps.",
+    ],
+)  # fmt: skip
+def test_what_is_no_statement_brings_no_fact(text: str) -> None:
+    assert [(each.subject.name, each.predicate, each.object.name) for each in facts_of(text)] == []
