@@ -66,16 +66,14 @@ _OTHERS: Final = {
     "Turkish": """ve bir bu da de için ile ben benim çok ama gibi daha var yok mi sonra kadar""",
     "Hungarian": """a az és hogy nem egy van is de meg ez azt én vagyok volt csak mint vagy a nővérem""",
     "Romanian": """și în de la cu pe nu este un o care din pentru mai sunt eu mea meu am la""",
-    "Dutch": """de het een en is niet van ik wij zij hij met op voor dat die te in zijn ook als aan bij naar uit maar of
+    "Dutch": """dit de het een en is niet van ik wij zij hij met op voor dat die te in zijn ook als aan bij naar uit maar of
         wordt heeft hebben was mijn""",
 }
 _FUNCTION: Final = {language: frozenset(words.split()) for language, words in _OTHERS.items()}
 # Words that English shares with others.
 _SHARED: Final = {
     "German": frozenset({"in", "die", "war", "was", "so", "an", "will", "hat"}),
-    "others": frozenset(
-        {"in", "a", "i", "me", "no", "on", "as", "he", "en", "de", "we", "do", "is", "was", "are", "to"}
-    ),
+    "others": frozenset({"in", "a", "i", "me", "no", "on", "as", "he", "en", "de", "we", "do", "was", "are", "to"}),
 }
 _FEWEST: Final = 5  # Words of which a language can be told.
 _LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
@@ -127,7 +125,7 @@ def _of_few(words: list[str], language: str) -> str | None:
     plain = sum(word.islower() for word in words)
     own = [word for word in lower if word in _FUNCTION[language] and word not in _ENGLISH]
     english = [word for word in lower if word in _ENGLISH and not any(word in known for known in _SHARED.values())]
-    return language if own and not english and len(words) > 2 and 2 * plain >= len(words) else None
+    return language if len(own) > len(english) and len(words) > 2 and 2 * plain >= len(words) else None
 
 
 def _blank(found: re.Match[str]) -> str:

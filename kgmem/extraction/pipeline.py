@@ -19,7 +19,6 @@ from kgmem.domain.text.extraction import (
     TextToRead,
 )
 from kgmem.domain.time.interval import parse_time
-from kgmem.extraction.bracketed import bracketed
 from kgmem.extraction.causes import causal_words
 from kgmem.extraction.choice import RULES
 from kgmem.extraction.coreference import Reference, mark_topic, trim_names
@@ -27,7 +26,7 @@ from kgmem.extraction.entities import entities_of, plain_name
 from kgmem.extraction.facts import CONFIDENCE, Assertion, Phrase, assertions, phrase
 from kgmem.extraction.gate import Gate
 from kgmem.extraction.gazetteer import Gazetteer, Spot
-from kgmem.extraction.nouns import noun_assertions
+from kgmem.extraction.nouns import bracketed, noun_assertions
 from kgmem.extraction.polarity import Aspect
 from kgmem.extraction.repair import repair
 from kgmem.extraction.tables import table_facts
