@@ -66,8 +66,8 @@ _OTHERS: Final = {
     "Turkish": """ve bir bu da de için ile ben benim çok ama gibi daha var yok mi sonra kadar""",
     "Hungarian": """a az és hogy nem egy van is de meg ez azt én vagyok volt csak mint vagy a nővérem""",
     "Romanian": """și în de la cu pe nu este un o care din pentru mai sunt eu mea meu am la""",
-    "Dutch": """dit de het een en is niet van ik wij zij hij met op voor dat die te in zijn ook als aan bij naar uit maar of
-        wordt heeft hebben was mijn""",
+    "Dutch": """dit de het een en is niet van ik wij zij hij met op voor dat die te in zijn ook als aan bij naar uit
+        maar of wordt heeft hebben was mijn""",
 }
 _FUNCTION: Final = {language: frozenset(words.split()) for language, words in _OTHERS.items()}
 # Words that English shares with others.
