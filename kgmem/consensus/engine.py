@@ -61,10 +61,14 @@ class NumpyConsensus:
         if rule.method is not Method.AUTO:
             setting = replace(setting, method=rule.method)
         if single_fact.fits(facts, setting):
-            return superseded(single_fact.weigh_alone(facts, known, setting, rule), facts.rules)
-        asked = {claims[0].predicate: replace(rule, method=setting.method)}
-        sources = [ClaimedSource(name, each, known.houses.get(name)) for name, each in sorted(known.trust.items())]
-        return weigh(claims, sources=sources, rules=asked, verified=rule.verified, copies=False, now=known.now).verdicts
+            verdicts: Sequence[Verdict] = single_fact.weigh_alone(facts, known, setting, rule)
+        else:
+            asked = {claims[0].predicate: replace(rule, method=setting.method)}
+            sources = [ClaimedSource(name, each, known.houses.get(name)) for name, each in sorted(known.trust.items())]
+            weighed = weigh(claims, sources=sources, rules=asked, verified=rule.verified, copies=False, now=known.now)
+            verdicts = weighed.verdicts
+        new = dict.fromkeys(known.new, 0)
+        return superseded([new_names.held_back(each, new, known.houses) for each in verdicts], facts.rules)
 
 
 def weigh(
@@ -88,8 +92,7 @@ def weigh(
     for _ in range(_FIRST_TURNS if _parted(gathered) else 0):
         reliance = replace(reliance, reports=reporting(gathered, reliance))
         gathered = gather(claims, rules, reliance)
-    speakers = numbered(claims, known)
-    weighed = _weighed(gathered, speakers, known, verified=verified, copies=copies)
+    weighed = _weighed(gathered, known, verified=verified, copies=copies)
     for _ in range(_TURNS if _parted(gathered) else 0):
         reliance = replace(
             reliance,
@@ -100,7 +103,7 @@ def weigh(
         before, gathered = gathered, gather(claims, rules, reliance)
         if [(fact.valid, fact.claims) for fact in gathered.facts] == [(f.valid, f.claims) for f in before.facts]:
             break
-        weighed = _weighed(gathered, speakers, known, verified=verified, copies=copies)
+        weighed = _weighed(gathered, known, verified=verified, copies=copies)
     return replace(weighed, reports=reliance.reports)
 
 
@@ -121,14 +124,13 @@ def _houses(known: Mapping[str, ClaimedSource]) -> dict[str, str]:
     return houses
 
 
-def _weighed(
-    gathered: Gathered, speakers: Speakers, known: Mapping[str, ClaimedSource], *, verified: float, copies: bool
-) -> Weighed:
+def _weighed(gathered: Gathered, known: Mapping[str, ClaimedSource], *, verified: float, copies: bool) -> Weighed:
     parts, reasons = [], {}
     settings: dict[str, Setting] = {}
     houses = _houses(known)
     new = new_names.bodies(gathered, known, houses)
-    for facts, wanted in _shapes_of_bodies(gathered, speakers, new):
+    speakers = numbered(gathered.claims, new_names.joined(known, new) if new else known)
+    for facts, wanted in _shapes(gathered, speakers):
         arrays, keys = stated(gathered, facts, speakers)
         outcome, picked = settled(arranged(arrays), _by_labels(wanted, arrays), copies=copies)
         parts.append(Part(outcome, keys, facts, picked))
@@ -169,28 +171,14 @@ def _settings(gathered: Gathered, part: Part) -> dict[str, Setting]:
     }
 
 
-def _shapes_of_bodies(
-    gathered: Gathered, speakers: Speakers, new: new_names.Bodies
-) -> Iterator[tuple[list[int], Picked]]:
-    """Part the facts of new names that only speak among themselves, and then all others: nothing is learned across."""
-    apart: list[int] = []
-    others: list[int] = []
-    for at, fact in enumerate(gathered.facts):
-        alone = bool(new) and any(gathered.claims[index].source in new for index in fact.claims)
-        (apart if alone else others).append(at)
-    for facts in (apart, others):
-        yield from _shapes(gathered, speakers, facts)
-
-
-def _shapes(gathered: Gathered, speakers: Speakers, among: Sequence[int]) -> list[tuple[list[int], Picked]]:
+def _shapes(gathered: Gathered, speakers: Speakers) -> list[tuple[list[int], Picked]]:
     """Part the facts by the method that their predicate asks for or its shape suggests.
 
     Predicates of one method are weighed together, so that trust that is earned on one counts on the others; answers
     to questionnaires and lists are not, since each has its own vocabulary.
     """
     by_predicate: dict[tuple[str, int], list[int]] = {}
-    for at in among:
-        fact = gathered.facts[at]
+    for at, fact in enumerate(gathered.facts):
         by_predicate.setdefault((fact.predicate, fact.mode), []).append(at)
     together: dict[tuple[str, str], tuple[list[int], Picked]] = {}
     for (predicate, mode), facts, picked in _picked(gathered, speakers, by_predicate):

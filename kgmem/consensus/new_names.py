@@ -1,16 +1,17 @@
 """New names that only speak among themselves: many keys cost nothing, so their agreement proves nothing.
 
-Sources hang together by the facts that they share. The largest such body is the graph's own: what it agrees on is
-believed, since a graph has to begin somewhere. Any other body without a source of known trust, in which hardly anybody
-contradicts anybody, shares one voice, and stands where it began, until somebody else speaks of what it says.
+Two sources hang together that agree on at least `OUTSIDE` things. The largest such body is the graph's own: what it
+agrees on is believed, since a graph has to begin somewhere. Any other body without a source of known trust, in which
+hardly anybody contradicts anybody, has one voice together, as outlets of one house have, and no more trust than it
+began with, until others confirm what it says: on `OUTSIDE` things for each of its names.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-from kgmem.consensus.fact_grouping import Fact, Gathered
+from kgmem.consensus.fact_grouping import Gathered
 from kgmem.domain.claims.consensus import (
     PRIOR_TRUST,
     Alternative,
@@ -22,54 +23,129 @@ from kgmem.domain.claims.consensus import (
 )
 
 LEAST_FACTS = 5  # Facts that several of a body speak of, from which it is looked at.
+OUTSIDE = 3  # Things on which two sources agree before they know each other, and others with each name of a body.
 CONTRADICTED = 0.1  # The share of these on which it may contradict itself and still be of one voice.
+_MOST_MET = 20  # Sources of one thing of which all pairs are counted.
 _MOST_PAIRS = 500  # Of one body, that are told as copies.
 _REASON = "Only new names speak for it, which nobody else confirms: they share one voice."
+_PERSON = ""  # Stands for people who accepted a value, beside the sources that name it.
 _SHARED = 0.5  # How probable it is said to be that they depend on each other.
 
 Bodies = Mapping[str, int]  # Of each source of a body that shares one voice: the number of the body.
 
 
 def bodies(gathered: Gathered, known: Mapping[str, ClaimedSource], houses: Mapping[str, str]) -> Bodies:
-    """Return the sources that have nothing but each other, by body."""
-    top: dict[str, str] = {}
-    of_thing: dict[tuple[str, str], str] = {}
-    shared: list[tuple[Fact, set[str]]] = []
-    for fact in gathered.facts:
-        speakers = {houses.get(name, name) for name in (gathered.claims[index].source for index in fact.claims)}
-        # Who speaks of the same thing at another time meets them too.
-        first = of_thing.setdefault((fact.subject, fact.predicate), min(speakers))
-        for other in speakers:
-            _join(top, first, other)
-        if len(speakers) > 1:
-            shared.append((fact, speakers))
-    checked: Counter[str] = Counter()
-    contradicted: Counter[str] = Counter()
-    facts: Counter[str] = Counter()
-    for fact, speakers in shared:
-        body = _top(top, min(speakers))
-        facts[body] += 1
-        checked[body] += len(speakers)
-        contradicted[body] += len(speakers) * (len(set(fact.keys)) > 1)
-    main = min(checked, key=lambda body: (-checked[body], body), default="")
-    trusted = {_top(top, name) for name in top if name in known and known[name].prior != PRIOR_TRUST}
-    found = {
-        body
-        for body in checked
-        if body != main
-        and body not in trusted
-        and facts[body] >= LEAST_FACTS
-        and contradicted[body] < CONTRADICTED * checked[body]
+    """Return the sources that have hardly anything but each other, by body."""
+    agreements = _agreements(gathered, houses)
+    top = _linked(agreements)
+    record = _records(agreements, top)
+    main = min(record, key=lambda body: (-record[body].checked, body), default="")
+    trusted = {
+        _top(top, name) for name in top if name == _PERSON or (name in known and known[name].prior != PRIOR_TRUST)
     }
+    found = {body for body, each in record.items() if body != main and body not in trusted and each.alone()}
     number = {body: at for at, body in enumerate(sorted(found))}
     of = {name: number[_top(top, name)] for name in top if _top(top, name) in found}
     return of | {outlet: of[house] for outlet, house in houses.items() if house in of}
 
 
+@dataclass(slots=True)
+class _Record:
+    """What is known of a body: on how many things several of it speak and nobody else agrees, or others agree too."""
+
+    members: set[str] = field(default_factory=set)
+    facts: int = 0
+    checked: int = 0
+    contradicted: int = 0
+    confirmed: int = 0
+
+    def alone(self) -> bool:
+        """Say whether these are names that have hardly anything but each other."""
+        return (
+            len(self.members) > 1
+            and self.facts >= LEAST_FACTS
+            and self.contradicted < CONTRADICTED * self.checked
+            and self.confirmed < OUTSIDE * len(self.members)
+        )
+
+
+def _agreements(gathered: Gathered, houses: Mapping[str, str]) -> list[list[list[str]]]:
+    """Return for each thing who names each of its values.
+
+    Who speaks of the same thing at another time contradicts nobody: of a thing that changed, all count as of one value.
+    """
+    said: dict[tuple[str, str], dict[str, set[str]]] = {}
+    periods = Counter((fact.subject, fact.predicate) for fact in gathered.facts)
+    for fact in gathered.facts:
+        thing = (fact.subject, fact.predicate)
+        values = said.setdefault(thing, {})
+        if periods[thing] > 1:
+            names = {gathered.claims[index].source for index in fact.claims}
+            values.setdefault("", set()).update(houses.get(name, name) for name in names)
+            continue
+        for index, keys in zip(fact.claims, fact.keys, strict=True):
+            name = gathered.claims[index].source
+            for key in keys:
+                values.setdefault(key, set()).add(houses.get(name, name))
+        for key in fact.accepted:
+            values.setdefault(key, set()).add(_PERSON)
+    return [[sorted(names) for names in values.values()] for values in said.values()]
+
+
+def _linked(agreements: Sequence[list[list[str]]]) -> dict[str, str]:
+    """Return for each source the first of its body: sources hang together that agree on so many things."""
+    groups = [names for values in agreements for names in values]
+    claims: Counter[str] = Counter(name for names in groups for name in names)
+    met: Counter[tuple[str, str]] = Counter()
+    for names in groups:
+        if len(names) <= _MOST_MET:
+            met.update(combinations(names, 2))
+        else:  # All meet the one of them who says most, so that the same pairs are counted again and again.
+            hub = min(names, key=lambda name: (-claims[name], name))
+            met.update((min(hub, name), max(hub, name)) for name in names if name != hub)
+    top = {name: name for name in claims}
+    for (one, other), times in met.items():
+        if times >= OUTSIDE:
+            _join(top, one, other)
+    return top
+
+
+def _records(agreements: Sequence[list[list[str]]], top: dict[str, str]) -> dict[str, _Record]:
+    """Return what is known of each body."""
+    record: dict[str, _Record] = {}
+    for name in top:
+        record.setdefault(_top(top, name), _Record()).members.add(name)
+    for values in agreements:
+        speaking: dict[str, list[int]] = {}
+        confirmed: set[str] = set()
+        for names in values:
+            inside = Counter(_top(top, name) for name in names)
+            for body, count in inside.items():
+                speaking.setdefault(body, []).append(count)
+            confirmed.update(inside if len(inside) > 1 else ())
+        for body, counts in speaking.items():
+            each = record[body]
+            each.confirmed += body in confirmed
+            if sum(counts) > 1:
+                each.checked += sum(counts)
+                each.facts += body not in confirmed
+                each.contradicted += sum(counts) * (len(counts) > 1)
+    return record
+
+
+def joined(known: Mapping[str, ClaimedSource], of: Bodies) -> Mapping[str, ClaimedSource]:
+    """Return what is known of sources, each body as one house."""
+    first: dict[int, str] = {}
+    for name, body in sorted(of.items()):
+        first.setdefault(body, name)
+    return {**known, **{name: ClaimedSource(name, parent=first[body]) for name, body in of.items()}}
+
+
 def held_back(verdict: Verdict, of: Bodies, houses: Mapping[str, str]) -> Verdict:
     """Return a verdict that rests on one body of new names alone as unverified; any other as it is."""
     names = {houses.get(source, source) for option in verdict.chosen for source in option.sources}
-    if len(names) < 2 or not all(name in of for name in names):
+    decided = verdict.probability >= 1
+    if decided or len(names) < 2 or not all(name in of for name in names):
         return verdict
     probability = min(verdict.probability, PRIOR_TRUST)
     chosen = tuple(_one_voice(option) for option in verdict.chosen)
@@ -86,8 +162,14 @@ def held_back(verdict: Verdict, of: Bodies, houses: Mapping[str, str]) -> Verdic
 
 
 def unproven(standings: Sequence[Standing], of: Bodies) -> list[Standing]:
-    """Return what is known of sources, new names that have nothing but each other being trusted as they began."""
-    return [replace(each, trust=each.prior, by_domain={}) if each.source in of else each for each in standings]
+    """Return what is known of sources: new names that have nothing but each other earn no trust.
+
+    What only those check who share their voice counts as unchecked.
+    """
+    return [
+        replace(each, trust=min(each.trust, each.prior), checked=0, by_domain={}) if each.source in of else each
+        for each in standings
+    ]
 
 
 def pairs(of: Bodies, found: Sequence[Copying]) -> Iterator[Copying]:

@@ -5,7 +5,7 @@ fact has a handful of claims. Methods that decide by more than votes (of numbers
 they are instead; see `fits`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import exp, log, log1p
 
@@ -73,7 +73,7 @@ def _options(gathered: Gathered, fact: Fact, known: KnownSources, setting: Setti
         score = voices = doubt = 0.0
         for house, weight in sorted(mine.items()):
             trust = min(max(known.trust.get(house, PRIOR_TRUST), accu.LEAST), accu.MOST)
-            voice = weight / max(values[house], 1) / _sharing(house, mine, known.copies)
+            voice = weight / max(values[house], 1) / _sharing(house, mine, known)
             vote = max(log(setting.wrong * trust / (1 - trust)), 0.0)
             score, voices, doubt = score + voice * vote, voices + voice, doubt + voice * log1p(-trust)
         options[key] = _Option(score, voices, doubt)
@@ -86,9 +86,11 @@ def _ordered(fact: Fact) -> list[str]:
     return sorted({keys[0] for keys in fact.keys}, key=lambda key: (numbers.get(key, 0.0), key))
 
 
-def _sharing(house: str, mine: Mapping[str, float], copies: Sequence[frozenset[str]]) -> int:
+def _sharing(house: str, mine: Mapping[str, float], known: KnownSources) -> int:
     """Return how many of those who say the same share this one's voice."""
-    for group in copies:
+    if house in known.new:
+        return sum(other in known.new for other in mine)
+    for group in known.copies:
         if house in group:
             return sum(other in group for other in mine)
     return 1

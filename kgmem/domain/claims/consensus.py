@@ -230,6 +230,7 @@ class KnownSources:
     copies: Sequence[frozenset[str]] = ()  # Sets of sources that share one voice for the same value.
     reports: Mapping[str, Reporting] = field(default_factory=dict)
     now: int | None = None  # The instant up to which claims age; None: they do not.
+    new: frozenset[str] = frozenset()  # Sources without history in a graph where others have one: they share one voice.
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,17 @@ import asyncpg
 import orjson
 
 from kgmem.domain.claims.claim import Decision
-from kgmem.domain.claims.consensus import Claim, Consensus, KnownSources, Method, Setting, ValueRule, Verdict, groups_of
+from kgmem.domain.claims.consensus import (
+    PRIOR_TRUST,
+    Claim,
+    Consensus,
+    KnownSources,
+    Method,
+    Setting,
+    ValueRule,
+    Verdict,
+    groups_of,
+)
 from kgmem.domain.claims.fact_rules import ClaimTimes, Draft, decided, drafted, ended_at
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.time.interval import Interval, now, valid_interval
@@ -167,6 +177,7 @@ def _labelled(claim: Claim, label: bool | None, end: int | None) -> Claim:
     return replace(claim, label=label, valid=valid)
 
 
+_RECORD = 5  # Claims that others check, from which a source has a record beside which new names are new.
 _LABELS = {"accept": True, "observe": True, "reject": False}
 
 
@@ -209,6 +220,7 @@ async def _known(connection: asyncpg.Connection, layout: Layout, scope: str, hel
         sorted({each.topic.predicate for each in held}),
         list(visible_from(scope)),
         list(trust),
+        _RECORD,
     )
     settings = {
         each["predicate"]: Setting(Method(each["method"]), each["reason"], each["wrong"], each["similarity"])
@@ -219,5 +231,8 @@ async def _known(connection: asyncpg.Connection, layout: Layout, scope: str, hel
         topic = each.pop("topic")
         decisions[topic].append(Decision(**each, at=""))
     copies = groups_of((one, other) for one, other in orjson.loads(row["copies"]))
-    sources = KnownSources(trust, houses, copies, now=now())
+    new = {
+        row["key"] for row in rows if row["prior"] == PRIOR_TRUST and not row["checked"] and row["key"] not in houses
+    }
+    sources = KnownSources(trust, houses, copies, now=now(), new=frozenset(new if row["established"] else ()))
     return _Known(sources, settings, decisions, row["entangled"])

@@ -63,3 +63,42 @@ def test_unchecked_claims_wash_no_bad_record() -> None:
     after = next(each.trust for each in weigh(told).sources if each.source == "liar")
     assert before <= 0.15
     assert after <= before + 0.02
+
+
+def test_a_ring_that_repeats_a_few_known_facts_verifies_nothing() -> None:
+    """Each new name also repeats two facts that the graph knows, each from another source."""
+    known = known_world()
+    bridges = [Claim(f"new{source}", f"f{2 * source + at}", "p", "right") for source in range(8) for at in range(2)]
+    weighed = weigh([*known, *ring(), *bridges])
+    lies = [each for each in weighed.verdicts if each.subject.startswith("lie")]
+    assert {each.state for each in lies} == {FactState.UNVERIFIED}
+    beside = {each.subject: each.value for each in weighed.verdicts}
+    assert all(beside[f"f{fact}"] == "right" for fact in range(16))
+
+
+def test_names_that_others_check_on_many_things_are_no_ring() -> None:
+    """Three names without history speak of what the graph knows, are right, and agree on ten new facts."""
+    fresh = [Claim(f"fresh{source}", f"f{fact}", "p", "right") for source in range(3) for fact in range(20)]
+    new = [Claim(f"fresh{source}", f"found{fact}", "p", "x") for source in range(3) for fact in range(10)]
+    assert states([*known_world(), *fresh, *new], "found") == {FactState.VERIFIED}
+
+
+def test_a_ring_against_one_known_source_verifies_nothing() -> None:
+    """Of each lie, one source of a good record says otherwise."""
+    known = known_world()
+    truth = [Claim(f"old{fact % 5}", f"lie{fact}", "p", "truth") for fact in range(20)]
+    assert FactState.VERIFIED not in {
+        each.state
+        for each in weigh([*known, *ring(), *truth]).verdicts
+        if each.subject.startswith("lie") and each.value == "lie"
+    }
+
+
+def test_a_ring_that_people_found_right_is_believed() -> None:
+    """People accepted three of the things that all eight say."""
+    claims = [
+        Claim(f"new{source}", f"lie{fact}", "p", "lie", label=True if fact < 3 else None)
+        for source in range(8)
+        for fact in range(20)
+    ]
+    assert states([*known_world(), *claims], "lie") == {FactState.VERIFIED}

@@ -370,13 +370,14 @@ UPDATE {index}.topic SET stale = false WHERE id = ANY ($1::bigint[]) AND stale
 
 -- name: claims_of
 SELECT c.id, c.topic, o.id AS source, o.key, o.trust AS prior, k.parent, c.object, c.value::text AS value, c.valid_from,
-       c.valid_to, c.confidence, c.edge, c.known_from, x.derived_from IS NOT NULL AS derived,
-       (SELECT s.trust FROM {index}.source_reliability s JOIN {index}.scope p ON p.id = s.scope
-        WHERE s.source = o.id AND p.path = ANY ($2::text[]) ORDER BY length(p.path) DESC LIMIT 1) AS learned
+       c.valid_to, c.confidence, c.edge, c.known_from, x.derived_from IS NOT NULL AS derived, r.trust AS learned, r.checked
 FROM {index}.claim c
 JOIN {index}.source o ON o.id = c.source
 LEFT JOIN {index}.source_origin k ON k.source = o.id
 LEFT JOIN {index}.claim_origin x ON x.claim = c.id
+LEFT JOIN LATERAL (
+    SELECT s.trust, s.checked FROM {index}.source_reliability s JOIN {index}.scope p ON p.id = s.scope
+    WHERE s.source = o.id AND p.path = ANY ($2::text[]) ORDER BY length(p.path) DESC LIMIT 1) r ON true
 WHERE c.topic = ANY ($1::bigint[]) AND c.known_to IS NULL
   -- What is derived counts while one of its origins is there: a text, or a source that has not taken back what it claimed.
   AND (x.derived_from IS NULL OR EXISTS (
@@ -391,7 +392,7 @@ ORDER BY c.id
 
 -- name: known
 -- What weighing a topic has to know besides its claims, in one row: settings and copies that the scope sees, decisions
--- that stand, what hangs together, and the facts as they are held.
+-- that stand, what hangs together, and whether any source has a record of at least $5 claims that others check.
 SELECT
     (SELECT coalesce(json_agg(x), '[]') FROM (
         SELECT DISTINCT ON (s.predicate) s.predicate, s.method, s.reason, s.wrong, s.similarity
@@ -407,7 +408,9 @@ SELECT
         WHERE d.topic = ANY ($1::bigint[]) AND d.ended IS NULL
           AND d.action = ANY ('{accept,reject,collapse,observe,expire}') ORDER BY d.id) x)::text AS decisions,
     EXISTS (SELECT 1 FROM {index}.correlation r
-            WHERE r.known_to IS NULL AND r.topics && $1::bigint[]) AS entangled
+            WHERE r.known_to IS NULL AND r.topics && $1::bigint[]) AS entangled,
+    EXISTS (SELECT 1 FROM {index}.source_reliability s JOIN {index}.scope p ON p.id = s.scope
+            WHERE p.path = ANY ($3::text[]) AND s.checked >= $5) AS established
 
 -- name: facts_of
 SELECT id, topic, valid, value::text AS value, state, probability, trust, supporting, opposing, method, reason,

@@ -1,0 +1,66 @@
+"""Over REST: sources without history that agree with each other verify nothing in a graph that has others."""
+
+import random
+from typing import Any
+
+from tests.rest import GRAPH, Door, done
+
+LIES = 20
+NAMES = 8
+
+
+def known() -> list[dict[str, Any]]:
+    """Five sources that are right on four of five facts."""
+    chance = random.Random(1)
+    return [
+        claim(f"old{n}", f"f{thing}", "right" if chance.random() < 0.8 else f"wrong {n} {thing}")
+        for n in range(5)
+        for thing in range(40)
+    ]
+
+
+def claim(source: str, subject: str, value: Any, predicate: str = "p") -> dict[str, Any]:
+    return {"source": source, "subject": subject, "predicate": predicate, "value": value}
+
+
+async def put(door: Door, claims: list[dict[str, Any]]) -> list[int]:
+    return list(done(await door.client.post(f"{GRAPH}/claims", json={"claims": claims}))["facts"])
+
+
+async def settled(door: Door) -> None:
+    """A graph with a history: a full run has learned who is right."""
+    await put(door, known())
+    await door.memory.claims.compute_consensus("main")
+
+
+async def states(door: Door, ids: list[int]) -> set[str]:
+    return {done(await door.client.get(f"{GRAPH}/facts/{id_}"))["state"] for id_ in ids}
+
+
+async def test_a_ring_of_new_names_verifies_nothing_claim_by_claim_nor_together(door: Door) -> None:
+    await settled(door)
+    ids: set[int] = set()
+    for name in range(NAMES):
+        ids |= set(await put(door, [claim(f"new{name}", f"lie{thing}", "lie") for thing in range(LIES)]))
+    assert len(ids) == LIES
+    assert await states(door, sorted(ids)) == {"unverified"}
+    await door.memory.claims.compute_consensus("main")
+    assert await states(door, sorted(ids)) == {"unverified"}
+    await put(door, [claim("new9", "lie0", "lie")])
+    assert await states(door, sorted(ids)) == {"unverified"}
+
+
+async def test_what_a_known_source_says_too_is_verified_and_it_wins_against_a_ring(door: Door) -> None:
+    await settled(door)
+    ring = [claim(f"new{name}", subject, "lie") for name in range(NAMES) for subject in ("here", "there")]
+    await put(door, ring)
+    (here,) = await put(door, [claim("old0", "here", "lie"), claim("old1", "here", "lie")])
+    assert await states(door, [here]) == {"verified"}
+    (there,) = await put(door, [claim("old0", "there", "truth"), claim("old1", "there", "truth")])
+    fact = done(await door.client.get(f"{GRAPH}/facts/{there}"))
+    assert fact["value"] == "truth"
+
+
+async def test_in_a_graph_without_history_sources_that_agree_are_believed(door: Door) -> None:
+    ids = await put(door, [claim(f"s{n}", "bridge", 1902, "opened") for n in range(3)])
+    assert await states(door, ids) == {"verified"}
