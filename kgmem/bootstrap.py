@@ -1,4 +1,4 @@
-"""Bootstrap: builds the facade out of the settings. Nobody else names an implementation."""
+"""Bootstrap: builds the facade from the settings. The one module that names implementations."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -74,7 +74,7 @@ def _silent(text: str) -> None:
 
 @asynccontextmanager
 async def open_database(settings: Settings, *, owner: bool = False, report: Report = _silent) -> AsyncIterator[str]:
-    """Return the URL of the database: the external one, or the embedded one, started where it does not run."""
+    """Return the URL of the database: the external one, or the embedded one, started if necessary."""
     if settings.database_url_text:
         yield settings.database_url_text
         return
@@ -130,7 +130,7 @@ async def open_worker(settings: Settings, *, report: Report = _silent) -> None:
 
 
 def _options(memory: Memory) -> WorkerOptions:
-    """Return how a worker of this machine works: on its uploads too, where it can have any."""
+    """Return the options of a worker on this machine, which processes its uploads if it has any."""
     try:
         return WorkerOptions(places=(memory.imports.uploads.place,))
     except Unavailable as error:
@@ -140,7 +140,7 @@ def _options(memory: Memory) -> WorkerOptions:
 
 @asynccontextmanager
 async def _tending(memory: Memory) -> AsyncIterator[None]:
-    """Look after the uploads of this machine beside a block: at its start, and now and then."""
+    """Maintain the uploads of this machine while the block runs: at its start, and at intervals."""
 
     async def tend() -> None:
         while not told_to_stop():
@@ -159,7 +159,7 @@ async def _tending(memory: Memory) -> AsyncIterator[None]:
 
 
 def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
-    """Return what a worker does for each task."""
+    """Return the handler of each task, by the name of the task."""
     return {
         "embed": memory.embeddings.run,
         "reembed": memory.embeddings.reembed,
@@ -187,7 +187,7 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
 
 
 async def _build(settings: Settings, url: str, stack: AsyncExitStack) -> tuple[Memory, ProcrastinateQueue]:
-    """Build the facade over a database that is up to date; the stack closes what it opens."""
+    """Build the facade over an up-to-date database; the stack closes what it opens."""
     pools = await _open_pools(settings, url, stack)
     queue = await stack.enter_async_context(open_queue(url))
     return Memory(await _ports(settings, pools, queue, stack)), queue
@@ -195,7 +195,7 @@ async def _build(settings: Settings, url: str, stack: AsyncExitStack) -> tuple[M
 
 @dataclass(frozen=True, slots=True)
 class _Pools:
-    """Connections for requests, for searches, and for interactive transactions, which may stay open while idle."""
+    """Connection pools for requests, for searches, and for interactive transactions, which may be idle."""
 
     main: Database
     search: Database
@@ -254,7 +254,7 @@ async def _ports(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, s
 
 @dataclass(frozen=True, slots=True)
 class CypherSettings:
-    """The limits of queries, what interactive transactions run on, and the seconds that one of them may be idle."""
+    """The limits of queries, the graphs for interactive transactions, and the seconds that one may be idle."""
 
     limits: Limits | None = None
     transactions: Database | None = None
@@ -262,12 +262,12 @@ class CypherSettings:
 
 
 def _no_embedder(space: EmbeddingSpace) -> None:
-    """Return no embedder: only the present one is known."""
+    """Return no embedder: only the current one is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What makes vectors and extracts from texts; without them a memory works, with less."""
+    """The embedder, extractor and wording; each may be None, and the memory then works without it."""
 
     embedder: Embedder | None = None
     embedder_of: Callable[[EmbeddingSpace], Embedder | None] = _no_embedder
@@ -276,7 +276,7 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class Infrastructure:
-    """What a memory needs beside its graphs: keys, jobs, metrics, and a folder for uploads."""
+    """Keys, jobs, metrics, and the folder of uploads."""
 
     keys: KeyRing
     jobs: JobQueue
@@ -349,7 +349,7 @@ def postgres_ports(
 
 
 def _extractor(settings: Settings, stack: AsyncExitStack) -> Extractor | None:
-    """Return what reads texts, closed with the stack; nothing is loaded before the first text."""
+    """Return the extractor, closed with the stack; its model is loaded with the first text."""
     choice = ExtractorChoice(
         processes=settings.extractor_processes,
         url=settings.extractor_url,
@@ -369,7 +369,7 @@ def _extractor(settings: Settings, stack: AsyncExitStack) -> Extractor | None:
 
 
 class _Embedders:
-    """Makes embedders by name or by space, each once, and lets go of them with the stack."""
+    """Creates embedders by name or by space, each once, and closes them with the stack."""
 
     def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
         self._settings = settings
@@ -388,7 +388,7 @@ class _Embedders:
         return embedder
 
     def of(self, space: EmbeddingSpace) -> Embedder | None:
-        """Return the embedder of a space that a graph was made in; None when its vectors cannot be made here."""
+        """Return the embedder of an embedding space; None where its vectors cannot be made here."""
         if space.id not in self._made:
             remote = space.provider in _REMOTE
             name = f"{space.provider}:{space.model}" if remote else space.provider

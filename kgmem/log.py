@@ -13,23 +13,23 @@ class EventLog:
     """Logs events under one name of the standard library's loggers."""
 
     def __init__(self, name: str) -> None:
-        """Take the name, mostly the module's."""
+        """Take the name of the logger, usually the module's."""
         self._logger = logging.getLogger(name)
 
     def debug(self, event: str, /, **fields: object) -> None:
-        """Log what only somebody who looks for a fault wants to know."""
+        """Log details for the search of an error."""
         self._log(logging.DEBUG, event, fields)
 
     def info(self, event: str, /, **fields: object) -> None:
-        """Log what happened as it should."""
+        """Log a normal event."""
         self._log(logging.INFO, event, fields)
 
     def warning(self, event: str, /, **fields: object) -> None:
-        """Log what failed and is tried again, or what somebody should look at."""
+        """Log a failure that is retried, or that somebody should look at."""
         self._log(logging.WARNING, event, fields)
 
     def crash(self, event: str, failure: BaseException, /, **fields: object) -> None:
-        """Log an error that kgmem does not know, with its traceback."""
+        """Log an unexpected error, with its traceback."""
         self._log(logging.ERROR, event, fields, failure)
 
     def _log(self, level: int, event: str, fields: Mapping[str, object], failure: BaseException | None = None) -> None:

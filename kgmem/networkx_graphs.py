@@ -1,4 +1,4 @@
-"""Graphs between a memory and networkx, whole and in memory."""
+"""Import from and export to networkx, with the whole graph in memory."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from kgmem.services.imports.options import ImportOptions, ImportResult, OnProgre
 
 
 async def to_networkx(memory: Memory, graph: str, *, scope: str | None = None) -> Any:
-    """Return what a graph holds (of one scope, or of all) as a networkx.MultiDiGraph.
+    """Return a graph (one scope only, or all scopes) as a networkx.MultiDiGraph.
 
-    Nodes are entities under their keys, with `labels`, `name`, the properties and the other fields as attributes;
-    edges are relationships with their `kind`. Episodes and sources are nodes that `kgmem_kind` marks. Raises NotFound.
+    Nodes are entities under their keys, with `labels`, `name`, the properties and the other fields as attributes; edges
+    are relationships with their `kind`. Episodes and sources are nodes that `kgmem_kind` marks. Raises NotFound.
     """
     builder = GraphBuilder()
     await memory.exports.write(graph, builder, ExportOptions(scope=scope))
@@ -27,12 +27,12 @@ async def from_networkx(
     *,
     progress: OnProgress | None = None,
 ) -> ImportResult:
-    """Import a Graph, DiGraph, MultiGraph or MultiDiGraph of networkx; what to_networkx gave comes back unchanged.
+    """Import a Graph, DiGraph, MultiGraph or MultiDiGraph of networkx; the result of to_networkx returns unchanged.
 
-    A node's key is itself, or what node_key makes of it. What a node is stands in its attribute `labels`, what an edge
-    is in its `kind`; `format_options` may name others (label_property, kind_property) and the kind of edges without one
-    (default_kind: RELATED). Edges of an undirected graph get the property `directed: false`. Raises InvalidInput for
-    nodes whose keys are the same, NotFound.
+    The key of a node is the node itself, or what node_key returns for it. The attribute `labels` of a node contains its
+    labels, `kind` of an edge its kind; `format_options` may name others (label_property, kind_property) and the kind of
+    edges without one (default_kind: RELATED). Edges of an undirected graph get the property `directed: false`. Raises
+    InvalidInput for nodes with equal keys, NotFound.
     """
     check_graph(nx_graph)
     return await memory.imports.run(graph, [GraphOrigin(nx_graph)], options, progress=progress)

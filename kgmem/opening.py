@@ -17,12 +17,12 @@ from kgmem.settings import Settings
 async def opened(
     *, url: str | None = None, home: Path | str | None = None, worker: bool = True, **settings: Any
 ) -> AsyncIterator[Memory]:
-    """Return a memory over the Postgres at `url`, or over the embedded one in `home`, for the time of an `async with`.
+    """Open a memory over the Postgres at `url`, or over the embedded one in `home`; an async context manager.
 
-    Whatever is not given is what the KGMEM_* variables say; `settings` may set any other of them by its small name
-    (`embedder="none"`). `worker` runs background jobs meanwhile, so that vectors follow what is written. The tables of
-    the embedded database are brought up to date; those of an external one never are: that is `kgmem db migrate`.
-    Raises InvalidInput for a wrong setting, DatabaseOutdated, DatabaseUnavailable, ServerError.
+    Omitted values come from the KGMEM_* variables; `settings` may set any other of them by its lower-case name
+    (`embedder="none"`). `worker` runs background jobs, so that vectors follow what is written. The embedded database is
+    migrated automatically; an external one is not: use `kgmem db migrate`. Raises InvalidInput for an invalid setting,
+    DatabaseOutdated, DatabaseUnavailable, ServerError.
     """
     given = {"database_url": url, "home": home, **settings}
     unknown = sorted(given.keys() - Settings.model_fields.keys())

@@ -1,4 +1,4 @@
-"""Where the files that come with kgmem lie: graph_schema/, migrations/, cypher/, sample/."""
+"""Files that are part of kgmem: graph_schema/, migrations/, cypher/, sample/."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def resource(name: str) -> Path:
-    """Return the file or folder of that name: from an installed kgmem, else from the checkout beside the package."""
+    """Return a file or folder by its name: from an installed kgmem, else from the checkout. Raises NotFound."""
     for root in (_PACKAGE / "_resources", _PACKAGE.parent):
         if (root / name).exists():
             return root / name

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 
 class Caller(NamedTuple):
-    """The id of an API key, and the graph that its request names (None: the server as a whole)."""
+    """The id of an API key, and the graph of its request (None: the server as a whole)."""
 
     key: str
     graph: str | None = None
@@ -27,12 +27,12 @@ def caller() -> Caller | None:
 
 
 def act_for(key: str, graph: str | None = None) -> None:
-    """Note that this task, and tasks that it starts, work on behalf of a caller."""
+    """Set the caller of this task, and of tasks that it starts."""
     _CALLER.set(Caller(key, graph))
 
 
 def for_nobody() -> Context:
-    """Return a context for a task that serves many callers, so that none of them answers for it."""
+    """Return a context without a caller, for a task that serves many callers."""
     context = copy_context()
     context.run(_CALLER.set, None)
     return context
@@ -45,23 +45,23 @@ _SECONDS = 0.004  # After which others have their turn; an item may be of a few 
 
 
 class Turn:
-    """The turn of a task that has much to do, and nothing to wait for."""
+    """The time slice of a task that computes much and awaits nothing."""
 
     __slots__ = ("_ends",)
 
     def __init__(self) -> None:
-        """Begin it."""
+        """Start the slice."""
         self._ends = time.perf_counter() + _SECONDS
 
     async def over(self) -> None:
-        """Let others have their turn where this one is over; called between small steps."""
+        """Let other tasks run where the slice is over; to be called between small steps."""
         if time.perf_counter() > self._ends:
             await asyncio.sleep(0)
             self._ends = time.perf_counter() + _SECONDS
 
 
 async def in_turns(items: Iterable[A]) -> AsyncIterator[A]:
-    """Return the items, with a pause after each few milliseconds of work on them."""
+    """Return the items, with a pause for other tasks after each few milliseconds."""
     turn = Turn()
     for item in items:
         yield item
@@ -69,19 +69,19 @@ async def in_turns(items: Iterable[A]) -> AsyncIterator[A]:
 
 
 def parts(items: Sequence[A], size: int) -> Iterator[Sequence[A]]:
-    """Return the items in parts of this size, the last one smaller: for what takes many at once, and not too many."""
+    """Return the items in parts of this size, the last one smaller."""
     return (items[first : first + size] for first in range(0, len(items), size))
 
 
 async def each(convert: Callable[[A], B], items: Iterable[A]) -> list[B]:
-    """Convert each item."""
+    """Convert each item, with pauses for other tasks."""
     return [convert(item) async for item in in_turns(items)]
 
 
 def told_to_stop() -> bool:
-    """Return whether this task was cancelled, where an error on the way out came in the place of its CancelledError.
+    """Return whether this task was cancelled, where another error has replaced its CancelledError.
 
-    Cleaning up may fail too: a connection that breaks while it is given back raises an error of its own.
+    Cleaning up may fail too: a broken connection raises an error of its own when it is returned to the pool.
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
@@ -89,10 +89,10 @@ def told_to_stop() -> bool:
 
 @contextmanager
 def before_sigterm(cleanup: Callable[[], Awaitable[object]]) -> Iterator[None]:
-    """Within the block, clean up before SIGTERM ends this process, as it does by default.
+    """Within the block, run `cleanup` before SIGTERM ends this process.
 
-    A program that handles SIGTERM in its own way is left alone: it leaves its blocks by itself. So is a loop that runs
-    beside the main thread, which signals do not reach.
+    A program that handles SIGTERM itself is left alone: it leaves its blocks by itself. So is an event loop outside the
+    main thread, which signals do not reach.
     """
     loop = asyncio.get_running_loop()
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:

@@ -20,7 +20,7 @@ import neo4j
 import pytest
 
 from kgmem.bolt.graphs import MemoryBackend
-from kgmem.bolt.server import Listening, serving
+from kgmem.bolt.server import ServerOptions, serving
 from kgmem.bridges.servers import Server
 from tests.memories import opened_memory
 
@@ -78,7 +78,7 @@ async def _serve(url: str, started: "queue.Queue[Server | BaseException]", ended
         async with opened_memory(url) as memory:
             await memory.graphs.create("tests", space=None)
             _, key = await memory.keys.create("tests", "admin")
-            async with serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address:
+            async with serving(MemoryBackend(memory), ServerOptions("127.0.0.1", 0)) as address:
                 started.put(Server(f"bolt://{address}", "tests", "kgmem", key))
                 await asyncio.to_thread(ended.wait)
     except BaseException as error:

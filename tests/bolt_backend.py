@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kgmem.bolt.backend import Asked, Credentials, Row, Summary
+from kgmem.bolt.backend import Credentials, Row, Summary, TransactionOptions
 from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated
 from kgmem.query.errors import CypherError
 
@@ -32,7 +32,7 @@ class Rows:
 @dataclass
 class Transaction:
     backend: "Backend"
-    asked: Asked
+    asked: TransactionOptions
     database: str
 
     async def run(self, query: str, parameters: Mapping[str, Any]) -> Rows:
@@ -77,7 +77,7 @@ class Backend:
     agent: str = "Neo4j/5.26.0"
     values: list[Any] = field(default_factory=list)
     queries: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    began: list[Asked] = field(default_factory=list)
+    began: list[TransactionOptions] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     forgotten: asyncio.Event = field(default_factory=asyncio.Event)
@@ -99,7 +99,7 @@ class Backend:
             raise NotFound(f"There is no graph {database}.")
         return database or "neo4j"
 
-    async def begin(self, asked: Asked, *, alone: bool) -> Transaction:
+    async def begin(self, asked: TransactionOptions, *, alone: bool) -> Transaction:
         if any(not bookmark.startswith("kgmem:") for bookmark in asked.bookmarks):
             raise InvalidInput("The bookmark is none of kgmem's.", detail="InvalidBookmark")
         self.began.append(asked)

@@ -1,5 +1,5 @@
-"""The Bolt protocol: Neo4j's drivers, notebooks and viewers talk to kgmem as they talk to Neo4j.
+"""The Bolt protocol: drivers, notebooks and viewers of Neo4j connect to kgmem as they connect to Neo4j.
 
-`packstream` says how values are written, `structures` which values there are, `handshake` and `transport` how a
-connection begins, `session` what it may ask when, and `backend` what kgmem has to offer to it.
+`packstream` and `structures` define the form of values, `handshake` and `transport` the start of a connection,
+`session` the state machine of requests, and `backend` the port to kgmem.
 """

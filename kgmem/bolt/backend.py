@@ -1,4 +1,4 @@
-"""What a Bolt session asks of kgmem: who a caller is, and transactions that run queries."""
+"""The port of a Bolt session to kgmem: authentication, and transactions that run queries."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ Row = Sequence[Any]
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a client says of itself: a scheme (basic, bearer, none), a name, and a secret."""
+    """The credentials of a client: a scheme (basic, bearer, none), a name, and a secret."""
 
     scheme: str
     principal: str = ""
@@ -17,8 +17,8 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """How a transaction shall be."""
+class TransactionOptions:
+    """The options of a transaction."""
 
     database: str | None = None  # None is the caller's own.
     write: bool = True
@@ -29,7 +29,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is known of a query when its last row is out."""
+    """The metadata of a query after its last row."""
 
     kind: str = "r"  # r, w, rw, or s for a change of the schema.
     counters: Mapping[str, int] = field(default_factory=dict)  # Such as nodes-created; those above 0.
@@ -39,7 +39,7 @@ class Summary:
 
 
 class Result(Protocol):
-    """The rows of a query, which come as they are asked for."""
+    """The rows of a query, produced on request."""
 
     fields: Sequence[str]
 
@@ -47,7 +47,7 @@ class Result(Protocol):
         """Return at most so many further rows (-1: all), and whether there are more."""
 
     async def summary(self) -> Summary:
-        """Return what is known after the last row; what was not taken is thrown away."""
+        """Return the metadata after the last row; remaining rows are discarded."""
 
 
 class Transaction(Protocol):
@@ -56,33 +56,33 @@ class Transaction(Protocol):
     database: str
 
     async def run(self, query: str, parameters: Mapping[str, Any]) -> Result:
-        """Begin to run a query."""
+        """Start a query."""
 
     async def commit(self) -> str:
-        """Make what was written last; returns the bookmark that later transactions can wait for, or none ("")."""
+        """Commit; returns the bookmark that later transactions can wait for, or an empty text."""
 
     async def rollback(self) -> None:
-        """Undo what was written."""
+        """Roll back."""
 
 
 class Caller(Protocol):
-    """Somebody who was let in."""
+    """An authenticated client."""
 
     @property
     def identity(self) -> str:
-        """What tells this caller from others: connections of the same identity share a limit."""
+        """The identity that shares the limits of connections."""
 
-    async def begin(self, asked: Asked, *, alone: bool) -> Transaction:
-        """Open a transaction; `alone`: one query follows, and then the commit."""
+    async def begin(self, asked: TransactionOptions, *, alone: bool) -> Transaction:
+        """Open a transaction; `alone`: it consists of one query, and then the commit."""
 
     async def check(self) -> None:
-        """Raise Unauthenticated where what the caller was let in with is no longer in force."""
+        """Raise Unauthenticated where the credentials are no longer valid."""
 
     def watch(self, ended: Callable[[], None]) -> Callable[[], None]:
-        """Call `ended` once, within a second after that is no longer in force; returns what ends the watch."""
+        """Call `ended` once, within a second after the credentials become invalid; returns what ends the watch."""
 
     async def home(self, database: str | None) -> str:
-        """Return the name of the database that is meant: the one named, or the caller's own. Raises NotFound."""
+        """Return the name of the requested database, or the default one of the caller. Raises NotFound."""
 
 
 class Backend(Protocol):
@@ -91,10 +91,10 @@ class Backend(Protocol):
     agent: str
 
     async def authenticate(self, credentials: Credentials) -> Caller:
-        """Let somebody in. Raises Unauthenticated."""
+        """Authenticate a client. Raises Unauthenticated."""
 
     def element_id(self, node: int) -> str:
         """Return the element id of a node by its id."""
 
     def report(self, error: Exception, connection: str) -> None:
-        """Log an error of which the client was told little."""
+        """Log an internal error, of which the client got no details."""

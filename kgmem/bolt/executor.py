@@ -1,4 +1,4 @@
-"""What a session has open: a transaction, the results that are read from it, and the time that it may take."""
+"""The open work of a session: a transaction, its open results, and its time limit."""
 
 import asyncio
 import time
@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kgmem.bolt import messages
-from kgmem.bolt.backend import Asked, Caller, Result, Summary, Transaction
-from kgmem.bolt.framing import Speech
+from kgmem.bolt.backend import Caller, Result, Summary, Transaction, TransactionOptions
+from kgmem.bolt.framing import ReplyWriter
 from kgmem.bolt.handshake import Version
 from kgmem.bolt.messages import Request
 from kgmem.bolt.packstream import BadPackStream
@@ -16,11 +16,11 @@ _BATCH = 1000  # Rows that are fetched at a time.
 _DONE = {"gql_status": "00000", "status_description": "note: successful completion"}
 
 
-class Work:
-    """Opens a transaction, runs queries in it, gives their rows, and ends it."""
+class QueryExecutor:
+    """Opens a transaction, runs queries in it, sends their rows, and ends it."""
 
     def __init__(self, version: Version, *, longest: float, expire: Callable[[], None]) -> None:
-        """Take the version spoken, the seconds that a transaction may be open, and what to call when it was so."""
+        """Take the protocol version, the seconds that a transaction may be open, and the callback after these."""
         self.alone = False  # Whether the transaction ends with its only query.
         self.expired = False
         self._version = version
@@ -33,12 +33,12 @@ class Work:
 
     @property
     def open(self) -> bool:
-        """Whether there is a transaction."""
+        """Whether a transaction is open."""
         return self._transaction is not None
 
     @property
     def unread(self) -> bool:
-        """Whether there are results that were not read to their ends."""
+        """Whether there are results with remaining rows."""
         return bool(self._results)
 
     @property
@@ -47,8 +47,8 @@ class Work:
             raise BadPackStream("There is no open transaction.")
         return self._transaction
 
-    async def begin(self, caller: Caller, asked: Asked, *, alone: bool) -> dict[str, Any]:
-        """Open a transaction; returns what the client is told."""
+    async def begin(self, caller: Caller, asked: TransactionOptions, *, alone: bool) -> dict[str, Any]:
+        """Open a transaction; returns the fields of the reply."""
         seconds = min(asked.timeout or self._longest, self._longest)
         self._transaction = await caller.begin(asked, alone=alone)
         self._timer = asyncio.get_running_loop().call_later(seconds, self._too_long)
@@ -63,7 +63,7 @@ class Work:
         return {"db": self._current.database} if self._version >= Version(5, 8) else {}
 
     async def run(self, query: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Begin to run a query; returns what the client is told."""
+        """Start a query; returns the fields of the reply."""
         if not isinstance(query, str):
             raise BadPackStream("RUN contains no query.")
         began = time.monotonic()
@@ -74,8 +74,8 @@ class Work:
         told: dict[str, Any] = {"fields": list(result.fields), "t_first": _milliseconds(began), **self._where()}
         return told if self.alone else {**told, "qid": number}
 
-    async def pull(self, request: Request, speech: Speech) -> dict[str, Any]:
-        """Say the rows that are asked for; returns what the client is told after them."""
+    async def pull(self, request: Request, speech: ReplyWriter) -> dict[str, Any]:
+        """Send the requested rows; returns the fields of the reply."""
         left, number, result = self._asked(request)
         more = True
         while more and left:
@@ -85,7 +85,7 @@ class Work:
         return await self._stop(number, more=more)
 
     async def discard(self, request: Request) -> dict[str, Any]:
-        """Leave out the rows that are named; returns what the client is told."""
+        """Discard the requested rows; returns the fields of the reply."""
         most, number, result = self._asked(request)
         more = False
         if most > 0:
@@ -100,7 +100,7 @@ class Work:
         return most, number, self._results[number][0]
 
     async def _stop(self, number: int, *, more: bool) -> dict[str, Any]:
-        """Return whether there are more rows; after the last, what is known of the query, whose transaction may end."""
+        """Return whether there are more rows, or after the last the metadata of the query; may end its transaction."""
         if more:
             return {"has_more": True}
         result, began = self._results[number]
@@ -112,7 +112,7 @@ class Work:
         return {**told, **await self.commit()} if self.alone else told
 
     async def commit(self) -> dict[str, Any]:
-        """Make what was written last; returns the bookmark, where there is one."""
+        """Commit; returns the bookmark, if there is one."""
         for result, _ in self._results.values():
             await result.summary()
         transaction = self._current
@@ -121,7 +121,7 @@ class Work:
         return {"bookmark": bookmark} if bookmark else {}
 
     async def rollback(self, *, late: bool = False) -> None:
-        """Undo what was written, if anything is open; `late`: because time is up, which the client does not know."""
+        """Roll back an open transaction; `late`: because of the time limit, of which the client learns later."""
         transaction = self._transaction
         self._end()
         self.expired = late

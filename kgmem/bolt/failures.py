@@ -1,4 +1,4 @@
-"""Errors as Neo4j's codes and GQL's status, by which drivers know what to do: above all, what to try again."""
+"""Errors as Neo4j's codes and GQL status, by which drivers decide, above all, what to retry."""
 
 from typing import Any
 
@@ -141,7 +141,7 @@ _CLASSES = {"Neo.ClientError": "CLIENT_ERROR", "Neo.TransientError": "TRANSIENT_
 
 
 def failure(error: Exception, version: Version) -> Failure:
-    """Return an error as the fields of a FAILURE message; of an error that is not kgmem's, nothing is told."""
+    """Return an error as the fields of a FAILURE message; of an internal error without details."""
     code, status, description = _classified(error)
     message = str(error) if isinstance(error, KgmemError) else "Internal error; see the log of kgmem."
     return told(code, message, (status, description), version)

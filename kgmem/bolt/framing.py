@@ -1,4 +1,4 @@
-"""What a session says: messages gathered in one buffer, and sent when it is full or nobody else is speaking."""
+"""The replies of a session: messages are collected in one buffer, and sent when it is full or the session waits."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -17,37 +17,37 @@ _FULL = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class _Packed:
-    """Messages of rows up to one that follows, and why that cannot be packed."""
+    """Packed messages of rows up to an index, and the error of the row that cannot be packed."""
 
     data: bytearray
     end: int
     error: Exception | None = None
 
 
-class Speech:
-    """Writes messages onto a wire."""
+class ReplyWriter:
+    """Writes messages to a connection."""
 
     def __init__(self, wire: Wire, packer: Packer) -> None:
-        """Take the wire, and what writes values in the connection's version."""
+        """Take the connection, and the packer of its protocol version."""
         self.packer = packer
         self._wire = wire
         self._out = bytearray()
         self._turn = Turn()
 
     def success(self, facts: Mapping[str, Any]) -> None:
-        """Say that a request was done."""
+        """Reply that a request succeeded."""
         self._say(Tag.SUCCESS, facts)
 
     def failure(self, facts: Mapping[str, Any]) -> None:
-        """Say that a request failed."""
+        """Reply that a request failed."""
         self._say(Tag.FAILURE, facts)
 
     def ignored(self) -> None:
-        """Say that a request was not looked at."""
+        """Reply that a request was ignored."""
         self._out += b"\x00\x02\xb0\x7e\x00\x00"
 
     async def records(self, rows: Sequence[Row]) -> None:
-        """Send rows; a reader that is slow is waited for. Raises BadPackStream and Closed."""
+        """Send rows, waiting for a slow client. Raises BadPackStream and Closed."""
         at = 0
         while at < len(rows):
             # Others speak too while a thread packs, such as what says that the server is at work: it has its own bytes.
@@ -62,7 +62,7 @@ class Speech:
             await self._turn.over()
 
     def _packed(self, rows: Sequence[Row], first: int) -> "_Packed":
-        """Pack rows from one on, until they fill what is sent at once, or one cannot be packed."""
+        """Pack rows from an index on, until the buffer is full, or one cannot be packed."""
         record, out = self.packer.record, bytearray()
         at = first
         while at < len(rows) and len(out) < _FULL:
@@ -78,14 +78,14 @@ class Speech:
         return _Packed(out, at)
 
     async def flush(self) -> None:
-        """Send what was said so far. Raises Closed."""
+        """Send the buffer. Raises Closed."""
         if self._out:
             data = bytes(self._out)
             self._out.clear()
             await self._wire.send(data)
 
     async def alive(self) -> None:
-        """Send what says nothing but that the server is at work. Raises Closed."""
+        """Send a no-op chunk as a heartbeat. Raises Closed."""
         await self.flush()
         await self._wire.send(b"\x00\x00")
 

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from kgmem.bolt.backend import Asked, Credentials, Row, Summary
+from kgmem.bolt.backend import Credentials, Row, Summary, TransactionOptions
 from kgmem.domain.access import Key
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode
 from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated
@@ -22,17 +22,17 @@ _USUAL = frozenset({"neo4j", "system"})
 
 
 class MemoryBackend:
-    """Answers sessions out of a memory."""
+    """The backend over a memory."""
 
     agent = AGENT
 
     def __init__(self, memory: Memory, *, home: str | None = None) -> None:
-        """Take the memory, and the graph of those who name none."""
+        """Take the memory, and the default graph of clients that name none."""
         self.memory = memory
         self.home = home
 
     async def authenticate(self, credentials: Credentials) -> "KeyCaller":
-        """Let in who has an API key: as a password, whoever the user is, or as a bearer's token."""
+        """Authenticate by an API key: as the password of any user, or as a bearer token."""
         if credentials.scheme not in ("basic", "bearer") or not credentials.secret:
             raise Unauthenticated(
                 "Authentication is required.",
@@ -45,13 +45,13 @@ class MemoryBackend:
         return str(node)
 
     def report(self, error: Exception, connection: str) -> None:
-        """Log an error of which the client was told little."""
+        """Log an internal error, of which the client got no details."""
         log.crash("bolt_connection_failed", error, connection=connection)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyCaller:
-    """Somebody with a key."""
+    """A client with an API key."""
 
     memory: Memory
     key: Key
@@ -67,11 +67,11 @@ class KeyCaller:
         await self.memory.keys.check(self.key.id)
 
     def watch(self, ended: Callable[[], None]) -> Callable[[], None]:
-        """Call `ended` once when the key was revoked or has expired; returns what ends the watch."""
+        """Call `ended` once after the key is revoked or expires; returns what ends the watch."""
         return self.memory.keys.watch(self.key.id, ended)
 
     async def home(self, database: str | None) -> str:
-        """Return the graph that is meant. Raises NotFound."""
+        """Return the requested graph, or the default one. Raises NotFound."""
         if database is not None and database not in _USUAL:
             return await self._named(database)
         if self.key.graph is not None:
@@ -90,7 +90,7 @@ class KeyCaller:
         )
 
     async def _named(self, database: str) -> str:
-        """Return the graph of a name, whatever its case; a key of one graph learns of no other."""
+        """Return a graph by its name, ignoring case; a key restricted to one graph learns of no other."""
         own = self.key.graph
         if own is not None:
             name = own if own.casefold() == database.casefold() else database
@@ -98,7 +98,7 @@ class KeyCaller:
             return name
         return (await self.memory.graphs.find(database)).name
 
-    async def begin(self, asked: Asked, *, alone: bool) -> "GraphTransaction":
+    async def begin(self, asked: TransactionOptions, *, alone: bool) -> "GraphTransaction":
         """Open a transaction on a graph, in the key's scope. Raises NotFound, Forbidden, InvalidInput."""
         graph = await self.home(asked.database)
         self.key.demand("reader", graph)
@@ -114,18 +114,18 @@ class KeyCaller:
 
 @dataclass(slots=True)
 class GraphTransaction:
-    """A transaction. One query that is alone runs by itself, and so again where writers met on the same rows."""
+    """A transaction. A single query runs by itself, and is retried after a conflict with other writers."""
 
     memory: Memory
     database: str
     key: Key
-    asked: Asked
+    asked: TransactionOptions
     mode: Mode
     _open: CypherTransaction | None = None
     _leaving: AbstractAsyncContextManager[CypherTransaction] | None = None
 
     async def open(self) -> None:
-        """Keep what follows together until commit or rollback."""
+        """Keep the following queries in one transaction until commit or rollback."""
         self._leaving = self.memory.transaction(self.database, mode=self.mode, scope=self._scope)
         self._open = await self._leaving.__aenter__()
 
@@ -157,14 +157,14 @@ class GraphTransaction:
         return Rows(answer)
 
     async def commit(self) -> str:
-        """Keep what was written; returns the bookmark that tells of it, and of all that was read."""
+        """Commit; returns a bookmark of everything written and read."""
         if self._open is not None:
             await self._open.commit()
         await self._leave()
         return await self.memory.server.bookmark()
 
     async def rollback(self) -> None:
-        """Undo what was written."""
+        """Roll back."""
         await self._leave()
 
     async def _leave(self) -> None:
@@ -190,7 +190,7 @@ _WORDS = (  # What of the counters drivers know, by their names.
 
 @dataclass(slots=True)
 class Rows:
-    """The rows of an answer, given out as they are asked for."""
+    """The rows of an answer, returned on request."""
 
     answer: CypherAnswer
     _taken: int = 0
@@ -209,7 +209,7 @@ class Rows:
         return given, end < len(rows)
 
     async def summary(self) -> Summary:
-        """Return what the query did."""
+        """Return the metadata of the query."""
         counted = self.answer.counters
         stats = {name.replace("_", "-"): counted[name] for name in _WORDS if counted.get(name)}
         schema = any(name.startswith(("indexes", "constraints")) for name in stats)
@@ -222,7 +222,7 @@ class Rows:
 
 
 def _shaped(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a plan as drivers read it; what the store gave counts as hits of the database."""
+    """Return a plan in the form of the drivers; rows read from the store count as database hits."""
     arguments = {"Details": plan["details"], "EstimatedRows": float(plan.get("estimated_rows", 0))}
     told: dict[str, Any] = {
         "operatorType": f"{plan['operator']}@kgmem",

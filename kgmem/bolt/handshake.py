@@ -1,8 +1,8 @@
-"""The versions of Bolt, and how client and server agree on one.
+"""Versions of Bolt, and their negotiation.
 
-A client opens with four proposals of four bytes: nothing, a range of minor versions, minor, major. The server answers
-with one version, or with four zero bytes. A client that proposes the manifest (00 00 01 FF) instead gets all versions
-told and answers with one.
+A client starts with four proposals of four bytes: zero, a range of minor versions, minor, major. The server answers
+with one version, or with four zero bytes. To a client that proposes the manifest (00 00 01 FF) it sends all versions,
+and the client picks one.
 """
 
 from collections.abc import Iterator
@@ -45,12 +45,12 @@ _RANGES = (bytes((0, 1, 1, 6)), bytes((0, 2, 8, 5)), bytes((0, 4, 4, 5)), bytes(
 
 
 def proposals(data: bytes) -> list[bytes]:
-    """Return the four proposals of sixteen bytes."""
+    """Return the four proposals in sixteen bytes."""
     return [data[at : at + 4] for at in range(0, 16, 4)]
 
 
 def chosen(proposed: list[bytes]) -> Version | None:
-    """Return the version that the first proposal with one of ours names, the newest of its range; None without any."""
+    """Return the version for the first proposal with a supported one, the newest of its range; None without any."""
     for each in proposed:
         for version in _meant(each):
             if version in VERSIONS:
@@ -65,19 +65,19 @@ def _meant(proposal: bytes) -> Iterator[Version]:
 
 
 def manifest() -> bytes:
-    """What answers a client that asks for the manifest: our ranges, and that there are no further capabilities."""
+    """Return the answer to the manifest: the supported ranges, and no further capabilities."""
     return MANIFEST + varint(len(_RANGES)) + b"".join(_RANGES) + varint(0)
 
 
 def picked(data: bytes) -> Version | None:
-    """Return the version that a client picked from the manifest; None for one that we do not have."""
+    """Return the version that a client picked from the manifest; None for an unsupported one."""
     _, below, minor, major = data
     version = Version(major, minor)
     return version if version in VERSIONS and not below else None
 
 
 def varint(number: int) -> bytes:
-    """Return a number in groups of seven bits, the lowest first; the highest bit says that more follow."""
+    """Return a number in groups of seven bits, the lowest first; the highest bit marks that more follow."""
     out = bytearray()
     while number > 0x7F:
         out.append(0x80 | number & 0x7F)

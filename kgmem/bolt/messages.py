@@ -1,7 +1,7 @@
-"""Messages: their tags and fields, and how they stand in chunks on the wire.
+"""Messages: tags, fields, chunks on the wire, and the requests of clients.
 
-A message is a structure, cut into chunks: two bytes of length, and so many bytes; a chunk of no length ends it. Such a
-chunk between messages says nothing but that the other side is there.
+A message is a structure, sent in chunks: two bytes of length, then the bytes; a chunk of length 0 ends it. Such a chunk
+between messages is a no-op that shows that the other side is alive.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from kgmem.bolt.backend import Asked, Credentials
+from kgmem.bolt.backend import Credentials, TransactionOptions
 from kgmem.bolt.handshake import Version
 from kgmem.bolt.packstream import BadPackStream, unpack_message
 from kgmem.bolt.structures import hydrate
@@ -21,7 +21,7 @@ END = b"\x00\x00"
 
 
 class Tag(IntEnum):
-    """What a message is."""
+    """The type of a message."""
 
     HELLO = 0x01
     GOODBYE = 0x02
@@ -43,7 +43,7 @@ class Tag(IntEnum):
 
 
 def framed(out: bytearray, start: int) -> None:
-    """Make a message of what stands in `out` from `start` on, where two bytes were left free for its length."""
+    """Make a message of the bytes in `out` from `start` on, where two bytes are reserved for its length."""
     size = len(out) - start - 2
     if size <= _CHUNK:
         out[start : start + 2] = size.to_bytes(2)
@@ -88,7 +88,7 @@ class Request:
     fields: Sequence[Any]
 
     def map(self, at: int) -> dict[str, Any]:
-        """Return a field that is a map; an empty one where an older version leaves it away."""
+        """Return a field that is a map; empty where an older version omits it."""
         if at >= len(self.fields):
             return {}
         found: dict[str, Any] = _typed(self.fields[at], dict, f"Field {at + 1} of {self.tag.name}")
@@ -96,7 +96,7 @@ class Request:
 
 
 def request_of(message: bytes, *, uuids: bool) -> Request:
-    """Return the request that a message is. Raises BadPackStream."""
+    """Return the request in a message. Raises BadPackStream."""
     tag, fields = unpack_message(message, hydrate, uuids=uuids)
     if tag not in _NAMES:
         raise BadPackStream(f"There is no request with the tag 0x{tag:02X}.")
@@ -104,15 +104,15 @@ def request_of(message: bytes, *, uuids: bool) -> Request:
 
 
 def credentials(facts: Mapping[str, Any]) -> Credentials:
-    """Return what HELLO (before 5.1) or LOGON says of the client."""
+    """Return the credentials of a HELLO (before 5.1) or LOGON."""
     scheme, principal, secret = (facts.get(name) or "" for name in ("scheme", "principal", "credentials"))
     for name, value in (("scheme", scheme), ("principal", principal), ("credentials", secret)):
         _typed(value, str, name)
     return Credentials(scheme or "none", principal, secret)
 
 
-def asked(facts: Mapping[str, Any]) -> Asked:
-    """Return how the transaction of a BEGIN, or of a RUN of its own, shall be."""
+def asked(facts: Mapping[str, Any]) -> TransactionOptions:
+    """Return the options of the transaction of a BEGIN, or of a RUN without one."""
     if facts.get("imp_user"):
         raise InvalidInput("kgmem does not support impersonation.", hint="Remove the impersonated user.")
     timeout = facts.get("tx_timeout")
@@ -122,7 +122,7 @@ def asked(facts: Mapping[str, Any]) -> Asked:
     if mode not in ("r", "w"):
         raise BadPackStream(f"The mode is {mode!r:.20}, but must be r or w.")
     bookmarks = _typed(facts.get("bookmarks") or [], list, "bookmarks")
-    return Asked(
+    return TransactionOptions(
         database=_typed(facts["db"], str, "db") if facts.get("db") else None,
         write=mode == "w",
         timeout=timeout / 1000 if timeout else None,
@@ -132,7 +132,7 @@ def asked(facts: Mapping[str, Any]) -> Asked:
 
 
 def amount(request: Request) -> tuple[int, int]:
-    """Return how many rows a PULL or DISCARD asks for (-1: all), and of which query (-1: of the last)."""
+    """Return how many rows a PULL or DISCARD requests (-1: all), and of which query (-1: the last)."""
     facts = request.map(0)
     number, query = facts.get("n", -1), facts.get("qid", -1)
     if type(number) is not int or number == 0 or number < -1:
@@ -143,7 +143,7 @@ def amount(request: Request) -> tuple[int, int]:
 
 
 def utc(facts: Mapping[str, Any], version: Version) -> bool:
-    """Return whether times with zones tell seconds in Greenwich: from 5.0 on always, in 4.4 where HELLO asks for it."""
+    """Return whether times with zones are sent as UTC seconds: always from 5.0 on, in 4.4 where HELLO asks for it."""
     return version.major > 4 or "utc" in (facts.get("patch_bolt") or ())
 
 

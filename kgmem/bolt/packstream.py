@@ -1,7 +1,7 @@
-"""PackStream, Bolt's binary form of values, versions 1 and 2: bytes to values and values to bytes.
+"""PackStream, the binary format of values in Bolt, versions 1 and 2.
 
-What is neither null, boolean, number, text, bytes, list nor map is a structure: a tag and its fields. `Packer` is told
-how values of further types become structures, `unpack` what becomes of the structures that it reads.
+Values other than null, boolean, number, string, bytes, list and map are structures: a tag and fields. `Packer` takes a
+function that makes structures of further types, `unpack` one that makes values of structures.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,14 +20,14 @@ _UUID = 0xE0
 
 
 class BadPackStream(InvalidInput):
-    """Bytes that are no PackStream, or a value that has none."""
+    """Invalid PackStream, or a value that it cannot represent."""
 
     code = "bad-packstream"
 
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """A tag, by which its kind is known, and fields."""
+    """A tag, which names its type, and fields."""
 
     tag: int
     fields: Sequence[Any]
@@ -38,7 +38,7 @@ Hydrate = Callable[[int, list[Any]], Any]
 
 
 class Packer:
-    """Writes values of one connection."""
+    """Writes the values of one connection."""
 
     def __init__(self, structures: Mapping[type, Dehydrate], *, uuids: bool = False) -> None:
         """Take what makes values of further types into structures or plain values; `uuids` is PackStream 2."""
@@ -61,7 +61,7 @@ class Packer:
         }
 
     def pack(self, value: Any, out: bytearray) -> None:
-        """Append a value. Raises BadPackStream for what has no form."""
+        """Append a value. Raises BadPackStream for an unsupported type."""
         write = self._writers.get(type(value))
         if write is not None:
             write(value, out)
@@ -190,7 +190,7 @@ def _long_header(out: bytearray, size: int, marker: int) -> None:
 
 
 def unpack(data: bytes, hydrate: Hydrate, *, uuids: bool = False) -> Any:
-    """Read one value, which all of the bytes make. Raises BadPackStream."""
+    """Read one value from all of the bytes. Raises BadPackStream."""
     reader = _Reader(data, hydrate, uuids=uuids)
     value = reader.value(0)
     reader.end()
@@ -198,7 +198,7 @@ def unpack(data: bytes, hydrate: Hydrate, *, uuids: bool = False) -> Any:
 
 
 def unpack_message(data: bytes, hydrate: Hydrate, *, uuids: bool = False) -> tuple[int, list[Any]]:
-    """Read a message: a structure that is no value, of which the tag and the fields are given. Raises BadPackStream."""
+    """Read a message: a structure, of which tag and fields are returned. Raises BadPackStream."""
     if len(data) < 2 or data[0] & 0xF0 != 0xB0:
         raise BadPackStream("The message is not a structure.")
     reader = _Reader(data, hydrate, uuids=uuids)
@@ -285,7 +285,7 @@ class _Reader:
         return self._hydrate(tag, [self.value(depth + 1) for _ in range(size)])
 
     def _check(self, least: int) -> None:
-        """Refuse a size that the message cannot hold, or nobody should, before anything is made for it."""
+        """Raise BadPackStream for a size beyond the message or the limit, before anything is allocated."""
         if least > len(self.data) - self.at:
             raise BadPackStream("The message ends in the middle of a value.")
         self._values += least

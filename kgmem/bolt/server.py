@@ -24,8 +24,8 @@ _GRACE = 5.0  # Seconds that connections have to end when the server is asked to
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
-    """Where and how the server listens."""
+class ServerOptions:
+    """Address, certificate and limits of the server."""
 
     host: str
     port: int
@@ -37,8 +37,8 @@ class Listening:
 
 
 @asynccontextmanager
-async def serving(backend: Backend, listening: Listening) -> AsyncIterator[str]:
-    """Serve while the context is open; returns the address (host:port). Raises ServerError where it is not free."""
+async def serving(backend: Backend, listening: ServerOptions) -> AsyncIterator[str]:
+    """Serve while the context is open; returns the address (host:port). Raises ServerError where it is in use."""
     server = _Server(backend, listening)
     try:
         accepting = await asyncio.start_server(
@@ -59,7 +59,7 @@ async def serving(backend: Backend, listening: Listening) -> AsyncIterator[str]:
 
 
 class _Server:
-    def __init__(self, backend: Backend, listening: Listening) -> None:
+    def __init__(self, backend: Backend, listening: ServerOptions) -> None:
         self.bound = ""
         self._backend = backend
         self._listening = listening
@@ -72,7 +72,7 @@ class _Server:
         return self._listening.advertised or self.bound
 
     def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a connection to its end, in a task of its own; refuse it where there are enough."""
+        """Serve a connection in its own task; refuse it over the limit."""
         if len(self._tasks) >= self._listening.connections:
             writer.close()
             return
@@ -91,7 +91,7 @@ class _Server:
             await socket.close()
 
     async def stop(self) -> None:
-        """End all connections; their transactions are rolled back."""
+        """Close all connections; their transactions are rolled back."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -120,7 +120,7 @@ class _Server:
             await wire.close()
 
     def _discovery(self, host: str) -> dict[str, object]:
-        """Tell where Bolt is to who asks over HTTP: at the name by which it asked."""
+        """Return the Bolt address for a client that connects by HTTP, under the host name that it used."""
         secure = "+s" if self._listening.tls else ""
         address = self._listening.advertised or host or self.bound
         agent, _, version = self._backend.agent.partition("/")
@@ -149,7 +149,7 @@ async def _agree(wire: Wire) -> Version | None:
 
 
 async def _varint(read: Callable[[int], Awaitable[bytes]]) -> None:
-    """Read the client's capabilities, of which none means anything yet."""
+    """Read the client's capabilities, which are ignored."""
     for _ in range(10):
         if (await read(1))[0] < 0x80:
             return
@@ -157,16 +157,16 @@ async def _varint(read: Callable[[int], Awaitable[bytes]]) -> None:
 
 
 @asynccontextmanager
-async def bolt_door(settings: Settings, memory: Memory, *, say: Callable[[str], None]) -> AsyncIterator[None]:
-    """Speak Bolt while the context is open; `say` is told where.
+async def bolt_server(settings: Settings, memory: Memory, *, say: Callable[[str], None]) -> AsyncIterator[None]:
+    """Serve Bolt while the context is open; `say` gets the address.
 
-    A usual port that somebody else has leaves the door shut, and says so. Raises ServerError where the port was named,
-    and InvalidInput for a certificate that cannot be used.
+    Where the default port is in use, Bolt stays off, and `say` gets the reason. Raises ServerError where a port that
+    was set is in use, and InvalidInput for an invalid certificate.
     """
     if not settings.bolt:
         yield
         return
-    listening = Listening(
+    listening = ServerOptions(
         host=settings.host,
         port=settings.bolt_port,
         tls=_tls(settings.bolt_certificate, settings.bolt_certificate_key),

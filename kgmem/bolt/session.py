@@ -1,7 +1,7 @@
-"""A session: what a client may ask when, and what it is told.
+"""A session: the state machine of requests and replies.
 
-Two tasks serve a connection. One reads messages, so that RESET and a closed connection are noticed while a query runs,
-and stop it; the other answers them, one after the other.
+Two tasks serve a connection. One reads messages, so that RESET and a closed connection stop a running query; the other
+processes them in order.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from typing import Any
 
 from kgmem.bolt import messages
 from kgmem.bolt.backend import Backend, Caller
-from kgmem.bolt.executor import Work
+from kgmem.bolt.executor import QueryExecutor
 from kgmem.bolt.failures import failure
-from kgmem.bolt.framing import Speech
+from kgmem.bolt.framing import ReplyWriter
 from kgmem.bolt.handshake import Version
 from kgmem.bolt.messages import Request, Tag, read_message, request_of
 from kgmem.bolt.packstream import BadPackStream
@@ -32,7 +32,7 @@ _UNKNOWN_SIZE = 65_536  # Bytes of a message of somebody who is not let in yet.
 
 
 class State(Enum):
-    """Where a session stands."""
+    """The state of a session."""
 
     CONNECTED = auto()
     AUTHENTICATION = auto()
@@ -58,7 +58,7 @@ _ALLOWED: dict[State, frozenset[Tag]] = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one connection may take."""
+    """The limits of one connection."""
 
     message: int = 32 * 1024 * 1024  # Bytes.
     admission: float = 30.0  # Seconds until a client has said who it is.
@@ -91,7 +91,7 @@ class Session:
         self._limits = limits
         self._address = address
         self._name = name
-        self._speech = Speech(wire, packer(version, backend.element_id, utc=version.major > 4))
+        self._speech = ReplyWriter(wire, packer(version, backend.element_id, utc=version.major > 4))
         self._waiting: deque[Request | BadPackStream] = deque()
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
@@ -104,10 +104,10 @@ class Session:
         self._unwatch: Callable[[], None] = _nothing
         self._shares = shares
         self._release: Callable[[], None] = _nothing
-        self._work = Work(version, longest=limits.transaction, expire=self._expire)
+        self._work = QueryExecutor(version, longest=limits.transaction, expire=self._expire)
 
     async def serve(self) -> None:
-        """Answer until the client goes, or breaks the protocol; a transaction that is left is rolled back."""
+        """Process requests until the client disconnects or violates the protocol; then roll back."""
         reading = asyncio.create_task(self._read())
         admission = asyncio.get_running_loop().call_later(self._limits.admission, self._give_up)
         try:
@@ -127,7 +127,7 @@ class Session:
             self._end()
 
     def _bar(self) -> None:
-        """Stop what is at work and close the connection: the caller's key is no longer in force."""
+        """Stop the current request and close the connection: the caller's key is no longer valid."""
         self._barred = True
         self._arrived.set()
         if self._task:
@@ -140,7 +140,7 @@ class Session:
             self._task.cancel()
 
     async def _read(self) -> None:
-        """Read messages ahead; RESET stops what is at work."""
+        """Read messages ahead; RESET stops the current request."""
         uuids = self.version >= Version(6, 1)
         turn = Turn()
         try:
@@ -210,12 +210,12 @@ class Session:
             await self._perform(request)
 
     async def _break(self, error: BadPackStream) -> None:
-        """Tell that the client broke the protocol, and end."""
+        """Report a violation of the protocol, and end."""
         self._speech.failure(failure(error, self.version))
         self.state = State.DEFUNCT
 
     async def _perform(self, request: Request) -> None:
-        """Do what is asked; a RESET on its way stops it."""
+        """Process a request; a pending RESET stops it."""
         self._task = asyncio.create_task(self._do(request))
         try:
             await self._watched(self._task)
@@ -236,7 +236,7 @@ class Session:
             self._task = None
 
     async def _watched(self, work: "asyncio.Task[None]") -> None:
-        """Wait for work; tell the client from time to time that it goes on."""
+        """Wait for a request to finish, with heartbeats to the client."""
         try:
             while not work.done():
                 done, _ = await asyncio.wait({work}, timeout=self._limits.alive)
@@ -257,7 +257,7 @@ class Session:
             self._backend.report(error, self._name)
 
     async def _undo(self, *, late: bool = False) -> None:
-        """Roll back what is open."""
+        """Roll back the open transaction."""
         try:
             await self._work.rollback(late=late)
         except KgmemError as error:
@@ -306,7 +306,7 @@ class Session:
         self._unwatch = caller.watch(self._bar)
 
     def _leave(self) -> None:
-        """Let the caller go: its key is watched no more, and its share has room for another connection."""
+        """Release the caller: end the watch of its key, and free its share of connections."""
         self._caller = None
         self._unwatch()
         self._release()
@@ -343,7 +343,7 @@ class Session:
         self._go_on(told)
 
     def _expire(self) -> None:
-        """Stop a transaction that is open for too long; whatever is asked next is told so."""
+        """Stop a transaction that is open for too long; the next request gets the error."""
         if self._task:
             self._task.cancel()
         else:
@@ -371,7 +371,7 @@ class Session:
         self._go_on({})
 
     def _go_on(self, told: Mapping[str, Any]) -> None:
-        """Say that something is done; what is open tells what may come next."""
+        """Reply with success, and set the next state."""
         if not self._work.open:
             self.state = State.READY
         elif self._work.alone:

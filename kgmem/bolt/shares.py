@@ -1,4 +1,4 @@
-"""How many connections each caller has open: one caller takes no more than its share, so that others are let in."""
+"""Shares of connections: one caller can have only so many open at the same time."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -7,17 +7,17 @@ from kgmem.domain.errors import Unavailable
 
 
 class CallerShares:
-    """Counts connections by caller."""
+    """Counts open connections by caller."""
 
     def __init__(self, most: int | None) -> None:
-        """Take how many connections one caller has at once at most; None for no limit of its own."""
+        """Take the maximum number of connections per caller; None for no limit."""
         self._most = most
         self._open: Counter[str] = Counter()
 
     def take(self, identity: str) -> Callable[[], None]:
-        """Count a connection of a caller; returns what releases it, once however often it is called.
+        """Count a connection of a caller; returns a function that releases it, at most once.
 
-        Raises Unavailable where the caller has its share already.
+        Raises Unavailable where the caller has reached its maximum.
         """
         if self._most is not None and self._open[identity] >= self._most:
             raise Unavailable(

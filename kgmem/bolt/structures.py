@@ -1,4 +1,4 @@
-"""Cypher's values as structures of Bolt, and back; their form depends on the version of the connection."""
+"""Cypher values as Bolt structures, and back; the form depends on the version of the protocol."""
 
 import sys
 from array import array
@@ -33,9 +33,9 @@ ElementId = Callable[[int], str]
 
 
 def packer(version: Version, element_id: ElementId, *, utc: bool) -> Packer:
-    """Return what writes values for a connection.
+    """Return the packer of a connection.
 
-    `element_id` gives a node's element id by its id; `utc` says that times with zones tell seconds in Greenwich.
+    `element_id` returns the element id of a node by its id; `utc`: times with zones are sent as UTC seconds.
     """
     forms: dict[type, Callable[[Any], Any]] = {
         Node: _node if version.major > 4 else _node4,
@@ -55,7 +55,7 @@ def packer(version: Version, element_id: ElementId, *, utc: bool) -> Packer:
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """An embedding, as numbers of one type: d and f (8 and 4 bytes), b, h, i and q (1, 2, 4, 8 bytes, whole)."""
+    """An embedding of numbers of one type: d and f (8 and 4 bytes), b, h, i and q (integers of 1, 2, 4, 8 bytes)."""
 
     numbers: "array[Any]"
 
@@ -95,7 +95,7 @@ def _relationship4(value: Relationship) -> Structure:
 
 
 def _path(named: bool, path: Path) -> Structure:
-    """Return nodes and relationships once each, and in which order the path meets them."""
+    """Return distinct nodes and relationships, and the order in which the path visits them."""
     nodes = {node.id: node for node in path.nodes}
     met = {relationship.id: relationship for relationship in path.relationships}
     place = {id_: at for at, id_ in enumerate(nodes)}
@@ -122,7 +122,7 @@ def _datetime(value: DateTime) -> Structure:
 
 
 def _datetime4(value: DateTime) -> Structure:
-    """Return the form in which the seconds are those that the clock shows."""
+    """Return the form of Bolt 4, with the seconds of local time."""
     zone: int | str = value.offset if value.zone is None else value.zone
     return Structure(0x46 if value.zone is None else 0x66, (*_clock(value.days, value.nanoseconds), zone))
 
@@ -137,7 +137,7 @@ def _vector(value: Vector) -> Structure:
 
 
 def hydrate(tag: int, fields: list[Any]) -> Any:
-    """Return the value of a structure that a client sent. Raises BadPackStream for one that is no parameter."""
+    """Return the value of a structure that a client sent. Raises BadPackStream for an unsupported one."""
     reading = _READ.get((tag, len(fields)))
     if reading is None:
         raise BadPackStream(
@@ -222,7 +222,7 @@ def _numbers(marker: bytes, data: bytes) -> list[Any]:
 
 
 def _turned(numbers: "array[Any]") -> "array[Any]":
-    """Turn numbers between this machine's order of bytes and Bolt's, which has the high byte first."""
+    """Swap bytes between this machine's order and big-endian, if they differ."""
     if sys.byteorder == "little":
         numbers.byteswap()
     return numbers

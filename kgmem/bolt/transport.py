@@ -1,6 +1,6 @@
-"""What carries the bytes: a TCP connection, or a WebSocket over one; both answer on the same port.
+"""Transports: TCP, or a WebSocket over TCP, on the same port.
 
-A connection that begins with GET is HTTP: one that asks for a WebSocket gets it, any other is told where Bolt is.
+A connection that starts with GET is HTTP: a request for a WebSocket gets one, any other gets the address of Bolt.
 """
 
 import asyncio
@@ -21,22 +21,22 @@ _HEAD = 16_384
 
 
 class Closed(Exception):
-    """The other side is gone."""
+    """The other side has closed the connection."""
 
 
 class Wire(Protocol):
-    """A connection as the session sees it."""
+    """A connection, as the session uses it."""
 
     peer: str
 
     async def read(self, size: int) -> bytes:
-        """Return so many bytes. Raises Closed."""
+        """Return exactly so many bytes. Raises Closed."""
 
     async def send(self, data: bytes | bytearray) -> None:
-        """Send bytes, waiting while the other side does not read. Raises Closed."""
+        """Send bytes, waiting for a slow client. Raises Closed."""
 
     async def close(self) -> None:
-        """Close the connection; what was sent still arrives."""
+        """Close the connection; bytes already sent still arrive."""
 
 
 class Socket:
@@ -50,14 +50,14 @@ class Socket:
         self.peer = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "local"
 
     async def read(self, size: int) -> bytes:
-        """Return so many bytes. Raises Closed."""
+        """Return exactly so many bytes. Raises Closed."""
         try:
             return await self.reader.readexactly(size)
         except (asyncio.IncompleteReadError, OSError) as error:
             raise Closed from error
 
     async def some(self) -> bytes:
-        """Return what is there, at least one byte. Raises Closed."""
+        """Return the available bytes, at least one. Raises Closed."""
         try:
             data = await self.reader.read(1 << 16)
         except OSError as error:
@@ -67,7 +67,7 @@ class Socket:
         return data
 
     async def send(self, data: bytes | bytearray) -> None:
-        """Send bytes, waiting while the other side does not read. Raises Closed."""
+        """Send bytes, waiting for a slow client. Raises Closed."""
         try:
             self.writer.write(data)
             await self.writer.drain()
@@ -94,7 +94,7 @@ class WebSocket:
         self._held = bytearray()
 
     async def read(self, size: int) -> bytes:
-        """Return so many bytes, of as many frames as it takes. Raises Closed."""
+        """Return exactly so many bytes, from as many frames as needed. Raises Closed."""
         while len(self._held) < size:
             await self._more()
         taken = bytes(self._held[:size])
@@ -111,20 +111,20 @@ class WebSocket:
         await self._answer()
 
     async def _answer(self) -> None:
-        """Send what the protocol has to say by itself: pongs, and the answer to a close."""
+        """Send the replies of the protocol: pongs, and the answer to a close."""
         for data in self._protocol.data_to_send():
             if data:
                 await self._socket.send(data)
 
     async def send(self, data: bytes | bytearray) -> None:
-        """Send bytes as one frame, waiting while the other side does not read. Raises Closed."""
+        """Send bytes as one frame, waiting for a slow client. Raises Closed."""
         if self._protocol.state is not State.OPEN:
             raise Closed
         self._protocol.send_binary(bytes(data))
         await self._answer()
 
     async def close(self) -> None:
-        """Say that the WebSocket ends, and close the connection."""
+        """Close the WebSocket and the connection."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(1000)
             with contextlib.suppress(Closed):
@@ -133,7 +133,7 @@ class WebSocket:
 
 
 async def answer_http(socket: Socket, discovery: Callable[[str], dict[str, object]]) -> WebSocket | None:
-    """Answer a connection that began with GET: give a WebSocket, or None after telling `discovery(host)` as JSON."""
+    """Handle a connection that starts with GET: return a WebSocket, or None after sending `discovery(host)`."""
     head = bytearray(HTTP)
     while b"\r\n\r\n" not in head:
         if len(head) > _HEAD:

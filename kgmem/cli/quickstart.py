@@ -10,7 +10,7 @@ import orjson
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from kgmem.bolt.server import bolt_door
+from kgmem.bolt.server import bolt_server
 from kgmem.bootstrap import open_memory
 from kgmem.cli.console import NOTES, OUT, note
 from kgmem.cli.opening import load_settings, with_memory
@@ -42,7 +42,7 @@ def quickstart(
     key = with_memory(preparing, partial(open_memory, settings, migrating=True, report=note))
     if serve:
         opening = partial(open_memory, settings, owner=True, worker=settings.worker, report=note)
-        door = partial(bolt_door, settings, say=note)
+        door = partial(bolt_server, settings, say=note)
         server.run(settings, opening, ready=partial(_report_ready, key), beside=door)
     else:
         NOTES.print("Start the server: [bold]kgmem serve[/]")

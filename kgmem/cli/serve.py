@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from kgmem.bolt.server import bolt_door
+from kgmem.bolt.server import bolt_server
 from kgmem.bootstrap import open_memory, open_worker
 from kgmem.cli.console import NOTES, note, run_async
 from kgmem.cli.opening import load_settings
@@ -26,7 +26,7 @@ def serve(
     """Serve REST and Bolt until interrupted. A database of another version is refused with a hint."""
     settings = with_address(load_settings(), host, port)
     opening = partial(open_memory, settings, owner=True, worker=worker and settings.worker, report=note)
-    server.run(settings, opening, ready=report_ready, beside=partial(bolt_door, settings, say=note))
+    server.run(settings, opening, ready=report_ready, beside=partial(bolt_server, settings, say=note))
 
 
 def worker() -> None:

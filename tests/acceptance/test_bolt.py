@@ -10,7 +10,7 @@ import pytest
 from neo4j.exceptions import AuthError, ClientError, Neo4jError, TransientError
 
 from kgmem.bolt.graphs import MemoryBackend
-from kgmem.bolt.server import Listening, serving
+from kgmem.bolt.server import ServerOptions, serving
 from kgmem.domain.access import Role
 from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
@@ -19,7 +19,7 @@ from kgmem.memory import Memory
 @pytest.fixture
 async def address(memory: Memory) -> AsyncIterator[str]:
     await memory.graphs.create("main")
-    async with serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as bound:
+    async with serving(MemoryBackend(memory), ServerOptions("127.0.0.1", 0)) as bound:
         yield bound
 
 
@@ -146,7 +146,7 @@ async def test_who_names_no_graph_has_the_one_that_the_server_was_given(memory: 
         if found == "neo4j":
             await memory.graphs.create(found)
         async with (
-            serving(MemoryBackend(memory, home=home), Listening("127.0.0.1", 0)) as bound,
+            serving(MemoryBackend(memory, home=home), ServerOptions("127.0.0.1", 0)) as bound,
             neo4j.AsyncGraphDatabase.driver(f"bolt://{bound}", auth=("kgmem", secret)) as driver,
         ):
             if found:

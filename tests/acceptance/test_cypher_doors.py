@@ -8,7 +8,7 @@ import pytest
 from neo4j.exceptions import ClientError, Neo4jError
 
 from kgmem.bolt.graphs import MemoryBackend
-from kgmem.bolt.server import Listening, serving
+from kgmem.bolt.server import ServerOptions, serving
 from tests.cli import Command
 from tests.heartbeat import heartbeat
 from tests.rest import GRAPH, Door, done, refused
@@ -30,7 +30,7 @@ async def two(door: Door) -> Door:
 @pytest.fixture
 async def address(two: Door) -> AsyncIterator[str]:
     """Where Bolt is spoken."""
-    async with serving(MemoryBackend(two.memory), Listening("127.0.0.1", 0)) as bound:
+    async with serving(MemoryBackend(two.memory), ServerOptions("127.0.0.1", 0)) as bound:
         yield bound
 
 

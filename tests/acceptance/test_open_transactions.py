@@ -12,7 +12,7 @@ import pytest
 from neo4j.exceptions import ClientError, TransientError
 
 from kgmem.bolt.graphs import MemoryBackend
-from kgmem.bolt.server import Listening, serving
+from kgmem.bolt.server import ServerOptions, serving
 from kgmem.bootstrap import open_memory
 from kgmem.memory import Memory
 from kgmem.settings import Settings
@@ -105,7 +105,7 @@ async def requests_work(door: Door, key: dict[str, str], *, writes: bool = True)
 
 async def test_requests_go_on_beside_idle_transactions_of_a_read_only_key(door: Door, memory: Memory) -> None:
     _, idle = await memory.keys.create("idle", "reader")
-    async with serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address, driver(address, idle) as found:
+    async with serving(MemoryBackend(memory), ServerOptions("127.0.0.1", 0)) as address, driver(address, idle) as found:
         idlers = Idlers(found, 12)
         await idlers.until(PER_KEY)
         await requests_work(door, await door.key("writer"))
@@ -121,7 +121,7 @@ async def test_another_key_has_its_transactions_beside_those_of_one_that_has_all
     _, first = await memory.keys.create("first", "reader")
     _, second = await memory.keys.create("second", "reader")
     async with (
-        serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address,
+        serving(MemoryBackend(memory), ServerOptions("127.0.0.1", 0)) as address,
         driver(address, first) as hog,
         driver(address, second) as found,
     ):
@@ -134,7 +134,10 @@ async def test_another_key_has_its_transactions_beside_those_of_one_that_has_all
 
 async def test_sessions_with_a_short_transaction_each_all_succeed(door: Door, memory: Memory) -> None:
     _, secret = await memory.keys.create("many", "writer")
-    async with serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address, driver(address, secret) as found:
+    async with (
+        serving(MemoryBackend(memory), ServerOptions("127.0.0.1", 0)) as address,
+        driver(address, secret) as found,
+    ):
         await asyncio.gather(*(short(found) for _ in range(30)))
         records, _, _ = await found.execute_query("MATCH (n:Short) RETURN count(n)", database_="main")
     assert records[0][0] == 30
@@ -145,7 +148,7 @@ async def test_two_hundred_sessions_and_five_hundred_open_transactions_at_once(d
     _, idle = await memory.keys.create("idle", "reader")
     _, busy = await memory.keys.create("busy", "writer")
     async with (
-        serving(MemoryBackend(memory), Listening("127.0.0.1", 0, connections=800)) as address,
+        serving(MemoryBackend(memory), ServerOptions("127.0.0.1", 0, connections=800)) as address,
         driver(address, idle, 500) as idling,
         driver(address, busy, 200) as found,
     ):
@@ -161,7 +164,7 @@ async def test_two_hundred_sessions_and_five_hundred_open_transactions_at_once(d
 async def test_a_key_that_has_all_its_connections_keeps_no_other_key_out(memory: Memory, door: Door) -> None:
     _, greedy = await memory.keys.create("greedy", "reader")
     _, modest = await memory.keys.create("modest", "reader")
-    listening = Listening("127.0.0.1", 0, connections=5, connections_per_caller=2)
+    listening = ServerOptions("127.0.0.1", 0, connections=5, connections_per_caller=2)
     async with serving(MemoryBackend(memory), listening) as address:
         taken = [driver(address, greedy) for _ in range(2)]
         for each in taken:
@@ -177,7 +180,10 @@ async def test_a_key_that_has_all_its_connections_keeps_no_other_key_out(memory:
 
 async def test_an_idle_transaction_is_rolled_back_and_bolt_says_so(door: Door, hasty: Memory, memory: Memory) -> None:
     _, secret = await memory.keys.create("idle", "writer")
-    async with serving(MemoryBackend(hasty), Listening("127.0.0.1", 0)) as address, driver(address, secret) as found:
+    async with (
+        serving(MemoryBackend(hasty), ServerOptions("127.0.0.1", 0)) as address,
+        driver(address, secret) as found,
+    ):
         async with opened(found, "CREATE (:Forgotten)") as transaction, opened(found) as other:
             await asyncio.sleep(IDLE * 1.5)
             with pytest.raises(ClientError, match="was idle for 1 seconds and was rolled back") as raised:

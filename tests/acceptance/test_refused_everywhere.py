@@ -10,7 +10,7 @@ import pytest
 from neo4j.exceptions import ClientError
 
 from kgmem.bolt.graphs import MemoryBackend
-from kgmem.bolt.server import Listening, serving
+from kgmem.bolt.server import ServerOptions, serving
 from tests.rest import GRAPH, Door, done, refused
 
 CYPHER = f"{GRAPH}/cypher"
@@ -54,7 +54,7 @@ async def kept(door: Door) -> AsyncIterator[Door]:
 async def driver(door: Door) -> AsyncIterator[neo4j.AsyncDriver]:
     _, secret = await door.memory.keys.create("bolt", "admin")
     async with (
-        serving(MemoryBackend(door.memory), Listening("127.0.0.1", 0)) as bound,
+        serving(MemoryBackend(door.memory), ServerOptions("127.0.0.1", 0)) as bound,
         neo4j.AsyncGraphDatabase.driver(f"bolt://{bound}", auth=("kgmem", secret)) as opened,
     ):
         yield opened

@@ -16,7 +16,7 @@ from neo4j.exceptions import AuthError, DriverError, Neo4jError
 from pydantic import SecretStr
 
 from kgmem.bolt.graphs import MemoryBackend
-from kgmem.bolt.server import Listening, serving
+from kgmem.bolt.server import ServerOptions, serving
 from kgmem.bootstrap import open_memory
 from kgmem.memory import Memory
 from kgmem.settings import Settings
@@ -41,7 +41,7 @@ async def elsewhere(pool: GraphPool, tmp_path: Path) -> AsyncIterator[Memory]:
 async def bolt(memory: Memory, secret: str) -> AsyncIterator[neo4j.AsyncDriver]:
     """A driver over a Bolt server of its own."""
     async with (
-        serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address,
+        serving(MemoryBackend(memory), ServerOptions("127.0.0.1", 0)) as address,
         neo4j.AsyncGraphDatabase.driver(f"bolt://{address}", auth=("kgmem", secret)) as driver,
     ):
         yield driver

@@ -6,7 +6,7 @@ import neo4j
 import pytest
 
 from kgmem.bolt.graphs import MemoryBackend
-from kgmem.bolt.server import Listening, serving
+from kgmem.bolt.server import ServerOptions, serving
 from kgmem.memory import Memory
 from tests import tck, tck_doors
 from tests.rest import Door
@@ -17,7 +17,7 @@ async def driver(door: Door) -> AsyncIterator[neo4j.AsyncDriver]:
     """Neo4j's driver, connected to the graph of the door."""
     _, secret = await door.memory.keys.create("bolt", "admin")
     async with (
-        serving(MemoryBackend(door.memory), Listening("127.0.0.1", 0)) as address,
+        serving(MemoryBackend(door.memory), ServerOptions("127.0.0.1", 0)) as address,
         neo4j.AsyncGraphDatabase.driver(f"bolt://{address}", auth=("kgmem", secret)) as found,
     ):
         yield found

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kgmem.bolt.graphs import MemoryBackend
-from kgmem.bolt.server import Listening, serving
+from kgmem.bolt.server import ServerOptions, serving
 from kgmem.memory import Memory
 from kgmem.settings import Settings
 from kgmem_api.server import serve
@@ -46,7 +46,7 @@ async def server(memory: Memory) -> AsyncIterator[Server]:
         pytest.skip("KGMEM_TEST_CLIENTS=0")
     await memory.graphs.create("neo4j", space=None)
     _, key = await memory.keys.create("clients", "admin")
-    async with serving(MemoryBackend(memory), Listening("127.0.0.1", 0)) as address:
+    async with serving(MemoryBackend(memory), ServerOptions("127.0.0.1", 0)) as address:
         yield Server(address, key)
 
 

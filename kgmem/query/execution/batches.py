@@ -24,7 +24,7 @@ def is_batched(plan: Plan | None) -> bool:
 
 @dataclass(slots=True)
 class Batches:
-    """Runs one plan; `writes` says whether it writes, `begin` gives what runs steps in a transaction."""
+    """Runs a plan with CALL { } IN TRANSACTIONS; `writes`: it writes, `begin` opens a transaction that runs steps."""
 
     graphs: Graphs
     graph: str

@@ -10,7 +10,7 @@ from kgmem.query.evaluation.environment import Row
 from kgmem.query.execution.executor import WEIGHT, Rows, Run, slices
 from kgmem.query.execution.graph import Condition, MatchQuery, MatchRows
 from kgmem.query.execution.paths.selection import build_path
-from kgmem.query.execution.store_queries import Question, attempted, constant, questions, wanted
+from kgmem.query.execution.store_queries import StoreQuery, attempted, constant, questions, wanted
 from kgmem.query.planning.column_pruning import ALL, IDENTITY
 from kgmem.query.planning.steps import JoinKey, LinkPart, Order, Pattern
 from kgmem.query.tree.expressions import Expression
@@ -27,7 +27,7 @@ _Table = dict[tuple[Hashable, ...], list[Way]]
 
 
 async def chooser(
-    run: Run, keys: Sequence[JoinKey], asked: Question, ways: Sequence[Sequence[Way]], bind: Callable[[Row, Way], Any]
+    run: Run, keys: Sequence[JoinKey], asked: StoreQuery, ways: Sequence[Sequence[Way]], bind: Callable[[Row, Way], Any]
 ) -> Choose:
     """Return a function from a row to its possible matches: equal in the keys, with the remaining predicates.
 
@@ -81,8 +81,8 @@ Found = list[tuple[int, Row]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """What is asked of a pattern; see `Match`. Without `needs` everything that it names is."""
+class MatchOptions:
+    """The options of a match; see `Match`. Without `needs` everything that the pattern binds is read."""
 
     pattern: Pattern
     needs: Mapping[str, frozenset[str]] | None = None
@@ -93,7 +93,7 @@ class Asking:
     order: Order | None = None  # By which `most` counts.
 
     def full(self) -> Mapping[str, frozenset[str]]:
-        """Return what is needed where the store leaves all predicates to be computed."""
+        """Return what is read where the store leaves all predicates to the executor."""
         if self.needs is not None:
             return self.needs
         pattern = self.pattern
@@ -103,7 +103,7 @@ class Asking:
         return dict.fromkeys(asked, frozenset({ALL}))
 
 
-async def candidates(run: Run, asking: Asking, rows: Rows, at: int) -> tuple[Found, Sequence[Expression]]:
+async def candidates(run: Run, asking: MatchOptions, rows: Rows, at: int) -> tuple[Found, Sequence[Expression]]:
     """Return matches that may belong to rows, each with the number of its row, and the predicates left to check."""
     asked = await questions(run, asking.pattern, rows, at)
     if len(asked) == 1:
@@ -120,7 +120,9 @@ async def candidates(run: Run, asking: Asking, rows: Rows, at: int) -> tuple[Fou
     return sorted(found, key=lambda each: each[0]), list(left.values())
 
 
-async def _of_question(run: Run, asking: Asking, asked: Question, at: int) -> tuple[Found, Sequence[Expression]]:
+async def _of_question(
+    run: Run, asking: MatchOptions, asked: StoreQuery, at: int
+) -> tuple[Found, Sequence[Expression]]:
     pattern = asking.pattern
     predicates: Sequence[Expression] = [each for each in pattern.predicates if id(each) not in asked.answered]
     sure = not predicates
@@ -168,12 +170,12 @@ async def constant_conditions(run: Run, pattern: Pattern) -> tuple[list[Conditio
     return conditions, row
 
 
-def _unbounded(asking: Asking) -> Asking:
-    return Asking(asking.pattern, asking.needs, asking.lean, asking.shown, folded=asking.folded)
+def _unbounded(asking: MatchOptions) -> MatchOptions:
+    return MatchOptions(asking.pattern, asking.needs, asking.lean, asking.shown, folded=asking.folded)
 
 
 async def _bound(
-    run: Run, binder: "Binder", matched: MatchRows, asked: Question, *, keys: Sequence[JoinKey], at: int
+    run: Run, binder: "Binder", matched: MatchRows, asked: StoreQuery, *, keys: Sequence[JoinKey], at: int
 ) -> Found:
     """Put what was found into rows; what is gone meanwhile is left out."""
     ways: list[list[tuple[Any, ...]]] = [[] for _ in asked.rows] or [[]]
@@ -193,7 +195,7 @@ async def _bound(
 Binder = Callable[[Row, Sequence[Any]], Row | None]
 
 
-async def _binder(run: Run, asking: Asking, needs: Mapping[str, frozenset[str]], matched: MatchRows) -> Binder:
+async def _binder(run: Run, asking: MatchOptions, needs: Mapping[str, frozenset[str]], matched: MatchRows) -> Binder:
     """Read what the store has named by its id only, and give what makes a row of a row and a way."""
     pattern = asking.pattern
     fresh = [(part, at) for at, part in enumerate(pattern.parts, start=2) if not part.bound and part.name in needs]

@@ -33,11 +33,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class MatchQuery:
-    """What is to be matched: a pattern for each row, which gives an id (or ids, or None) for each name that is bound.
+    """A pattern to match for each row; a match has an id (or ids, or None) for each variable that it binds.
 
-    `needs` says what of the nodes and relationships is needed (see planning/needs.py). `lean`: all that is given must
-    meet the conditions; else what does not may be given too. With `folded` what is the same may come as one. What is
-    lean may have an `order`: the `most` that come first by it are given, and all that come level with the last.
+    `needs` names the properties that are read of nodes and relationships (see planning/column_pruning.py). `lean`:
+    every returned match meets the conditions; otherwise more matches may be returned. With `folded` equal matches may
+    be returned as one. A lean query may have an `order`: then only the first `most` by it are returned, and those equal
+    to the last.
     """
 
     pattern: Pattern

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kgmem.query.evaluation.environment import Row
-from kgmem.query.execution.candidates import Asking, Found, candidates
+from kgmem.query.execution.candidates import Found, MatchOptions, candidates
 from kgmem.query.execution.executor import WEIGHT, Rows, Run, slices
 from kgmem.query.execution.paths.selection import select
 from kgmem.query.execution.paths.shortest import search
@@ -21,7 +21,7 @@ _EVERYTHING = frozenset({ALL})
 _HOPS_BATCH = 5000  # Rows whose ids are sent at once.
 
 
-async def plain(run: Run, asking: Asking, rows: Rows, at: int) -> Found:
+async def plain(run: Run, asking: MatchOptions, rows: Rows, at: int) -> Found:
     """Return what a pattern of one stage makes of rows, each with the number of the row that it comes of."""
     found, predicates = await candidates(run, asking, rows, at)
     if not predicates:
@@ -98,7 +98,7 @@ async def _all(run: Run, pattern: Pattern, rows: Rows, at: int) -> Found:
             for n, row in there
         ]
     needs = dict.fromkeys((*(part.name for part in pattern.parts), *(p.name for p in pattern.paths)), _EVERYTHING)
-    return await plain(run, Asking(pattern, needs, needs), rows, at)
+    return await plain(run, MatchOptions(pattern, needs, needs), rows, at)
 
 
 def _gone(pattern: Pattern, row: Row) -> list[int]:
@@ -181,7 +181,7 @@ async def match(run: Run, step: Match, rows: Rows) -> Rows:
     nothing = dict.fromkeys(pattern.named)
     # What comes first of all rows is not what comes first of each.
     most = None if step.optional or (step.order and len(rows) != 1) else await wanted(run, step.most)
-    asking = Asking(pattern, step.needs, step.lean, step.shown, most=most, folded=step.folded, order=step.order)
+    asking = MatchOptions(pattern, step.needs, step.lean, step.shown, most=most, folded=step.folded, order=step.order)
     result: Rows = []
     for first in range(0, len(rows), _BATCH):
         batch = rows[first : first + _BATCH]
@@ -197,7 +197,7 @@ async def match(run: Run, step: Match, rows: Rows) -> Rows:
     return result
 
 
-async def matches(run: Run, asking: Asking, rows: Rows, at: int) -> list[Rows]:
+async def matches(run: Run, asking: MatchOptions, rows: Rows, at: int) -> list[Rows]:
     """Return for each row the rows that the pattern makes of it."""
     groups: list[Rows] = [[] for _ in rows]
     if not rows:

@@ -1,4 +1,4 @@
-"""What is written: property maps and labels out of expressions, checked."""
+"""Properties and labels to write: evaluated from expressions, and checked."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -62,7 +62,7 @@ def check_names(run: Run, names: Iterable[str], at: int) -> None:
 async def all_properties(
     run: Run, part: Expression | None, rows: Sequence[Row], *, nulls: bool = True
 ) -> list[dict[str, Any]]:
-    """Return for each row the properties that a map stands for, without nulls; those are refused unless `nulls`."""
+    """Return for each row the properties of a map, without nulls; nulls are refused unless `nulls`."""
     if part is None:
         return [{} for _ in rows]
     return [_properties(run, value, part.at, nulls=nulls) for value in await run.values(part, rows)]

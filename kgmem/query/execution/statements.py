@@ -75,14 +75,14 @@ class Engine:
     def __init__(
         self, graphs: Graphs, procedures: Iterable[Procedure] = (), shows: Mapping[str, ShowRows] | None = None
     ) -> None:
-        """Take the graphs, the procedures that can be called, and what gives the rows of each kind of SHOW."""
+        """Take the graphs, the available procedures, and the source of the rows of each kind of SHOW."""
         self._graphs = graphs
         self._procedures = {each.signature.name: each for each in procedures}
         self._shows = shows or {}
         self._understanding = PlanCache({name: each.signature for name, each in self._procedures.items()})
 
     async def run(self, asked: StatementRequest) -> Result:
-        """Run a statement in a transaction of its own. Raises CypherError, TimedOut, and what the graph raises."""
+        """Run a statement in its own transaction. Raises CypherError, TimedOut, and the errors of the graph."""
         async with _within(asked.limits.seconds):
             understood = await self._understood(asked)
             asked = await self._at_home(asked, understood)
@@ -241,7 +241,7 @@ async def _plan(run: Run, understood: PreparedStatement) -> Mapping[str, Any]:
 
 @asynccontextmanager
 async def _within(seconds: float) -> AsyncIterator[None]:
-    """Stop what takes longer. Raises TimedOut, also where what was stopped fails in another way."""
+    """Stop the block after so many seconds. Raises TimedOut, also where the stopped work fails with another error."""
     limit = asyncio.timeout(seconds)
     try:
         async with limit:

@@ -25,10 +25,10 @@ _EXACT = 2**53  # Up to here integers and floats compare alike, whatever compare
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """The rows of `source`, of the numbers `origins`, and what of them the store is asked with.
+class StoreQuery:
+    """One query to the store: the rows of `source`, numbered by `origins`, and the values that it is sent with.
 
-    Equal rows are asked once: `places` says under which number of `rows` the answer for each row of `source` is.
+    Equal rows are sent once: `places` contains, for each row of `source`, its index in `rows`.
     """
 
     source: Rows
@@ -40,11 +40,11 @@ class Question:
 
     @property
     def is_shared(self) -> bool:
-        """Whether rows share an answer."""
+        """Whether several rows share an answer."""
         return len(self.rows) < len(self.source)
 
 
-async def questions(run: Run, pattern: Pattern, rows: Rows, at: int) -> list[Question]:
+async def questions(run: Run, pattern: Pattern, rows: Rows, at: int) -> list[StoreQuery]:
     """Return the queries to the store; each row is in exactly one."""
     bound = {name: [_identity(run, row[name], at) for row in rows] for name in pattern.bound}
     constants: list[tuple[Lookup, Any]] = []
@@ -103,7 +103,7 @@ def _question(
     bound: Mapping[str, Sequence[Any]],
     constants: Sequence[tuple[Lookup, Any]],
     columns: Sequence[tuple[int, Lookup, Sequence[Any]]],
-) -> Question:
+) -> StoreQuery:
     conditions = [held for lookup, value in constants if (held := constant(lookup, value)) is not None]
     answered = {id(lookup.predicate) for lookup, value in constants if _is_answered(lookup, [value])}
     told: dict[str, Sequence[Any]] = {name: [values[n] for n in origins] for name, values in bound.items()}
@@ -117,9 +117,9 @@ def _question(
     source = [rows[n] for n in origins]
     if not told:
         asked: list[Mapping[str, Any]] = [{}] if source else []
-        return Question(source, origins, asked, [0] * len(source), conditions, frozenset(answered))
+        return StoreQuery(source, origins, asked, [0] * len(source), conditions, frozenset(answered))
     asked, places = _once_each(told)
-    return Question(source, origins, asked, places, conditions, frozenset(answered))
+    return StoreQuery(source, origins, asked, places, conditions, frozenset(answered))
 
 
 def _once_each(columns: Mapping[str, Sequence[Any]]) -> tuple[list[Mapping[str, Any]], list[int]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kgmem.query.evaluation.environment import Row
-from kgmem.query.execution.candidates import Asking
+from kgmem.query.execution.candidates import MatchOptions
 from kgmem.query.execution.executor import Rows, Run, slices
 from kgmem.query.execution.match import matches
 from kgmem.query.execution.paths.selection import wanted
@@ -57,7 +57,7 @@ async def _named(run: Run, expression: Expression, row: Row) -> str:
 
 
 def static_name(clause: UseClause, parameters: Mapping[str, Any]) -> str | None:
-    """Return the name that a USE has whatever the rows; None where that depends on them."""
+    """Return the constant graph name of a USE; None where it depends on the rows."""
     part = clause.graph
     if isinstance(part, str):
         return part
@@ -90,7 +90,7 @@ async def united(run: Run, plan: Plan, parts: list[Rows]) -> Rows:
 
 
 async def answer(run: Run, part: Expression, rows: Sequence[Row]) -> Sequence[Any]:
-    """Return for each row the value of an expression that asks the graph."""
+    """Return for each row the value of an expression that contains a subquery or pattern."""
     if not rows:
         return []
     if isinstance(part, PatternPredicate):
@@ -110,7 +110,7 @@ async def _matches(run: Run, pattern: PathPattern, where: Expression | None, row
     if planned is None:
         planned = plan_pattern((pattern,), where, _known(rows[0]), run.setting.text)
         run.kept[id(pattern)] = planned
-    return await matches(run, Asking(planned), list(rows), pattern.at)
+    return await matches(run, MatchOptions(planned), list(rows), pattern.at)
 
 
 async def _listed(run: Run, result: Expression, groups: list[Rows]) -> list[list[Any]]:
@@ -154,7 +154,7 @@ async def _groups(run: Run, plan: Plan, rows: Sequence[Row], at: int) -> list[Ro
     """Return for each row what a plan gives for it; one that only matches runs once for all rows."""
     first = plan.parts[0]
     if len(plan.parts) == 1 and len(first) == 1 and isinstance(first[0], Match) and not first[0].optional:
-        return await matches(run, Asking(first[0].pattern, first[0].needs, first[0].lean), list(rows), at)
+        return await matches(run, MatchOptions(first[0].pattern, first[0].needs, first[0].lean), list(rows), at)
     return [await run_plan(run, plan, [row]) for row in rows]
 
 

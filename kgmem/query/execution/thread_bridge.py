@@ -52,7 +52,7 @@ class Turns:
         mine.acquire()
 
     def end(self) -> None:
-        """Let the next one compute: of the caller whose turn was longest ago."""
+        """Let the next thread compute: that of the caller who has waited longest since its last turn."""
         with self._guard:
             if not self._waiting:
                 self._busy = False
@@ -68,7 +68,7 @@ class Turns:
             following.release()
 
     def give_way(self, who: Hashable) -> None:
-        """Let others have their turn, where this thread has had its slice; called by the one that computes."""
+        """Let other threads compute where the slice of this one is over; called by the thread that computes."""
         if self._waiting and time.perf_counter() - self._since > _SLICE:
             self.end()
             self.begin(who)
@@ -171,7 +171,7 @@ class Beside:
         return _Driven(self, work)
 
     def aside(self) -> Awaitable[None]:
-        """Go on in a thread; awaited by what is driven."""
+        """Continue in a thread; awaited by the driven coroutine."""
         return _Aside()
 
     @property
@@ -180,7 +180,7 @@ class Beside:
         return self._driven > 0 and not self.away
 
     def on_loop(self, make: Callable[[], Awaitable[T]]) -> Awaitable[T]:
-        """Do something in the event loop; awaited by what is driven."""
+        """Await something in the event loop; awaited by the driven coroutine."""
         return _Asked(make) if self.away else make()
 
     def here(self, work: Coroutine[Any, Any, T]) -> T:
@@ -256,7 +256,7 @@ class Beside:
             TURNS.begin(self._who)
 
     def give_way(self) -> None:
-        """Let other statements compute, where this one has had its slice in a thread."""
+        """Let other statements compute where the slice of this one is over."""
         if self.away:
             TURNS.give_way(self._who)
 
@@ -271,7 +271,7 @@ class Beside:
 
 
 class OnLoop:
-    """What has methods that need the event loop, such as a transaction: each is done there, wherever it is asked."""
+    """A proxy of an object whose methods need the event loop, such as a transaction: they always run there."""
 
     def __init__(self, inner: Any, beside: Beside) -> None:
         """Take what has the methods, and the statement that calls them."""

@@ -17,15 +17,15 @@ from kgmem.services.ports import Ports
 _NOT_CHOSEN = "not_chosen"
 
 
-async def superpose(parts: Ports, graph: str, question: Question, answer: Answer) -> Answer:
+async def superpose(ports: Ports, graph: str, question: Question, answer: Answer) -> Answer:
     """Return the answer with the alternatives of its facts; of a rule that decides, without what it decides against."""
     asked = question.superposition
     ids = [hit.id for hit in answer.hits if hit.kind == "fact"]
-    if asked is None or not ids or not await parts.claims.any(graph):
+    if asked is None or not ids or not await ports.claims.any(graph):
         return answer
-    held = await parts.claims.facts_by_id(graph, ids, question.scope, known_at=question.when.known_at)
+    held = await ports.claims.facts_by_id(graph, ids, question.scope, known_at=question.when.known_at)
     open_ = {id_: fact for id_, fact in held.items() if len(fact.options) > 1}
-    said = await _said(parts, graph, open_)
+    said = await _said(ports, graph, open_)
     chosen = {fact.id: _chosen(fact, asked) for fact in open_.values()}
     hits, out = [], 0
     for hit in answer.hits:
@@ -40,10 +40,10 @@ async def superpose(parts: Ports, graph: str, question: Question, answer: Answer
     return replace(answer, hits=hits, suppressed=suppressed)
 
 
-async def _said(parts: Ports, graph: str, open_: Mapping[int, HeldFact]) -> Mapping[int, int]:
+async def _said(ports: Ports, graph: str, open_: Mapping[int, HeldFact]) -> Mapping[int, int]:
     """Return by claim the relationship that says it."""
     ids = sorted({claim for fact in open_.values() for option in fact.options for claim in option.claims})
-    claims = await parts.claims.claims_by_id(graph, ids) if ids else []
+    claims = await ports.claims.claims_by_id(graph, ids) if ids else []
     return {claim.id: claim.relationship for claim in claims if claim.id is not None and claim.relationship is not None}
 
 

@@ -33,7 +33,7 @@ class Facts:
     async def correct(
         self, graph: str, target: FactTarget | int, right: ClaimStatement, *, by: str, reason: str, scope: str = SHARED
     ) -> Correction:
-        """Put another value in the place of a fact of exactly this scope, in the answers at once.
+        """Put another value in the place of a fact in this scope only, in the answers at once.
 
         `target` is an id or what the fact says; of `right` the object or value counts, and its times where it has
         any. The old value stays in the history with the reason. Raises NotFound, InvalidInput.
@@ -45,7 +45,7 @@ class Facts:
     async def retract(
         self, graph: str, target: FactTarget | int, *, by: str, reason: str, scope: str = SHARED
     ) -> Correction:
-        """Take a fact of exactly this scope out of the answers: it never was so. Raises NotFound, InvalidInput."""
+        """Take a fact in this scope only out of the answers: it never was so. Raises NotFound, InvalidInput."""
         return await correcting.retract(self._ports, graph, _target(target), (by, reason), check_scope(scope))
 
     async def expire(
@@ -58,7 +58,7 @@ class Facts:
         valid_to: str | None = None,
         scope: str = SHARED,
     ) -> Correction:
-        """Let a fact of exactly this scope end at a time (ISO 8601), or now: it held until then.
+        """Let a fact in this scope only end at a time (ISO 8601), or now: it held until then.
 
         Raises NotFound, and InvalidInput for an end before its begin.
         """

@@ -1,4 +1,4 @@
-"""The registry of sources, and how reliable each one is."""
+"""Registered sources, and their reliability."""
 
 from collections.abc import Sequence
 
@@ -10,24 +10,24 @@ from kgmem.services.ports import Ports
 
 
 class Sources:
-    """The registry of sources, and how reliable each one is."""
+    """Registered sources, and their reliability."""
 
     def __init__(self, ports: Ports) -> None:
         """Bind to ports."""
         self._ports = ports
 
     async def put(self, graph: str, sources: Sequence[Source]) -> WriteResult:
-        """Write entries of a graph's registry of sources."""
+        """Insert or update registered sources of a graph; returns counts."""
         return await claiming.put_sources(self._ports, graph, sources)
 
     async def list(self, graph: str) -> Sequence[Source]:
-        """Return a graph's registered sources, by key."""
+        """Return the registered sources of a graph, by key."""
         return await self._ports.store.list_sources(graph)
 
     async def get(self, graph: str, key: str) -> SourceStanding:
-        """Return one source's trust with its history and the copies found. Raises NotFound."""
+        """Return the reliability of a source with its history and detected copies. Raises NotFound."""
         return await explaining.source(self._ports, graph, key)
 
     async def reliability(self, graph: str, keys: Sequence[str] | None = None) -> Sequence[SourceStanding]:
-        """Return how far sources are trusted, and why, from the claims that all scopes share."""
+        """Return the reliability of sources with the reasons, from the shared claims of the graph."""
         return await self._ports.claims.standings(graph, keys)

@@ -18,13 +18,13 @@ Topic = tuple[str, str, str]  # Scope, subject and predicate.
 
 
 async def ended(
-    parts: Ports, graph: str, told: Sequence[Brought], schema: GraphSchema, trust: dict[str, float]
+    ports: Ports, graph: str, told: Sequence[Brought], schema: GraphSchema, trust: dict[str, float]
 ) -> list[Brought]:
     """Return what episodes bring with the ends that other texts give their claims, as far as is known by now."""
     fresh = [claim for what in told for claim in what.claims if lasts(claim, schema)]
     if not fresh:
         return list(told)
-    held = await _held(parts, graph, {_topic(claim) for claim in fresh})
+    held = await _held(ports, graph, {_topic(claim) for claim in fresh})
     by_topic: dict[Topic, list[ClaimStatement]] = defaultdict(list)
     for claim in [claim for what in told for claim in what.claims if lasts(claim, schema) or _closes(claim)]:
         by_topic[_topic(claim)].append(claim)
@@ -43,20 +43,20 @@ async def ended(
     return [replace(what, claims=[closed.get(id(claim), claim) for claim in what.claims]) for what in told]
 
 
-async def succeed(parts: Ports, graph: str, topics: Iterable[Topic], schema: GraphSchema | None = None) -> int:
+async def succeed(ports: Ports, graph: str, topics: Iterable[Topic], schema: GraphSchema | None = None) -> int:
     """End or reopen claims that were made before, now that others are there; gives how many changed."""
     wanted = set(topics)
     if not wanted:
         return 0
-    schema = schema or schema_of(parts.core_schema, await parts.graphs.get(graph))
+    schema = schema or schema_of(ports.core_schema, await ports.graphs.get(graph))
     changed: list[tuple[HeldClaim, str | None]] = []
-    for topic, claims in (await _held(parts, graph, wanted)).items():
+    for topic, claims in (await _held(ports, graph, wanted)).items():
         new = ends([_open(each) for each in claims], functional=_is_functional(topic, schema))
         changed += [(each, end) for each, end in zip(claims, new, strict=True) if end != each.statement.valid_to]
     if not changed:
         return 0
     stated = [replace(each.statement, valid_to=end, id=None, known_from=None) for each, end in changed]
-    await claiming.replace(parts, graph, stated, [each.id for each, _ in changed])
+    await claiming.replace(ports, graph, stated, [each.id for each, _ in changed])
     return len(changed)
 
 
@@ -82,9 +82,9 @@ def _is_functional(topic: Topic, schema: GraphSchema) -> bool:
     return kind is not None and kind.functional
 
 
-async def _held(parts: Ports, graph: str, topics: set[Topic]) -> dict[Topic, list[HeldClaim]]:
+async def _held(ports: Ports, graph: str, topics: set[Topic]) -> dict[Topic, list[HeldClaim]]:
     found: dict[Topic, list[HeldClaim]] = defaultdict(list)
-    for each in await parts.extractions.open_claims(graph, sorted(topics)):
+    for each in await ports.extractions.open_claims(graph, sorted(topics)):
         found[_topic(each.statement)].append(each)
     return found
 

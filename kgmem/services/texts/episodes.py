@@ -1,4 +1,4 @@
-"""Texts as they arrived, and what was extracted from them."""
+"""Episodes: texts as they arrived, and their provenance."""
 
 from collections.abc import Sequence
 
@@ -14,23 +14,24 @@ from kgmem.services.texts import remember as remembering
 
 
 class Episodes:
-    """Texts as they arrived, and what was extracted from them."""
+    """Episodes: texts as they arrived, and their provenance."""
 
     def __init__(self, ports: Ports) -> None:
         """Bind to ports."""
         self._ports = ports
 
     async def put(self, graph: str, episodes: Sequence[Episode]) -> WriteResult:
-        """Store episodes, in one transaction; they are found by their words at once.
+        """Store episodes in one transaction; recall finds them by keywords at once.
 
-        Those that ask for it (`extract`), or all where the graph says so, are read soon after by a job.
+        A job extracts soon after from those with `extract`, or from all where the graph is set so.
         """
         return await remembering.put_episodes(self._ports, graph, episodes)
 
     async def put_document(self, graph: str, document: Document, *, extract: bool = True) -> Remembered:
-        """Store a document in parts, as episodes of the session that its key names, and let them be read.
+        """Store a document in parts, as episodes of the session named by its key, and queue them for extraction.
 
-        Sent again, only what changed is written and read, and what the document has no more is forgotten.
+        Sent again, only changed parts are written and extracted, and parts that the document no longer has are
+        forgotten.
         """
         check_scope(document.scope)
         return await documents.put_document(self._ports, graph, document, extract=extract)
@@ -48,26 +49,26 @@ class Episodes:
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page[Episode]:
-        """Return a page of the episodes that a scope sees."""
+        """Return a page of the episodes that a scope sees, by id."""
         return await self._ports.store.list_episodes(
             graph, scope=check_scope(scope), session=session, cursor=cursor, limit=limit
         )
 
     async def delete(self, graph: str, keys: Sequence[str], *, scope: str = SHARED) -> DeleteResult:
-        """Delete episodes of exactly this scope, with their passages and all that only they brought."""
+        """Delete episodes in this scope only, with their passages and everything extracted only from them."""
         return await forgetting.delete_episodes(self._ports, graph, keys, check_scope(scope))
 
     async def provenance(
         self, graph: str, keys: Sequence[str], *, scope: str = SHARED, limit: int = 1000
     ) -> Sequence[Provenance]:
-        """Return what episodes of exactly this scope brought into the graph, and where in their texts that stands."""
+        """Return what was extracted from episodes in this scope only, with the spans in their texts."""
         return await forgetting.provenance(self._ports, graph, keys, check_scope(scope), limit=limit)
 
     async def forget(
         self, graph: str, keys: Sequence[str], *, scope: str = SHARED, dry_run: bool = False, erase: bool = False
     ) -> Forgotten:
-        """Delete episodes of exactly this scope with all that only they brought; gives the report of it.
+        """Delete episodes in this scope only with everything extracted only from them; returns a report.
 
-        `erase` takes what went out of the history as well. A dry run only counts.
+        `erase` removes it from the history as well. A dry run only counts.
         """
         return await forgetting.forget(self._ports, graph, keys, check_scope(scope), dry_run=dry_run, erase=erase)

@@ -61,28 +61,28 @@ Progress = Callable[[ReadSoFar], None]
 
 
 async def read_waiting(
-    parts: Ports, graph: str, *, only: Sequence[int] | None = None, progress: Progress | None = None
+    ports: Ports, graph: str, *, only: Sequence[int] | None = None, progress: Progress | None = None
 ) -> ReadSoFar:
     """Read the episodes of a graph that wait, until none does or the slice is over; `only` some, by their ids.
 
     Raises ExtractorUnavailable.
     """
-    await parts.graphs.get(graph)
-    extractor, done = parts.extractor, ReadSoFar()
+    await ports.graphs.get(graph)
+    extractor, done = ports.extractor, ReadSoFar()
     if extractor is None:
         return done
-    taken = await parts.extractions.take(graph, BATCH, only)
-    found = await _found(parts, graph, extractor, taken)
+    taken = await ports.extractions.take(graph, BATCH, only)
+    found = await _found(ports, graph, extractor, taken)
     while taken:
         # What was read is stored while the next batch is read.
-        following = [] if await slice_over() else await parts.extractions.take(graph, BATCH, only)
-        ahead = asyncio.create_task(_found(parts, graph, extractor, following))
+        following = [] if await slice_over() else await ports.extractions.take(graph, BATCH, only)
+        ahead = asyncio.create_task(_found(ports, graph, extractor, following))
         try:
-            done = done + await _store(parts, graph, list(zip(taken, found, strict=True)))
+            done = done + await _store(ports, graph, list(zip(taken, found, strict=True)))
         except BaseException:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
-            await _give_back(parts, graph, [*taken, *following])
+            await _give_back(ports, graph, [*taken, *following])
             raise
         if progress:
             progress(done)
@@ -90,26 +90,26 @@ async def read_waiting(
     return done
 
 
-async def defer_missing(parts: Ports) -> int:
+async def defer_missing(ports: Ports) -> int:
     """Ask for reading in every graph where episodes wait that nobody reads; gives in how many."""
 
     async def waits(graph: Graph) -> bool:
-        return (await parts.extractions.waits(graph.name)).free > 0
+        return (await ports.extractions.waits(graph.name)).free > 0
 
-    return await defer_where(parts, "extract", waits) if parts.extractor else 0
+    return await defer_where(ports, "extract", waits) if ports.extractor else 0
 
 
-async def would_bring(parts: Ports, graph: str, episodes: Sequence[Episode]) -> list[WouldBring]:
+async def would_bring(ports: Ports, graph: str, episodes: Sequence[Episode]) -> list[WouldBring]:
     """Say what reading episodes would bring, with nothing stored. Raises ExtractorUnavailable, Unavailable."""
-    if parts.extractor is None:
+    if ports.extractor is None:
         raise Unavailable("No extractor is set.", hint="Set KGMEM_EXTRACTOR to rules, or to a model.")
-    schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
-    answers = await parts.extractor.extract([_text_of(episode, schema) for episode in episodes])
+    schema = schema_of(ports.core_schema, await ports.graphs.get(graph))
+    answers = await ports.extractor.extract([_text_of(episode, schema) for episode in episodes])
     told = []
     for number, (given, found) in enumerate(zip(episodes, answers, strict=True)):
         episode = given if given.key else replace(given, key=f"episode-{number}")
         mentions = mentions_of(found)
-        known = await recognize(parts, graph, episode.scope, spoken_of(found), schema)
+        known = await recognize(ports, graph, episode.scope, spoken_of(found), schema)
         keys, new = known.keys(mentions)
         told.append(_told(episode, brought(episode, found, keys, schema), found.extractor, new))
     return told
@@ -138,18 +138,18 @@ def _told(episode: Episode, what: Brought, extractor: str, new: Mapping[Mention,
 
 
 async def _found(
-    parts: Ports, graph: str, extractor: Extractor, taken: Sequence[Unread]
+    ports: Ports, graph: str, extractor: Extractor, taken: Sequence[Unread]
 ) -> Sequence[Extraction | KgmemError]:
     """Read texts; one that cannot be read gives its error. A part that is away is raised, and the texts given back."""
     if not taken:
         return []
-    keeping = asyncio.create_task(_keep(parts, graph, [each.id for each in taken]))
+    keeping = asyncio.create_task(_keep(ports, graph, [each.id for each in taken]))
     try:
-        schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
-        before = await parts.extractions.turns_before(graph, [each.id for each in taken])
+        schema = schema_of(ports.core_schema, await ports.graphs.get(graph))
+        before = await ports.extractions.turns_before(graph, [each.id for each in taken])
         return await extractor.extract([_text_of(each.episode, schema, before.get(each.id, ())) for each in taken])
     except Unavailable:
-        await _give_back(parts, graph, taken)
+        await _give_back(ports, graph, taken)
         raise
     except KgmemError as error:
         if len(taken) == 1:
@@ -158,23 +158,23 @@ async def _found(
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
     halves = taken[: len(taken) // 2], taken[len(taken) // 2 :]
-    return [one for half in halves for one in await _found(parts, graph, extractor, half)]
+    return [one for half in halves for one in await _found(ports, graph, extractor, half)]
 
 
-async def _keep(parts: Ports, graph: str, ids: Sequence[int]) -> None:
+async def _keep(ports: Ports, graph: str, ids: Sequence[int]) -> None:
     """Say again and again that episodes are being read, until cancelled."""
     while not told_to_stop():
-        await asyncio.sleep(parts.extractions.lease / 3)
+        await asyncio.sleep(ports.extractions.lease / 3)
         try:
-            await parts.extractions.renew(graph, ids)
+            await ports.extractions.renew(graph, ids)
         except (DatabaseUnavailable, NotFound) as error:
             # Another may read them too, which changes nothing.
             log.debug("extraction_lease_lost", graph=graph, episodes=len(ids), error=error)
 
 
-async def _give_back(parts: Ports, graph: str, taken: Sequence[Unread]) -> None:
+async def _give_back(ports: Ports, graph: str, taken: Sequence[Unread]) -> None:
     try:
-        await parts.extractions.give_back(graph, [each.id for each in taken])
+        await ports.extractions.give_back(graph, [each.id for each in taken])
     except DatabaseUnavailable as error:  # They are given again when their time is over.
         log.debug("extraction_release_failed", graph=graph, episodes=len(taken), error=error)
 
@@ -193,34 +193,34 @@ def _text_of(episode: Episode, schema: GraphSchema, before: Sequence[str] = ()) 
     )
 
 
-async def _store(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extraction | KgmemError]]) -> ReadSoFar:
+async def _store(ports: Ports, graph: str, read: Sequence[tuple[Unread, Extraction | KgmemError]]) -> ReadSoFar:
     """Store what a batch of episodes says; where that is refused, one by one, so that one stops no other."""
     refused = {each.id: (each.digest, str(found)) for each, found in read if isinstance(found, KgmemError)}
     good = [(each, found) for each, found in read if isinstance(found, Extraction)]
     done = ReadSoFar()
     try:
-        done = await _bring(parts, graph, good) if good else done
+        done = await _bring(ports, graph, good) if good else done
     except (Unavailable, NotFound):
         raise
     except KgmemError as error:
         if len(good) > 1:
             for one in good:
-                done = done + await _store(parts, graph, [one])
+                done = done + await _store(ports, graph, [one])
         else:
             refused[good[0][0].id] = (good[0][0].digest, str(error))
     if refused:
-        await parts.extractions.refuse(graph, refused)
+        await ports.extractions.refuse(graph, refused)
     return replace(done, refused=done.refused + len(refused))
 
 
-async def _bring(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extraction]]) -> ReadSoFar:
-    schema = schema_of(parts.core_schema, held := await parts.graphs.get(graph))
-    plain = await _brought(parts, graph, read, schema, strict=held.strict)
-    plain, dropped, withdrawn = await _changed(parts, graph, [unread for unread, _ in read], plain, schema)
+async def _bring(ports: Ports, graph: str, read: Sequence[tuple[Unread, Extraction]]) -> ReadSoFar:
+    schema = schema_of(ports.core_schema, held := await ports.graphs.get(graph))
+    plain = await _brought(ports, graph, read, schema, strict=held.strict)
+    plain, dropped, withdrawn = await _changed(ports, graph, [unread for unread, _ in read], plain, schema)
     if held.strict:
         plain = [_within(what, schema) for what in plain]
-    trust = {source.key: source.trust for source in await parts.store.list_sources(graph)}
-    told = await succeeding.ended(parts, graph, plain, schema, trust)
+    trust = {source.key: source.trust for source in await ports.store.list_sources(graph)}
+    told = await succeeding.ended(ports, graph, plain, schema, trust)
     claims = [claim for what in told for claim in what.claims]
     by = [
         BroughtBy(
@@ -234,7 +234,7 @@ async def _bring(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
         for (unread, _), what in zip(read, plain, strict=True)
         for claim in what.claims
     ]
-    ids = iter((await claiming.put_claims(parts, graph, claims, brought=by)).ids if claims else [])
+    ids = iter((await claiming.put_claims(ports, graph, claims, brought=by)).ids if claims else [])
     episodes = []
     for (unread, found), stated, what in zip(read, plain, told, strict=True):
         made = [
@@ -248,13 +248,13 @@ async def _bring(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
                 found.tokens, found.cost, found.problem,
             )
         )  # fmt: skip
-    former = await _withdraw_former(parts, graph, episodes)
-    former |= await _take_out(parts, graph, plain, episodes, dropped=dropped, withdrawn=withdrawn)
-    await succeeding.succeed(parts, graph, succeeding.topics_of(told, schema) | former, schema)
-    await _settle(parts, graph, episodes)
-    await parts.extractions.done(graph, [unread for unread, _ in read])
-    if parts.embedder and held.space:
-        await parts.jobs.defer("embed", graph=graph)
+    former = await _withdraw_former(ports, graph, episodes)
+    former |= await _take_out(ports, graph, plain, episodes, dropped=dropped, withdrawn=withdrawn)
+    await succeeding.succeed(ports, graph, succeeding.topics_of(told, schema) | former, schema)
+    await _settle(ports, graph, episodes)
+    await ports.extractions.done(graph, [unread for unread, _ in read])
+    if ports.embedder and held.space:
+        await ports.jobs.defer("embed", graph=graph)
     return ReadSoFar(
         len(episodes), sum(len(what.entities) for what in told), len(claims),
         sum(len(each.relationships) for each in episodes), 0,
@@ -263,7 +263,7 @@ async def _bring(parts: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
 
 
 async def _changed(
-    parts: Ports, graph: str, read: Sequence[Unread], plain: Sequence[Brought], schema: GraphSchema
+    ports: Ports, graph: str, read: Sequence[Unread], plain: Sequence[Brought], schema: GraphSchema
 ) -> tuple[list[Brought], set[int], dict[str, list[int]]]:
     """Return what episodes bring with what they end.
 
@@ -287,12 +287,12 @@ async def _changed(
             starts = {each.start for each, _ in what.relationships if each.kind == STATES}
             starts |= {each.subject for each in claims}
             keys = sorted(keys_meant(what.endings) | (starts if _may_replace(unread, what) else set()))
-            known[at] = await parts.extractions.known_facts(graph, episode.scope, keys, unread.id, episode.session)
+            known[at] = await ports.extractions.known_facts(graph, episode.scope, keys, unread.id, episode.session)
     made = changed(turns, known, schema)
     # First what is stored is ended, so that what says its end is tied to the relationship that has ended.
     over = dict(pair for more in made for pair in more.ended)
     if over:
-        await claiming.replace(parts, graph, list(over.values()), list(over))
+        await claiming.replace(ports, graph, list(over.values()), list(over))
     told, withdrawn = [], dict[str, list[int]]()
     unsaid = {id(each) for more in made for each in more.unsaid}
     for unread, what, more in zip(read, plain, made, strict=True):
@@ -302,7 +302,7 @@ async def _changed(
         if more.withdrawn:
             withdrawn.setdefault(unread.episode.scope, []).extend(more.withdrawn)
         if more.deleted:
-            await parts.store.delete_relationships(graph, sorted(set(more.deleted)), unread.episode.scope)
+            await ports.store.delete_relationships(graph, sorted(set(more.deleted)), unread.episode.scope)
     return told, {id(each) for more in made for each in more.dropped}, withdrawn
 
 
@@ -313,7 +313,7 @@ def _may_replace(unread: Unread, what: Brought) -> bool:
 
 
 async def _take_out(
-    parts: Ports,
+    ports: Ports,
     graph: str,
     plain: Sequence[Brought],
     episodes: Sequence[ReadEpisode],
@@ -329,7 +329,7 @@ async def _take_out(
                 gone.setdefault(claim.scope, []).append(made.id)
     topics: set[succeeding.Topic] = set()
     for scope, ids in gone.items():
-        topics |= await withdraw(parts, graph, ids, scope)
+        topics |= await withdraw(ports, graph, ids, scope)
     return topics
 
 
@@ -348,16 +348,16 @@ def _declared(schema: GraphSchema, claim: ClaimStatement) -> bool:
     return claim.object is not None or any(claim.predicate in label.properties for label in schema.labels.values())
 
 
-async def _settle(parts: Ports, graph: str, episodes: Sequence[ReadEpisode]) -> None:
+async def _settle(ports: Ports, graph: str, episodes: Sequence[ReadEpisode]) -> None:
     """Store what episodes brought; of those that were forgotten meanwhile, take back what was made of them."""
-    settled = await parts.extractions.settle(graph, episodes)
+    settled = await ports.extractions.settle(graph, episodes)
     for scope in sorted({scope for scope, _ in settled.left_claims}):
         gone = [id_ for each, id_ in settled.left_claims if each == scope]
-        await succeeding.succeed(parts, graph, await withdraw(parts, graph, gone, scope))
-    await take_back(parts, graph, settled)
+        await succeeding.succeed(ports, graph, await withdraw(ports, graph, gone, scope))
+    await take_back(ports, graph, settled)
 
 
-async def _withdraw_former(parts: Ports, graph: str, episodes: Sequence[ReadEpisode]) -> set[succeeding.Topic]:
+async def _withdraw_former(ports: Ports, graph: str, episodes: Sequence[ReadEpisode]) -> set[succeeding.Topic]:
     """Take back what episodes claimed when they were read before, and do not claim now; gives what that was about."""
     by_scope: dict[str, list[ReadEpisode]] = {}
     for each in episodes:
@@ -366,28 +366,28 @@ async def _withdraw_former(parts: Ports, graph: str, episodes: Sequence[ReadEpis
     for scope, mine in by_scope.items():
         keys = [each.unread.episode.key or "" for each in mine]
         now = {claim.id for each in mine for claim in each.claims}
-        before = await parts.extractions.told(graph, keys, scope, _MOST_TOLD)
+        before = await ports.extractions.told(graph, keys, scope, _MOST_TOLD)
         gone = [int(each.key) for each in before if each.kind == "claim" and int(each.key) not in now]
-        topics |= await withdraw(parts, graph, gone, scope)
+        topics |= await withdraw(ports, graph, gone, scope)
     return topics
 
 
-async def withdraw(parts: Ports, graph: str, claims: Sequence[int], scope: str) -> set[succeeding.Topic]:
+async def withdraw(ports: Ports, graph: str, claims: Sequence[int], scope: str) -> set[succeeding.Topic]:
     """Take claims back; gives what they were about, where others may hold on longer now."""
     if not claims:
         return set()
-    topics = await parts.extractions.topics(graph, claims)
-    await claiming.withdraw(parts, graph, claims, scope)
+    topics = await ports.extractions.topics(graph, claims)
+    await claiming.withdraw(ports, graph, claims, scope)
     return {(scope, subject, predicate) for subject, predicate in topics}
 
 
 async def _brought(
-    parts: Ports, graph: str, read: Sequence[tuple[Unread, Extraction]], schema: GraphSchema, *, strict: bool
+    ports: Ports, graph: str, read: Sequence[tuple[Unread, Extraction]], schema: GraphSchema, *, strict: bool
 ) -> list[Brought]:
     """Return what episodes bring, once the entities that they name are there."""
     for attempt in range(_TRIES):
         try:
-            return await _named(parts, graph, read, schema, strict=strict)
+            return await _named(ports, graph, read, schema, strict=strict)
         except VersionConflict:  # Somebody else has just made one of them; it is known now.
             if attempt == _TRIES - 1:
                 raise
@@ -396,12 +396,12 @@ async def _brought(
 
 
 async def _named(
-    parts: Ports, graph: str, read: Sequence[tuple[Unread, Extraction]], schema: GraphSchema, *, strict: bool
+    ports: Ports, graph: str, read: Sequence[tuple[Unread, Extraction]], schema: GraphSchema, *, strict: bool
 ) -> list[Brought]:
     by_scope: dict[str, list[Mention]] = {}
     for unread, found in read:
         by_scope.setdefault(unread.episode.scope, []).extend(spoken_of(found))
-    known = {scope: await recognize(parts, graph, scope, each, schema) for scope, each in by_scope.items()}
+    known = {scope: await recognize(ports, graph, scope, each, schema) for scope, each in by_scope.items()}
     told: list[Brought] = []
     made: dict[tuple[str, str], Entity] = {}
     fresh: dict[str, dict[Mention, str]] = {scope: {} for scope in known}
@@ -422,19 +422,19 @@ async def _named(
                 fresh[episode.scope][mention] = entity.key
                 expected.append((unread.id, entity.key))
         told.append(what)
-    better = await _better_typed(parts, graph, known.values(), made, strict=strict)
+    better = await _better_typed(ports, graph, known.values(), made, strict=strict)
     if better:
-        await parts.store.put_entities(graph, better)
+        await ports.store.put_entities(graph, better)
     if made:
-        await parts.extractions.expect(graph, expected)
-        await parts.store.put_entities(graph, list(made.values()))
+        await ports.extractions.expect(graph, expected)
+        await ports.store.put_entities(graph, list(made.values()))
     for scope, new in fresh.items():
-        await propose(parts, graph, known[scope], new)
+        await propose(ports, graph, known[scope], new)
     return told
 
 
 async def _better_typed(
-    parts: Ports, graph: str, known: Iterable[Recognized], made: dict[tuple[str, str], Entity], *, strict: bool
+    ports: Ports, graph: str, known: Iterable[Recognized], made: dict[tuple[str, str], Entity], *, strict: bool
 ) -> list[Entity]:
     """Label what texts only spoke of by the type that another text tells, so that their order does not matter.
 
@@ -445,7 +445,7 @@ async def _better_typed(
         for key, label in told.typed.items():
             new = made.get((told.scope, key))
             try:
-                entity = new or await parts.store.get_entity(graph, key, told.scope)
+                entity = new or await ports.store.get_entity(graph, key, told.scope)
             except NotFound:  # Forgotten meanwhile.
                 continue
             made_by_reading = entity.label == UNNAMED and entity.scope == told.scope and FOUND_BY in entity.properties
@@ -458,7 +458,7 @@ async def _better_typed(
     return better
 
 
-async def take_back(parts: Ports, graph: str, settled: SettleResult) -> DeleteResult:
+async def take_back(ports: Ports, graph: str, settled: SettleResult) -> DeleteResult:
     """Delete the entities that only reading made and that nothing says or is joined to any more; gives what went.
 
     Relationships that go with them are similarities, which are derived of their vectors.
@@ -468,19 +468,19 @@ async def take_back(parts: Ports, graph: str, settled: SettleResult) -> DeleteRe
         keys = [key for each, key in settled.left_entities if each == scope]
         ours = [
             key
-            for key in await parts.extractions.lonely(graph, scope, keys)
-            if await _is_ours(parts, graph, key, scope)
+            for key in await ports.extractions.lonely(graph, scope, keys)
+            if await _is_ours(ports, graph, key, scope)
         ]
         if ours:
-            gone = await parts.store.delete_entities(graph, ours, scope, None)
+            gone = await ports.store.delete_entities(graph, ours, scope, None)
             entities, similarities = entities + gone.entities, similarities + gone.relationships
     return DeleteResult(entities, relationships=similarities)
 
 
-async def _is_ours(parts: Ports, graph: str, key: str, scope: str) -> bool:
+async def _is_ours(ports: Ports, graph: str, key: str, scope: str) -> bool:
     """Say whether an entity is what reading made of it and nothing else."""
     try:
-        held = await parts.store.get_entity(graph, key, scope)
+        held = await ports.store.get_entity(graph, key, scope)
     except NotFound:
         return False
     return held.text is None and FOUND_BY in held.properties and set(held.properties) <= _OURS

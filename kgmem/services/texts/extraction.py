@@ -17,22 +17,22 @@ class Extraction:
         self._ports = ports
 
     async def run(self, graph: str, *, progress: Callable[[ReadSoFar], None] | None = None) -> ReadSoFar:
-        """Read the episodes that wait for it, now: entities, claims, relationships, causes. Raises Unavailable."""
+        """Extract from the episodes that wait, now: entities, claims, relationships, causes. Raises Unavailable."""
         return await reading.read_waiting(self._ports, graph, progress=progress)
 
     async def preview(self, graph: str, episodes: Sequence[Episode]) -> Sequence[WouldBring]:
-        """Say what reading episodes would bring, with nothing stored."""
+        """Return what extraction from episodes would store; nothing is stored."""
         for scope in {episode.scope for episode in episodes}:
             check_scope(scope)
         return await reading.would_bring(self._ports, graph, episodes)
 
     async def pending(self, graph: str) -> Waits:
-        """Count the episodes that wait to be read, and those that cannot be."""
+        """Return how many episodes wait for extraction, and how many have failed."""
         await self._ports.graphs.get(graph)
         return await self._ports.extractions.waits(graph)
 
     async def repeat(self, graph: str, keys: Sequence[str], *, scope: str = SHARED) -> int:
-        """Let episodes that were read be read again, say by another extractor; gives how many."""
+        """Queue episodes for extraction again, for example by another extractor; returns how many."""
         asked = await self._ports.extractions.ask_again(graph, keys, check_scope(scope))
         if asked:
             await self._ports.jobs.defer("extract", graph=graph)

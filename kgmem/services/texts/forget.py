@@ -14,16 +14,16 @@ _SHOWN: Final = 1000  # Names that a report spells out, of each kind.
 
 
 async def provenance(
-    parts: Ports, graph: str, keys: Sequence[str], scope: str, *, limit: int = 1000
+    ports: Ports, graph: str, keys: Sequence[str], scope: str, *, limit: int = 1000
 ) -> Sequence[Provenance]:
     """Return what episodes of exactly this scope brought into the graph, and where in their texts that stands."""
-    await parts.graphs.get(graph)
-    told = await parts.extractions.told(graph, keys, scope, limit)
+    await ports.graphs.get(graph)
+    told = await ports.extractions.told(graph, keys, scope, limit)
     return [each for each in told if each.span[0] >= 0]
 
 
 async def forget(
-    parts: Ports, graph: str, keys: Sequence[str], scope: str, *, dry_run: bool = False, erase: bool = False
+    ports: Ports, graph: str, keys: Sequence[str], scope: str, *, dry_run: bool = False, erase: bool = False
 ) -> Forgotten:
     """Delete episodes of exactly this scope with the claims, relationships and entities that only they brought.
 
@@ -32,8 +32,8 @@ async def forget(
     broken off is done by asking again: the episodes go last, and till then what they brought is told of them.
     """
     wanted = list(dict.fromkeys(keys))
-    await parts.graphs.get(graph)
-    told = await parts.extractions.told(graph, wanted, scope, _MOST_TOLD)
+    await ports.graphs.get(graph)
+    told = await ports.extractions.told(graph, wanted, scope, _MOST_TOLD)
     own = [each for each in told if not each.shared]
     removed = {
         kind: [each.key for each in own if each.kind == kind][:_SHOWN] for kind in ("entity", "relationship", "claim")
@@ -43,27 +43,27 @@ async def forget(
         kept[each.kind] += each.shared
     claims = [int(each.key) for each in own if each.kind == "claim"]
     if dry_run:
-        held = await parts.extractions.there(graph, wanted, scope)
+        held = await ports.extractions.there(graph, wanted, scope)
         return Forgotten(
             episodes=len(held), entities=_count(own, "entity"), relationships=_count(own, "relationship"),
-            claims=len(claims) + await _uncite(parts, graph, wanted, scope, spared=claims, dry_run=True),
+            claims=len(claims) + await _uncite(ports, graph, wanted, scope, spared=claims, dry_run=True),
             kept_entities=kept["entity"], kept_relationships=kept["relationship"],
             missing=[key for key in wanted if key not in held], dry_run=True, removed=removed,
         )  # fmt: skip
-    ids = await parts.extractions.ids(graph, own, wanted, scope)
-    derived = await _derived(parts, graph, ids)
-    await succeed(parts, graph, await withdraw(parts, graph, claims, scope))
-    uncited = await _uncite(parts, graph, wanted, scope)
-    settled = await parts.extractions.drop(graph, wanted, scope)
-    taken = await take_back(parts, graph, settled)
-    erased = await parts.extractions.erase(graph, ids) if erase else 0
-    await parts.extractions.expect_no_more(graph, wanted, scope)
-    deleted = await parts.store.delete_episodes(graph, wanted, scope)
-    uncited += await _uncite(parts, graph, wanted, scope)  # What was claimed meanwhile.
-    await parts.claims.weigh_stale(graph)
-    communities, summaries = await _undone(parts, graph, ids, derived)
+    ids = await ports.extractions.ids(graph, own, wanted, scope)
+    derived = await _derived(ports, graph, ids)
+    await succeed(ports, graph, await withdraw(ports, graph, claims, scope))
+    uncited = await _uncite(ports, graph, wanted, scope)
+    settled = await ports.extractions.drop(graph, wanted, scope)
+    taken = await take_back(ports, graph, settled)
+    erased = await ports.extractions.erase(graph, ids) if erase else 0
+    await ports.extractions.expect_no_more(graph, wanted, scope)
+    deleted = await ports.store.delete_episodes(graph, wanted, scope)
+    uncited += await _uncite(ports, graph, wanted, scope)  # What was claimed meanwhile.
+    await ports.claims.weigh_stale(graph)
+    communities, summaries = await _undone(ports, graph, ids, derived)
     if erase:
-        erased += await parts.extractions.erase(graph, ids) + await parts.extractions.erase_claims(graph, wanted, scope)
+        erased += await ports.extractions.erase(graph, ids) + await ports.extractions.erase_claims(graph, wanted, scope)
     return Forgotten(
         episodes=deleted.episodes, passages=deleted.passages, vectors=deleted.vectors, entities=taken.entities,
         relationships=settled.created + deleted.relationships, claims=len(claims) + uncited,
@@ -76,29 +76,29 @@ async def forget(
 
 
 async def _uncite(
-    parts: Ports, graph: str, keys: Sequence[str], scope: str, *, spared: Sequence[int] = (), dry_run: bool = False
+    ports: Ports, graph: str, keys: Sequence[str], scope: str, *, spared: Sequence[int] = (), dry_run: bool = False
 ) -> int:
     """Let no claim cite these texts; gives how many are withdrawn, since no other text states the same."""
-    return await parts.claims.uncite(graph, keys, scope, spared=spared, dry_run=dry_run)
+    return await ports.claims.uncite(graph, keys, scope, spared=spared, dry_run=dry_run)
 
 
-async def _derived(parts: Ports, graph: str, ids: Sequence[int]) -> tuple[set[tuple[int, int]], Sequence[int]]:
+async def _derived(ports: Ports, graph: str, ids: Sequence[int]) -> tuple[set[tuple[int, int]], Sequence[int]]:
     """Return what is derived of things: who is in which community, and the summaries."""
-    return await parts.communities.derived(graph, ids)
+    return await ports.communities.derived(graph, ids)
 
 
 async def _undone(
-    parts: Ports, graph: str, ids: Sequence[int], before: tuple[set[tuple[int, int]], Sequence[int]]
+    ports: Ports, graph: str, ids: Sequence[int], before: tuple[set[tuple[int, int]], Sequence[int]]
 ) -> tuple[int, int]:
     """Return how many communities have lost one of these things, and how many summaries are gone."""
-    memberships, _ = await parts.communities.derived(graph, ids)
-    left = await parts.communities.there(graph, before[1])
+    memberships, _ = await ports.communities.derived(graph, ids)
+    left = await ports.communities.there(graph, before[1])
     return len({community for _, community in before[0] - memberships}), len(before[1]) - left
 
 
-async def delete_episodes(parts: Ports, graph: str, keys: Sequence[str], scope: str) -> DeleteResult:
+async def delete_episodes(ports: Ports, graph: str, keys: Sequence[str], scope: str) -> DeleteResult:
     """Delete episodes of exactly this scope with all that only they brought, and count it."""
-    gone = await forget(parts, graph, keys, scope)
+    gone = await forget(ports, graph, keys, scope)
     return DeleteResult(
         gone.entities, gone.episodes, gone.relationships, gone.passages, gone.vectors, gone.missing,
         gone.kept_in_history,

@@ -7,26 +7,26 @@ from kgmem.domain.text.resolution import Candidate, Merge, MergeAsked, pair
 from kgmem.services.ports import Ports
 
 
-async def merge(parts: Ports, graph: str, asked: MergeAsked) -> Merge:
+async def merge(ports: Ports, graph: str, asked: MergeAsked) -> Merge:
     """Merge one entity into another, and weigh what is claimed of both. Raises NotFound, InvalidInput."""
     if asked.keep == asked.gone:
         raise InvalidInput(f"{asked.keep!r} is one entity already.", hint="Name two entities.")
     _check_said(asked.by, asked.reason)
-    merged = await parts.merges.merge(graph, asked)
+    merged = await ports.merges.merge(graph, asked)
     if not asked.dry_run:
-        await _follow(parts, graph)
+        await _follow(ports, graph)
     return merged
 
 
-async def undo(parts: Ports, graph: str, id_: int, said: tuple[str, str], scope: str) -> Merge:
+async def undo(ports: Ports, graph: str, id_: int, said: tuple[str, str], scope: str) -> Merge:
     """Undo a merge, as somebody says for a reason. Raises NotFound, Conflict."""
     _check_said(*said)
-    undone = await parts.merges.undo(graph, id_, *said, scope)
-    await _follow(parts, graph)
+    undone = await ports.merges.undo(graph, id_, *said, scope)
+    await _follow(ports, graph)
     return undone
 
 
-async def propose(parts: Ports, graph: str, candidates: list[Candidate], scope: str) -> int:
+async def propose(ports: Ports, graph: str, candidates: list[Candidate], scope: str) -> int:
     """Put pairs of entities of one scope on the review list; gives how many wait for a decision."""
     ordered = []
     for each in candidates:
@@ -34,13 +34,13 @@ async def propose(parts: Ports, graph: str, candidates: list[Candidate], scope: 
         if one == other:
             raise InvalidInput(f"{one!r} is one entity.", hint="Name two entities.")
         ordered.append(replace(each, one=one, other=other))
-    return await parts.merges.put_candidates(graph, ordered, scope)
+    return await ports.merges.put_candidates(graph, ordered, scope)
 
 
-async def tell_apart(parts: Ports, graph: str, id_: int, said: tuple[str, str], scope: str) -> Candidate:
+async def tell_apart(ports: Ports, graph: str, id_: int, said: tuple[str, str], scope: str) -> Candidate:
     """Say that a pair on the review list is two things; it does not come back. Raises NotFound."""
     _check_said(*said)
-    return await parts.merges.settle(graph, id_, *said, scope)
+    return await ports.merges.settle(graph, id_, *said, scope)
 
 
 def _check_said(by: str, reason: str) -> None:
@@ -48,9 +48,9 @@ def _check_said(by: str, reason: str) -> None:
         raise InvalidInput("A decision says by whom it is, and why.", hint="Give by and reason.")
 
 
-async def _follow(parts: Ports, graph: str) -> None:
+async def _follow(ports: Ports, graph: str) -> None:
     """Weigh what a merge moved, and let vectors follow; what does not come to that is caught up later."""
-    await parts.claims.weigh_stale(graph)
-    held = await parts.graphs.get(graph)
-    if parts.embedder and held.space:
-        await parts.jobs.defer("embed", graph=graph)
+    await ports.claims.weigh_stale(graph)
+    held = await ports.graphs.get(graph)
+    if ports.embedder and held.space:
+        await ports.jobs.defer("embed", graph=graph)

@@ -48,17 +48,17 @@ class Recognized:
 
 
 async def recognize(
-    parts: Ports, graph: str, scope: str, mentions: Sequence[Mention], schema: GraphSchema
+    ports: Ports, graph: str, scope: str, mentions: Sequence[Mention], schema: GraphSchema
 ) -> Recognized:
     """Look mentions up: by key, and what has no key of its own by names, aliases and types."""
-    told = Recognized(scope, schema, dict(await parts.extractions.held(graph, scope, mentions)))
+    told = Recognized(scope, schema, dict(await ports.extractions.held(graph, scope, mentions)))
     unknown = [
         each for each in dict.fromkeys(mentions) if each.label in _NAMED and chosen(each, told.held, schema) is None
     ]
     for at in range(0, len(unknown), resolving.MOST_DESCRIBED):
         part = unknown[at : at + resolving.MOST_DESCRIBED]
         described = [Described((each.name, *each.aliases), each.label) for each in part]
-        answers = await resolving.resolve(parts, graph, described, scope, compared=_COMPARED)
+        answers = await resolving.resolve(ports, graph, described, scope, compared=_COMPARED)
         for each, found in zip(part, answers, strict=True):
             if found.key is not None:
                 told.same[each] = found.key
@@ -71,7 +71,7 @@ async def recognize(
     return told
 
 
-async def propose(parts: Ports, graph: str, told: Recognized, new: Mapping[Mention, str]) -> None:
+async def propose(ports: Ports, graph: str, told: Recognized, new: Mapping[Mention, str]) -> None:
     """Put new entities that may be known ones on the review list."""
     pairs: dict[tuple[str, str], Candidate] = {}
     for mention, key in new.items():
@@ -79,6 +79,6 @@ async def propose(parts: Ports, graph: str, told: Recognized, new: Mapping[Menti
         if doubt is not None and doubt.other != key:
             ends = pair(key, doubt.other)
             pairs[ends] = Candidate(*ends, doubt.evidence, doubt.parts, doubt.vetoed, told.scope)
-    own = await resolving.of_scope(parts, graph, pairs, told.scope)
+    own = await resolving.of_scope(ports, graph, pairs, told.scope)
     if own:
-        await merging.propose(parts, graph, own, told.scope)
+        await merging.propose(ports, graph, own, told.scope)

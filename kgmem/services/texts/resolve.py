@@ -25,7 +25,7 @@ _SHARE_LISTED: Final = 0.05
 
 
 async def resolve(
-    parts: Ports, graph: str, described: Sequence[Described], scope: str, *, compared: int = _LOOKED_UP
+    ports: Ports, graph: str, described: Sequence[Described], scope: str, *, compared: int = _LOOKED_UP
 ) -> list[Resolved]:
     """Say for each description whether it is a known entity; nothing is written. Raises InvalidInput.
 
@@ -35,20 +35,20 @@ async def resolve(
         raise InvalidInput(f"{len(described)} things are described.", hint=f"Ask for at most {MOST_DESCRIBED}.")
     if not described:
         return []
-    schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
-    found = await parts.names.look_up(graph, described, scope, compared)
-    linked = await _linked(parts, graph, described, found, schema=schema, scope=scope)
+    schema = schema_of(ports.core_schema, await ports.graphs.get(graph))
+    found = await ports.names.look_up(graph, described, scope, compared)
+    linked = await _linked(ports, graph, described, found, schema=schema, scope=scope)
     return [
-        decided(linked[at] if at in linked else alike_ones(parts, each, held, found, schema))
+        decided(linked[at] if at in linked else alike_ones(ports, each, held, found, schema))
         for at, (each, held) in enumerate(zip(described, found.found, strict=True))
     ]
 
 
 async def _linked(
-    parts: Ports, graph: str, described: Sequence[Described], found: LookedUp, *, schema: GraphSchema, scope: str
+    ports: Ports, graph: str, described: Sequence[Described], found: LookedUp, *, schema: GraphSchema, scope: str
 ) -> dict[int, list[Alike]]:
     """Return what may be each description, where so many say more than names that a cut can be chosen from them."""
-    if sum(bool(each.values or each.text) for each in described) < parts.comparer.least_records:
+    if sum(bool(each.values or each.text) for each in described) < ports.comparer.least_records:
         return {}
     places = [at for at in range(len(described)) if found.found[at]]
     held = list({each.key: each for at in places for each in found.found[at]}.values())
@@ -59,10 +59,10 @@ async def _linked(
         for each in found.found[at]
         if _may_be_one(described[at].label, each.label, schema)
     ]
-    judged = await parts.merges.judged(graph, scope)
+    judged = await ports.merges.judged(graph, scope)
     asked = [described[at] for at in places]
     linked: dict[int, list[Alike]] = {at: [] for at in places}
-    for each in await asyncio.to_thread(parts.comparer.link, asked, held, pairs, judged):
+    for each in await asyncio.to_thread(ports.comparer.link, asked, held, pairs, judged):
         other = held[each.other]
         if each.similarity.decision != "different":
             linked[places[each.one]].append(Alike(other.key or "", other.label or "", each.similarity))
@@ -74,11 +74,11 @@ def _may_be_one(one: str | None, other: str | None, schema: GraphSchema) -> bool
 
 
 def alike_ones(
-    parts: Ports, asked: Described, held: Sequence[Described], found: LookedUp, schema: GraphSchema
+    ports: Ports, asked: Described, held: Sequence[Described], found: LookedUp, schema: GraphSchema
 ) -> list[Alike]:
     """Return what is held that may be what is described, the likeliest first; of other types nothing is."""
     alike = [
-        Alike(each.key or "", each.label or "", parts.comparer.similarity(asked, each, found))
+        Alike(each.key or "", each.label or "", ports.comparer.similarity(asked, each, found))
         for each in held
         if _may_be_one(asked.label, each.label, schema)
     ]
@@ -98,7 +98,7 @@ def decided(alike: Sequence[Alike]) -> Resolved:
 
 
 async def find_duplicates(
-    parts: Ports, graph: str, scope: str, *, progress: Callable[[int, int], None] | None = None
+    ports: Ports, graph: str, scope: str, *, progress: Callable[[int, int], None] | None = None
 ) -> tuple[int, int]:
     """Look through the entities of exactly one scope for pairs that may be one, and put them on the review list.
 
@@ -106,56 +106,56 @@ async def find_duplicates(
     decided, and the nearest pairs are listed in any case. Gives how many entities were looked at, and how many pairs
     wait for a decision. Nothing is merged.
     """
-    schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
+    schema = schema_of(ports.core_schema, await ports.graphs.get(graph))
     described: list[Described] = []
     cursor = None
     while True:
-        page = await parts.store.list_entities(graph, scope=scope, label=None, cursor=cursor, limit=_PAGE)
+        page = await ports.store.list_entities(graph, scope=scope, label=None, cursor=cursor, limit=_PAGE)
         keys = [entity.key for entity in page.items if entity.scope == scope]
-        described += await parts.names.describe(graph, keys, scope)
+        described += await ports.names.describe(graph, keys, scope)
         if progress:
             progress(len(described), 0)
         cursor = page.cursor
         if cursor is None:
             break
-    if len(described) < parts.comparer.least_records:
-        candidates = await _looked_up(parts, graph, described, scope, schema)
+    if len(described) < ports.comparer.least_records:
+        candidates = await _looked_up(ports, graph, described, scope, schema)
     else:
-        candidates = await _deduped(parts, graph, described, scope, schema)
+        candidates = await _deduped(ports, graph, described, scope, schema)
     proposed = 0
     for at in range(0, len(candidates), _PROPOSED):
-        proposed += await propose(parts, graph, candidates[at : at + _PROPOSED], scope)
+        proposed += await propose(ports, graph, candidates[at : at + _PROPOSED], scope)
         if progress:
             progress(len(described), proposed)
     return len(described), proposed
 
 
 async def _looked_up(
-    parts: Ports, graph: str, described: Sequence[Described], scope: str, schema: GraphSchema
+    ports: Ports, graph: str, described: Sequence[Described], scope: str, schema: GraphSchema
 ) -> list[Candidate]:
     """Return the pairs of a few entities that may be one by documented evidence."""
     if not described:
         return []
-    found = await parts.names.look_up(graph, described, scope, _LOOKED_UP)
+    found = await ports.names.look_up(graph, described, scope, _LOOKED_UP)
     pairs: dict[tuple[str, str], Candidate] = {}
     for each, held in zip(described, found.found, strict=True):
         others = [other for other in held if other.key != each.key]
-        for one in alike_ones(parts, each, others, found, schema):
+        for one in alike_ones(ports, each, others, found, schema):
             ends = pair(each.key or "", one.key)
             pairs[ends] = Candidate(*ends, one.similarity.evidence, one.similarity.parts, one.similarity.vetoed, scope)
-    return await of_scope(parts, graph, pairs, scope)
+    return await of_scope(ports, graph, pairs, scope)
 
 
 async def _deduped(
-    parts: Ports, graph: str, described: Sequence[Described], scope: str, schema: GraphSchema
+    ports: Ports, graph: str, described: Sequence[Described], scope: str, schema: GraphSchema
 ) -> list[Candidate]:
     """Return the pairs of many entities that may be one, and the nearest ones whatever their evidence."""
 
     def may_be_one(one: int, other: int) -> bool:
         return _may_be_one(described[one].label, described[other].label, schema)
 
-    judged = await parts.merges.judged(graph, scope)
-    found = await asyncio.to_thread(parts.comparer.dedupe, described, may_be_one, judged)
+    judged = await ports.merges.judged(graph, scope)
+    found = await asyncio.to_thread(ports.comparer.dedupe, described, may_be_one, judged)
     listed = sorted(found, key=lambda each: -each.similarity.evidence)
     always = max(_LEAST_LISTED, int(_SHARE_LISTED * len(described)))
     candidates = []
@@ -169,10 +169,10 @@ async def _deduped(
     return candidates
 
 
-async def of_scope(parts: Ports, graph: str, pairs: dict[tuple[str, str], Candidate], scope: str) -> list[Candidate]:
+async def of_scope(ports: Ports, graph: str, pairs: dict[tuple[str, str], Candidate], scope: str) -> list[Candidate]:
     """Return the pairs of which both are of exactly this scope, since only these can be merged."""
     if not pairs:
         return []
     keys = sorted({key for ends in pairs for key in ends})
-    own = {each.key for each in await parts.names.describe(graph, keys, scope)}
+    own = {each.key for each in await ports.names.describe(graph, keys, scope)}
     return [each for ends, each in pairs.items() if set(ends) <= own]

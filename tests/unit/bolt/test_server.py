@@ -18,7 +18,7 @@ from kgmem.bolt import handshake
 from kgmem.bolt.handshake import VERSIONS, Version
 from kgmem.bolt.messages import Tag, framed
 from kgmem.bolt.packstream import Packer, Structure, unpack
-from kgmem.bolt.server import Listening, serving
+from kgmem.bolt.server import ServerOptions, serving
 from kgmem.bolt.session import Limits
 from kgmem.domain.errors import ServerError
 from kgmem.query.values.elements import Node
@@ -36,7 +36,7 @@ def backend() -> Backend:
 
 @pytest.fixture
 async def address(backend: Backend) -> AsyncIterator[str]:
-    async with serving(backend, Listening("127.0.0.1", 0)) as bound:
+    async with serving(backend, ServerOptions("127.0.0.1", 0)) as bound:
         yield bound
 
 
@@ -225,7 +225,7 @@ async def test_after_an_error_all_is_ignored_until_reset(address: str, talk: Tal
 
 async def test_work_that_takes_long_is_heard_of(talk: Talk) -> None:
     backend = Backend()
-    listening = Listening("127.0.0.1", 0, limits=Limits(alive=0.05))
+    listening = ServerOptions("127.0.0.1", 0, limits=Limits(alive=0.05))
     async with serving(backend, listening) as address:
         client = await talk(address, Version(5, 8))
         await client.enter()
@@ -304,7 +304,7 @@ async def test_nobody_sends_much_before_being_let_in(address: str, talk: Talk) -
 
 
 async def test_who_never_says_who_it_is_is_shown_out(talk: Talk) -> None:
-    async with serving(Backend(), Listening("127.0.0.1", 0, limits=Limits(admission=0.1))) as address:
+    async with serving(Backend(), ServerOptions("127.0.0.1", 0, limits=Limits(admission=0.1))) as address:
         client = await talk(address, Version(5, 4))
         assert await client.ended()
 
@@ -325,7 +325,7 @@ async def test_a_version_that_nobody_has_is_refused(address: str, talk: Talk) ->
 
 
 async def test_there_are_only_so_many_connections(talk: Talk) -> None:
-    async with serving(Backend(), Listening("127.0.0.1", 0, connections=2)) as address:
+    async with serving(Backend(), ServerOptions("127.0.0.1", 0, connections=2)) as address:
         clients = [await talk(address, Version(5, 4)) for _ in range(2)]
         assert await (await talk(address)).ended()
         clients[0].say(Tag.GOODBYE)
@@ -351,7 +351,7 @@ async def test_one_caller_has_only_its_share_until_a_connection_ends_however_it_
     backend: Backend, talk: Talk, end: str
 ) -> None:
     version = Version(5, 4)
-    async with serving(backend, Listening("127.0.0.1", 0, connections_per_caller=2)) as address:
+    async with serving(backend, ServerOptions("127.0.0.1", 0, connections_per_caller=2)) as address:
         first, second = [await talk(address, version) for _ in range(2)]
         for client in (first, second):
             await client.enter()
@@ -385,7 +385,7 @@ async def test_one_caller_has_only_its_share_until_a_connection_ends_however_it_
 
 async def test_a_driver_tries_again_until_a_connection_of_its_key_is_free(backend: Backend) -> None:
     async with (
-        serving(backend, Listening("127.0.0.1", 0, connections_per_caller=1)) as address,
+        serving(backend, ServerOptions("127.0.0.1", 0, connections_per_caller=1)) as address,
         driver(address) as one,
         driver(address) as other,
     ):
@@ -417,7 +417,7 @@ async def test_five_hundred_connections_are_open_at_once(address: str, talk: Tal
 
 
 async def test_a_reader_that_is_slow_is_waited_for(backend: Backend, talk: Talk) -> None:
-    async with serving(backend, Listening("127.0.0.1", 0)) as address:
+    async with serving(backend, ServerOptions("127.0.0.1", 0)) as address:
         client = await talk(address, Version(5, 4))
         await client.enter()
         backend.values = ["x" * 1000] * 100_000
@@ -523,7 +523,7 @@ async def test_a_certificate_makes_all_connections_private(backend: Backend, tmp
     files = certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*files)
-    async with serving(backend, Listening("127.0.0.1", 0, tls=context)) as address:
+    async with serving(backend, ServerOptions("127.0.0.1", 0, tls=context)) as address:
         async with driver(address, "bolt+ssc") as opened:
             assert (await opened.execute_query("COUNT", n=1)).records
         with pytest.raises(neo4j.exceptions.DriverError):
@@ -534,12 +534,12 @@ async def test_a_certificate_makes_all_connections_private(backend: Backend, tmp
 async def test_an_address_that_is_taken_is_named(address: str) -> None:
     host, port = address.rsplit(":", 1)
     with pytest.raises(ServerError, match=f"{host}:{port} cannot be used for Bolt"):
-        async with serving(Backend(), Listening(host, int(port))):
+        async with serving(Backend(), ServerOptions(host, int(port))):
             pass
 
 
 async def test_stopping_the_server_ends_its_connections(backend: Backend, talk: Talk) -> None:
-    async with serving(backend, Listening("127.0.0.1", 0)) as address:
+    async with serving(backend, ServerOptions("127.0.0.1", 0)) as address:
         client = await talk(address, Version(5, 4))
         await client.enter()
         client.say(Tag.RUN, "WAIT", {}, {})

@@ -16,10 +16,7 @@ _PAUSE = 256  # Calls of `pause` after which others have their turn.
 
 @dataclass(slots=True)
 class Side:
-    """What is reached from one end: the distance of each node, what the last level found, and how deep that is.
-
-    `before` holds for each node the relationships that lead there from the level before it, and from where.
-    """
+    """The nodes reached from one end: their distances, the last level, and its depth."""
 
     backwards: bool
     frontier: set[int]
@@ -75,7 +72,7 @@ class Reach:
 
     @property
     def closed(self) -> bool:
-        """Whether all is known that can lie on a path: one of the sides goes no further."""
+        """Whether all nodes that can be on a path are known: one of the sides has no further nodes."""
         return not self.ahead.frontier or not self.back.frontier
 
     @property

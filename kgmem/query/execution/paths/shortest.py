@@ -1,4 +1,4 @@
-"""Shortest paths: breadth first from both ends until they meet; what is longer than that, in the order of lengths."""
+"""Shortest paths: bidirectional breadth-first search, then longer paths in the order of their lengths."""
 
 import heapq
 from collections.abc import AsyncIterator, Iterator, Sequence

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from kgmem.query.evaluation.environment import Row
-from kgmem.query.execution.candidates import Asking
+from kgmem.query.execution.candidates import MatchOptions
 from kgmem.query.execution.executor import Rows, Run
 from kgmem.query.execution.match import matches
 from kgmem.query.execution.properties import all_labels, all_properties, storable
@@ -34,7 +34,7 @@ async def merge(run: Run, step: Merge, rows: Rows) -> Rows:
 
 
 async def _merge(run: Run, step: Merge, rows: Rows, identities: list[Hashable]) -> Rows:
-    groups = await matches(run, Asking(step.pattern), rows, step.at)
+    groups = await matches(run, MatchOptions(step.pattern), rows, step.at)
     makers: dict[Hashable, Row] = {}
     for row, found, identity in zip(rows, groups, identities, strict=True):
         if not found and identity not in makers:
