@@ -1,4 +1,4 @@
-"""Imports as the register knows them: what was read, how far it is, what came of it, and what became of that."""
+"""Imports as they are registered: options, progress, results, and rollback."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ ItemKind = Literal["entity", "episode", "relationship"]
 
 @dataclass(frozen=True, slots=True)
 class EntityState:
-    """What an entity is at a moment of a dry run: its version, the label of its table, and what is stored of it."""
+    """The state of an entity during a dry run: version, main label, and stored properties."""
 
     version: int
     label: str
@@ -22,9 +22,9 @@ class EntityState:
 
 @dataclass(frozen=True, slots=True)
 class UniqueValue:
-    """A value (of several properties a list, as JSON) that one entity of a label and a scope may have.
+    """A value (a JSON list for several properties) that only one entity of a label and scope may have.
 
-    `value` is what equal values have in common, 1 and 1.0 among them; `shown` is the value as it was stated.
+    `value` is equal for equal values, such as 1 and 1.0; `shown` is the value as it was sent.
     """
 
     label: str
@@ -36,7 +36,7 @@ class UniqueValue:
 
 @dataclass(frozen=True, slots=True)
 class DuplicateKey:
-    """A record of a file under a key that the file had stated before; the two are merged."""
+    """A record of a file with a key that occurred before in the file; the two are merged."""
 
     line: int
     key: str
@@ -45,7 +45,7 @@ class DuplicateKey:
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """How many records of one kind a file states under keys that it had stated before, and the first ten of them."""
+    """How many records of one kind in a file have a key that occurred before, and the first ten of them."""
 
     file: str
     kind: str
@@ -83,12 +83,12 @@ class Import:
 
     @property
     def linking(self) -> int:
-        """How many of its records wait until all entities are there."""
+        """How many of its records wait until all entities are stored."""
         return 0 if self.is_dry_run else self._left
 
     @property
     def checked(self) -> int:
-        """How many records a dry run found to be good."""
+        """How many records a dry run found valid."""
         return self._left if self.is_dry_run else 0
 
     @property
@@ -102,14 +102,14 @@ class Import:
 
     @property
     def within(self) -> str:
-        """The scope that it keeps to, with those below it."""
+        """The scope that it is restricted to, with those below it."""
         within: str = self.options.get("within", SHARED)
         return within
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many records of an import wait until all entities are there."""
+    """How many records of an import wait until all entities are stored."""
 
     relationships: int
     episodes: int
@@ -117,7 +117,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class ImportItem:
-    """One thing that an import did to one item."""
+    """One change of an import to one item."""
 
     operation: Operation
     kind: ItemKind
@@ -132,7 +132,7 @@ class ImportItem:
 
 @dataclass(frozen=True, slots=True)
 class KeptItem:
-    """One item that taking an import back out leaves as it is."""
+    """One item that the undo of an import leaves as it is."""
 
     kind: ItemKind
     key: str | None
@@ -141,7 +141,7 @@ class KeptItem:
 
 @dataclass(frozen=True, slots=True)
 class UndoResult:
-    """What taking an import back out did, or would do."""
+    """The result of the undo of an import, or of its dry run."""
 
     deleted: Mapping[str, int]  # By kind: what it had created and nobody changed since.
     restored: int  # What it had changed, and is again as it was before.

@@ -1,8 +1,8 @@
-"""Slices: long background work is done a few seconds at a time, so that other work gets its turn.
+"""Slices: long background work runs a few seconds at a time, so that other work gets its turn.
 
-Work that may be interrupted anywhere asks `slice_over` between its steps and returns when told so; the worker then asks
-for the same job again. What is still to do is read from the database, or from the `progress` that the work noted, which
-also outlives the worker. Outside of a worker a slice never ends.
+Work that can be interrupted anywhere calls `slice_over` between its steps, and returns when that is true; the worker
+then enqueues the same job again. What is left to do is read from the database, or from the `progress` that the work
+stored, which also survives the worker. Outside a worker a slice never ends.
 """
 
 import time
@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(slots=True)
 class Slice:
-    """The time of one run of a job. It begins again as long as `others_wait` says that nothing else waits."""
+    """The time of one run of a job. It is extended as long as `others_wait` returns that no other job waits."""
 
     seconds: float
     others_wait: Callable[[], Awaitable[bool]]
@@ -37,7 +37,7 @@ def slice_of(
     keep: Callable[[Mapping[str, Any]], Awaitable[None]] | None = None,
     progress: Mapping[str, Any] | None = None,
 ) -> Iterator[Slice]:
-    """Let the work in the block have a slice of so many seconds, from the progress on that slices before it noted."""
+    """Run the block within a slice of so many seconds, with the progress that earlier slices stored."""
     own = Slice(seconds, others_wait, time.monotonic() + seconds, keep, progress or {})
     token = _CURRENT.set(own)
     try:
@@ -47,22 +47,22 @@ def slice_of(
 
 
 def progress() -> Mapping[str, Any]:
-    """Return what this job noted as its progress when it was interrupted, or before its worker died; else nothing."""
+    """Return the progress that this job stored when it was interrupted, or before its worker died; else empty."""
     own = _CURRENT.get()
     return {} if own is None else own.progress
 
 
 def broken_off() -> bool:
-    """Return whether the work was told to return, and is therefore not done."""
+    """Return whether the work was interrupted, and is therefore not complete."""
     own = _CURRENT.get()
     return own is not None and own.unfinished
 
 
 async def slice_over(progress: Mapping[str, Any] | None = None) -> bool:
-    """Return whether the work is to return now, because its slice is over and something else waits.
+    """Return whether the work must return now, because its slice is over and another job waits.
 
-    `progress`: from where the job goes on, for work that cannot see that in the database. It is stored with the job at
-    the end of each slice, also where nothing else waits.
+    `progress`: where to continue, for work that cannot read that from the database. It is stored with the job at the
+    end of each slice, also where no other job waits.
     """
     own = _CURRENT.get()
     if own is None or time.monotonic() < own.ends:
@@ -78,7 +78,7 @@ async def slice_over(progress: Mapping[str, Any] | None = None) -> bool:
 
 
 def put_off(seconds: float) -> bool:
-    """Have this job requested again after some seconds, when the work returns now; False outside a worker."""
+    """Enqueue this job again after some seconds, when the work returns now; returns False outside a worker."""
     own = _CURRENT.get()
     if own is None:
         return False

@@ -15,7 +15,7 @@ R = TypeVar("R", Entity, Relationship, Episode, Source, BeliefRecord)
 
 
 class Stated(NamedTuple, Generic[R]):
-    """One record of an import, and where it stands."""
+    """One record of an import, with its file and line."""
 
     file: str
     line: int
@@ -24,10 +24,11 @@ class Stated(NamedTuple, Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Many records of one kind, column by column: each field was checked already.
+    """Many records of one kind as columns; each field is checked already.
 
-    Arrays are Arrow's, of texts with null where a value is not stated. What is no text is its JSON. The properties of
-    records are columns of their own, as large files are read, or JSON objects in the field `properties`.
+    The columns are Arrow arrays of texts, null where a value is not set. Values other than texts are JSON. The
+    properties of the records are columns of their own, as large files are read, or JSON objects in the field
+    `properties`.
     """
 
     kind: BatchKind
@@ -38,11 +39,11 @@ class Columns:
     files: Any = None  # The name of the file of each record, where they are of several.
 
     def __len__(self) -> int:
-        """Return how many records these are."""
+        """Return the number of records."""
         return len(self.lines)
 
     def piece(self, first: int, most: int) -> "Columns":
-        """Return at most so many of them, from the first on."""
+        """Return at most so many records, from an index on."""
         return Columns(
             self.kind,
             self.lines.slice(first, most),
@@ -54,7 +55,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One record that was not taken: where it stands, why, and its text."""
+    """A rejected record: file and line, the reason, and its text."""
 
     file: str
     line: int
@@ -78,7 +79,7 @@ class Batch:
 
 @dataclass(slots=True)
 class BatchResult:
-    """What became of a batch: its records are created + updated + unchanged + waiting + rejected."""
+    """The result of a batch: its records are created + updated + unchanged + waiting + rejected."""
 
     read: int = 0  # How many records of the files that is.
     created: int = 0
@@ -90,16 +91,15 @@ class BatchResult:
 
 
 def lane_of(about: str, lanes: int) -> int:
-    """Return the lane of what is said of one thing, by the last byte of its key: the same in every run."""
+    """Return the lane of a key, by the last byte of the key: the same in every run."""
     return about.encode()[-1] % lanes
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """Some entities or relationships with the names of fields that REST uses, without fields that say nothing.
+    """Entities or relationships as mappings with the field names of REST, without empty fields.
 
-    They are made one by one as they are taken, so that it can be done where the CPU is free, and none has to wait;
-    each mapping is the caller's.
+    They are made one by one on demand, in the thread that takes them; each mapping belongs to the caller.
     """
 
     kind: Literal["entity", "relationship"]

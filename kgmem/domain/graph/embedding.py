@@ -1,4 +1,4 @@
-"""What an embedding space is, the port that turns texts into its vectors, and the check every vector passes."""
+"""Embedding spaces, the port of embedders, and the check of every vector."""
 
 import math
 from collections.abc import Sequence
@@ -28,13 +28,13 @@ class EmbeddingSpace:
 
     @property
     def id(self) -> str:
-        """Twelve hex digits that name the space."""
+        """A hash of the space, in twelve hex digits."""
         return sha256(repr(sorted(asdict(self).items())).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedPassage:
-    """A passage for which the embedder gives no vector, and why; it is found by its words."""
+    """A passage that the embedder refused, and the reason; recall finds it by keywords only."""
 
     kind: Literal["entity", "episode", "fact"]
     key: str  # Of a fact, its id.
@@ -51,7 +51,7 @@ class Embedder(Protocol):
         """The space of its vectors."""
 
     async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:
-        """Return one vector of length 1 a text, in their order. Raises EmbedderUnavailable, EmbeddingMismatch."""
+        """Return one vector of length 1 per text, in order. Raises EmbedderUnavailable, EmbeddingMismatch."""
 
     async def aclose(self) -> None:
         """Release threads and connections."""

@@ -1,4 +1,4 @@
-"""Entities: the things a graph knows, as callers state them and as the store holds them."""
+"""Entities: as callers send them, and as they are stored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,10 +31,10 @@ ENTITY, EPISODE, RELATIONSHIP = 1, 2, 3
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """One statement of an entity, or an entity as it is stored (then with id, version and known_from).
+    """An entity to write, or as it is stored (then with id, version and known_from).
 
-    As a statement it is merged into what is held under the same scope and key: what is None is left as it was, a
-    property of None is removed.
+    A write merges it into the stored entity of the same scope and key: a field that is None stays as it is, a property
+    that is None is removed.
     """
 
     key: Annotated[str, stored(KEY, role="identity")]
@@ -56,7 +56,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """How many items a batch created, updated and found unchanged; `ids` and `versions` in the order of the batch."""
+    """The items of a batch that were created, updated or unchanged; `ids` and `versions` in the order given."""
 
     created: int
     updated: int
@@ -67,7 +67,7 @@ class WriteResult:
 
 @dataclass(frozen=True, slots=True)
 class DeleteResult:
-    """An honest count of what a deletion took away, and of what stays in the history."""
+    """The counts of a deletion, and of what stays in the history."""
 
     entities: int = 0
     episodes: int = 0
@@ -80,7 +80,7 @@ class DeleteResult:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a listing; `cursor` continues it, None at its end."""
+    """One page of a list; `cursor` leads to the next, None on the last."""
 
     items: Sequence[T]
     cursor: str | None = None

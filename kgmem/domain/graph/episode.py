@@ -30,7 +30,7 @@ _BREAKS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"(?<=[.!?])[\"
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One text with when, where from and by whom, or one as it is stored (then with id, version and known_from)."""
+    """A text with time, place and source, to write or as it is stored (then with id, version and known_from)."""
 
     text: Annotated[str, stored(TEXT, least=1)]
     # Without one, the hash of what it says, so that a repeated text is the same episode.
@@ -56,7 +56,7 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stretch of a text that is searched as one: its place in the text is text[start : start + len(body)]."""
+    """A part of a text that is searched as one unit: text[start : start + len(body)]."""
 
     ordinal: int
     start: int

@@ -1,6 +1,6 @@
-"""Statements of one thing in one request as fewer: each is merged into the one before, as the store would merge them.
+"""Duplicates of one item in one request: they are merged as the store would merge them one after the other.
 
-Up to MOST of them stay apart, and each makes a version that callers can tell; what follows is one statement more.
+Up to MOST of them are written separately, each as a version of its own; the rest is merged into the last.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -21,13 +21,13 @@ MOST = 8  # Statements of one thing that are written one after the other.
 
 @dataclass(frozen=True, slots=True)
 class Folded(Generic[Item]):
-    """The statements that are left, in their order, and for each one that was given its place among them."""
+    """The remaining statements, in order, and for each original statement its index among them."""
 
     items: Sequence[Item]
     places: Sequence[int]
 
     def spread(self, written: WriteResult) -> WriteResult:
-        """Return what was written by the statements that were given: those that were folded share what became of it."""
+        """Return the result per original statement: merged ones share the result."""
         if len(self.items) == len(self.places):
             return written
         versions = [written.versions[place] for place in self.places] if written.versions else []
@@ -71,7 +71,7 @@ def _may_entities(_one: Entity, other: Entity) -> bool:
 
 
 def _merged_entities(run: Sequence[Entity]) -> Entity:
-    """Return the statement that does what several of one entity do one after the other."""
+    """Return the statement with the same effect as several of one entity in order."""
     fields: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     embedding: Vector | None = None
@@ -88,7 +88,7 @@ def _may_relationships(one: Relationship, other: Relationship) -> bool:
 
 
 def _merged_relationships(run: Sequence[Relationship]) -> Relationship:
-    """Return the statement that does what several of one relationship do one after the other."""
+    """Return the statement with the same effect as several of one relationship in order."""
     fields: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     for each in run:
@@ -102,7 +102,7 @@ def _may_episodes(_one: Episode, other: Episode) -> bool:
 
 
 def _merged_episodes(run: Sequence[Episode]) -> Episode:
-    """Return the statement that does what several of one episode do one after the other."""
+    """Return the statement with the same effect as several of one episode in order."""
     fields: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     mentions: dict[str, None] = {}
@@ -125,7 +125,7 @@ def _stated(item: Any) -> dict[str, Any]:
 
 
 def _lifted(entity: Entity) -> Entity:
-    """Return an entity whose name and text stand where they belong, also where they were given as properties."""
+    """Return an entity with name and text as fields, also where they were sent as properties."""
     properties = dict(entity.properties)
     fields = {
         name: properties.pop(name)
@@ -136,7 +136,7 @@ def _lifted(entity: Entity) -> Entity:
 
 
 def _retold(fields: Mapping[str, Any], properties: Mapping[str, Any], other: Entity) -> bool:
-    """Whether a later statement may change the text that the earlier ones' vector was made of."""
+    """Return whether a later statement changes the text that the vector of the earlier ones belongs to."""
     if other.name not in (None, fields.get("name")) or other.text not in (None, fields.get("text")):
         return True
     return any(name not in properties or properties[name] != value for name, value in other.properties.items())

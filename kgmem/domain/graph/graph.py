@@ -18,7 +18,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """One graph: its name, whether its schema is strict, its own schema beside the core, its embedding space."""
+    """A graph: its name, whether it is strict, its schema beside the core schema, and its embedding space."""
 
     name: str
     strict: bool = False
@@ -33,7 +33,7 @@ class Graph:
 
 
 class Asking(TypedDict, total=False):
-    """How questions of a graph are asked that do not say it themselves; None leaves a setting as it is."""
+    """Defaults of questions on a graph; None leaves a setting as it is."""
 
     fusion: Fusion | None
     recipe: str | None
@@ -41,7 +41,7 @@ class Asking(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class GraphStats:
-    """How much a graph holds."""
+    """Counts of what a graph contains."""
 
     entities: int
     episodes: int
@@ -61,7 +61,7 @@ class GraphStats:
 
 @dataclass(frozen=True, slots=True)
 class Dangling:
-    """Edges of one kind in the label tables that lack an end: another client deleted it without them."""
+    """Relationships of one kind without one of their ends, which another client has deleted."""
 
     kind: str
     count: int
@@ -69,7 +69,7 @@ class Dangling:
 
 
 def check_graph_name(name: str) -> str:
-    """Return the name back if a graph may bear it. Raises InvalidInput."""
+    """Return a valid name of a graph unchanged. Raises InvalidInput."""
     if not _NAME.fullmatch(name):
         raise InvalidInput(
             f"{name[:80]!r} is not a valid name for a graph.",
@@ -79,7 +79,7 @@ def check_graph_name(name: str) -> str:
 
 
 def no_such_graph(name: str) -> NotFound:
-    """Return the error for a graph that does not exist, and, word for word, for one that a key may not see."""
+    """Return the error for a graph that does not exist, or that a key may not see: the same text for both."""
     return NotFound(f"There is no graph {name!r}.", hint="Create it first, or correct the name.")
 
 
@@ -88,9 +88,9 @@ Operation = Literal["created", "updated", "deleted"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One batch of one operation on one kind of item.
+    """One operation of one batch on one kind of item.
 
-    `keys` are given where the items no longer exist, and of facts: the state of each.
+    `keys` contains the keys of deleted items, and of facts the state of each.
     """
 
     id: int

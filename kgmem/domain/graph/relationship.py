@@ -26,10 +26,10 @@ _END = replace(KEY, role="identity", doc="The key of an entity.")
 
 @dataclass(frozen=True, slots=True)
 class Relationship:
-    """One statement of a relationship, or a relationship as it is stored (then with id, version and known_from).
+    """A relationship to write, or as it is stored (then with id, version and known_from).
 
-    It is the same relationship when it has the same scope and key, or, without a key, the same scope, kind, ends and
-    valid_from: the same kind between the same two at another time is another relationship.
+    Its identity is scope and key, or without a key scope, kind, ends and valid_from: the same kind between the same
+    entities at another time is another relationship.
     """
 
     kind: Annotated[str, replace(LABEL, role="identity")]
@@ -63,5 +63,5 @@ def kind_in_words(kind: str) -> str:
 
 
 def worded(start: str, kind: str, end: str) -> str:
-    """Return the sentence that a relationship without a text of its own is found by, of the names of its ends."""
+    """Return the sentence by which recall finds a relationship without a text, made of the names of its ends."""
     return f"{start} {kind_in_words(kind)} {end}"

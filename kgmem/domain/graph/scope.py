@@ -1,4 +1,4 @@
-"""Scopes: whose memory a thing is, as a path such as `team/7/agent/3`; the empty path is shared by the graph."""
+"""Scopes: the owner of an item, as a path such as `team/7/agent/3`; items of the empty path are shared."""
 
 import re
 
@@ -8,7 +8,7 @@ SHARED = ""
 
 
 class NamedShared(str):
-    """The empty scope where a record names it itself: it is shared, whatever scope holds for those that name none."""
+    """The empty scope where a record sets it explicitly: it is shared, whatever the default scope is."""
 
     __slots__ = ()
 
@@ -18,7 +18,7 @@ _SCOPE = re.compile(r"[^\s/\x00-\x1f]+(/[^\s/\x00-\x1f]+)*")
 
 
 def check_scope(scope: str) -> str:
-    """Return the scope back if it is a path of non-empty segments without white space. Raises InvalidInput."""
+    """Return a valid scope unchanged: a path of non-empty segments without white space. Raises InvalidInput."""
     if scope and (len(scope) > LONGEST or not _SCOPE.fullmatch(scope)):
         raise InvalidInput(
             f"{scope[:80]!r} is not a scope.",
@@ -28,11 +28,11 @@ def check_scope(scope: str) -> str:
 
 
 def visible_from(scope: str) -> tuple[str, ...]:
-    """Return the scopes that a question asked in `scope` sees: what is shared, those above it on its path, itself."""
+    """Return the scopes that a question in `scope` sees: shared, the scopes above it, and itself."""
     segments = scope.split("/") if scope else []
     return (SHARED, *("/".join(segments[: n + 1]) for n in range(len(segments))))
 
 
 def reaches(bound: str, scope: str) -> bool:
-    """Return whether a key bound to `bound` may act in `scope`: it is that scope or lies below it."""
+    """Return whether a key restricted to `bound` may act in `scope`: the same scope, or one below it."""
     return not bound or scope == bound or scope.startswith(bound + "/")

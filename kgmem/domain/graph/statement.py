@@ -1,4 +1,4 @@
-"""Statements: what an entity, a relationship or an episode must say to be one, whatever the graph's schema."""
+"""Checks of entities, relationships and episodes that hold for every graph, whatever its schema."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def check_entities(stated: Sequence[Entity]) -> None:
-    """Refuse statements of entities that nothing could be made of. Raises InvalidInput."""
+    """Raise InvalidInput for invalid entities."""
     check_keys(item.key for item in stated)
     _check_scopes(stated)
     labels = {item.label for item in stated if item.label is not None}
@@ -33,7 +33,7 @@ def check_entities(stated: Sequence[Entity]) -> None:
 
 
 def check_relationships(stated: Sequence[Relationship]) -> None:
-    """Refuse statements of relationships that nothing could be made of. Raises InvalidInput."""
+    """Raise InvalidInput for invalid relationships."""
     check_keys(item.key for item in stated if item.key is not None)
     _check_scopes(stated)
     check_labels({item.kind for item in stated})
@@ -46,7 +46,7 @@ def check_relationships(stated: Sequence[Relationship]) -> None:
 
 
 def check_episodes(stated: Sequence[Episode]) -> None:
-    """Refuse episodes that nothing could be made of. Raises InvalidInput."""
+    """Raise InvalidInput for invalid episodes."""
     check_keys(item.key for item in stated if item.key is not None)
     _check_scopes(stated)
     for item in stated:
@@ -64,7 +64,7 @@ def has_control(text: str) -> bool:
 
 
 def check_keys(keys: Iterable[str]) -> None:
-    """Refuse what cannot be a key. Raises InvalidInput."""
+    """Raise InvalidInput for an invalid key."""
     for key in keys:
         if not key:
             raise InvalidInput("A key is empty.", hint="Use a name that stays the same for the same thing.")
@@ -73,7 +73,7 @@ def check_keys(keys: Iterable[str]) -> None:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Refuse what cannot be the name of a property. Raises InvalidInput."""
+    """Raise InvalidInput for an invalid name of a property."""
     for name in names:
         if has_control(name):
             raise InvalidInput(
@@ -82,7 +82,7 @@ def check_names(names: Iterable[str]) -> None:
 
 
 def _check_numbers(item: Entity | Relationship, numbers: Sequence[Field]) -> None:
-    """Refuse a number beyond its field's limits. Raises InvalidInput."""
+    """Raise InvalidInput for a number outside its field's limits."""
     for field in numbers:
         value = getattr(item, field.name)
         if value is not None and not field.allows(value):
@@ -95,7 +95,7 @@ def _check_scopes(stated: Sequence[Entity] | Sequence[Relationship] | Sequence[E
 
 
 def check_labels(names: Iterable[str]) -> None:
-    """Refuse what cannot be a label or a kind. Raises InvalidInput."""
+    """Raise InvalidInput for an invalid label or kind."""
     for name in names:
         # U+001F joins labels on their way to the database, which takes neither U+0000 nor half a character; a label
         # with a line feed looks like two wherever it is shown.

@@ -14,7 +14,7 @@ _LIST = re.compile(r"list\[(\w+)\]")
 
 
 def is_property_type(text: str) -> bool:
-    """Return whether a text names a type: one of SCALARS, map, any, or a list of one of them such as list[string]."""
+    """Return whether a text is a property type: one of PROPERTY_TYPES, or a list of one such as list[string]."""
     inner = _LIST.fullmatch(text)
     return (inner[1] if inner else text) in _CHECKS
 
@@ -75,23 +75,23 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One table of the document and its path from the top."""
+    """One table of the document, and its path from the top."""
 
     path: str
     values: Mapping[str, Any]
 
     def under(self, key: str) -> str:
-        """Return the path of what stands in it under the key."""
+        """Return the path of a key."""
         return f"{self.path}.{key}" if self.path else key
 
     def wrong(self, key: str, what: str, hint: str) -> InvalidInput:
-        """Return the error that says what is wrong under the key."""
+        """Return the error for a key."""
         path = self.under(key)
         return InvalidInput(f"{path}: {what}.", hint=hint, path=path)
 
 
 def section(value: Any, path: str, known: Sequence[str]) -> Section:
-    """Return a table whose keys are all known. Raises InvalidInput."""
+    """Return a table. Raises InvalidInput for unknown keys."""
     part = _table(value, path)
     for key in part.values:
         if key not in known:

@@ -1,4 +1,4 @@
-"""Indexes and constraints that a schema knows by name, beside the flags of single properties."""
+"""Named indexes and constraints of a schema, beside the flags of single properties."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ _MOST_PROPERTIES = 16
 
 @dataclass(frozen=True, slots=True)
 class NamedIndex:
-    """An index or a constraint: what it is, and of which properties of what.
+    """An index or a constraint on properties.
 
-    `of` are labels, `to` kinds of relationships; one of them is empty. A fulltext index is of any of its labels and any
-    of its properties, every other one of one label and of all its properties together. A key is unique and required.
+    `of` contains labels, `to` kinds of relationships; one of them is empty. A fulltext index covers any of its labels
+    and any of its properties; every other one has one label and covers all its properties together. A key is unique and
+    required.
     """
 
     name: str
@@ -33,12 +34,12 @@ class NamedIndex:
 
     @property
     def constrains(self) -> bool:
-        """Whether it refuses what does not meet it."""
+        """Whether it is a constraint."""
         return self.index in CONSTRAINTS
 
     @property
     def unique(self) -> bool:
-        """Whether no two items of one scope share its values."""
+        """Whether its values are unique within a scope."""
         return self.index in {"unique", "key"}
 
     @property
@@ -47,7 +48,7 @@ class NamedIndex:
         return self.of or self.to
 
     def equals(self, other: "NamedIndex") -> bool:
-        """Whether another one, whatever its name, says the same."""
+        """Return whether another one is the same, whatever its name."""
         told = ("index", "of", "to", "properties", "type", "dimension", "similarity")
         return all(getattr(self, part) == getattr(other, part) for part in told)
 
@@ -95,7 +96,7 @@ def _vectors(kind: str, part: Section) -> tuple[int, str]:
 
 
 def demanded(indexes: Iterable[NamedIndex], names: Iterable[str]) -> Mapping[str, tuple[bool, str]]:
-    """Return by property whether constraints on these labels (or kinds) require it, and the type that they give it."""
+    """Return, by property, whether constraints on these labels (or kinds) require it, and its type."""
     wanted: dict[str, tuple[bool, str]] = {}
     held = set(names)
     for index in indexes:

@@ -1,4 +1,4 @@
-"""The errors for what a graph refuses: by its schema, for an end that is missing, for a version that is not held."""
+"""Errors of writes: violations of the schema, missing ends, version conflicts."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,7 +11,7 @@ _NAMED = 1000  # Keys that an error names to programs.
 
 
 def end_refused(schema: GraphSchema, item: Relationship, start: str | None, end: str | None) -> str | None:
-    """Return why the schema of a strict graph does not let a relationship join entities of these labels, or None."""
+    """Return why the schema of a strict graph refuses a relationship between these labels, or None."""
     try:
         refuse((name_of(item), violation) for violation in check_ends(schema, True, item.kind, start, end))
     except SchemaViolation as error:
@@ -20,12 +20,12 @@ def end_refused(schema: GraphSchema, item: Relationship, start: str | None, end:
 
 
 def name_of(item: Relationship) -> str:
-    """Return a relationship as errors name it."""
+    """Return a relationship as error messages show it."""
     return f"{item.start} -{item.kind}-> {item.end}"
 
 
 def unknown_entities(keys: Sequence[str]) -> UnknownEntities:
-    """Return the error for ends of relationships, or mentions of texts, that are nowhere."""
+    """Return the error for unknown ends of relationships, or unknown mentions of episodes."""
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
     return UnknownEntities(
         f"These entities do not exist: {', '.join(map(repr, keys[:_SHOWN]))}{more}.",
@@ -36,7 +36,7 @@ def unknown_entities(keys: Sequence[str]) -> UnknownEntities:
 
 
 def unknown_episodes(keys: Sequence[str]) -> InvalidInput:
-    """Return the error for claims that cite texts which are nowhere."""
+    """Return the error for claims that cite unknown episodes."""
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
     return InvalidInput(
         f"These episodes do not exist: {', '.join(map(repr, keys[:_SHOWN]))}{more}.",
@@ -47,7 +47,7 @@ def unknown_episodes(keys: Sequence[str]) -> InvalidInput:
 
 
 def version_conflict(key: str, held: int, given: int) -> VersionConflict:
-    """Return the error for a statement on a version that is not the one that is stored."""
+    """Return the error for a write to another version than the stored one."""
     return VersionConflict(
         f"{key!r} is stored in version {held}, not {given}.",
         hint="Read it again, and send the version that you read.",
@@ -58,7 +58,7 @@ def version_conflict(key: str, held: int, given: int) -> VersionConflict:
 
 
 def refuse(found: Iterable[tuple[str, Violation]]) -> None:
-    """Raise SchemaViolation when there are violations; each comes with what it is in."""
+    """Raise SchemaViolation if there are violations; each comes with the name of its item."""
     violations = [f"{where}: {violation}" for where, violation in found]
     if violations:
         more = f" (and {len(violations) - _SHOWN} more)" if len(violations) > _SHOWN else ""

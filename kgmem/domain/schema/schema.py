@@ -22,7 +22,7 @@ _KIND_KEYS = ("from", "to", *_FLAGS, "inverse", "description", "properties")
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """What a schema says of one property; `type` is one of property_type's."""
+    """The declaration of a property; `type` is one of PROPERTY_TYPES, or a list of one."""
 
     name: str
     type: str = "any"
@@ -34,7 +34,7 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A type of entity; it has the properties of its parent, and stands wherever its parent may stand."""
+    """A type of entity; it inherits the properties of its parent, and is allowed wherever its parent is."""
 
     name: str
     properties: Mapping[str, Property] = field(default_factory=dict)
@@ -62,14 +62,14 @@ class RelationshipKind:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One way in which an item departs from a schema; its text is a clause without a full stop."""
+    """One violation of a schema; its text is a clause without a full stop."""
 
     rule: Rule
     where: str  # Such as `label` or `properties.born`.
     message: str
 
     def __str__(self) -> str:
-        """Return the clause that says what is wrong."""
+        """Return the clause."""
         return self.message
 
 
@@ -83,7 +83,7 @@ _ALWAYS = {"name": Property("name", "string"), "text": Property("text", "string"
 
 @dataclass(frozen=True, slots=True)
 class GraphSchema:
-    """The labels, relationship kinds and named indexes of a graph, and how claims on a kind or property are weighed."""
+    """Labels, relationship kinds, named indexes, and the consensus rules of kinds and properties."""
 
     labels: Mapping[str, Label] = field(default_factory=dict)
     kinds: Mapping[str, RelationshipKind] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class GraphSchema:
     indexes: Mapping[str, NamedIndex] = field(default_factory=dict)
 
     def line(self, label: str) -> tuple[str, ...]:
-        """Return the label and its ancestors, nearest first; a label that is not declared stands alone."""
+        """Return the label and its ancestors, nearest first; an undeclared label has none."""
         found = [label]
         while (held := self.labels.get(found[-1])) and held.parent and held.parent not in found:
             found.append(held.parent)
@@ -102,7 +102,7 @@ class GraphSchema:
         return ancestor in self.line(label)
 
     def with_descendants(self, label: str) -> tuple[str, ...]:
-        """Return the label and all that descend from it, by name: what a filter on the label has to accept."""
+        """Return the label and its descendants, by name: what a filter on the label accepts."""
         return tuple(sorted({label, *(name for name in self.labels if self.is_a(name, label))}))
 
     def properties_of(self, label: str) -> Mapping[str, Property]:
@@ -135,7 +135,7 @@ def _unique(held: Mapping[str, Property], indexes: Iterable[NamedIndex]) -> Sequ
 def _demanding(
     held: dict[str, Property], indexes: Iterable[NamedIndex], names: Iterable[str], *, of_relationships: bool
 ) -> dict[str, Property]:
-    """Return properties as they are declared, and as constraints demand."""
+    """Return properties with the requirements of constraints added."""
     for name, (required, type_) in demanded((i for i in indexes if bool(i.to) == of_relationships), names).items():
         declared = held.get(name) or Property(name)
         known = declared.type if declared.type != "any" else type_
@@ -147,11 +147,11 @@ _Named = TypeVar("_Named", Property, Label, RelationshipKind, WeighingRule, Name
 
 
 def merge(base: GraphSchema, extension: GraphSchema) -> GraphSchema:
-    """Return the schema that says what both say.
+    """Return the union of two schemas.
 
-    Labels, kinds and properties are united. A label may gain a parent and properties, a kind properties; what a kind
-    is (its ends, flags and inverse) and what a property is must be said alike wherever it is said. Of two descriptions
-    the first counts. Raises InvalidInput that names both sides.
+    Labels, kinds and properties are united. A label may gain a parent and properties, a kind properties; the ends,
+    flags and inverse of a kind, and the declaration of a property, must be equal in both. Of two descriptions the first
+    is used. Raises InvalidInput that names both sides.
     """
     return GraphSchema(
         _union(base.labels, extension.labels, "labels"),
@@ -169,7 +169,7 @@ def _union(base: Mapping[str, _Named], extension: Mapping[str, _Named], path: st
 
 
 def _join(first: _Named, second: _Named, path: str) -> _Named:
-    """Return the one declaration that two of the same name amount to."""
+    """Return the union of two declarations of the same name."""
     joined: dict[str, Any] = {"description": first.description or second.description}
     for part in (f.name for f in fields(first)):
         one, other = getattr(first, part), getattr(second, part)
@@ -189,7 +189,7 @@ def _join(first: _Named, second: _Named, path: str) -> _Named:
 
 
 def validate(schema: GraphSchema) -> GraphSchema:
-    """Return the schema back if all that it refers to is declared and fits together. Raises InvalidInput."""
+    """Return a schema unchanged if all references in it are declared and consistent. Raises InvalidInput."""
     for name, label in schema.labels.items():
         _need(label.parent is None or label.parent in schema.labels, f"labels.{name}.parent", label.parent)
         top = schema.labels[schema.line(name)[-1]]
@@ -278,7 +278,7 @@ def _properties(part: Section) -> dict[str, Property]:
 
 
 def to_mapping(schema: GraphSchema) -> dict[str, Any]:
-    """Return the document that describes the schema, without what is as it is by default."""
+    """Return the document of a schema, without default values."""
     labels = {name: _stated(label) for name, label in schema.labels.items()}
     kinds = {name: _stated(kind) for name, kind in schema.kinds.items()}
     rules = {name: _stated(rule) for name, rule in schema.rules.items()}
@@ -302,9 +302,9 @@ def _stated(item: Property | Label | RelationshipKind | WeighingRule | NamedInde
 
 
 def check_entity(schema: GraphSchema, strict: bool, label: str, properties: Mapping[str, Any]) -> list[Violation]:
-    """Return what the schema refuses of an entity: required properties and types; if strict, what is not declared.
+    """Return the violations of an entity: required properties and types; if strict, undeclared ones too.
 
-    `properties` may hold the entity's name and text too. A property of None counts as absent.
+    `properties` may contain name and text of the entity. A property of None counts as absent.
     """
     if strict and label not in schema.labels:
         return [Violation("unknown-label", "label", f"the label {label!r} is not declared")]
@@ -312,7 +312,7 @@ def check_entity(schema: GraphSchema, strict: bool, label: str, properties: Mapp
 
 
 def asked_of_entity(schema: GraphSchema, label: str) -> Mapping[str, Property]:
-    """Return the properties declared for a label; of one that is not declared itself, what constraints demand."""
+    """Return the declared properties of a label; of an undeclared label those that constraints require."""
     if label in schema.labels:
         return schema.properties_of(label)
     return _demanding({}, schema.indexes.values(), [label], of_relationships=False)
@@ -326,9 +326,9 @@ def check_relationship(  # noqa: PLR0917 (the order of a triple: kind, from, to)
     target_label: str | None,
     properties: Mapping[str, Any],
 ) -> list[Violation]:
-    """What the schema refuses of a relationship: its ends, required properties, types; if strict, the undeclared.
+    """Return the violations of a relationship: ends, required properties, types; if strict, undeclared ones too.
 
-    An end of None is not checked, and one whose label is not declared only if strict.
+    An end of None is not checked, and an end with an undeclared label only if strict.
     """
     if kind not in schema.kinds:
         unknown = Violation("unknown-kind", "kind", f"the relationship kind {kind!r} is not declared")
@@ -340,7 +340,7 @@ def check_relationship(  # noqa: PLR0917 (the order of a triple: kind, from, to)
 def check_ends(
     schema: GraphSchema, strict: bool, kind: str, source_label: str | None, target_label: str | None
 ) -> list[Violation]:
-    """What the schema refuses of the labels that a relationship joins; nothing of a kind that is not declared."""
+    """Return the violations by the labels of the ends; none for an undeclared kind."""
     declared = schema.kinds.get(kind, RelationshipKind(kind))
     ends = (("from", source_label, declared.source_labels), ("to", target_label, declared.target_labels))
     return [
@@ -353,7 +353,7 @@ def check_ends(
 def check_properties(
     declared: Mapping[str, Property], given: Mapping[str, Any], strict: bool, of: str
 ) -> list[Violation]:
-    """Return what declared properties refuse of those that something has; if strict, also what is not declared."""
+    """Return the violations of declared properties; if strict, undeclared ones too."""
     found = [
         Violation("required", f"properties.{name}", f"{of} needs the property {name!r}")
         for name, property_ in declared.items()

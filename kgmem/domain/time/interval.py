@@ -54,10 +54,10 @@ ALWAYS = Interval()
 
 
 def parse_time(text: str) -> Interval:
-    """Return the interval that an ISO 8601 text names.
+    """Return the interval of an ISO 8601 text.
 
-    A year, a month and a day are intervals of that length; a time of day is an instant (one microsecond long).
-    No zone means UTC. Years may be negative and of 1 to 6 digits. Raises InvalidInput.
+    A year, a month and a day are intervals of that length; a time of day is an instant (one microsecond long). No zone
+    means UTC. Years may be negative, with 1 to 6 digits. Raises InvalidInput.
     """
     found = _ISO.match(text.strip())
     if not found:
@@ -122,7 +122,7 @@ def iso(instant: int) -> str:
 
 
 def now() -> int:
-    """Return the present instant."""
+    """Return the current instant."""
     return instant_of(datetime.now(UTC))
 
 
@@ -188,7 +188,7 @@ INVERSES: Mapping[Allen, Allen] = {
 
 
 def relation(one: Interval, other: Interval) -> Allen:
-    """Return the relation in which one interval stands to another."""
+    """Return Allen's relation of one interval to another."""
     (start, end), (first, last) = ends(one), ends(other)
     if end <= first:
         return "before" if end < first else "meets"
@@ -202,7 +202,7 @@ def _sign(number: int) -> int:
 
 
 def ends(interval: Interval) -> tuple[int, int]:
-    """Return both ends as numbers, open ones beyond all others."""
+    """Return both ends as integers; open ends are FIRST and LAST."""
     return (
         FIRST if interval.start is None else interval.start,
         LAST if interval.end is None else interval.end,
@@ -210,7 +210,7 @@ def ends(interval: Interval) -> tuple[int, int]:
 
 
 def is_timeless(interval: Interval) -> bool:
-    """Return whether the interval has neither start nor end: nobody told when it was."""
+    """Return whether the interval has neither start nor end: it has no valid time."""
     return interval.start is None and interval.end is None
 
 
