@@ -1,4 +1,4 @@
-// answers: Which relationships of an entity held at a time?
+// answers: Which relationships of an entity were true at a time?
 // parameter key STRING = "neil-armstrong": the entity's key
 // parameter at STRING = "1969-07-20": the time, in ISO 8601
 // column kind: the kind of the relationship

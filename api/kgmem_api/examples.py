@@ -21,7 +21,7 @@ _TEXT: Final = "Neil Armstrong and Buzz Aldrin landed on the Moon on 20 July 196
 
 # By the name of the route's function: the body.
 REQUESTS: Final[dict[str, Any]] = {
-    "put_graph": {"strict": False, "extraction": "asked", "fusion": "convex"},
+    "put_graph": {"strict": False, "extraction": "requested", "fusion": "convex"},
     "patch_graph": {"recipe": "conversation"},
     "put_schema": {"schema": {"labels": {"Spacecraft": {"parent": "Object"}}}},
     "patch_schema": {"schema": {"labels": {"Rocket": {"parent": "Object"}}}},

@@ -35,8 +35,8 @@ def create(
         str, typer.Option("--facts", help="Which relationships recall finds: text (those with a text), all, none.")
     ] = "text",
     extraction: Annotated[
-        str, typer.Option("--extraction", help="Which episodes are read: asked (those that ask), all, off.")
-    ] = "asked",
+        str, typer.Option("--extraction", help="Which episodes are extracted: requested, all or off.")
+    ] = "requested",
     recipe: Annotated[
         str | None, typer.Option("--recipe", help="The default recipe of questions, such as multi_hop.")
     ] = None,

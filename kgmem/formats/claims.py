@@ -40,7 +40,7 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
         **{field.wire: reader_of(field) for field in stated_fields(ClaimStatement)},
         "known_from": _known, "known_to": _known, "relationship": _json,
     },
-    "decision": {
+    "adjudication": {
         "action": _NAME, "by": fields.text(0, 500), "reason": _REASON, "at": _known, **_TOPIC, "value": _json,
         "scope": _SCOPE, "detail": _json,
     },
@@ -65,7 +65,7 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
 }  # fmt: skip
 REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "claim": tuple(field.wire for field in stated_fields(ClaimStatement) if field.required),
-    "decision": ("action", "by", "at"),
+    "adjudication": ("action", "by", "at"),
     "fact": ("subject", "predicate", "facts"),
     "correlation": ("relation", "detail"),
     "trust": ("of", "detail"),

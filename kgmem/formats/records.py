@@ -16,7 +16,17 @@ from kgmem.domain.graph.relationship import Relationship
 Record: TypeAlias = Entity | Relationship | Episode | Source
 AnyRecord: TypeAlias = Record | BeliefRecord
 Kind = Literal[
-    "entity", "relationship", "episode", "source", "claim", "decision", "fact", "correlation", "trust", "merge", "pair"
+    "entity",
+    "relationship",
+    "episode",
+    "source",
+    "claim",
+    "adjudication",
+    "fact",
+    "correlation",
+    "trust",
+    "merge",
+    "pair",
 ]
 # In the order in which they can be stored.
 KINDS: tuple[Kind, ...] = ("source", "entity", "relationship", "episode")

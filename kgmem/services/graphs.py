@@ -134,7 +134,7 @@ class Graphs:
         schema: Mapping[str, Any] | None = None,
         space: EmbeddingSpace | None = _UNSET,
         facts: Facts = "text",
-        extraction: Extraction = "asked",
+        extraction: Extraction = "requested",
         **asking: Unpack[Asking],
     ) -> Graph:
         """Create a graph; its embedding space is that of the embedder, unless another one or None is given.

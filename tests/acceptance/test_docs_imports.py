@@ -48,13 +48,15 @@ FILES = {
 }
 IRI = "http://example.org/"
 TERM = f"<{IRI}s> <{IRI}p> <<( <{IRI}a> <{IRI}b> <{IRI}c> )>> .\n".encode()
-BELIEFS = {"claims", "decisions", "facts", "correlations", "learned trust", "merges", "pairs"}
+BELIEFS = {"claims", "adjudications", "facts", "correlations", "learned trust", "merges", "pairs"}
 DIRECTED = f'<{IRI}s> <{IRI}q> "x"@en--ltr .\n'.encode()
 
 
 def two_tables() -> Iterator[tuple[str, str]]:
     """The tables of people and of whom they know, which stand side by side."""
-    lines = re.findall(r"^    (.+?)  {3,}(\S.*)$", TEXT[TEXT.index("told by its first line:") :], re.MULTILINE)[:3]
+    lines = re.findall(
+        r"^    (.+?)  {3,}(\S.*)$", TEXT[TEXT.index("which its first line determines:") :], re.MULTILINE
+    )[:3]
     for name, column in zip(("people.csv", "knows.csv"), zip(*lines, strict=True), strict=True):
         yield name, "\n".join(column) + "\n"
 
@@ -113,7 +115,7 @@ def believed() -> Sequence[BeliefRecord]:
     at = "2026-01-01T00:00:00Z"
     told: dict[BeliefKind, dict[str, Any]] = {
         "claim": {"source": "nasa", "subject": "b", "predicate": "height", "value": 3},
-        "decision": {"action": "accept", "by": "ann", "at": at, "subject": "b", "predicate": "height"},
+        "adjudication": {"action": "accept", "by": "ann", "at": at, "subject": "b", "predicate": "height"},
         "fact": {"subject": "b", "predicate": "height", "facts": [{"value": 3}]},
         "correlation": {"relation": "exclusion", "detail": {"topics": []}},
         "trust": {"of": "source", "source": "nasa", "trust": 0.5, "detail": {}},

@@ -130,7 +130,7 @@ async def test_what_a_graph_believes_comes_back_into_another_graph_and_twice(
     target = tmp_path / name
     done = await memory.exports.write(graph, f"{target}/" if format_ else target, ExportOptions(format=format_))
     before = await held(memory, graph)
-    assert {"claim", "decision", "fact", "correlation", "trust", "merge", "pair"} <= done.records.keys()
+    assert {"claim", "adjudication", "fact", "correlation", "trust", "merge", "pair"} <= done.records.keys()
     assert not {key: count for key, count in done.lost.items() if "graph" not in key}
 
     files = sorted(target.iterdir()) if format_ else [target]
@@ -255,7 +255,7 @@ async def test_claims_may_be_written_by_hand_and_bad_records_cost_only_themselve
         {"type": "claim", "source": "b", "subject": "berne", "predicate": "population", "value": 134_000},
         {"type": "claim", "source": "b", "subject": "berne", "predicate": "population"},
         {"type": "claim", "source": "b", "subject": "berne", "predicate": "population", "value": 1, "span": ["x"]},
-        {"type": "decision", "action": "accept", "by": "x", "at": "2020-01-01", "subject": "berne",
+        {"type": "adjudication", "action": "accept", "by": "x", "at": "2020-01-01", "subject": "berne",
          "predicate": "population", "detail": {"ends": 5}},
         {"type": "fact", "subject": "berne", "predicate": "population", "facts": [{"state": "true"}]},
         {"type": "fact", "subject": "berne", "predicate": "population", "facts": 7},
@@ -278,4 +278,4 @@ async def test_formats_that_carry_no_claims_say_so(memory: Memory, graph: str, t
     done = await memory.exports.write(graph, tmp_path / "all.graphml", ExportOptions())
 
     assert done.lost["claims"] >= 10
-    assert {"decisions", "facts", "correlations", "learned trust", "merges", "pairs"} <= done.lost.keys()
+    assert {"adjudications", "facts", "correlations", "learned trust", "merges", "pairs"} <= done.lost.keys()

@@ -110,7 +110,14 @@ FACT = {
 STANDING = {"prior": 0.5, "claims": 1, "checked": 0, "domains": {}, "reason": "r"}
 GOOD: list[dict[str, Any]] = [
     {**CLAIM, "span": [0, 3], "relationship": {"first": True}},
-    {"type": "decision", "action": "accept", "by": "ann", "at": MOMENT, **TOPIC, "detail": {"claims": [], "ends": []}},
+    {
+        "type": "adjudication",
+        "action": "accept",
+        "by": "ann",
+        "at": MOMENT,
+        **TOPIC,
+        "detail": {"claims": [], "ends": []},
+    },
     {"type": "fact", **TOPIC, "facts": [{**FACT, "past": [{**FACT, "known_to": MOMENT}]}]},
     {
         "type": "correlation", "relation": "exclusion",

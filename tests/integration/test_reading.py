@@ -313,7 +313,7 @@ async def test_dry_run_says_what_would_come_and_stores_nothing(memory: Memory) -
     assert await memory.graphs.stats(graph) == before
 
 
-@pytest.mark.parametrize(("setting", "expected"), [("asked", 1), ("all", 2), ("off", 0)])
+@pytest.mark.parametrize(("setting", "expected"), [("requested", 1), ("all", 2), ("off", 0)])
 async def test_setting_of_the_graph_says_what_is_read(memory: Memory, setting: Any, expected: int) -> None:
     graph = await new_graph(memory, f"set_{setting}", extraction=setting)
     await memory.episodes.put(graph, [STREAM[0], replace(STREAM[1], extract=False)])

@@ -52,8 +52,8 @@ class ForgetRequest(BaseModel):
 
     keys: Annotated[list[Key], Field(min_length=1, max_length=10_000)]
     scope: Scope | None = None
-    dry_run: Annotated[bool, Field(description="Only count what would go.")] = False
-    erase: Annotated[bool, Field(description="Out of the history too, so that no earlier time shows it.")] = False
+    dry_run: Annotated[bool, Field(description="Only count what would be deleted.")] = False
+    erase: Annotated[bool, Field(description="Erase them from the history too.")] = False
 
 
 ForgetResult = copied(
@@ -85,7 +85,7 @@ class ExtractionRequest(BaseModel):
 class ExtractionResult(BaseModel):
     """How many episodes are read again."""
 
-    asked: int
+    queued: int
 
 
 router = APIRouter(tags=["extraction"], route_class=DirectRoute)
@@ -112,7 +112,7 @@ async def extract_again(
     graph: GraphName, access: Writes, asked: Annotated[ExtractionRequest, Depends(JSONBody(ExtractionRequest))]
 ) -> Response:
     """Queue episodes for extraction again, for example by another extractor."""
-    return reply({"asked": await access.memory.extraction.repeat(graph, asked.keys, scope=access.scope(asked.scope))})
+    return reply({"queued": await access.memory.extraction.repeat(graph, asked.keys, scope=access.scope(asked.scope))})
 
 
 @router.get("/v1/graphs/{graph}/provenance", responses=gives(ProvenanceList))

@@ -40,7 +40,7 @@ class GraphSettings(BaseModel):
     embedding: EmbeddingSpace | None
     fusion: Literal["convex", "rrf"]
     facts: Literal["text", "all", "none"]
-    extraction: Literal["asked", "all", "off"]
+    extraction: Literal["requested", "all", "off"]
     recipe: str | None
     created_at: str | None
 

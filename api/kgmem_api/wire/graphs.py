@@ -39,7 +39,10 @@ class GraphRequest(BaseModel):
     ] = None
     fusion: Fusion = "convex"
     facts: Annotated[Facts, Field(description="Which relationships recall finds: with a text, all, none.")] = "text"
-    extraction: Annotated[Extraction, Field(description="Which episodes are read for entities and facts.")] = "asked"
+    extraction: Annotated[
+        Extraction,
+        Field(description="Which episodes are extracted: those with `extract` (requested), all, or none (off)."),
+    ] = "requested"
     recipe: Annotated[str | None, Field(max_length=100, description="Of questions that name none.")] = None
 
 

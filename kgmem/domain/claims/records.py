@@ -1,4 +1,4 @@
-"""Claims, decisions, facts, correlations, source reliability, merges and merge candidates as records of a file.
+"""Claims, adjudications, facts, correlations, source reliability, merges and merge candidates as records of a file.
 
 Unlike entities and relationships these records have no key: a claim is identified by what it states, a decision by what
 it decided and when. So they can be imported into any graph, and imported again without duplicates. An import and its
@@ -14,9 +14,9 @@ from kgmem.domain.claims.consensus import FactState
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.time.interval import parse_time
 
-BeliefKind = Literal["claim", "decision", "fact", "correlation", "trust", "merge", "pair"]
-# In the order in which they can be stored: decisions and facts refer to claims, facts to decisions.
-BELIEF_KINDS: tuple[BeliefKind, ...] = ("claim", "decision", "fact", "correlation", "trust", "merge", "pair")
+BeliefKind = Literal["claim", "adjudication", "fact", "correlation", "trust", "merge", "pair"]
+# In the order in which they can be stored: adjudications and facts refer to claims, facts to adjudications.
+BELIEF_KINDS: tuple[BeliefKind, ...] = ("claim", "adjudication", "fact", "correlation", "trust", "merge", "pair")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ _FACT: Final[dict[str, _Check]] = {
 
 
 def _former(value: Any, name: str) -> None:
-    _map({**_FACT, "known_from": _moment, "known_to": _moment}, {"decision": _text}, then=_version)(value, name)
+    _map({**_FACT, "known_from": _moment, "known_to": _moment}, {"adjudication": _text}, then=_version)(value, name)
     _known(value, name)
 
 
@@ -194,7 +194,7 @@ def _fact(value: Any, name: str) -> None:
     """Check a fact with its former versions; one that is gone has only these."""
     former: dict[str, _Check] = {"past": _list(_former)}
     current = isinstance(value, Mapping) and "state" in value
-    more: dict[str, _Check] = {"decision": _text, "decided": _list(_text)}
+    more: dict[str, _Check] = {"adjudication": _text, "adjudications": _list(_text)}
     check = _map({**_FACT, "known_from": _moment}, {**more, **former}, then=_version) if current else _map({}, former)
     check(value, name)
 
@@ -239,7 +239,7 @@ def _topic(value: Sequence[Any], name: str) -> None:
     _list(_text, 3)(value, name)
 
 
-def _decision(told: Mapping[str, Any], name: str) -> None:
+def _adjudication(told: Mapping[str, Any], name: str) -> None:
     inner: dict[str, _Check] = {"detail": _FREE, "claims": _list(_text), "ended": _moment, "ends": _list(_text)}
     needed: dict[str, _Check] = {"predicate": _key} if told.get("subject") else {}
     _map(needed, {"value": _any, "detail": _map({}, inner)})(told, name)
@@ -250,7 +250,7 @@ _LISTS: Final[dict[str, _Check]] = dict.fromkeys(("aliases", "filled"), _list(_t
 _UNDONE = _map({"at": _moment}, {"by": _text, "reason": _text})
 _PARTS: Final[Mapping[BeliefKind, _Check]] = {
     "claim": _map({}, {"value": _any, "span": _span, "relationship": _map({}, {"apart": _hash})}),
-    "decision": _decision,
+    "adjudication": _adjudication,
     "fact": _map({"facts": _list(_fact)}),
     "correlation": _map(
         {"detail": _map({"topics": _list(_topic), "claims": _list(_list(_text))}, then=_correlated)}

@@ -12,7 +12,7 @@ from kgmem.domain.recall.question import Fusion
 # Which relationships recall finds as facts: those with a text; every one, worded where it has none; none of them.
 Facts = Literal["text", "all", "none"]
 # Which episodes are read for entities and facts: those that ask for it, every one, none.
-Extraction = Literal["asked", "all", "off"]
+Extraction = Literal["requested", "all", "off"]
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 
 
@@ -26,7 +26,7 @@ class Graph:
     space: EmbeddingSpace | None = None
     fusion: Fusion = "convex"
     facts: Facts = "text"
-    extraction: Extraction = "asked"
+    extraction: Extraction = "requested"
     recipe: str | None = None  # What questions that name none are asked by.
     created_at: str | None = None
     id: int | None = None

@@ -135,7 +135,7 @@ FILES: Final[Mapping[Kind, str]] = {
 # Of what the graph believes: those are made of which there is a record.
 BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "claim": "claims.csv",
-    "decision": "decisions.csv",
+    "adjudication": "adjudications.csv",
     "fact": "facts.csv",
     "correlation": "correlations.csv",
     "trust": "trust.csv",

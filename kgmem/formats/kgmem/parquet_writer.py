@@ -23,7 +23,7 @@ FILES: Final[Mapping[Kind, str]] = {
 # Of what the graph believes: those are made of which there is a record.
 BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "claim": "claims.parquet",
-    "decision": "decisions.parquet",
+    "adjudication": "adjudications.parquet",
     "fact": "facts.parquet",
     "correlation": "correlations.parquet",
     "trust": "trust.parquet",

@@ -2,7 +2,7 @@
 
 Each is a node in kgmem's namespace: `relationship/DIGEST/KEY` (a statement in the sense of RDF's reification; the
 digest is of its triple, which is written too), `episode/KEY`, `source/KEY`, and `belief/KIND/DIGEST` for claims,
-decisions and what else a graph believes. Their fields are `field/NAME`.
+adjudications and what else a graph believes. Their fields are `field/NAME`.
 """
 
 from collections.abc import Callable, Mapping

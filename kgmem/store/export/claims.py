@@ -23,7 +23,7 @@ async def beliefs(
     reader = _Reader(connection, layout)
     plain: Sequence[tuple[BeliefKind, str, Callable[[Any, Mapping[int, str]], Told]]] = (
         ("claim", "claims", _claim),
-        ("decision", "decisions", _decision),
+        ("adjudication", "decisions", _adjudication),
     )
     for kind, query, make in plain:
         async for rows in reader.pages(query, scope):
@@ -73,7 +73,7 @@ class _Reader:
             fact = found[row["topic"]].setdefault(row["id"], {"past": []})
             told = _fact(row, options[id(row)], refs)
             if row["known"] is None:
-                fact |= {**told, "decided": list(row["decided"])}
+                fact |= {**told, "adjudications": list(row["decided"])}
             else:
                 fact["past"].append(
                     {**told, "known_from": iso(row["known"].lower), "known_to": iso(row["known"].upper)}
@@ -120,7 +120,7 @@ def _claim(row: Any, _: Mapping[int, str]) -> Told:
     }  # fmt: skip
 
 
-def _decision(row: Any, refs: Mapping[int, str]) -> Told:
+def _adjudication(row: Any, refs: Mapping[int, str]) -> Told:
     detail = {name: value for name, value in orjson.loads(row["detail"]).items() if name != "undoes"}
     return {
         "action": row["action"], "by": row["by"], "reason": row["reason"], "at": iso(row["at"]),
@@ -139,7 +139,7 @@ def _fact(row: Any, options: Sequence[Told], refs: Mapping[int, str]) -> Told:
         "valid": [_moment(valid.lower), _moment(valid.upper)], "value": _json(row["value"]),
         "state": STATE_OF[row["state"]], "probability": _number(row["probability"]), "trust": _number(row["trust"]),
         "supporting": _number(row["supporting"]), "opposing": _number(row["opposing"]), "method": row["method"],
-        "reason": row["reason"], "decision": row["decision"], "known_from": iso(row["known_from"]),
+        "reason": row["reason"], "adjudication": row["decision"], "known_from": iso(row["known_from"]),
         "options": [
             {**option, "claims": [refs[claim] for claim in option["claims"] if claim in refs]} for option in options
         ],

@@ -45,7 +45,7 @@ async def restore(connection: asyncpg.Connection, layout: Layout, records: Seque
     run = _Run(connection, layout)
     ways: Mapping[BeliefKind, Callable[[Sequence[Told]], Awaitable[None]]] = {
         "claim": run.claims,
-        "decision": run.decisions,
+        "adjudication": run.adjudications,
         "fact": run.facts,
         "correlation": run.correlations,
         "trust": run.trust,
@@ -89,8 +89,8 @@ class _Run:
         row = await self._row("put_claims", *_columns(rows))
         self.done.created, self.done.updated = row["created"], row["updated"]
 
-    async def decisions(self, told: Sequence[Told]) -> None:
-        """Store decisions, with what each ended."""
+    async def adjudications(self, told: Sequence[Told]) -> None:
+        """Store adjudications, with those that each ended."""
         topics = await self._topics([_place(self.layout, each) for each in told if each.get("subject")])
         claims = await self._claims_on(topics.values())
         rows, ends = [], []
@@ -180,7 +180,7 @@ class _Run:
         decided = [
             (decisions[ref], id_)
             for id_, fact in zip(ids, current, strict=False)
-            for ref in fact.get("decided", ())
+            for ref in fact.get("adjudications", ())
             if ref in decisions
         ]
         if decided:
@@ -353,7 +353,7 @@ def _fact(fact: Told, claims: Mapping[str, int], decisions: Mapping[str, int]) -
     texts = (str(fact["method"])[:200], str(fact["reason"])[:_LONGEST])
     return (
         _instant(start), _instant(end), _json(fact["value"]), _NUMBERS[fact["state"]], *numbers, *texts, _json(options),
-        decisions.get(fact.get("decision") or ""),
+        decisions.get(fact.get("adjudication") or ""),
     )  # fmt: skip
 
 
@@ -361,7 +361,7 @@ def _stance(fact: Told, option: Told) -> int:
     """Return the state of one value of a fact, as telling_verdicts has it."""
     if option.get("chosen") or fact["state"] == FactState.SUPERSEDED:
         return _NUMBERS[fact["state"]]
-    lost = fact["state"] == FactState.VERIFIED or (fact.get("decision") is not None and not option["probability"])
+    lost = fact["state"] == FactState.VERIFIED or (fact.get("adjudication") is not None and not option["probability"])
     return STATE_NUMBERS[FactState.INVALIDATED if lost else FactState.CONTESTED]
 
 
