@@ -7,6 +7,7 @@ is worth little, since two good sources agree on it; agreement on what is probab
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -77,6 +78,39 @@ def grown(claims: Claims, met: Meetings, probability: Numbers, trust: Numbers, f
         agrees[side[copied]] = agree[copied]
         differs[side[copied]] = ~agree[copied]
     return Forest(parent, agrees, differs)
+
+
+def forest_of(claims: Claims, parent: Integers) -> Forest:
+    """Return the forest in which each source copies a given one, -1 where none."""
+    forest = no_copies(claims)
+    child = np.flatnonzero(parent >= 0)
+    if not len(child):
+        return forest
+    mine, theirs, _ = shared_claims(claims, child, parent[child])
+    swap = np.isin(claims.source[mine], child) & (parent[claims.source[mine]] == claims.source[theirs])
+    own, copied = np.where(swap, mine, theirs), np.where(swap, theirs, mine)
+    agree = claims.value[own] == claims.value[copied]
+    agrees, differs = forest.agrees.copy(), forest.differs.copy()
+    agrees[own], differs[own] = agree, ~agree
+    return Forest(parent, agrees, differs)
+
+
+def meetings_of_trees(claims: Claims, parent: Integers) -> Meetings:
+    """Return the pairs of sources of one tree, with the facts on which they meet."""
+    root = np.arange(len(parent))
+    for _ in range(len(parent)):
+        above = np.where(parent[root] >= 0, parent[root], root)
+        if np.array_equal(above, root):
+            break
+        root = above
+    trees: dict[int, list[int]] = {}
+    for source, top in enumerate(root.tolist()):
+        trees.setdefault(top, []).append(source)
+    pairs = [pair for tree in trees.values() for pair in combinations(tree[:ALL_PAIRS], 2)]
+    one, other = (np.array([pair[at] for pair in pairs], np.int64) for at in range(2))
+    nothing = np.zeros(0, np.int64)
+    mine, theirs, pair = shared_claims(claims, one, other) if pairs else (nothing, nothing, nothing)
+    return Meetings(one, other, mine, theirs, pair)
 
 
 def dependent_pairs(met: Meetings, forest: Forest, rate: Numbers) -> Pairs:

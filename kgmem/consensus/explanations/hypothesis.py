@@ -24,6 +24,7 @@ TOLERANCE = 1e-4
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)  # So many claims the accuracy of all weighs beside a source's own.
 MEANS = np.linspace(0.2, 0.95, 16)
 _ABOVE_GUESSING = 0.04  # Sources worse than that explain as much as good ones, with truth and error exchanged.
+_RECORDS = 300  # The records that are compared with a distribution at the most.
 _MEAN_CLAIMS = 1.5  # The mean is drawn to a half as if so many claims were right and so many wrong.
 _NEVER = -1e6  # The score of a value that a person refuted.
 _EVERY = 3  # Rounds between which the distribution of accuracies stays.
@@ -76,7 +77,9 @@ class _Votes:
     copied_false: Numbers
 
 
-def explain(segments: Segments, forest: Forest, false: Numbers, probability: Numbers) -> Hypothesis:
+def explain(
+    segments: Segments, forest: Forest, false: Numbers, probability: Numbers, *, most: int = ROUNDS
+) -> Hypothesis:
     """Return the hypothesis that is reached from these probabilities of values, with these copiers."""
     claims = segments.claims
     setting = _setting(segments, forest, false)
@@ -85,7 +88,7 @@ def explain(segments: Segments, forest: Forest, false: Numbers, probability: Num
     learned, common = None, (0.0, 0.0)
     score, top, whole = np.zeros(len(claims.fact)), np.zeros(len(claims.facts)), np.ones(len(claims.facts))
     rounds, moved = 0, np.inf
-    while rounds < ROUNDS and moved > TOLERANCE and len(claims.value):
+    while rounds < most and moved > TOLERANCE and len(claims.value):
         if rounds % _EVERY == 0:
             common = _common(*_record(setting, probability, votes), float(np.median(false)))
         learned = _learn(setting, probability, votes, common)
@@ -151,12 +154,13 @@ def _record(setting: _Setting, probability: Numbers, votes: _Votes) -> tuple[Num
 
 def _common(right: Numbers, wrong: Numbers, false: float) -> tuple[float, float]:
     """Return strength and mean of the beta distribution from which records like these are most probably drawn."""
-    known = right + wrong > 0
+    known = np.flatnonzero(right + wrong > 0)
+    known = known[:: -(-len(known) // _RECORDS) or 1]
     means = MEANS[1 / (1 + false) + _ABOVE_GUESSING < MEANS]
     strength, mean = (each.ravel() for each in np.meshgrid(np.array(STRENGTHS), means, indexing="ij"))
     one, other = strength * mean, strength * (1 - mean)
     gain = log_beta(right[known] + one[:, None], wrong[known] + other[:, None]).sum(axis=1)
-    gain = gain - int(known.sum()) * log_beta(one, other) + _MEAN_CLAIMS * (np.log(mean) + np.log(1 - mean))
+    gain = gain - len(known) * log_beta(one, other) + _MEAN_CLAIMS * (np.log(mean) + np.log(1 - mean))
     best = int(np.argmax(gain))
     return float(strength[best]), float(mean[best])
 

@@ -15,14 +15,24 @@ import numpy as np
 
 from kgmem.consensus import accu, dawid_skene, fact_finders
 from kgmem.consensus.claims import Claims, Integers, Numbers, Truths
-from kgmem.consensus.explanations.copy_forest import Forest, Meetings, dependent_pairs, grown, meetings, no_copies
+from kgmem.consensus.explanations.copy_forest import (
+    Forest,
+    Meetings,
+    dependent_pairs,
+    forest_of,
+    grown,
+    meetings,
+    meetings_of_trees,
+    no_copies,
+)
 from kgmem.consensus.explanations.hypothesis import Hypothesis, by_group, explain
 from kgmem.consensus.outcome import Outcome
 from kgmem.consensus.segments import Segments, choose
 from kgmem.consensus.source_dependence import independence
 
 LEAST_FACTS = 30  # Facts that several speak of, from which explanations can be compared.
-MOST_CLAIMS = 200_000  # Of more, one explanation alone is worked out.
+MOST_CLAIMS = 40_000  # Of more, explanations are compared on a sample of the facts with so many claims,
+_ROUNDS_OF_ALL = 6  # and those that are kept learn from all claims, in so many rounds.
 _GROWTHS = 3  # So often copiers are sought again by what was learned with them.
 _NATS = 2.0  # By so much evidence an explanation has e times the weight of another one.
 _MOST_BEHIND = 7.0  # Of that: explanations with less weigh less than a thousandth, and are left out.
@@ -41,8 +51,8 @@ class Explained:
 
 
 def comparable(segments: Segments) -> bool:
-    """Say whether there is enough to compare explanations by, and little enough to do so in time."""
-    return int((segments.voices() > 1).sum()) >= LEAST_FACTS and len(segments.claims.source) <= MOST_CLAIMS
+    """Say whether there is enough to compare explanations by."""
+    return int((segments.voices() > 1).sum()) >= LEAST_FACTS
 
 
 def explanations(claims: Claims, *, copies: bool = True) -> list[Explained]:
@@ -54,7 +64,62 @@ def explanations(claims: Claims, *, copies: bool = True) -> list[Explained]:
     """
     segments = Segments.of(claims)
     false = accu.false_values(claims)
+    if len(claims.source) > MOST_CLAIMS:
+        return _of_sample(segments, false, copies=copies)
     met = meetings(segments)
+    return [Explained(_outcome(segments, met, false, each), part) for each, part in _kept(segments, met, false, copies)]
+
+
+def _of_sample(segments: Segments, false: Numbers, *, copies: bool) -> list[Explained]:
+    """Return the explanations that a sample of the facts keeps, learned from all claims.
+
+    A source begins with the trust it has in the sample, and copies whom it copies there.
+    """
+    claims = segments.claims
+    sample = Segments.of(sampled(segments, MOST_CLAIMS))
+    told = []
+    for each, part in _kept(sample, meetings(sample), accu.false_values(sample.claims), copies):
+        start = accu.shares(segments, segments.per_value(claims.weight * accu.votes(claims, each.trust, false)), false)
+        forest = forest_of(claims, each.forest.parent)
+        reached = explain(segments, forest, false, start, most=_ROUNDS_OF_ALL)
+        met = meetings_of_trees(claims, forest.parent)
+        told.append(Explained(_outcome(segments, met, false, reached), part))
+    return told
+
+
+def sampled(segments: Segments, most: int) -> Claims:
+    """Return the claims on a sample of the facts that several speak of, of about so many claims.
+
+    Sources keep their numbers; facts are drawn by the bits of their places (multiplicative hashing, D. E. Knuth, "The
+    Art of Computer Programming" 3, section 6.4), so that the same claims give the same sample.
+    """
+    claims = segments.claims
+    voices = segments.voices()
+    spoken = voices > 1
+    share = min(most / max(float(voices[spoken].sum()), 1.0), 1.0)
+    place = (np.arange(len(voices), dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
+    # What people decided is always in the sample.
+    decided = False if claims.label is None else segments.per_fact((~np.isnan(claims.label)).astype(float)) > 0
+    facts = (spoken & (place < share * 2**32)) | decided
+    values = facts[claims.fact]
+    of_claim = values[claims.value]
+    return replace(
+        claims,
+        source=claims.source[of_claim],
+        value=(np.cumsum(values) - 1)[claims.value[of_claim]],
+        weight=claims.weight[of_claim],
+        fact=(np.cumsum(facts) - 1)[claims.fact[values]],
+        code=claims.code[values],
+        mode=claims.mode[facts],
+        group=claims.group[facts],
+        number=None if claims.number is None else claims.number[values],
+        facts=claims.facts[facts],
+        label=None if claims.label is None else claims.label[values],
+    )
+
+
+def _kept(segments: Segments, met: Meetings, false: Numbers, copies: bool) -> list[tuple[Hypothesis, float]]:
+    """Return the explanations that are kept, each with its weight."""
     reached = sorted(_reached(segments, met, false, copies=copies), key=lambda each: -each.evidence)
     kept: list[Hypothesis] = []
     chosen: list[Integers] = []
@@ -66,10 +131,7 @@ def explanations(claims: Claims, *, copies: bool = True) -> list[Explained]:
             kept.append(each)
             chosen.append(choice)
     weight = np.exp([(each.evidence - kept[0].evidence) / _NATS for each in kept])
-    weight /= weight.sum()
-    return [
-        Explained(_outcome(segments, met, false, each), part) for each, part in zip(kept, weight.tolist(), strict=True)
-    ]
+    return list(zip(kept, (weight / weight.sum()).tolist(), strict=True))
 
 
 def _reached(segments: Segments, met: Meetings, false: Numbers, *, copies: bool) -> Iterator[Hypothesis]:

@@ -6,6 +6,7 @@ import pytest
 from bench.rig.worlds import AXES, FACTS, worlds
 from kgmem.consensus.claims import Stated, arranged
 from kgmem.consensus.engine import weigh
+from kgmem.consensus.explanations import model_selection
 from kgmem.consensus.methods import run
 from kgmem.consensus.segments import Segments, choose
 from kgmem.domain.claims.consensus import Claim, Method, ValueRule
@@ -138,3 +139,37 @@ def test_what_one_of_two_explanations_says_is_not_certain() -> None:
     right = outcome.claims.code[chosen] == truth
     verified_wrong = (outcome.probability[chosen] >= 0.85) & ~right
     assert verified_wrong.mean() <= 0.1
+
+
+def test_a_large_graph_is_explained_by_a_sample_of_its_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight good sources of little coverage, and a bad one that four others repeat; a sample does as well as all."""
+    random = np.random.default_rng(5)
+    facts = 1200
+    truth = random.integers(0, 40, facts)
+    easy = random.random(facts) < 0.5
+    bad = np.where(easy, truth, (truth + random.integers(1, 40, facts)) % 40)
+    rows = [np.where(random.random(facts) < 0.96, truth, random.integers(0, 40, facts)) for _ in range(8)] + [bad] * 5
+    said = random.random((13, facts)) < np.where(np.arange(13) < 8, 0.4, 0.9)[:, None]
+    source, fact = np.nonzero(said)
+    claims = arranged(Stated(source, fact, np.array(rows)[source, fact]))
+    votes, whole = accuracy(run(claims, Method.MAJORITY)[0], truth), accuracy(run(claims)[0], truth)
+    monkeypatch.setattr(model_selection, "MOST_CLAIMS", len(claims.source) // 4)
+
+    outcome, _ = run(claims)
+
+    assert accuracy(outcome, truth) >= votes + 0.1
+    assert accuracy(outcome, truth) >= whole - 0.01
+    copiers = {int(at) for at in (*outcome.copies.one, *outcome.copies.other)}
+    assert copiers == set(claims.sources[8:].tolist())
+
+
+def test_a_sample_is_a_part_of_the_claims() -> None:
+    plan = next(iter(worlds(1, seed=3)))
+    claims = arranged(plan.stated)
+    segments = Segments.of(claims)
+    part = model_selection.sampled(segments, len(claims.source) // 3)
+    assert 0 < len(part.source) < len(claims.source) * 0.6
+    whole = set(zip(claims.source, claims.facts[claims.fact_of_claim], claims.code[claims.value], strict=True))
+    assert set(zip(part.source, part.facts[part.fact_of_claim], part.code[part.value], strict=True)) < whole
+    everything = model_selection.sampled(segments, 10**9)
+    assert set(everything.facts) == set(claims.facts[segments.voices() > 1])
