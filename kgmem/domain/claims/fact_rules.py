@@ -1,4 +1,4 @@
-"""From weighed claims to what is held of a fact: the rule of its predicate, then the decisions of people."""
+"""From consensus to the state of a fact: the rule of its predicate, then the decisions of reviewers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ class ClaimTimes:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A fact as it shall be held."""
+    """The state of a fact before it is stored."""
 
     valid: Interval
     options: Sequence[Option]
@@ -38,7 +38,7 @@ class Draft:
 
     @property
     def value(self) -> Any:
-        """What is held true: one value, or a list of those that are true at once."""
+        """The chosen value, or a list of the values that are true at the same time."""
         chosen = [option.value for option in self.options if option.chosen]
         return chosen if self.several else chosen[0] if chosen else None
 
@@ -69,7 +69,7 @@ def drafted(verdict: Verdict, ids: Sequence[int]) -> Draft:
 def decided(
     draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes], decisions: Sequence[Decision] = ()
 ) -> Draft:
-    """Return what is held: by the rule's threshold and policy, then by the decisions that stand, the oldest first."""
+    """Return the state of a fact: by the rule of its predicate, then by the decisions in force, oldest first."""
     held = _by_policy(replace(draft, state=_state(draft, rule)), rule, times)
     mine = {claim for option in draft.options for claim in option.claims}
     for decision in decisions:
@@ -116,7 +116,7 @@ def _newest(option: Option, times: Mapping[int, ClaimTimes]) -> tuple[int, int]:
 
 
 def _chosen(draft: Draft, option: Option) -> Draft:
-    """Return the draft in which one option is what is held, as probable as it was weighed."""
+    """Return the draft with one option chosen, at the probability of the consensus."""
     others = [replace(each, chosen=False) for each in draft.options if each is not option]
     return replace(
         draft,
@@ -197,7 +197,7 @@ def _rejected(draft: Draft, rule: ValueRule, meant: Option, decision: Decision, 
 
 
 def moved(draft: Draft, probabilities: Sequence[float], rule: ValueRule, why: str) -> Draft:
-    """Return the draft with other probabilities for its options, in their order, and what is held by them."""
+    """Return the draft with other probabilities for its options, in their order, and the value chosen by them."""
     options = [replace(each, probability=sure) for each, sure in zip(draft.options, probabilities, strict=True)]
     best = max(options, key=lambda each: (each.probability, each.chosen))
     taken = _chosen(replace(draft, options=options), best)

@@ -65,7 +65,7 @@ def slug(name: str) -> str:
 
 
 def keys_of(mention: Mention) -> list[str]:
-    """Return the keys under which a mentioned thing may be held, the likeliest first."""
+    """Return the keys that the entity of a mention may have, the most likely first."""
     keys = []
     for name in (mention.name, *mention.aliases):
         first = name[:1].upper() + name[1:]  # As it stands at the beginning of a sentence.

@@ -165,13 +165,13 @@ class Readings(Resolver, Protocol):
         """Let episodes (id to digest and reason) wait no longer that cannot be read."""
 
     async def held(self, graph: str, scope: str, mentions: Sequence[Mention]) -> Mapping[str, str]:
-        """Return the labels of the entities that a scope sees under any key that these mentions may have."""
+        """Return the labels of the entities that a scope sees under the possible keys of these mentions."""
 
     async def expect(self, graph: str, entities: Sequence[tuple[int, str]]) -> None:
         """Note that episodes (ids) are about to bring new entities (keys), for who reads them if this reader dies."""
 
     async def expect_no_more(self, graph: str, keys: Sequence[str], scope: str) -> None:
-        """Say that what episodes in this scope only brought, and do not any more, is taken back."""
+        """Delete the provenance of episodes, in this scope only, that is marked as withdrawn."""
 
     async def settle(self, graph: str, read: Sequence[ReadEpisode]) -> SettleResult:
         """Store the relationships of episodes, and what they brought, in one transaction."""

@@ -118,7 +118,7 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Two held entities that may be one, on the review list; `one` is the key that sorts first."""
+    """A merge candidate: two stored entities that may be the same; `one` is the key that sorts first."""
 
     one: str
     other: str
@@ -245,13 +245,13 @@ class LookedUp:
 
 
 class NameIndex(Protocol):
-    """Finds held entities by their names, whole or in part."""
+    """Finds stored entities by their names, whole or in part."""
 
     async def look_up(self, graph: str, described: Sequence[Described], scope: str, limit: int) -> LookedUp:
         """Return for each what the scope sees that may be it: by key, name, alias, rare words, trigrams, vector."""
 
     async def describe(self, graph: str, keys: Sequence[str], scope: str) -> Sequence[Described]:
-        """Return descriptions of held entities in this scope only; those that are gone are missing."""
+        """Return descriptions of stored entities in this scope only; deleted ones are missing."""
 
 
 class Comparer(Protocol):

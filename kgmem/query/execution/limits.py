@@ -69,7 +69,7 @@ def out_of_time(seconds: float) -> TimedOut:
 
 
 def _resident() -> int:
-    """Return the bytes that the process holds; where the system does not tell, the most that it has ever held."""
+    """Return the resident memory of the process in bytes; its maximum where the system reports nothing else."""
     try:
         return int(_STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except FileNotFoundError:

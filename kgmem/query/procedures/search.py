@@ -107,7 +107,7 @@ def procedures(context: ProcedureContext) -> list[Procedure]:
 
 
 async def held(run: Run, answer: Answer) -> tuple[Mapping[int, Node], Mapping[int, Relationship]]:
-    """Return the nodes and relationships that hits are about, as the transaction sees them."""
+    """Return the nodes and relationships of hits, as the transaction sees them."""
     nodes = await run.transaction.nodes([hit.id for hit in answer.hits if hit.kind in _NODES])
     links = await run.transaction.relationships([hit.id for hit in answer.hits if hit.kind == "fact"])
     return nodes, links

@@ -1,4 +1,4 @@
-"""Check: a dry run of an import. Everything is read and checked as the import does, and nothing is stored."""
+"""Dry run of an import: everything is read and checked as by the import, and nothing is stored."""
 
 import asyncio
 from collections import Counter
@@ -32,7 +32,7 @@ from kgmem.services.imports.write_batch import patiently
 
 @dataclass(slots=True)
 class Checked:
-    """What a dry run found of some records: how many are good, by kind, and what the import would reject."""
+    """The result of a dry run for some records: how many are valid, by kind, and the rejections."""
 
     kinds: Counter[str] = field(default_factory=Counter)
     rejections: list[Rejection] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Check(ImportReader):
     _entities: EntityCheck | None = None  # Made with the first entities.
 
     async def run(self, files: Paths, progress: OnProgress | None) -> ImportResult:
-        """Check files. What is rejected goes to the file for it, too, which is made when there is something."""
+        """Check files. Rejected records are also written to the file for them, if there are any."""
         rejections: list[Rejection] = []
         async with AsyncExitStack() as stack:
             stack.callback(self.close)
@@ -79,12 +79,12 @@ class Check(ImportReader):
                 yield self._count(await self._check_last([_read(each) for each in spooled]))
 
     async def is_held(self, entity: Entity, beside: Collection[Place]) -> bool:
-        """Return whether an entity is held, stated `beside` (scope and key), or was stated before."""
+        """Return whether an entity is stored, stated `beside` (scope and key), or was stated before."""
         place = (entity.scope, entity.key)
         return bool(self.keys.present("entity", [place])) or await super().is_held(entity, beside)
 
     async def _check_entities(self, stated: Sequence[Stated[Entity]], checked: Checked) -> None:
-        """Reject entities whose version is not the one that is stored, or whose unique values others have."""
+        """Reject entities with another version than the stored one, or with unique values of others."""
         if self._entities is None:
             imports, name = self.ports.imports, self.graph.name
             self._entities = EntityCheck(self.keys, await patiently(lambda: imports.entity_replay(name)))
@@ -100,7 +100,7 @@ class Check(ImportReader):
     async def _check_relationships(
         self, stated: Sequence[Stated[Relationship]], checked: Checked, *, last: bool
     ) -> None:
-        """Sort relationships into those that are good, refused, or have to wait for an end that is not there yet."""
+        """Sort relationships into valid ones, rejected ones, and those that wait for an end."""
         labels = await self._labels((each.record.scope, (each.record.start, each.record.end)) for each in stated)
         waiting: list[Stated[Relationship]] = []
         for each in stated:
@@ -121,7 +121,7 @@ class Check(ImportReader):
         await self._spool(waiting)
 
     async def _check_episodes(self, stated: Sequence[Stated[Episode]], checked: Checked) -> None:
-        """Reject episodes that mention entities which are not there."""
+        """Reject episodes that mention unknown entities."""
         labels = await self._labels((each.record.scope, each.record.mentions) for each in stated)
         for each in stated:
             item = each.record
@@ -135,7 +135,7 @@ class Check(ImportReader):
         await asyncio.to_thread(self.keys.add_present, "episode", good)
 
     async def _check_beliefs(self, stated: Sequence[Stated[BeliefRecord]], checked: Checked) -> None:
-        """Reject claims that cite episodes which are not there, but for those that were withdrawn."""
+        """Reject claims that cite unknown episodes, except withdrawn claims."""
         cited = [_cited(each.record) for each in stated]
         wanted = sorted({(path, key) for scope, key in cited if key is not None for path in visible_from(scope)})
         there = set(await asyncio.to_thread(self.keys.present, "episode", wanted))
@@ -160,7 +160,7 @@ class Check(ImportReader):
         return checked
 
     async def _spool(self, stated: Sequence[Stated[Any]]) -> None:
-        """Keep records until all entities are read."""
+        """Write records to disk until all entities are read."""
         if stated:
             records = [
                 (each.file, each.line, kind_of(each.record), orjson.dumps(to_wire(each.record)).decode())

@@ -68,7 +68,7 @@ async def export_file(
     """Write what a graph holds to a file or stream; a file appears when all is written. Raises NotFound, InvalidInput.
 
     A format of several files writes them into a folder (one that exists, or a name that ends with a slash), else a
-    zip file of them. `progress` is told how many records were written so far.
+    zip file of them. `progress` gets the number of records written so far.
     """
     started = time.perf_counter()
     check_scope(options.scope or SHARED)

@@ -25,7 +25,7 @@ Found = tuple[str, Columns | Located | Rejected]  # With the name of its file.
 
 
 class Reading:
-    """The files being read, and how far."""
+    """The files being read, and the position in them."""
 
     def __init__(
         self, files: Paths, options: ImportOptions, *, columns: bool, space: EmbeddingSpace | None = None
@@ -62,7 +62,7 @@ class Reading:
         self._stopped.set()
 
     def close(self) -> None:
-        """Close the file that is open."""
+        """Close the open file."""
         self.records.close()
 
     def _read(self) -> Generator[Found, None, None]:
@@ -115,7 +115,7 @@ class Reading:
 
 
 def check_files(files: Paths, options: ImportOptions) -> None:
-    """Raise InvalidInput for files that kgmem does not read, and for an option that none of their formats has."""
+    """Raise InvalidInput for files of unknown formats, and for options that none of their formats has."""
     formats: dict[str, Mapping[str, str] | None] = {}
     for file in files:
         if not isinstance(file, Origin):
@@ -145,7 +145,7 @@ def _options_of(file: Path | str | BinaryIO | Origin, options: ImportOptions) ->
 
 
 def _named(file: Path | str | BinaryIO, options: ImportOptions) -> tuple[Path | str, str | None]:
-    """Return a file's path and its format by name, where one is given; a stream is JSON Lines unless told otherwise."""
+    """Return the path and the format (by name) of a file; the default format of a stream is JSON Lines."""
     if isinstance(file, Path | str):
         return file, options.format
     return "", options.format or "jsonl"

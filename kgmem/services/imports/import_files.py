@@ -1,4 +1,4 @@
-"""Import: files into a graph, noted in the register of imports, from where one that was interrupted goes on."""
+"""Run an import: files into a graph, registered, and resumed where an earlier run was interrupted."""
 
 import asyncio
 import contextlib
@@ -37,10 +37,10 @@ log = EventLog(__name__)
 async def import_files(
     ports: Ports, graph: str, files: Paths, options: ImportOptions, progress: OnProgress | None = None
 ) -> ImportResult:
-    """Import files into a graph: what can be stored as it is read, then relationships that waited, then episodes.
+    """Import files into a graph: what can be stored at once, then relationships that waited, then episodes.
 
-    What is stored already counts as unchanged. Raises NotFound, InvalidInput for a file that is none of its format,
-    and with `on_error="stop"` for the first bad record.
+    Stored records count as unchanged. Raises NotFound, InvalidInput for a file that is not of its format, and with
+    `on_error="stop"` for the first rejected record.
     """
     check_options(options)
     check_files(files, options)
@@ -99,7 +99,7 @@ async def run_import(
 
 
 def check_options(options: ImportOptions) -> None:
-    """Raise InvalidInput for scopes that are none, or do not fit together."""
+    """Raise InvalidInput for scopes that are invalid, or contradict each other."""
     check_scope(options.scope)
     check_scope(options.within)
     if not reaches(options.within, options.scope):
@@ -110,7 +110,7 @@ def check_options(options: ImportOptions) -> None:
 
 @asynccontextmanager
 async def noting_failure(ports: Ports, id_: int) -> AsyncIterator[None]:
-    """Write into the register why an import failed, where it does."""
+    """Register the reason when an import fails."""
     try:
         yield
     except BaseException as error:
@@ -120,7 +120,7 @@ async def noting_failure(ports: Ports, id_: int) -> AsyncIterator[None]:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return why an import ended, in words for whoever asked for it."""
+    """Return the reason for the end of an import, for users."""
     if isinstance(error, KgmemError):
         return str(error)
     if not isinstance(error, Exception):

@@ -1,4 +1,4 @@
-"""What an import and its dry run have in common: the files' records with the import's defaults, and their faults."""
+"""Reading for an import and its dry run: the records of the files with the import's defaults, and their errors."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Sequence
@@ -74,7 +74,7 @@ class ImportReader:
         self.keys.close()
 
     async def parted(self, chunk: Sequence[Found]) -> tuple[dict[type[Any], list[Stated[Any]]], list[Rejection]]:
-        """Part a chunk into good records by their kind, and rejections. Raises InvalidInput when told to stop there."""
+        """Split a chunk into valid records by kind, and rejections. Raises InvalidInput if it must stop at one."""
         good: dict[type[Any], list[Stated[Any]]] = {}
         bad: dict[int, Rejection] = {}
         partial: list[tuple[int, Stated[Any]]] = []
@@ -102,13 +102,13 @@ class ImportReader:
         return good, rejections
 
     async def is_held(self, entity: Entity, beside: Collection[tuple[str, str]]) -> bool:
-        """Return whether an entity is held, or stated `beside` (scope and key)."""
+        """Return whether an entity is stored, or stated `beside` (scope and key)."""
         if (entity.scope, entity.key) in beside:
             return True
         return await patiently(lambda: remember.is_held(self.ports, self.graph.name, entity))
 
     def stop_at(self, rejection: Rejection) -> None:
-        """Raise InvalidInput when the import is to stop at a bad record."""
+        """Raise InvalidInput if the import must stop at a rejected record."""
         if self.options.on_error == "stop":
             raise InvalidInput(
                 f"{rejection.file}, line {rejection.line}: {rejection.reason}",
@@ -118,7 +118,7 @@ class ImportReader:
             )
 
     def with_defaults(self, record: AnyRecord) -> AnyRecord:
-        """Return a record with the source and scope of the import where it names none."""
+        """Return a record with the import's source and scope where it has none."""
         if isinstance(record, BeliefRecord):
             scoped = record.scope or record.told.get("scope") == "" or not self.options.scope
             return record if scoped else BeliefRecord(record.kind, {**record.told, "scope": self.options.scope})

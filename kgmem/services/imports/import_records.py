@@ -1,7 +1,7 @@
-"""Import records: batch by batch, in constant memory, with every record that is not taken told by its line.
+"""The run of an import: batch by batch, in constant memory; every rejected record is reported with its line.
 
-Each batch is noted in the register of imports in the transaction that stores it, so an import that was killed goes on
-where it was. Two lanes store side by side; what is said of one thing keeps its order, since a thing has one lane.
+Each batch is registered in the transaction that stores it, so an import that was killed continues where it was. Two
+lanes store in parallel; statements about one item keep their order, since an item has one lane.
 """
 
 import asyncio
@@ -164,7 +164,7 @@ class ImportRun(ImportReader):
         return lanes
 
     async def is_held(self, entity: Entity, beside: Collection[tuple[str, str]]) -> bool:
-        """Return whether an entity is held, or stated beside, once all that is in progress is stored."""
+        """Return whether an entity is stored, or stated `beside`, once all batches in progress are stored."""
         await self._settle()
         return await super().is_held(entity, beside)
 
@@ -174,7 +174,7 @@ class ImportRun(ImportReader):
         return any(each.record.scope for each in stated)
 
     async def _submit(self, lane: int, number: int, batch: Batch) -> None:
-        """Let a lane store a batch as soon as it is done with the one before."""
+        """Store a batch in a lane, as soon as the batch before it is stored."""
         before = self._lanes.get(lane)
         if before:
             await before

@@ -1,4 +1,4 @@
-"""Uploads: files that a client sent are imported by a worker of the machine that holds them, and then removed."""
+"""Uploads: files sent by a client, imported by a worker of the machine that stores them, and then removed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ _GONE = "The uploaded files are gone. Send them again: records that are stored a
 
 
 async def check_import(ports: Ports, graph: str, options: ImportOptions, files: Sequence[Path] = ()) -> None:
-    """Say what is wrong with an import before its files are sent, by their names. Raises NotFound, InvalidInput."""
+    """Check the options and file names of an import before its files are sent. Raises NotFound, InvalidInput."""
     await ports.graphs.get(graph)
     check_options(options)
     if options.mapping:
@@ -39,10 +39,10 @@ async def check_import(ports: Ports, graph: str, options: ImportOptions, files: 
 
 
 async def submit_import(ports: Ports, graph: str, upload: str, options: ImportOptions) -> tuple[Import, int | None]:
-    """Register the import of an upload that is complete, and ask for it; returns it with its job.
+    """Register and enqueue the import of a complete upload; returns it with its job.
 
-    The job is None where the queue is away: it is requested again when the uploads are looked after. Raises NotFound,
-    and InvalidInput for options that are wrong; then the upload is the caller's to remove.
+    The job is None where the queue is unavailable: `tend_uploads` enqueues it later. Raises NotFound, and InvalidInput
+    for invalid options; then the caller removes the upload.
     """
     files = ports.uploads.files(upload)
     await check_import(ports, graph, options, files)
@@ -56,7 +56,7 @@ async def submit_import(ports: Ports, graph: str, upload: str, options: ImportOp
 
 
 async def resume_import(ports: Ports, graph: str, id_: int) -> tuple[Import, int | None]:
-    """Let an import that failed go on, where its files are still held; returns it with its job. Raises Conflict."""
+    """Resume a failed import whose files still exist; returns it with its job. Raises Conflict."""
     held = await ports.imports.get(graph, id_)
     if held.upload is None or not await ports.imports.again(id_):
         why = "did not fail" if held.state != "failed" else "has no uploaded files any more"
@@ -106,10 +106,9 @@ async def run_upload(ports: Ports, graph: str, import_: int) -> None:
 
 
 async def tend_uploads(ports: Ports) -> int:
-    """Look after the imports that wait for a worker of this place, and remove the uploads that nobody needs.
+    """Maintain the imports that wait for a worker of this place, and remove unused uploads; returns how many.
 
-    Those without a job get one again; what lost its files, or cost too many workers their lives, is told as failed.
-    Gives how many uploads were removed.
+    An import without a job gets one again; one that lost its files, or crashed too many workers, is marked as failed.
     """
     uploads = ports.uploads
     needed = await ports.imports.uploads()
@@ -123,7 +122,7 @@ async def tend_uploads(ports: Ports) -> int:
 
 
 async def _run(ports: Ports, held: Import, files: Sequence[Path]) -> bool:
-    """Do an import or its dry run; returns whether it was interrupted, so that others have their turn."""
+    """Run an import or its dry run; returns whether it was interrupted for other jobs."""
     options = ImportOptions.as_told(held.options)
     graph = await ports.graphs.get(held.graph)
     if held.is_dry_run:

@@ -1,4 +1,4 @@
-"""What an import is asked to do, how far it is, and what came of it."""
+"""Options, progress and result of an import."""
 
 import time
 from collections import Counter
@@ -20,7 +20,7 @@ Stage = Literal["reading", "linking"]
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """How files are read and what is done with their records."""
+    """How files are read, and what is done with their records."""
 
     format: str | None = None  # None: as each file's extension tells.
     kind: Kind | None = None  # What records are that do not say so.
@@ -36,18 +36,18 @@ class ImportOptions:
     format_options: Mapping[str, str] = field(default_factory=dict)  # The format's own.
 
     def told(self) -> dict[str, Any]:
-        """Return what makes two imports of the same files the same."""
+        """Return the options that identify an import of the same files."""
         return {name: getattr(self, name) for name in _TOLD}
 
     @classmethod
     def as_told(cls, told: Mapping[str, Any]) -> "ImportOptions":
-        """Return the options that were told."""
+        """Return the options from their stored form."""
         return cls(**{name: told[name] for name in (*_TOLD, "on_error", "dry_run") if name in told})
 
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
-    """How far an import is. `reading` counts bytes of the files, `linking` relationships and episodes."""
+    """Progress of an import. `reading` counts bytes of the files, `linking` relationships and episodes."""
 
     stage: Stage
     done: int
@@ -60,18 +60,18 @@ class ImportProgress:
     seconds: float
 
     def told(self) -> dict[str, Any]:
-        """Return it as the register of imports notes it."""
+        """Return the stored form of the progress."""
         return {"stage": self.stage, "done": self.done, "total": self.total, "rate": round(self.rate, 1)}
 
     @property
     def rate(self) -> float:
-        """Records a second so far."""
+        """Records per second so far."""
         return (self.created + self.updated + self.unchanged + self.rejected) / max(self.seconds, 1e-9)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What an import did: read = created + updated + unchanged + checked + rejected."""
+    """The result of an import: read = created + updated + unchanged + checked + rejected."""
 
     id: int | None  # In the register of imports; None for a dry run.
     read: int
@@ -103,11 +103,11 @@ class Tally:
     started: float = field(default_factory=time.perf_counter)
 
     def seconds(self) -> float:
-        """Return how long it took so far."""
+        """Return the seconds so far."""
         return time.perf_counter() - self.started
 
     def result(self, rejections: Sequence[Rejection], duplicates: Sequence[Duplicates]) -> ImportResult:
-        """Return what came of a dry run."""
+        """Return the result of a dry run."""
         return ImportResult(
             id=None,
             read=self.read,
@@ -123,7 +123,7 @@ class Tally:
         )
 
     def progress(self, stage: Stage, done: int, total: int | None) -> ImportProgress:
-        """Return how far the import is."""
+        """Return the progress."""
         return ImportProgress(
             stage=stage,
             done=done,

@@ -24,7 +24,7 @@ _LONGEST_WAIT = 10.0
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a batch; `refused` tells the places of records that were not stored, and why."""
+    """The result of a batch; `refused` contains the index and the reason of each rejected record."""
 
     created: int = 0
     updated: int = 0
@@ -33,10 +33,10 @@ class Outcome:
 
 
 async def write_batch(put: Put, records: Sequence[Record]) -> Outcome:
-    """Store records, in one transaction when none is refused.
+    """Store records, in one transaction when none is rejected.
 
-    Where the error names the bad ones, they are taken out; else the batch is halved until the bad one stands alone.
-    A database that is away for a while is waited for. Raises Unavailable when it stays away.
+    Where the error names the invalid records, they are removed; otherwise the batch is halved until the invalid one is
+    alone. Waits a while for an unavailable database. Raises Unavailable when it stays unavailable.
     """
     outcome = Outcome()
     waiting = [list(range(len(records)))]
@@ -87,7 +87,7 @@ def _first_of(keys: frozenset[str], record: Record) -> str | None:
 
 
 async def patiently(put: Callable[[], Awaitable[T]]) -> T:
-    """Store something, again after a while when the database is away; the same statement twice changes nothing more."""
+    """Run a write, and retry it while the database is unavailable; writing twice changes nothing more."""
     for attempt in range(1, _ATTEMPTS):
         try:
             return await put()

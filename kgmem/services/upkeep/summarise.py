@@ -11,7 +11,7 @@ from kgmem.services.upkeep.sweeps import defer_where
 
 
 async def summarize(ports: Ports, graph: str, key: str, scope: str) -> Summary:
-    """Sum up an entity in this scope only, now and from now on. Raises NotFound."""
+    """Summarise an entity in this scope only, and keep the summary up to date. Raises NotFound."""
     material = await ports.summaries.of_entity(graph, key, scope)
     await _put(ports, graph, material)
     return await of_entity(ports, graph, key, scope)
@@ -42,10 +42,7 @@ async def of_community(ports: Ports, graph: str, id_: int, scope: str, known_at:
 
 
 async def keep(ports: Ports, graph: str) -> int:
-    """Sum up again what changed: communities that are kept, and entities that were summed up once; returns how many.
-
-    As a job it makes room after each, goes on there, and gives what it made since.
-    """
+    """Summarise again what has changed: communities, and entities that have a summary; returns how many."""
     made, after, entity = 0, progress().get("community", 0), progress().get("entity", 0)
     while wanting := await ports.summaries.wanting(graph, after):
         # Entities first, since only the first page has them.
@@ -65,7 +62,7 @@ async def keep(ports: Ports, graph: str) -> int:
 
 
 async def _renew(ports: Ports, graph: str, wanted: tuple[SubjectKind, int, str, str]) -> bool:
-    """Sum up one thing again; returns whether there is something new to say of it."""
+    """Summarise one entity or community again; returns whether the summary has changed."""
     kind, id_, key, scope = wanted
     try:
         if kind == "entity":
