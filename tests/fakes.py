@@ -2,7 +2,7 @@
 
 import itertools
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
@@ -206,6 +206,9 @@ class FakeStore:
 
     async def get_merged_entity(self, graph: str, key: str, scope: str) -> Entity | None:
         return None  # Nothing merges here.
+
+    async def kept_keys(self, graph: str, keys: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        return {}
 
     async def get_episode(self, graph: str, key: str, scope: str) -> Episode:
         return await self._get(graph, "episode", key, scope)

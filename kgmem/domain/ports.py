@@ -100,6 +100,9 @@ class GraphStore(Protocol):
     async def get_merged_entity(self, graph: str, key: str, scope: str) -> Entity | None:
         """Return the entity that the one under a key was merged into, in the view of a scope; None where it was not."""
 
+    async def kept_keys(self, graph: str, keys: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """Return for (scope, key) of entities that were merged away the key of the kept one; others are missing."""
+
     async def get_relationship(self, graph: str, id_: int, scope: str) -> Relationship:
         """Return a relationship that `scope` sees. Raises NotFound."""
 

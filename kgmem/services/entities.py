@@ -6,6 +6,7 @@ from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.entity import DeleteResult, Entity, Page, WriteResult
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.services import merged_keys
 from kgmem.services.ports import Ports
 from kgmem.services.texts import remember as remembering
 
@@ -84,6 +85,8 @@ class Relationships:
         limit: int = 100,
     ) -> Page[Relationship]:
         """Return a page of the relationships that a scope sees, optionally of one kind or one entity (either end)."""
+        kept = await merged_keys.kept_keys(self._ports, graph, [(scope, entity)])
+        entity = kept.or_none(scope, entity)
         return await self._ports.store.list_relationships(
             graph, scope=check_scope(scope), kind=kind, entity=entity, cursor=cursor, limit=limit
         )

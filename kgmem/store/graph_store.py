@@ -1,7 +1,7 @@
 """The graph store on AGE: every write is one transaction over label tables, retrieval index and change feed."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,6 +23,7 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.folding import ENTITIES, EPISODES, RELATIONSHIPS, Folded, fold
 from kgmem.domain.graph.graph import Change, Dangling
 from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.graph.statement import DEFAULT_LABEL, check_entities, check_episodes, check_relationships
 from kgmem.store.db.sql import SQL
 from kgmem.store.export import records
@@ -166,6 +167,18 @@ class AgeGraphStore:
         """Return the entity into which `scope` sees the one under the key merged, through further merges; or None."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             return await reading.merged_entity(connection, layout, key, scope)
+
+    async def kept_keys(self, graph: str, keys: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """Return for (scope, key) of entities that were merged away the key of the kept one; others are missing."""
+        if not keys:
+            return {}
+        async with self.catalog.on(graph, reads=("merges",)) as layout:
+            if "merges" not in layout.subsystems.made:
+                return {}
+            rows = [(scope, seen, key) for scope, key in sorted(keys) for seen in visible_from(scope)]
+            async with self.database.connection() as connection:
+                found = await connection.fetch(layout.sql("read", "kept_keys"), *map(list, zip(*rows, strict=True)))
+            return {(row["path"], row["gone"]): row["kept"] for row in found}
 
     async def get_relationship(self, graph: str, id_: int, scope: str) -> Relationship:
         """Return a relationship that `scope` sees. Raises NotFound."""

@@ -8,6 +8,7 @@ from kgmem.domain.claims.claim import BroughtBy, ClaimResult, ClaimStatement, So
 from kgmem.domain.graph.entity import Entity, WriteResult
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.slices import progress, slice_over
+from kgmem.services import merged_keys
 from kgmem.services.ports import Ports
 from kgmem.tasks import caller
 
@@ -26,6 +27,7 @@ async def put_claims(
     parts: Ports, graph: str, claims: Sequence[ClaimStatement], *, brought: Sequence[BroughtBy] | None = None
 ) -> ClaimResult:
     """Store claims, each once; their facts are weighed before this returns."""
+    claims = await merged_keys.of_claims(parts, graph, claims)
     claimed = await parts.claims.put(graph, claims, brought=brought)
     if claimed.created:
         await _follow(parts, graph)

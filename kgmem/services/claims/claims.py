@@ -7,6 +7,7 @@ from kgmem.domain.claims.claim import ClaimFilter, ClaimResult, ClaimStatement, 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.services import merged_keys
 from kgmem.services.claims import claim as claiming
 from kgmem.services.claims import verify as judging
 from kgmem.services.ports import Ports
@@ -48,7 +49,7 @@ class Claims:
     async def list(self, graph: str, asked: ClaimFilter) -> Page[ClaimStatement]:
         """Return a page of the claims that a scope sees; withdrawn ones too, or as they were known at a time."""
         check_scope(asked.scope)
-        return await self._ports.claims.claims(graph, asked)
+        return await self._ports.claims.claims(graph, await merged_keys.of_claim_filter(self._ports, graph, asked))
 
     async def verify(
         self, graph: str, claim: ClaimStatement | None = None, *, text: str | None = None, scope: str = SHARED

@@ -9,6 +9,7 @@ from kgmem.domain.claims.claim import ClaimStatement, Correction, FactTarget, He
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.time.interval import iso, now, parse_time
+from kgmem.services import merged_keys
 from kgmem.services.claims import claim as claiming
 from kgmem.services.claims import review
 from kgmem.services.claims.verify import same_value
@@ -155,6 +156,7 @@ async def _found(parts: Ports, graph: str, target: FactTarget, scope: str) -> tu
 
 async def _stated(parts: Ports, graph: str, target: FactTarget, scope: str) -> HeldFact:
     """Return the fact that says what a statement says, the latest of several."""
+    target = await merged_keys.of_target(parts, graph, target, scope)
     if target.subject is None or target.predicate is None:
         raise InvalidInput("It is not clear which fact is meant.", hint="Give its id, or subject and predicate.")
     wanted = target.value if target.value is not None else target.object

@@ -3,6 +3,7 @@
 from kgmem.domain.claims.claim import ClaimStatement, Correction, FactFilter, FactTarget, HeldFact
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.services import merged_keys
 from kgmem.services.claims import correct as correcting
 from kgmem.services.claims import why as explaining
 from kgmem.services.ports import Ports
@@ -22,7 +23,7 @@ class Facts:
     async def list(self, graph: str, asked: FactFilter) -> Page[HeldFact]:
         """Return a page of the facts that a scope sees, by subject, predicate and state."""
         check_scope(asked.scope)
-        return await self._ports.claims.facts(graph, asked)
+        return await self._ports.claims.facts(graph, await merged_keys.of_fact_filter(self._ports, graph, asked))
 
     async def explain(
         self, graph: str, id_: int, *, scope: str = SHARED, known_at: str | None = None

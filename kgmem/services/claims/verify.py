@@ -1,12 +1,14 @@
 """Judge: a claim, or what a text says, held against what the graph knows. Offline: no model takes part."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from kgmem.domain.claims.claim import ClaimStatement, HeldFact, Option, Verification, check_claims
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.relationship import kind_in_words
 from kgmem.domain.recall.question import Question, What
+from kgmem.services import merged_keys
 from kgmem.services.ports import Ports
 from kgmem.services.recall.recall import recall
 from kgmem.services.texts.remember import schema_of
@@ -54,6 +56,7 @@ async def verify(parts: Ports, graph: str, claim: ClaimStatement | None, text: s
         raise InvalidInput("Either a claim or a text is verified.", hint="Give one of the two.")
     if claim is not None:
         check_claims([claim])
+        (claim,) = await merged_keys.of_claims(parts, graph, [replace(claim, scope=scope)])
         return await _claim(parts, graph, claim, scope)
     return await _text(parts, graph, text or "", scope)
 

@@ -26,6 +26,7 @@ from kgmem.domain.recall.selection import (
 )
 from kgmem.domain.time.interval import iso, now, parse_time
 from kgmem.domain.time.times_in_text import time_in
+from kgmem.services import merged_keys
 from kgmem.services.claims.claim import asker
 from kgmem.services.claims.distributions import superpose
 from kgmem.services.ports import Ports
@@ -147,6 +148,7 @@ async def _recalled(ports: Ports, graph: str, question: Question) -> Answer:
     held = await ports.graphs.get(graph)
     question = with_recipe(question, held.recipe)
     check_question(question)
+    question = await merged_keys.of_question(ports, graph, question)
     question, understood = timed(question, now())
     try:
         answer = await _answer(ports, held, question)

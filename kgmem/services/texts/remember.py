@@ -13,6 +13,7 @@ from kgmem.domain.graph.scope import check_scope
 from kgmem.domain.schema.refusal import refuse
 from kgmem.domain.schema.schema import GraphSchema, Violation, check_entity, check_relationship, from_mapping, merge
 from kgmem.domain.text.names import SAID
+from kgmem.services import merged_keys
 from kgmem.services.claims.claim import asker, weigh_stated, weigh_written
 from kgmem.services.ports import Ports
 
@@ -33,6 +34,7 @@ async def put_entities(parts: Ports, graph: str, entities: Sequence[Entity]) -> 
     """Merge statements of entities into a graph; what lacks a vector gets it soon after."""
     held = await parts.graphs.get(graph)
     _check_scopes(entities)
+    entities = await merged_keys.of_entities(parts, graph, entities)
     if held.strict or held.schema:
         schema = schema_of(parts.core_schema, held)
         found = [
@@ -54,6 +56,7 @@ async def put_relationships(parts: Ports, graph: str, relationships: Sequence[Re
     """Merge statements of relationships into a graph; what facts lack of vectors follows soon after."""
     held = await parts.graphs.get(graph)
     _check_scopes(relationships)
+    relationships = await merged_keys.of_relationships(parts, graph, relationships)
     if held.strict or held.schema:
         schema = schema_of(parts.core_schema, held)
         refuse(
@@ -77,6 +80,7 @@ async def delete_entities(
     parts: Ports, graph: str, keys: Sequence[str], scope: str, version: int | None
 ) -> DeleteResult:
     """Delete entities of exactly this scope, with their relationships. Raises VersionConflict."""
+    keys = (await merged_keys.kept_keys(parts, graph, ((scope, key) for key in keys))).all(scope, keys)
     return await _reweighed(parts, graph, await parts.store.delete_entities(graph, keys, scope, version))
 
 
@@ -93,6 +97,7 @@ async def put_episodes(parts: Ports, graph: str, episodes: Sequence[Episode]) ->
     _check_scopes(episodes)
     for each in episodes:
         check_origins(each.derived_from)
+    episodes = await merged_keys.of_episodes(parts, graph, episodes)
     written = await parts.store.put_episodes(graph, episodes)
     await _let_vectors_follow(parts, held, written)
     unnamed = [id_ for id_, each in zip(written.ids, episodes, strict=True) if not each.source and not each.speaker]

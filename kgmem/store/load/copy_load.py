@@ -22,6 +22,7 @@ from kgmem.domain.graph.batch import Batch, BatchKind, BatchResult, Rejection
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.scope import visible_from
 from kgmem.store.db.savepoints import in_groups
 from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
@@ -143,6 +144,20 @@ async def copy_staged(connection: asyncpg.Connection, kind: BatchKind, staged: S
     table = _TABLES[kind]
     for columns, text in staged.texts:
         await connection.copy_to_table(table, source=BytesIO(text), columns=columns, format="csv")
+
+
+async def redirect(load: Load, kind: BatchKind) -> None:
+    """Let staged rows that name an entity which was merged away name the kept one."""
+    if "merges" not in load.layout.subsystems.made:
+        return
+    named = await load.connection.fetch(load.sql(f"{kind}_keys_merged"))
+    rows = [(row["scope"], seen, row["key"]) for row in named for seen in visible_from(row["scope"])]
+    if not rows:
+        return
+    found = await load.connection.fetch(load.layout.sql("read", "kept_keys"), *map(list, zip(*rows, strict=True)))
+    if found:
+        columns = zip(*((row["path"], row["gone"], row["kept"]) for row in found), strict=True)
+        await load.connection.execute(load.sql(f"redirect_{kind}"), *map(list, columns))
 
 
 async def merge_rows(

@@ -36,6 +36,7 @@ from kgmem.store.load.copy_load import (
     Numbers,
     Staged,
     copy_staged,
+    redirect,
     renumber,
     stage_batch,
     take_numbers,
@@ -87,6 +88,7 @@ class PostgresImports(ImportRegister):
                 await _prepare(load)
                 await copy_staged(connection, batch.kind, staged)
                 await renumber(load, batch.kind)
+                await redirect(load, batch.kind)
                 load = await _loaded(load, staged.count, last=False)
                 load.result.rejections += staged.rejections
                 load.result.read = staged.count + len(staged.rejections)

@@ -20,6 +20,32 @@ CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_entities (
     embedding  halfvec
 ) ON COMMIT DELETE ROWS
 
+-- name: entity_keys_merged
+-- Staged keys under which an entity was merged away.
+SELECT DISTINCT n.scope, n.key FROM kgmem_entities n
+WHERE EXISTS (SELECT 1 FROM {index}.merge m WHERE m.gone_key = n.key AND m.undone_at IS NULL)
+
+-- name: relationship_keys_merged
+SELECT n.scope, n.start_key AS key FROM kgmem_relationships n
+WHERE EXISTS (SELECT 1 FROM {index}.merge m WHERE m.gone_key = n.start_key AND m.undone_at IS NULL)
+UNION
+SELECT n.scope, n.end_key FROM kgmem_relationships n
+WHERE EXISTS (SELECT 1 FROM {index}.merge m WHERE m.gone_key = n.end_key AND m.undone_at IS NULL)
+
+-- name: redirect_entity
+UPDATE kgmem_entities n
+SET key = k.kept, stored = jsonb_set(n.stored::jsonb, ARRAY['key'], to_jsonb(k.kept))::text
+FROM unnest($1::text[], $2::text[], $3::text[]) AS k (scope, gone, kept)
+WHERE n.scope = k.scope AND n.key = k.gone
+
+-- name: redirect_relationship
+UPDATE kgmem_relationships n
+SET start_key = coalesce(a.kept, n.start_key), end_key = coalesce(b.kept, n.end_key)
+FROM kgmem_relationships o
+LEFT JOIN unnest($1::text[], $2::text[], $3::text[]) AS a (scope, gone, kept) ON a.scope = o.scope AND a.gone = o.start_key
+LEFT JOIN unnest($1::text[], $2::text[], $3::text[]) AS b (scope, gone, kept) ON b.scope = o.scope AND b.gone = o.end_key
+WHERE o.at = n.at AND (a.kept IS NOT NULL OR b.kept IS NOT NULL)
+
 -- name: relationship_stage
 CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_relationships (
     at            integer GENERATED ALWAYS AS IDENTITY,

@@ -17,6 +17,26 @@ WITH RECURSIVE went AS (
 SELECT i.key FROM went w JOIN {index}.item i ON i.scope = w.scope AND i.key = w.key AND i.kind = 1
 ORDER BY w.nearness DESC, i.id LIMIT 1
 
+-- name: kept_keys
+-- The keys of entities that were merged away, each with the one that it is read by, through further merges. One row a scope
+-- that a caller's scope (path) sees; a key that names an entity there is that entity's.
+WITH RECURSIVE went AS (
+    SELECT n.path, n.key AS gone, m.scope, m.kept_key AS key, length(s.path) AS nearness
+    FROM unnest($1::text[], $2::text[], $3::text[]) AS n (path, seen, key)
+    JOIN {index}.scope s ON s.path = n.seen
+    JOIN {index}.merge m ON m.scope = s.id AND m.gone_key = n.key AND m.undone_at IS NULL
+    UNION
+    SELECT w.path, w.gone, m.scope, m.kept_key, w.nearness FROM went w
+    JOIN {index}.merge m ON m.scope = w.scope AND m.gone_key = w.key AND m.undone_at IS NULL
+)
+SELECT DISTINCT ON (w.path, w.gone) w.path, w.gone, i.key AS kept
+FROM went w JOIN {index}.item i ON i.scope = w.scope AND i.key = w.key AND i.kind = 1
+WHERE NOT EXISTS (
+    SELECT 1 FROM unnest($1::text[], $2::text[]) AS v (path, seen) JOIN {index}.scope p ON p.path = v.seen
+    JOIN {index}.item o ON o.scope = p.id AND o.key = w.gone AND o.kind = 1
+    WHERE v.path = w.path)
+ORDER BY w.path, w.gone, w.nearness DESC, i.id
+
 -- name: items
 SELECT i.id, i.key, i.version, i.known_from, s.path AS scope
 FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
