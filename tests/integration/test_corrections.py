@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.claims.claim import ClaimStatement, FactFilter, FactTarget
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, FactTarget
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
@@ -131,3 +131,26 @@ async def test_what_is_not_there_is_named(memory: Memory, graph: str) -> None:
         await memory.facts.retract(graph, FactTarget(subject="ada", predicate="KNOWS"), by=" ", reason="x")
     with pytest.raises(InvalidInput, match="which fact"):
         await memory.facts.retract(graph, FactTarget(subject="ada"), **BY)
+
+
+async def test_a_correction_that_breaks_off_changes_nothing(
+    memory: Memory, graph: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail = await memory.adjudications.list(graph)
+    claims = (await memory.claims.list(graph, ClaimFilter())).items
+
+    async def breaks(*_: Any) -> None:
+        raise RuntimeError("Out of power.")
+
+    monkeypatch.setattr("kgmem.store.claims.adjudication.rule", breaks)
+    right = ClaimStatement("", "", "", object="globex")
+    with pytest.raises(RuntimeError):
+        await memory.facts.correct(graph, FactTarget(subject="ada", predicate="WORKS_AT"), right, **BY)
+    monkeypatch.undo()
+
+    assert await answers(memory, graph, "WORKS_AT") == ["acme"]
+    assert await memory.adjudications.list(graph) == trail
+    assert (await memory.claims.list(graph, ClaimFilter())).items == claims
+    await memory.facts.correct(graph, FactTarget(subject="ada", predicate="WORKS_AT"), right, **BY)
+    now = (await memory.facts.list(graph, FactFilter(subject="ada", predicate="WORKS_AT"))).items
+    assert [fact.value for fact in now if fact.state == "verified"] == ["globex"]

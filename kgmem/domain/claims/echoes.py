@@ -36,7 +36,7 @@ def fact_fingerprint(subject: str, predicate: str, said: str) -> int:
 
 
 def asker_fingerprint(kind: str, name: str) -> int:
-    """Return the fingerprint of who asks or writes: a `key`, a `source`, or an `episode` (whose writer is unnamed)."""
+    """Return the fingerprint of who asks or writes: a `key`, or an `episode`, of which it tells the writer."""
     return _fingerprint("asker", kind, name)
 
 

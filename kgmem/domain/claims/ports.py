@@ -122,6 +122,14 @@ class ClaimStore(Protocol):
     async def rule(self, graph: str, ruling: Ruling, scope: str) -> Sequence[Adjudication]:
         """Apply a decision to facts in this scope only; a dry run only returns its effect."""
 
+    async def correct(
+        self, graph: str, claim: ClaimStatement, wrong: Sequence[int], told: tuple[str, str]
+    ) -> tuple[Adjudication | None, Adjudication]:
+        """Store a claim, reject the value that other claims state, and accept the claim's, in one transaction.
+
+        Returns both decisions; of a value that nobody states any more there is none. Raises NotFound.
+        """
+
     async def undo(self, graph: str, decision: int, by: str, reason: str, scope: str) -> Sequence[Adjudication]:
         """Undo a decision. Raises NotFound, and Conflict for one that is no longer in force."""
 

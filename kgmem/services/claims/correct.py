@@ -74,25 +74,20 @@ async def correct(
     wanted = right.value if right.value is not None else right.object
     if wanted is None or same_value(wanted, option.value):
         raise InvalidInput("The correction says what the fact says.", hint="Give another object or value.")
-    claimed = await claiming.put_claims(parts, graph, [_claim(right, fact, told[0], scope)])
-    # What is claimed may have parted the facts anew, so the wrong one is found again by what it says.
-    wrong = FactTarget(None, fact.subject, fact.predicate, value=option.value)
+    (claim,) = await merged_keys.of_claims(parts, graph, [_claim(right, fact, told[0], scope)])
+    if fact.method == "none":  # Nobody claims the relationship: it goes, once the right one is there.
+        claimed = await claiming.put_claims(parts, graph, [claim])
+        gone = await _retracted(parts, graph, (fact, option), told, scope)
+        return replace(gone, action="correct", replaced_by=next(iter(claimed.facts), None))
 
     async def work() -> Correction:
-        return await _retracted(parts, graph, await _found(parts, graph, wrong, scope), told, scope)
+        rejected, accepted = await parts.claims.correct(graph, claim, option.claims, told)
+        await review.learn(parts, graph)
+        after = rejected.after if rejected is not None else {"state": "superseded"}
+        number = (rejected or accepted).adjudication
+        return Correction("correct", fact.id, _short(fact, option), after, number, accepted.fact)
 
-    gone = await _again(wrong, work)
-
-    async def accept() -> int | None:
-        facts = await parts.claims.facts_of(graph, scope, fact.subject, fact.predicate)
-        for new in facts:
-            for one in new.options:
-                if claimed.ids[0] in one.claims:
-                    await review.decide(parts, graph, Ruling("accept", [new.id], *told, value=one.value), scope)
-                    return new.id
-        return None
-
-    return replace(gone, action="correct", fact=fact.id, replaced_by=await _again(wrong, accept))
+    return await _again(target, work)
 
 
 def _claim(right: ClaimStatement, fact: HeldFact, by: str, scope: str) -> ClaimStatement:

@@ -7,7 +7,7 @@ import asyncpg
 import orjson
 
 from kgmem.domain.claims import superposition
-from kgmem.domain.claims.claim import LASTING, Adjudication, HeldFact, Option, Ruling
+from kgmem.domain.claims.claim import LASTING, Adjudication, ClaimStatement, HeldFact, Option, Ruling
 from kgmem.domain.claims.consensus import Consensus
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.store.claims import fact_queries
@@ -44,6 +44,37 @@ async def rule(
     if ruling.dry_run:
         raise DryRun([Adjudication(each.fact, each.before, each.after) for each in ruled])
     return ruled
+
+
+async def correct(
+    connection: asyncpg.Connection,
+    layout: Layout,
+    consensus: Consensus,
+    corrected: tuple[ClaimStatement, int, Sequence[int]],
+    told: tuple[str, str],
+) -> tuple[Adjudication | None, Adjudication]:
+    """Reject the value that some claims state, and accept that of another claim (its id); all of one subject.
+
+    Returns both decisions; of a value that nobody states any more there is none. Raises NotFound.
+    """
+    claim, right, wrong = corrected
+    by, reason = told
+    rejected = None
+    for action, claims in (("reject", set(wrong)), ("accept", {right})):
+        facts = await fact_queries.facts_of_subject(connection, layout, claim.scope, claim.subject, claim.predicate)
+        meant = [
+            (fact.id, option.value)
+            for fact in facts
+            for option in fact.options
+            if claims & set(option.claims) and (action == "accept" or right not in option.claims)
+        ]
+        for id_, value in meant[:1]:
+            ruling = Ruling("accept" if action == "accept" else "reject", [id_], by, reason, value=value)
+            (ruled,) = await rule(connection, layout, consensus, ruling, claim.scope)
+            if action == "accept":
+                return rejected, ruled
+            rejected = ruled
+    raise NotFound(f"There is no fact {claim.subject} {claim.predicate} any more.", hint="List the facts again.")
 
 
 async def undo(

@@ -124,7 +124,7 @@ async def _answered(
         if sentence is not None:
             rows.append((place, sentence, None, moment or now()))
         told = fact_fingerprint(claim.subject, claim.predicate, _told(claim))
-        askers = [asker_fingerprint("source", claim.source), *(writers.get(by.episode, ()) if by is not None else ())]
+        askers = writers.get(by.episode, ()) if by is not None else ()
         rows += [(place, told, asker, moment or now()) for asker in askers]
     if not rows:
         return set()

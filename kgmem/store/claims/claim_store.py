@@ -272,6 +272,24 @@ class PostgresClaims(FactReads):
             except ruling_.DryRun as dry:
                 return dry.ruled
 
+    async def correct(
+        self, graph: str, claim: ClaimStatement, wrong: Sequence[int], told: tuple[str, str]
+    ) -> tuple[Adjudication | None, Adjudication]:
+        """Store a claim, reject the value that other claims state, and accept the claim's, in one transaction."""
+        check_claims([claim])
+        async with self.catalog.on(graph) as held:
+            layout = await self._prepare(held, [claim])
+
+            async def work(connection: asyncpg.Connection) -> tuple[Adjudication | None, Adjudication]:
+                passages = Passages(layout)
+                stored = await write_claims(connection, passages, [claim])
+                await weigh_topics(connection, passages, self.consensus, stored.topics.values())
+                await passages.store(connection)
+                corrected = (claim, stored.ids[0], wrong)
+                return await ruling_.correct(connection, layout, self.consensus, corrected, told)
+
+            return await self.database.transact(work)
+
     async def undo(self, graph: str, decision: int, by: str, reason: str, scope: str) -> Sequence[Adjudication]:
         """Take a decision back. Raises NotFound, Conflict for one that does not hold any more."""
         async with self.catalog.on(graph) as layout:
