@@ -64,7 +64,7 @@ def _lost_verb(word: Token) -> None:
     """ "Karl parted ways with Acme", "Acme let Tom go": the verb of a sentence that the parser finds none in."""
     if word.dep_ == "amod" and word.tag_ in {"VBN", "VBD"} and word.head.dep_ == "ROOT" and word.head.pos_ == "NOUN":
         noun = word.head
-        subject = next((child for child in word.lefts if child.pos_ == "PROPN"), None)
+        subject = next((child for child in word.lefts if child.pos_ in {"PROPN", "ADJ"} and child.is_title), None)
         finite = any(each.tag_ in {"VBZ", "VBD", "VBP", "MD"} for each in noun.sent)
         if subject is not None and not finite and word.i < noun.i:
             subject.dep_, subject.pos_ = "nsubj", "PROPN"

@@ -147,9 +147,21 @@ def _named(doc: Doc) -> list[tuple[str, str]]:
 
 
 def check_texts(work: Sequence[tuple[TextToRead, Extraction]]) -> list[Extraction]:
-    """Return what a model found in each text with what the text denies or leaves open marked so."""
+    """Return what a model found in each text with what the text denies or leaves open marked so, and what it ends.
+
+    Endings and corrections are those of the rules, and so are the date and the writer of a mail.
+    """
     documents = parsed(without_brackets(readable(asked.text[:_LONGEST]))[0] for asked, _ in work)
-    return [Gate(doc).checked(found) for doc, (_, found) in zip(documents, work, strict=True)]
+    read = read_texts([asked for asked, _ in work])
+    return [
+        replace(
+            Gate(doc).checked(found),
+            endings=[*found.endings, *rules.endings],
+            said_at=rules.said_at,
+            speaker=rules.speaker,
+        )
+        for doc, (_, found), rules in zip(documents, work, read, strict=True)
+    ]
 
 
 def done(work: Sequence[Work]) -> list[Extraction]:

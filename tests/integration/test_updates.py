@@ -1,5 +1,8 @@
 """What ends, is corrected or handed on in texts: the state of the facts after each turn."""
 
+from typing import Any
+
+import orjson
 import pytest
 
 from bench.rig.update_cases import dialogues, sentences
@@ -7,7 +10,13 @@ from bench.rig.update_runs import played
 from kgmem.domain.claims.claim import ClaimFilter
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.recall.question import Question, What
+from kgmem.domain.text.extraction import TextToRead
+from kgmem.embedding.endpoint import Endpoint
+from kgmem.extraction.chat import ChatExtractor
+from kgmem.extraction.choice import ExtractorChoice
 from kgmem.extraction.offline import OfflineExtractor
+from kgmem.extraction.rules import read_texts
+from tests.embedding_server import Request, Scripted, embedding_server
 from tests.memories import hashing, opened_memory
 
 LEAST = 0.8  # Of each half; `python -m bench updates` shows the share of each kind.
@@ -92,3 +101,38 @@ async def test_facts_in_the_words_of_a_text_are_named_by_their_sentence(shared_d
         answer = await memory.recall(graph, Question(What(text="Who left Acme?", kinds=("fact",))))
 
     assert [(hit.label, hit.name) for hit in answer.hits] == [("STATES", "Ada left Acme")]
+
+
+def answered(request: Request) -> Scripted:
+    """Answer as a model that states the facts of a text in its own words, and knows nothing of endings."""
+    told = "\n".join(each["content"] for each in request.body["messages"] if each["role"] == "system")
+    text = request.body["messages"][-1]["content"]
+    known = dict(line.split(": ", 1) for line in told.splitlines() if line.startswith(("speaker", "listener", "said")))
+    asked = TextToRead(text, known.get("said at"), known.get("speaker (I)"), known.get("listener (you)"))
+    facts: list[dict[str, Any]] = [
+        {
+            "subject": fact.subject.name, "predicate": fact.predicate, "object": fact.object.name, "words": text,
+            "when": fact.time.text if fact.time else None, "denied": fact.denied, "uncertain": fact.hedged,
+        }
+        for fact in read_texts([asked], changes=False)[0].facts
+    ]  # fmt: skip
+    content = orjson.dumps({"entities": [], "facts": facts, "causes": []}).decode()
+    return Scripted(body={"choices": [{"message": {"role": "assistant", "content": content}}], "usage": {}})
+
+
+@pytest.mark.parametrize(
+    ("step", "least"), [pytest.param(1, 0.75, marks=pytest.mark.slow), pytest.param(12, 0.7)], ids=["whole", "some"]
+)
+async def test_what_a_model_reads_is_ended_and_corrected_as_what_the_rules_read(
+    shared_database_url: str, graph: str, step: int, least: float
+) -> None:
+    cases = [each for each in sentences("develop") if each.kind not in {"preferences", "allergies", "advice", "times"}]
+    async with embedding_server() as server:
+        server.rule = answered
+        endpoint = Endpoint(server.url + "/v1", key="secret", timeout=30, name="openai")
+        model = ChatExtractor("openai:small", endpoint, ExtractorChoice("small"), OfflineExtractor())
+        async with opened_memory(shared_database_url, embedder=hashing(), extractor=model) as memory:
+            outcomes = await played(memory, graph, cases[::step])
+        await model.aclose()
+
+    assert sum(each.right for each in outcomes) / len(outcomes) >= least

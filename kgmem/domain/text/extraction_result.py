@@ -13,7 +13,7 @@ from typing import Final
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
-from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.relationship import Relationship, kind_in_words
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.space.place import parse_place
 from kgmem.domain.text.endings import Ending
@@ -38,6 +38,11 @@ _VISITED: Final = frozenset(
 _LOOSE: Final = frozenset({"Object", "Concept"})
 _NEAR: Final = 160  # Characters between two names that are mentioned together.
 _MOST_TOGETHER: Final = 12  # Entities of a text whose pairs are told.
+# Words that lead from an effect to its cause.
+_BECAUSE: Final[Mapping[str, str]] = {
+    **{word: word for word in ("because", "since", "as", "after", "following", "over", "amid")},
+    **{word: f"{word} to" for word in ("due", "owing", "thanks")},
+}
 _LEAST_CAUSE: Final = 0.3
 
 
@@ -264,7 +269,7 @@ class _Bringing:
                 stated = Relationship(
                     kind, start, end, key=f"cause-{_digest(start, kind, end)}",
                     properties={FOUND_BY: each.found_by, "predicate": words}, confidence=each.confidence,
-                    text=f"{each.cause.name} {'does not cause' if each.denied else words} {each.effect.name}",
+                    text=_cause_in_words(each, words),
                     scope=self._episode.scope,
                 )  # fmt: skip
                 yield stated, each.span
@@ -292,6 +297,19 @@ class _Bringing:
             if near and keys[0] != keys[1]:
                 pairs.add((keys[0], keys[1]))
         return sorted(pairs)
+
+
+def _cause_in_words(cause: FoundCause, words: str) -> str:
+    """Return the sentence of a cause, which points as its relationship does: the effect "because" the cause."""
+    ends = cause.cause.name, cause.effect.name
+    if cause.denied:
+        return f"{ends[0]} does not cause {ends[1]}"
+    if words.lower() == "so":
+        return f"{ends[0]}, so {ends[1]}"
+    backward = _BECAUSE.get(words.lower())
+    if backward == "because" and cause.found_by.endswith("preposition"):
+        backward = "because of"
+    return f"{ends[1]} {backward} {ends[0]}" if backward else f"{ends[0]} {kind_in_words(cause.kind)} {ends[1]}"
 
 
 def _facts(found: Extraction) -> Iterator[FoundFact]:

@@ -4,10 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kgmem.domain.graph.episode import Episode
 from kgmem.domain.text.extraction import Extraction, FoundCause, TextToRead
+from kgmem.domain.text.extraction_result import brought, spoken_of
 from kgmem.domain.time.interval import iso
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.extraction.rules import read_texts
+from kgmem.formats.toml_schema import load_schema
+from kgmem.resources import resource
 
 
 def read(text: str, **known: str) -> Extraction:
@@ -181,3 +185,25 @@ async def test_extractor_gives_one_result_a_text_in_their_order(processes: int) 
     assert ("Anna", "met", "Ben") in facts(one)
     assert not none.facts
     assert ("Tom", "left", "Acme") in facts(two)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("The server crashed because the disk was full.", "The server crashed because the disk was full"),
+        ("Because the disk was full, the server crashed.", "the server crashed because the disk was full"),
+        ("The disk was full, so the server crashed.", "The disk was full, so the server crashed"),
+        ("Due to a storm, the flight was cancelled.", "the flight was cancelled due to a storm"),
+        ("The outage was caused by a bug.", "a bug causes The outage"),
+        ("The fire resulted from a short circuit.", "a short circuit causes The fire"),
+    ],
+)
+def test_the_sentence_of_a_cause_points_as_its_relationship_does(text: str, sentence: str) -> None:
+    found = read(text)
+    names = {mention.name: mention.name for mention in spoken_of(found)}
+    what = brought(Episode(text, "e"), found, names, load_schema(resource("graph_schema")))
+    causes = [each for each, _ in what.relationships if each.kind == "CAUSES"]
+
+    assert [each.text for each in causes] == [sentence]
+    cause, effect = causes[0].start.lower(), causes[0].end.lower()
+    assert {cause, effect} == {each.lower() for each in (found.causes[0].cause.name, found.causes[0].effect.name)}
