@@ -232,4 +232,6 @@ def places_around(noun: Token, depth: int = 0) -> Iterator[Token]:
 
 
 def _worded(words: Sequence[Token]) -> str:
+    if len(words) == 1 and words[0].lower_ in {"'m", "am"}:
+        return "is"
     return " ".join(word.lower_ if word.i == 0 or not word.ent_type_ else word.text for word in words)

@@ -69,12 +69,17 @@ _OTHERS: Final = {
     "Dutch": """dit de het een en is niet van ik wij zij hij met op voor dat die te in zijn ook als aan bij naar uit
         maar of wordt heeft hebben was mijn""",
 }
-_FUNCTION: Final = {language: frozenset(words.split()) for language, words in _OTHERS.items()}
-# Words that English shares with others.
-_SHARED: Final = {
-    "German": frozenset({"in", "die", "war", "was", "so", "an", "will", "hat"}),
-    "others": frozenset({"in", "a", "i", "me", "no", "on", "as", "he", "en", "de", "we", "do", "was", "are", "to"}),
+# What English writes so, too, tells nothing.
+_FUNCTION: Final = {
+    language: frozenset(words.split()) - {"a", "i", "is", "van", "men", "on", "as", "has", "do", "to", "at", "by", "no"}
+    for language, words in _OTHERS.items()
 }
+# Words of which one is enough in a text of a few words: no English word is written so.
+_TELLING: Final = frozenset(
+    """ich und nicht wir sie für ein eine mein meine wohne arbeite je suis chez vous nous avec une pas habite travaille
+    yo vivo una los las muy trabajo soy estoy sono che della abito lavoro uma não eu moro trabalho ik het een niet wij woon
+    werk jag och inte jeg ikke""".split()  # noqa: SIM905
+)
 _FEWEST: Final = 5  # Words of which a language can be told.
 _LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
@@ -104,7 +109,7 @@ def _stop(text: str, found: re.Match[str], listed: set[int]) -> str:
 def other_language(text: str) -> str | None:
     """Return the language of a text that is surely not English; None for English, and where it is too short to tell."""
     told = _WORD.findall(text)
-    words = ["" if word == "i" else word.lower() for word in told]
+    words = ["" if word in {"i", "a"} else word.lower() for word in told]
     letters = "".join(words)
     if len(letters) >= 2 * _FEWEST and len(_LATIN.findall(letters)) < len(letters) / 2:
         return "another language"
@@ -120,12 +125,10 @@ def other_language(text: str) -> str | None:
 
 
 def _of_few(words: list[str], language: str) -> str | None:
-    """Return the language of a few words that have one of its function words, and none that is English alone."""
-    lower = [word.lower() for word in words]
+    """Return the language of a few words of which one is that of no English text, and most are no names."""
     plain = sum(word.islower() for word in words)
-    own = [word for word in lower if word in _FUNCTION[language] and word not in _ENGLISH]
-    english = [word for word in lower if word in _ENGLISH and not any(word in known for known in _SHARED.values())]
-    return language if len(own) > len(english) and len(words) > 2 and 2 * plain >= len(words) else None
+    telling = any(word.lower() in _TELLING for word in words)
+    return language if telling and len(words) > 2 and 2 * plain >= len(words) else None
 
 
 def _blank(found: re.Match[str]) -> str:

@@ -235,6 +235,8 @@ class Reading:
     def _is_loose(self, each: Assertion) -> bool:
         """Say whether a fact has no ground: a label before a colon, somebody's unknown part, how long it took."""
         head, last = each.subject.head, self._doc[each.subject.end - 1]
+        if each.verb is not None and each.verb.lemma_ == "prefer" and each.rule == "verb-object-preposition":
+            return True  # "Prefers coffee to tea" says nothing of tea alone.
         if last.i + 1 < len(self._doc) and last.nbor(1).text == ":" and each.object.first > last.i:
             return True
         owner = next((child for child in head.children if child.dep_ == "poss" and child.pos_ == "PRON"), None)

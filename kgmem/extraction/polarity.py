@@ -171,7 +171,15 @@ class _Judged:
 
 def denies(verb: Token) -> bool:
     """Say whether a clause's own words deny it: "not", "no longer", "never", "nobody", "in no way", "falsely"."""
-    return any(_denying(child) for child in verb.children) or _inverted(verb) or _falsely(verb)
+    # "I'm no longer vegetarian": the parser hangs it on the adjective.
+    inner = [
+        word
+        for child in verb.children
+        if child.dep_ in {"acomp", "attr"}
+        for word in child.children
+        if word.lower_ in {"longer", "more"} and word.dep_ == "advmod"
+    ]
+    return any(_denying(child) for child in [*verb.children, *inner]) or _inverted(verb) or _falsely(verb)
 
 
 def _denying(word: Token) -> bool:

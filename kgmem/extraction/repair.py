@@ -22,7 +22,8 @@ _PERSONAL: Final = listed(
 )
 _FELT: Final = listed(
     """allergic married engaged vegetarian vegan pregnant sick ill retired happy sad tired divorced intolerant
-    responsible friends born"""
+    responsible friends born ceo cto cfo coo director mayor president manager doctor nurse teacher engineer lawyer
+    dentist student chair treasurer secretary editor captain coach pilot plumber journalist professor"""
 )
 KIN: Final = listed(
     """sister brother mother father daughter son wife husband partner girlfriend boyfriend friend colleague boss cousin
@@ -93,8 +94,16 @@ def _object(word: Token) -> None:
     verb = word.head
     if word.dep_ == "advmod" and word.pos_ == "PROPN" and verb.pos_ == "VERB" and word.i == verb.i + 1:
         word.dep_ = "dobj"
-    elif word.dep_ == "dobj" and word.pos_ == "VERB" and word.tag_ == "VB" and not any(True for _ in word.children):
-        word.pos_, word.tag_ = "NOUN", "NN"
+    elif word.pos_ == "VERB" and word.tag_ == "VB" and not any(True for _ in word.children):
+        eaten = word.dep_ == "xcomp" and verb.lemma_ in {"eat", "drink", "have", "tolerate"} and word.i == verb.i + 1
+        if word.dep_ == "dobj" or eaten:
+            word.pos_, word.tag_, word.dep_ = "NOUN", "NN", "dobj"
+    elif (word.lower_, word.dep_, word.pos_) == ("like", "ROOT", "ADP") and _has_subject(word):
+        word.pos_, word.tag_ = "VERB", "VBP"
+
+
+def _has_subject(verb: Token) -> bool:
+    return any(child.dep_ in _SUBJECTS for child in verb.children)
 
 
 def _genitive(word: Token) -> None:

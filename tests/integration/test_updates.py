@@ -19,7 +19,7 @@ from kgmem.extraction.rules import read_texts
 from tests.embedding_server import Request, Scripted, embedding_server
 from tests.memories import hashing, opened_memory
 
-LEAST = 0.8  # Of each half; `python -m bench updates` shows the share of each kind.
+LEAST = {"develop": 0.95, "held_out": 0.85}  # Of each half; `python -m bench updates` shows the share of each kind.
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ async def test_sentences_and_dialogues_change_the_facts_as_they_say(
     async with opened_memory(shared_database_url, embedder=hashing(), extractor=OfflineExtractor()) as memory:
         outcomes = await played(memory, graph, cases)
 
-    assert sum(each.right for each in outcomes) / len(outcomes) >= LEAST
+    assert sum(each.right for each in outcomes) / len(outcomes) >= LEAST[part]
 
 
 async def test_what_a_text_ends_is_no_longer_current_and_what_it_corrects_is_withdrawn(

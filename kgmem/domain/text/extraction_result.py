@@ -175,13 +175,18 @@ class _Bringing:
         meant = meaning(fact.predicate, self._schema.kinds)
         if meant is None:
             return None
-        if meant.kind == "LIVES_IN" and "based" in fact.predicate and self._labels.get(fact.subject.name) != "Person":
+        if meant.kind == "LIVES_IN" and "based" in fact.predicate and not self._may_be_person(fact.subject.name):
             return Meaning(_LOCATED_IN) if _LOCATED_IN in self._schema.kinds else None
         if meant.kind == "MEMBER_OF" and fact.object.name.split()[-1].lower() in _VISITED:
             return None
         taken = "took" in fact.predicate.split() or "taken" in fact.predicate.split()
         owner = self._labels.get(fact.object.name if not meant.reverse else fact.subject.name)
         return None if meant.kind == "ACQUIRED" and taken and owner != "Organization" else meant
+
+    def _may_be_person(self, name: str) -> bool:
+        """Say whether a name is a person's, or may be in talk: people speak of people without saying that they are."""
+        label = self._labels.get(name, UNNAMED)
+        return label == "Person" or (label != "Organization" and self._episode.speaker is not None)
 
     def _claim(self, fact: FoundFact, meant: Meaning, ends: tuple[str, str]) -> ClaimStatement:
         start, end = self._valid(fact.time, meant)

@@ -38,7 +38,7 @@ class Clause:
                 if depth < 2:
                     self._lead(child, depth + 1)
                     self._through(child)
-            elif (child.dep_ == "dobj" or child.lower_ in {"back", "over", "away"}) and depth == 0:
+            elif (child.dep_ == "dobj" or child.lower_ in {"back", "over", "away", "up", "down"}) and depth == 0:
                 self._lead(child, 1)
 
     def _through(self, preposition: Token) -> None:

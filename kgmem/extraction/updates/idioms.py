@@ -55,6 +55,9 @@ def spoken(clause: Clause) -> Iterator[Over]:
         for subject in clause.subjects:
             if subject.pos_ == "NOUN":
                 yield Over(subject, None, ("SCHEDULED_FOR",))
+    pair = any(each.lower_ in {"we", "they"} for each in clause.subjects)
+    if clause.lemma == "be" and pair and "together" in words and words & {"longer", "not", "n't", "anymore", "more"}:
+        yield Over(None, None, PARTNERS)
     if words & {"would", "'d"} and "rather" in words:
         less = next((each for noun in clause.objects for each in _led(noun, "than")), clause.behind("than"))
         if less is not None:

@@ -80,7 +80,9 @@ def test_what_is_not_english_brings_nothing_and_says_so(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "El Paso is hot.", "Die Hard is a film.", "I live in Köln and work for Müller.", "Bon Jovi plays in Paris.",
+        "Omar owns a van.", "A man a van", "We are in a van on a road.",
+        "El Paso is hot.", "Die Hard is a film.", "I live in Köln and work for Müller.",
+        "Bon Jovi plays in Paris.",
         "She moved to São Paulo.", "We met in La Paz.",
     ],
 )  # fmt: skip
