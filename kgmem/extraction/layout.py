@@ -77,8 +77,8 @@ _FUNCTION: Final = {
 # Words of which one is enough in a text of a few words: no English word is written so.
 _TELLING: Final = frozenset(
     """ich und nicht wir sie für ein eine mein meine wohne arbeite je suis chez vous nous avec une pas habite travaille
-    yo vivo una los las muy trabajo soy estoy sono che della abito lavoro uma não eu moro trabalho ik het een niet wij woon
-    werk jag och inte jeg ikke""".split()  # noqa: SIM905
+    yo vivo una los las muy trabajo soy estoy sono che della abito lavoro uma não eu moro trabalho ik het een niet wij
+    woon werk jag och inte jeg ikke""".split()  # noqa: SIM905
 )
 _FEWEST: Final = 5  # Words of which a language can be told.
 _LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
