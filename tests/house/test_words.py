@@ -139,6 +139,30 @@ def test_messages_and_hints_are_written_in_the_field_s_words() -> None:
     assert not wrong
 
 
+def test_errors_of_all_rooms_are_written_in_the_field_s_words() -> None:
+    paths = [path for room in ("kgmem", "api") for path in sorted((ROOT / room).rglob("*.py"))]
+    wrong = [
+        (str(path.relative_to(ROOT)), text.lineno, each)
+        for path in paths
+        for text in _messages(ast.parse(path.read_text()))
+        for each in found(str(text.value))
+    ]
+    assert not wrong
+
+
+def _messages(module: ast.Module) -> Iterator[ast.Constant]:
+    """Yield the texts of what is raised, and of hints."""
+    for node in ast.walk(module):
+        part: ast.AST | None = None
+        if isinstance(node, ast.Raise):
+            part = node.exc
+        elif isinstance(node, ast.keyword) and node.arg in {"hint", "message", "detail"}:
+            part = node.value
+        for each in ast.walk(part) if part else ():
+            if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                yield each
+
+
 def test_docstrings_begin_with_what_is_returned_or_done() -> None:
     wrong = [
         (name, node.name, doc.splitlines()[0])

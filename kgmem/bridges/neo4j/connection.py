@@ -27,7 +27,7 @@ _ROWS = 250  # That the server sends at a time; one may hold megabytes.
 _UNHEARD_COMMITS = 5
 _PATIENCE = 30.0  # Seconds for which a transaction is tried again.
 _SILENCING = (5, 2)  # The first version of Bolt in which a server can be asked to give no notifications.
-_MENDS = {"SyntaxError": "Correct the query.", "AccessMode": "Give a query that only reads."}
+_HINTS = {"SyntaxError": "Correct the query.", "AccessMode": "Give a query that only reads."}
 # The driver logs what it raises, and notifications of servers that cannot be asked to keep them to themselves.
 logging.getLogger("neo4j").addHandler(logging.NullHandler())
 
@@ -164,5 +164,5 @@ def _answer(error: Neo4jError, server: Server) -> KgmemError:
     if isinstance(error, NotAllowed):
         return Forbidden(told, hint="Ask the server's administrator for the right, or be another user.")
     if isinstance(error, ClientError):
-        return InvalidInput(told, hint=_MENDS.get(code.rpartition(".")[2], "Change what is asked of the server."))
+        return InvalidInput(told, hint=_HINTS.get(code.rpartition(".")[2], "Change the request to the server."))
     return Unavailable(told, hint="Try again; an import goes on with --resume.")

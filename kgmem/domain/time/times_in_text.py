@@ -158,7 +158,7 @@ def _season(match: re.Match[str], _: date) -> Interval:
 def _century(match: re.Match[str], _: date) -> Interval:
     number = int(match["century"])
     if number < 1:
-        raise ValueError("there is no such century")
+        raise ValueError("the century does not exist")
     first = -100 * number + 1 if match["century_bc"] else 100 * (number - 1) + 1
     return _years(first, first + 99)
 
@@ -201,7 +201,7 @@ def _years(first: int, last: int) -> Interval:
 
 def _padded(year: int) -> str:
     if year < FIRST_YEAR:
-        raise ValueError("there is no such year")
+        raise ValueError("the year does not exist")
     return f"{'-' if year < 0 else ''}{abs(year):04}"
 
 

@@ -69,7 +69,7 @@ def _check_size(metadata: Any, size: int) -> None:
     if claimed > max(_FREE_BYTES, size * MOST_SWELLING) or metadata.num_rows > _FREE_ROWS + size * _ROWS_A_BYTE:
         raise TooLarge(
             f"The file has {size} bytes and claims {metadata.num_rows} rows of {claimed} bytes.",
-            hint="If you trust it, write it anew without compression.",
+            hint="If you trust it, write it again without compression.",
         )
 
 

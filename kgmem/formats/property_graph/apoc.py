@@ -209,7 +209,7 @@ def _key(shape: Mapping[str, Any], what: str, name: str | None) -> str:
         if not isinstance(properties, dict):
             raise InvalidInput(
                 f"{what} does not tell its properties, and so not its {name}.",
-                hint="Export with writeNodeProperties: true, or leave out the option key.",
+                hint="Export with writeNodeProperties: true, or omit the option key.",
             )
         value = properties.get(name)
         if isinstance(value, str | int) and not isinstance(value, bool) and value != "":

@@ -41,7 +41,7 @@ class Claims:
         """
         check_scope(scope)
         if sum((bool(ids), source is not None, episode is not None)) != 1:
-            raise InvalidInput("It is not clear which claims to take back.", hint="Give one of id, source and episode.")
+            raise InvalidInput("It is not clear which claims to withdraw.", hint="Give one of id, source and episode.")
         if ids:
             return await claiming.withdraw(self._ports, graph, ids, scope, dry_run=dry_run)
         return await claiming.withdraw_all(self._ports, graph, scope, source=source, episode=episode, dry_run=dry_run)

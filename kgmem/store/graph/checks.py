@@ -89,7 +89,7 @@ CHECKS: Final[dict[str, Check]] = {
     "pages": Check(
         "tables or indexes have pages that cannot be read",
         hint="The disk or its controller damaged them. Stop writing, copy the data folder, and restore from a backup; "
-        "an index alone is built anew by --repair.",
+        "--repair rebuilds an index.",
         repairable=False,
     ),
     "btrees": Check("btree indexes disagree with themselves"),

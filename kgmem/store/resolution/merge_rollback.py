@@ -37,7 +37,7 @@ async def undo(connection: asyncpg.Connection, passages: Passages, asked: tuple[
     if record.get("imported"):
         raise Conflict(
             f"The merge {id_} came with an import; what undoing takes is in the graph where it was done.",
-            hint="Undo it there and import again, or state both entities anew.",
+            hint="Undo it there and import again, or write both entities again.",
         )
     kept: list[Any] = await connection.fetch(
         layout.sql("write", "lock_items_to_delete"), ENTITY, [number], [row["kept_key"]]

@@ -98,7 +98,7 @@ class KeywordIndexGuard:
             await asyncio.wait_for(asyncio.shield(self._work), _PATIENCE)
         except TimeoutError as error:
             raise DatabaseUnavailable(
-                "Keyword indexes are being built anew, since Postgres was started again or promoted.",
+                "Keyword indexes are being rebuilt, because Postgres was restarted or promoted.",
                 hint="Try again in some seconds.",
                 retry_after=5,
             ) from error

@@ -328,7 +328,7 @@ def _table(layout: Layout, space: str) -> str:
         return layout.vectors
     if layout.next_space == space and layout.next_vectors:
         return layout.next_vectors
-    raise Conflict("The graph is not in that embedding space any more.", hint="Embed anew in its present space.")
+    raise Conflict("The graph is not in that embedding space any more.", hint="Embed it again in its current space.")
 
 
 def _orphans(layout: Layout, label: Label) -> tuple[SQL, *tuple[int, ...]]:

@@ -246,7 +246,7 @@ async def _merge(connection: asyncpg.Connection, passages: Passages, rest: Seque
         if row["kind"] != edge.kind:
             raise Conflict(
                 f"The relationship {edge.stated.key!r} is held as another kind than {edge.stated.kind!r}.",
-                hint="Give the other one a key of its own, or delete the held one first.",
+                hint="Give the other one a key of its own, or delete the existing one first.",
                 key=edge.stated.key,
             )
         outcome.ids[edge.at], outcome.versions[edge.at] = row["id"], row["version"]

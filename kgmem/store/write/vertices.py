@@ -154,7 +154,7 @@ async def _merge(
             raise asyncpg.SerializationError("the item was deleted while it was being merged")
         if label_id(row["id"]) not in layout.by_id:
             raise Conflict(
-                f"{statement.key!r} is held under a label that another client has dropped.",
+                f"{statement.key!r} is stored under a label that another client has dropped.",
                 hint="Wait until that was noticed (some seconds), or run kgmem index rebuild.",
                 key=statement.key,
             )
