@@ -20,7 +20,7 @@ def sections(name: str, data: bytes) -> list[Section]:
     try:
         pages = PdfReader(io.BytesIO(data)).pages
         if len(pages) > _MOST_PAGES:
-            raise InvalidInput(f"{name} has {len(pages)} pages.", hint=f"Send {_MOST_PAGES} at the most.")
+            raise InvalidInput(f"{name} has {len(pages)} pages.", hint=f"Send at most {_MOST_PAGES}.")
         texts = [page.extract_text() for page in pages]
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
         raise damaged(name, "PDF", error) from error

@@ -320,9 +320,7 @@ class Verification:
 def check_claims(stated: Sequence[ClaimStatement]) -> None:
     """Raise InvalidInput for too many claims, and for claims without content or with values out of range."""
     if len(stated) > MOST_CLAIMS:
-        raise InvalidInput(
-            f"{len(stated)} claims are too many for one request.", hint=f"Send {MOST_CLAIMS} at the most."
-        )
+        raise InvalidInput(f"{len(stated)} claims are too many for one request.", hint=f"Send at most {MOST_CLAIMS}.")
     check_keys(key for each in stated for key in (each.source, each.subject, each.object) if key is not None)
     check_labels({each.predicate for each in stated})
     for scope in {each.scope for each in stated}:

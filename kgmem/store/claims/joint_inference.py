@@ -52,7 +52,7 @@ async def entangled(connection: asyncpg.Connection, layout: Layout, scope: str, 
     while missing := sorted({topic for row in rows for topic in row["topics"]} - held.keys()):
         if len(held) + len(missing) > _MOST:
             raise TooLarge(
-                f"More than {_MOST} facts hang together.", hint="Correlate fewer, or take some correlations back."
+                f"More than {_MOST} facts are correlated.", hint="Correlate fewer, or end some correlations."
             )
         held |= await widen(missing)
         rows = await _rows(connection, layout, scope, list(held))

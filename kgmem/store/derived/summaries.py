@@ -53,7 +53,7 @@ class PostgresSummaries:
             rows = await connection.fetch(layout.sql("summaries", "entity"), number, key)
             things = await _things(connection, layout, rows)
             if not things:
-                raise NotFound(f"There is no entity {key!r} in exactly this scope.", hint="Name its scope.")
+                raise NotFound(f"There is no entity {key!r} in this scope.", hint="Name its scope.")
             facts = await _facts(connection, layout, [rows[0]["id"]], number, between=False)
         return Material("entity", rows[0]["id"], scope, things, facts)
 

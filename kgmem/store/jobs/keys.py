@@ -158,9 +158,7 @@ class PostgresKeyRing:
     ) -> tuple[Key, str]:
         """Make a key; gives it with its token, which is shown this once. Raises InvalidInput."""
         if not name.strip() or len(name) > _LONGEST_NAME:
-            raise InvalidInput(
-                "A key needs a name.", hint=f"Say what it is for, in {_LONGEST_NAME} characters at the most."
-            )
+            raise InvalidInput("A key needs a name.", hint=f"Name its purpose in at most {_LONGEST_NAME} characters.")
         if role not in get_args(Role):
             raise InvalidInput(f"{role!r} is not a role.", hint=f"Give one of: {', '.join(get_args(Role))}.")
         graph = None if graph is None else check_graph_name(graph)

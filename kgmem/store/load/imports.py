@@ -300,7 +300,7 @@ async def _enter(connection: asyncpg.Connection, layout: Layout, id_: int, numbe
     if row is None or row["graph"] != layout.id:
         raise NotFound(f"The import {id_} is gone, and the graph with it.", hint="Import into another graph.")
     if row["state"] in {"undoing", "undone"}:
-        raise Conflict(f"The import {id_} was taken back out meanwhile.", hint="Import the files again.")
+        raise Conflict(f"The import {id_} was undone meanwhile.", hint="Import the files again.")
     if row["read"] is None:
         return None
     return BatchResult(**{name: row[name] for name in ("read", "created", "updated", "unchanged")})

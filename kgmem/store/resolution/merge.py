@@ -85,7 +85,7 @@ async def _lock(connection: asyncpg.Connection, layout: Layout, asked: MergeAske
     for key in keys:
         if key not in found or found[key]["id"] not in stored:
             raise NotFound(
-                f"There is no entity {key!r} in exactly this scope.",
+                f"There is no entity {key!r} in this scope.",
                 hint="Both entities of a merge are of one scope; name it, or list the entities.",
             )
     kept, gone = found[asked.keep], found[asked.gone]

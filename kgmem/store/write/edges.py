@@ -245,7 +245,7 @@ async def _merge(connection: asyncpg.Connection, passages: Passages, rest: Seque
             raise asyncpg.SerializationError("the relationship was deleted while it was being merged")
         if row["kind"] != edge.kind:
             raise Conflict(
-                f"The relationship {edge.stated.key!r} is held as another kind than {edge.stated.kind!r}.",
+                f"The relationship {edge.stated.key!r} is stored as another kind than {edge.stated.kind!r}.",
                 hint="Give the other one a key of its own, or delete the existing one first.",
                 key=edge.stated.key,
             )
