@@ -7,9 +7,8 @@ import numpy as np
 
 from kgmem.consensus import accu, calibration, new_names, single_fact
 from kgmem.consensus.claims import SET, Stated, arranged
-from kgmem.consensus.fact_grouping import Gathered, Speakers, gather, numbered, stated
+from kgmem.consensus.fact_grouping import Gathered, Speakers, gather, numbered, reporting, stated
 from kgmem.consensus.methods import CROWD_FACTS, Picked, pick, settled
-from kgmem.consensus.reporting import reporting
 from kgmem.consensus.segments import Segments
 from kgmem.consensus.source_reliability import Part, copies_of, standings
 from kgmem.consensus.timeline import Reliance

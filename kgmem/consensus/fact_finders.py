@@ -3,6 +3,11 @@
 Sums (Hubs and Authorities; Kleinberg 1999), AverageLog, Investment and PooledInvestment are as in J. Pasternack and
 D. Roth, "Knowing What to Believe (when you already know something)", COLING 2010, sections 3.1 and 3.2. Each ends when
 no source's trust moves by more than `TOLERANCE`, or after `ROUNDS`. Trust and belief are scaled to a maximum of 1.
+
+TruthFinder: values that many trustworthy sources give are likely, and sources that give likely values trustworthy. X.
+Yin, J. Han, P. S. Yu, "Truth Discovery with Multiple Conflicting Information Providers on the Web", IEEE TKDE 20(6),
+2008, equations 3 to 8, with the dampening of section 3.2.2. Similar values speak for each other where `alike` says how
+far (equation 6). It ends when the cosine of the trust of two rounds is within `_COSINE` of 1, as in the paper.
 """
 
 from collections.abc import Callable
@@ -12,11 +17,17 @@ import numpy as np
 from kgmem.consensus.claims import Claims, Numbers
 from kgmem.consensus.outcome import Outcome
 from kgmem.consensus.segments import Segments
+from kgmem.consensus.value_similarity import Similarity
 
 ROUNDS = 20  # What the paper runs; further rounds sharpen differences that the data do not bear.
 TOLERANCE = 1e-6
 INVESTMENT_GROWTH = 1.2  # The paper's g for Investment,
 POOLED_GROWTH = 1.4  # and for PooledInvestment.
+TRUTH_FINDER_ROUNDS = 50
+_COSINE = 1e-9
+_DAMPENING = 0.3  # TruthFinder's gamma,
+_INFLUENCE = 0.5  # and rho.
+_SUREST = 1 - 1e-6
 
 
 def majority(claims: Claims) -> Outcome:
@@ -90,3 +101,23 @@ def _mean(segments: Segments, amount: Numbers) -> Numbers:
     claims = segments.claims
     count = segments.per_source(claims.weight)
     return segments.per_source(claims.weight * amount) / np.maximum(count, 1e-12)
+
+
+def truth_finder(claims: Claims, alike: Similarity | None = None) -> Outcome:
+    """Return TruthFinder's confidence in each value; sources begin with their priors."""
+    segments = Segments.of(claims)
+    count = np.maximum(segments.per_source(claims.weight), 1e-12)
+    trust = claims.prior.copy()
+    score = np.zeros(len(claims.fact))
+    rounds, moved = 0, np.inf
+    while rounds < TRUTH_FINDER_ROUNDS and moved > _COSINE and len(claims.value):
+        rounds += 1
+        trustworthiness = -np.log1p(-np.minimum(trust, _SUREST))
+        score = segments.per_value(claims.weight * trustworthiness[claims.source])
+        if alike is not None:
+            score = score + _INFLUENCE * alike.spread(score)
+        confidence = 1 / (1 + np.exp(-_DAMPENING * score))
+        before, trust = trust, segments.per_source(claims.weight * confidence[claims.value]) / count
+        length = float(np.linalg.norm(before) * np.linalg.norm(trust))
+        moved = 1 - float(before @ trust) / max(length, 1e-300)
+    return Outcome(claims, score, segments.divided(np.expm1(score)), trust, rounds, converged=moved <= _COSINE)

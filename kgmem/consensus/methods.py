@@ -13,7 +13,6 @@ from kgmem.consensus import (
     latent_truth,
     likelihood,
     numeric,
-    truthfinder,
     value_similarity,
 )
 from kgmem.consensus.claims import MANY, ONE, SET, Claims, Integers, Numbers
@@ -197,7 +196,7 @@ METHODS: dict[Method, Callable[[Claims], Outcome]] = {
     Method.AVERAGE_LOG: fact_finders.average_log,
     Method.INVESTMENT: fact_finders.investment,
     Method.POOLED_INVESTMENT: fact_finders.pooled_investment,
-    Method.TRUTH_FINDER: truthfinder.truth_finder,
+    Method.TRUTH_FINDER: fact_finders.truth_finder,
     Method.ACCU: accu.accu,
     Method.ACCU_SIM: lambda claims: accu.accu(claims, alike=value_similarity.of_numbers(claims)),
     Method.CRH: numeric.crh,

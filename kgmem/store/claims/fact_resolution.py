@@ -209,6 +209,12 @@ class _Known:
     entangled: bool
 
 
+def _without_record(row: Any) -> bool:
+    """Say whether the source of a claim was given no trust, and has earned none by other sources or by people."""
+    learned = PRIOR_TRUST if row["learned"] is None else row["learned"]
+    return row["prior"] == PRIOR_TRUST >= learned and not row["checked"] and not row["parent"]
+
+
 async def _known(connection: asyncpg.Connection, layout: Layout, scope: str, held: Sequence[Held]) -> _Known:
     """Read what is known: of sources what was learned in the nearest scope, or else what was given."""
     rows = [row for each in held for row in each.rows]
@@ -231,8 +237,6 @@ async def _known(connection: asyncpg.Connection, layout: Layout, scope: str, hel
         topic = each.pop("topic")
         decisions[topic].append(Decision(**each, at=""))
     copies = groups_of((one, other) for one, other in orjson.loads(row["copies"]))
-    new = {
-        row["key"] for row in rows if row["prior"] == PRIOR_TRUST and not row["checked"] and row["key"] not in houses
-    }
-    sources = KnownSources(trust, houses, copies, now=now(), new=frozenset(new if row["established"] else ()))
+    new = {row["key"] for row in rows if _without_record(row)} if row["established"] else set()
+    sources = KnownSources(trust, houses, copies, now=now(), new=frozenset(new))
     return _Known(sources, settings, decisions, row["entangled"])
