@@ -1,0 +1,140 @@
+"""Migrations of a database in use: what was stored before is answered afterwards, and can be changed and undone."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, Ruling
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Question, What, When
+from kgmem.domain.text.resolution import MergeAsked
+from kgmem.memory import Memory
+from kgmem.store.db.migrate import downgrade, migrate, require_current
+from tests.invariants import assert_index_matches_labels
+from tests.memories import hashing, index_schema, opened_memory
+
+pytestmark = pytest.mark.server
+
+GRAPH = "moon"
+SCHEMA = {"predicates": {"cause": {"critical": True}}}
+SAID = {"by": "ann", "reason": "She looked."}
+# A revision from which a way up begins; what later revisions add is lost on the way down, and is not compared.
+OLDER = "0026"
+NEWER_TABLES = {"claim_origin", "answered"}
+PROPERTIES = {"rank": "commander", "aliases": ["First Man"]}
+
+
+async def use(memory: Memory) -> str:
+    """Fill a graph by every kind of write; returns a moment before the last of them."""
+    await memory.graphs.create(GRAPH, facts="all", schema=SCHEMA)
+    await memory.entities.put(
+        GRAPH,
+        [
+            Entity("neil", "Person", name="Neil Armstrong", properties={"born": 1930}, source="nasa", text="A pilot."),
+            Entity("n-a", "Person", name="N. Armstrong", properties=PROPERTIES, source="news", text="On the moon."),
+            Entity("buzz", "Person", name="Buzz Aldrin", valid_from="1930", scope="user/42"),
+            Entity("apollo", "Mission", name="Apollo 11"),
+            Entity("fire", "Event", name="A fire"),
+        ],
+    )
+    links = [
+        Relationship("FLEW", "neil", "apollo", text="Neil flew Apollo 11", source="nasa", valid_from="1969"),
+        Relationship("FLEW", "neil", "apollo", text="Neil flew Apollo 11", source="news", valid_from="1970"),
+        Relationship("KNOWS", "n-a", "apollo", id="own-id", source="news"),
+        Relationship("KNOWS", "neil", "n-a", properties={"weight": 2}),
+    ]
+    await memory.relationships.put(GRAPH, links)
+    await memory.episodes.put(GRAPH, [Episode("Neil walked on the moon.", key="e", source="news")])
+    claims = [("a", "cable"), ("b", "spark"), ("c", "spark")]
+    await memory.claims.put(GRAPH, [ClaimStatement(source, "fire", "cause", value=value) for source, value in claims])
+    await memory.claims.compute_consensus(GRAPH)
+    await memory.embeddings.run(GRAPH)
+    moment = (await memory.entities.get(GRAPH, "apollo")).known_from
+    await memory.entities.put(GRAPH, [Entity("apollo", "Mission", text="The eagle landed.", properties={"crew": 3})])
+    (fact,) = (await memory.facts.list(GRAPH, FactFilter(subject="fire", predicate="cause"))).items
+    await memory.adjudications.create(GRAPH, Ruling("accept", [fact.id], **SAID, value="spark"))
+    await memory.resolution.merge(GRAPH, MergeAsked("neil", "n-a", **SAID))
+    await memory.embeddings.run(GRAPH)
+    assert moment is not None
+    return moment
+
+
+async def answers(memory: Memory, moment: str) -> dict[str, Any]:
+    """Return what a reader sees, now and as of an earlier moment."""
+    recalled = [
+        await memory.recall(GRAPH, Question(What(text="moon eagle pilot"), when))
+        for when in (When(), When(known_at=moment), When(valid_at="1969"))
+    ]
+    return {
+        "entities": (await memory.entities.list(GRAPH)).items,
+        "private": await memory.entities.get(GRAPH, "buzz", scope="user/42"),
+        "relationships": (await memory.relationships.list(GRAPH)).items,
+        "claims": (await memory.claims.list(GRAPH, ClaimFilter())).items,
+        "facts": (await memory.facts.list(GRAPH, FactFilter())).items,
+        "earlier facts": (await memory.facts.list(GRAPH, FactFilter(known_at=moment))).items,
+        "decisions": await memory.adjudications.list(GRAPH),
+        "merges": await memory.resolution.merges(GRAPH),
+        "recalled": [[(hit.kind, hit.key, hit.text) for hit in answer.hits] for answer in recalled],
+    }
+
+
+async def rows_of(url: str, schema: str) -> dict[str, list[str]]:
+    """Return every row of a graph's retrieval index as JSON, by table."""
+    connection = await asyncpg.connect(url)
+    try:
+        names = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1 ORDER BY 1", schema)
+        return {
+            name: [
+                row[0]
+                for row in await connection.fetch(f'SELECT to_jsonb(t)::text FROM "{schema}"."{name}" t ORDER BY 1')
+            ]
+            for name in (row[0] for row in names if row[0] not in NEWER_TABLES)
+        }
+    finally:
+        await connection.close()
+
+
+async def test_a_used_database_answers_as_before_after_the_way_down_and_up_again(database_url: str) -> None:
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        moment = await use(memory)
+        before, schema = await answers(memory, moment), await index_schema(memory, GRAPH)
+    rows = await rows_of(database_url, schema)
+    assert {name for name, each in rows.items() if each} >= {"item", "edge", "claim", "adjudication", "past_item"}
+
+    await downgrade(database_url, OLDER)
+    await migrate(database_url)
+
+    assert (await require_current(database_url)).state == "current"
+    assert await rows_of(database_url, schema) == rows
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        assert await answers(memory, moment) == before
+        await assert_index_matches_labels(memory, GRAPH)
+
+
+async def test_what_was_merged_and_decided_before_a_migration_is_undone_after_it(database_url: str) -> None:
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        await use(memory)
+    await downgrade(database_url, OLDER)
+    await migrate(database_url)
+
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        (merged,) = await memory.resolution.merges(GRAPH)
+        await memory.resolution.undo_merge(GRAPH, merged.id or 0, by="bob", reason="Two people.")
+        again = await memory.entities.get(GRAPH, "n-a")
+        assert (again.name, dict(again.properties)) == ("N. Armstrong", PROPERTIES)
+        links = (await memory.relationships.list(GRAPH, kind="KNOWS")).items
+        assert {(each.start, each.end) for each in links} == {("n-a", "apollo"), ("neil", "n-a")}
+        (decided,) = await memory.adjudications.list(GRAPH)
+        await memory.adjudications.undo(GRAPH, decided.id, by="bob", reason="A slip.")
+        assert (await memory.adjudications.list(GRAPH))[0].action == "undo"
+        # The same statements change nothing, and a new one is stored.
+        written = await memory.relationships.put(
+            GRAPH,
+            [Relationship("FLEW", "neil", "apollo", text="Neil flew Apollo 11", source="nasa", valid_from="1969")],
+        )
+        assert (written.created, written.unchanged) == (0, 1)
+        await memory.claims.put(GRAPH, [ClaimStatement("d", "fire", "cause", value="cable")])
+        await assert_index_matches_labels(memory, GRAPH)
