@@ -81,6 +81,7 @@ FIELDS: Final[dict[str, str]] = {
     "deleted": "How many items of each kind were deleted.",
     "violations": "Where the graph violates its schema.",
     "depth": "The most relationships of a path.",
+    "derived_from": "What it repeats, quotes or summarises (episode:KEY, source:KEY, claim:ID, hit:ID).",
     "descendants": "Keys of all effects, direct or not.",
     "described": "The things to resolve.",
     "detail": "What is wrong, in a sentence.",
