@@ -262,8 +262,7 @@ class Reading:
         if not self._changes or verb is None or hedged:
             return
         over = each.predicate.startswith("used to ")
-        about = {child.lower_ for child in verb.children} | {word.lower_ for word in verb.doc[verb.i : verb.sent.end]}
-        if verb.lemma_ == "be" and each.rule == "verb-preposition" and aspect.denied and about & _NO_MORE:
+        if aspect.denied and verb.lemma_ == "be" and each.rule == "verb-preposition" and _says_no_more(verb):
             # "I'm not at Acme any more": whatever tied the two.
             self._denied.append(
                 FoundEnding(
@@ -404,6 +403,11 @@ def _is_past(verb: Token) -> bool:
     if any(child.tag_ == "MD" or child.lower_ in {"to", "wo"} for child in helpers):
         return False
     return verb.tag_ == "VBD" or any(child.tag_ == "VBD" or child.lemma_ == "have" for child in helpers)
+
+
+def _says_no_more(verb: Token) -> bool:
+    following = {word.lower_ for word in verb.doc[verb.i : verb.sent.end]}
+    return bool(_NO_MORE & (following | {child.lower_ for child in verb.children}))
 
 
 def _identifies(each: Assertion) -> bool:

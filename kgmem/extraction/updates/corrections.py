@@ -85,7 +85,8 @@ def corrections(doc: Doc, name: Naming, facts: Sequence[FoundFact]) -> Iterator[
         cued = _CUE.match(text) is not None
         own = [each for each in facts if span.start <= each.object.span.start < span.end and not each.denied]
         if own and not _is_bare(sentence):
-            yield from _by_own_facts(sentence, name, own, cued=cued)
+            if cued or _SET_AGAINST.search(text):
+                yield from _by_own_facts(sentence, name, own, cued=cued)
             continue
         yield from _replaced(sentence, name, span, cued=cued)
 

@@ -155,13 +155,16 @@ def _bought_of(clause: Clause) -> Iterator[Over]:
 
 
 def _left(clause: Clause) -> Iterator[Over]:
-    """ "No, I left.": what is left is what was spoken of, where the sentence says nothing else."""
+    """ "No, I left.": what is left is what was asked about, where the answer says nothing else."""
+    if clause.lemma != "leave":
+        return
     rest = [
         word
         for word in clause.verb.sent
         if not (word.is_punct or word.is_space or word.dep_ in {"intj", "aux", "nsubj"} or word.ent_type_ == "DATE")
     ]
-    if clause.lemma == "leave" and len(rest) == 1:
+    answers = any(word.dep_ == "intj" and word.lower_ in {"no", "nope", "nah"} for word in clause.verb.children)
+    if answers and len(rest) == 1:
         yield from (Over(subject, None, (*WORK, "STUDIED_AT")) for subject in clause.subjects)
 
 

@@ -104,3 +104,10 @@ def test_english_with_foreign_names_is_read(text: str) -> None:
 )  # fmt: skip
 def test_what_is_no_statement_brings_no_fact(text: str) -> None:
     assert [(each.subject.name, each.predicate, each.object.name) for each in facts_of(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"), [("I left.", 0), ("We left early.", 0), ("No, I left.", 1), ("It gives me joy.", 0)]
+)
+def test_only_an_answer_ends_what_it_does_not_name(text: str, ends: int) -> None:
+    assert len(read_texts([TextToRead(text, None, "Ada", "Bob")])[0].endings) == ends
