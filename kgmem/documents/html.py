@@ -5,8 +5,7 @@ from typing import Any, Final
 from lxml import html
 from lxml.etree import ParserError
 
-from kgmem.documents.outline import Outline
-from kgmem.documents.read import damaged, decoded
+from kgmem.documents.read import Outline, damaged, decoded
 from kgmem.domain.text.document import Section
 
 _LEFT_OUT: Final = frozenset(

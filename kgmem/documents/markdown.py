@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from kgmem.documents.outline import Outline
-from kgmem.documents.read import decoded
+from kgmem.documents.read import Outline, decoded
 from kgmem.domain.text.document import Section
 
 _CODE = frozenset({"fence", "code_block"})

@@ -1,4 +1,4 @@
-"""From a file's name and bytes to its sections; what a kind of file needs is loaded when such a file comes."""
+"""Read a document, by its name and bytes, as sections; the parser of each kind of file is loaded at its first file."""
 
 import importlib
 from collections.abc import Sequence
@@ -13,20 +13,60 @@ _MODULES: Final = {
     ".txt": "plain", ".text": "plain", ".log": "plain", ".md": "markdown", ".markdown": "markdown", ".html": "html",
     ".htm": "html", ".xhtml": "html", ".pdf": "pdf", ".docx": "word",
 }  # fmt: skip
+_MAX_LEVEL = 6  # Of headings; a deeper one counts as of this level.
+
+
+class Outline:
+    """Builds sections from headings and paragraphs, in the order of the document.
+
+    A heading ends the section before it. It replaces the current headings of its level and of the levels below.
+    """
+
+    def __init__(self) -> None:
+        """Begin without headings."""
+        self._headings: list[tuple[int, str]] = []
+        self._lines: list[str] = []
+        self._sections: list[Section] = []
+
+    def heading(self, level: int, text: str) -> None:
+        """Begin a section under a heading; level 1 is the highest."""
+        self._close()
+        words = " ".join(text.split())
+        if words:
+            self._headings = [each for each in self._headings if each[0] < min(level, _MAX_LEVEL)]
+            self._headings.append((level, words))
+
+    def paragraph(self, text: str) -> None:
+        """Add a paragraph to the current section; an empty one is ignored."""
+        if text.strip():
+            self._lines.append(text.strip())
+
+    def sections(self) -> list[Section]:
+        """Return all sections that have text."""
+        self._close()
+        return self._sections
+
+    def _close(self) -> None:
+        if self._lines:
+            self._sections.append(Section([text for _, text in self._headings], "\n\n".join(self._lines)))
+            self._lines = []
 
 
 def suffixes() -> list[str]:
-    """Return the ends of the names of files that are read."""
+    """Return the file name endings of the supported kinds of documents, sorted: .docx, .htm, ..."""
     return sorted(_MODULES)
 
 
 def is_document(name: str) -> bool:
-    """Say whether a file is of a kind that is read, by its name."""
+    """Return whether a file is of a supported kind, by the ending of its name."""
     return PurePath(name).suffix.lower() in _MODULES
 
 
 def sections_of(name: str, data: bytes) -> Sequence[Section]:
-    """Return the sections of a file. Raises InvalidInput for a kind that is not read, and for a damaged file."""
+    """Return the sections of a file that have text, in the order of the document.
+
+    Raises InvalidInput for an unsupported kind, a damaged file, and one larger than MOST_BYTES.
+    """
     if len(data) > MOST_BYTES:
         raise InvalidInput(f"{name} is larger than {MOST_BYTES // 1_000_000} MB.", hint="Send it in parts.")
     module = _MODULES.get(PurePath(name).suffix.lower())

@@ -8,8 +8,7 @@ import docx
 from docx.opc.exceptions import PackageNotFoundError
 from docx.table import Table
 
-from kgmem.documents.outline import Outline
-from kgmem.documents.read import damaged
+from kgmem.documents.read import Outline, damaged
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.text.document import Section
 

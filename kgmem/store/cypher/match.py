@@ -16,8 +16,7 @@ from kgmem.query.values.comparison import group_key
 from kgmem.store.cypher.composed_sql import Parameters
 from kgmem.store.cypher.expansion import NEVER, asked_of_edge, one_way, visible
 from kgmem.store.cypher.labels import kinds_of, lean_condition, node_condition, tables_of
-from kgmem.store.cypher.ordering import ordered
-from kgmem.store.cypher.properties import chosen, property_of
+from kgmem.store.cypher.properties import chosen, ordered, property_of
 from kgmem.store.cypher.read import BEGINS
 from kgmem.store.cypher.result_shapes import Shapes
 from kgmem.store.db.sql import NOTHING, SQL, compose, fill, identifier, join, number, stripped

@@ -1,12 +1,41 @@
-"""Properties of what a statement has found, read in the same statement."""
+"""Properties of the matched nodes and relationships, read in the same statement, and ORDER BY a property."""
+
+from collections.abc import Sequence
 
 import orjson
 
-from kgmem.query.planning.steps import LinkPart, NodePart
+from kgmem.query.planning.steps import LinkPart, NodePart, Order
 from kgmem.store.cypher.labels import kinds_of, tables_of
 from kgmem.store.cypher.stored import stored_name
 from kgmem.store.db.sql import NOTHING, SQL, compose, fill, join, literal, number, stripped
 from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, Label, Layout
+
+_FIRST, _LAST = -1, 9  # Sort before and after the ranks of all types of values.
+
+
+def ordered(layout: Layout, columns: Sequence[SQL], rest: Sequence[SQL], told: SQL, by: tuple[Order, int]) -> SQL:
+    """Return the SQL of the first rows of a statement by a property, ordered as Cypher orders values of all types.
+
+    The last column says whether SQL cannot order these rows exactly. `rest` is the SQL after the columns, `told` the
+    property as text, `by` the order and the number of rows.
+    """
+    order, most = by
+    names = [compose("c{}", number(place)) for place in range(len(columns))]
+    return fill(
+        layout.sql("cypher", "ordered"),
+        {
+            "names": join(", ", names),
+            "columns": join(
+                ", ", (compose("{} AS {}", column, name) for column, name in zip(columns, names, strict=True))
+            ),
+            "told": told,
+            "rest": join(" ", rest),
+            "way": SQL("DESC") if order.descending else SQL("ASC"),
+            "odd": number(_LAST if order.descending else _FIRST),
+            "most": number(most),
+        },
+    )
+
 
 _FILE = "cypher"
 _MOST_TABLES = 12  # How many tables a statement looks into for what may be in any of them.

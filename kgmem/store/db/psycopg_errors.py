@@ -15,7 +15,7 @@ from kgmem.domain.errors import (
     OutOfSpace,
     TimedOut,
 )
-from kgmem.store.db.shortages import FULL_DISK, shortage
+from kgmem.store.db.errors import FULL_DISK, shortage
 
 _AWAY = "It is restarting or out of reach; try again in a moment."
 # By SQLSTATE, the longest prefix that fits first (Postgres manual, appendix A).

@@ -1,16 +1,63 @@
-"""Narrowing: where the filters of a question leave little, its retrievers read just that, and compare it exactly.
+"""Filters of candidates (labels, kinds of hit, sources), and pre-filtering: few candidates are compared exactly.
 
-An approximate index loses what it does not visit: of a filter that passes 0.1 %, HNSW would have to visit thousands of
-vectors for each that counts. So what a dimension's own index gives is counted in the statement, up to a limit, and the
-statement itself decides by which way its retrievers find their candidates.
+An approximate index misses what it does not visit: with a filter that 0.1 % of the items pass, HNSW would visit
+thousands of vectors for each one that counts. So the statement counts, up to a limit, the items that the index of each
+dimension returns, and then chooses whether its retrievers read only those items or search their own index.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP
+from kgmem.domain.recall.question import What
 from kgmem.store.db.sql import SQL, compose, fill, identifier, join, literal, number
-from kgmem.store.graph.layout import Layout
-from kgmem.store.search.request import Dimension
+from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, VERTEX, Layout
+from kgmem.store.search.request import Dimension, Parameters, SearchRequest
+
+_KINDS = {"entity": ENTITY, "episode": EPISODE, "fact": RELATIONSHIP}
+
+
+def labelled(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
+    """Return the dimension that reads all items with one of the question's labels; None for a question without labels.
+
+    The id of an item contains its main label; further labels have an index."""
+    what = request.question.what
+    if not what.labels:
+        return None
+    found = []
+    for label_id in _numbers(layout, what):
+        first = label_id << LABEL_SHIFT
+        ends = {
+            "first": parameters.add(first, "bigint"),
+            "end": parameters.add(first + (1 << LABEL_SHIFT), "bigint"),
+        }
+        found.append(fill(layout.sql("prefilter", "labelled"), ends))
+    return Dimension("labels", reads=join(" UNION ALL ", [*found, layout.sql("prefilter", "labelled_besides")]))
+
+
+def conditions(layout: Layout, what: What, parameters: Parameters) -> list[SQL]:
+    """Return the conditions on items for the labels, kinds of hit and sources of a question, joined by AND."""
+    found = []
+    if what.labels:
+        known = _numbers(layout, what)
+        by_id = compose(
+            "((i.id >> 48) = ANY ({}) AND i.labels[1] IS DISTINCT FROM '')", parameters.add(known, "bigint[]")
+        )
+        found.append(compose("({} OR i.labels && {})", by_id, parameters.add(list(what.labels), "text[]")))
+    if what.kinds:
+        numbers = [_KINDS.get(kind, 0) for kind in what.kinds]
+        found.append(compose("i.kind = ANY ({})", parameters.add(numbers, "smallint[]")))
+    if what.sources:
+        numbers = [layout.sources.get(key, -1) for key in what.sources]
+        found.append(compose("i.source = ANY ({})", parameters.add(numbers, "integer[]")))
+    return found
+
+
+def _numbers(layout: Layout, what: What) -> list[int]:
+    """Return the ids of those labels of a question that the graph has; the label of a fact is its kind."""
+    named = [(kind, name) for name in what.labels for kind in (VERTEX, EDGE)]
+    return [layout.labels[each].id for each in named if each in layout.labels]
+
 
 # So many rows are compared in about the time in which HNSW looks for the best among 200,000.
 NARROW = 2000

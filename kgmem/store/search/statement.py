@@ -8,12 +8,12 @@ from kgmem.domain.errors import KgmemError
 from kgmem.domain.graph.scope import visible_from
 from kgmem.store.db.sql import NOTHING, SQL, compose, fill, identifier, join, literal, number
 from kgmem.store.graph.layout import Layout
-from kgmem.store.search import as_of, filters, temporal
+from kgmem.store.search import as_of, temporal
 from kgmem.store.search.adjacent_turns import context
 from kgmem.store.search.causal import why
 from kgmem.store.search.neighbourhood_filter import hops
 from kgmem.store.search.pagerank import SEEDS, walking
-from kgmem.store.search.prefilter import Narrowing, chosen, narrowing
+from kgmem.store.search.prefilter import Narrowing, chosen, conditions, labelled, narrowing
 from kgmem.store.search.properties import properties
 from kgmem.store.search.request import STANDS, Dimension, Parameters, SearchRequest
 from kgmem.store.search.retrievers import all_large, text_retrievers
@@ -25,7 +25,7 @@ Build = Callable[[Layout, SearchRequest, Parameters], Dimension | None]
 # None of a dimension of which the question asks nothing.
 _DIMENSIONS: Sequence[Build] = (
     properties,
-    filters.labelled,
+    labelled,
     where,
     why,
     temporal.when,
@@ -61,7 +61,7 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
         "most": parameters.add(most, "integer"),
     }
     dimensions = [part for build in _DIMENSIONS if (part := build(layout, request, parameters))]
-    hard = filters.conditions(layout, question.what, parameters)
+    hard = conditions(layout, question.what, parameters)
     hard += [dimension.condition for dimension in dimensions if dimension.condition]
     stands = standing(layout, request, parameters)
     texts = text_retrievers(layout, request)
