@@ -22,7 +22,7 @@ from kgmem.tasks import for_nobody
 log = EventLog(__name__)
 
 REMEMBERED: Final = 86_400.0  # Seconds for which an answer is remembered.
-MOST: Final = 200_000  # Answers that a graph remembers, 90 bytes each with their index.
+MOST: Final = 200_000  # Fingerprints that a graph remembers.
 _PAUSE = 0.1  # Seconds between two writes, in which answers meet.
 _WAITING = 1_000  # Answers that may wait to be written; of more the oldest are dropped.
 _AGAIN = 600.0  # Seconds for which a process does not write the same again.

@@ -77,7 +77,8 @@ WHERE at < greatest(now() - make_interval(secs => $1::float8),
 SELECT DISTINCT n.place
 FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::timestamptz[]) AS n (place, fingerprint, asker, said)
 JOIN {index}.answered a ON a.fingerprint = n.fingerprint AND (n.asker IS NULL OR a.asker = n.asker)
-WHERE a.since <= n.said AND a.at >= n.said - make_interval(secs => $5::float8)
+-- An answer is dated when it is written: as long after it as the writer waited for a connection.
+WHERE a.since <= n.said + interval '5s' AND a.at >= n.said - make_interval(secs => $5::float8)
 
 -- name: writers
 -- Who wrote episodes that name no source: the asker of the key.
