@@ -5,9 +5,12 @@ list, in one order, whatever is written to the source meanwhile; nothing is skip
 asked for again; and no page takes longer than another, as with SKIP.
 """
 
+import sqlite3
+import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from hashlib import blake2b
+from typing import Any, Final, Literal, TypeAlias
 
 import orjson
 from neo4j import ManagedTransaction
@@ -15,7 +18,6 @@ from neo4j.exceptions import BrokenRecordError, ClientError
 from neo4j.graph import Node, Path, Relationship
 
 from kgmem.bridges.neo4j.connection import Connection, run
-from kgmem.bridges.neo4j.ids import KINDS, Ids, Kind
 from kgmem.bridges.neo4j.shapes import DEFAULT_LABEL, Unshaping, natural_key
 from kgmem.bridges.neo4j.statements import BY_ELEMENT_ID, BY_NUMBER, Reading
 from kgmem.bridges.neo4j.values import as_json
@@ -23,6 +25,57 @@ from kgmem.bridges.servers import Server
 from kgmem.domain.errors import InvalidInput
 from kgmem.formats.property_graph.elements import edge_ids
 from kgmem.formats.records import Located, ReadOptions, Record, Rejected, rejected
+
+Kind = Literal["node", "relationship"]
+KINDS: Final[tuple[Kind, ...]] = ("node", "relationship")
+
+_LONGEST = 1000  # Characters of an id.
+_DIGEST_PAGE = 10_000
+
+
+class Ids:
+    """Ids of nodes and relationships, each once, in a temporary database that goes with the object."""
+
+    def __init__(self) -> None:
+        """Make room for them."""
+        # An empty name is a private file that SQLite takes away. One thread at a time uses it.
+        self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        weakref.finalize(self, self._database.close)
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("CREATE TABLE listed (kind TEXT, id TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID")
+        self._database.execute("BEGIN")  # Nothing is ever committed, since nobody else reads it.
+
+    def add(self, kind: Kind, id_: object) -> None:
+        """Add an id. Raises InvalidInput."""
+        text = str(id_)
+        if len(text) > _LONGEST or not text.isprintable():
+            raise InvalidInput(f"The server gives an id that is none: {text[:40]!r}.", hint="Is it a graph database?")
+        self._database.execute("INSERT OR IGNORE INTO listed VALUES (?, ?)", (kind, text))
+
+    def clear(self, kind: Kind) -> None:
+        """Forget all ids of a kind."""
+        self._database.execute("DELETE FROM listed WHERE kind = ?", (kind,))
+
+    def count(self) -> int:
+        """Return how many ids there are."""
+        count: int = self._database.execute("SELECT count(*) FROM listed").fetchone()[0]
+        return count
+
+    def pages(self, kind: Kind, size: int) -> Iterator[list[str]]:
+        """Return the ids of a kind in order, so many at a time."""
+        rows = self._database.execute("SELECT id FROM listed WHERE kind = ? ORDER BY id", (kind,))
+        while page := rows.fetchmany(size):
+            yield [id_ for (id_,) in page]
+
+    def digest(self) -> str:
+        """Return a text that is the same for the same ids alone."""
+        told = blake2b(digest_size=16)
+        for kind in KINDS:
+            told.update(kind.encode())
+            for page in self.pages(kind, _DIGEST_PAGE):
+                told.update("\n".join(["", *page]).encode())
+        return told.hexdigest()
+
 
 # The nodes and relationships in what a query returned, wherever they stand in it.
 

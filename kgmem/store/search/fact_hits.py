@@ -13,7 +13,8 @@ from kgmem.domain.time.interval import iso
 from kgmem.store.db.sql import SQL, fill, identifier, join, number
 from kgmem.store.graph.layout import Layout, label_id
 from kgmem.store.graph.records import loads, others_of, text_of
-from kgmem.store.search import as_of, states
+from kgmem.store.search import as_of
+from kgmem.store.search.visibility import NAMES
 
 _STATES = "STATES"  # The kind of facts in the words of a text.
 _COLUMNS = {"start": "source", "end": "target"}
@@ -84,7 +85,7 @@ def hit(layout: Layout, row: Any, ranked: Ranked[int]) -> Hit:
         valid_from=text_of(stored, "valid_from"),
         valid_to=text_of(stored, "valid_to"),
         scope=row["scope"],
-        state=states.NAMES[row["state"]],
+        state=NAMES[row["state"]],
         properties=others_of(stored, "relationship"),
         retrievers=ranked.retrievers,
         provenance=[without_none(provenance(layout, row))],

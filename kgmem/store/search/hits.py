@@ -16,8 +16,9 @@ from kgmem.store.db.sql import SQL, compose, fill, join
 from kgmem.store.graph.labels import main_label
 from kgmem.store.graph.layout import EDGE, Layout, know_labels, label_id
 from kgmem.store.graph.records import loads, others_of, text_of
-from kgmem.store.search import as_of, fact_hits, states
+from kgmem.store.search import as_of, fact_hits
 from kgmem.store.search.request import Parameters
+from kgmem.store.search.visibility import NAMES, state_of
 from kgmem.store.write.rows import fraction_of
 
 # Paths that hits tell: which rows they need, and the causal paths that these rows make.
@@ -132,7 +133,7 @@ async def _rows(
     parameters = Parameters()
     paths = parameters.add(list(visible_from(question.scope)), "text[]")
     seen = compose("WITH RECURSIVE {} ", fill(layout.sql("recall", "scopes_seen"), {"paths": paths}))
-    state = states.state_of(layout, parameters, as_of.present(question.when))
+    state = state_of(layout, parameters, as_of.present(question.when))
     if layout.is_past:
         rows_then = await as_of.rows(connection, layout, ids, links)
         facts_then = await fact_hits.then(connection, layout, facts) if facts else {}
@@ -191,7 +192,7 @@ def _hit(layout: Layout, row: Any, ranked: Ranked[int], paths: Sequence[CausalPa
         valid_from=when,
         valid_to=when if is_episode else text_of(stored, "valid_to"),
         scope=row["scope"],
-        state=None if is_episode else states.NAMES[row["state"]],
+        state=None if is_episode else NAMES[row["state"]],
         properties=others_of(stored, "episode" if is_episode else "entity"),
         place=stored["place"] if isinstance(stored.get("place"), dict) else None,
         retrievers=ranked.retrievers,

@@ -19,7 +19,7 @@ from kgmem.store.search.request import STANDS, Dimension, Parameters, SearchRequ
 from kgmem.store.search.retrievers import all_large, text_retrievers
 from kgmem.store.search.siblings import siblings
 from kgmem.store.search.spatial import where
-from kgmem.store.search.visibility import standing, trusted
+from kgmem.store.search.visibility import trusted, visibility
 
 Build = Callable[[Layout, SearchRequest, Parameters], Dimension | None]
 # None of a dimension of which the question asks nothing.
@@ -63,7 +63,7 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
     dimensions = [part for build in _DIMENSIONS if (part := build(layout, request, parameters))]
     hard = conditions(layout, question.what, parameters)
     hard += [dimension.condition for dimension in dimensions if dimension.condition]
-    stands = standing(layout, request, parameters)
+    visible = visibility(layout, request, parameters)
     texts = text_retrievers(layout, request)
     ranking = [dimension for dimension in dimensions if dimension.candidates or dimension.value]
     if not texts and not any(each.candidates for each in ranking):
@@ -76,16 +76,16 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
         names["text"] = parameters.add(question.what.text, "text")
         names["words"] = literal(compose("{}.passage_words", identifier(layout.held_name)))
         names["sharing"] = fill(as_of.sharing(layout), names)
-    names["stands"] = stands.told
+    names["stands"] = visible.told
     narrow = narrowing(layout, dimensions)
     large = all_large(layout, question.scope)
     tables = [fill(layout.sql("recall", "seen_large" if large else "seen"), names)]
     tables += [*(table for each in dimensions for table in each.tables), *narrow.tables]
     for each in (each for each in dimensions if each.chooses):
-        narrow = chosen(each, {**names, **narrow.places, "filters": _all([*hard, stands.condition])})
+        narrow = chosen(each, {**names, **narrow.places, "filters": _all([*hard, visible.condition])})
         tables += narrow.tables
         hard.append(SQL("(i.id IN (SELECT id FROM chosen)) IS TRUE"))
-    places = {**names, **narrow.places, "filters": _all([*hard, *([stands.condition] if only_standing else [])])}
+    places = {**names, **narrow.places, "filters": _all([*hard, *([visible.condition] if only_standing else [])])}
     parts = [] if large else [layout.sql("recall", "told_large")]
     if layout.subsystems.absent_tables and not layout.is_past:
         made = number(len(layout.subsystems.made))
@@ -98,7 +98,7 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
     parts += [_of_dimension(each, places) for each in ranking if each.candidates]
     if question.graph.expand:
         by_text = texts.keys() <= {"meaning", "words"}
-        wanted = {**names, "filters": _all([stands.condition])}
+        wanted = {**names, "filters": _all([visible.condition])}
         tables.append(
             _seeds(layout, texts, wanted) if hard or not by_text else layout.sql("pagerank", "seeds_of_found")
         )

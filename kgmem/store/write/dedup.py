@@ -1,4 +1,4 @@
-"""Rounds: items of which some are about the same thing, parted so that each thing stands in a round once."""
+"""Duplicates in a batch: items of the same identity are written one after another, in separate rounds."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
@@ -7,7 +7,11 @@ Item = TypeVar("Item")
 
 
 def rounds_of(items: Sequence[Item], identity: Callable[[Item], Hashable]) -> list[list[int]]:
-    """Return the places of the items in as many rounds as an identity is repeated, later statements in later rounds."""
+    """Return the indexes of the items by round: each identity occurs at most once in a round.
+
+    The nth item of an identity is in the nth round, so that the order of the batch is kept for each identity. There are
+    as many rounds as the most frequent identity has items.
+    """
     rounds: list[list[int]] = []
     seen: dict[Hashable, int] = {}
     for at, item in enumerate(items):
