@@ -16,6 +16,7 @@ ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [
     ROOT / "README.md",
     ROOT / "ARCHITECTURE.md",
+    ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 
