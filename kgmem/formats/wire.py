@@ -52,7 +52,7 @@ _ATTRIBUTES: Final = {
     for record in RECORDS.values()
 }
 # Fields that only one kind has, so that one of them tells the kind of a record that does not say it.
-_OFTEN_EMPTY: Final = frozenset({"properties", "mentions", "scope"})
+_OFTEN_EMPTY: Final = frozenset({"properties", "mentions", "derived_from", "scope"})
 _TELLING: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
     ("relationship", frozenset({"from", "to"})),
     ("episode", frozenset({"occurred_at", "session", "speaker", "title", "mentions", "extract"})),

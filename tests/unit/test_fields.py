@@ -112,7 +112,7 @@ def test_a_whole_record_comes_back_from_what_is_stored() -> None:
     assert held == Relationship(**{**_stated(relationship), "id": 1})
     stored = merge_episode({}, episode, episode.key)
     held_episode = episode_of(1, stored, list(episode.mentions), scope=episode.scope, key=episode.key)
-    assert held_episode == Episode(**{**_stated(episode), "id": 1})
+    assert held_episode == Episode(**{**_stated(episode), "derived_from": ("one", "two"), "id": 1})
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,12 @@ relationships = st.fixed_dictionaries(
     },
 )
 episodes = st.fixed_dictionaries(
-    {"text": texts, "properties": properties, "mentions": st.lists(texts, max_size=3)},
+    {
+        "text": texts,
+        "properties": properties,
+        "mentions": st.lists(texts, max_size=3),
+        "derived_from": st.lists(texts, max_size=3),
+    },
     optional={**common, "key": texts, "occurred_at": times, "session": texts, "speaker": texts, "title": texts},
 )
 sources = st.fixed_dictionaries({"key": texts, "trust": st.floats(0, 1)}, optional={"name": texts, "note": texts})
