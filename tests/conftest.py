@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import gc
+import logging
 import os
 import random
 import signal
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from structlog.stdlib import ProcessorFormatter
 
 from tests import postgres
 
@@ -84,6 +86,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the server of all workers when the last has ended."""
     if _SERVER in config.stash:
         config.stash[_SERVER].stop()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Undo for the next test what a server that ran in this process did to the logs."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
+    # pytest adds and removes handlers of its own meanwhile; those of kgmem format events.
+    root.handlers[:] = [each for each in root.handlers if not isinstance(each.formatter, ProcessorFormatter)]
 
 
 @pytest.fixture(scope="session")

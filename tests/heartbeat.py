@@ -64,4 +64,3 @@ async def heartbeat() -> AsyncIterator[Heartbeat]:
         await asyncio.sleep(2 * _BEAT)  # So that a gap at the very end is noted too.
         task.cancel()
         gc.set_threshold(*threshold)
-        gc.unfreeze()

@@ -131,8 +131,7 @@ async def serve(
         app = create_app(held, settings=settings)
         if beside:
             await stack.enter_async_context(beside(held))
-        _spare_the_collector()
-        sys.setswitchinterval(_TURN)
+        stack.enter_context(_tuned_interpreter())
         server = _Server(app, ready)
         try:
             await server.serve(sockets=[bound])
@@ -142,15 +141,24 @@ async def serve(
                 listening.close()
 
 
-def _spare_the_collector() -> None:
-    """Take what lives as long as the server out of the rounds of the garbage collector, and let it go round less often.
+@contextmanager
+def _tuned_interpreter() -> Iterator[None]:
+    """Let threads take turns more often, and the garbage collector run less often, while the server runs.
 
-    An answer of thousands of rows allocates so many objects at once that the collector would walk through all of them
-    again and again, and almost nothing that it finds is garbage.
+    What lives as long as the server is left out of garbage collection. An answer of thousands of rows allocates so many
+    objects at once that the collector would search all of them again and again, and almost nothing that it finds is
+    garbage.
     """
+    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTOR)
+    sys.setswitchinterval(_TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*thresholds)
 
 
 def run(

@@ -103,8 +103,8 @@ def test_a_graph_is_exported_to_a_server(kgmem: Command, tmp_path: Path) -> None
     ("arguments", "message"),
     [
         (("import", "bolt://127.0.0.1", "--user", "ada"), "Set KGMEM_NEO4J_PASSWORD"),
-        (("import", "x.jsonl", "--query", "RETURN 1"), "--query is for Bolt servers"),
-        (("export", "-o", "x.jsonl", "--user", "ada"), "--user is for Bolt servers"),
+        (("import", "x.jsonl", "--query", "RETURN 1"), "--query needs a Bolt server"),
+        (("export", "-o", "x.jsonl", "--user", "ada"), "--user needs a Bolt server"),
         (("import", f"bolt://ada:{PASSWORD}@127.0.0.1"), "has a user or password in it"),
         (("export", "-o", "bolt://127.0.0.1/x"), "no address of a Bolt server"),
     ],

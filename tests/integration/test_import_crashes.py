@@ -325,7 +325,7 @@ async def test_a_file_that_changes_while_it_is_read_is_told(memory: Memory, grap
         with path.open("a") as file:
             file.write('{"type": "entity", "key": "late"}\n')
 
-    with pytest.raises(InvalidInput, match=r"people\.jsonl was changed while it was read"):
+    with pytest.raises(InvalidInput, match=r"people\.jsonl was changed while kgmem read it"):
         await memory.imports.run(graph, [path], ImportOptions(batch=BATCH), progress=append)
     (held,) = await memory.imports.list(graph)
     assert (held.state, held.read) == ("failed", held.created)

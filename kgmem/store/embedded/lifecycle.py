@@ -3,13 +3,14 @@
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from kgmem.domain.errors import DataFolderInUse, ServerError
+from kgmem.domain.errors import DatabaseUnavailable, DataFolderInUse, ServerError
 from kgmem.store.embedded import log
 from kgmem.store.embedded.access import open_private
 from kgmem.store.embedded.binaries import USE_ANOTHER_POSTGRES, find_binaries
@@ -122,10 +123,19 @@ class EmbeddedPostgres:
         running = self._server.look()
         if running is not None and not self._attach and not self._server.fits(running):
             await self._restart_alone()
-        self._found, self.owns = await self._server.ensure_running()
-        if self.owns:
-            self._mark.unlink(missing_ok=True)
-        await ensure_database(self._found)
+        ends = time.monotonic() + LONGEST_PAUSE
+        while True:
+            self._found, self.owns = await self._server.ensure_running()
+            if self.owns:
+                self._mark.unlink(missing_ok=True)
+            try:
+                await ensure_database(self._found)
+                break
+            except DatabaseUnavailable:
+                # Processes of a server that was killed may answer for a moment longer, until the new one is up.
+                if time.monotonic() > ends:
+                    raise
+                await asyncio.sleep(WATCH_INTERVAL)
         if self._found.address:
             await set_password(self._found, password_in(self.password_path))
 
