@@ -143,9 +143,9 @@ async def serve(
 
 @contextmanager
 def _tuned_interpreter() -> Iterator[None]:
-    """Let threads take turns more often, and the garbage collector run less often, while the server runs.
+    """Tune how often threads take turns and garbage is collected while the server runs.
 
-    What lives as long as the server is left out of garbage collection. An answer of thousands of rows allocates so many
+    Garbage collection skips objects that live as long as the server. An answer of thousands of rows allocates so many
     objects at once that the collector would search all of them again and again, and almost nothing that it finds is
     garbage.
     """
