@@ -32,6 +32,7 @@ _LEAST, _MOST = 0.1, 0.98  # Bounds of trust, as Accu's.
 _EVER = -(2**63)  # When a claim begins that has an end alone.
 _NEVER = 2**63
 _SAME_TRUST = 0.05  # Sources that differ by no more are trusted alike.
+_FEWEST_WRONG = 2.0
 _TINY = 1e-6  # A change that costs as much as it gains takes place.
 _NONE = ""  # The state after an end; no value has this key.
 _LABELLED = 20.0  # The vote of a claim that a person accepted.
@@ -51,6 +52,15 @@ class Reliance:
     reports: Mapping[str, Reporting] = field(default_factory=dict)  # By house.
     copies: Sequence[frozenset[str]] = ()  # Sets of sources that share one voice for the same value.
 
+    @property
+    def alternatives(self) -> float:
+        """How many wrong values there are, two at least.
+
+        Where all sources agreed so far, none is known: then the vote of a source without a record would be nothing, and
+        no change would ever be believed.
+        """
+        return max(self.wrong, _FEWEST_WRONG)
+
     def house(self, source: str) -> str:
         """Return who speaks through a source."""
         return self.houses.get(source, source)
@@ -59,7 +69,7 @@ class Reliance:
         """Return the vote of a source: log(n A / (1 - A)), never below nothing."""
         house = self.house(source)
         trust = min(max(self.trust.get(house, self.trust.get(source, PRIOR_TRUST)), _LEAST), _MOST)
-        return max(log(self.wrong * trust / (1 - trust)), 0.0)
+        return max(log(self.alternatives * trust / (1 - trust)), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +211,7 @@ class _History:
         for word in self.words:
             self._last_said[word.house][word.key] = word.start
         threshold = min(max(rule.succession - _SAME_TRUST, 0.01), 0.99)
-        price = log(reliance.wrong) + log(threshold / (1 - threshold))
+        price = log(reliance.alternatives) + log(threshold / (1 - threshold))
         self._price = 0.0 if rule.policy is Policy.RECENCY else max(price, _TINY)
         self._begins: dict[int, list[_Word]] = defaultdict(list)
         self._stops: dict[int, list[_Word]] = defaultdict(list)

@@ -47,6 +47,16 @@ def told(facts: Sequence[HeldFact]) -> list[tuple[Any, str]]:
     return [(fact.value, fact.state) for fact in facts]
 
 
+async def test_new_sources_end_what_a_full_run_saw_nobody_contradict(memory: Memory, graph: str) -> None:
+    await memory.claims.put(graph, ALICE)
+    await memory.claims.compute_consensus(graph)
+
+    await memory.claims.put(graph, BOB)
+
+    assert told(await at(memory, graph, "2015")) == [("Alice", "superseded")]
+    assert [fact.value for fact in await at(memory, graph, "2025")] == ["Bob"]
+
+
 @pytest.mark.parametrize("order", ["old first", "new first", "all at once"])
 async def test_what_two_newer_sources_say_ends_what_ten_older_ones_said(memory: Memory, graph: str, order: str) -> None:
     batches = {"old first": [ALICE, BOB], "new first": [BOB, ALICE], "all at once": [[*ALICE, *BOB]]}[order]
