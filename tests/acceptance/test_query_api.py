@@ -157,7 +157,7 @@ async def test_a_transaction_belongs_to_its_key(door: Door) -> None:
     begun = done(await door.client.post(f"{RUN}/tx", json={"statement": "CREATE (n:Person)"}), 202)
     id_ = begun["transaction"]["id"]
     other = await door.key("writer")
-    refused(await door.client.post(f"{RUN}/tx/{id_}/commit", headers=other), 404, "no such transaction")
+    refused(await door.client.post(f"{RUN}/tx/{id_}/commit", headers=other), 404, "Not found: the transaction")
     done(await door.client.post(f"{RUN}/tx/{id_}/commit", json={"statement": "CREATE (n:Person)"}), 202)
     refused(await door.client.post(f"{RUN}/tx/{id_}", json={"statement": "RETURN 1"}), 404)
     told = done(await door.client.post(RUN, json={"statement": "MATCH (n) RETURN count(n)"}), 202)

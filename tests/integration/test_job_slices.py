@@ -127,7 +127,7 @@ async def test_what_is_claimed_between_two_slices_counts(
     noted = dict(second.progress)
     await in_slices(lambda: memory.tasks.compute_consensus(graph, all=True), noted)
     (fact,) = (await memory.facts.list(graph, FactFilter(subject="k0"))).items
-    assert fact.supporting + fact.opposing == 13
+    assert sum(len(option.claims) for option in fact.options) == 13
     (fact,) = (await memory.facts.list(graph, FactFilter(subject="u/1k1", scope="u/1"))).items
     assert (fact.value, fact.supporting) == ("u/1glen", 4)
 

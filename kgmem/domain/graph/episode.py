@@ -43,12 +43,12 @@ class Episode:
     speaker: Annotated[str | None, stored(NAME)] = None
     title: Annotated[str | None, stored(NAME)] = None
     mentions: Annotated[Sequence[str], Field("texts", most=1000, item=KEY, doc="Keys of entities.")] = ()
-    derived_from: Annotated[Sequence[str], stored(DERIVED_FROM)] = ()
     properties: Annotated[Mapping[str, Any], PROPERTIES] = field(default_factory=dict)
     scope: Annotated[str, stored(SCOPE)] = ""
     extract: Annotated[
         bool, Field("boolean", role="action", doc="Whether to extract entities, facts, times, places and causes.")
     ] = False
+    derived_from: Annotated[Sequence[str], stored(DERIVED_FROM)] = ()
     version: Annotated[int | None, replace(VERSION, role="known")] = None
     id: Annotated[int | None, ID] = None
     known_from: Annotated[str | None, MOMENT] = None
