@@ -13,7 +13,7 @@ import pytest
 from kgmem.settings import Settings
 from kgmem_api.app import create_app
 from tests.fakes import fake_memory
-from tests.heartbeat import heartbeat
+from tests.heartbeat import steadily
 from tests.rest import GRAPH, done, refused
 
 ENTITIES = f"{GRAPH}/entities"
@@ -95,11 +95,9 @@ async def test_a_hostile_body_is_refused_without_holding_up_others(
     path, make, status = HOSTILE[name]
     body = make()
     method = "PUT" if path == ENTITIES else "POST"
-    async with heartbeat() as heart:
-        problem = refused(await client.request(method, path, content=body), status)
+    problem = refused(await steadily(lambda: client.request(method, path, content=body)), status)
     assert len(problem.get("errors") or ()) <= 20
     assert len(json.dumps(problem)) < 20_000
-    assert heart.steady
     assert peak() < 100 * MIB + 4 * len(body)
 
 
@@ -118,10 +116,8 @@ async def test_a_packed_body_is_unpacked_without_holding_up_others(client: httpx
     text = random.Random(1).randbytes(500_000).hex()
     body = json.dumps({"query": "RETURN 1", "parameters": {"texts": [text] * 16}}).encode()
     packed = gzip.compress(body, 1)
-    async with heartbeat() as heart:
-        answer = await client.post(CYPHER, content=packed, headers={"Content-Encoding": "gzip"})
+    answer = await steadily(lambda: client.post(CYPHER, content=packed, headers={"Content-Encoding": "gzip"}))
     assert answer.status_code not in {400, 413, 422}, answer.text
-    assert heart.steady, heart.longest
     for wrong in (packed[:-9], packed + b"x", packed + packed):
         refused(await client.post(CYPHER, content=wrong, headers={"Content-Encoding": "gzip"}), 400)
     bomb = gzip.compress(b" " * 40 * MIB)

@@ -10,11 +10,8 @@ from kgmem.memory import Memory
 from kgmem.query.errors import CypherError
 from kgmem.query.execution.limits import Limits
 from tests.cypher import GRAPH, asked, rows
-from tests.heartbeat import heartbeat
+from tests.heartbeat import steadily
 from tests.memories import new_graph, opened_memory, until
-
-MOST = 0.1  # Seconds of one processor: twice what others may have to wait on a quiet machine.
-TRIES = 3  # A statement that keeps the loop does so each time; a machine under load delays a wake-up only now and then.
 
 
 @pytest.fixture
@@ -44,14 +41,7 @@ async def memory(database_url: str) -> AsyncIterator[Memory]:
     ],
 )
 async def test_many_rows_leave_the_event_loop_to_others(memory: Memory, text: str, expected: int) -> None:
-    gaps = []
-    for _ in range(TRIES):
-        async with heartbeat() as heart:
-            assert await rows(memory, text) == [expected]
-        gaps.append(heart.longest)
-        if heart.longest < MOST:
-            return
-    raise AssertionError(f"The event loop waited in each of {TRIES} runs: {gaps} seconds.")
+    assert await steadily(lambda: rows(memory, text)) == [expected]
 
 
 async def test_a_thread_of_a_statement_ends_with_its_time(memory: Memory) -> None:

@@ -1,5 +1,6 @@
 """One thing that a batch states again and again: merged in memory, and what is held afterwards is the same."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from kgmem.domain.graph.folding import ENTITIES, MOST, RELATIONSHIPS, fold
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
 from kgmem.store.graph.records import merge_entity, merge_relationship
-from tests.heartbeat import heartbeat
+from tests.heartbeat import steadily
 from tests.invariants import assert_index_matches_labels
 from tests.memories import stable_vector
 
@@ -52,17 +53,23 @@ def _after(merge: Any, stated: Any) -> dict[str, Any]:
 
 
 async def test_a_key_that_a_batch_repeats_thousands_of_times_is_written_at_once(memory: Memory, graph: str) -> None:
-    batch = [Entity("x", "Person", f"N {n}", {"n": n, f"p{n % 50}": n}) for n in range(MANY)]
-    async with heartbeat() as heart:
-        written = await memory.entities.put(graph, [*batch, Entity("y")])
+    def batch(key: str) -> list[Entity]:
+        return [Entity(key, "Person", f"N {n}", {"n": n, f"p{n % 50}": n}) for n in range(MANY)]
+
+    tries = itertools.count()
+
+    async def write() -> tuple[str, Any]:
+        key = f"x{next(tries)}"
+        return key, await memory.entities.put(graph, [*batch(key), Entity(f"{key} y")])
+
+    key, written = await steadily(write)
     assert (written.created, written.updated + written.unchanged) == (2, MANY - 1)
     assert written.ids[0] == written.ids[MANY - 1] != written.ids[MANY]
-    held = await memory.entities.get(graph, "x")
+    held = await memory.entities.get(graph, key)
     assert held.name == f"N {MANY - 1}"
     assert held.properties == {"n": MANY - 1, **{f"p{n % 50}": n for n in range(MANY)}}
     assert held.version == written.versions[MANY - 1] == MOST
-    assert heart.steady
-    again = await memory.entities.put(graph, [batch[-1]])
+    again = await memory.entities.put(graph, [batch(key)[-1]])
     assert (again.updated, again.unchanged) == (0, 1)
     await assert_index_matches_labels(memory, graph)
 

@@ -1,5 +1,7 @@
 """Large writes: others have their turn while a batch is stored, also where each of its items is long."""
 
+import itertools
+
 import pytest
 
 from kgmem.domain.errors import Conflict
@@ -9,7 +11,7 @@ from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
 from kgmem.store.cypher import write
 from kgmem.store.write import passages
-from tests.heartbeat import heartbeat
+from tests.heartbeat import steadily
 from tests.invariants import assert_index_matches_labels
 from tests.sizes import size, sized
 
@@ -17,11 +19,13 @@ TEXT = "It was seen, and then it was written down. " * 70  # Of two passages.
 
 
 async def test_others_have_their_turn_while_long_texts_are_stored(memory: Memory, graph: str) -> None:
-    entities = [Entity(f"k{n}", "Note", text=f"{n} {TEXT}") for n in range(600)]
-    async with heartbeat() as heart:
-        written = await memory.entities.put(graph, entities)
-    assert written.created == 600
-    assert heart.steady, heart.longest
+    numbers = itertools.count()
+
+    async def write() -> int:
+        entities = [Entity(f"k{n}", "Note", text=f"{n} {TEXT}") for n in itertools.islice(numbers, 600)]
+        return (await memory.entities.put(graph, entities)).created
+
+    assert await steadily(write) == 600
 
 
 ROWS = size(5_000, 20_000)
@@ -37,14 +41,14 @@ WRITES = [
 
 @sized
 async def test_others_have_their_turn_while_cypher_writes_many(memory: Memory, graph: str) -> None:
-    hearts = []
-    for query in WRITES:
-        async with heartbeat() as heart:
+    async def write() -> None:
+        await memory.cypher(graph, "MATCH (n) DETACH DELETE n", mode="write")
+        for query in WRITES:
             await memory.cypher(graph, query, {"rows": ROWS}, mode="write")
-        hearts.append(heart)
+
+    await steadily(write, share=0.01)
     answer = await memory.cypher(graph, "MATCH (n) RETURN count(n.v), count(n)")
     assert answer.rows == [(0, ROWS)]
-    assert all(heart.smooth for heart in hearts), [heart.longest for heart in hearts]
 
 
 async def test_what_a_write_of_several_parts_makes_is_what_one_part_makes(
@@ -80,6 +84,5 @@ async def test_others_have_their_turn_while_a_text_of_900_kilobytes_is_stored(
     memory: Memory, graph: str, text: str
 ) -> None:
     await memory.episodes.put(graph, [Episode("first", "first")])
-    async with heartbeat() as heart:
-        await memory.episodes.put(graph, [Episode(text, "long")])
-    assert heart.smooth, heart.longest
+    keys = itertools.count()
+    await steadily(lambda: memory.episodes.put(graph, [Episode(text, f"long {next(keys)}")]), share=0.05)
