@@ -222,14 +222,18 @@ async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 20.0) -> N
 
 
 async def feed_settled(memory: Memory, graph: str) -> None:
-    """Wait until the change feed tells all: a change is told once no transaction of its database is older."""
+    """Wait until the change feed tells all, and goes on telling it.
+
+    A change is told once no transaction of its database is older. Which database a transaction belongs to is not seen
+    while it just ends, so the feed may hold back for a moment again: therefore this waits for those of all databases.
+    """
     schema = await index_schema(memory, graph)
-    waiting = f"SELECT 1 FROM {schema}.change WHERE xid >= kgmem.settled_below() LIMIT 1"
+    waiting = f"SELECT 1 FROM {schema}.change WHERE xid >= pg_snapshot_xmin(pg_current_snapshot()) LIMIT 1"
 
     async def heard() -> bool:
         return not await query(memory, waiting)
 
-    await until(heard)
+    await until(heard, seconds=60)
 
 
 async def change_feed(memory: Memory, graph: str) -> list[Change]:
