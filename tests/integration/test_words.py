@@ -31,6 +31,7 @@ from tests.postgres import run_on
 pytestmark = pytest.mark.server
 
 COUNT = 40
+SEEN = "Number {} was seen beside moon{}, in the light of the morning, by all who were there to see it."
 
 
 async def found(memory: Memory, text: str) -> list[str]:
@@ -75,6 +76,33 @@ async def test_words_find_everything_after_a_restart(short_folder: Path, sign: s
 
     async with open_memory(settings, owner=True) as memory:
         assert sorted(await found(memory, "common")) == sorted(before)
+
+
+async def test_words_of_many_texts_find_everything_each_time_the_server_was_stopped_and_started(
+    short_folder: Path,
+) -> None:
+    settings = Settings(home=short_folder, embedder="none")
+    texts = [Entity(f"e{n}", "Note", name=f"note number{n}", text=SEEN.format(n, n % 50)) for n in range(3_000)]
+    async with open_memory(settings, owner=True, migrating=True) as memory:
+        await memory.graphs.create("words", space=None)
+        await memory.entities.put("words", texts)
+    builds = []
+    for _ in range(3):
+        # A search that waits for a lock of the extension heeds no time limit of Postgres.
+        async with asyncio.timeout(30), open_memory(settings, owner=True) as memory:
+            assert await found(memory, "number2033") == ["e2033"]
+            assert len(await found(memory, "moon17")) == COUNT
+            builds.append(await index_number(memory))
+    # The first start finds texts in memory alone, which the extension does not find again; then they are on disk.
+    assert builds[1:] == builds[1:2] * 2
+
+
+async def index_number(memory: Memory) -> int:
+    """Which keyword index it is: one that is built again has another number."""
+    catalog: Any = memory.ports.graphs
+    async with catalog.database.connection() as connection:
+        number: int = await connection.fetchval("SELECT 'kgm_1.passage_words'::regclass::oid::bigint")
+        return number
 
 
 async def wait_for_another(home: Path, former: int) -> None:

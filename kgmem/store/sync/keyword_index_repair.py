@@ -5,11 +5,12 @@ recovers it from a list of its own: after kill -9 some of it is missing, and an 
 even answers nothing. On a standby, and so after a promotion or a restore, the index is stale as a whole: it answers
 without what came after the base backup, or raises errors, also from an INSERT into its table. So before the first
 statement of this process on a server that it has not seen (another start, or another timeline), each graph's index is
-built anew: about 10 us a passage. On a standby nothing can be built: there, and
+checked, and built anew where it is not whole: about 10 us a passage. On a standby nothing can be built: there, and
 where the disk is full, Postgres full text answers for words.
 """
 
 import asyncio
+import re
 from dataclasses import dataclass
 
 import asyncpg
@@ -18,11 +19,14 @@ from kgmem.domain.errors import DatabaseUnavailable
 from kgmem.log import EventLog
 from kgmem.store.db.codecs import set_codecs
 from kgmem.store.db.connection import Connection, release_latches
+from kgmem.store.db.sql import identifier
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.layout import Layout
 
 log = EventLog(__name__)
 
+_SEGMENTS = re.compile(r"^\s*Total: .*?(\d+) docs\b", re.MULTILINE)
+_IN_MEMORY = re.compile(r"^\s*(?:documents|docids): (\d+)", re.MULTILINE)
 _SETTINGS = {"search_path": "ag_catalog,public", "application_name": "kgmem words", "kgmem.own": "on"}
 _PATIENCE = 8.0  # Seconds that a request waits for indexes that are built anew.
 _AGAIN = 20.0  # Seconds until what could not be built is tried again.
@@ -127,8 +131,9 @@ class KeywordIndexGuard:
         try:
             stale = set()
             for row in await connection.fetch(statement("keyword_index", "unchecked"), life.started, life.timeline):
+                moved = row["words_timeline"] is not None and row["words_timeline"] != life.timeline
                 try:
-                    await _make_whole(connection, row["id"], row["index_name"], life)
+                    await _make_whole(connection, row["id"], row["index_name"], life, anew=moved)
                 except asyncpg.UndefinedTableError:
                     continue  # The graph was dropped meanwhile.
                 except (asyncpg.InsufficientResourcesError, asyncpg.InternalServerError) as error:
@@ -157,17 +162,15 @@ async def _life_of(connection: asyncpg.Connection) -> ServerLife:
     return ServerLife(*await connection.fetchrow(statement("keyword_index", "life")))
 
 
-async def _make_whole(connection: asyncpg.Connection, graph: int, index: str, life: ServerLife) -> None:
-    """Build a graph's keyword index anew, once in each life of the server; in one process at a time."""
+async def _make_whole(connection: asyncpg.Connection, graph: int, index: str, life: ServerLife, *, anew: bool) -> None:
+    """Build a graph's keyword index anew unless it is whole; in one process at a time."""
     async with connection.transaction():
         await connection.execute(statement("keyword_index", "one_at_a_time"), graph)
         row = await connection.fetchrow(statement("keyword_index", "checked"), graph)
         if row is None or (row["words_checked"], row["words_timeline"]) == (life.started, life.timeline):
             return
-        # Also where bm25_summarize_index finds nothing missing: after a clean restart a search of an index of thousands
-        # of passages, all in one segment, waits without end for a spin lock, and cannot be cancelled.
-        await connection.execute(statement("retrieval_index", "drop_words", index=index))
-        await connection.execute(statement("graph", "words_bm25", index=index))
+        if anew or not await _is_whole(connection, index):
+            await _build(connection, index)
         await connection.execute(statement("keyword_index", "note"), graph, life.started, life.timeline)
 
 
@@ -177,6 +180,27 @@ async def build_anew(connection: asyncpg.Connection, layout: Layout) -> None:
     Not by REINDEX: sessions of pg_textsearch before 1.5 keep what belonged to the index under its number, and one that
     wrote before a REINDEX would go on writing where no other session looks. A new index has a new number.
     """
-    await release_latches(connection)  # The latch on an index that goes could not be released any more.
-    await connection.execute(layout.sql("retrieval_index", "drop_words"))
-    await connection.execute(layout.sql("graph", "words_bm25"))
+    await _build(connection, layout.index_name)
+
+
+async def _build(connection: asyncpg.Connection, index: str) -> None:
+    # Whatever looked at the index in this transaction, a summary too, holds its latch. DROP INDEX frees the memory that
+    # the latch lies in, and its release at the end would write into what the new index has there: the next search would
+    # wait without end for a lock that nobody holds.
+    await release_latches(connection)
+    await connection.execute(statement("retrieval_index", "drop_words", index=index))
+    await connection.execute(statement("graph", "words_bm25", index=index))
+
+
+async def _is_whole(connection: asyncpg.Connection, schema: str) -> bool:
+    """Say whether all passages stand in segments on disk, none in memory."""
+    index = f"{identifier(schema)}.passage_words"
+    try:
+        async with connection.transaction():
+            told: str = await connection.fetchval(statement("keyword_index", "summary"), index)
+    except asyncpg.PostgresError:
+        return False  # An index that cannot even be summed up is built anew.
+    passages: int = await connection.fetchval(statement("keyword_index", "passages", index=schema))
+    segments = _SEGMENTS.search(told)
+    held = int(segments[1]) if segments else 0
+    return held == passages and all(int(number) == 0 for number in _IN_MEMORY.findall(told))

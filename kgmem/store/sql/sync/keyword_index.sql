@@ -33,3 +33,6 @@ UPDATE kgmem.graph SET words_checked = greatest(pg_postmaster_start_time(), (SEL
 
 -- name: summary
 SELECT bm25_summarize_index($1)
+
+-- name: passages
+SELECT count(*) FROM {index}.passage
