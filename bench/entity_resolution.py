@@ -62,7 +62,8 @@ async def _found(memory: Memory, graph: str, labelled: LabelledSet) -> tuple[set
         await memory.entities.put(graph, entities[at : at + _BATCH])
     if labelled.left is labelled.right:
         return await _reviewed(memory, graph)
-    same, listed = set(), set()
+    same: set[Pair] = set()
+    listed: set[Pair] = set()
     for at in range(0, len(labelled.right), _BATCH):
         described = [_described(row) for row in labelled.right[at : at + _BATCH]]
         for place, each in enumerate(await memory.resolution.resolve(graph, described), at):

@@ -78,13 +78,13 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         yield compared(f"what, where, when, why, p50 beside {name} alone", ours.p50, slowest.p50, "ms", at_most=2)
         yield compared(f"the same, p95 beside {name}'s", ours.p95, slowest.p95, "ms", at_most=3.5)
         yield compared("the same beside the floor", ours.p50, floor.p50, "ms", at_most=3)
-        (walked,) = await interleave(asked, _ours(memory, expand=True))
-        yield compared(f"with graph expansion, p50 beside {name} alone", walked.p50, slowest.p50, "ms", at_most=6)
+        (expanded,) = await interleave(asked, _ours(memory, expand=True))
+        yield compared(f"with graph expansion, p50 beside {name} alone", expanded.p50, slowest.p50, "ms", at_most=6)
         await memory.graphs.create(_SMALL, space=SPACE)
         await _load(memory, raw, corpus, _SMALL, rows // _PART, into_plain=False)
         few = [each for each in asked if int(_effects(each.question)[1:]) < rows // _PART]
         large, small = await interleave(few, _ours(memory, expand=True), _ours(memory, graph=_SMALL, expand=True))
-        yield compared("the walk's growth when the graph grows fourfold", large.p50, small.p50, "ms", at_most=1.5)
+        yield compared("growth of the expansion when the graph grows fourfold", large.p50, small.p50, "ms", at_most=1.5)
 
 
 async def _load(
@@ -145,9 +145,9 @@ def _effects(question: Question) -> str:
     return question.why.effects_of[0]
 
 
-def _ours(memory: Memory, graph: str = GRAPH, *, walk: bool = False) -> Callable[[_Asked], Awaitable[Any]]:
+def _ours(memory: Memory, graph: str = GRAPH, *, expand: bool = False) -> Callable[[_Asked], Awaitable[Any]]:
     async def recall(asked: _Asked) -> Any:
-        return await memory.recall(graph, replace(asked.question, graph=Links(expand=walk)))
+        return await memory.recall(graph, replace(asked.question, graph=Links(expand=expand)))
 
     return recall
 

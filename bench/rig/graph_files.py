@@ -46,7 +46,7 @@ def write_labelled(folder: Path, nodes: int, labels: Sequence[str], *, files: in
     outs = [path.open("wb") for path in paths]
     try:
         for n, (key, _, name, age, city) in enumerate(people(nodes)):
-            told = {"type": "entity", "key": key, "label": labels[n % len(labels)], "name": name}
+            told: dict[str, object] = {"type": "entity", "key": key, "label": labels[n % len(labels)], "name": name}
             told |= {"properties": {"age": age, "city": city}}
             outs[n * files // nodes].write(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
     finally:

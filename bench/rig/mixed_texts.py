@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kgmem.bootstrap import resource
+from kgmem.resources import resource
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.text.extraction import Extraction, TextToRead
