@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kgmem.resources import resource
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.text.extraction import Extraction, TextToRead
 from kgmem.domain.text.extraction_result import brought, spoken_of
 from kgmem.formats.toml_schema import load_schema
+from kgmem.resources import resource
 
 FOLDER = Path(__file__).parents[2] / "tests" / "data" / "mixed"
 SAID = "2024-05-01T12:00:00Z"
