@@ -23,7 +23,7 @@ DELETE FROM <i>.edge WHERE source = (SELECT id FROM <i>.item WHERE key = 'k15')
 UPDATE <i>.edge SET confidence = 0.1 WHERE source = (SELECT id FROM <i>.item WHERE key = 'k16')
 
 -- relationships-gone
-INSERT INTO <i>.edge (id, source, target, kind, scope, discriminator) SELECT max(id) + 900, min(source),
+INSERT INTO <i>.edge (id, source, target, kind, scope, parallel_edge_hash) SELECT max(id) + 900, min(source),
     min(target), min(kind), 0, 7 FROM <i>.edge GROUP BY id >> 48 LIMIT 1
 
 -- facts-differ

@@ -357,7 +357,7 @@ def _entity_statement(layout: Layout, entity: Entity) -> Statement:
         relabels=entity.label is not None,
         merge=lambda held: claims_from_entities.merged(layout, held, entity),
         row=entity_row,
-        digest=_entity_digest(entity),
+        content_hash=_entity_content_hash(entity),
         source=entity.source,
         version=entity.version,
         vector=entity.embedding,
@@ -369,7 +369,7 @@ _SAID_NAMES = [field.name for field in fields_of(Entity) if field.role == "value
 _SAID, _PLACE = attrgetter(*_SAID_NAMES), _SAID_NAMES.index("place")
 
 
-def _entity_digest(entity: Entity) -> int:
+def _entity_content_hash(entity: Entity) -> int:
     said = list(_SAID(entity))
     if entity.place is not None:
         said[_PLACE] = entity.place.geometry

@@ -17,7 +17,7 @@ INDEX = load("graph")["create_index"]
 PAST, THEN = load("as_of")["create"], load("as_of")["create_asof"]
 # What only the past has, and what it leaves out: the hash of a statement, and since when a row is as it is.
 OF_THE_PAST = {"known", "thing", "certain"}
-LEFT_OUT = {"stated", "since"}
+LEFT_OUT = {"content_hash", "since"}
 GRAPH = Graph("g", space=EmbeddingSpace("none", "none", 2))
 REMOVES = {"note": None}
 # Records that have something for every column.

@@ -138,7 +138,7 @@ async def test_rows_that_stand_for_nothing_are_taken_out(memory: Memory, full: s
     )
     await query(
         memory,
-        f"INSERT INTO {schema}.edge (id, source, target, kind, scope, discriminator) "
+        f"INSERT INTO {schema}.edge (id, source, target, kind, scope, parallel_edge_hash) "
         f"SELECT max(id) + 1000, 1, 2, max(kind), 0, 7 FROM {schema}.edge",
     )
     await query(memory, f"UPDATE {schema}.passage SET body = 'wrong' WHERE body LIKE 'k2%'")

@@ -32,7 +32,7 @@ CATALOG = """
                                    THEN row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum) END)
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-    WHERE c.relnamespace::regnamespace::text = ANY ($1) AND c.relkind IN ('r', 'S')
+    WHERE c.relnamespace::regnamespace::text = ANY ($1) AND c.relkind IN ('r', 'S', 'v')
     UNION ALL SELECT format('constraint %s %s', conname, pg_get_constraintdef(oid))
     FROM pg_constraint WHERE connamespace::regnamespace::text = ANY ($1)
     UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = ANY ($1)

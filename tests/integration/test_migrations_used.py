@@ -13,6 +13,7 @@ from kgmem.domain.recall.question import Question, What, When
 from kgmem.domain.text.resolution import MergeAsked
 from kgmem.memory import Memory
 from kgmem.store.db.migrate import downgrade, migrate, require_current
+from tests.integration.test_migrations import catalog_of
 from tests.invariants import assert_index_matches_labels
 from tests.memories import hashing, index_schema, opened_memory
 
@@ -102,6 +103,8 @@ async def test_a_used_database_answers_as_before_after_the_way_down_and_up_again
         moment = await use(memory)
         before, schema = await answers(memory, moment), await index_schema(memory, GRAPH)
     rows = await rows_of(database_url, schema)
+    schemas = (schema, f"{schema}_asof", "kgm_0", "kgm_0_asof")
+    catalog = await catalog_of(database_url, *schemas)
     assert {name for name, each in rows.items() if each} >= {"item", "edge", "claim", "adjudication", "past_item"}
 
     await downgrade(database_url, OLDER)
@@ -109,6 +112,7 @@ async def test_a_used_database_answers_as_before_after_the_way_down_and_up_again
 
     assert (await require_current(database_url)).state == "current"
     assert await rows_of(database_url, schema) == rows
+    assert await catalog_of(database_url, *schemas) == catalog
     async with opened_memory(database_url, embedder=hashing()) as memory:
         assert await answers(memory, moment) == before
         await assert_index_matches_labels(memory, GRAPH)

@@ -316,7 +316,7 @@ async def hub(memory: Memory, graph: str, effects: int) -> None:
             f"""INSERT INTO {layout.index_name}.item (id, kind, scope, key)
                 SELECT i.id + 10 + n, 1, 0, 'e' || n FROM {layout.index_name}.item i, generate_series(1, {effects}) n
                 WHERE i.key = 'two'""",
-            f"""INSERT INTO {layout.index_name}.edge (id, source, target, kind, scope, strength, discriminator)
+            f"""INSERT INTO {layout.index_name}.edge (id, source, target, kind, scope, strength, parallel_edge_hash)
                 SELECT e.id + 10 + row_number() OVER (), e.source, i.id, e.kind, 0, 0.1, 0
                 FROM {layout.index_name}.item i, {layout.index_name}.edge e, {layout.index_name}.item h
                 WHERE i.key LIKE 'e%' AND h.key = 'hub' AND e.source = h.id""",

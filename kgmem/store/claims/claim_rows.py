@@ -172,8 +172,9 @@ def _named(scope: str, key: str) -> Statement:
     def merge(held: Mapping[str, Any]) -> dict[str, Any]:
         return dict(held) or dict(from_key)
 
-    digest = int.from_bytes(blake2b(orjson.dumps(from_key), digest_size=8).digest(), "big", signed=True)
+    content_hash = int.from_bytes(blake2b(orjson.dumps(from_key), digest_size=8).digest(), "big", signed=True)
     return Statement(
-        scope=scope, key=key, label=DEFAULT_LABEL, relabels=False, merge=merge, row=entity_row, digest=digest,
+        scope=scope, key=key, label=DEFAULT_LABEL, relabels=False, merge=merge, row=entity_row,
+        content_hash=content_hash,
         source=None, version=None, vector=None,
     )  # fmt: skip

@@ -106,7 +106,7 @@ def _number(value: float) -> float:
 
 
 def _claim(row: Any, _: Mapping[int, str]) -> Told:
-    tied = row["discriminator"] is not None
+    tied = row["parallel_edge_hash"] is not None
     stated = {"first": True} if row["adopted"] and row["object"] is None else None  # By an entity that was written.
     return {
         "source": row["source"], "subject": row["subject"], "predicate": row["predicate"], "object": row["object"],
@@ -116,7 +116,7 @@ def _claim(row: Any, _: Mapping[int, str]) -> Told:
         "derived_from": list(row["derived_from"]) if row["derived_from"] else None,
         "known_from": iso(row["known_from"]), "known_to": _moment(row["known_to"]),
         # As text, since not every reader of JSON has integers of 64 bits.
-        "relationship": {"apart": str(row["discriminator"]), "first": row["adopted"]} if tied else stated,
+        "relationship": {"apart": str(row["parallel_edge_hash"]), "first": row["adopted"]} if tied else stated,
     }  # fmt: skip
 
 

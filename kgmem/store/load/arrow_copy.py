@@ -24,7 +24,7 @@ from kgmem.domain.graph.statement import DEFAULT_LABEL
 from kgmem.domain.time.interval import iso, valid_interval
 from kgmem.store.graph.records import LIFTED, entity_body, is_text, own_name
 from kgmem.store.load.copy_load import Staged
-from kgmem.store.write.edges import discriminator
+from kgmem.store.write.edges import parallel_edge_hash
 from kgmem.store.write.rows import index_labels
 
 _STORED: Final = {"entity": stored_fields(Entity), "relationship": stored_fields(Relationship)}
@@ -146,7 +146,7 @@ class _Stage:
             "source": self.get("source"),
             "strength": self.get("strength"),
             "confidence": self.get("confidence"),
-            "discriminator": self._discriminators(),
+            "parallel_edge_hash": self._parallel_edge_hashes(),
             "stored": pc.replace_substring(stored, "{,", "{", max_replacements=1),
         }
 
@@ -229,15 +229,15 @@ class _Stage:
         self.staged.labels.update(dict(zip(names, counts.tolist(), strict=True)))
         return pa.array(numbers + before[codes])
 
-    def _discriminators(self) -> Any:
+    def _parallel_edge_hashes(self) -> Any:
         key, valid_from = self.get("key"), self.get("valid_from")
         if key.null_count < self.count:
             pairs = zip(key.to_pylist(), valid_from.to_pylist(), strict=True)
-            return pa.array([discriminator(*pair) for pair in pairs], pa.int64())
+            return pa.array([parallel_edge_hash(*pair) for pair in pairs], pa.int64())
         if valid_from.null_count == self.count:
             return pa.array(np.zeros(self.count, dtype=np.int64))
         told = pc.fill_null(valid_from, "").dictionary_encode()
-        numbers = [discriminator(None, text or None) for text in told.dictionary.to_pylist()]
+        numbers = [parallel_edge_hash(None, text or None) for text in told.dictionary.to_pylist()]
         return pa.array(numbers, pa.int64()).take(told.indices)
 
 

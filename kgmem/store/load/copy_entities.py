@@ -109,7 +109,7 @@ def _statement(layout: Layout, row: Any) -> Statement:
         relabels=row["relabels"],
         merge=lambda held: claims_from_entities.merged(layout, held, entity),
         row=entity_row,
-        digest=row["stated"],
+        content_hash=row["content_hash"],
         source=entity.source,
         version=entity.version,
         vector=entity.embedding,

@@ -27,7 +27,7 @@ from kgmem.store.graph.layout import (
     source_ids,
 )
 from kgmem.store.write import claims_from_edges, claims_from_entities, fact_index
-from kgmem.store.write.edges import discriminator, read_edges
+from kgmem.store.write.edges import parallel_edge_hash, read_edges
 from kgmem.store.write.passages import COPIED, Passages, drop_passages_of
 from kgmem.store.write.rows import NO_PARTS, entity_row, episode_row, fraction_of, item_sql, valid_of
 from kgmem.store.write.vertices import CREATED, DELETED, UPDATED, existing, read_vertices
@@ -38,7 +38,7 @@ log = EventLog(__name__)
 StoredEdge = tuple[tuple[int, int], Mapping[str, Any]]  # The ends of an edge, and its properties.
 _PLAIN = (None, *NO_PARTS)  # Of an item without a source too.
 _EDGE_COLUMNS = (
-    "id", "source", "target", "kind", "scope", "discriminator", "key", "origin", "strength", "confidence", "valid",
+    "id", "source", "target", "kind", "scope", "parallel_edge_hash", "key", "origin", "strength", "confidence", "valid",
 )  # fmt: skip
 _ALWAYS = range_of(ALWAYS)
 _LONGEST_NAME = 2000  # Bytes of a key or a source that still fit into an index entry of Postgres.
@@ -201,7 +201,7 @@ class Absorber:
         async for id_, ((source, target), told) in in_turns(sorted(stored.items())):
             valid = valid_of(told.get("valid_from"), told.get("valid_to"))
             key, origin = name_of(told.get("key")) or None, self.layout.sources.get(name_of(told.get("source")))
-            number = discriminator(key, name_of(told.get("valid_from")) or None)
+            number = parallel_edge_hash(key, name_of(told.get("valid_from")) or None)
             numbers = (fraction_of(told.get("strength")), fraction_of(told.get("confidence")))
             ends = (source, target, label_id(id_), scopes[scope_of(told)])
             rows.append((id_, *ends, number, key, origin, *numbers, valid.start, valid.end))

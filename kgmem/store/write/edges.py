@@ -26,8 +26,8 @@ from kgmem.tasks import in_turns
 _SHOWN = 10  # Unknown keys that an error spells out.
 _BULK, _PROBES = 200, 20  # From how many edges on a batch may be copied, and how many of them are looked up first.
 _INDEX_COLUMNS = (
-    "id", "source", "target", "kind", "scope", "origin", "strength", "confidence", "valid", "discriminator", "stated",
-    "key", "trust",
+    "id", "source", "target", "kind", "scope", "origin", "strength", "confidence", "valid", "parallel_edge_hash",
+    "content_hash", "key", "trust",
 )  # fmt: skip
 _LABEL_COLUMNS = ("id", "start_id", "end_id", "properties")
 _ALWAYS = range_of(ALWAYS)
@@ -44,9 +44,9 @@ class _Edge(NamedTuple):
     target: int
     kind: int
     scope: int
-    discriminator: int
+    parallel_edge_hash: int
     stated: Relationship
-    digest: int
+    content_hash: int
     text: str
     trust: float | None
 
@@ -131,7 +131,7 @@ async def _insert(connection: asyncpg.Connection, layout: Layout, fresh: list[_E
 
 
 async def _any_held(connection: asyncpg.Connection, layout: Layout, probes: Sequence[_Edge]) -> bool:
-    columns = zip(*((e.source, e.target, e.kind, e.scope, e.discriminator) for e in probes), strict=True)
+    columns = zip(*((e.source, e.target, e.kind, e.scope, e.parallel_edge_hash) for e in probes), strict=True)
     held: bool = await connection.fetchval(layout.sql("write", "any_edge"), *map(list, columns))
     return held
 
@@ -160,7 +160,7 @@ def _index_record(layout: Layout) -> Callable[[_Edge], tuple[Any, ...]]:
         origin = layout.sources.get(told.source) if told.source else None
         return (
             edge.id, edge.source, edge.target, edge.kind, edge.scope, origin, told.strength, told.confidence, valid,
-            edge.discriminator, edge.digest, told.key, edge.trust,
+            edge.parallel_edge_hash, edge.content_hash, told.key, edge.trust,
         )  # fmt: skip
 
     return record
@@ -173,8 +173,8 @@ def identity(item: Relationship) -> tuple[str, ...]:
     return (item.scope, item.kind, item.start, item.end, item.valid_from or "")
 
 
-def discriminator(key: str | None, valid_from: str | None) -> int:
-    """Return the number that tells parallel edges apart, made of the key or else the valid_from; 0 without either."""
+def parallel_edge_hash(key: str | None, valid_from: str | None) -> int:
+    """Return the hash of the key, or else of valid_from, by which parallel edges differ; 0 without either."""
     if key is None and valid_from is None:
         return 0
     told = f"from {valid_from}" if key is None else f"key {key}"
@@ -216,12 +216,12 @@ def _edge(layout: Layout, at: int, ids: tuple[int, int, int], item: Relationship
     text = dumps(merge_relationship({}, item))
     # Who states it is a claim of its own, and so makes no difference to what is stated.
     sourceless = dumps(merge_relationship({}, replace(item, source=None))) if item.source else text
-    number = discriminator(item.key, item.valid_from)
+    number = parallel_edge_hash(item.key, item.valid_from)
     kind = layout.labels[EDGE, item.kind].id
-    return _Edge(at, *ids, kind, layout.scopes[item.scope], number, item, _digest(item, sourceless), text, trust)
+    return _Edge(at, *ids, kind, layout.scopes[item.scope], number, item, _content_hash(item, sourceless), text, trust)
 
 
-def _digest(item: Relationship, text: str) -> int:
+def _content_hash(item: Relationship, text: str) -> int:
     """Return the hash of a statement: its ends, what it sets, and which properties it removes."""
     removed = [name for name, value in item.properties.items() if value is None]
     told = f"{item.start}\x1f{item.end}\x1f{text}{removed or ''}"
@@ -250,7 +250,8 @@ async def _merge(connection: asyncpg.Connection, passages: Passages, rest: Seque
                 key=edge.stated.key,
             )
         outcome.ids[edge.at], outcome.versions[edge.at] = row["id"], row["version"]
-        says_no_more = row["stated"] == edge.digest and (row["source"], row["target"]) == (edge.source, edge.target)
+        stored = (row["content_hash"], row["source"], row["target"])
+        says_no_more = stored == (edge.content_hash, edge.source, edge.target)
         says_no_more = says_no_more and not (row["origin"] is None and edge.stated.source)
         (repeated if says_no_more else changed)[row["id"]] = (edge, row)
     # What another client deleted is stored anew, also by a statement that says nothing new.
@@ -265,7 +266,7 @@ async def _held(connection: asyncpg.Connection, layout: Layout, rest: Sequence[_
     keyed = [edge for edge in rest if edge.stated.key is not None]
     pairs: list[tuple[_Edge, Any]] = []
     if plain:
-        columns = zip(*((e.source, e.target, e.kind, e.scope, e.discriminator) for e in plain), strict=True)
+        columns = zip(*((e.source, e.target, e.kind, e.scope, e.parallel_edge_hash) for e in plain), strict=True)
         rows = await connection.fetch(layout.sql("write", "lock_edges"), *map(list, columns))
         found = {row["at"]: row for row in rows}
         pairs += [(edge, found.get(at)) for at, edge in enumerate(plain, start=1)]
@@ -289,7 +290,7 @@ async def _merge_changed(
         endpoint_checks, stored = before.get(id_, (None, {}))
         merged = _merged(layout, stored, edge.stated)
         if alike(merged, stored) and endpoint_checks == (edge.source, edge.target):
-            same.append((id_, edge.digest))
+            same.append((id_, edge.content_hash))
         else:
             written.append((edge, row, merged))
     if same:
@@ -339,7 +340,7 @@ def _update_row(layout: Layout, edge: _Edge, row: Any, merged: Mapping[str, Any]
     valid = valid_of(merged.get("valid_from"), merged.get("valid_to"))
     source = layout.sources.get(edge.stated.source or "") if merged.get("source") == edge.stated.source else None
     numbers = (fraction_of(merged.get("strength")), fraction_of(merged.get("confidence")))
-    return (row["id"], edge.source, edge.target, source, *numbers, valid.start, valid.end, edge.digest)
+    return (row["id"], edge.source, edge.target, source, *numbers, valid.start, valid.end, edge.content_hash)
 
 
 async def read_edges(

@@ -85,7 +85,7 @@ def _statement(episode: Episode) -> Statement:
         label=EPISODE_LABEL,
         merge=lambda held: merge_episode(held, episode, key),
         row=episode_row,
-        digest=_digest(encoded(fields)),
+        content_hash=_content_hash(encoded(fields)),
         source=episode.source,
         version=episode.version,
     )
@@ -106,5 +106,5 @@ async def _mention(
         await write_edges(connection, passages, items, starts=starts)
 
 
-def _digest(data: bytes) -> int:
+def _content_hash(data: bytes) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "big", signed=True)

@@ -30,7 +30,7 @@ class Statement:
     label: str
     merge: Callable[[Mapping[str, Any]], dict[str, Any]]
     row: Callable[[Mapping[str, Any]], VertexRow]
-    digest: int
+    content_hash: int
     relabels: bool = False  # The statement names the label itself, so it must be the one that is held.
     source: str | None = None
     version: int | None = None
@@ -118,7 +118,7 @@ def _columns(layout: Layout, written: Sequence[_Written]) -> list[list[Any]]:
     """Return what insert and update share: sources, digests, and the parts of the columns made of properties."""
     return [
         [layout.sources.get(w.statement.source or "") for w in written],
-        [w.statement.digest for w in written],
+        [w.statement.content_hash for w in written],
         *map(list, zip(*(w.row.parts for w in written), strict=True)),
     ]
 
@@ -159,7 +159,9 @@ async def _merge(
                 key=statement.key,
             )
         outcome.ids[at], outcome.versions[at] = row["id"], row["version"]
-        same = row["stated"] == statement.digest and not _relabels(layout, statement, row["id"], row["labels"])
+        same = row["content_hash"] == statement.content_hash and not _relabels(
+            layout, statement, row["id"], row["labels"]
+        )
         (repeated if same else changed)[row["id"]] = (at, statement, row)
     # What another client deleted is stored anew, also by a statement that says nothing new.
     there = await existing(connection, layout, repeated)
@@ -183,7 +185,7 @@ async def _merge_changed(
         if _relabels(layout, statement, id_, stored.get("labels")):
             stored = relabelled(layout.by_id[label_id(id_)].name, stored, statement.label)
         if id_ in before and alike(stored, before[id_]) and statement.vector is None:
-            same.append((id_, statement.digest))
+            same.append((id_, statement.content_hash))
         else:
             written.append(_Written(at, id_, statement, stored, statement.row(stored), dumps(stored)))
     if same:

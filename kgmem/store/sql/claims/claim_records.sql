@@ -2,7 +2,8 @@
 
 -- name: claims
 SELECT c.id, o.key AS source, t.subject, t.predicate, c.object, c.value::text AS value, c.valid_from, c.valid_to,
-       c.confidence, c.episode, c.begins, c.ends, p.path AS scope, c.known_from, c.known_to, c.adopted, e.discriminator,
+       c.confidence, c.episode, c.begins, c.ends, p.path AS scope, c.known_from, c.known_to, c.adopted,
+       e.parallel_edge_hash,
        x.derived_from
 FROM {index}.claim c LEFT JOIN {index}.claim_origin x ON x.claim = c.id
 JOIN {index}.topic t ON t.id = c.topic JOIN {index}.scope p ON p.id = t.scope JOIN {index}.source o ON o.id = c.source
@@ -119,7 +120,7 @@ ORDER BY l.id
 -- name: put_claims
 -- Claims as they were known; a relationship that states one is found by its ends, and of several by what tells them apart.
 WITH said AS MATERIALIZED (
-    SELECT DISTINCT ON (n.topic, d.stated, n.known_to IS NULL, n.known_to) n.*, d.stated,
+    SELECT DISTINCT ON (n.topic, d.content_hash, n.known_to IS NULL, n.known_to) n.*, d.content_hash,
            CASE WHEN n.tied THEN (
                SELECT e.id FROM {index}.topic t
                JOIN {index}.scope p ON p.id = t.scope
@@ -128,35 +129,37 @@ WITH said AS MATERIALIZED (
                JOIN {index}.item b ON b.key = n.object AND b.kind = 1
                JOIN {index}.edge e ON e.source = a.id AND e.kind = l.id AND e.target = b.id AND e.scope = t.scope
                WHERE t.id = n.topic
-               ORDER BY e.discriminator = n.discriminator DESC, e.id LIMIT 1) END AS edge
+               ORDER BY e.parallel_edge_hash = n.parallel_edge_hash DESC, e.id LIMIT 1) END AS edge
     FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::real[], $8::text[],
                 $9::integer[], $10::integer[], $11::timestamptz[], $12::timestamptz[], $13::boolean[], $14::boolean[],
                 $15::bigint[], $16::text[])
          WITH ORDINALITY AS n (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends,
-                               known_from, known_to, tied, adopted, discriminator, origins, at)
+                               known_from, known_to, tied, adopted, parallel_edge_hash, origins, at)
     CROSS JOIN LATERAL (SELECT kgmem.claim_digest(n.source, n.object, n.value::jsonb, n.valid_from, n.valid_to, n.confidence,
-                                                  n.episode, n.begins, n.ends) AS stated) d
-    ORDER BY n.topic, d.stated, n.known_to IS NULL, n.known_to, n.at
+                                                  n.episode, n.begins, n.ends) AS content_hash) d
+    ORDER BY n.topic, d.content_hash, n.known_to IS NULL, n.known_to, n.at
 ), made AS (
     INSERT INTO {index}.claim AS c (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends,
-                                    edge, adopted, stated, known_from, known_to)
+                                    edge, adopted, content_hash, known_from, known_to)
     SELECT topic, source, object, value::jsonb, valid_from, valid_to, confidence, episode, begins, ends, edge,
-           adopted AND (edge IS NOT NULL OR object IS NULL), stated, coalesce(known_from, now()), known_to
+           adopted AND (edge IS NOT NULL OR object IS NULL), content_hash, coalesce(known_from, now()), known_to
     FROM said s
     WHERE s.known_to IS NULL OR NOT EXISTS (
-        SELECT 1 FROM {index}.claim o WHERE o.topic = s.topic AND o.stated = s.stated AND o.known_to = s.known_to)
+        SELECT 1 FROM {index}.claim o WHERE (o.topic, o.content_hash, o.known_to)
+                                                         = (s.topic, s.content_hash, s.known_to))
     ORDER BY at
-    ON CONFLICT (topic, stated) WHERE known_to IS NULL DO UPDATE
+    ON CONFLICT (topic, content_hash) WHERE known_to IS NULL DO UPDATE
     SET known_from = least(c.known_from, excluded.known_from), edge = coalesce(c.edge, excluded.edge)
     WHERE c.known_from > excluded.known_from OR (c.edge IS NULL AND excluded.edge IS NOT NULL)
-    RETURNING id, topic, stated, known_to, xmax = 0 AS created
+    RETURNING id, topic, content_hash, known_to, xmax = 0 AS created
 ), told AS (
     INSERT INTO {index}.change (operation, kind, ids, keys)
     SELECT 1, 5, array_agg(id ORDER BY id), '{}' FROM made WHERE created HAVING count(*) > 0
 ), derived AS (
     INSERT INTO {index}.claim_origin (claim, derived_from)
     SELECT m.id, ARRAY(SELECT jsonb_array_elements_text(s.origins::jsonb))
-    FROM made m JOIN said s ON s.topic = m.topic AND s.stated = m.stated AND s.known_to IS NOT DISTINCT FROM m.known_to
+    FROM made m
+    JOIN said s ON s.topic = m.topic AND s.content_hash = m.content_hash AND s.known_to IS NOT DISTINCT FROM m.known_to
     WHERE m.created AND s.origins IS NOT NULL
 ), stale AS (
     UPDATE {index}.topic t SET stale = true

@@ -22,17 +22,17 @@ WITH said AS MATERIALIZED (
 SELECT n.at, n.topic, n.source, n.object, n.value::jsonb AS value, n.valid_from, n.valid_to, n.confidence, n.episode,
        n.begins, n.ends,
        kgmem.claim_digest(n.source, n.object, n.value::jsonb, n.valid_from, n.valid_to, n.confidence, n.episode,
-                          n.begins, n.ends) AS stated
+                          n.begins, n.ends) AS content_hash
 FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::real[], $8::text[],
             $9::integer[], $10::integer[])
      WITH ORDINALITY AS n (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends, at)
 ), made AS (
 INSERT INTO {index}.claim (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends,
-                           adopted, stated)
-SELECT topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends, false, stated
+                           adopted, content_hash)
+SELECT topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends, false, content_hash
 FROM said ORDER BY at
-ON CONFLICT (topic, stated) WHERE known_to IS NULL DO NOTHING
-RETURNING id, topic, stated
+ON CONFLICT (topic, content_hash) WHERE known_to IS NULL DO NOTHING
+RETURNING id, topic, content_hash
 ), told AS (
 INSERT INTO {index}.change (operation, kind, ids, keys)
 SELECT 1, 5, array_agg(id ORDER BY id), '{}' FROM made HAVING count(*) > 0
@@ -40,9 +40,11 @@ SELECT 1, 5, array_agg(id ORDER BY id), '{}' FROM made HAVING count(*) > 0
 SELECT coalesce(s.id, c.id) AS id, s.topic, s.id IS NOT NULL AS created
 FROM (
     -- No join of the two: taken for a few rows it would be a loop over many.
-    SELECT at, topic, stated, max(id) OVER (PARTITION BY topic, stated) AS id
-    FROM (SELECT at, topic, stated, NULL::bigint AS id FROM said UNION ALL SELECT NULL, topic, stated, id FROM made) u) s
-LEFT JOIN {index}.claim c ON s.id IS NULL AND c.topic = s.topic AND c.stated = s.stated AND c.known_to IS NULL
+    SELECT at, topic, content_hash, max(id) OVER (PARTITION BY topic, content_hash) AS id
+    FROM (SELECT at, topic, content_hash, NULL::bigint AS id FROM said
+          UNION ALL SELECT NULL, topic, content_hash, id FROM made) u) s
+LEFT JOIN {index}.claim c ON s.id IS NULL AND c.topic = s.topic AND c.content_hash = s.content_hash
+    AND c.known_to IS NULL
 WHERE s.at IS NOT NULL
 ORDER BY s.at
 
@@ -84,16 +86,17 @@ WITH said AS MATERIALIZED (%(said)s),
 named AS MATERIALIZED (
     SELECT t.id AS topic, s.*,
            kgmem.claim_digest(s.source, s.object, s.value, s.valid_from, s.valid_to, coalesce(s.confidence, 1),
-                              s.episode, NULL, NULL) AS stated
+                              s.episode, NULL, NULL) AS content_hash
     FROM said s
     JOIN {index}.topic t ON t.scope = s.scope AND t.subject = s.subject AND t.predicate = s.predicate
                         AND t.about = s.about
 ), made AS (
     INSERT INTO {index}.claim (topic, source, object, value, valid_from, valid_to, confidence, episode, edge, adopted,
-                               stated)
-    SELECT topic, source, object, value, valid_from, valid_to, coalesce(confidence, 1), episode, item, true, stated
+                               content_hash)
+    SELECT topic, source, object, value, valid_from, valid_to, coalesce(confidence, 1), episode, item, true,
+           content_hash
     FROM named
-    ON CONFLICT (topic, stated) WHERE known_to IS NULL DO NOTHING
+    ON CONFLICT (topic, content_hash) WHERE known_to IS NULL DO NOTHING
     RETURNING id, topic
 ), told AS (
     INSERT INTO {index}.change (operation, kind, ids, keys)
@@ -128,7 +131,7 @@ latest AS MATERIALIZED (
 ), named AS MATERIALIZED (
     SELECT t.id AS topic, s.*,
            kgmem.claim_digest(s.source, s.object, s.value, s.valid_from, s.valid_to, s.confidence, s.episode, NULL,
-                              NULL) AS stated
+                              NULL) AS content_hash
     FROM full_said s
     JOIN {index}.topic t ON t.scope = s.scope AND t.subject = s.subject AND t.predicate = s.predicate
                         AND t.about = s.about
@@ -140,12 +143,12 @@ latest AS MATERIALIZED (
     RETURNING c.id, c.topic
 ), made AS (
     INSERT INTO {index}.claim (topic, source, object, value, valid_from, valid_to, confidence, episode, edge, adopted,
-                               stated)
+                               content_hash)
     SELECT topic, source, object, value, valid_from, valid_to, confidence, episode, CASE WHEN tied THEN item END,
-           tied, stated
+           tied, content_hash
     FROM named ORDER BY at
-    ON CONFLICT (topic, stated) WHERE known_to IS NULL DO NOTHING
-    RETURNING id, topic, stated
+    ON CONFLICT (topic, content_hash) WHERE known_to IS NULL DO NOTHING
+    RETURNING id, topic, content_hash
 ), told AS (
     INSERT INTO {index}.change (operation, kind, ids, keys)
     SELECT 1, 5, array_agg(id ORDER BY id), '{}' FROM made HAVING count(*) > 0
@@ -158,9 +161,9 @@ latest AS MATERIALIZED (
       AND (t.predicate = ANY ($1::text[]) OR EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = t.id))
 )
 SELECT max(u.at) AS at, bool_or(u.fresh) AS fresh
-FROM (SELECT at, fresh, topic, stated, false AS new FROM named
-      UNION ALL SELECT NULL, NULL, topic, stated, true FROM made) u
-GROUP BY u.topic, u.stated HAVING bool_or(u.new)
+FROM (SELECT at, fresh, topic, content_hash, false AS new FROM named
+      UNION ALL SELECT NULL, NULL, topic, content_hash, true FROM made) u
+GROUP BY u.topic, u.content_hash HAVING bool_or(u.new)
 
 -- name: say_properties
 -- What sources state of properties of entities; of several values of one source the last counts, and replaces the older
@@ -174,7 +177,7 @@ WITH said AS MATERIALIZED (
     JOIN {index}.topic t ON t.scope = n.scope AND t.subject = n.subject AND t.predicate = n.predicate AND t.about = ''
     ORDER BY n.scope, n.subject, n.predicate, n.source, n.at DESC
 ), news AS MATERIALIZED (
-    SELECT s.*, kgmem.claim_digest(s.source, NULL, s.value, NULL, NULL, 1, NULL, NULL, NULL) AS stated
+    SELECT s.*, kgmem.claim_digest(s.source, NULL, s.value, NULL, NULL, 1, NULL, NULL, NULL) AS content_hash
     FROM said s
     WHERE NOT ($6 AND EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = s.topic AND f.value = s.value)
                   AND EXISTS (SELECT 1 FROM {index}.claim c
@@ -183,12 +186,12 @@ WITH said AS MATERIALIZED (
     UPDATE {index}.claim c SET known_to = greatest(now(), c.known_from + interval '1us')
     FROM news n
     WHERE c.topic = n.topic AND c.source = n.source AND c.known_to IS NULL AND c.adopted AND c.edge IS NULL
-      AND c.object IS NULL AND c.stated <> n.stated
+      AND c.object IS NULL AND c.content_hash <> n.content_hash
     RETURNING c.id, c.topic
 ), made AS (
-    INSERT INTO {index}.claim (topic, source, value, confidence, adopted, stated)
-    SELECT topic, source, value, 1, true, stated FROM news
-    ON CONFLICT (topic, stated) WHERE known_to IS NULL DO NOTHING
+    INSERT INTO {index}.claim (topic, source, value, confidence, adopted, content_hash)
+    SELECT topic, source, value, 1, true, content_hash FROM news
+    ON CONFLICT (topic, content_hash) WHERE known_to IS NULL DO NOTHING
     RETURNING id, topic
 ), told AS (
     INSERT INTO {index}.change (operation, kind, ids, keys)
@@ -302,11 +305,11 @@ WITH ended AS (
               CASE WHEN c.begins IS NOT NULL THEN n.ends END AS stops
 ), made AS (
     INSERT INTO {index}.claim (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends,
-                               edge, adopted, stated)
+                               edge, adopted, content_hash)
     SELECT topic, source, object, value, valid_from, valid_to, confidence, other, starts, stops, edge, adopted,
            kgmem.claim_digest(source, object, value, valid_from, valid_to, confidence, other, starts, stops)
     FROM ended ORDER BY id
-    ON CONFLICT (topic, stated) WHERE known_to IS NULL DO NOTHING
+    ON CONFLICT (topic, content_hash) WHERE known_to IS NULL DO NOTHING
     RETURNING id
 ), told AS (
     INSERT INTO {index}.change (operation, kind, ids, keys)
@@ -332,7 +335,7 @@ SELECT DISTINCT edge AS id FROM {index}.claim WHERE id = ANY ($1::bigint[]) AND 
 -- name: hand_over
 UPDATE {index}.edge e SET version = e.version + 1, known_from = greatest(now(), e.known_from + interval '1us'),
     origin = (SELECT c.source FROM {index}.claim c WHERE c.edge = e.id AND c.known_to IS NULL ORDER BY c.id LIMIT 1),
-    stated = NULL
+    content_hash = NULL
 WHERE e.id = ANY ($1::bigint[])
 
 -- name: withdraw_lost
@@ -515,5 +518,5 @@ WITH kept AS (
     INSERT INTO {index}.change (operation, kind, ids, keys, import) VALUES (2, 1, $1, '{}', 0)
 )
 UPDATE {index}.item i
-SET version = i.version + 1, known_from = greatest(now(), i.known_from + interval '1us'), stated = NULL
+SET version = i.version + 1, known_from = greatest(now(), i.known_from + interval '1us'), content_hash = NULL
 WHERE i.id = ANY ($1::bigint[])

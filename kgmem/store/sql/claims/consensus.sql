@@ -27,11 +27,11 @@ CREATE TABLE {index}.claim (
     ends       integer,
     edge       bigint,                               -- the relationship that says it
     adopted    boolean NOT NULL,                     -- the relationship was there first
-    stated     bigint NOT NULL,                      -- hash of what is claimed
+    content_hash bigint NOT NULL,                    -- hash of what is claimed
     known_from timestamptz NOT NULL DEFAULT now(),
     known_to   timestamptz
 );
-CREATE UNIQUE INDEX claim_stated ON {index}.claim (topic, stated) WHERE known_to IS NULL;
+CREATE UNIQUE INDEX claim_content_hash ON {index}.claim (topic, content_hash) WHERE known_to IS NULL;
 CREATE INDEX claim_topic ON {index}.claim (topic, id);
 CREATE INDEX claim_edge ON {index}.claim (edge) WHERE edge IS NOT NULL;
 CREATE INDEX claim_source ON {index}.claim (source, id);

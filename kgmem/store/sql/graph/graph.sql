@@ -39,7 +39,7 @@ CREATE TABLE {index}.item (
     valid      tstzrange NOT NULL DEFAULT tstzrange(NULL, NULL),
     place      point,
     area       box,
-    stated     bigint,                     -- hash of the last statement that was merged; null after a foreign write
+    content_hash bigint,                  -- of the last statement that was merged; null after a foreign write
     labels     text[],                    -- further labels, beside the one in the id's upper 16 bits; with ''
                                            -- first, other labels instead of it, the main one first
     key        text COLLATE "C" NOT NULL,
@@ -77,8 +77,8 @@ CREATE TABLE {index}.edge (
     trust      real,
     known_from timestamptz NOT NULL DEFAULT now(),
     valid      tstzrange NOT NULL DEFAULT tstzrange(NULL, NULL),
-    discriminator bigint NOT NULL,        -- tells apart parallel ones: hash of the key, or of valid_from
-    stated     bigint,
+    parallel_edge_hash bigint NOT NULL,   -- of the key, or else of valid_from: by it parallel edges differ
+    content_hash bigint,
     key        text COLLATE "C",
     since      timestamptz                -- where it changed without a new version (as_of.sql)
 );
@@ -116,7 +116,7 @@ CREATE INDEX item_labelled ON {index}.item (id) WHERE labels IS NOT NULL;
 CREATE INDEX item_timeless ON {index}.item (id) WHERE lower_inf(valid) AND upper_inf(valid);
 CREATE INDEX item_episodes ON {index}.item (scope, id) WHERE kind = 2;
 CREATE INDEX ON {index}.passage (item);
-CREATE UNIQUE INDEX edge_out ON {index}.edge (source, kind, target, scope, discriminator);
+CREATE UNIQUE INDEX edge_out ON {index}.edge (source, kind, target, scope, parallel_edge_hash);
 CREATE INDEX edge_in ON {index}.edge (target, kind) INCLUDE (source);
 CREATE INDEX edge_id ON {index}.edge (id);
 CREATE UNIQUE INDEX edge_key ON {index}.edge (scope, key) WHERE key IS NOT NULL;

@@ -63,7 +63,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_relationships (
     confidence    real,
     valid_from    timestamptz,
     valid_to      timestamptz,
-    discriminator bigint NOT NULL,
+    parallel_edge_hash bigint NOT NULL,
     stored        text NOT NULL,
     removed       text
 ) ON COMMIT DELETE ROWS
@@ -81,8 +81,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_found (
     strength      real,
     confidence    real,
     valid         tstzrange NOT NULL,
-    discriminator bigint NOT NULL,
-    stated        bigint NOT NULL,
+    parallel_edge_hash bigint NOT NULL,
+    content_hash bigint NOT NULL,
     key           text COLLATE "C",
     stored        text NOT NULL,
     plain         boolean NOT NULL         -- says nothing that only a merge can do
@@ -102,7 +102,7 @@ WHERE s.{column} = $1 COLLATE "C" AND s.number = n.place - 1
 
 -- name: insert_items
 -- Only what is said first of a key, so that what a batch says of it later is merged into that.
-INSERT INTO {index}.item (id, kind, scope, key, source, stated, %(columns)s)
+INSERT INTO {index}.item (id, kind, scope, key, source, content_hash, %(columns)s)
 SELECT l.base + n.number, 1, c.id, n.key, o.id,
        hashtextextended(concat(n.stored, n.removed, n.embedding), hashtext(n.label)), %(values)s
 FROM kgmem_entities n
@@ -130,7 +130,8 @@ AND EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = $2::bigint + s.number)
 
 -- name: held_items
 -- What was not inserted: where it is held, and whether all that the batch says of it is just what was said last.
-SELECT s.at, i.id, bool_and(coalesce(i.stated = hashtextextended(concat(s.stored, s.removed, s.embedding), hashtext(s.label)), false)
+SELECT s.at, i.id, bool_and(coalesce(i.content_hash
+                                     = hashtextextended(concat(s.stored, s.removed, s.embedding), hashtext(s.label)), false)
                             AND s.version IS NULL) OVER (PARTITION BY i.id) AS same
 FROM kgmem_entities s
 LEFT JOIN unnest($1::text[], $2::bigint[]) AS l (label, base) ON l.label = s.label COLLATE "C"
@@ -140,7 +141,7 @@ WHERE i.id IS DISTINCT FROM l.base + s.number
 ORDER BY s.place, s.at
 
 -- name: entities_at
-SELECT s.*, hashtextextended(concat(s.stored, s.removed, s.embedding), hashtext(s.label)) AS stated
+SELECT s.*, hashtextextended(concat(s.stored, s.removed, s.embedding), hashtext(s.label)) AS content_hash
 FROM kgmem_entities s WHERE s.at = ANY ($1::integer[]) ORDER BY s.place, s.at
 
 -- name: insert_passages
@@ -214,7 +215,7 @@ SELECT pg_relation_size('{index}.item') / 150 > 10 * $1
 -- makes no difference to what is stated.
 INSERT INTO kgmem_found
 SELECT s.at, s.place, l.base + s.number, a.id, b.id, l.id, 0, o.id, s.strength, s.confidence,
-       tstzrange(s.valid_from, s.valid_to), s.discriminator,
+       tstzrange(s.valid_from, s.valid_to), s.parallel_edge_hash,
        hashtextextended(concat(CASE WHEN s.source IS NULL THEN s.stored ELSE (s.stored::jsonb - 'source')::text END, s.removed),
                         hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
        s.removed IS NULL
@@ -227,7 +228,7 @@ LEFT JOIN {index}.source o ON o.key = s.source
 -- name: look_up_ends
 INSERT INTO kgmem_found
 SELECT s.at, s.place, l.base + s.number, a.id, b.id, l.id, 0, o.id, s.strength, s.confidence,
-       tstzrange(s.valid_from, s.valid_to), s.discriminator,
+       tstzrange(s.valid_from, s.valid_to), s.parallel_edge_hash,
        hashtextextended(concat(CASE WHEN s.source IS NULL THEN s.stored ELSE (s.stored::jsonb - 'source')::text END, s.removed),
                         hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
        s.removed IS NULL
@@ -240,7 +241,7 @@ LEFT JOIN {index}.source o ON o.key = s.source
 -- name: find_ends_in_scopes
 INSERT INTO kgmem_found
 SELECT s.at, s.place, l.base + s.number, a.id, b.id, l.id, c.id, o.id, s.strength, s.confidence,
-       tstzrange(s.valid_from, s.valid_to), s.discriminator,
+       tstzrange(s.valid_from, s.valid_to), s.parallel_edge_hash,
        hashtextextended(concat(CASE WHEN s.source IS NULL THEN s.stored ELSE (s.stored::jsonb - 'source')::text END, s.removed),
                         hashtext(s.start_key || E'\x1f' || s.end_key)), s.key, s.stored,
        s.removed IS NULL
@@ -300,16 +301,18 @@ USING kgmem_relationships s
 WHERE f.at = s.at AND (
     EXISTS (SELECT 1 FROM kgmem.import_relationship w
             WHERE w.import = $1 AND w.start_key = s.start_key AND w.end_key = s.end_key AND w.kind = s.kind
-              AND w.scope = s.scope AND w.discriminator = s.discriminator)
+              AND w.scope = s.scope AND w.parallel_edge_hash = s.parallel_edge_hash)
     OR EXISTS (SELECT 1 FROM kgmem.import_relationship w WHERE w.import = $1 AND w.key = s.key AND w.scope = s.scope))
 
 -- name: insert_edges
 -- Only what is said first of a relationship; one with a key may be said to lead somewhere else later.
-INSERT INTO {index}.edge (id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, stated, key)
-SELECT id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, stated, key
+INSERT INTO {index}.edge (id, source, target, kind, scope, origin, strength, confidence, valid, parallel_edge_hash,
+                          content_hash, key)
+SELECT id, source, target, kind, scope, origin, strength, confidence, valid, parallel_edge_hash, content_hash, key
 FROM kgmem_found f WHERE plain
-  AND NOT EXISTS (SELECT 1 FROM kgmem_found b WHERE NOT b.plain AND (b.source, b.kind, b.target, b.scope, b.discriminator)
-                  = (f.source, f.kind, f.target, f.scope, f.discriminator) AND (b.place, b.at) < (f.place, f.at))
+  AND NOT EXISTS (SELECT 1 FROM kgmem_found b WHERE NOT b.plain
+                  AND (b.source, b.kind, b.target, b.scope, b.parallel_edge_hash)
+                  = (f.source, f.kind, f.target, f.scope, f.parallel_edge_hash) AND (b.place, b.at) < (f.place, f.at))
   AND NOT EXISTS (SELECT 1 FROM kgmem_found b WHERE b.key = f.key AND b.scope = f.scope AND (b.place, b.at) < (f.place, f.at))
 ORDER BY source, kind, target, place, at
 ON CONFLICT DO NOTHING
@@ -353,14 +356,15 @@ ORDER BY f.id
 
 -- name: held_edges
 SELECT f.at, coalesce(k.id, e.id) AS id,
-       bool_and(coalesce((coalesce(k.stated, e.stated), coalesce(k.source, e.source), coalesce(k.target, e.target))
-                         = (f.stated, f.source, f.target), false)
+       bool_and(coalesce((coalesce(k.content_hash, e.content_hash), coalesce(k.source, e.source),
+                          coalesce(k.target, e.target))
+                         = (f.content_hash, f.source, f.target), false)
                 AND (f.origin IS NULL OR coalesce(k.origin, e.origin) IS NOT NULL))
        OVER (PARTITION BY coalesce(k.id, e.id)) AS same
 FROM kgmem_found f
 LEFT JOIN {index}.edge k ON k.scope = f.scope AND k.key = f.key AND f.key IS NOT NULL
 LEFT JOIN {index}.edge e ON e.source = f.source AND e.kind = f.kind AND e.target = f.target AND e.scope = f.scope
-                        AND e.discriminator = f.discriminator AND k.id IS NULL
+                        AND e.parallel_edge_hash = f.parallel_edge_hash AND k.id IS NULL
 WHERE coalesce(k.id, e.id) IS DISTINCT FROM f.id
 ORDER BY f.place, f.at
 
@@ -368,11 +372,13 @@ ORDER BY f.place, f.at
 SELECT s.* FROM kgmem_relationships s WHERE s.at = ANY ($1::integer[]) ORDER BY s.place, s.at
 
 -- name: restate_edges
-UPDATE {index}.edge e SET stated = f.stated
-FROM (SELECT DISTINCT ON (source, kind, target, scope, discriminator) * FROM kgmem_found WHERE at = ANY ($1::integer[])
-      ORDER BY source, kind, target, scope, discriminator, place DESC, at DESC) f
+UPDATE {index}.edge e SET content_hash = f.content_hash
+FROM (SELECT DISTINCT ON (source, kind, target, scope, parallel_edge_hash) * FROM kgmem_found
+      WHERE at = ANY ($1::integer[])
+      ORDER BY source, kind, target, scope, parallel_edge_hash, place DESC, at DESC) f
 WHERE e.source = f.source AND e.kind = f.kind AND e.target = f.target
-  AND e.scope = f.scope AND e.discriminator = f.discriminator AND e.stated IS DISTINCT FROM f.stated
+  AND e.scope = f.scope AND e.parallel_edge_hash = f.parallel_edge_hash
+  AND e.content_hash IS DISTINCT FROM f.content_hash
 
 -- name: tell_edges
 INSERT INTO {index}.change (operation, kind, ids, import)
@@ -411,7 +417,7 @@ SELECT f.at, coalesce(k.id, e.id) AS item, f.scope, s.start_key AS subject, s.ki
 FROM kgmem_found f JOIN kgmem_relationships s ON s.at = f.at
 LEFT JOIN {index}.edge k ON k.scope = f.scope AND k.key = f.key AND f.key IS NOT NULL
 LEFT JOIN {index}.edge e ON e.source = f.source AND e.kind = f.kind AND e.target = f.target AND e.scope = f.scope
-                        AND e.discriminator = f.discriminator AND k.id IS NULL
+                        AND e.parallel_edge_hash = f.parallel_edge_hash AND k.id IS NULL
 WHERE f.origin IS NOT NULL AND s.kind <> ALL ($3::text[]) AND f.at <> ALL ($4::integer[])
   AND coalesce(k.id, e.id) IS NOT NULL
 
@@ -421,7 +427,7 @@ SELECT s.*, coalesce(k.id, e.id) AS edge, coalesce(k.id, e.id) = f.id AS fresh
 FROM kgmem_found f JOIN kgmem_relationships s ON s.at = f.at
 LEFT JOIN {index}.edge k ON k.scope = f.scope AND k.key = f.key AND f.key IS NOT NULL
 LEFT JOIN {index}.edge e ON e.source = f.source AND e.kind = f.kind AND e.target = f.target AND e.scope = f.scope
-                        AND e.discriminator = f.discriminator AND k.id IS NULL
+                        AND e.parallel_edge_hash = f.parallel_edge_hash AND k.id IS NULL
 WHERE f.origin IS NOT NULL AND s.kind = ANY ($1::text[]) AND f.at <> ALL ($2::integer[])
   AND coalesce(k.id, e.id) IS NOT NULL
 ORDER BY f.place, f.at
@@ -430,7 +436,7 @@ ORDER BY f.place, f.at
 -- Relationships that other sources state already, which may have been written before every statement became a claim.
 SELECT DISTINCT e.id AS edge, f.origin AS source FROM kgmem_found f
 JOIN {index}.edge e ON e.source = f.source AND e.kind = f.kind AND e.target = f.target AND e.scope = f.scope
-                   AND e.discriminator = f.discriminator
+                   AND e.parallel_edge_hash = f.parallel_edge_hash
 WHERE f.origin IS NOT NULL AND e.id <> f.id AND e.origin <> f.origin
 
 -- name: endless
@@ -439,9 +445,9 @@ SELECT s.* FROM kgmem_relationships s WHERE NOT EXISTS (SELECT 1 FROM kgmem_foun
 
 -- name: set_aside
 INSERT INTO kgmem.import_relationship (import, file, line, scope, kind, start_key, end_key, key, source, strength,
-                                       confidence, valid_from, valid_to, discriminator, stored, removed)
+                                       confidence, valid_from, valid_to, parallel_edge_hash, stored, removed)
 SELECT $1, s.file, s.line, s.scope, s.kind, s.start_key, s.end_key, s.key, s.source, s.strength, s.confidence,
-       s.valid_from, s.valid_to, s.discriminator, s.stored, s.removed
+       s.valid_from, s.valid_to, s.parallel_edge_hash, s.stored, s.removed
 FROM kgmem_relationships s WHERE NOT EXISTS (SELECT 1 FROM kgmem_found f WHERE f.at = s.at)
 ORDER BY s.place, s.at
 
@@ -452,9 +458,9 @@ WITH taken AS (
     RETURNING *
 ), staged AS (
     INSERT INTO kgmem_relationships (place, file, line, number, scope, kind, start_key, end_key, key, source, strength,
-                                     confidence, valid_from, valid_to, discriminator, stored, removed)
+                                     confidence, valid_from, valid_to, parallel_edge_hash, stored, removed)
     SELECT id, file, line, row_number() OVER (PARTITION BY kind ORDER BY id) - 1, scope, kind, start_key, end_key, key, source,
-           strength, confidence, valid_from, valid_to, discriminator, stored, removed
+           strength, confidence, valid_from, valid_to, parallel_edge_hash, stored, removed
     FROM taken ORDER BY id
     RETURNING kind, scope
 )

@@ -122,7 +122,7 @@ SELECT id FROM {index}.item WHERE id = ANY ($1::bigint[]) ORDER BY id FOR KEY SH
 -- name: restore_items
 UPDATE {index}.item AS i
 SET version = i.version + 1, known_from = greatest(now(), i.known_from + interval '1us'), source = n.source,
-    stated = NULL, %(set)s
+    content_hash = NULL, %(set)s
 FROM unnest($1::bigint[], $2::integer[], %(arrays)s) AS n (id, source, %(parts)s)
 WHERE i.id = n.id
 
@@ -130,7 +130,7 @@ WHERE i.id = n.id
 UPDATE {index}.edge AS e
 SET version = e.version + 1, known_from = greatest(now(), e.known_from + interval '1us'), origin = n.origin,
     source = n.source, target = n.target, strength = n.strength, confidence = n.confidence,
-    valid = tstzrange(n.valid_from, n.valid_to), stated = NULL
+    valid = tstzrange(n.valid_from, n.valid_to), content_hash = NULL
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::real[], $6::real[], $7::timestamptz[],
             $8::timestamptz[])
      AS n (id, source, target, origin, strength, confidence, valid_from, valid_to)
@@ -160,12 +160,12 @@ ORDER BY k.id LIMIT $3
 -- name: claim_again
 -- What a source had stated before counts again.
 INSERT INTO {index}.claim (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends, edge,
-                           adopted, stated)
+                           adopted, content_hash)
 SELECT c.topic, c.source, c.object, c.value, c.valid_from, c.valid_to, c.confidence, c.episode, c.begins, c.ends, c.edge,
-       c.adopted, c.stated
+       c.adopted, c.content_hash
 FROM {index}.claim c WHERE c.id = ANY ($1::bigint[]) AND EXISTS (SELECT 1 FROM {index}.edge e WHERE e.id = c.edge)
 ORDER BY c.id
-ON CONFLICT (topic, stated) WHERE known_to IS NULL DO NOTHING
+ON CONFLICT (topic, content_hash) WHERE known_to IS NULL DO NOTHING
 
 -- name: spared
 SELECT id FROM kgmem_undo WHERE kind = 3

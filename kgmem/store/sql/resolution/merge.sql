@@ -51,13 +51,14 @@ SELECT e.id, d.id AS there
 FROM {index}.edge e
 JOIN {index}.edge d ON d.source = CASE WHEN e.source = $2 THEN $1 ELSE e.source END
                    AND d.target = CASE WHEN e.target = $2 THEN $1 ELSE e.target END
-                   AND d.kind = e.kind AND d.scope = e.scope AND d.discriminator = e.discriminator AND d.id <> e.id
+                   AND d.kind = e.kind AND d.scope = e.scope
+                   AND d.parallel_edge_hash = e.parallel_edge_hash AND d.id <> e.id
 WHERE e.id = ANY ($3::bigint[])
 ORDER BY e.id
 
 -- name: move_ends
 UPDATE {index}.edge SET source = CASE WHEN source = $2 THEN $1 ELSE source END,
-       target = CASE WHEN target = $2 THEN $1 ELSE target END, version = version + 1, stated = NULL,
+       target = CASE WHEN target = $2 THEN $1 ELSE target END, version = version + 1, content_hash = NULL,
        known_from = greatest(now(), known_from + interval '1us')
 WHERE id = ANY ($3::bigint[])
 
@@ -96,7 +97,8 @@ WHERE t.scope = $1 AND (t.subject = $3 OR t.about = $3) ORDER BY t.id
 UPDATE {index}.claim c SET known_to = greatest(now(), c.known_from + interval '1us')
 FROM unnest($1::bigint[], $2::bigint[]) AS n (topic, there)
 WHERE c.topic = n.topic AND c.known_to IS NULL
-  AND EXISTS (SELECT 1 FROM {index}.claim d WHERE d.topic = n.there AND d.stated = c.stated AND d.known_to IS NULL)
+  AND EXISTS (SELECT 1 FROM {index}.claim d
+              WHERE d.topic = n.there AND d.content_hash = c.content_hash AND d.known_to IS NULL)
 RETURNING c.id
 
 -- name: move_claims
@@ -133,14 +135,14 @@ SELECT id FROM {index}.item WHERE scope = $1 AND key = $2 AND kind = 1
 -- name: restore_item
 INSERT INTO {index}.item SELECT (jsonb_populate_record(NULL::{index}.item,
     $1::jsonb || jsonb_build_object('version', ($1::jsonb ->> 'version')::integer + 1, 'known_from', now(),
-                                    'since', NULL, 'stated', NULL))).*
+                                    'since', NULL, 'content_hash', NULL))).*
 
 -- name: restore_edges
 -- Those of which an end is gone since, or in whose place another stands, stay away.
 INSERT INTO {index}.edge
 SELECT r.* FROM unnest($1::jsonb[]) AS n (record)
 CROSS JOIN LATERAL jsonb_populate_record(NULL::{index}.edge, n.record || jsonb_build_object(
-    'version', (n.record ->> 'version')::integer + 1, 'known_from', now(), 'since', NULL, 'stated', NULL)) AS r
+    'version', (n.record ->> 'version')::integer + 1, 'known_from', now(), 'since', NULL, 'content_hash', NULL)) AS r
 WHERE EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = r.source FOR KEY SHARE)
   AND EXISTS (SELECT 1 FROM {index}.item i WHERE i.id = r.target FOR KEY SHARE)
 ON CONFLICT DO NOTHING
@@ -154,7 +156,7 @@ UPDATE {index}.claim SET object = $2 WHERE id = ANY ($1::bigint[])
 
 -- name: open_claims
 UPDATE {index}.claim c SET known_to = NULL WHERE id = ANY ($1::bigint[]) AND NOT EXISTS (
-    SELECT 1 FROM {index}.claim d WHERE d.topic = c.topic AND d.stated = c.stated AND d.known_to IS NULL)
+    SELECT 1 FROM {index}.claim d WHERE d.topic = c.topic AND d.content_hash = c.content_hash AND d.known_to IS NULL)
 
 -- name: withdraw_claims
 UPDATE {index}.claim c SET known_to = greatest(now(), c.known_from + interval '1us')

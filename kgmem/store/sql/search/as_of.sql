@@ -62,7 +62,7 @@ CREATE TABLE {index}.past_edge (
     trust         real,
     known_from    timestamptz NOT NULL,
     valid         tstzrange NOT NULL,
-    discriminator bigint NOT NULL,
+    parallel_edge_hash bigint NOT NULL,
     key           text COLLATE "C",
     known         tstzrange NOT NULL,
     certain       boolean NOT NULL
@@ -139,9 +139,9 @@ BEGIN
         NEW.since := until;
     END IF;
     INSERT INTO {index}.past_edge (id, source, target, kind, scope, version, origin, strength, confidence, trust,
-                                   known_from, valid, discriminator, key, known, certain)
+                                   known_from, valid, parallel_edge_hash, key, known, certain)
     VALUES (OLD.id, OLD.source, OLD.target, OLD.kind, OLD.scope, OLD.version, OLD.origin, OLD.strength, OLD.confidence,
-            OLD.trust, OLD.known_from, OLD.valid, OLD.discriminator, OLD.key, tstzrange(held, until),
+            OLD.trust, OLD.known_from, OLD.valid, OLD.parallel_edge_hash, OLD.key, tstzrange(held, until),
             {index}.is_certain(OLD.id));
     RETURN NEW;
 END
@@ -151,9 +151,9 @@ CREATE OR REPLACE TRIGGER keep BEFORE UPDATE ON {index}.edge FOR EACH ROW EXECUT
 CREATE FUNCTION {index}.keep_edges() RETURNS trigger LANGUAGE plpgsql AS $body$
 BEGIN
     INSERT INTO {index}.past_edge (id, source, target, kind, scope, version, origin, strength, confidence, trust,
-                                   known_from, valid, discriminator, key, known, certain)
+                                   known_from, valid, parallel_edge_hash, key, known, certain)
     SELECT g.id, g.source, g.target, g.kind, g.scope, g.version, g.origin, g.strength, g.confidence, g.trust,
-           g.known_from, g.valid, g.discriminator, g.key,
+           g.known_from, g.valid, g.parallel_edge_hash, g.key,
            tstzrange(h.held, greatest(now(), h.held + interval '1us')), {index}.is_certain(g.id)
     FROM gone g CROSS JOIN LATERAL (SELECT greatest(g.known_from, g.since) AS held) h;
     RETURN NULL;
@@ -241,14 +241,14 @@ SELECT id, kind, scope, version, source, tier, trust, known_from, valid, place, 
 FROM {index}.past_item WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
 
 CREATE VIEW {asof}.edge AS
-SELECT id, source, target, kind, scope, version, origin, strength, confidence, trust, known_from, valid, discriminator,
-       key, NULL::timestamptz AS known_to, true AS held, true AS certain
+SELECT id, source, target, kind, scope, version, origin, strength, confidence, trust, known_from, valid,
+       parallel_edge_hash, key, NULL::timestamptz AS known_to, true AS held, true AS certain
 FROM {index}.edge
 WHERE known_from <= (SELECT current_setting('kgmem.known_at')::timestamptz)
   AND (since IS NULL OR since <= (SELECT current_setting('kgmem.known_at')::timestamptz))
 UNION ALL
-SELECT id, source, target, kind, scope, version, origin, strength, confidence, trust, known_from, valid, discriminator,
-       key, upper(known), false, certain
+SELECT id, source, target, kind, scope, version, origin, strength, confidence, trust, known_from, valid,
+       parallel_edge_hash, key, upper(known), false, certain
 FROM {index}.past_edge WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
 
 -- Those of an item that was not known then are among them: join them with the items.

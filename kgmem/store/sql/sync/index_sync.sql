@@ -47,7 +47,7 @@ SELECT n.id, n.kind, n.scope, n.key, n.version, n.source, %(values)s
 FROM unnest($2::bigint[], $3::smallint[], $4::integer[], $5::text[], $6::integer[], $7::integer[], %(arrays)s)
      AS n (id, kind, scope, key, version, source, %(parts)s)
 ON CONFLICT (id) DO UPDATE SET scope = excluded.scope, key = excluded.key, source = excluded.source,
-    version = excluded.version, stated = NULL, %(set_excluded)s,
+    version = excluded.version, content_hash = NULL, %(set_excluded)s,
     known_from = CASE WHEN $1 THEN i.known_from ELSE greatest(now(), i.known_from + interval '1us') END
 
 -- name: put_plain_items
@@ -63,24 +63,24 @@ JOIN {index}.item i ON i.scope = n.scope AND i.key = n.key AND i.kind = n.kind A
 MERGE INTO {index}.edge e
 USING unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::integer[], $6::bigint[], $7::text[],
              $8::integer[], $9::real[], $10::real[], $11::timestamptz[], $12::timestamptz[], $13::integer[])
-      AS n (id, source, target, kind, scope, discriminator, key, origin, strength, confidence, valid_from, valid_to,
+      AS n (id, source, target, kind, scope, parallel_edge_hash, key, origin, strength, confidence, valid_from, valid_to,
             version)
 ON e.id = n.id
-WHEN MATCHED THEN UPDATE SET source = n.source, target = n.target, scope = n.scope, discriminator = n.discriminator,
-    key = n.key, origin = n.origin, strength = n.strength, confidence = n.confidence,
-    valid = tstzrange(n.valid_from, n.valid_to), version = n.version, stated = NULL,
+WHEN MATCHED THEN UPDATE SET source = n.source, target = n.target, scope = n.scope,
+    parallel_edge_hash = n.parallel_edge_hash, key = n.key, origin = n.origin, strength = n.strength, confidence = n.confidence,
+    valid = tstzrange(n.valid_from, n.valid_to), version = n.version, content_hash = NULL,
     known_from = CASE WHEN $14 THEN e.known_from ELSE greatest(now(), e.known_from + interval '1us') END
 WHEN NOT MATCHED THEN
-    INSERT (id, source, target, kind, scope, discriminator, key, origin, strength, confidence, valid, version)
-    VALUES (n.id, n.source, n.target, n.kind, n.scope, n.discriminator, n.key, n.origin, n.strength, n.confidence,
+    INSERT (id, source, target, kind, scope, parallel_edge_hash, key, origin, strength, confidence, valid, version)
+    VALUES (n.id, n.source, n.target, n.kind, n.scope, n.parallel_edge_hash, n.key, n.origin, n.strength, n.confidence,
             tstzrange(n.valid_from, n.valid_to), n.version)
 
 -- name: edges_taken
 SELECT n.id
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::integer[], $6::bigint[])
-     AS n (id, source, target, kind, scope, discriminator)
+     AS n (id, source, target, kind, scope, parallel_edge_hash)
 JOIN {index}.edge e ON e.source = n.source AND e.target = n.target AND e.kind = n.kind AND e.scope = n.scope
-                   AND e.discriminator = n.discriminator AND e.id <> n.id
+                   AND e.parallel_edge_hash = n.parallel_edge_hash AND e.id <> n.id
 
 -- name: edge_keys_taken
 SELECT n.id FROM unnest($1::bigint[], $2::integer[], $3::text[]) AS n (id, scope, key)

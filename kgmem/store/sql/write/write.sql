@@ -1,19 +1,19 @@
 -- name: insert_items
-INSERT INTO {index}.item (id, kind, scope, key, source, stated, %(columns)s)
-SELECT n.id, $1, n.scope, n.key, n.source, n.stated, %(values)s
+INSERT INTO {index}.item (id, kind, scope, key, source, content_hash, %(columns)s)
+SELECT n.id, $1, n.scope, n.key, n.source, n.content_hash, %(values)s
 FROM (
     -- Numbered in the order in which they were stated, which tells what was said after what.
     SELECT (label::bigint << 48) | nextval(sequence::oid::regclass) AS id, u.*
     FROM unnest($2::integer[], $3::bigint[], $4::integer[], $5::text[], $6::integer[], $7::integer[], $8::bigint[],
                 %(arrays)s)
-         AS u (label, sequence, scope, key, turn, source, stated, %(parts)s)
+         AS u (label, sequence, scope, key, turn, source, content_hash, %(parts)s)
     OFFSET 0) n
 ORDER BY n.turn
 ON CONFLICT (scope, key, kind) DO NOTHING
 RETURNING id, scope, key
 
 -- name: lock_items
-SELECT i.id, i.scope, i.key, i.version, i.stated, i.known_from, i.labels
+SELECT i.id, i.scope, i.key, i.version, i.content_hash, i.known_from, i.labels
 FROM {index}.item i
 JOIN unnest($2::integer[], $3::text[]) AS n (scope, key) ON i.scope = n.scope AND i.key = n.key AND i.kind = $1
 ORDER BY i.id
@@ -25,7 +25,7 @@ LOCK TABLE {index}.label IN ROW EXCLUSIVE MODE
 
 -- name: lock_items_to_delete
 -- Waits for those who are writing relationships to them, as lock_items need not.
-SELECT i.id, i.scope, i.key, i.version, i.stated, i.known_from
+SELECT i.id, i.scope, i.key, i.version, i.content_hash, i.known_from
 FROM {index}.item i
 JOIN unnest($2::integer[], $3::text[]) AS n (scope, key) ON i.scope = n.scope AND i.key = n.key AND i.kind = $1
 ORDER BY i.id
@@ -51,12 +51,13 @@ DELETE FROM {graph}.{label} WHERE id = ANY ($1::graphid[])
 -- name: update_items
 UPDATE {index}.item AS i
 SET version = i.version + 1, known_from = greatest(now(), i.known_from + interval '1us'), source = coalesce(n.source, i.source),
-    stated = n.stated, %(set)s
-FROM unnest($1::bigint[], $2::integer[], $3::bigint[], %(arrays)s) AS n (id, source, stated, %(parts)s)
+    content_hash = n.content_hash, %(set)s
+FROM unnest($1::bigint[], $2::integer[], $3::bigint[], %(arrays)s) AS n (id, source, content_hash, %(parts)s)
 WHERE i.id = n.id
 
 -- name: restate_items
-UPDATE {index}.item AS i SET stated = n.stated FROM unnest($1::bigint[], $2::bigint[]) AS n (id, stated) WHERE i.id = n.id
+UPDATE {index}.item AS i SET content_hash = n.content_hash
+FROM unnest($1::bigint[], $2::bigint[]) AS n (id, content_hash) WHERE i.id = n.id
 
 -- name: keep_history
 -- A version is known for a microsecond at least: a transaction may have begun before the one that it waited for.
@@ -149,29 +150,29 @@ ORDER BY n.at
 -- name: any_edge
 SELECT EXISTS (
     SELECT 1 FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[], $5::bigint[])
-                  AS n (source, target, kind, scope, discriminator)
+                  AS n (source, target, kind, scope, parallel_edge_hash)
     JOIN {index}.edge e ON e.source = n.source AND e.target = n.target AND e.kind = n.kind AND e.scope = n.scope
-                       AND e.discriminator = n.discriminator)
+                       AND e.parallel_edge_hash = n.parallel_edge_hash)
 
 -- name: insert_edges
-INSERT INTO {index}.edge (id, source, target, kind, scope, origin, strength, confidence, valid, discriminator, stated, key,
-                          trust)
+INSERT INTO {index}.edge (id, source, target, kind, scope, origin, strength, confidence, valid, parallel_edge_hash,
+                          content_hash, key, trust)
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::integer[], $6::integer[], $7::real[],
                      $8::real[], $9::tstzrange[], $10::bigint[], $11::bigint[], $12::text[], $13::real[])
 ON CONFLICT DO NOTHING
 RETURNING id
 
 -- name: lock_edges
-SELECT n.at, e.id, e.source, e.target, e.kind, e.version, e.stated, e.known_from, e.origin
+SELECT n.at, e.id, e.source, e.target, e.kind, e.version, e.content_hash, e.known_from, e.origin
 FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[], $5::bigint[])
-     WITH ORDINALITY AS n (source, target, kind, scope, discriminator, at)
+     WITH ORDINALITY AS n (source, target, kind, scope, parallel_edge_hash, at)
 JOIN {index}.edge e ON e.source = n.source AND e.target = n.target AND e.kind = n.kind AND e.scope = n.scope
-                   AND e.discriminator = n.discriminator
+                   AND e.parallel_edge_hash = n.parallel_edge_hash
 ORDER BY e.id
 FOR UPDATE OF e
 
 -- name: lock_keyed_edges
-SELECT n.at, e.id, e.source, e.target, e.kind, e.version, e.stated, e.known_from, e.origin
+SELECT n.at, e.id, e.source, e.target, e.kind, e.version, e.content_hash, e.known_from, e.origin
 FROM unnest($1::integer[], $2::text[]) WITH ORDINALITY AS n (scope, key, at)
 JOIN {index}.edge e ON e.scope = n.scope AND e.key = n.key
 ORDER BY e.id
@@ -194,14 +195,15 @@ WHERE l.id = n.id
 UPDATE {index}.edge AS e
 SET version = e.version + 1, known_from = greatest(now(), e.known_from + interval '1us'), origin = coalesce(n.origin, e.origin),
     source = n.source, target = n.target, strength = n.strength, confidence = n.confidence,
-    valid = tstzrange(n.valid_from, n.valid_to), stated = n.stated
+    valid = tstzrange(n.valid_from, n.valid_to), content_hash = n.content_hash
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::real[], $6::real[], $7::timestamptz[],
             $8::timestamptz[], $9::bigint[])
-     AS n (id, source, target, origin, strength, confidence, valid_from, valid_to, stated)
+     AS n (id, source, target, origin, strength, confidence, valid_from, valid_to, content_hash)
 WHERE e.id = n.id
 
 -- name: restate_edges
-UPDATE {index}.edge AS e SET stated = n.stated FROM unnest($1::bigint[], $2::bigint[]) AS n (id, stated) WHERE e.id = n.id
+UPDATE {index}.edge AS e SET content_hash = n.content_hash
+FROM unnest($1::bigint[], $2::bigint[]) AS n (id, content_hash) WHERE e.id = n.id
 
 -- name: lock_edges_by_id
 SELECT e.id, e.kind, e.version, e.known_from, e.source, e.target FROM {index}.edge e
