@@ -37,7 +37,7 @@ async def test_keys_closed_under_a_running_search_end_it_and_the_process_lives()
     await asyncio.sleep(0.05)
     begun = time.perf_counter()
     keys.close()
-    assert time.perf_counter() - begun < 1
+    assert time.perf_counter() - begun < 5
     thread.join(timeout=5)
     assert len(refused) == 1
 

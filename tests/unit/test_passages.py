@@ -75,7 +75,7 @@ def test_a_text_of_nothing_but_white_space_has_no_passage(text: str) -> None:
 )
 def test_a_text_of_megabytes_is_cut_in_no_time_whatever_it_is_made_of(unit: str) -> None:
     text = unit * (3_000_000 // len(unit)) + "end"
-    started = time.perf_counter()
+    started = time.thread_time()
     cut = list(passages(text))
-    assert time.perf_counter() - started < 3.0
+    assert time.thread_time() - started < 3.0
     assert cut[-1].body.endswith("end")

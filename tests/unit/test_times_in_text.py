@@ -141,6 +141,6 @@ def test_no_order_of_words_breaks_it(words: list[str]) -> None:
 
 @pytest.mark.parametrize("word", ["between ", "from 1969 ", "1969 ", "not in ", "the "])
 def test_a_long_text_is_read_at_once(word: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     time_in(word * 100_000, NOW)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
