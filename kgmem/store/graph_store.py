@@ -213,21 +213,21 @@ class AgeGraphStore:
             return await reading.episodes(connection, layout, scope, session, reading.Slice(cursor, limit))
 
     async def delete_entities(self, graph: str, keys: Sequence[str], scope: str, version: int | None) -> DeleteResult:
-        """Delete entities of exactly this scope, with their relationships. Raises VersionConflict."""
+        """Delete entities in this scope only, with their relationships. Raises VersionConflict."""
         async with self.catalog.on(graph) as layout:
             return await self.database.transact(
                 lambda connection: delete.vertices(connection, layout, ENTITY, (scope, keys), version)
             )
 
     async def delete_episodes(self, graph: str, keys: Sequence[str], scope: str) -> DeleteResult:
-        """Delete episodes of exactly this scope, with their passages."""
+        """Delete episodes in this scope only, with their passages."""
         async with self.catalog.on(graph) as layout:
             return await self.database.transact(
                 lambda connection: delete.vertices(connection, layout, EPISODE, (scope, keys), None)
             )
 
     async def delete_relationships(self, graph: str, ids: Sequence[int], scope: str) -> DeleteResult:
-        """Delete relationships of exactly this scope."""
+        """Delete relationships in this scope only."""
         async with self.catalog.on(graph) as layout:
             return await self.database.transact(lambda connection: delete.relationships(connection, layout, ids, scope))
 

@@ -38,9 +38,9 @@ class ClaimStore(Protocol):
     """Stores claims and the facts computed from them; each write is one transaction."""
 
     async def put(
-        self, graph: str, claims: Sequence[ClaimStatement], *, brought: Sequence[BroughtBy] | None = None
+        self, graph: str, claims: Sequence[ClaimStatement], *, provenance: Sequence[BroughtBy] | None = None
     ) -> ClaimResult:
-        """Store claims and compute the state of their facts; `brought` names the episode of each claim."""
+        """Store claims and compute the state of their facts; `provenance` names the episode of each claim."""
 
     async def replace(self, graph: str, claims: Sequence[ClaimStatement], former: Sequence[int]) -> ClaimResult:
         """Replace claims by others of the same scopes, subjects and predicates, in one transaction.

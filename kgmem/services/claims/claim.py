@@ -24,11 +24,11 @@ def asker() -> tuple[str, str]:
 
 
 async def put_claims(
-    parts: Ports, graph: str, claims: Sequence[ClaimStatement], *, brought: Sequence[BroughtBy] | None = None
+    parts: Ports, graph: str, claims: Sequence[ClaimStatement], *, provenance: Sequence[BroughtBy] | None = None
 ) -> ClaimResult:
     """Store claims, each once; their facts are weighed before this returns."""
     claims = await merged_keys.of_claims(parts, graph, claims)
-    claimed = await parts.claims.put(graph, claims, brought=brought)
+    claimed = await parts.claims.put(graph, claims, provenance=provenance)
     if claimed.created:
         await _follow(parts, graph)
     return claimed

@@ -234,7 +234,7 @@ async def _bring(ports: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
         for (unread, _), what in zip(read, plain, strict=True)
         for claim in what.claims
     ]
-    ids = iter((await claiming.put_claims(ports, graph, claims, brought=by)).ids if claims else [])
+    ids = iter((await claiming.put_claims(ports, graph, claims, provenance=by)).ids if claims else [])
     episodes = []
     for (unread, found), stated, what in zip(read, plain, told, strict=True):
         made = [

@@ -1,4 +1,4 @@
-"""Rulings: what people, rules and observations decide on facts, written to the audit trail and taken back."""
+"""Adjudications: decisions of people, rules and observations on facts, written to the audit trail, and undone."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ _RULES = [rule.value for rule in superposition.CollapseRule] + ["sample"]
 
 
 class DryRun(Exception):
-    """What a ruling would do; raised so that nothing of it is written."""
+    """The result of a dry run; raised so that its transaction is rolled back."""
 
     def __init__(self, ruled: Sequence[Adjudication]) -> None:
         """Take what it would do."""
@@ -32,7 +32,7 @@ class DryRun(Exception):
 async def rule(
     connection: asyncpg.Connection, layout: Layout, consensus: Consensus, ruling: Ruling, scope: str
 ) -> list[Adjudication]:
-    """Take a decision on facts of exactly this scope. Raises NotFound, InvalidInput, and DryRun of a dry one."""
+    """Store a decision on facts in this scope only. Raises NotFound, InvalidInput, and DryRun to end a dry run."""
     topics = await _lock(connection, layout, ruling.facts, scope)
     before = await fact_queries.facts_by_id(connection, layout, ruling.facts, scope)
     if missing := [asked for asked in ruling.facts if asked not in before]:  # Weighed anew before they were locked.
@@ -149,7 +149,7 @@ async def _decide(connection: asyncpg.Connection, layout: Layout, ruling: Ruling
 
 
 def _replaces(action: str, option: Option | None, held: Any, mine: set[int]) -> bool:
-    """Say whether a new decision takes the place of one that holds on the same fact."""
+    """Return whether a new decision replaces the current one on the same fact."""
     if not mine & set(held["claims"]):
         return False
     if action == "expire" or held["action"] == "expire":  # That it ended does not say that it was wrong.

@@ -71,7 +71,7 @@ class _Turns:
         self._rest = 2 * time.monotonic() - self._began
 
     async def over(self, path: str, topic: int) -> bool:
-        """Say whether to return now; the topics of the scope are written up to this one."""
+        """Return whether the time of this slice is over; the topics of the scope are written up to this one."""
         if time.monotonic() < self._rest:
             return False
         return await slice_over({"scope": path, "topic": topic, "counts": dict(self._told)})

@@ -27,7 +27,7 @@ async def note_origins(
     layout: Layout,
     claims: Sequence[ClaimStatement],
     stored: Stored,
-    brought: Sequence[BroughtBy] | None = None,
+    provenance: Sequence[BroughtBy] | None = None,
 ) -> None:
     """Note of new claims what they are derived from, and which sentence states them. Raises InvalidInput."""
     places: dict[int, int] = {}
@@ -36,7 +36,7 @@ async def note_origins(
             places.setdefault(id_, place)
     if not places:
         return
-    said = {id_: brought[place] for id_, place in places.items()} if brought is not None else {}
+    said = {id_: provenance[place] for id_, place in places.items()} if provenance is not None else {}
     stated = {id_: claims[place] for id_, place in places.items()}
     derived = {
         id_: (*claim.derived_from, *(said[id_].derived_from if id_ in said else ())) for id_, claim in stated.items()

@@ -75,17 +75,17 @@ async def write_claims(connection: asyncpg.Connection, passages: Passages, state
     )
 
 
-async def note_brought(
+async def store_provenance(
     connection: asyncpg.Connection,
     layout: Layout,
     stated: Sequence[ClaimStatement],
     ids: Sequence[int],
-    brought: Sequence[BroughtBy],
+    provenance: Sequence[BroughtBy],
 ) -> None:
-    """Note which episode brought each claim, where taking back what a reader that died did will find it."""
+    """Store from which episode each claim was extracted, so that an interrupted extraction can be undone."""
     rows = {
         (by.episode, id_): (by.episode, CLAIM, id_, "", *(each.span or (0, 0)), by.lasting)
-        for each, id_, by in zip(stated, ids, brought, strict=True)
+        for each, id_, by in zip(stated, ids, provenance, strict=True)
     }
     await layout.ensure("extraction")
     await connection.execute(layout.sql("extraction", "bring"), *map(list, zip(*rows.values(), strict=True)))
@@ -144,7 +144,7 @@ async def _ensure_entities(
 ) -> None:
     """Make the entities that claims are about and that their scope does not see, in that scope.
 
-    What a topic that is held is about was there when it was made.
+    The entities of an existing topic existed when it was made.
     """
     layout = passages.layout
     wanted: dict[str, set[str]] = {}

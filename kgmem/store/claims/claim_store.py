@@ -24,7 +24,7 @@ from kgmem.store.claims import batch_consensus, correlation_store
 from kgmem.store.claims.answer_log import AnswerLog
 from kgmem.store.claims.cited_episodes import check_cited
 from kgmem.store.claims.claim_origins import note_origins
-from kgmem.store.claims.claim_rows import Stored, Topic, note_brought, write_claims
+from kgmem.store.claims.claim_rows import Stored, Topic, store_provenance, write_claims
 from kgmem.store.claims.fact_resolution import weigh_topics
 from kgmem.store.claims.fact_store import FactReads
 from kgmem.store.claims.withdrawal import end_claims
@@ -37,7 +37,7 @@ _STALE = 200  # Topics that are weighed in one transaction.
 
 
 class _Rehearsed(Exception):
-    """What would have been taken back; raised so that nothing of it is."""
+    """The result of a dry run; raised so that its transaction is rolled back."""
 
     def __init__(self, done: Withdrawn) -> None:
         self.done = done
@@ -47,17 +47,17 @@ class PostgresClaims(FactReads):
     """Claims and what is made of them, in the tables of each graph."""
 
     def __init__(self, catalog: PostgresCatalog, consensus: Consensus, answers: AnswerLog | None = None) -> None:
-        """Take the catalog, which knows the database, what weighs claims, and what was answered lately."""
+        """Take the catalog with its database, the consensus, and the log of recent answers."""
         super().__init__(catalog)
         self.consensus = consensus
         self.answers = answers or AnswerLog(catalog)
 
     async def put(
-        self, graph: str, claims: Sequence[ClaimStatement], *, brought: Sequence[BroughtBy] | None = None
+        self, graph: str, claims: Sequence[ClaimStatement], *, provenance: Sequence[BroughtBy] | None = None
     ) -> ClaimResult:
-        """Store claims and weigh the facts that they speak of. Raises InvalidInput, UnknownEntities.
+        """Store claims and resolve the facts that they are about. Raises InvalidInput, UnknownEntities.
 
-        An episode that a claim cites has to be there. `brought` notes of each which episode brought it.
+        A cited episode must exist. `provenance`: of each claim, the episode that it was extracted from.
         """
         check_claims(claims)
         if not claims:
@@ -68,12 +68,12 @@ class PostgresClaims(FactReads):
 
             async def work(connection: asyncpg.Connection) -> ClaimResult:
                 passages = Passages(layout)
-                if brought is None:  # What texts bring cites the text that is being read.
+                if provenance is None:  # What texts bring cites the text that is being read.
                     await check_cited(connection, layout, ((each.scope, each.episode) for each in claims))
                 stored = await write_claims(connection, passages, claims)
-                await note_origins(connection, layout, claims, stored, brought)
-                if brought:
-                    await note_brought(connection, layout, claims, stored.ids, brought)
+                await note_origins(connection, layout, claims, stored, provenance)
+                if provenance:
+                    await store_provenance(connection, layout, claims, stored.ids, provenance)
                 facts = await weigh_topics(connection, passages, self.consensus, stored.changed.values())
                 if len(stored.changed) < len(stored.topics):
                     facts = await self._facts(connection, layout, stored)
@@ -84,7 +84,7 @@ class PostgresClaims(FactReads):
             return await self.database.transact(work)
 
     async def replace(self, graph: str, claims: Sequence[ClaimStatement], former: Sequence[int]) -> ClaimResult:
-        """Let claims take the place of others of their scopes, subjects and predicates, in one transaction."""
+        """Replace the claims of these scopes, subjects and predicates, in one transaction."""
         check_claims(claims)
         async with self.catalog.on(graph) as held:
             layout = await self._prepare(held, claims)
@@ -130,16 +130,16 @@ class PostgresClaims(FactReads):
     async def claims_by(
         self, graph: str, scope: str, *, source: str | None, episode: str | None, after: int, limit: int
     ) -> Sequence[int]:
-        """Return the next current claims (ids above `after`) that a source, or a text, states in exactly this scope."""
+        """Return the next current claims (ids above `after`) that a source, or a text, states in this scope only."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
             sql = layout.sql("claims", "claims_by")
             return [row["id"] for row in await connection.fetch(sql, number, after, source, episode, limit)]
 
     async def withdraw(self, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
-        """Take back claims of exactly this scope, with the relationships that only they say; if dry, say only what for.
+        """Withdraw claims in this scope only, with the relationships that only they state.
 
-        Facts that are locked meanwhile wait for a dry run as for a real one.
+        A dry run only returns the result, under the same locks.
         """
         async with self.catalog.on(graph) as layout:
 
@@ -164,9 +164,9 @@ class PostgresClaims(FactReads):
     async def uncite(
         self, graph: str, keys: Sequence[str], scope: str, *, spared: Sequence[int] = (), dry_run: bool = False
     ) -> int:
-        """Let no claim cite texts of exactly this scope: each cites another text that states the same, or is withdrawn.
+        """Remove citations of texts in this scope only: a claim cites another text that states it, or is withdrawn.
 
-        Gives how many are withdrawn; `spared` (ids) stay as they are.
+        Returns how many are withdrawn; `spared` (ids) stay as they are.
         """
         async with self.catalog.on(graph) as layout:
 
@@ -263,7 +263,7 @@ class PostgresClaims(FactReads):
             return await batch_consensus.run(self.database, layout, self.consensus)
 
     async def rule(self, graph: str, ruling: Ruling, scope: str) -> Sequence[Adjudication]:
-        """Take a decision on facts of exactly this scope, or, dry, only say what it would do."""
+        """Store a decision on facts in this scope only; a dry run only returns its result."""
         async with self.catalog.on(graph) as layout:
             try:
                 return await self.database.transact(
@@ -298,7 +298,7 @@ class PostgresClaims(FactReads):
             )
 
     async def correlate(self, graph: str, correlated: Correlated) -> int:
-        """Declare that facts of one scope hang together; gives the correlation's id."""
+        """Declare facts of one scope as correlated; return the correlation's id."""
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> int:
@@ -309,7 +309,7 @@ class PostgresClaims(FactReads):
             return await self.database.transact(work)
 
     async def end_correlation(self, graph: str, id_: int, scope: str, by: str, reason: str) -> None:
-        """Let facts hang together no more. Raises NotFound."""
+        """End a correlation. Raises NotFound."""
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> None:
@@ -320,7 +320,7 @@ class PostgresClaims(FactReads):
             await self.database.transact(work)
 
     async def due(self, graph: str) -> bool:
-        """Say whether so much was claimed since the last full run that another is worth it."""
+        """Return whether so many claims were stored since the last full run that another is worth it."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             kinds = claims_from_edges.weighed_kinds(layout)
             return bool(
@@ -328,7 +328,7 @@ class PostgresClaims(FactReads):
             )
 
     async def few(self, graph: str, most: int) -> bool:
-        """Say whether a graph has at most so many claims."""
+        """Return whether a graph has at most this number of claims."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             return bool(await connection.fetchval(layout.sql("batch_consensus", "few"), most))
 

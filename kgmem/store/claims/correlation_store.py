@@ -1,4 +1,4 @@
-"""Correlations as they are declared, found and taken back."""
+"""Correlations: declared by people, found by consensus, and ended."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -136,7 +136,7 @@ def _fact(row: Any, edges: Sequence[int], decisions: Mapping[int, Decision], *, 
 
 
 def _unweighed(layout: Layout, row: Any) -> HeldFact:
-    """Return what is held of a relationship that nobody's claims compete with."""
+    """Return the state of a relationship that no claims compete with."""
     trust = round(row["trust"], 4) if row["trust"] is not None else 0.5
     said = f"Only {row['source']} says so" if row["source"] else "Nobody is named who says so"
     valid = row["valid"]
@@ -262,7 +262,7 @@ async def standings(connection: asyncpg.Connection, layout: Layout, keys: Sequen
 
 
 async def standing_history(connection: asyncpg.Connection, layout: Layout, key: str) -> list[dict[str, Any]]:
-    """Return what was held of a source before, the newest first."""
+    """Return earlier reliabilities of a source, the newest first."""
     rows = await connection.fetch(layout.sql("fact_queries", "standing_history"), key, _HISTORY)
     return [
         {
@@ -296,7 +296,7 @@ async def copies(
 
 
 async def correlated(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Correlated]:
-    """Return correlations as they are held: the facts and values of which they mean the claims."""
+    """Return stored correlations, each with the facts and values of its claims."""
     topics = sorted({topic for row in rows for topic in row["topics"]})
     of_claim: dict[int, tuple[int, Any]] = {}
     for held in await connection.fetch(layout.sql("claims", "facts_of"), topics) if topics else []:

@@ -35,7 +35,7 @@ Given = Mapping[int, tuple[Sequence[Verdict], Sequence[int]]]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The claims of one topic as they are held, and the rule by which they are weighed."""
+    """The stored claims of one topic, and the rule by which they are resolved."""
 
     topic: Topic
     rows: Sequence[Any]
@@ -81,7 +81,7 @@ async def weigh_topics(
 
 @dataclass(slots=True)
 class _Run:
-    """The weighing of topics of one scope, which grows by what hangs together with them."""
+    """The resolution of topics of one scope, and of those that are correlated with them."""
 
     connection: asyncpg.Connection
     layout: Layout
@@ -92,7 +92,7 @@ class _Run:
     entangled: bool = False  # Something hangs together with what was drafted.
 
     async def draft(self, topics: Sequence[Topic]) -> Drafts:
-        """Return what is held of topics, apart from what hangs together with them."""
+        """Return the facts of topics before correlations."""
         held = await held_topics(self.connection, self.layout, self.scope, topics)
         self.held |= {each.topic.id: each for each in held}
         known = await _known(self.connection, self.layout, self.scope, held)
@@ -113,7 +113,7 @@ class _Run:
         return [drafted(verdict, held.ids) for verdict in verdicts]
 
     async def widen(self, topics: Sequence[int]) -> Drafts:
-        """Lock further topics, and give what is held of them."""
+        """Lock further topics, and return their facts before correlations."""
         rows = await self.connection.fetch(self.layout.sql("claims", "lock_topics_by_id"), list(topics))
         return await self.draft(
             [Topic(row["id"], row["path"], row["subject"], row["predicate"], row["about"]) for row in rows]
@@ -210,7 +210,7 @@ class _Known:
 
 
 def _without_record(row: Any) -> bool:
-    """Say whether the source of a claim was given no trust, and has earned none by other sources or by people."""
+    """Return whether the source of a claim was given no trust, and has earned none by other sources or by people."""
     learned = PRIOR_TRUST if row["learned"] is None else row["learned"]
     return row["prior"] == PRIOR_TRUST >= learned and not row["checked"] and not row["parent"]
 

@@ -46,7 +46,7 @@ class FactReads:
                     yield connection, layout.as_known()
 
     async def any(self, graph: str) -> bool:
-        """Say whether anything was claimed."""
+        """Return whether a graph has claims."""
         async with self._reading(graph) as (connection, layout):
             return bool(await connection.fetchval(layout.sql("fact_queries", "any")))
 
@@ -93,7 +93,7 @@ class FactReads:
             return await fact_queries.standings(connection, layout, keys)
 
     async def standing_history(self, graph: str, key: str) -> Sequence[Mapping[str, Any]]:
-        """Return what was held of a source before."""
+        """Return earlier reliabilities of a source."""
         async with self._reading(graph) as (connection, layout):
             return await fact_queries.standing_history(connection, layout, key)
 

@@ -1,4 +1,4 @@
-"""Facts that hang together: what is known of one moves the others, by joint factors over their values."""
+"""Correlated facts: what is known of one moves the others, by joint factors over their values."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ Widen = Callable[[Sequence[int]], Awaitable[Drafts]]
 
 @dataclass(frozen=True, slots=True)
 class _Variable:
-    """One fact among those that hang together."""
+    """One of several correlated facts."""
 
     name: str
     topic: int
@@ -41,9 +41,9 @@ class _Variable:
 
 
 async def entangled(connection: asyncpg.Connection, layout: Layout, scope: str, drafts: Drafts, widen: Widen) -> Drafts:
-    """Return the drafts after all that hang together with them was taken into account, those of other topics included.
+    """Return the facts after all correlated ones were taken into account, those of other topics included.
 
-    `widen` locks further topics and drafts them. Raises TooLarge when too many hang together.
+    `widen` locks further topics and returns their facts before correlations. Raises TooLarge for too many.
     """
     rows = await _rows(connection, layout, scope, list(drafts))
     if not rows:
@@ -86,9 +86,7 @@ def _inferred(held: Drafts, rows: Sequence[Any]) -> Drafts:
         after = told[each.name]
         sure = [after[str(at)] for at in range(len(each.draft.options))]
         if max(abs(one - option.probability) for one, option in zip(sure, each.draft.options, strict=True)) > _MOVED:
-            why = (
-                f"Facts that it hangs together with were taken into account: alone it had {each.draft.probability:.2f}."
-            )
+            why = f"Correlated facts were taken into account: alone it had {each.draft.probability:.2f}."
             drafts, rule = found[each.topic]
             drafts[each.place] = moved(each.draft, sure, rule, why)
     return found
@@ -124,7 +122,7 @@ def _meant(variables: Sequence[_Variable], topic: int, claims: set[int]) -> tupl
 
 
 def option_of(options: Sequence[Option], value: Any) -> Option | None:
-    """Return the option of a value; of None what is held."""
+    """Return the option of a value; of None the accepted one."""
     if value is None:
         return next((option for option in options if option.chosen), None)
     for same in (lambda one: one == value, lambda one: str(one).casefold() == str(value).casefold()):

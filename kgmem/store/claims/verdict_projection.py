@@ -134,7 +134,7 @@ STATE_NUMBERS = {
 
 
 async def _tie(connection: asyncpg.Connection, passages: Passages, told: Sequence[_Told]) -> None:
-    """Let claims that name no relationship be stated by the one that other claims of the same object are stated by."""
+    """Attach claims without a relationship to the one that other claims of the same object are attached to."""
     ties = [
         (row["id"], each.edges[0])
         for each in told
@@ -319,7 +319,7 @@ def _value(tellings: Sequence[Telling]) -> Any:
 
 
 def _belief(tellings: Sequence[Telling]) -> dict[str, Any]:
-    """Tell how far the value of a property is believed."""
+    """Return the probability of the value of a property."""
     draft = max((each.draft for each in tellings), key=lambda each: (each.valid.start or 0, each.probability))
     return {
         "probability": round(draft.probability, _DIGITS),

@@ -1,4 +1,4 @@
-"""Taking claims back: what only they state goes, and the rest names a source that still states it."""
+"""Withdrawal of claims: what only they state is deleted, and the rest names a source that still states it."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -42,7 +42,7 @@ async def end_claims(
 
 
 async def hand_over(connection: asyncpg.Connection, layout: Layout, edges: Sequence[int]) -> None:
-    """Let relationships name a source that still states them where the one they name does not; none where nobody does.
+    """Replace the source of relationships that it does not state any more by one that does; by none where nobody does.
 
     Each gets a new version; those whose source still states them stay as they are.
     """

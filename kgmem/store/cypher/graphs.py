@@ -24,7 +24,7 @@ class PostgresGraphs:
     def __init__(
         self, catalog: PostgresCatalog, database: Database | None = None, statements: Statements | None = None
     ) -> None:
-        """Take the catalog, the pool that transactions run on (the catalog's unless given), and statements composed."""
+        """Take the catalog, the pool of transactions (default: the catalog's), and the cache of composed statements."""
         self._catalog = catalog
         self._database = database or catalog.database
         self._statements = statements or Statements()
@@ -61,7 +61,7 @@ class PostgresGraphs:
 
     @asynccontextmanager
     async def reading(self, graph: str, scope: str | None, *, once: bool = False) -> AsyncIterator[GraphTransaction]:
-        """Begin a transaction that reads one snapshot; none is needed for what is asked `once`."""
+        """Begin a transaction that reads one snapshot; a request that runs `once` needs none."""
         async with self._catalog.on(graph, reads=()) as layout, self._database.connection() as connection:
             if once and scope is None:
                 yield self._opened(connection, layout, scope, [], once=True)

@@ -93,7 +93,7 @@ class MatchStatement:
         return join(" ", [*parts, SQL("LIMIT"), number(self.sought.most)])
 
     def _ordering(self, order: Order) -> SQL:
-        """Return the SQL of the value that it is ordered by, as text; empty where it cannot be told."""
+        """Return the SQL of the value that it is ordered by, as text; empty where that is unknown."""
         node = next(each for each in self.pattern.nodes if each.name == order.name)
         properties = self._properties(node) if self.lean else NOTHING
         return compose("agtype_out({})::text", property_of(properties, order.property)) if properties else NOTHING
@@ -194,7 +194,7 @@ class MatchStatement:
         return identifier(self.layout.index_name, name)
 
     def _anchors(self) -> None:
-        """Begin, in each part of the pattern that nothing bound leads to, at a node of which a property is asked."""
+        """Begin, in each part of the pattern that nothing bound leads to, at a node with a condition on a property."""
         for place, node in enumerate(self.pattern.nodes):
             if self._identified(node.name):
                 self._item(compose("d{}", number(place)), node.name)
@@ -222,7 +222,7 @@ class MatchStatement:
         return names
 
     def _rows_of(self, place: int, node: NodePart) -> bool:
-        """Let a node be a row of its label's table, or of all tables; gives whether that can be told of it."""
+        """Bind a node to a row of its label's table, or of all tables; return whether the labels decide that."""
         tables = [label.age_name for label in self._tables_of(node)] if node.labels else [_EVERY_VERTEX]
         if not tables:
             return False
@@ -294,7 +294,7 @@ class MatchStatement:
         return [self.meets(each, properties) for each in conditions]
 
     def _node(self, place: int, node: NodePart) -> None:
-        """Join the item of a node where something is asked of it, or nothing else gives it."""
+        """Join the item of a node where the statement needs it, or nothing else binds the node."""
         known = self.ids.get(node.name)
         few = bool(node.labels) and len(self._tables_of(node)) <= _MOST_TABLES
         if known is None and self.lean and few and self._rows_of(place, node):
@@ -345,7 +345,7 @@ class MatchStatement:
         )
 
     def _join(self, node: str, expression: SQL) -> None:
-        """Let a node be what an expression gives."""
+        """Bind a node to the value of an expression."""
         if node in self.ids:
             self.conditions.append(compose("{} = {}", expression, self.ids[node]))
         else:
@@ -384,7 +384,7 @@ class MatchStatement:
         self._item(compose("s{}", number(place)), node)
 
     def _item(self, alias: SQL, node: str) -> None:
-        """Let a node be a row of the items."""
+        """Bind a node to a row of the items."""
         self.tables.append(compose("{} {}", self._table("item"), alias))
         self.conditions.append(compose("{}.kind < 3", alias))
         self.ids[node] = compose("{}.id", alias)
@@ -408,7 +408,7 @@ class MatchStatement:
         return one_way(self.layout, link, "next", asked, backwards=backwards)
 
     def _unique(self) -> None:
-        """Let no relationship be two of the pattern's, unless the types tell that already."""
+        """Add the conditions that relationships of the pattern differ, unless their types do."""
         for one, other in combinations(self.pattern.links, 2):
             if one.name == other.name or self._differ(one, other):
                 continue

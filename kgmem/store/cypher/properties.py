@@ -13,10 +13,10 @@ from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, Label, Layout
 _FIRST, _LAST = -1, 9  # Sort before and after the ranks of all types of values.
 
 
-def ordered(layout: Layout, columns: Sequence[SQL], rest: Sequence[SQL], told: SQL, by: tuple[Order, int]) -> SQL:
+def ordered(layout: Layout, columns: Sequence[SQL], rest: Sequence[SQL], text: SQL, by: tuple[Order, int]) -> SQL:
     """Return the SQL of the first rows of a statement by a property, ordered as Cypher orders values of all types.
 
-    The last column says whether SQL cannot order these rows exactly. `rest` is the SQL after the columns, `told` the
+    The last column says whether SQL cannot order these rows exactly. `rest` is the SQL after the columns, `text` the
     property as text, `by` the order and the number of rows.
     """
     order, most = by
@@ -28,7 +28,7 @@ def ordered(layout: Layout, columns: Sequence[SQL], rest: Sequence[SQL], told: S
             "columns": join(
                 ", ", (compose("{} AS {}", column, name) for column, name in zip(columns, names, strict=True))
             ),
-            "told": told,
+            "text": text,
             "rest": join(" ", rest),
             "way": SQL("DESC") if order.descending else SQL("ASC"),
             "odd": number(_LAST if order.descending else _FIRST),

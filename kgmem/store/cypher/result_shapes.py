@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Seen:
-    """What the rows of one answer have told: the texts of the rows of label tables, and nodes, by id."""
+    """Caches what the rows of one answer contain: the texts of the rows of label tables, and nodes, by id."""
 
     texts: dict[int, str] = field(default_factory=dict)
     nodes: dict[int, Node] = field(default_factory=dict)

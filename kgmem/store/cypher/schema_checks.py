@@ -48,7 +48,7 @@ def check(layout: Layout, items: Iterable[Node | Relationship], ends: Mapping[in
 def _unfit(
     asked: Mapping[str, Property], properties: Mapping[str, Any], own: frozenset[str], of: str
 ) -> list[Violation]:
-    """Return what is refused by what is asked; what nothing is asked of is not looked at."""
+    """Return the violations by request; what no request is about is not looked at."""
     held = {name: properties[name] for name in asked if name in properties}
     return check_properties(asked, _plain(held, own), False, of)
 

@@ -132,7 +132,7 @@ class PostgresTransaction:
         return bool(await self.connection.fetchval(sql))
 
     def _ask(self) -> None:
-        """Note that the database is asked. Raises SecondRequest where that was to be once."""
+        """Count a request to the database. Raises SecondRequest at the second one of a transaction for one request."""
         if self._once and self._asked:
             raise SecondRequest
         self._asked = True

@@ -195,7 +195,7 @@ class Writer:
     async def _check_keys(self) -> None:
         """Raise Conflict where a key that was given is another one's in its scope.
 
-        Another AGE client may leave two under one key, which the index tells apart by their ids; kgmem does not.
+        Another AGE client may leave two under one key, which the index distinguishes by their ids; kgmem does not.
         """
         if not self._keyed:
             return

@@ -55,7 +55,7 @@ def run(url: str, target: str, *, down: bool, report: Report | None, limits: Lim
 
 
 def run_sql(name: str) -> None:
-    """Run migrations/sql/<name>.sql as it stands, inside of the migration that calls."""
+    """Run migrations/sql/<name>.sql unchanged, in the transaction of the migration that calls."""
     _execute((resource("migrations") / "sql" / f"{name}.sql").read_text(encoding="utf-8"))
 
 

@@ -1,15 +1,15 @@
 """A connection that ends failed transactions without having Postgres look anything up.
 
-AGE's hook asks in each statement that is parsed, a ROLLBACK too, whether AGE is installed. It keeps the answer until
-the catalogs change; asked anew in a transaction that has failed, it makes Postgres look where it must not. Postgres 18
-then refuses the ROLLBACK with "ResourceOwnerEnlarge called after release started", and the session leaves a lock behind
-by which the server refuses later sessions until it restarts ("failed to re-find shared lock object"). A statement that
-was prepared while all was well is not parsed again.
+AGE's hook looks up, in each statement that is parsed (a ROLLBACK too), whether AGE is installed. It caches the result
+until the catalogs change. Without the cache, in a transaction that has failed, the look-up reads the catalogs, which
+Postgres does not allow there. Postgres 18 then refuses the ROLLBACK with "ResourceOwnerEnlarge called after release
+started", and the session leaves a lock behind by which the server refuses later sessions until it restarts ("failed to
+re-find shared lock object"). A statement that was prepared before the failure is not parsed again.
 
 pg_textsearch before 1.5 holds a latch (an LWLock) on an index that a transaction has written to until the transaction
 ends. When it ends by a ROLLBACK without an error, Postgres takes the latch but goes on deferring interrupts, which it
-does while latches are held: no timeout, no cancellation and no termination reaches that session any more, and DROP
-DATABASE, in whatever database, waits for it. An error ends that, also one that is caught at once and told to nobody.
+does while a session has latches: no timeout, no cancellation and no termination reaches that session any more, and DROP
+DATABASE, in whatever database, waits for it. An error ends that, also one that is caught at once and not reported.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ _RAISE_AND_CATCH = SQL("DO $$ BEGIN RAISE division_by_zero; EXCEPTION WHEN divis
 
 
 async def release_latches(connection: asyncpg.Connection) -> None:
-    """Let go of the latches on keyword indexes that this session has written to, and heed interrupts again."""
+    """Release the latches on keyword indexes that this session has written to, and process interrupts again."""
     await connection.execute(_RAISE_AND_CATCH)
 
 

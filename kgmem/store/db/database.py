@@ -94,7 +94,7 @@ def work_on(graph: int) -> None:
 
 
 class ServerGuard(Protocol):
-    """What has to be looked after on a server that was started anew or promoted, before anything is asked of it."""
+    """Repairs a server that was restarted or promoted, before the first statement on it."""
 
     @property
     def standby(self) -> bool:
@@ -120,7 +120,7 @@ class Database:
     ) -> None:
         """Take the URL, the most connections, the seconds after which a statement is stopped, and more settings.
 
-        `guard` looks after keyword indexes before a connection to a server that was started anew is lent.
+        `guard` repairs keyword indexes before a connection to a server that was restarted is lent.
         `probe`: opening it makes a connection, to prove that the database answers.
         """
         self.url = url

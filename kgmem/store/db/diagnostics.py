@@ -51,7 +51,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that was asked of one database; disk sizes in bytes, where its disk is this machine's."""
+    """What the checks read of one database; disk sizes in bytes, where its disk is this machine's."""
 
     database: str
     encoding: str
@@ -137,7 +137,7 @@ def _words(facts: Facts) -> Finding:
         return Finding(name, "warning", what, f"Run in the database: CREATE EXTENSION {name};")
     found = _newer_one(held, name)
     if found.state == "ok" and not held.bm25_outlives_restarts:
-        limits = "replicas answer words by full text, and indexes are built anew after a crash or a failover"
+        limits = "replicas answer words by full text, and indexes are rebuilt after a crash or a failover"
         return Finding(name, "ok", f"{found.what}; before {BM25_IN_WAL} {limits}")
     return found
 
@@ -152,7 +152,7 @@ def preload_line(held: Capabilities) -> str:
 def _preload(facts: Facts) -> Finding:
     if "age" in facts.capabilities.preloaded:
         return Finding("preload", "ok", "age is preloaded")
-    what = "age is not in shared_preload_libraries: every connection loads it anew, and other clients must LOAD it."
+    what = "age is not in shared_preload_libraries: every connection loads it again, and other clients must LOAD it."
     return Finding("preload", "warning", what, preload_line(facts.capabilities))
 
 

@@ -99,7 +99,7 @@ def outdated(found: MigrationState) -> DatabaseOutdated:
         ),
         "newer": (
             f"The database is of revision {found.current}, which is newer than this kgmem ({found.head}).",
-            "Upgrade kgmem: in its checkout run git pull and make run, or build the image anew.",
+            "Upgrade kgmem: in its checkout run git pull and make run, or rebuild the image.",
         ),
         "unfinished": (
             f"A migration was broken off at revision {found.current}: {found.graphs_left:,} graphs are left.",
@@ -117,8 +117,8 @@ async def migrate(
     Each revision is one transaction for the tables of the server and one for each graph. A run that fails or is killed
     keeps what it has done, and the next run goes on from there.
 
-    `report` is told each step, from a worker thread. Raises DatabaseOutdated for a database newer than this kgmem or
-    without the extensions, InvalidInput for an unknown revision, Forbidden where the role lacks a right,
+    `report` is called with each step, from a worker thread. Raises DatabaseOutdated for a database newer than this
+    kgmem or without the extensions, InvalidInput for an unknown revision, Forbidden where the role lacks a right,
     DatabaseUnavailable and TimedOut when it has to wait too long.
     """
     target = _checked(revision, "head")

@@ -60,7 +60,7 @@ def number(value: float) -> SQL:
 
 
 def parameter(place: int, type_: LiteralString = "") -> SQL:
-    """Return what stands for the value of a statement at a place, counted from 1: "$1", or with a type "$1::text"."""
+    """Return the placeholder of a statement's parameter at a place, counted from 1: "$1", or with a type "$1::text"."""
     return SQL(f"${place}::{type_}" if type_ else f"${place}")
 
 

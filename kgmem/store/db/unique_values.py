@@ -66,9 +66,9 @@ async def explain(connection: asyncpg.Connection, error: asyncpg.UniqueViolation
 
 
 async def forget_stale(connection: asyncpg.Connection, error: asyncpg.UniqueViolationError) -> bool:
-    """Let go of a refused value of a node that no longer has it, since another AGE client wrote; say whether it was so.
+    """Delete the record of a value that its node no longer has, since another AGE client wrote.
 
-    What refused the value is written again then.
+    Returns whether there was one: the caller then writes again what was refused.
     """
     refused = _refused(error.detail or "") if error.constraint_name == _OF_NODES else None
     if refused is None:

@@ -26,7 +26,7 @@ class PostgresCommunities:
         self.database = catalog.database
 
     async def ask(self, graph: str, scope: str) -> None:
-        """Let the communities of a scope be kept from now on."""
+        """Turn on communities in this scope only."""
         async with self.catalog.on(graph) as layout:
             await layout.ensure("communities")
             async with self.database.connection() as connection:
@@ -51,7 +51,7 @@ class PostgresCommunities:
             return [row["path"] for row in await connection.fetch(layout.sql("communities", "behind"), least_age)]
 
     async def links(self, graph: str, scope: str, most: int) -> tuple[str, Sequence[tuple[int, int, float]]]:
-        """Return a mark of what is written by now, and the links of exactly this scope. Raises TooLarge."""
+        """Return a position in the change feed, and the links in this scope only. Raises TooLarge."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = await _number(connection, layout, scope)
             mark: str = await connection.fetchval(layout.sql("communities", "now"))
@@ -80,7 +80,7 @@ class PostgresCommunities:
     async def list(
         self, graph: str, scope: str, *, level: int | None, cursor: str | None, limit: int
     ) -> Page[Community]:
-        """Return a page of the communities of exactly this scope, the finest level and the largest first."""
+        """Return a page of the communities in this scope only, the finest level and the largest first."""
         after = _after(cursor)
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = await _number(connection, layout, scope)
@@ -90,7 +90,7 @@ class PostgresCommunities:
         return Page(found, f"{last['level']}_{last['size']}_{last['id']}" if last else None)
 
     async def get(self, graph: str, id_: int, scope: str, limit: int) -> Community:
-        """Return a community of exactly this scope with its most central members. Raises NotFound."""
+        """Return a community in this scope only with its most central members. Raises NotFound."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(
                 layout.sql("communities", "get"), id_, await _number(connection, layout, scope)
@@ -164,7 +164,7 @@ async def _put(
 
 
 def _same(held: Mapping[int, float], found: Members) -> bool:
-    """Say whether a community has the members that it had, as central as they were."""
+    """Return whether a community has the members that it had, as central as they were."""
     return len(held) == len(found) and all(abs(held.get(item, 9.0) - share) < 1e-4 for item, share in found)
 
 
@@ -178,7 +178,7 @@ async def _fill(connection: asyncpg.Connection, layout: Layout, told: Sequence[t
 async def _lead(
     connection: asyncpg.Connection, layout: Layout, levels: Sequence[Sequence[Members]], ids: Sequence[Sequence[int]]
 ) -> None:
-    """Let each community know which one of the next level holds it."""
+    """Store in each community which one of the next level contains it."""
     parents: dict[int, int | None] = {}
     for level, (found, names) in enumerate(zip(levels, ids, strict=True)):
         above: dict[int, int] = {}

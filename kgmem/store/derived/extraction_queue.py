@@ -1,4 +1,4 @@
-"""The store of what is read out of texts: what waits for it, and what each text brought."""
+"""The store of extraction: the queue of episodes, and the provenance of what was extracted."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
@@ -60,17 +60,17 @@ class PostgresReadings:
             return bool(await connection.fetchval(layout.sql("extraction", "pending"), list(ids)))
 
     async def renew(self, graph: str, ids: Sequence[int]) -> None:
-        """Say that episodes that were taken are being read still."""
+        """Send the heartbeat of the extraction of these episodes."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             await connection.execute(layout.sql("extraction", "renew"), list(ids))
 
     async def give_back(self, graph: str, ids: Sequence[int]) -> None:
-        """Let others read episodes that were taken."""
+        """Return episodes to the queue, for other workers."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             await connection.execute(layout.sql("extraction", "give_back"), list(ids))
 
     async def refuse(self, graph: str, problems: Mapping[int, tuple[int, str]]) -> None:
-        """Let episodes (id to digest and reason) wait no longer that cannot be read."""
+        """Mark episodes (id to digest and reason) as refused: they cannot be extracted."""
         columns = [list(problems), *(list(each) for each in zip(*problems.values(), strict=True))]
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             await connection.execute(layout.sql("extraction", "refuse"), *columns)
@@ -91,7 +91,7 @@ class PostgresReadings:
         return {row["key"]: row["label"] for row in rows}
 
     async def settle(self, graph: str, read: Sequence[ReadEpisode]) -> SettleResult:
-        """Store the relationships of episodes, and what they brought, in one transaction."""
+        """Store the relationships of episodes, and the provenance of what was extracted, in one transaction."""
         async with self.catalog.on(graph) as held:
             async with self.database.connection() as connection:
                 numbers = await scope_ids(connection, held, {each.unread.episode.scope for each in read}, make=True)
@@ -123,13 +123,13 @@ class PostgresReadings:
                 await connection.execute(layout.sql("extraction", "expect"), *columns)
 
     async def expect_no_more(self, graph: str, keys: Sequence[str], scope: str) -> None:
-        """Say that what episodes of exactly this scope brought, and do not any more, is taken back."""
+        """Note that what is not extracted any more from episodes in this scope only has been withdrawn."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             ids = await self._ids(connection, layout, keys, scope)
             await connection.execute(layout.sql("extraction", "expect_no_more"), list(ids.values()))
 
     async def drop(self, graph: str, keys: Sequence[str], scope: str) -> SettleResult:
-        """Forget that episodes of exactly this scope were read; gives what nothing says any more."""
+        """Delete the extraction of episodes in this scope only; return what no text states any more."""
         async with self.catalog.on(graph) as held:
 
             async def work(connection: asyncpg.Connection) -> SettleResult:
@@ -145,14 +145,14 @@ class PostgresReadings:
             return await self.database.transact(work)
 
     async def done(self, graph: str, read: Sequence[Unread]) -> None:
-        """Let episodes wait no more, unless they changed while they were read."""
+        """Remove episodes from the queue, unless they changed during their extraction."""
         ids, digests = [each.id for each in read], [each.digest for each in read]
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             await connection.execute(layout.sql("extraction", "expect_no_more"), ids)
             await connection.execute(layout.sql("extraction", "done"), ids, digests)
 
     async def open_claims(self, graph: str, topics: Sequence[tuple[str, str, str]]) -> list[HeldClaim]:
-        """Return the lasting claims of these scopes, subjects and predicates that were read, as they are held."""
+        """Return the lasting claims of these scopes, subjects and predicates that were extracted, as stored."""
         columns = list(map(list, zip(*topics, strict=True)))
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("extraction", "open_claims"), *columns)
@@ -210,14 +210,14 @@ class PostgresReadings:
             return Waits(row["waiting"], row["free"], row["refused"])
 
     async def ask_again(self, graph: str, keys: Sequence[str], scope: str) -> int:
-        """Let episodes of exactly this scope that were read be read again; gives how many."""
+        """Queue extracted episodes in this scope only for another extraction; return how many."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             ids = await self._ids(connection, layout, keys, scope)
             done: str = await connection.execute(layout.sql("extraction", "ask_again"), list(ids.values()))
             return int(done.rsplit(" ", 1)[-1])
 
     async def told(self, graph: str, keys: Sequence[str], scope: str, limit: int) -> list[Provenance]:
-        """Return what episodes of exactly this scope brought."""
+        """Return what was extracted from episodes in this scope only."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             ids = await self._ids(connection, layout, keys, scope)
             names = {id_: key for key, id_ in ids.items()}
@@ -231,12 +231,12 @@ class PostgresReadings:
             return [row["key"] for row in rows]
 
     async def there(self, graph: str, keys: Sequence[str], scope: str) -> Collection[str]:
-        """Return those of these keys under which exactly this scope holds an episode."""
+        """Return those of these keys that episodes in this scope only have."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             return (await self._ids(connection, layout, keys, scope)).keys()
 
     async def ids(self, graph: str, told: Sequence[Provenance], keys: Sequence[str], scope: str) -> list[int]:
-        """Return the ids of episodes and of what they brought, as the history knows them."""
+        """Return the ids, as in the history, of episodes and of what was extracted from them."""
         named = [each.key for each in told if each.kind == "entity"]
         edges = [int(each.key) for each in told if each.kind == "relationship"]
         claims = [int(each.key) for each in told if each.kind == "claim"]

@@ -1,4 +1,4 @@
-"""Writing what episodes brought: their relationships, and which text says what; taking that back."""
+"""Writes what was extracted from episodes: relationships, and the provenance of each; withdraws both."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _DIGITS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What nothing says any more: relationships were deleted (counted); claims and entities the caller takes back."""
+    """What no text states any more: relationships were deleted (counted); the caller withdraws claims and entities."""
 
     relationships: int
     claims: Sequence[tuple[str, int]]
@@ -33,7 +33,7 @@ class Left:
 
 
 class Bringing:
-    """One transaction that stores what episodes brought, or takes it back."""
+    """One transaction that stores, or withdraws, what was extracted from episodes."""
 
     def __init__(self, connection: asyncpg.Connection, passages: Passages) -> None:
         """Take the connection, in a transaction, and where the passages of facts are gathered."""
@@ -42,9 +42,9 @@ class Bringing:
         self._layout = passages.layout
 
     async def settle(self, read: Sequence[ReadEpisode]) -> SettleResult:
-        """Store what episodes brought; what they brought before and do not any more is taken back.
+        """Store what was extracted from episodes; withdraw what was extracted before and is not any more.
 
-        Of episodes that are gone all is taken back.
+        Of episodes that are gone all is withdrawn.
         """
         scopes = {each.unread.id: each.unread.episode.scope for each in read}
         ids = list(scopes)
@@ -59,9 +59,9 @@ class Bringing:
         return SettleResult(len(created), len(updated) + left.relationships, left.claims, left.entities)
 
     async def take_back(self, scopes: Mapping[int, str], rows: Sequence[tuple[Any, ...]] = ()) -> Left:
-        """Let episodes (id to scope) have brought these rows and nothing else.
+        """Make these rows the whole provenance of episodes (id to scope).
 
-        What they brought before is expected of them, until the caller has taken it back and says `expect_no_more`.
+        Former rows stay as expected ones until the caller has withdrawn them and calls `expect_no_more`.
         """
         before = await self._connection.fetch(self._sql("brought_before"), list(scopes))
         if rows:
@@ -85,7 +85,7 @@ class Bringing:
         return Left(len(edges), claims, [(row["scope"], row["key"]) for row in lost])
 
     async def _write(self, read: Sequence[ReadEpisode]) -> tuple["_Written", list[int]]:
-        """Write the edges of episodes, each once; gives their ids by identity, and those of what stands together."""
+        """Write the edges of episodes, each once; return their ids by identity, and those of co-occurrences."""
         stated = {identity(each): each for episode in read for each, _ in episode.relationships}
         pairs = await self._with_strength([each for episode in read for each in _pairs(episode)])
         wanted = [*stated.values(), *pairs.values()]
@@ -142,7 +142,7 @@ class Bringing:
         await self._connection.execute(self._sql("read"), *map(list, columns))
 
     async def _strengthen(self, edges: Sequence[int]) -> None:
-        """Let what is mentioned together be as strong as the number of texts says: 1/2, 2/3, 3/4, ..."""
+        """Set the strength of co-occurrences by their number of texts: 1/2, 2/3, 3/4, ..."""
         layout = self._layout
         label = layout.labels.get((EDGE, CO_MENTIONED))
         if label is None or not edges:

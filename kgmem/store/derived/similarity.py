@@ -1,7 +1,7 @@
-"""Joining entities that are alike: each with the few likest of those whose turn was before, by the index on vectors.
+"""Links between similar entities: of each to the most similar of those compared before it, by the index on vectors.
 
-What comes later changes nothing of whom an entity is joined to, so that each is compared once; one whose vector changed
-loses what joins it and gets a new turn.
+Later entities change nothing about an entity's own links, so that each is compared once; one whose vector changed
+loses its links and is compared again.
 """
 
 from typing import Any, Final
@@ -32,7 +32,7 @@ class PostgresConnections:
         self.database = catalog.database
 
     async def ask(self, graph: str, min_similarity: float) -> None:
-        """Let the entities of a graph be joined where they are at least so alike; from another value on, anew."""
+        """Turn on links between entities of at least this similarity; another value than before compares all again."""
         async with self.catalog.on(graph) as layout:
             if await self.asked(graph) not in (None, min_similarity):
                 await self.stop(graph)
@@ -66,7 +66,7 @@ class PostgresConnections:
             return None if min_similarity is None else round(min_similarity, 6)
 
     async def is_behind(self, graph: str) -> bool:
-        """Say whether something was written since all was compared."""
+        """Return whether something was written since all was compared."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             behind: bool = await connection.fetchval(layout.sql("similarity", "is_behind"))
             return behind
@@ -83,7 +83,7 @@ class PostgresConnections:
             await connection.execute(layout.sql("similarity", "done"), *mark)
 
     async def part(self, graph: str) -> LinkChanges:
-        """Take back what joins entities of which the vector changed or went, and what was led over to others."""
+        """Delete the links of entities whose vector changed or went, and those that a merge moved to others."""
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> LinkChanges:

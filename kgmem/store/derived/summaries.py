@@ -44,7 +44,7 @@ class PostgresSummaries:
         self.database = catalog.database
 
     async def of_entity(self, graph: str, key: str, scope: str) -> Material:
-        """Return what the summary of an entity of exactly this scope is made of. Raises NotFound."""
+        """Return the material of the summary of an entity in this scope only. Raises NotFound."""
         async with (
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,
@@ -100,7 +100,7 @@ class PostgresSummaries:
             return await self.database.transact(work)
 
     async def is_behind(self, graph: str) -> bool:
-        """Say whether entities that were summed up once have changed since."""
+        """Return whether entities with a summary have changed since."""
         async with (
             self.catalog.on(graph) as layout,
             self.database.connection() as connection,
@@ -123,7 +123,7 @@ class PostgresSummaries:
 
 
 async def _is_there(connection: asyncpg.Connection, layout: Layout, material: Material) -> bool:
-    """Say whether the subject and all that a summary says is there, and keep it until the transaction ends."""
+    """Lock the subject of a summary and all that it was made of; return whether they exist."""
     name = "there" if material.kind == "entity" else "community_there"
     if await connection.fetchval(layout.sql("summaries", name), material.subject) is None:
         return False

@@ -32,7 +32,7 @@ def open_private(path: Path, flags: int) -> int:
 
 
 def allow_search(folder: Path, name: str, uid: int) -> None:
-    """Let the account pass through `folder` (not list it); ServerError when the folder is neither root's nor its own.
+    """Allow the account to pass through `folder`, not to list it. Raises ServerError for a folder of another account.
 
     By an access control list where the file system has them, so that nobody else gains anything; else for everybody.
     """

@@ -19,7 +19,7 @@ from kgmem.store.embedded.postmaster import Postmaster
 def socket_url(found: Postmaster, database: str = DATABASE) -> str:
     """A URL over the Unix socket that asyncpg, psycopg and psql understand; it names all parts.
 
-    A part that is left out would be taken from the PG* variables of the environment.
+    A missing part would be read from the PG* variables of the environment.
     """
     where = urlencode({"host": str(found.socket_folder), "port": found.port}, quote_via=quote)
     return f"postgresql://{ROLE}@/{database}?{where}"

@@ -240,7 +240,7 @@ class EmbeddedPostgres:
 
     @property
     def _mark(self) -> Path:
-        """The file that says that Postgres was asked to run on by itself."""
+        """Return the path of the file that marks a Postgres which runs on without kgmem."""
         return self.home / "stays-up"
 
     def _change(self) -> Change:

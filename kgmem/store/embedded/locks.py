@@ -1,8 +1,8 @@
 """Who uses a data folder: three lock files, which the kernel frees when their holder dies.
 
-owner   held alone by the kgmem that serves
-users   held together by every kgmem that uses the running Postgres; whoever can have it alone is the last one
-change  held alone for the moment in which Postgres is started or stopped
+owner   exclusive, of the kgmem that serves
+users   shared, of every kgmem that uses the running Postgres; who gets it exclusively is the last user
+change  exclusive, while Postgres is started or stopped
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class LockFile:
         self._descriptor: int | None = None
 
     def take(self, *, shared: bool = False) -> bool:
-        """Try to take the lock (or to change a held one to shared or alone); False when others exclude it."""
+        """Acquire the lock, shared or exclusive, or convert an acquired one; return False where others exclude it."""
         if self._descriptor is None:
             self._descriptor = self._open()
         try:
@@ -82,7 +82,7 @@ class LockFile:
         return int(text) if text.isdigit() else None
 
     def release(self) -> None:
-        """Return the lock up; a lock that is not held stays so."""
+        """Release the lock; without effect where it is not acquired."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -109,5 +109,5 @@ class Change:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let others change it."""
+        """Release the lock `change`."""
         self._lock.release()

@@ -1,4 +1,4 @@
-"""The log of the embedded Postgres: a bounded file, its last lines, and what it says about a start under way."""
+"""The log of the embedded Postgres: a bounded file, its last lines, and what it says about a start in progress."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The Postgres server of one home: brought up, waited for and ended. Who may do so is decided elsewhere."""
+"""The Postgres server of one home: start, wait and stop. lifecycle.py decides who may do so."""
 
 import asyncio
 import re
@@ -96,7 +96,7 @@ class Server:
         return read_postmaster(self.data)
 
     def fits(self, found: Postmaster) -> bool:
-        """Whether a running Postgres listens where it is asked to, and nowhere else."""
+        """Return whether a running Postgres listens where it is configured to, and nowhere else."""
         return (found.address, found.port) == (("127.0.0.1", self.port) if self.port else ("", found.port))
 
     async def ensure_running(self) -> tuple[Postmaster, bool]:

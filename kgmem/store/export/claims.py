@@ -63,7 +63,7 @@ class _Reader:
         return {row["id"]: row["ref"] for row in rows}
 
     async def facts(self, topics: Sequence[Any]) -> list[Told]:
-        """Return what is held of topics, each with all its facts and their former versions."""
+        """Return topics, each with all its facts and their former versions."""
         sql = self._layout.sql("claim_records", "facts_on")
         rows = await self._connection.fetch(sql, [topic["id"] for topic in topics])
         options = {id(row): orjson.loads(row["options"]) for row in rows}

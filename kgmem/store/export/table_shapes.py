@@ -1,7 +1,7 @@
-"""What a graph holds as shapes: whole label tables by COPY, made into mappings without an object for any record.
+"""The records of a graph as mappings: whole label tables by COPY, without an object for any record.
 
-The keys of all items are held in memory meanwhile, in some 30 bytes each: to join them in the database would take
-longer than all the rest.
+The keys of all items are in memory meanwhile, about 30 bytes each: to join them in the database would take longer than
+all the rest.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class Keys:
     text: bytes
 
     def of(self, ids: Any, *, entities: bool) -> list[str | None]:
-        """Return the key of each item, None of one that is not there, or is no entity where these are asked for."""
+        """Return the key of each item; None where it does not exist, or is no entity with `entities`."""
         if not len(self.ids):
             return [None] * len(ids)
         places = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)

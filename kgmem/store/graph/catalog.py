@@ -151,7 +151,7 @@ class PostgresCatalog:
             self.forget(graph.name)
 
     async def change_schema(self, name: str, change: Callable[[Graph], Graph]) -> None:
-        """Change a graph's own schema as it stands when nobody else changes it. Raises as `update` does."""
+        """Change a graph's own schema, under a lock on it. Raises as `update` does."""
         layout = await self.layout(name)
 
         async def work(connection: asyncpg.Connection) -> None:
@@ -193,7 +193,7 @@ class PostgresCatalog:
     async def index_properties(
         self, connection: asyncpg.Connection, layout: Layout, labels: Iterable[Label], *, lenient: bool = False
     ) -> None:
-        """Bring the indexes on properties in line with the schema as it stands now. Raises Conflict unless lenient."""
+        """Bring the indexes on properties in line with the current schema. Raises Conflict unless lenient."""
         row = await connection.fetchrow(statement("catalog", "get"), layout.graph.name)
         if row is not None:
             schema = self._schema_of(_graph_of(row))
@@ -321,7 +321,7 @@ class PostgresCatalog:
             raise
 
     def forget(self, name: str) -> None:
-        """Read the graph's settings anew at the next use."""
+        """Drop the cached settings of a graph: they are read again at the next use."""
         self._layouts.pop(name, None)
         self._forgotten += 1
 

@@ -82,7 +82,7 @@ CHECKS: Final[dict[str, Check]] = {
     "feed-gaps": Check(
         "nodes and relationships never appeared in the change feed",
         "warning",
-        "Readers of the feed do not know of them: let such readers begin anew from an export.",
+        "Readers of the feed do not know of them: let such readers begin again from an export.",
         repairable=False,
     ),
     # Pages of the disk.

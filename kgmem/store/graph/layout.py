@@ -144,7 +144,7 @@ class Layout:
 
     @property
     def held_name(self) -> str:
-        """The schema of the index as it is held now."""
+        """The schema of the current index."""
         return self.index_name.removesuffix(AS_OF)
 
     def table(self, label: Label) -> SQL:
@@ -233,7 +233,7 @@ async def learn_subsystems(connection: asyncpg.Connection, layout: Layout) -> No
 
 
 async def lock_labels(connection: asyncpg.Connection, layout: Layout) -> None:
-    """Let nobody else make labels of the graph, or indexes on them, until this transaction ends."""
+    """Lock the labels of the graph and the indexes on them against changes until this transaction ends."""
     await connection.execute(SQL("SELECT pg_advisory_xact_lock(hashtextextended('kgmem label', $1))"), layout.id)
 
 
@@ -256,9 +256,9 @@ async def _make_label(connection: asyncpg.Connection, layout: Layout, kind: int,
 async def scope_ids(
     connection: asyncpg.Connection, layout: Layout, paths: Iterable[str], *, make: bool
 ) -> dict[str, int]:
-    """Return the numbers of scopes by path; those that do not exist are made when asked, else left out.
+    """Return the numbers of scopes by path; those that do not exist are created with `make`, else omitted.
 
-    The layout keeps them too, but may let go of what it keeps at any time.
+    The layout caches them too, but may drop its cache at any time.
     """
     found = {path: layout.scopes[path] for path in paths if path in layout.scopes}
     wanted = sorted({path for path in paths if path not in found})

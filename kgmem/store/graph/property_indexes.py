@@ -1,7 +1,7 @@
 """Property indexes: what a schema declares as indexed or unique is an index on each label table that it is about.
 
-They stand on the expression with which AGE reads a property, so that every AGE client profits, and is held to unique
-values as well. A node that bears a label without being in its table is held to them by unique_rules.py.
+They index the expression with which AGE reads a property, so that every AGE client profits, and unique values hold for
+it as well. For a node that has a label without being in its table, unique_rules.py enforces them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -55,7 +55,7 @@ async def sync(
 ) -> None:
     """Make the indexes that the schema declares for these labels, and drop those that it does not declare any more.
 
-    Raises Conflict where values that shall be unique are not; if lenient, such an index is left out.
+    Raises Conflict where values that shall be unique are not; if lenient, such an index is not made.
     """
     labels = list(labels)
     await unique_rules.sync(connection, layout, expected_rules(schema), lenient=lenient)

@@ -68,7 +68,7 @@ def asked_name(name: str, what: str) -> str:
 
 
 def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
-    """Return the vertex properties that hold after a statement was merged into those held (empty for a new one)."""
+    """Return a vertex's properties after a statement is merged into the existing ones (empty for a new vertex)."""
     properties = dict(stated.properties)
     own = _own_values(stated, "entity")
     for name in LIFTED:
@@ -82,7 +82,7 @@ def merge_entity(held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
 
 
 def merge_relationship(held: Mapping[str, Any], stated: Relationship) -> dict[str, Any]:
-    """Return the edge properties that hold after a statement was merged into those held."""
+    """Return an edge's properties after a statement is merged into the existing ones."""
     return _timed(_merged(held, _own_values(stated, "relationship"), stated.properties, "relationship"), stated)
 
 
@@ -188,7 +188,7 @@ def json_bytes(stored: Any, *, sort: bool = False) -> bytes:
 
 
 def _has_long_number(data: bytes) -> bool:
-    """Say whether so many digits follow each other: then every so many bytes there is one, around which to look."""
+    """Return whether a text has a run of _LONG_DIGITS digits: only every so many bytes one is looked for."""
     last = _LONG_DIGITS - 1
     return any(
         _LONG.search(data, max(0, at - last), at + _LONG_DIGITS)
@@ -197,7 +197,7 @@ def _has_long_number(data: bytes) -> bool:
 
 
 def alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Say whether properties are the same, types included: 1, 1.0 and true are equal in Python."""
+    """Return whether properties are the same, types included: 1, 1.0 and true are equal in Python."""
     return one == other and encoded(one, sort=True) == encoded(other, sort=True)
 
 
@@ -237,7 +237,7 @@ def _int(text: str) -> int | str:
 
 
 def _timed(merged: dict[str, Any], stated: Entity | Relationship) -> dict[str, Any]:
-    """Return merged properties back if the times that the statement brings fit those held. Raises InvalidInput."""
+    """Return the merged properties. Raises InvalidInput where the statement's times do not fit the existing ones."""
     if stated.valid_from is not None or stated.valid_to is not None:
         valid_interval(*(_text(merged.get(name)) for name in ("valid_from", "valid_to")))
     return merged

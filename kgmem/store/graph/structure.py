@@ -173,7 +173,7 @@ async def _compare_indexes(
 
 
 def _on_missing(shape: str, layout: Layout, found: Structure) -> bool:
-    """Say whether an index is on a table that is missing itself."""
+    """Return whether an index is on a table that is missing itself."""
     return any(f" ON {layout.index_name}.{table} " in shape for table in found.missing.get("tables", []))
 
 
@@ -235,5 +235,5 @@ def _wanted(label: Label) -> tuple[tuple[str, bool], ...]:
 
 
 def _noted(aside: set[str], label: Label, column: str) -> bool:
-    """Say whether an import that runs builds the index at its end."""
+    """Return whether a running import builds the index at its end."""
     return any(name.startswith(label.age_name[:20]) and column in name for name in aside)

@@ -111,14 +111,14 @@ async def make_subsystem(connection: asyncpg.Connection, subsystem: Subsystem, p
 
 
 async def keep_vectors(connection: asyncpg.Connection, place: IndexPlace, table: str) -> None:
-    """Let the history keep the vectors of a table that change or go."""
+    """Make the triggers by which the history keeps changed and deleted vectors of a table."""
     await connection.execute(fill(place.sql("as_of", "create_vectors", table=table), {"vectors": literal(table)}))
 
 
 async def learn_subsystems(connection: asyncpg.Connection, graph_id: int, known: MadeSubsystems) -> None:
     """Read which subsystems another process has made since this one last looked.
 
-    A statement that deletes what belongs to locked rows needs this once it has the locks.
+    A statement that deletes what belongs to locked rows calls this after it has the locks.
     """
     if known.absent_tables:
         known.learn(await connection.fetchval(statement("catalog", "subsystems"), graph_id) or ())

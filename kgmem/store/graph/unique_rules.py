@@ -31,7 +31,7 @@ class UniqueRule:
 async def sync(
     connection: asyncpg.Connection, layout: Layout, wanted: Collection[UniqueRule], *, lenient: bool
 ) -> None:
-    """Make the rules of a graph those that are wanted, and let new label tables be held to them.
+    """Replace the unique rules of a graph by `wanted`, and apply them to new label tables.
 
     Raises Conflict where values that shall be unique are not; if lenient, the first node keeps such a value.
     """

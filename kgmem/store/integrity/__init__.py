@@ -1,1 +1,1 @@
-"""Integrity checks: whether the index is what the label tables make of it, and whether the tables are whole."""
+"""Integrity checks: whether the index agrees with the label tables, and whether the tables are whole."""

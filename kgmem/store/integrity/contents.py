@@ -180,7 +180,7 @@ def _edge_differs(label: Label, row: Any, stored: Any, edge: Any) -> bool:
 
 
 def _same_key(expected: str, key: str, id_: int) -> bool:
-    """Compare keys; one that another item has already was told apart by the id."""
+    """Return whether keys are the same; a key that another item had already was extended by the id."""
     return key in (expected, f"{expected}#{id_}")
 
 

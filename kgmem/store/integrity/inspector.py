@@ -48,7 +48,7 @@ class Findings:
         return [*self.structure.damages(), *listed, *self.others]
 
     def has(self, *checks: str) -> bool:
-        """Say whether one of these checks found something."""
+        """Return whether one of these checks found something."""
         return any(each.check in checks for each in self.damages())
 
 

@@ -137,7 +137,7 @@ class Repair:
 
             async def work(connection: asyncpg.Connection, part: Sequence[int] = part) -> Layout:
                 own = self.layout.apart()
-                await index_sync.Absorber(connection, own, anew=True).absorb(part)
+                await index_sync.Absorber(connection, own, is_rebuild=True).absorb(part)
                 return own
 
             await self._whole("contents", partial(self.index.database.transact, work))

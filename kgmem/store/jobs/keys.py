@@ -77,7 +77,7 @@ class SecretHasher:
             return await asyncio.to_thread(_ARGON2.hash, secret)
 
     async def check(self, hash_: str | None, secret: str) -> bool:
-        """Say whether the secret has this hash; None takes as long as a hash does. Raises Unavailable under load."""
+        """Return whether the secret has this hash; None takes as long as a hash does. Raises Unavailable under load."""
         if self._waiting >= _WAITING:
             raise Unavailable("Too many API keys are being checked at once.", hint="Try again in a moment.")
         self._waiting += 1
@@ -156,7 +156,7 @@ class PostgresKeyRing:
     async def create(
         self, name: str, role: Role, *, graph: str | None, scope: str, expires_at: str | None
     ) -> tuple[Key, str]:
-        """Make a key; gives it with its token, which is shown this once. Raises InvalidInput."""
+        """Create a key; return it with its token, which cannot be read again. Raises InvalidInput."""
         if not name.strip() or len(name) > _LONGEST_NAME:
             raise InvalidInput("A key needs a name.", hint=f"Name its purpose in at most {_LONGEST_NAME} characters.")
         if role not in get_args(Role):
@@ -229,7 +229,7 @@ class PostgresKeyRing:
             log.debug("key_lookup_failed", error=error)
 
     async def _look(self, token: Token, digest: bytes) -> _Seen:
-        """Read a token's key and remember what came of it."""
+        """Read a token's key and cache the result."""
         while True:
             revocations, read_at = self._revocations, time.monotonic()
             async with self._database.connection() as connection:

@@ -17,7 +17,7 @@ class PostgresVitals:
     """One database, seen through the pools that lead to it."""
 
     def __init__(self, database: Database, pools: Mapping[str, Database]) -> None:
-        """Take the pool to ask through, and all pools by the names under which they are told."""
+        """Take the pool to query through, and all pools by the names that metrics show."""
         self._database = database
         self._pools = pools
         self._probed = -math.inf
@@ -29,7 +29,7 @@ class PostgresVitals:
             await connection.fetchval(statement("metrics", "ping"))
 
     async def health(self) -> Health:
-        """Say whether the disk of the database has room. Raises DatabaseUnavailable.
+        """Check that the disk of the database has room. Raises DatabaseUnavailable.
 
         A sort that does not fit into its memory writes to the disk and leaves nothing behind; it is made again after
         five seconds at the earliest. A write that failed counts for a minute: its tablespace may be another one.

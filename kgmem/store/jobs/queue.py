@@ -41,7 +41,7 @@ class Wakeups(Generic[K]):
         self._closing = asyncio.Event()
 
     def wake(self, key: K) -> None:
-        """Ask for a message; returns at once."""
+        """Request a notification of workers; returns at once."""
         self._due.add(key)
         if key not in self._senders:
             self._senders[key] = asyncio.create_task(self._keep_sending(key), name=f"wake {key}")
@@ -105,7 +105,7 @@ _LARGEST_ID = 2**63 - 1
 
 @asynccontextmanager
 async def open_queue(url: str, *, size: int = 4) -> AsyncIterator["ProcrastinateQueue"]:
-    """Return the jobs of a database; the database is asked only when there is something to ask. Raises InvalidInput."""
+    """Return the job queue of a database; it connects at the first request. Raises InvalidInput."""
     app = make_app(url, size)
     async with app.open_async():
         queue = ProcrastinateQueue(app)
@@ -137,7 +137,7 @@ class ProcrastinateQueue:
         check: bool = False,
         **arguments: Any,
     ) -> int | None:
-        """Ask for a task; None when the same task already waits for this graph (or, for imports, this import).
+        """Queue a task, return its job; None when the same task already waits for this graph (or, for imports, this import).
 
         `place` names a folder of files that it needs: only a worker that works for this place does it.
         `small` work there takes seconds, and does not wait for the rest. A `check` there takes long and is not broken

@@ -62,7 +62,7 @@ _MOST_BEHIND = 9
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """What is left of a job that was broken off: the id of the job that was asked for, and how far it came."""
+    """The rest of an interrupted job: the id of the job that was requested first, and its progress."""
 
     of: int
     progress: Mapping[str, Any]
@@ -133,10 +133,9 @@ async def insert(
     pause: float = 0.0,
     rest: Rest | None = None,
 ) -> int | None:
-    """Put a job into the queue; None when the same one waits there already. Raises DatabaseUnavailable.
+    """Queue a job and return its id; None when the same one waits already. Raises DatabaseUnavailable.
 
-    It waits for `pause` seconds at the least. The `rest` of one that was broken off comes behind all others of its
-    class.
+    It waits for at least `pause` seconds. The `rest` of an interrupted job comes behind all others of its class.
     """
     given = dict(arguments) if graph is None else {"graph": graph, **arguments}
     turn = task if task in _BESIDE or graph is None else "index"

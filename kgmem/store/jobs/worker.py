@@ -1,4 +1,4 @@
-"""The worker: runs jobs until it is told to stop, here or on another machine, and picks up those of workers that died.
+"""The worker: runs jobs until it is stopped, here or on another machine, and takes over those of workers that died.
 
 It keeps going while the database is away, looks for writes of other AGE clients every two seconds (a read; a job is
 made only when there are some), and removes finished jobs after a while.
@@ -63,7 +63,7 @@ _KEPT_FAILED_HOURS = 7 * 24
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """How a worker works; times in seconds. `silence` is how long a worker may give no sign of life."""
+    """How a worker works; times in seconds. `silence` is how long a worker may send no heartbeat."""
 
     concurrency: int = 4  # Jobs at once, in lanes: see _lanes.
     heartbeat: float = 5.0
@@ -85,7 +85,7 @@ class _Known:
 
 
 class Backoff(BaseRetryStrategy):
-    """Again after 1, 2, 4, ... 60 seconds while a part is away; at once when the worker was told to stop."""
+    """Retries after 1, 2, 4, ... 60 seconds while a part is unavailable; at once when the worker was stopped."""
 
     def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
         """Return when to try again, or None for an error that trying again does not hint."""
@@ -183,7 +183,7 @@ def _task_of(app: App, handler: Handler, known: _Known, options: WorkerOptions) 
 
 
 async def _go_on_later(app: App, job: QueuedJob, own: Slice) -> None:
-    """Ask for a job again whose slice is over; it comes behind those of its class that wait."""
+    """Queue the rest of a job whose slice is over, behind the waiting jobs of its class."""
     workers = {"graph", "timestamp", CONTINUES, PROGRESS}
     given = {name: value for name, value in job.task_kwargs.items() if name not in workers}
     graph = job.task_kwargs.get("graph")

@@ -1,7 +1,7 @@
-"""What a graph believes, taken back from records: found again by what it states, never by a number.
+"""Imports claims, facts and decisions from records, which find each other by what they state, never by a number.
 
-Whatever is there already stays as it is, so that the same records again change nothing. Facts are taken over as they
-were held where the claims on their topic are just theirs; else the topic stays stale and is weighed.
+Existing rows stay as they are, so that the same records again change nothing. Facts are copied with their states where
+the claims on their topic are just theirs; else the topic stays stale, and a job resolves it.
 """
 
 from collections import defaultdict
@@ -132,7 +132,7 @@ class _Run:
             await self._execute("undoes", *_columns([(by, ended) for ended, by in pairs]))
 
     async def facts(self, told: Sequence[Told]) -> None:
-        """Take over what was held of topics, where nothing else is claimed on them."""
+        """Import the facts of topics on which there are no other claims."""
         places = {_place(self.layout, each): each for each in told}
         topics = await self._topics(list(places))
         claims = await self._claims_on(topics.values())
@@ -187,7 +187,7 @@ class _Run:
             await self._execute("decided", *_columns(decided))
 
     async def correlations(self, told: Sequence[Told]) -> None:
-        """Store what hangs together."""
+        """Import correlations."""
         named: list[list[_Place]] = [
             [
                 (self.layout.scopes[each.get("scope") or ""], str(subject), str(predicate), str(about))
@@ -338,7 +338,7 @@ def _about(claim: Told) -> str:
 
 
 def _is_whole(facts: Sequence[Told], claims: Mapping[str, int], current: set[int]) -> bool:
-    """Say whether facts rest on all claims that are current on their topic, and on no other."""
+    """Return whether facts rest on all current claims on their topic, and on no other."""
     refs = {ref for fact in facts if "state" in fact for option in fact["options"] for ref in option["claims"]}
     return refs <= claims.keys() and {claims[ref] for ref in refs} == current
 

@@ -75,7 +75,7 @@ async def _changed(load: Load, arguments: Sequence[Any]) -> list[Any]:
 
 
 async def _merge(load: Load, rows: Sequence[Any], passages: list[Passages]) -> None:
-    """Merge rows into what is held, each key once at a time."""
+    """Merge rows into existing entities, each key once at a time."""
     wanted = Passages(load.layout)
     outcomes: list[tuple[int, Outcome]] = []
     await source_ids(load.connection, load.layout, [row["source"] for row in rows], make=False)

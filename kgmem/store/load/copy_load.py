@@ -1,7 +1,7 @@
 """Bulk loading: a batch goes into a temporary table by COPY, and from there by set operations into the graph.
 
-What is not held yet is inserted as a whole; what is held and says the same counts as unchanged; only what merges into
-something held goes the way of single statements, in the same transaction.
+New records are inserted as a whole; records that repeat what is stored count as unchanged; only those that change an
+existing one are merged one by one, in the same transaction.
 
 What COPY reads is made of Arrow columns: those that a reader gave, and those that its single records become. Arrow
 takes 43 MB of memory and a third of a second to load, so what works on it (arrow_copy.py, record_columns.py) comes in
@@ -147,7 +147,7 @@ async def copy_staged(connection: asyncpg.Connection, kind: BatchKind, staged: S
 
 
 async def redirect(load: Load, kind: BatchKind) -> None:
-    """Let staged rows that name an entity which was merged away name the kept one."""
+    """Replace, in staged rows, keys of entities that were merged away by the keys of the kept ones."""
     if "merges" not in load.layout.subsystems.made:
         return
     named = await load.connection.fetch(load.sql(f"{kind}_keys_merged"))

@@ -60,7 +60,7 @@ async def load_relationships(load: Load, count: int, *, last: bool) -> None:
 async def _record_claims(load: Load, *, fresh: bool, recorded: Sequence[int]) -> None:
     """Record what sources state by the relationships of a batch, but for those of which that is `recorded` already.
 
-    What a source had not stated of a relationship that says nothing else anew counts as an update.
+    A relationship of which only the source is new counts as an update.
     """
     connection, layout = load.connection, load.layout
     valued = valued_kinds(layout)
@@ -147,7 +147,7 @@ def _label(load: Load, row: Any, end: str) -> str | None:
 
 
 async def _wait_behind(load: Load, *, missing: bool) -> int:
-    """Let wait what is said of relationships of which something said before waits; gives how many these are."""
+    """Queue statements on relationships of which an earlier statement waits; return how many these are."""
     held_back = await load.execute(load.sql("wait_for_key")) if missing else 0
     if await load.connection.fetchval(load.sql("something_waits"), load.import_id):
         held_back += await load.execute(load.sql("wait_behind"), load.import_id)
@@ -164,7 +164,7 @@ async def _set_aside(load: Load, count: int, *, last: bool) -> None:
 
 
 async def _missing(load: Load, row: Any) -> str:
-    """Say which end of a relationship is missing."""
+    """Return the message that names the missing end of a relationship."""
     paths = [*visible_from(row["scope"])]
     for key in (row["start_key"], row["end_key"]):
         if not await load.connection.fetchval(load.sql("is_there"), paths, key):
@@ -181,7 +181,7 @@ async def _changed(load: Load) -> list[Any]:
 
 
 async def _merge(load: Load, rows: Sequence[Any], passages: list[Passages]) -> None:
-    """Merge rows into what is held, each identity once at a time."""
+    """Merge rows into existing relationships, each identity once at a time."""
     items = [relationship_at(row) for row in rows]
     await source_ids(load.connection, load.layout, [item.source for item in items], make=False)
     created = updated = 0

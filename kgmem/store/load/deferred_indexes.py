@@ -1,9 +1,8 @@
-"""Setting indexes aside: a large load into a small graph is ten times faster when some are built at its end.
+"""Deferred indexes: a large load into a small graph is ten times faster when some indexes are built at its end.
 
-Only what nothing stands on is set aside (no unique index), and only in a graph that holds little: what was held
-before is then still found, but read through. What is set aside is noted with the text that makes it again, in the same
-transaction, so nothing is forgotten when the import is killed: the next one, or a worker, builds it. It is built beside
-readers and writers, who go on meanwhile.
+Only indexes that enforce nothing are deferred (no unique index), and only in a small graph: queries meanwhile scan its
+rows. The definition of a deferred index is stored in the transaction that drops it, so nothing is forgotten when the
+import is killed: the next one, or a worker, builds it, concurrently with readers and writers.
 
 Statistics: what the planner knows of a table that grows by a load, long before autovacuum looks at it.
 """

@@ -25,7 +25,7 @@ _SEPARATOR = "\x1f"
 
 @dataclass(frozen=True, slots=True)
 class EntityReplay:
-    """Says what a graph holds of entities, and what becomes of that by further statements; writes nothing."""
+    """Predicts the states of entities after further statements, from what is stored; writes nothing."""
 
     database: Database
     layout: Layout

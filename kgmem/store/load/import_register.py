@@ -1,4 +1,4 @@
-"""The register of imports: what was read, how, how far it is, and what came of it."""
+"""The register of imports: their files, options, progress and results."""
 
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -75,7 +75,7 @@ class ImportRegister:
         return id_
 
     async def start(self, id_: int) -> None:
-        """Let an import run (again)."""
+        """Mark an import as running."""
         async with self.database.connection() as connection:
             await connection.execute(statement("imports", "resume"), id_)
 
@@ -127,18 +127,18 @@ class ImportRegister:
         return {(row["path"], row["key"]): (labels[row["id"]], row["version"]) for row in rows}
 
     async def again(self, id_: int) -> bool:
-        """Let an import that failed and kept its upload wait for a worker again; says whether it is such a one."""
+        """Queue an import that failed and kept its upload again; return whether it is such a one."""
         async with self.database.connection() as connection:
             return await connection.fetchval(statement("imports", "again"), id_) is not None
 
     async def tell(self, id_: int, progress: Mapping[str, Any] | None) -> None:
-        """Note how far an import is, as a sign of life of the process that runs it."""
+        """Store the progress of an import, which is also the heartbeat of the process that runs it."""
         told = orjson.dumps(progress).decode() if progress is not None else None
         async with self.database.connection() as connection:
             await connection.execute(statement("imports", "tell"), id_, told)
 
     async def wait(self, id_: int) -> None:
-        """Let an import wait for a worker again."""
+        """Mark an import as waiting for a worker."""
         async with self.database.connection() as connection:
             await connection.execute(statement("imports", "wait"), id_)
 

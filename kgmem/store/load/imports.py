@@ -199,7 +199,7 @@ class PostgresImports(ImportRegister):
             return await self.database.transact(work)
 
     async def await_beliefs(self, graph: str, id_: int, number: int, waiting: Sequence[Waits]) -> BatchResult:
-        """Let records of what the graph believes (file, line, record, kind) wait until all else is stored."""
+        """Queue records of claims, facts and decisions (file, line, record, kind) until all else is stored."""
         async with self.catalog.on(graph) as layout:
             await layout.ensure("history")
 
@@ -289,10 +289,10 @@ async def _prepare(load: Load) -> None:
 
 
 async def _enter(connection: asyncpg.Connection, layout: Layout, id_: int, number: int) -> BatchResult | None:
-    """Begin a batch of an import, which may take its time; gives what became of it where it was committed already.
+    """Begin a batch of an import; return its result where it was committed already.
 
     That is so when its commit was not heard of, and when another process works on the import too: the same batch is
-    done by one after the other. Raises NotFound for an import that is gone, and Conflict for one taken back out.
+    done by one after the other. Raises NotFound for an import that is gone, and Conflict for one that was undone.
     """
     await connection.execute(SQL("SET LOCAL statement_timeout = '10min'"))
     await connection.execute(statement("imports", "one_at_a_time"), id_, number, layout.id)

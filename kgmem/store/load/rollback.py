@@ -1,7 +1,7 @@
-"""Taking an import back out: what to do with each thing is planned once, then done in batches, each a transaction.
+"""The rollback of an import: planned once, record by record, then done in batches, each a transaction.
 
-What is done is told in the change feed with the import's number below zero. So the work can be taken up again where it
-was broken off, and what it did is counted from there.
+The change feed lists what was done under the import's number below zero. So an interrupted rollback goes on where it
+was, and its result is counted from there.
 """
 
 from collections.abc import Awaitable, Callable
@@ -39,10 +39,10 @@ OnUndone = Callable[[int, int], None]  # How much is done, and of how much.
 async def undo(
     catalog: PostgresCatalog, graph: str, import_id: int, *, dry_run: bool, progress: OnUndone | None
 ) -> UndoResult:
-    """Take back out what an import brought, or only say what that would do."""
+    """Undo an import, or with `dry_run` only return what that would do."""
     async with catalog.on(graph) as layout, catalog.database.connection() as connection:
         if not await connection.fetchval(statement("rollback", "take_turn"), import_id):
-            raise Conflict("Another process takes this import back out.", hint="Let it end.")
+            raise Conflict("Another process is undoing this import.", hint="Wait until it is done.")
         try:
             await _plan(connection, layout, import_id)
             if dry_run:

@@ -1,4 +1,4 @@
-"""Batches of taking an import back out: things that are deleted, or held again as they were before."""
+"""Batches of the rollback of an import: records that are deleted, or restored to their former versions."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ class Batch:
     rows: Sequence[Any]
 
     def sql(self, name: str, **names: str) -> SQL:
-        """Return one of the statements of taking back out."""
+        """Return one of the statements of rollback.sql."""
         return self.layout.sql("rollback", name, **names)
 
     async def lock(self) -> list[Any]:
@@ -75,7 +75,7 @@ async def delete_vertices(batch: Batch) -> Outcome:
 
 
 async def restore(batch: Batch) -> Outcome:
-    """Let things be held again as they were before."""
+    """Restore records to their versions before the import."""
     rows = await batch.lock()
     outcome = _others(batch, rows)
     before = {row["id"]: row["before"] for row in batch.rows}

@@ -74,7 +74,7 @@ class Uploads:
         return found[1]
 
     def holds(self, upload: str) -> bool:
-        """Say whether the upload is here."""
+        """Return whether the upload is on this machine."""
         return self._path(upload).is_dir()
 
     def size(self, upload: str) -> int:
@@ -157,7 +157,7 @@ class IncomingUpload:
             await self._write()
 
     async def end(self) -> None:
-        """Let all that was written outlive a power cut."""
+        """Flush all that was written to disk."""
         await self._close()
         await asyncio.to_thread(_sync_folder, self._folder)
 
@@ -198,7 +198,7 @@ def _open(folder: Path, name: str) -> BinaryIO:
 
 
 def _write(file: BinaryIO, data: bytes, look: bool) -> None:
-    """Write all of it, when told so only if that leaves enough of the disk free."""
+    """Write all of it; with `look`, only if that leaves enough of the disk free."""
     try:
         if look and shutil.disk_usage(Path(file.name).parent).free < _KEPT_FREE + _LOOK_EVERY:
             raise _out_of_space()
@@ -219,7 +219,7 @@ def _close(file: BinaryIO) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Let a folder's own entries outlive a power cut, where the system can say so."""
+    """Flush the entries of a folder to disk, where the system can do so."""
     if os.name == "nt":
         return
     for path in (folder, folder.parent):

@@ -126,7 +126,7 @@ async def sources(connection: asyncpg.Connection, layout: Layout) -> list[Source
 
 
 async def sources_of_scope(connection: asyncpg.Connection, layout: Layout, scope: str) -> list[Source]:
-    """Return the registered sources that records of exactly this scope name, by key."""
+    """Return the registered sources named by records in this scope only, by key."""
     rows = await connection.fetch(layout.sql("read", "sources_of_scope"), scope)
     return [Source(**dict(row)) for row in rows]
 
@@ -196,7 +196,7 @@ async def relationships_of(connection: asyncpg.Connection, layout: Layout, rows:
 
 
 async def _number_of(connection: asyncpg.Connection, layout: Layout, kind: int, name: str | None) -> int | None:
-    """Return the number of a label, -1 when the graph has none of that name, None when none was asked for."""
+    """Return the number of a label, -1 where the graph has no label of that name; None for None."""
     if name is None:
         return None
     if (kind, name) not in layout.labels:

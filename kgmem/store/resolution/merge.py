@@ -143,7 +143,7 @@ async def _sorted_out(
 async def _move_edges(
     connection: asyncpg.Connection, passages: Passages, ends: tuple[int, int], record: dict[str, Any]
 ) -> tuple[int, int, int]:
-    """Let the edges of the one that goes lead to the kept one; gives how many moved, were doubled, were dropped."""
+    """Move the edges of the merged entity to the kept one; return how many moved, were duplicates, were dropped."""
     layout, (kept, gone) = passages.layout, ends
     edges = await connection.fetch(layout.sql("write", "lock_edges_of"), [gone])
     between, moving, doubled = await _sorted_out(connection, layout, edges, ends)
@@ -166,7 +166,7 @@ async def _move_edges(
 
 
 async def lead(connection: asyncpg.Connection, passages: Passages, edges: Sequence[Any], ends: tuple[int, int]) -> None:
-    """Let locked edges that lead from or to the first vertex lead from or to the second."""
+    """Replace the first vertex by the second as an end of locked edges."""
     layout, (old, new) = passages.layout, ends
     if not edges:
         return

@@ -17,9 +17,9 @@ _LONGEST = 2000  # Characters of a text that is kept as a claim; what is longer 
 async def move(
     connection: asyncpg.Connection, layout: Layout, names: tuple[int, str, str], moved: Sequence[Sequence[int]]
 ) -> dict[str, Any]:
-    """Let claims on the entity that goes be claims on the kept one; gives what undoing needs. Names: scope, keys.
+    """Move claims on the merged entity to the kept one; return what undoing needs. Names: scope, keys.
 
-    Topics are stale afterwards, so that they are weighed by whoever does that next.
+    Topics are stale afterwards, so that the next consensus resolves them.
     """
     scope, kept, gone = names
     edges = [edge for edge, _, _ in moved]
@@ -74,7 +74,7 @@ async def keep_both(
 async def move_back(
     connection: asyncpg.Connection, layout: Layout, keys: tuple[str, str], record: Mapping[str, Any]
 ) -> None:
-    """Let claims be again on what they were on. Keys: of the kept entity, and of the one that is there again."""
+    """Move claims back to the topics before the merge. Keys: of the kept entity, and of the restored one."""
     claims = record["claims"]
     _, gone = keys
     await connection.execute(layout.sql("merge", "withdraw_claims"), record["contested"])

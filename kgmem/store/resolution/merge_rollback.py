@@ -88,7 +88,7 @@ async def _bring_back(connection: asyncpg.Connection, passages: Passages, id_: i
 async def _move_back(
     connection: asyncpg.Connection, passages: Passages, ends: tuple[int, int], record: Mapping[str, Any]
 ) -> None:
-    """Let what was moved lead to the entity again, as far as nobody led it elsewhere, and store what was dropped."""
+    """Move edges back to the restored entity, but those that changed their ends since; restore the dropped ones."""
     layout, (kept, gone) = passages.layout, ends
     former = {edge: (source, target) for edge, source, target in record["moved"]}
     locked = await connection.fetch(layout.sql("merge", "lock_edges"), list(former))

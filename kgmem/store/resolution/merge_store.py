@@ -1,4 +1,4 @@
-"""The store of merges and of pairs that may be one thing, in the tables of each graph."""
+"""The store of merges and of pairs that may be duplicates, in the tables of each graph."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -111,7 +111,7 @@ class PostgresMerges:
         return Page(found, f"{rows[limit - 1]['evidence'].hex()}_{rows[limit - 1]['id']}" if more else None)
 
     async def judged(self, graph: str, scope: str) -> Sequence[JudgedPair]:
-        """Return what people decided of pairs of exactly this scope whose similarity is known, the newest first."""
+        """Return decisions of people on pairs in this scope only whose similarity is known, the newest first."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
             states = (merging.ONE_THING, merge_rollback.TWO_THINGS, _MOST_JUDGED)
@@ -119,7 +119,7 @@ class PostgresMerges:
         return [JudgedPair(row["similarity"], row["same"]) for row in rows]
 
     async def settle(self, graph: str, id_: int, by: str, reason: str, scope: str) -> Candidate:
-        """Say that a pair of exactly this scope is two things, for good. Raises NotFound."""
+        """Mark a pair in this scope only as distinct, for good. Raises NotFound."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             numbers = await scope_ids(connection, layout, [scope], make=False)
             row = await connection.fetchrow(

@@ -53,7 +53,7 @@ class Common:
 
 
 class PostgresNames:
-    """Held entities by their names, for resolution."""
+    """Stored entities by their names, for resolution."""
 
     def __init__(self, catalog: PostgresCatalog) -> None:
         """Take the catalog, which knows the database."""
@@ -78,7 +78,7 @@ class PostgresNames:
         return LookedUp(found, of_words, common.count)
 
     async def describe(self, graph: str, keys: Sequence[str], scope: str) -> Sequence[Described]:
-        """Return descriptions of held entities of exactly this scope."""
+        """Return descriptions of stored entities in this scope only."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
             rows = await connection.fetch(layout.sql("names", "ids"), number, list(keys))
@@ -201,7 +201,7 @@ async def _add_merged(
     scopes: Sequence[int],
     ids: Sequence[dict[int, None]],
 ) -> None:
-    """Add the entities that took in those which were known by the keys that are asked for."""
+    """Add the kept entities of merges by the requested keys of the merged ones."""
     keys = sorted({key for each in described for key in (each.key, *each.names) if key})
     went = {row["gone_key"]: row["id"] for row in await connection.fetch(layout.sql("names", "merged"), scopes, keys)}
     for at, each in enumerate(described):
@@ -232,7 +232,7 @@ async def _add_near(
 async def _described(
     connection: asyncpg.Connection, layout: Layout, ids: Iterable[int], *, around: bool = True
 ) -> dict[int, Described]:
-    """Return held entities as descriptions, by id; `around`: with what stands around them."""
+    """Return stored entities as descriptions, by id; `around`: with their neighbours."""
     wanted = sorted(ids)
     if not wanted:
         return {}

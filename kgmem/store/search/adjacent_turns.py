@@ -22,7 +22,7 @@ _WAYS = {"before": SQL("< t.id ORDER BY id DESC"), "after": SQL("> t.id ORDER BY
 
 
 def context(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension | None:
-    """Return what tells the episodes around those that are found; as of an earlier time there is no such retriever."""
+    """Return the retriever of episodes around those that are found; None as of an earlier time."""
     question = request.question
     if not question.graph.context or not question.weight(NAME) or layout.is_past:
         return None

@@ -1,9 +1,9 @@
-"""As it was known: reading the index as of an earlier time, and what items and relationships said then.
+"""Reads of the index as of an earlier time, and the records of items and relationships at that time.
 
 A transaction begun by `as_known` reads the views of as_of.sql through `Layout.as_known()`: {index}.item, {index}.edge,
 {index}.passage, {index}.source and the vectors are then those of that time, with the same columns. So a statement that
-takes its tables from the layout, and the present from `present`, answers as of then without knowing of it; only label
-tables (properties) must not be read, since they hold what is known now: `rows` gives what they held.
+takes its tables from the layout, and the present from `present`, answers as of then without change; only label tables
+(properties) must not be read, since they have the current state: `rows` returns what they had.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -30,7 +30,7 @@ def present(when: When) -> SQL:
 
 @asynccontextmanager
 async def as_known(connection: asyncpg.Connection, known_at: str) -> AsyncIterator[None]:
-    """Let a transaction read what was known at a time; of a year or a day that is its first instant."""
+    """Begin a transaction that reads what was known at a time; of a year or a day that is its first instant."""
     # Nothing was known before 1970, and Postgres reads no years BC in this form.
     instant = max(parse_time(known_at).start or 0, 0)
     async with connection.transaction(readonly=True):

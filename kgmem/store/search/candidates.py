@@ -35,10 +35,10 @@ class _Found:
 
 
 async def candidates(connection: asyncpg.Connection, layout: Layout, request: SearchRequest) -> Candidates:
-    """Return each retriever's candidates, greatest value first, and count what time held back.
+    """Return each retriever's candidates, greatest value first, and count those outside of the valid time.
 
-    Time is told beside each candidate, so that what it holds back can be counted; only where too few are left for an
-    answer is the same asked again with time as a filter.
+    The statement returns whether each candidate is valid, so that the others can be counted; only where too few are
+    left for an answer does a second statement filter by time.
     """
     what = request.question.what
     if any((VERTEX, name) not in layout.labels and (EDGE, name) not in layout.labels for name in what.labels):
@@ -66,7 +66,7 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
 async def _ask_widely(
     connection: asyncpg.Connection, layout: Layout, request: SearchRequest, *, only_standing: bool
 ) -> _Found:
-    """Ask for more passages as long as those of a retriever are of fewer items than the question asks for."""
+    """Request more passages as long as those of a retriever are of fewer items than the question's limit."""
     most = max(LEAST_CANDIDATES, 2 * request.question.k)
     while True:
         statement = candidate_statement(layout, request, only_standing=only_standing, most=most)
@@ -83,7 +83,7 @@ async def _ask_widely(
 
 
 def _read(layout: Layout, statement: Statement, rows: Sequence[Any], *, wanted: int, most: int) -> tuple[_Found, bool]:
-    """What a statement told, and whether passages of few items fill a retriever, so that others found no room."""
+    """Return the rows of a statement, and whether passages of few items crowd others out of a retriever."""
     found: dict[str, dict[int, float]] = {retriever: {} for retriever in statement.retrievers}
     back: dict[str, set[int]] = {retriever: set() for retriever in statement.retrievers}
     passages = dict.fromkeys(found, 0)

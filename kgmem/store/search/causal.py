@@ -132,12 +132,12 @@ def _refusals(named: Sequence[tuple[str, str]]) -> list[tuple[SQL, KgmemError]]:
 
 
 def cut_note(notes: Sequence[Any]) -> dict[str, int]:
-    """Tell that there are more paths than were followed."""
+    """Return the note that there are more paths than were followed."""
     return {"paths_cut": 1} if any(row[0] == "paths_cut" for row in notes) else {}
 
 
 def paths_of(notes: Sequence[Any]) -> dict[int, list[FoundPath]]:
-    """Return the paths that a statement told, by the item or path that they belong to."""
+    """Return the paths in the rows of a statement, by the item or path that they belong to."""
     found: dict[int, list[FoundPath]] = {}
     for retriever, item, value, _, told in notes:
         if retriever == "path":

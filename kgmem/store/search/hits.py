@@ -97,7 +97,7 @@ async def fetch(
     paths: Mapping[int, Sequence[FoundPath]],
     question: Question,
 ) -> list[Hit]:
-    """Return hits in their order, as the label tables hold them now; what is gone there is left out."""
+    """Return hits in their order, with the current records of the label tables, without those that are gone there."""
     told = {ranked.id: paths[ranked.id] for ranked in best if ranked.id in paths}
     ids = [ranked.id for ranked in best if ranked.id >= 0]
     await know_labels(connection, layout, ids)

@@ -50,7 +50,7 @@ def _ring(distance: int) -> SQL:
 
 
 def _ring_table(layout: Layout, hops: Hops, distance: int, names: dict[str, SQL]) -> SQL:
-    """The table of what is so many hops away, and not fewer: level by level, so that nothing is visited twice."""
+    """Return the table of items at just this number of hops: level by level, so that no item is visited twice."""
     ways = [way for way in ("out", "in") if hops.direction in {way, "both"}]
     steps = join(
         " UNION ",

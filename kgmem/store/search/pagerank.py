@@ -91,7 +91,7 @@ class Surroundings:
 
     @classmethod
     def of(cls, notes: Sequence[Any]) -> "Surroundings":
-        """Return what the statement told."""
+        """Return the result from the rows of the statement."""
         around = cls()
         for retriever, item, value, _, ids in notes:
             if retriever == "links":

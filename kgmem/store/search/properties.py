@@ -182,12 +182,12 @@ def _within(asked: Predicate, value: SQL, bound: SQL) -> SQL:
             value=value,
             bound=bound,
         )
-    held = compose("{} OPERATOR(ag_catalog.@>) jsonb_build_array({})::text::ag_catalog.agtype", value, bound)
+    contains = compose("{} OPERATOR(ag_catalog.@>) jsonb_build_array({})::text::ag_catalog.agtype", value, bound)
     found = compose("position({} IN ag_catalog.agtype_to_text({})) > 0", bound, value)
     return compose(
-        "CASE WHEN {} THEN {found} WHEN {} THEN {held} END",
+        "CASE WHEN {} THEN {found} WHEN {} THEN {contains} END",
         fill(_IS_TEXT, own),
         fill(_IS_LIST, own),
         found=found,
-        held=held,
+        contains=contains,
     )

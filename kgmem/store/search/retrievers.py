@@ -40,17 +40,17 @@ def _asof_retrievers(layout: Layout, request: SearchRequest) -> dict[str, tuple[
 
 
 def words_note(layout: Layout, request: SearchRequest) -> dict[str, int]:
-    """Tell that words are not searched; whether a scope is large is known after the first search at the latest."""
+    """Return the note that words are not searched; whether a scope is large is known after the first search."""
     off = request.question.what.text and lacks_words(layout, request)
     return {"words_retriever_off_index_is_being_built": 1} if off else {}
 
 
 def lacks_words(layout: Layout, request: SearchRequest) -> bool:
-    """Say whether only the text index could answer, which a large load has set aside."""
+    """Return whether only the text index could answer, and a large load has deferred it."""
     return layout.wordless and not layout.is_past and request.words and all_large(layout, request.question.scope)
 
 
 def all_large(layout: Layout, scope: str) -> bool:
-    """Say whether all that a scope sees was large a while ago; then nothing needs to be counted, nor read exactly."""
+    """Return whether all that a scope sees was large lately; then nothing needs to be counted, nor read exactly."""
     since = time.monotonic() - _LARGE_FOR
     return all(layout.large.get(layout.scopes.get(path, -1), 0.0) > since for path in visible_from(scope))

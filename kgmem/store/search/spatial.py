@@ -61,7 +61,7 @@ def where(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dim
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """The point that is asked for: its table, the distance of a row to it in km, and when there is none."""
+    """The point of a question: its table, the distance of a row to it in km, and when there is none."""
 
     table: SQL
     distance: SQL
@@ -70,10 +70,10 @@ class _Spot:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """How the retriever finds and values items; its queries leave %(filters)s and the like to the statement.
+    """How the retriever finds and scores items; the statement fills %(filters)s and similar names of its queries.
 
-    The value is the closeness, 1 at the spot and a half at half_km, or 1 where only regions are asked for; there is
-    none outside of regions that should hold it.
+    The score is the closeness, 1 at the spot and a half at half_km, or 1 where the question has only regions; there is
+    none outside of the regions of the question.
     """
 
     layout: Layout
@@ -179,7 +179,7 @@ def _pool(layout: Layout, regions: Sequence[Region], limit: SQL, parameters: Par
 
 
 def _ranks(request: SearchRequest, *, must: bool) -> bool:
-    """Say whether nearness is a retriever: where it shall rank, and where nothing but a limit is asked for."""
+    """Return whether nearness is a retriever: where it shall rank, and where the question has nothing but a limit."""
     asked = request.question.where
     if not request.question.weight("where"):
         return False
@@ -189,5 +189,5 @@ def _ranks(request: SearchRequest, *, must: bool) -> bool:
 
 
 def _alone(request: SearchRequest) -> bool:
-    """Say whether nothing else than places can find anything by itself."""
+    """Return whether places are the only retriever of a question."""
     return request.question.what.text is None and request.vector is None

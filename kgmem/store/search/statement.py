@@ -171,13 +171,13 @@ def _valued(
     valued = (
         compose(" UNION ALL {}", fill(layout.sql("recall", "value_found"), {"values": values})) if values else NOTHING
     )
-    told = compose("SELECT * FROM found{}", valued)
+    rows = compose("SELECT * FROM found{}", valued)
     more = join("", (compose(" UNION ALL ({})", note) for note in notes))
     columns = SQL("*, NULL::bigint[] AS ids") if notes else SQL("*")
     return compose(
-        "WITH RECURSIVE {} SELECT {columns} FROM ({told}) told{more}",
+        "WITH RECURSIVE {} SELECT {columns} FROM ({rows}) rows{more}",
         join(", ", tables),
         columns=columns,
-        told=told,
+        rows=rows,
         more=more,
     )

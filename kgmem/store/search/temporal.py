@@ -41,7 +41,7 @@ _APART = {"before", "after", "meets", "met_by"}
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """An interval that is asked for; the SQL speaks of a row `i` of the item table, ends are seconds since 1970."""
+    """The interval of a question; its SQL is about a row `i` of the item table, ends are seconds since 1970."""
 
     start: SQL
     end: SQL
@@ -204,7 +204,7 @@ def recency(layout: Layout, request: SearchRequest, parameters: Parameters) -> D
 
 
 def asks_now(question: Question) -> bool:
-    """Say whether a question asks for no time, so that now counts."""
+    """Return whether a question has no valid time, so that now counts."""
     return not (question.when.any_time or span_asked(question))
 
 
@@ -217,7 +217,7 @@ def of_occurrences(layout: Layout, request: SearchRequest, parameters: Parameter
 def of_links(when: When, parameters: Parameters, *, row: SQL = _EDGE) -> list[SQL]:
     """Return the conditions on relationships (rows `e` of the edge table, or items) that a question goes along.
 
-    They hold at the time that is asked for, or now.
+    They are valid at the time of the question, or now.
     """
     if when.any_time:
         return []
@@ -229,7 +229,7 @@ def of_links(when: When, parameters: Parameters, *, row: SQL = _EDGE) -> list[SQ
 
 
 def span_asked(question: Question) -> bool:
-    """Say whether a question names a valid time."""
+    """Return whether a question has a valid time."""
     return window_of(question.when) is not None or question.when.relation is not None
 
 
@@ -255,9 +255,9 @@ def _held(span: Span) -> SQL:
 
 
 def _closeness(span: Span) -> SQL:
-    """Return how near the times are, 1 where nothing is between them.
+    """Return the SQL of how near the times are, 1 where nothing is between them.
 
-    Of what shares time with what is asked for, that is how near the ends are; those that are open do not count.
+    Of items that share time with the question, that is how near the ends are; open ends do not count.
     """
     ends = compose("({} + {})", _apart(_START, span.start), _apart(_END, span.end))
     return compose(

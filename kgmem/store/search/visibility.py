@@ -128,15 +128,15 @@ def _in_fact_state(layout: Layout, question: Question, parameters: Parameters) -
     A fact without a computed consensus is unverified; other items have no such state.
     """
     asked = [_FACT_STATES[each] for each in question.states if each in _FACT_STATES]
-    held = layout.sql("recall", "stance")
+    stored = layout.sql("recall", "stance")
     if not asked:
-        return compose("(i.kind <> 3 OR ({}) IS DISTINCT FROM {})", held, number(_FACT_STATES["invalidated"])), number(
-            _INVALIDATED
-        )
+        return compose(
+            "(i.kind <> 3 OR ({}) IS DISTINCT FROM {})", stored, number(_FACT_STATES["invalidated"])
+        ), number(_INVALIDATED)
     wanted = parameters.add(asked, "smallint[]")
     return compose(
-        "(i.kind = 3 AND coalesce(({held}), {unweighed}::smallint) = ANY ({wanted}))",
-        held=held,
+        "(i.kind = 3 AND coalesce(({stored}), {unweighed}::smallint) = ANY ({wanted}))",
+        stored=stored,
         unweighed=number(_UNWEIGHED),
         wanted=wanted,
     ), number(_OTHER_STATE)

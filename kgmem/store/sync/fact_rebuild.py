@@ -1,4 +1,4 @@
-"""Making the facts of a graph anew: after its setting was changed, or after a migration brought facts to it."""
+"""The rebuild of a graph's facts: after its setting was changed, or after a migration that introduced facts."""
 
 import asyncio
 
@@ -67,7 +67,7 @@ async def _make_of_kind(catalog: PostgresCatalog, layout: Layout, label: Label, 
             rows = await connection.fetch(own.sql("fact_index", "lock"), ids)
             wanted = Passages(own)
             edges = await read_edges(connection, own, [row["id"] for row in rows])
-            await fact_index.keep(connection, wanted, edges, anew=True)
+            await fact_index.keep(connection, wanted, edges, is_rebuild=True)
             await wanted.store(connection)
             return (ids[-1] if ids else None), own
 

@@ -46,15 +46,15 @@ _LONGEST_NAME = 2000  # Bytes of a key or a source that still fit into an index 
 
 @dataclass(frozen=True, slots=True)
 class Absorber:
-    """Brings vertices and edges into the index, inside of a transaction.
+    """Writes vertices and edges into the index, inside of a transaction.
 
-    `anew` says that the index is made anew and nothing was written: what is held keeps its version, the time since
-    which it is known, and causes no change event.
+    `is_rebuild`: the index is rebuilt and no record was written, so that each keeps its version and the time since which it
+    is known, and causes no change event.
     """
 
     connection: asyncpg.Connection
     layout: Layout
-    anew: bool = False
+    is_rebuild: bool = False
 
     async def absorb(self, ids: Sequence[int]) -> int:
         """Index these vertices and edges as the label tables hold them now; gives how many came, changed or went."""
@@ -77,7 +77,7 @@ class Absorber:
             # Vertices first, since an edge of this batch may lead to a vertex of this batch.
             changed = await self.vertices(sorted(vertices), passages)
             await self._fill_unique_values(sorted(vertices))
-            if new and not self.anew:  # Edges that were there before the vertices they lead to; else they follow.
+            if new and not self.is_rebuild:  # Edges that were there before the vertices they lead to; else they follow.
                 groups[EDGE] = sorted({*groups[EDGE], *await edges_at(self.connection, self.layout, new)})
             changed += await self.edges(groups[EDGE], passages)
             await passages.store(self.connection)
@@ -87,7 +87,7 @@ class Absorber:
 
     async def _fill_unique_values(self, ids: Sequence[int]) -> None:
         """Take in the unique values of nodes that others wrote; who comes second stays without, and is reported."""
-        if self.anew or not ids:
+        if self.is_rebuild or not ids:
             return
         doubled = await unique_rules.fill(self.connection, self.layout, ids)
         if doubled:
@@ -152,7 +152,7 @@ class Absorber:
         elif plain:
             sql = self.layout.sql("index_sync", "put_plain_items")
             await self.connection.execute(sql, *map(list, zip(*(row[:4] for row in plain), strict=True)))
-        if not self.anew:
+        if not self.is_rebuild:
             said = [
                 each
                 async for row in in_turns(told)
@@ -163,7 +163,9 @@ class Absorber:
         others = told if not plain else [row for row in told if row[4:] != _PLAIN]
         if others:
             columns = map(list, zip(*((*row[:4], versions[row[0]], *row[4:]) for row in others), strict=True))
-            await self.connection.execute(item_sql(self.layout.sql("index_sync", "put_items")), self.anew, *columns)
+            await self.connection.execute(
+                item_sql(self.layout.sql("index_sync", "put_items")), self.is_rebuild, *columns
+            )
         for kind in (ENTITY, EPISODE):
             await self._tell(kind, [row[0] for row in rows if row[1] == kind], held)
 
@@ -179,7 +181,7 @@ class Absorber:
         versions = await self._versions(held, stored)
         gone = [id_ for id_ in held if id_ not in stored]
         await self._put_edges(stored, held, versions)
-        await fact_index.keep(self.connection, passages, stored, anew=self.anew)
+        await fact_index.keep(self.connection, passages, stored, is_rebuild=self.is_rebuild)
         return len(stored) + await remove(self.connection, self.layout, gone)
 
     async def new_edges(self, stored: Mapping[int, StoredEdge], passages: Passages) -> None:
@@ -223,7 +225,7 @@ class Absorber:
         else:
             await self._put("put_edges", told_apart)
         await self._tell(RELATIONSHIP, list(stored), held)
-        if not self.anew:
+        if not self.is_rebuild:
             written = {id_: properties for id_, (_, properties) in stored.items()}
             await claims_from_edges.record_stored(self.connection, self.layout, written)
 
@@ -247,18 +249,18 @@ class Absorber:
         """Return the version that each has from now on."""
         new = [id_ for id_ in stored if id_ not in held]
         before = {row["id"]: row["version"] for row in await self._fetch("history_versions", new)} if new else {}
-        kept = {id_: row["version"] + (not self.anew) for id_, row in held.items()}
+        kept = {id_: row["version"] + (not self.is_rebuild) for id_, row in held.items()}
         return kept | {id_: before.get(id_, 0) + 1 for id_ in new}
 
     async def _put(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
             sql = self.layout.sql("index_sync", query)
-            await self.connection.execute(sql, *map(list, zip(*rows, strict=True)), self.anew)
+            await self.connection.execute(sql, *map(list, zip(*rows, strict=True)), self.is_rebuild)
 
     async def _tell(self, kind: int, ids: Sequence[int], held: Mapping[int, Any]) -> None:
-        """Put into the change feed what came and, unless the index is only made anew, what changed."""
+        """Put into the change feed what was created and, unless the index is only rebuilt, what changed."""
         created = [id_ for id_ in ids if id_ not in held]
-        updated = [] if self.anew else [id_ for id_ in ids if id_ in held]
+        updated = [] if self.is_rebuild else [id_ for id_ in ids if id_ in held]
         for operation, group in ((CREATED, created), (UPDATED, updated)):
             if group:
                 await self.connection.execute(self.layout.sql("write", "change"), operation, kind, group, [])

@@ -5,7 +5,7 @@ recovers it from a list of its own: after kill -9 some of it is missing, and an 
 even answers nothing. On a standby, and so after a promotion or a restore, the index is stale as a whole: it answers
 without what came after the base backup, or raises errors, also from an INSERT into its table. So before the first
 statement of this process on a server that it has not seen (another start, or another timeline), each graph's index is
-checked, and built anew where it is not whole: about 10 us a passage. On a standby nothing can be built: there, and
+checked, and rebuilt where it is not whole: about 10 us a passage. On a standby nothing can be built: there, and
 where the disk is full, Postgres full text answers for words.
 """
 
@@ -28,7 +28,7 @@ log = EventLog(__name__)
 _SEGMENTS = re.compile(r"^\s*Total: .*?(\d+) docs\b", re.MULTILINE)
 _IN_MEMORY = re.compile(r"^\s*(?:documents|docids): (\d+)", re.MULTILINE)
 _SETTINGS = {"search_path": "ag_catalog,public", "application_name": "kgmem words", "kgmem.own": "on"}
-_PATIENCE = 8.0  # Seconds that a request waits for indexes that are built anew.
+_PATIENCE = 8.0  # Seconds that a request waits for indexes that are rebuilt.
 _AGAIN = 20.0  # Seconds until what could not be built is tried again.
 
 
@@ -79,7 +79,7 @@ class KeywordIndexGuard:
         return self._life is not None and self._life.standby
 
     def usable(self, graph: int) -> bool:
-        """Say whether BM25 answers rightly for a graph."""
+        """Return whether BM25 answers correctly for a graph."""
         return not self.standby and graph not in self._stale
 
     async def ready(self, connection: asyncpg.Connection) -> None:
@@ -133,7 +133,7 @@ class KeywordIndexGuard:
             for row in await connection.fetch(statement("keyword_index", "unchecked"), life.started, life.timeline):
                 moved = row["words_timeline"] is not None and row["words_timeline"] != life.timeline
                 try:
-                    await _make_whole(connection, row["id"], row["index_name"], life, anew=moved)
+                    await _make_whole(connection, row["id"], row["index_name"], life, force=moved)
                 except asyncpg.UndefinedTableError:
                     continue  # The graph was dropped meanwhile.
                 except (asyncpg.InsufficientResourcesError, asyncpg.InternalServerError) as error:
@@ -162,20 +162,20 @@ async def _life_of(connection: asyncpg.Connection) -> ServerLife:
     return ServerLife(*await connection.fetchrow(statement("keyword_index", "life")))
 
 
-async def _make_whole(connection: asyncpg.Connection, graph: int, index: str, life: ServerLife, *, anew: bool) -> None:
-    """Build a graph's keyword index anew unless it is whole; in one process at a time."""
+async def _make_whole(connection: asyncpg.Connection, graph: int, index: str, life: ServerLife, *, force: bool) -> None:
+    """Rebuild a graph's keyword index unless it is whole; in one process at a time."""
     async with connection.transaction():
         await connection.execute(statement("keyword_index", "one_at_a_time"), graph)
         row = await connection.fetchrow(statement("keyword_index", "checked"), graph)
         if row is None or (row["words_checked"], row["words_timeline"]) == (life.started, life.timeline):
             return
-        if anew or not await _is_whole(connection, index):
+        if force or not await _is_whole(connection, index):
             await _build(connection, index)
         await connection.execute(statement("keyword_index", "note"), graph, life.started, life.timeline)
 
 
 async def build_anew(connection: asyncpg.Connection, layout: Layout) -> None:
-    """Build a graph's keyword index anew, in the caller's transaction.
+    """Rebuild a graph's keyword index, in the caller's transaction.
 
     Not by REINDEX: sessions of pg_textsearch before 1.5 keep what belonged to the index under its number, and one that
     wrote before a REINDEX would go on writing where no other session looks. A new index has a new number.
@@ -193,13 +193,13 @@ async def _build(connection: asyncpg.Connection, index: str) -> None:
 
 
 async def _is_whole(connection: asyncpg.Connection, schema: str) -> bool:
-    """Say whether all passages stand in segments on disk, none in memory."""
+    """Return whether all passages are in segments on disk, none in memory."""
     index = f"{identifier(schema)}.passage_words"
     try:
         async with connection.transaction():
             told: str = await connection.fetchval(statement("keyword_index", "summary"), index)
     except asyncpg.PostgresError:
-        return False  # An index that cannot even be summed up is built anew.
+        return False  # An index that cannot even be summed up is rebuilt.
     passages: int = await connection.fetchval(statement("keyword_index", "passages", index=schema))
     segments = _SEGMENTS.search(told)
     held = int(segments[1]) if segments else 0

@@ -1,4 +1,4 @@
-"""Making the index of a graph anew from its label tables, beside readers and writers, in steps that a job may part."""
+"""The rebuild of a graph's index from its label tables, beside readers and writers, in steps that jobs may share."""
 
 import contextlib
 from collections.abc import Awaitable, Callable
@@ -33,10 +33,10 @@ class _RemoveOrphans(Protocol):
 
 
 class Rebuild:
-    """One rebuild, from its start or from where a job was broken off.
+    """One rebuild, from its start or from where a job was interrupted.
 
-    Recall answers throughout: rows are brought in line in batches, then the search indexes are built anew. The building
-    of an index is one step, however long that takes.
+    Recall answers throughout: rows are corrected in batches, then the search indexes are rebuilt. The build of one
+    index is one step, however long that takes.
     """
 
     def __init__(self, catalog: PostgresCatalog, layout: Layout, remove_orphans: _RemoveOrphans) -> None:
@@ -102,7 +102,7 @@ class Rebuild:
             async def work(connection: asyncpg.Connection, after: int = after) -> tuple[list[int], Layout]:
                 own = self.layout.apart()
                 ids = [row["id"] for row in await connection.fetch(page, after, _BATCH)]
-                await index_sync.Absorber(connection, own, anew=True).absorb(ids)
+                await index_sync.Absorber(connection, own, is_rebuild=True).absorb(ids)
                 return ids, own
 
             ids, learnt = await self.database.transact(work)
@@ -114,7 +114,7 @@ class Rebuild:
                 return
 
     async def _build_property_indexes(self) -> None:
-        """Make the indexes on properties that are missing; one is left out that values stand against."""
+        """Make the missing indexes on properties, without those that stored values conflict with."""
 
         async def work(connection: asyncpg.Connection) -> None:
             own = self.layout.apart()
@@ -126,7 +126,7 @@ class Rebuild:
         await self.database.transact(work)
 
     async def _build_words(self) -> None:
-        """Build the index on texts anew."""
+        """Rebuild the index on texts."""
 
         async def work(connection: asyncpg.Connection) -> None:
             await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
@@ -139,7 +139,7 @@ class Rebuild:
         await self.database.transact(work)
 
     async def _build_vectors(self) -> None:
-        """Build the indexes on vectors anew, without those whose passage is gone."""
+        """Rebuild the indexes on vectors, without those whose passage is gone."""
 
         async def work(connection: asyncpg.Connection) -> None:
             await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
@@ -153,7 +153,7 @@ class Rebuild:
 
 
 async def _reindex(connection: asyncpg.Connection, layout: Layout, which: str) -> None:
-    """Build an index anew, unless a large load has set it aside and builds it itself."""
+    """Rebuild an index, unless a large load has deferred it and builds it itself."""
     with contextlib.suppress(asyncpg.UndefinedTableError):
         async with connection.transaction():
             await connection.execute(layout.sql("retrieval_index", "reindex", which=which))

@@ -1,4 +1,4 @@
-"""The retrieval index on Postgres: search, vectors, what others wrote, and making it anew."""
+"""The retrieval index on Postgres: search, vectors, synchronisation with foreign writes, and rebuild."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -106,7 +106,7 @@ class PostgresIndex:
             return await search.fetch(connection, layout, best, paths or {}, question)
 
     async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
-        """All causes of entities, what leads from one to another, and their effects if asked. Raises NotFound."""
+        """Return all causes of entities, the paths between them and, with `effects`, their effects. Raises NotFound."""
         async with self._reading(graph, asked.when.known_at) as (layout, connection):
             return await search.causal_graph(connection, layout, asked, effects=effects)
 
@@ -131,7 +131,7 @@ class PostgresIndex:
     async def similarity(
         self, graph: str, ids: Sequence[int], *, known_at: str | None = None
     ) -> Mapping[tuple[int, int], float]:
-        """Return how alike items are, by the nearest two of their passages, by pairs of ids (the lesser first)."""
+        """Return the similarity of items by pairs of ids (the lesser first): of the nearest two of their passages."""
         async with self._reading(graph, known_at) as (layout, connection):
             if layout.vectors is None:
                 return {}
@@ -166,7 +166,7 @@ class PostgresIndex:
             return int((await self.database.transact(store)).rpartition(" ")[2])
 
     async def refuse(self, graph: str, space: str, reasons: Mapping[int, str]) -> None:
-        """Let passages wait no longer for a vector of this space, and note why, by passage id."""
+        """Mark passages as refused by the embedder of this space; `reasons` by passage id."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             await connection.execute(layout.sql("recall", "refuse"), space, list(reasons), list(reasons.values()))
 
@@ -178,7 +178,7 @@ class PostgresIndex:
         return [RefusedPassage(**{**row, "kind": kinds.get(row["kind"], "entity")}) for row in rows]
 
     async def retry_refused(self, graph: str) -> int:
-        """Let the passages that the embedder refused wait again; gives how many."""
+        """Queue the passages that the embedder refused again; return how many."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             tag: str = await connection.execute(layout.sql("recall", "retry_refused"))
         return int(tag.rpartition(" ")[2])
@@ -299,7 +299,7 @@ class PostgresIndex:
         return removed
 
     async def rebuild(self, graph: str) -> None:
-        """Make the index of a graph anew from its label tables, keeping the vectors that still fit."""
+        """Rebuild the index of a graph from its label tables, keeping the vectors that still fit."""
         layout = await self.catalog.layout(graph)
         await Rebuild(self.catalog, layout, self.remove_orphans).run()
 

@@ -33,9 +33,9 @@ def weighed_properties(layout: Layout) -> frozenset[str]:
 
 
 def merged(layout: Layout, held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
-    """Return what a vertex holds after a statement: of weighed properties what it held, until they are weighed anew.
+    """Return a vertex's properties after a statement; those that consensus resolves keep their values until it runs.
 
-    A source that adds nothing else is not named in the place of the one that is.
+    A source that adds nothing else does not replace the source that the vertex names.
     """
     after = merge_entity(held, stated)
     if not held or stated.source is None:

@@ -108,10 +108,10 @@ async def _record_claims(
 
 
 async def _insert(connection: asyncpg.Connection, layout: Layout, fresh: list[_Edge]) -> list[_Edge]:
-    """Insert what is not held yet; gives what was inserted.
+    """Insert new edges; return those that were inserted.
 
-    A large batch of which nothing seems to be held goes in by COPY, which costs a third of INSERT; when something is
-    held after all, that is undone and done with care.
+    A large batch of edges that all seem new goes in by COPY, which costs a third of INSERT; where one of them exists
+    after all, that is rolled back and INSERT decides edge by edge.
     """
     if len(fresh) >= _BULK and not await _any_held(connection, layout, fresh[:: len(fresh) // _PROBES]):
         try:
@@ -229,7 +229,7 @@ def _content_hash(item: Relationship, text: str) -> int:
 
 
 async def _merge(connection: asyncpg.Connection, passages: Passages, rest: Sequence[_Edge], outcome: Outcome) -> None:
-    """Merge relationships into edges that are held; one that vanished meanwhile makes the caller start again."""
+    """Merge relationships into existing edges; one that vanished meanwhile makes the caller start again."""
     layout = passages.layout
     changed: dict[int, tuple[_Edge, Any]] = {}
     repeated: dict[int, tuple[_Edge, Any]] = {}

@@ -24,7 +24,7 @@ from kgmem.tasks import each
 async def ask(
     connection: asyncpg.Connection, layout: Layout, episodes: Sequence[Episode], ids: Mapping[int, int]
 ) -> None:
-    """Let those of these episodes be read of which the graph's setting or they themselves say so; `ids` by place."""
+    """Queue episodes for extraction where the graph's setting or the episode requests it; `ids` by place."""
     setting = layout.graph.extraction
     wanted = {
         ids[at]: digest_of(episode)

@@ -38,20 +38,20 @@ async def put(connection: asyncpg.Connection, wanted: Passages, edges: Edges, *,
     return set(bodies)
 
 
-async def keep(connection: asyncpg.Connection, wanted: Passages, edges: Edges, *, anew: bool = False) -> None:
+async def keep(connection: asyncpg.Connection, wanted: Passages, edges: Edges, *, is_rebuild: bool = False) -> None:
     """Bring the facts of edges in line with them, whatever these were before.
 
-    `anew`: nothing was written, so what is no fact never was one.
+    `is_rebuild`: no record was written, so that an edge which is no fact never was one.
     """
     facts = await put(connection, wanted, edges, new=False)
     others = [id_ for id_ in edges if id_ not in facts]
     await drop(connection, wanted.layout, others)
-    if anew:
+    if is_rebuild:
         await forget(connection, wanted.layout, others)
 
 
 async def forget(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> None:
-    """Let these never have been facts, neither in what was known earlier."""
+    """Delete facts, also from what was known earlier."""
     for what in ("vectors", "passages", "items"):
         await connection.execute(layout.sql("fact_index", f"forget_{what}"), ids)
 

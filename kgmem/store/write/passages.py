@@ -34,7 +34,7 @@ class Passages:
     _turned: set[int] = field(default_factory=set)  # Vertices that were to have other passages in between.
 
     def want(self, vertex: int, passages: Sequence[Passage], vector: Vector | None = None, *, new: bool) -> None:
-        """Let a vertex have these passages; a vector given before stays with the same passages."""
+        """Set the passages of a vertex; a vector given before stays with the same passages."""
         turned = vertex in self._wanted and list(passages) != list(self._wanted[vertex])
         if turned:
             self._turned.add(vertex)

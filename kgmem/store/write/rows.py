@@ -133,7 +133,7 @@ def index_labels(stored: Any) -> Sequence[str] | None:
 
 
 def is_name(value: Any) -> bool:
-    """Say whether a stored value can name a label; another client may have written anything."""
+    """Return whether a stored value can name a label; another client may have written anything."""
     return isinstance(value, str) and 0 < len(value) <= LONGEST_LABEL and "\x1f" not in value
 
 

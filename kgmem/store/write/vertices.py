@@ -23,7 +23,7 @@ CREATED, UPDATED, DELETED = 1, 2, 3  # Operations, as the change feed numbers th
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a vertex on its way in: how it merges into what is held, and what the index makes of it."""
+    """One statement of a vertex: how it merges into the stored properties, and its row of the index."""
 
     scope: str
     key: str
@@ -92,7 +92,7 @@ def _first(at: int, statement: Statement) -> _Written:
 async def _insert(
     connection: asyncpg.Connection, layout: Layout, kind: int, fresh: Sequence[_Written]
 ) -> list[_Written]:
-    """Insert what is not held yet; gives what was inserted, with ids."""
+    """Insert new vertices; return the statements that were inserted, with ids."""
     if not fresh:
         return []
     # Stored in one order for all writers, so that none waits for another that waits for it.
@@ -135,7 +135,7 @@ async def _store_created(connection: asyncpg.Connection, passages: Passages, cre
 async def _merge(
     connection: asyncpg.Connection, passages: Passages, kind: int, rest: Mapping[int, Statement], outcome: Outcome
 ) -> None:
-    """Merge statements into vertices that are held; one that vanished meanwhile makes the caller start again."""
+    """Merge statements into existing vertices; one that vanished meanwhile makes the caller start again."""
     layout = passages.layout
     held = await connection.fetch(
         layout.sql("write", "lock_items"),
