@@ -37,7 +37,7 @@ from kgmem.services.texts.remember import schema_of
 from kgmem.settings import Settings
 from kgmem.store.claims.claim_store import PostgresClaims
 from kgmem.store.cypher.graphs import PostgresGraphs
-from kgmem.store.db.database import SEARCH_SETTINGS, Database, Lending
+from kgmem.store.db.database import SEARCH_SETTINGS, ConnectionShare, Database
 from kgmem.store.db.extensions import read_capabilities
 from kgmem.store.db.migrate import migrate, require_current
 from kgmem.store.derived.communities import PostgresCommunities
@@ -205,13 +205,13 @@ class _Pools:
 
 async def _open_pools(settings: Settings, url: str, stack: AsyncExitStack) -> _Pools:
     size = settings.pool_size
-    lending = Lending(settings.pool_share)
+    lending = ConnectionShare(settings.pool_share)
     # Should this process ever lose sight of a transaction, Postgres ends it.
     forgotten = {"idle_in_transaction_session_timeout": str(int(settings.transaction_idle * 2000))}
     guard = KeywordIndexGuard(url)
     stack.push_async_callback(guard.aclose)
     await guard.open()
-    apart = Lending(settings.transactions_per_key, patience=30.0, by_graph=False)
+    apart = ConnectionShare(settings.transactions_per_key, patience=30.0, by_graph=False)
     shared: dict[str, Any] = {"statement_timeout": settings.statement_timeout, "guard": guard}
     return _Pools(
         await stack.enter_async_context(Database(url, size=size, lending=lending, **shared)),

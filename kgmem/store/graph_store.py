@@ -36,7 +36,7 @@ from kgmem.store.write import claims_from_entities, delete
 from kgmem.store.write.edges import identity as edge_identity
 from kgmem.store.write.edges import write_edges
 from kgmem.store.write.episodes import ensure_episode_labels, episode_identity, write_episodes
-from kgmem.store.write.group_commit import SMALL, Combiner, Outcomes
+from kgmem.store.write.group_commit import SMALL, GroupCommit, Outcomes
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import entity_row
 from kgmem.store.write.unit_vector import with_unit_vector
@@ -53,9 +53,9 @@ class AgeGraphStore:
         """Take the catalog, which knows the database."""
         self.catalog = catalog
         self.database = catalog.database
-        self._entities: Combiner[Entity] = Combiner(_afresh(self._write_entities))
-        self._relationships: Combiner[Relationship] = Combiner(_afresh(self._write_relationships))
-        self._episodes: Combiner[Episode] = Combiner(_afresh(self._write_episodes))
+        self._entities: GroupCommit[Entity] = GroupCommit(_afresh(self._write_entities))
+        self._relationships: GroupCommit[Relationship] = GroupCommit(_afresh(self._write_relationships))
+        self._episodes: GroupCommit[Episode] = GroupCommit(_afresh(self._write_episodes))
 
     async def put_entities(self, graph: str, entities: Sequence[Entity]) -> WriteResult:
         """Merge statements of entities. Raises InvalidInput, VersionConflict, Conflict."""
@@ -195,14 +195,14 @@ class AgeGraphStore:
     ) -> Page[Entity]:
         """Return the entities that `scope` sees, by id."""
         async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
-            return await reading.entities(connection, layout, scope, label, reading.Slice(cursor, limit))
+            return await reading.entities(connection, layout, scope, label, reading.PageRange(cursor, limit))
 
     async def list_relationships(
         self, graph: str, *, scope: str, kind: str | None, entity: str | None, cursor: str | None, limit: int
     ) -> Page[Relationship]:
         """Return the relationships that `scope` sees, by id; of one kind, of one entity."""
         async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
-            part = reading.Slice(cursor, limit)
+            part = reading.PageRange(cursor, limit)
             return await reading.relationships(connection, layout, scope, (kind, entity), part)
 
     async def list_episodes(
@@ -210,7 +210,7 @@ class AgeGraphStore:
     ) -> Page[Episode]:
         """Return the episodes that `scope` sees, by id."""
         async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
-            return await reading.episodes(connection, layout, scope, session, reading.Slice(cursor, limit))
+            return await reading.episodes(connection, layout, scope, session, reading.PageRange(cursor, limit))
 
     async def delete_entities(self, graph: str, keys: Sequence[str], scope: str, version: int | None) -> DeleteResult:
         """Delete entities in this scope only, with their relationships. Raises VersionConflict."""

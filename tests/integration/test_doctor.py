@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgmem.domain.errors import DatabaseOutdated, Forbidden
-from kgmem.store.db.diagnostics import Facts, Role, judge
+from kgmem.store.db.diagnostics import DatabaseState, Role, judge
 from kgmem.store.db.doctor import Finding, examine
 from kgmem.store.db.extensions import (
     Capabilities,
@@ -56,13 +56,13 @@ def capabilities(major: int = 18, preloaded: str = "age pg_textsearch", **change
     return Capabilities(f"{major}.1", major, frozenset(preloaded.split()), extensions(**changed))
 
 
-def facts(**changed: object) -> Facts:
+def facts(**changed: object) -> DatabaseState:
     role = Role("kgmem", superuser=True, create_schema=True, use_age=True, set_preload=True)
-    well = Facts("kgmem", "UTF8", replica=False, settings=WELL, capabilities=capabilities(), role=role)
+    well = DatabaseState("kgmem", "UTF8", replica=False, settings=WELL, capabilities=capabilities(), role=role)
     return replace(well, **changed)  # type: ignore[arg-type]
 
 
-def found(given: Facts) -> dict[str, Finding]:
+def found(given: DatabaseState) -> dict[str, Finding]:
     return {finding.area: finding for finding in judge(given) if finding.state != "ok"}
 
 

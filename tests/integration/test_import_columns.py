@@ -23,7 +23,7 @@ from kgmem.formats.records import Located, ReadOptions
 from kgmem.memory import Memory
 from kgmem.services.imports.options import ImportOptions
 from kgmem.store.graph.layout import VERTEX
-from kgmem.store.load.deferred_indexes import LARGE, Aside
+from kgmem.store.load.deferred_indexes import LARGE, DeferredIndexes
 from tests.integration.test_import_export import adds_up, everything
 from tests.invariants import assert_index_matches_labels
 from tests.memories import let_go, new_graph
@@ -204,7 +204,7 @@ async def test_a_recall_that_meets_a_text_index_set_aside_answers_and_says_so(me
     assert any("words" in hit.retrievers for hit in (await memory.recall(graph, question)).hits)
     store: Any = memory.ports.store
     layout = await store.catalog.layout(graph)
-    aside = Aside(store.catalog)
+    aside = DeferredIndexes(store.catalog)
     await aside.consider(layout, VERTEX, ["Thing"], LARGE)
     answer = await memory.recall(graph, question)
     assert not any("words" in hit.retrievers for hit in answer.hits)

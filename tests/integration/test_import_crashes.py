@@ -25,7 +25,7 @@ from kgmem.services.imports.options import ImportOptions, ImportProgress
 from kgmem.store.embedded.lifecycle import EmbeddedPostgres
 from kgmem.store.graph.layout import VERTEX
 from kgmem.store.load import deferred_indexes
-from kgmem.store.load.deferred_indexes import Aside
+from kgmem.store.load.deferred_indexes import DeferredIndexes
 from tests.embedded import home_folder, server_in
 from tests.imports import adds_up, lines, write_lines
 from tests.interrupted import (
@@ -171,7 +171,7 @@ async def test_an_index_whose_building_was_killed_is_built_anew(
     await memory.entities.put(graph, [Entity(f"k{n}", name=f"apple {n}") for n in range(100)])
     catalog: Any = memory.ports.graphs
     layout = await catalog.layout(graph)
-    await Aside(catalog).consider(layout, VERTEX, ["Thing"], deferred_indexes.LARGE)
+    await DeferredIndexes(catalog).consider(layout, VERTEX, ["Thing"], deferred_indexes.LARGE)
     (held,) = await query(
         memory, "SELECT definition FROM kgmem.deferred_index WHERE graph = $1 AND name = 'passage_words'", layout.id
     )

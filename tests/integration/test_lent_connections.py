@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from kgmem.domain.errors import DatabaseUnavailable
-from kgmem.store.db.database import Database, Lending, work_on
+from kgmem.store.db.database import ConnectionShare, Database, work_on
 from tests.memories import until
 
 pytestmark = pytest.mark.server
@@ -48,7 +48,7 @@ async def test_connections_whose_borrowers_were_stopped_serve_on(database_url: s
 
 
 async def test_a_connection_that_has_worked_on_many_graphs_is_replaced(database_url: str) -> None:
-    async with Database(database_url, size=1, lending=Lending(most_graphs=3)) as database:
+    async with Database(database_url, size=1, lending=ConnectionShare(most_graphs=3)) as database:
 
         async def session_of(graph: int) -> int:
             work_on(graph)

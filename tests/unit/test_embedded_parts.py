@@ -19,7 +19,7 @@ from kgmem.store.embedded.binaries import Binaries, find_binaries
 from kgmem.store.embedded.cluster import (
     GB,
     MB,
-    Machine,
+    MachineResources,
     as_settings_file,
     core_limits,
     fitted_settings,
@@ -33,7 +33,7 @@ from kgmem.store.embedded.postmaster import Postmaster, is_alive, read_postmaste
 from kgmem.store.embedded.server import LONGEST, choose_socket_folder, discard_socket_folder
 
 machines = st.builds(
-    Machine,
+    MachineResources,
     memory=st.integers(256 * MB, 4096 * GB),
     cores=st.integers(1, 512),
     shared_memory=st.integers(64 * MB, 4096 * GB),
@@ -48,7 +48,7 @@ def megabytes(setting: str) -> int:
 
 class TestSettings:
     @given(machines)
-    def test_memory_of_the_settings_stays_below_that_of_the_machine(self, machine: Machine) -> None:
+    def test_memory_of_the_settings_stays_below_that_of_the_machine(self, machine: MachineResources) -> None:
         settings = fitted_settings(machine)
         taken = megabytes(settings["shared_buffers"]) + megabytes(settings["maintenance_work_mem"])
         assert taken * MB <= machine.memory // 2
@@ -56,17 +56,17 @@ class TestSettings:
         assert megabytes(settings["min_wal_size"]) < megabytes(settings["max_wal_size"])
 
     @given(machines)
-    def test_workers_never_exceed_what_is_reserved_for_them(self, machine: Machine) -> None:
+    def test_workers_never_exceed_what_is_reserved_for_them(self, machine: MachineResources) -> None:
         settings = fitted_settings(machine)
         gather, parallel = int(settings["max_parallel_workers_per_gather"]), int(settings["max_parallel_workers"])
         assert 1 <= gather <= parallel <= int(settings["max_worker_processes"])
 
     @given(machines)
-    def test_what_is_acknowledged_is_on_disk_whatever_the_machine(self, machine: Machine) -> None:
+    def test_what_is_acknowledged_is_on_disk_whatever_the_machine(self, machine: MachineResources) -> None:
         assert fitted_settings(machine)["synchronous_commit"] == "on"
 
     def test_little_shared_memory_is_not_used_for_index_builds(self) -> None:
-        container = Machine(memory=8 * GB, cores=4, shared_memory=64 * MB, free_disk=GB)
+        container = MachineResources(memory=8 * GB, cores=4, shared_memory=64 * MB, free_disk=GB)
         assert fitted_settings(container)["dynamic_shared_memory_type"] == "mmap"
 
     def test_limits_of_a_container_count(self, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ class TestLog:
     def test_recovery_is_reported_once(self, tmp_path: Path) -> None:
         path, said = tmp_path / "log", list[str]()
         path.write_text("2026-01-01 [1] LOG:  redo starts at 0/0\n")
-        progress = log.Progress(path, said.append)
+        progress = log.RecoveryProgress(path, said.append)
         with path.open("a") as file:
             file.write("2026-01-01 [1] LOG:  redo in progress, elapsed time: 10.00 s\n2026 [1] LOG:  redo do")
             file.flush()

@@ -45,7 +45,7 @@ async def run(database: Database, layout: Layout, consensus: Consensus) -> dict[
         if position and await slice_over({"scope": scope["path"], "counts": told}):
             break
         counts = await _run_scope(
-            database, layout, consensus, (scope["id"], scope["path"]), _Turns(here.get("topic", 0), told)
+            database, layout, consensus, (scope["id"], scope["path"]), _ScopeOrder(here.get("topic", 0), told)
         )
         if broken_off():
             break
@@ -53,7 +53,7 @@ async def run(database: Database, layout: Layout, consensus: Consensus) -> dict[
     return told
 
 
-class _Turns:
+class _ScopeOrder:
     """When a scope makes room, of which the topics up to one are written already.
 
     Who goes on computes all of the scope again, so at least as much time is spent on writing as on that.
@@ -78,7 +78,7 @@ class _Turns:
 
 
 async def _run_scope(
-    database: Database, layout: Layout, consensus: Consensus, scope: tuple[int, str], turns: _Turns
+    database: Database, layout: Layout, consensus: Consensus, scope: tuple[int, str], turns: _ScopeOrder
 ) -> dict[str, int]:
     number, path = scope
     async with database.connection() as connection, connection.transaction(readonly=True):

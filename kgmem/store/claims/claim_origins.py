@@ -17,7 +17,7 @@ from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.time.interval import now, parse_time
 from kgmem.store.claims.answer_log import REMEMBERED
 from kgmem.store.claims.cited_episodes import check_cited
-from kgmem.store.claims.claim_rows import Stored
+from kgmem.store.claims.claim_rows import StoredClaims
 from kgmem.store.graph.layout import Layout
 from kgmem.store.graph.records import encoded
 
@@ -26,7 +26,7 @@ async def note_origins(
     connection: asyncpg.Connection,
     layout: Layout,
     claims: Sequence[ClaimStatement],
-    stored: Stored,
+    stored: StoredClaims,
     provenance: Sequence[BroughtBy] | None = None,
 ) -> None:
     """Note of new claims what they are derived from, and which sentence states them. Raises InvalidInput."""

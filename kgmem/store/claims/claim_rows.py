@@ -38,7 +38,7 @@ class Topic:
 
 
 @dataclass(slots=True)
-class Stored:
+class StoredClaims:
     """What a batch of claims did: the id of each, in its order, and the topics of those that are new."""
 
     ids: list[int]
@@ -58,7 +58,9 @@ def rule_for(layout: Layout, predicate: str, *, objects: bool) -> ValueRule:
     return declared.of_objects(functional=functional) if objects else declared.of_values()
 
 
-async def write_claims(connection: asyncpg.Connection, passages: Passages, stated: Sequence[ClaimStatement]) -> Stored:
+async def write_claims(
+    connection: asyncpg.Connection, passages: Passages, stated: Sequence[ClaimStatement]
+) -> StoredClaims:
     """Store claims, each once. Raises UnknownEntities if strict."""
     layout = passages.layout
     await layout.ensure("claims")
@@ -67,7 +69,7 @@ async def write_claims(connection: asyncpg.Connection, passages: Passages, state
     made = await connection.fetch(layout.sql("claims", "insert_claims"), *map(list, zip(*rows, strict=True)))
     by_id = {topic.id: topic for topic in topics.values()}
     new = [row for row in made if row["created"]]
-    return Stored(
+    return StoredClaims(
         [row["id"] for row in made],
         {row["id"] for row in new},
         {row["topic"]: by_id[row["topic"]] for row in new},

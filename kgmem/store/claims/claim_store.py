@@ -24,7 +24,7 @@ from kgmem.store.claims import batch_consensus, correlation_store
 from kgmem.store.claims.answer_log import AnswerLog
 from kgmem.store.claims.cited_episodes import check_cited
 from kgmem.store.claims.claim_origins import note_origins
-from kgmem.store.claims.claim_rows import Stored, Topic, store_provenance, write_claims
+from kgmem.store.claims.claim_rows import StoredClaims, Topic, store_provenance, write_claims
 from kgmem.store.claims.fact_resolution import weigh_topics
 from kgmem.store.claims.fact_store import FactReads
 from kgmem.store.claims.withdrawal import end_claims
@@ -36,7 +36,7 @@ from kgmem.store.write.passages import Passages
 _STALE = 200  # Topics that are weighed in one transaction.
 
 
-class _Rehearsed(Exception):
+class _DryRunResult(Exception):
     """The result of a dry run; raised so that its transaction is rolled back."""
 
     def __init__(self, done: Withdrawn) -> None:
@@ -107,7 +107,7 @@ class PostgresClaims(FactReads):
 
             return await self.database.transact(work)
 
-    async def _facts(self, connection: asyncpg.Connection, layout: Layout, stored: Stored) -> list[int]:
+    async def _facts(self, connection: asyncpg.Connection, layout: Layout, stored: StoredClaims) -> list[int]:
         rows = await connection.fetch(layout.sql("fact_queries", "ids_of_topics"), list(stored.topics))
         return [row["id"] for row in rows]
 
@@ -153,12 +153,12 @@ class PostgresClaims(FactReads):
                 missing = [id_ for id_ in dict.fromkeys(ids) if id_ not in gone]
                 done = Withdrawn(len(gone), missing, left, dry_run)
                 if dry_run:
-                    raise _Rehearsed(done)
+                    raise _DryRunResult(done)
                 return done
 
             try:
                 return await self.database.transact(work)
-            except _Rehearsed as rehearsed:
+            except _DryRunResult as rehearsed:
                 return rehearsed.done
 
     async def uncite(

@@ -23,7 +23,7 @@ from kgmem.domain.time.interval import iso, parse_time
 from kgmem.store.claims.verdict_projection import STATE_NUMBERS
 from kgmem.store.claims.verdict_writer import STATE_OF
 from kgmem.store.graph.layout import LABEL_SHIFT, Layout
-from kgmem.store.read.items import Slice
+from kgmem.store.read.items import PageRange
 
 _NUMBER_OF = {state.value: number for state, number in STATE_NUMBERS.items()}
 _MOST_OF_SUBJECT = 1000
@@ -34,7 +34,7 @@ async def facts(
     connection: asyncpg.Connection, layout: Layout, asked: FactFilter, *, predicates: Sequence[str] | None = None
 ) -> Page[HeldFact]:
     """Return a page of the facts that a scope sees; `predicates` limits them to some."""
-    part = Slice(asked.cursor, asked.limit)
+    part = PageRange(asked.cursor, asked.limit)
     rows = await connection.fetch(
         layout.sql("fact_queries", "facts"),
         list(visible_from(asked.scope)),
@@ -164,7 +164,7 @@ def _unweighed(layout: Layout, row: Any) -> HeldFact:
 
 async def claims(connection: asyncpg.Connection, layout: Layout, asked: ClaimFilter) -> Page[ClaimStatement]:
     """Return a page of the claims that a scope sees."""
-    part = Slice(asked.cursor, asked.limit)
+    part = PageRange(asked.cursor, asked.limit)
     of = (asked.subject, asked.predicate, asked.source)
     # Of an earlier time only those are there that were known then, whatever was withdrawn since.
     ended = asked.withdrawn or layout.is_past

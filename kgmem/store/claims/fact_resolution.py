@@ -25,7 +25,7 @@ from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.time.interval import Interval, now, valid_interval
 from kgmem.store.claims.claim_rows import Topic, rule_for
 from kgmem.store.claims.joint_inference import Drafts, entangled
-from kgmem.store.claims.verdict_writer import Weighed, write_verdicts
+from kgmem.store.claims.verdict_writer import ResolvedTopic, write_verdicts
 from kgmem.store.graph.layout import Layout
 from kgmem.store.write.passages import Passages
 
@@ -34,7 +34,7 @@ Given = Mapping[int, tuple[Sequence[Verdict], Sequence[int]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredTopic:
     """The stored claims of one topic, and the rule by which they are resolved."""
 
     topic: Topic
@@ -71,16 +71,16 @@ async def weigh_topics(
         by_scope[topic.scope].append(topic)
     facts: list[int] = []
     for scope, mine in sorted(by_scope.items()):
-        run = _Run(connection, passages.layout, consensus, scope, given or {})
+        run = _Resolution(connection, passages.layout, consensus, scope, given or {})
         drafts = await run.draft(mine)
         after = await entangled(connection, passages.layout, scope, drafts, run.widen) if run.entangled else drafts
-        weighed = [Weighed(run.held[id_].topic, told, run.held[id_].rows) for id_, (told, _) in after.items()]
+        weighed = [ResolvedTopic(run.held[id_].topic, told, run.held[id_].rows) for id_, (told, _) in after.items()]
         facts += await write_verdicts(connection, passages, weighed)
     return facts
 
 
 @dataclass(slots=True)
-class _Run:
+class _Resolution:
     """The resolution of topics of one scope, and of those that are correlated with them."""
 
     connection: asyncpg.Connection
@@ -88,7 +88,7 @@ class _Run:
     consensus: Consensus
     scope: str
     given: Given
-    held: dict[int, Held] = field(default_factory=dict)
+    held: dict[int, StoredTopic] = field(default_factory=dict)
     entangled: bool = False  # Something hangs together with what was drafted.
 
     async def draft(self, topics: Sequence[Topic]) -> Drafts:
@@ -102,7 +102,7 @@ class _Run:
             for each in held
         }
 
-    def _weighed(self, held: Held, known: "_Known") -> list[Draft]:
+    def _weighed(self, held: StoredTopic, known: "_Parameters") -> list[Draft]:
         """Weigh a topic by itself unless a full run gave its verdicts."""
         given = self.given.get(held.topic.id)
         if given is not None and list(given[1]) == held.ids:
@@ -122,7 +122,7 @@ class _Run:
 
 async def held_topics(
     connection: asyncpg.Connection, layout: Layout, scope: str, topics: Sequence[Topic]
-) -> list[Held]:
+) -> list[StoredTopic]:
     """Read the claims of topics of one scope."""
     rows = await connection.fetch(
         layout.sql("claims", "claims_of"), [topic.id for topic in topics], list(visible_from(scope))
@@ -131,7 +131,9 @@ async def held_topics(
     for row in rows:
         of_topic[row["topic"]].append(row)
     return [
-        Held(topic, of_topic[topic.id], rule_for(layout, topic.predicate, objects=_names_entities(of_topic[topic.id])))
+        StoredTopic(
+            topic, of_topic[topic.id], rule_for(layout, topic.predicate, objects=_names_entities(of_topic[topic.id]))
+        )
         for topic in topics
     ]
 
@@ -194,13 +196,13 @@ def _names_entities(rows: Sequence[Any]) -> bool:
     return any(row["value"] is None for row in rows)
 
 
-def _decided(drafts: Sequence[Draft], held: Held, decisions: Sequence[Decision]) -> list[Draft]:
+def _decided(drafts: Sequence[Draft], held: StoredTopic, decisions: Sequence[Decision]) -> list[Draft]:
     times = held.times()
     return [decided(draft, held.rule, times, decisions) for draft in drafts]
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Parameters:
     """What weighing has to know besides the claims."""
 
     sources: KnownSources
@@ -215,7 +217,9 @@ def _without_record(row: Any) -> bool:
     return row["prior"] == PRIOR_TRUST >= learned and not row["checked"] and not row["parent"]
 
 
-async def _known(connection: asyncpg.Connection, layout: Layout, scope: str, held: Sequence[Held]) -> _Known:
+async def _known(
+    connection: asyncpg.Connection, layout: Layout, scope: str, held: Sequence[StoredTopic]
+) -> _Parameters:
     """Read what is known: of sources what was learned in the nearest scope, or else what was given."""
     rows = [row for each in held for row in each.rows]
     trust = {row["key"]: row["learned"] if row["learned"] is not None else row["prior"] for row in rows}
@@ -239,4 +243,4 @@ async def _known(connection: asyncpg.Connection, layout: Layout, scope: str, hel
     copies = groups_of((one, other) for one, other in orjson.loads(row["copies"]))
     new = {row["key"] for row in rows if _without_record(row)} if row["established"] else set()
     sources = KnownSources(trust, houses, copies, now=now(), new=frozenset(new))
-    return _Known(sources, settings, decisions, row["entangled"])
+    return _Parameters(sources, settings, decisions, row["entangled"])

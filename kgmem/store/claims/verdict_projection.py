@@ -30,7 +30,7 @@ _DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class ProjectedFact:
     """A fact that is written, with its topic and the rows of its claims."""
 
     topic: Topic
@@ -41,10 +41,10 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _ProjectedValue:
     """One value of a fact as the graph tells it: the relationships that say it, or none yet."""
 
-    telling: Telling
+    telling: ProjectedFact
     option: Option
     rows: Sequence[Any]  # Of its claims.
 
@@ -101,7 +101,7 @@ def stance(draft: Draft, option: Option) -> FactState:
 
 
 async def tell_relationships(
-    connection: asyncpg.Connection, passages: Passages, tellings: Sequence[Telling]
+    connection: asyncpg.Connection, passages: Passages, tellings: Sequence[ProjectedFact]
 ) -> list[tuple[int, int, int, float]]:
     """Write what is believed on relationships, and make those that claims alone tell of.
 
@@ -113,7 +113,7 @@ async def tell_relationships(
         for option in telling.draft.options:
             mine = [rows[claim] for claim in option.claims if claim in rows]
             if any(row["object"] is not None for row in mine):
-                told.append(_Told(telling, option, mine))
+                told.append(_ProjectedValue(telling, option, mine))
     await _tie(connection, passages, told)
     made = await _make(connection, passages, [each for each in told if not each.edges])
     await _believe(connection, passages, {edge: each for each in told for edge in each.edges})
@@ -133,7 +133,7 @@ STATE_NUMBERS = {
 }
 
 
-async def _tie(connection: asyncpg.Connection, passages: Passages, told: Sequence[_Told]) -> None:
+async def _tie(connection: asyncpg.Connection, passages: Passages, told: Sequence[_ProjectedValue]) -> None:
     """Attach claims without a relationship to the one that other claims of the same object are attached to."""
     ties = [
         (row["id"], each.edges[0])
@@ -146,7 +146,9 @@ async def _tie(connection: asyncpg.Connection, passages: Passages, told: Sequenc
         await connection.execute(passages.layout.sql("claims", "tie_claims"), *map(list, zip(*ties, strict=True)))
 
 
-async def _make(connection: asyncpg.Connection, passages: Passages, told: Sequence[_Told]) -> dict[int, _Told]:
+async def _make(
+    connection: asyncpg.Connection, passages: Passages, told: Sequence[_ProjectedValue]
+) -> dict[int, _ProjectedValue]:
     """Make the relationships of values that only claims tell of, where both ends are there."""
     layout = passages.layout
     there = await _there(connection, passages, told)
@@ -168,7 +170,9 @@ async def _make(connection: asyncpg.Connection, passages: Passages, told: Sequen
     return dict(zip(held, wanted, strict=True))
 
 
-async def _there(connection: asyncpg.Connection, passages: Passages, told: Sequence[_Told]) -> set[tuple[str, str]]:
+async def _there(
+    connection: asyncpg.Connection, passages: Passages, told: Sequence[_ProjectedValue]
+) -> set[tuple[str, str]]:
     """Return the ends that are there, by scope and key; one may have been deleted since it was claimed about."""
     wanted: dict[str, set[str]] = defaultdict(set)
     for each in told:
@@ -181,7 +185,7 @@ async def _there(connection: asyncpg.Connection, passages: Passages, told: Seque
     return found
 
 
-def _relationship(passages: Passages, told: _Told) -> Relationship:
+def _relationship(passages: Passages, told: _ProjectedValue) -> Relationship:
     """Return the relationship that claims tell of: as the first of them says it."""
     topic, first = told.telling.topic, min(told.rows, key=lambda row: row["id"])
     properties = told.properties()
@@ -205,7 +209,7 @@ def _relationship(passages: Passages, told: _Told) -> Relationship:
     )
 
 
-async def _believe(connection: asyncpg.Connection, passages: Passages, told: Mapping[int, _Told]) -> None:
+async def _believe(connection: asyncpg.Connection, passages: Passages, told: Mapping[int, _ProjectedValue]) -> None:
     """Write a new version of the relationships of which something else is believed now."""
     if not told:
         return
@@ -243,9 +247,9 @@ async def _believe(connection: asyncpg.Connection, passages: Passages, told: Map
     await connection.execute(layout.sql("claims", "tell_weighed"), list(changed))
 
 
-async def tell_entities(connection: asyncpg.Connection, passages: Passages, tellings: Sequence[Telling]) -> None:
+async def tell_entities(connection: asyncpg.Connection, passages: Passages, tellings: Sequence[ProjectedFact]) -> None:
     """Write values as properties of entities of the claims' own scope; those of another scope are left alone."""
-    wanted: dict[tuple[str, str], dict[str, list[Telling]]] = defaultdict(lambda: defaultdict(list))
+    wanted: dict[tuple[str, str], dict[str, list[ProjectedFact]]] = defaultdict(lambda: defaultdict(list))
     for telling in tellings:
         topic = telling.topic
         if not topic.about and all(row["object"] is None for row in telling.rows):
@@ -259,7 +263,7 @@ async def _believe_entities(
     connection: asyncpg.Connection,
     passages: Passages,
     scope: str,
-    wanted: Mapping[str, Mapping[str, Sequence[Telling]]],
+    wanted: Mapping[str, Mapping[str, Sequence[ProjectedFact]]],
 ) -> None:
     """Write a new version of the entities of which something else is believed now."""
     layout = passages.layout
@@ -293,7 +297,7 @@ async def _believe_entities(
     )
 
 
-def _merged(held: Mapping[str, Any], wanted: Mapping[str, Sequence[Telling]]) -> dict[str, Any]:
+def _merged(held: Mapping[str, Any], wanted: Mapping[str, Sequence[ProjectedFact]]) -> dict[str, Any]:
     """Return the properties of an entity with the values of facts, and with how far these are believed."""
     before = held.get(CONSENSUS)
     merged = dict(held)
@@ -306,7 +310,7 @@ def _merged(held: Mapping[str, Any], wanted: Mapping[str, Sequence[Telling]]) ->
     return merged
 
 
-def _value(tellings: Sequence[Telling]) -> Any:
+def _value(tellings: Sequence[ProjectedFact]) -> Any:
     """Return the value of a property: of values that do not compete, the list of those that stand."""
     ordered = sorted(tellings, key=lambda each: (each.draft.valid.start is not None, each.draft.valid.start or 0))
     standing = [each.draft for each in ordered if each.draft.state is not FactState.INVALIDATED]
@@ -318,7 +322,7 @@ def _value(tellings: Sequence[Telling]) -> Any:
     return distinct[-1].value
 
 
-def _belief(tellings: Sequence[Telling]) -> dict[str, Any]:
+def _belief(tellings: Sequence[ProjectedFact]) -> dict[str, Any]:
     """Return the probability of the value of a property."""
     draft = max((each.draft for each in tellings), key=lambda each: (each.valid.start or 0, each.probability))
     return {

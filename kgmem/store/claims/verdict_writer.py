@@ -9,7 +9,7 @@ import orjson
 
 from kgmem.domain.claims.fact_rules import Draft
 from kgmem.store.claims.claim_rows import FACT, Topic
-from kgmem.store.claims.verdict_projection import STATE_NUMBERS, Telling, tell_entities, tell_relationships
+from kgmem.store.claims.verdict_projection import STATE_NUMBERS, ProjectedFact, tell_entities, tell_relationships
 from kgmem.store.db.codecs import range_of
 from kgmem.store.graph.layout import Layout
 from kgmem.store.graph.records import encoded
@@ -21,7 +21,7 @@ _DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class ResolvedTopic:
     """A topic with the facts that its claims come to, and the rows of these claims."""
 
     topic: Topic
@@ -29,7 +29,9 @@ class Weighed:
     rows: Sequence[Any]
 
 
-async def write_verdicts(connection: asyncpg.Connection, passages: Passages, weighed: Sequence[Weighed]) -> list[int]:
+async def write_verdicts(
+    connection: asyncpg.Connection, passages: Passages, weighed: Sequence[ResolvedTopic]
+) -> list[int]:
     """Bring the facts of topics in line with what was weighed; gives their ids."""
     layout = passages.layout
     topics = [each.topic.id for each in weighed]
@@ -49,7 +51,7 @@ async def write_verdicts(connection: asyncpg.Connection, passages: Passages, wei
         await connection.execute(layout.sql("claims", "end_decisions"), ended, None)
     touched = {each.topic.id for at, (each, _, _) in enumerate(pairs) if at in changed}
     tellings = [
-        Telling(each.topic, draft, id_, each.rows, row["valid"].upper if row is not None else None)
+        ProjectedFact(each.topic, draft, id_, each.rows, row["valid"].upper if row is not None else None)
         for (each, draft, row), id_ in zip(pairs, ids, strict=True)
         if each.topic.id in touched
     ]
@@ -80,7 +82,7 @@ def _matched(drafts: Sequence[Draft], rows: Sequence[Any]) -> list[tuple[Draft, 
 
 
 async def _write_facts(
-    connection: asyncpg.Connection, layout: Layout, pairs: Sequence[tuple[Weighed, Draft, Any]]
+    connection: asyncpg.Connection, layout: Layout, pairs: Sequence[tuple[ResolvedTopic, Draft, Any]]
 ) -> tuple[list[int], set[int]]:
     """Insert new facts, and update those that changed; tells of each new state and value.
 

@@ -11,8 +11,8 @@ from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.schema.schema import GraphSchema, from_mapping, to_mapping
 from kgmem.query.execution.graph import GraphTransaction
-from kgmem.store.cypher.statement_cache import Statements
-from kgmem.store.cypher.transaction import PostgresTransaction, Reach
+from kgmem.store.cypher.statement_cache import StatementCache
+from kgmem.store.cypher.transaction import DatabaseContext, PostgresTransaction
 from kgmem.store.db.database import Database
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids
@@ -22,12 +22,12 @@ class PostgresGraphs:
     """The graphs of one database, for queries."""
 
     def __init__(
-        self, catalog: PostgresCatalog, database: Database | None = None, statements: Statements | None = None
+        self, catalog: PostgresCatalog, database: Database | None = None, statements: StatementCache | None = None
     ) -> None:
         """Take the catalog, the pool of transactions (default: the catalog's), and the cache of composed statements."""
         self._catalog = catalog
         self._database = database or catalog.database
-        self._statements = statements or Statements()
+        self._statements = statements or StatementCache()
 
     def on(self, database: Database) -> "PostgresGraphs":
         """Return the same graphs, with transactions on the connections of another pool."""
@@ -103,5 +103,5 @@ class PostgresGraphs:
             other = await self._catalog.layout(await self.named(graph))
             return await self._transaction(connection, other, scope, make=make)
 
-        reach = Reach(self._catalog.database, self._statements, self.named, on)
+        reach = DatabaseContext(self._catalog.database, self._statements, self.named, on)
         return PostgresTransaction(connection, layout, scope, seen, reach=reach, once=once)

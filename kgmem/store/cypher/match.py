@@ -18,7 +18,7 @@ from kgmem.store.cypher.expansion import NEVER, asked_of_edge, one_way, visible
 from kgmem.store.cypher.labels import kinds_of, lean_condition, node_condition, tables_of
 from kgmem.store.cypher.properties import chosen, ordered, property_of
 from kgmem.store.cypher.read import BEGINS
-from kgmem.store.cypher.result_shapes import Shapes
+from kgmem.store.cypher.result_shapes import ResultShapes
 from kgmem.store.db.sql import NOTHING, SQL, compose, fill, identifier, join, number, stripped
 from kgmem.store.graph.layout import LABEL_SHIFT, Label, Layout
 
@@ -58,7 +58,7 @@ class MatchStatement:
     shared: dict[SQL, SQL] = field(default_factory=dict)  # Tables of the nodes that are looked up together, by alias.
     has_input: bool = False
     answers: bool = True  # Whether all conditions are in the statement.
-    shapes: Shapes = field(init=False)
+    shapes: ResultShapes = field(init=False)
 
     @property
     def pattern(self) -> Pattern:
@@ -70,7 +70,7 @@ class MatchStatement:
         self._input()
         self._nodes_and_links()
         self._unique()
-        self.shapes = Shapes(self)
+        self.shapes = ResultShapes(self)
         columns = [SQL("i.at") if self.has_input else _ONE, SQL("count(*)") if self.sought.folded else _ONE]
         columns.append(self._part("any_further") if self.lean else NEVER)
         columns += self.shapes.columns

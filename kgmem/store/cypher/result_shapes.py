@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Seen:
+class RowCache:
     """Caches what the rows of one answer contain: the texts of the rows of label tables, and nodes, by id."""
 
     texts: dict[int, str] = field(default_factory=dict)
     nodes: dict[int, Node] = field(default_factory=dict)
 
 
-Reader = Callable[[Sequence[Any], Seen], Any]
+Reader = Callable[[Sequence[Any], RowCache], Any]
 _FIRST = 3  # The columns before those of the parts.
 
 
-class Shapes:
+class ResultShapes:
     """The columns of a statement that tell of its parts, and what reads each part out of a row."""
 
     def __init__(self, statement: "MatchStatement") -> None:
@@ -77,7 +77,7 @@ class Shapes:
         # As text, since 1 and 1.0 are equal to AGE.
         places = [(name, self._add(compose("agtype_out({})::text", property_of(properties, name)))) for name in asked]
 
-        def read(row: Sequence[Any], _seen: Seen) -> Node:
+        def read(row: Sequence[Any], _seen: RowCache) -> Node:
             held = {name: from_agtype(row[at]) for name, at in places if row[at] is not None}
             return Node(0, (), held, "0")
 
@@ -90,7 +90,7 @@ class Shapes:
             return lambda row, _seen: row[at]
         text, layout = self._add(properties), self._layout
 
-        def read(row: Sequence[Any], seen: Seen) -> Any:
+        def read(row: Sequence[Any], seen: RowCache) -> Any:
             found, told = row[at], row[text]
             if told is None:
                 return found
@@ -111,7 +111,7 @@ class Shapes:
         start, end = self._add(compose("{}.source", alias)), self._add(compose("{}.target", alias))
         text, layout = self._add(properties), self._layout
 
-        def read(row: Sequence[Any], seen: Seen) -> Any:
+        def read(row: Sequence[Any], seen: RowCache) -> Any:
             found, told = row[at], row[text]
             if told is None:
                 return found

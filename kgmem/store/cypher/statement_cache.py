@@ -16,7 +16,7 @@ _KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Composed:
+class ComposedPattern:
     """The SQL for a pattern, what gives its parameters, and what reads its rows.
 
     `answers`: all conditions are in it. `of` is what its key names by identity, kept so that nothing takes its place.
@@ -29,16 +29,16 @@ class Composed:
     of: tuple[Any, ...]
 
 
-class Statements:
+class StatementCache:
     """Puts statements together, each once."""
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._kept: OrderedDict[Hashable, Composed] = OrderedDict()
+        self._kept: OrderedDict[Hashable, ComposedPattern] = OrderedDict()
 
     def of(
         self, layout: Layout, sought: MatchQuery, scopes: Sequence[int] | None, further: frozenset[int] = frozenset()
-    ) -> Composed:
+    ) -> ComposedPattern:
         """Return the statement for what is sought; `further` are the tables of which nodes have further labels."""
         key = (
             layout.index_name,
@@ -64,8 +64,10 @@ class Statements:
         return found
 
 
-def _composed(layout: Layout, sought: MatchQuery, scopes: Sequence[int] | None, further: frozenset[int]) -> Composed:
+def _composed(
+    layout: Layout, sought: MatchQuery, scopes: Sequence[int] | None, further: frozenset[int]
+) -> ComposedPattern:
     statement = MatchStatement(layout, sought, scopes, lean=sought.lean, further=further)
     text = statement.text()
     of = (sought.pattern, sought.needs)
-    return Composed(text, statement.parameters.values, statement.shapes.readers, statement.answers, of)
+    return ComposedPattern(text, statement.parameters.values, statement.shapes.readers, statement.answers, of)

@@ -15,9 +15,9 @@ from kgmem.query.planning.steps import LinkPart
 from kgmem.query.values import Node, Relationship
 from kgmem.store.cypher.expansion import expansion, surroundings
 from kgmem.store.cypher.read import Reader, know_names
-from kgmem.store.cypher.result_shapes import Seen
+from kgmem.store.cypher.result_shapes import RowCache
 from kgmem.store.cypher.search import Searcher
-from kgmem.store.cypher.statement_cache import Composed, Statements
+from kgmem.store.cypher.statement_cache import ComposedPattern, StatementCache
 from kgmem.store.cypher.write import Writer
 from kgmem.store.db.database import Database
 from kgmem.store.db.sql import compose
@@ -29,11 +29,11 @@ _LOCKS = 256  # How many locks all that is merged under shares, so that a large 
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class DatabaseContext:
     """What is shared by transactions of one database: it, statements, and what finds other graphs by their names."""
 
     database: Database
-    statements: Statements
+    statements: StatementCache
     named: Callable[[str], Awaitable[str]]
     on: Callable[[str], Awaitable["PostgresTransaction"]]
 
@@ -48,7 +48,7 @@ class PostgresTransaction:
         scope: str | None,
         numbers: list[int],
         *,
-        reach: Reach,
+        reach: DatabaseContext,
         once: bool = False,
     ) -> None:
         """Take a connection in a transaction, the scope (None: all), the numbers of those that it sees, and its reach.
@@ -98,7 +98,7 @@ class PostgresTransaction:
             return None
         if sought.order is not None and found and found[0][-1]:
             return None
-        seen = Seen()
+        seen = RowCache()
         try:
             ways = await _ways(statement, found, seen)
         except KeyError:  # A label that another process made since this one last looked.
@@ -242,14 +242,14 @@ class PostgresTransaction:
         await self._writer.finish()
 
 
-async def _values(statement: Composed, sought: MatchQuery) -> list[Any]:
+async def _values(statement: ComposedPattern, sought: MatchQuery) -> list[Any]:
     """Return a statement's parameters; those of many rows beside the event loop."""
     if len(sought.rows) < _AT_ONCE:
         return [value(sought) for value in statement.values]
     return await asyncio.to_thread(lambda: [value(sought) for value in statement.values])
 
 
-async def _ways(statement: Composed, rows: Sequence[Any], seen: Seen) -> list[tuple[Any, ...]]:
+async def _ways(statement: ComposedPattern, rows: Sequence[Any], seen: RowCache) -> list[tuple[Any, ...]]:
     readers = statement.readers
     ways: list[tuple[Any, ...]] = []
     for first in range(0, len(rows), _AT_ONCE):

@@ -19,7 +19,7 @@ from kgmem.store.db.database import Database
 from kgmem.store.graph.labels import NO_LABEL, main_labels, stored_labels
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, ensure_labels, label_id, scope_ids
 from kgmem.store.graph.records import loads
-from kgmem.store.sync.index_sync import Absorber
+from kgmem.store.sync.index_sync import IndexSync
 from kgmem.store.write import delete as deleting
 from kgmem.store.write.passages import COPIED, Passages
 from kgmem.store.write.vertices import keep_history
@@ -244,10 +244,10 @@ class Writer:
         self._created.update(held)
 
     @asynccontextmanager
-    async def _indexing(self) -> AsyncIterator[Absorber]:
+    async def _indexing(self) -> AsyncIterator[IndexSync]:
         """Lend what brings the index in line. Raises what makes the statement begin again."""
         try:
-            yield Absorber(self.connection, self.layout)
+            yield IndexSync(self.connection, self.layout)
         except asyncpg.UniqueViolationError as error:
             raise asyncpg.SerializationError("another writer took a key at the same time") from error
 

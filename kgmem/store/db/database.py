@@ -18,7 +18,7 @@ from kgmem.store.db.codecs import set_codecs
 from kgmem.store.db.connection import Connection
 from kgmem.store.db.errors import RETRYABLE, met_in_catalog, translating
 from kgmem.store.db.pool import Pool
-from kgmem.store.db.shares import Shares
+from kgmem.store.db.shares import FairSlots
 from kgmem.store.db.sql import SQL
 from kgmem.store.db.unique_values import explain, forget_stale
 from kgmem.tasks import caller
@@ -75,7 +75,7 @@ def share_of(size: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Lending:
+class ConnectionShare:
     """How connections are lent: the share of one caller (None: a third), and the seconds that one waits for one.
 
     A caller is a key on a graph, or with `by_graph` off a key on all graphs. A connection that has worked on more than
@@ -114,7 +114,7 @@ class Database:
         size: int = 10,
         statement_timeout: float = 30.0,
         settings: Mapping[str, str] | None = None,
-        lending: Lending | None = None,
+        lending: ConnectionShare | None = None,
         probe: bool = True,
         guard: ServerGuard | None = None,
     ) -> None:
@@ -127,7 +127,7 @@ class Database:
         self.settings = dict(settings or {})
         self.statement_timeout = statement_timeout
         self.size = size
-        self._lending = lending or Lending()
+        self._lending = lending or ConnectionShare()
         self._probe = probe
         self._pool: Pool | None = None
         self._guard = guard
@@ -136,7 +136,7 @@ class Database:
     async def __aenter__(self) -> "Database":
         """Open the pool. Raises DatabaseUnavailable where the database does not answer a probe."""
         lending = self._lending
-        shares = Shares(self.size, share=lending.share or share_of(self.size), kept=min(2, self.size // 4))
+        shares = FairSlots(self.size, share=lending.share or share_of(self.size), kept=min(2, self.size // 4))
         pool = Pool(self._connect, shares, patience=lending.patience)
         if self._probe:
             with translating():

@@ -50,7 +50,7 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class DatabaseState:
     """What the checks read of one database; disk sizes in bytes, where its disk is this machine's."""
 
     database: str
@@ -65,7 +65,7 @@ class Facts:
     free_files: int | None = None  # How many more files the disk can have.
 
 
-def judge(facts: Facts) -> Iterator[Finding]:
+def judge(facts: DatabaseState) -> Iterator[Finding]:
     """Findings of all areas, in the order in which they are fixed best."""
     yield _server(facts)
     yield from (_required(facts, name) for name in REQUIRED)
@@ -83,7 +83,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
         yield _files(facts.free_files)
 
 
-def _server(facts: Facts) -> Finding:
+def _server(facts: DatabaseState) -> Finding:
     held = facts.capabilities
     if OLDEST_SERVER <= held.server_major <= NEWEST_SERVER:
         return Finding("server", "ok", f"Postgres {held.server_version}")
@@ -95,7 +95,7 @@ def _server(facts: Facts) -> Finding:
     )
 
 
-def _required(facts: Facts, name: str) -> Finding:
+def _required(facts: DatabaseState, name: str) -> Finding:
     held, extension = facts.capabilities, facts.capabilities.extensions[name]
     try:
         refuse_unfit_extension(held, name)
@@ -119,7 +119,7 @@ def _newer_one(held: Capabilities, name: str) -> Finding:
     return Finding(name, "ok", f"{name} {installed}")
 
 
-def _words(facts: Facts) -> Finding:
+def _words(facts: DatabaseState) -> Finding:
     """Without pg_textsearch recall works; its retriever of words is slower and ranks less well."""
     held, name = facts.capabilities, "pg_textsearch"
     extension = held.extensions[name]
@@ -149,14 +149,14 @@ def preload_line(held: Capabilities) -> str:
     return f"Set in postgresql.conf and restart Postgres: shared_preload_libraries = '{','.join(names)}'"
 
 
-def _preload(facts: Facts) -> Finding:
+def _preload(facts: DatabaseState) -> Finding:
     if "age" in facts.capabilities.preloaded:
         return Finding("preload", "ok", "age is preloaded")
     what = "age is not in shared_preload_libraries: every connection loads it again, and other clients must LOAD it."
     return Finding("preload", "warning", what, preload_line(facts.capabilities))
 
 
-def _rights(facts: Facts) -> Iterator[Finding]:
+def _rights(facts: DatabaseState) -> Iterator[Finding]:
     role, name = facts.role, facts.role.name
     if role.superuser:
         yield Finding("rights", "ok", f"{name} is a superuser")
@@ -177,14 +177,14 @@ def _rights(facts: Facts) -> Iterator[Finding]:
         yield Finding("rights", "ok", f"{name} has the rights that kgmem needs, and is no superuser")
 
 
-def _encoding(facts: Facts) -> Finding:
+def _encoding(facts: DatabaseState) -> Finding:
     if facts.encoding == "UTF8":
         return Finding("encoding", "ok", "UTF8")
     hint = "CREATE DATABASE kgmem ENCODING 'UTF8' TEMPLATE template0; and name it in KGMEM_DATABASE_URL."
     return Finding("encoding", "problem", f"{facts.encoding} cannot hold every text.", hint)
 
 
-def _replica(facts: Facts) -> Finding:
+def _replica(facts: DatabaseState) -> Finding:
     if not facts.replica:
         return Finding("replica", "ok", "a primary server")
     what = "A replica in recovery: it answers questions and refuses writes."
@@ -240,7 +240,7 @@ def _size(settings: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("statement_timeout", "warning", what, hint)
 
 
-def _graphs(facts: Facts) -> Finding:
+def _graphs(facts: DatabaseState) -> Finding:
     """pg_dump locks all tables of a database in one transaction; kgmem itself never locks those of many graphs."""
     settings = facts.settings
     sessions = int(settings["max_connections"]) + int(settings["max_prepared_transactions"])

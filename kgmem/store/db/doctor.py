@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 
 from kgmem.domain.errors import KgmemError
-from kgmem.store.db.diagnostics import Facts, Finding, Role, judge
+from kgmem.store.db.diagnostics import DatabaseState, Finding, Role, judge
 from kgmem.store.db.extensions import Capabilities, read_capabilities
 from kgmem.store.db.migrate import outdated, revision_state
 from kgmem.store.db.sql import SQL
@@ -82,7 +82,7 @@ def _unreachable(exc: Exception) -> Finding:
     return Finding("connection", "problem", what, "Start it, or correct the address in KGMEM_DATABASE_URL.")
 
 
-async def _facts(connection: asyncpg.Connection) -> Facts:
+async def _facts(connection: asyncpg.Connection) -> DatabaseState:
     database = await connection.fetchrow(_DATABASE)
     capabilities = await read_capabilities(connection)
     rows = await connection.fetch(SQL("SELECT name, setting FROM pg_settings WHERE name = ANY ($1)"), list(_SETTINGS))
@@ -90,7 +90,7 @@ async def _facts(connection: asyncpg.Connection) -> Facts:
     near = database["near"] and sees_folder
     folder = Path(await connection.fetchval(_FOLDER)) if near else None
     sees_graphs = await connection.fetchval(_SEES_GRAPHS)
-    return Facts(
+    return DatabaseState(
         database=database["database"],
         encoding=database["encoding"],
         replica=database["replica"],

@@ -15,7 +15,7 @@ import asyncpg
 from kgmem.domain.errors import DatabaseUnavailable
 from kgmem.log import EventLog
 from kgmem.store.db.connection import Connection
-from kgmem.store.db.shares import Shares, Who
+from kgmem.store.db.shares import FairSlots, Who
 
 log = EventLog(__name__)
 
@@ -26,7 +26,7 @@ _IDLE = 300.0  # Seconds after which a connection that nobody needed is closed.
 class Pool:
     """Connections to one database, at most as many as there are slots."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]], shares: Shares, *, patience: float) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[Connection]], shares: FairSlots, *, patience: float) -> None:
         """Take what makes a connection, the slots, and the seconds to wait for one of them."""
         self.shares = shares
         self._connect = connect

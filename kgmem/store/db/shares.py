@@ -7,7 +7,7 @@ from collections.abc import Hashable
 Who = Hashable | None
 
 
-class Shares:
+class FairSlots:
     """So many slots. A caller has at most its share of them; those who wait are served in turn, caller by caller.
 
     A few slots are kept for those who have one already (of whatever kind) and need one more to go on: else all slots

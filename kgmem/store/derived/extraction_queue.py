@@ -12,7 +12,7 @@ from kgmem.domain.text.endings import STATES, KnownFact
 from kgmem.domain.text.extraction_result import CO_MENTIONED
 from kgmem.domain.text.names import Known, Mention, chosen, keys_of
 from kgmem.domain.text.queue import BroughtKind, HeldClaim, Provenance, ReadEpisode, SettleResult, Unread, Waits
-from kgmem.store.derived.extraction_writer import Bringing, Left
+from kgmem.store.derived.extraction_writer import ExtractionWriter, Unsupported
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import EDGE, Layout, ensure_labels, scope_ids
 from kgmem.store.read.items import episodes_of, relationships_of
@@ -104,7 +104,7 @@ class PostgresReadings:
 
             async def work(connection: asyncpg.Connection) -> SettleResult:
                 passages = Passages(layout)
-                bringing = Bringing(connection, passages)
+                bringing = ExtractionWriter(connection, passages)
                 settled = await bringing.settle(read)
                 await passages.store(connection)
                 return settled
@@ -137,7 +137,9 @@ class PostgresReadings:
                 layout = held.with_scopes(numbers)
                 ids = await self._ids(connection, layout, keys, scope)
                 passages = Passages(layout)
-                left: Left = await Bringing(connection, passages).take_back(dict.fromkeys(ids.values(), scope))
+                left: Unsupported = await ExtractionWriter(connection, passages).take_back(
+                    dict.fromkeys(ids.values(), scope)
+                )
                 await connection.execute(layout.sql("extraction", "drop_reading"), list(ids.values()))
                 await passages.store(connection)
                 return SettleResult(left.relationships, 0, left.claims, left.entities)

@@ -24,7 +24,7 @@ _DIGITS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Unsupported:
     """What no text states any more: relationships were deleted (counted); the caller withdraws claims and entities."""
 
     relationships: int
@@ -32,7 +32,7 @@ class Left:
     entities: Sequence[tuple[str, str]]
 
 
-class Bringing:
+class ExtractionWriter:
     """One transaction that stores, or withdraws, what was extracted from episodes."""
 
     def __init__(self, connection: asyncpg.Connection, passages: Passages) -> None:
@@ -58,7 +58,7 @@ class Bringing:
         created, updated = written.outcome.created, written.outcome.updated
         return SettleResult(len(created), len(updated) + left.relationships, left.claims, left.entities)
 
-    async def take_back(self, scopes: Mapping[int, str], rows: Sequence[tuple[Any, ...]] = ()) -> Left:
+    async def take_back(self, scopes: Mapping[int, str], rows: Sequence[tuple[Any, ...]] = ()) -> Unsupported:
         """Make these rows the whole provenance of episodes (id to scope).
 
         Former rows stay as expected ones until the caller has withdrawn them and calls `expect_no_more`.
@@ -82,7 +82,7 @@ class Bringing:
         lost = (
             await self._connection.fetch(self._sql("left_keys"), *map(list, zip(*named, strict=True))) if named else []
         )
-        return Left(len(edges), claims, [(row["scope"], row["key"]) for row in lost])
+        return Unsupported(len(edges), claims, [(row["scope"], row["key"]) for row in lost])
 
     async def _write(self, read: Sequence[ReadEpisode]) -> tuple["_Written", list[int]]:
         """Write the edges of episodes, each once; return their ids by identity, and those of co-occurrences."""

@@ -21,7 +21,7 @@ CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class MachineResources:
     """Memory and shared memory in bytes, free disk space in bytes, and processor cores that kgmem may use."""
 
     memory: int
@@ -30,12 +30,12 @@ class Machine:
     free_disk: int
 
 
-def look_at_machine(folder: Path) -> Machine:
+def look_at_machine(folder: Path) -> MachineResources:
     """The machine (or the container's share of it) on which data will be kept in `folder`."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     shm = Path("/dev/shm")  # noqa: S108 - its size is asked, nothing is written
-    return Machine(
+    return MachineResources(
         memory=min([physical, *memory_limits()]),
         cores=max(1, min([cores, *core_limits()])),
         # macOS has no /dev/shm and no limit of this kind.
@@ -60,7 +60,7 @@ def core_limits(groups: Path = CONTROL_GROUPS) -> list[int]:
     return [-(-int(quota) // int(period))] if quota.isdigit() else []
 
 
-def fitted_settings(machine: Machine) -> dict[str, str]:
+def fitted_settings(machine: MachineResources) -> dict[str, str]:
     """Postgres settings for a machine that also runs kgmem and other things.
 
     Fractions are smaller than a dedicated database server would take; `ALTER SYSTEM` overrides every one of them.

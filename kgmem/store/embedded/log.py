@@ -63,7 +63,7 @@ def _whole_lines(path: Path, offset: int) -> tuple[bytes, int]:
     return whole, offset + len(whole)
 
 
-class Progress:
+class RecoveryProgress:
     """Follows a log from where it ended when this was made, and reports what it says about recovery."""
 
     def __init__(self, path: Path, report: Callable[[str], None]) -> None:

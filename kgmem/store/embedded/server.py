@@ -104,7 +104,7 @@ class Server:
         try:
             found = self.look()
             if found is not None:
-                ready = await self._wait(found.pid, log.Progress(self.log_path, self.report))
+                ready = await self._wait(found.pid, log.RecoveryProgress(self.log_path, self.report))
                 if ready is not None:
                     return ready, False
             return await self._start(), True
@@ -119,7 +119,7 @@ class Server:
         cluster = await _whole(self._prepare)
         # What is left of a Postgres that was killed would keep the new one from starting.
         await self._end_leftovers()
-        progress = log.Progress(self.log_path, self.report)
+        progress = log.RecoveryProgress(self.log_path, self.report)
         pid = await _whole(lambda: self._launch(cluster))
         ready = await self._wait(pid, progress)
         if ready is None:
@@ -164,7 +164,7 @@ class Server:
         path.unlink()
         return Path(lines[4]) if len(lines) > 4 else None
 
-    async def _wait(self, pid: int, progress: log.Progress) -> Postmaster | None:
+    async def _wait(self, pid: int, progress: log.RecoveryProgress) -> Postmaster | None:
         """Wait until that Postgres takes connections, however long its recovery takes; None when it ended."""
         while True:
             # Ask before reading the file: a Postgres that ends meanwhile is noticed in the next round.

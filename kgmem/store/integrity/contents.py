@@ -26,7 +26,7 @@ _ROUNDING = 1e-6  # Of degrees, and of strengths, which the index stores as real
 Bodies = Mapping[int, list[tuple[int, str]]]
 
 
-class Contents:
+class IndexComparison:
     """One comparison of a graph's label tables with its index, page by page, each page in a snapshot of its own."""
 
     def __init__(self, database: Database, layout: Layout, *, facts: bool) -> None:

@@ -19,7 +19,7 @@ from kgmem.store.graph.checks import damage, of_ids
 from kgmem.store.graph.layout import Layout, learn_labels
 from kgmem.store.graph.structure import Structure, compare_structure
 from kgmem.store.integrity import pages, references
-from kgmem.store.integrity.contents import Contents
+from kgmem.store.integrity.contents import IndexComparison
 
 T = TypeVar("T")
 _CONTENTS = (
@@ -31,7 +31,7 @@ _STRUCTURE = ("tables", "indexes", "triggers", "capture", "property-indexes")
 
 
 @dataclass(slots=True)
-class Findings:
+class InspectionResult:
     """What one look at a graph found, with all that its repair needs."""
 
     layout: Layout
@@ -52,16 +52,16 @@ class Findings:
         return any(each.check in checks for each in self.damages())
 
 
-class Look:
+class GraphInspection:
     """One look at one graph."""
 
     def __init__(self, catalog: PostgresCatalog, layout: Layout) -> None:
         """Take the catalog and the graph's layout, which this look changes: give it a copy."""
         self.catalog = catalog
         self.database: Database = catalog.database
-        self.found = Findings(layout)
+        self.found = InspectionResult(layout)
 
-    async def everything(self) -> Findings:
+    async def everything(self) -> InspectionResult:
         """Make all checks. A check that damage elsewhere makes impossible is skipped, with the reason."""
         found = self.found
         await self._attempt(("labels", "nodes-gone", "relationships-gone"), self._labels)
@@ -133,7 +133,7 @@ class Look:
         made = bool(state and state["facts_made"])
         if not made:
             found.skipped["facts-differ"] = "a job is making the facts of the graph"
-        contents = Contents(self.database, layout, facts=made)
+        contents = IndexComparison(self.database, layout, facts=made)
         for label in sorted(layout.by_id.values(), key=lambda each: (each.kind, each.id)):
             try:
                 await contents.compare(label)

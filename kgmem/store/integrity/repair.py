@@ -14,8 +14,8 @@ from kgmem.store.graph import unique_rules
 from kgmem.store.graph.layout import Layout, lock_labels, register_foreign_labels
 from kgmem.store.graph.structure import make
 from kgmem.store.integrity import references
-from kgmem.store.integrity.inspector import Findings
-from kgmem.store.load.deferred_indexes import Aside
+from kgmem.store.integrity.inspector import InspectionResult
+from kgmem.store.load.deferred_indexes import DeferredIndexes
 from kgmem.store.sync import index_sync
 from kgmem.store.sync.keyword_index_repair import build_anew
 from kgmem.store.sync.retrieval_index import PostgresIndex
@@ -35,7 +35,7 @@ Work = Callable[[asyncpg.Connection], Awaitable[None]]
 class Repair:
     """The repair of one graph by what a look at it found."""
 
-    def __init__(self, index: PostgresIndex, found: Findings) -> None:
+    def __init__(self, index: PostgresIndex, found: InspectionResult) -> None:
         """Take the index, which repairs rows as it indexes what other clients write, and the findings."""
         self.index = index
         self.found = found
@@ -81,7 +81,7 @@ class Repair:
         elif self.found.has("unique-values"):
             await self._step("unique-values", self._unique_values)
         if self.found.has("left-indexes"):
-            aside = Aside(self.index.catalog)
+            aside = DeferredIndexes(self.index.catalog)
             await self._whole("left-indexes", lambda: aside.build(self.layout.graph.name))
 
     async def _step(self, name: str, work: Work) -> None:
@@ -137,7 +137,7 @@ class Repair:
 
             async def work(connection: asyncpg.Connection, part: Sequence[int] = part) -> Layout:
                 own = self.layout.apart()
-                await index_sync.Absorber(connection, own, is_rebuild=True).absorb(part)
+                await index_sync.IndexSync(connection, own, is_rebuild=True).sync(part)
                 return own
 
             await self._whole("contents", partial(self.index.database.transact, work))

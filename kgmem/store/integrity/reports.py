@@ -14,7 +14,7 @@ from kgmem.domain.time.interval import iso
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.checks import damage
 from kgmem.store.integrity import pages
-from kgmem.store.integrity.inspector import Findings, Look
+from kgmem.store.integrity.inspector import GraphInspection, InspectionResult
 from kgmem.store.integrity.repair import Repair
 from kgmem.store.sync.retrieval_index import PostgresIndex
 
@@ -54,9 +54,9 @@ class PostgresInspector:
         report = _report(graph, after, time.monotonic() - started)
         return await self._note(after.layout.id, replace(report, repaired=repaired))
 
-    async def _look(self, graph: str) -> Findings:
+    async def _look(self, graph: str) -> InspectionResult:
         async with self.catalog.on(graph) as layout:
-            return await Look(self.catalog, layout.apart()).everything()
+            return await GraphInspection(self.catalog, layout.apart()).everything()
 
     async def inspect_database(self) -> IntegrityReport:
         """Check the checksums of the database, and that every graph has its tables."""
@@ -98,7 +98,7 @@ class PostgresInspector:
             return report
 
 
-def _report(graph: str, found: Findings, seconds: float) -> IntegrityReport:
+def _report(graph: str, found: InspectionResult, seconds: float) -> IntegrityReport:
     return IntegrityReport(graph, found.damages(), found.checks, found.skipped, seconds=round(seconds, 3))
 
 

@@ -137,7 +137,7 @@ class ProcrastinateQueue:
         check: bool = False,
         **arguments: Any,
     ) -> int | None:
-        """Queue a task, return its job; None when the same task already waits for this graph (or, for imports, this import).
+        """Queue a task, return its job; None when the same task waits for this graph (or, for imports, this import).
 
         `place` names a folder of files that it needs: only a worker that works for this place does it.
         `small` work there takes seconds, and does not wait for the rest. A `check` there takes long and is not broken

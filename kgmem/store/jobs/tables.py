@@ -61,7 +61,7 @@ _MOST_BEHIND = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class JobRest:
     """The rest of an interrupted job: the id of the job that was requested first, and its progress."""
 
     of: int
@@ -131,7 +131,7 @@ async def insert(
     *,
     place: str | None = None,
     pause: float = 0.0,
-    rest: Rest | None = None,
+    rest: JobRest | None = None,
 ) -> int | None:
     """Queue a job and return its id; None when the same one waits already. Raises DatabaseUnavailable.
 

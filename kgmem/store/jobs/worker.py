@@ -27,7 +27,7 @@ from kgmem.store.jobs.tables import (
     MEDIUM,
     PROGRESS,
     QUEUE,
-    Rest,
+    JobRest,
     checks_of,
     insert,
     least_priority_of,
@@ -43,7 +43,7 @@ log = EventLog(__name__)
 
 Handler = Callable[..., Awaitable[Any]]
 
-# Tasks that come by themselves, as cron lines; the other periodic one, absorb, is asked for when there is need.
+# Tasks that come by themselves, as cron lines; the other periodic one, sync_index, is queued when there is need.
 _PERIODIC = {
     "queue_embedding": "* * * * *",
     "queue_facts": "* * * * *",
@@ -141,7 +141,7 @@ async def _run(app: App, known: _Known, options: WorkerOptions) -> None:
     sides = [asyncio.create_task(_regularly(options.silence / 4, lambda: _put_back_lost(app, known, options)))]
     sides.append(asyncio.create_task(_regularly(options.silence / 4, lambda: _raise_old(app, options))))
     if "sync_index" in app.tasks:
-        sides.append(asyncio.create_task(_regularly(options.foreign_writes, lambda: _ask_to_absorb(app))))
+        sides.append(asyncio.create_task(_regularly(options.foreign_writes, lambda: _queue_sync(app))))
     try:
         await _keep_working(app, options)
     finally:
@@ -189,7 +189,7 @@ async def _go_on_later(app: App, job: QueuedJob, own: Slice) -> None:
     graph = job.task_kwargs.get("graph")
     place = None if job.queue in {QUEUE, MEDIUM, LONG} else job.queue
     first = job.task_kwargs.get(CONTINUES)
-    rest = Rest(first if isinstance(first, int) else job.id or 0, own.progress)
+    rest = JobRest(first if isinstance(first, int) else job.id or 0, own.progress)
     await insert(
         app, job.task_name, None if graph is None else str(graph), given, place=place, pause=own.pause, rest=rest
     )
@@ -248,7 +248,7 @@ async def _raise_old(app: App, options: WorkerOptions) -> None:
         await app.connector.execute_query_async(load("jobs")["raise_old"], priority=IMPORTS, seconds=options.patience)
 
 
-async def _ask_to_absorb(app: App) -> None:
+async def _queue_sync(app: App) -> None:
     found = await select(app, "foreign_writes")
     if found[0]["waiting"]:
         await insert(app, "sync_index", None, {})

@@ -23,7 +23,7 @@ from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.statement import DEFAULT_LABEL
 from kgmem.domain.time.interval import iso, valid_interval
 from kgmem.store.graph.records import LIFTED, entity_body, is_text, own_name
-from kgmem.store.load.copy_load import Staged
+from kgmem.store.load.copy_load import StagedRows
 from kgmem.store.write.edges import parallel_edge_hash
 from kgmem.store.write.rows import index_labels
 
@@ -40,7 +40,7 @@ _SPACE = "".join(character for n in range(0x3001) if (character := chr(n)).isspa
 _SEPARATOR = "\x1f"
 
 
-def stage_columns(columns: Columns, files: Any, batch: Batch, staged: Staged) -> None:
+def stage_columns(columns: Columns, files: Any, batch: Batch, staged: StagedRows) -> None:
     """Put the rows of columns among what is staged; `files` is the name of their file, or an array of a name each."""
     count = len(columns)
     if count:
@@ -72,7 +72,7 @@ def of_lane(columns: Columns, batch: Batch) -> Columns:
 class _Stage:
     """Makes one table of what COPY takes."""
 
-    def __init__(self, files: Any, columns: Columns, batch: Batch, staged: Staged) -> None:
+    def __init__(self, files: Any, columns: Columns, batch: Batch, staged: StagedRows) -> None:
         self.columns = columns
         self.count = len(columns)
         self.files = files

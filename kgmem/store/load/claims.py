@@ -29,20 +29,20 @@ _LONGEST = 10_000  # Characters of a reason.
 
 
 @dataclass(slots=True)
-class Restored:
+class RestoreResult:
     """What became of the records of one group."""
 
     created: int = 0
     updated: int = 0
 
 
-async def restore(connection: asyncpg.Connection, layout: Layout, records: Sequence[BeliefRecord]) -> Restored:
+async def restore(connection: asyncpg.Connection, layout: Layout, records: Sequence[BeliefRecord]) -> RestoreResult:
     """Store records of one kind, in the caller's transaction; scopes and sources are known to the layout.
 
     Raises InvalidInput for a record of which a part is not what kgmem writes there.
     """
     await layout.ensure("merges" if records[0].kind in ("merge", "pair") else "claims")
-    run = _Run(connection, layout)
+    run = _RestoreRun(connection, layout)
     ways: Mapping[BeliefKind, Callable[[Sequence[Told]], Awaitable[None]]] = {
         "claim": run.claims,
         "adjudication": run.adjudications,
@@ -63,10 +63,10 @@ async def restore(connection: asyncpg.Connection, layout: Layout, records: Seque
 
 
 @dataclass(slots=True)
-class _Run:
+class _RestoreRun:
     connection: asyncpg.Connection
     layout: Layout
-    done: Restored = field(default_factory=Restored)
+    done: RestoreResult = field(default_factory=RestoreResult)
 
     async def claims(self, told: Sequence[Told]) -> None:
         """Store claims as they were known, current and withdrawn ones; a withdrawn one may cite a forgotten text."""

@@ -8,7 +8,7 @@ from kgmem.domain.space.place import parse_place
 from kgmem.store.db.sql import NOTHING, fill
 from kgmem.store.graph.layout import Layout, source_ids
 from kgmem.store.graph.records import plain_fields, stored_name
-from kgmem.store.load.copy_load import Load, merge_rows, staged, stated_properties
+from kgmem.store.load.copy_load import BatchLoad, merge_rows, staged, stated_properties
 from kgmem.store.write import claims_from_entities
 from kgmem.store.write.dedup import rounds_of
 from kgmem.store.write.passages import Passages, take_turn
@@ -16,7 +16,7 @@ from kgmem.store.write.rows import ITEM_FRAGMENTS, entity_row
 from kgmem.store.write.vertices import Outcome, Statement, existing, write_vertices
 
 
-async def load_entities(load: Load, count: int) -> None:
+async def load_entities(load: BatchLoad, count: int) -> None:
     """Bring the staged entities into label tables, index and change feed."""
     labels, bases = list(load.bases), list(load.bases.values())
     paths, numbers = list(load.scopes), list(load.scopes.values())
@@ -49,7 +49,7 @@ async def load_entities(load: Load, count: int) -> None:
         await wanted.store(load.connection)
 
 
-async def _record_claims(load: Load, scopes: tuple[list[str], list[int]], recorded: Sequence[int]) -> None:
+async def _record_claims(load: BatchLoad, scopes: tuple[list[str], list[int]], recorded: Sequence[int]) -> None:
     """Record what sources state of weighed properties, but for rows of which that is `recorded` already."""
     names = claims_from_entities.weighed_properties(load.layout)
     if not names:
@@ -64,7 +64,7 @@ async def _record_claims(load: Load, scopes: tuple[list[str], list[int]], record
     await load.execute(load.sql("mark_changes"), load.import_id)
 
 
-async def _changed(load: Load, arguments: Sequence[Any]) -> list[Any]:
+async def _changed(load: BatchLoad, arguments: Sequence[Any]) -> list[Any]:
     """Return the rows that are to be merged; those that say what was said last are counted as unchanged."""
     held = await load.connection.fetch(load.sql("held_items"), *arguments)
     there = await existing(load.connection, load.layout, [row["id"] for row in held if row["same"]])
@@ -74,7 +74,7 @@ async def _changed(load: Load, arguments: Sequence[Any]) -> list[Any]:
     return list(await load.connection.fetch(load.sql("entities_at"), ats)) if ats else []
 
 
-async def _merge(load: Load, rows: Sequence[Any], passages: list[Passages]) -> None:
+async def _merge(load: BatchLoad, rows: Sequence[Any], passages: list[Passages]) -> None:
     """Merge rows into existing entities, each key once at a time."""
     wanted = Passages(load.layout)
     outcomes: list[tuple[int, Outcome]] = []

@@ -11,13 +11,13 @@ from kgmem.domain.graph.statement import check_episodes
 from kgmem.store.db.savepoints import in_groups
 from kgmem.store.graph.sources import write_sources
 from kgmem.store.load.claims import restore
-from kgmem.store.load.copy_load import Load
+from kgmem.store.load.copy_load import BatchLoad
 from kgmem.store.write.dedup import rounds_of
 from kgmem.store.write.episodes import episode_identity, write_episodes
 from kgmem.store.write.passages import Passages
 
 
-async def load_episodes(load: Load, stated: Sequence[Stated[Episode]]) -> list[Passages]:
+async def load_episodes(load: BatchLoad, stated: Sequence[Stated[Episode]]) -> list[Passages]:
     """Bring episodes into label tables, index and change feed; gives the passages that are to be stored last."""
     done: list[Passages] = []
 
@@ -37,7 +37,7 @@ async def load_episodes(load: Load, stated: Sequence[Stated[Episode]]) -> list[P
     return done
 
 
-async def load_beliefs(load: Load, stated: Sequence[Stated[BeliefRecord]]) -> None:
+async def load_beliefs(load: BatchLoad, stated: Sequence[Stated[BeliefRecord]]) -> None:
     """Store records of what the graph believes, all of one kind; one that cannot be stored costs only itself."""
 
     async def put(group: Sequence[Stated[BeliefRecord]]) -> None:
@@ -49,7 +49,7 @@ async def load_beliefs(load: Load, stated: Sequence[Stated[BeliefRecord]]) -> No
     await load.execute(load.sql("mark_changes"), load.import_id)
 
 
-async def load_sources(load: Load, stated: Sequence[Stated[Source]]) -> None:
+async def load_sources(load: BatchLoad, stated: Sequence[Stated[Source]]) -> None:
     """Write entries of the registry of sources; one that stands there several times counts where it stands last."""
 
     async def put(group: Sequence[Stated[Source]]) -> None:
@@ -61,13 +61,13 @@ async def load_sources(load: Load, stated: Sequence[Stated[Source]]) -> None:
     await in_groups(load.connection, stated, put, _refusing(load))
 
 
-def _count(load: Load, count: int, created: int, updated: int) -> None:
+def _count(load: BatchLoad, count: int, created: int, updated: int) -> None:
     load.result.created += created
     load.result.updated += updated
     load.result.unchanged += count - created - updated
 
 
-def _refusing(load: Load) -> Callable[[Stated[Any], str], None]:
+def _refusing(load: BatchLoad) -> Callable[[Stated[Any], str], None]:
     def refuse(stated: Stated[Any], reason: str) -> None:
         rejection = Rejection(stated.file, stated.line, reason, load.describe(stated.record))
         load.result.rejections.append(rejection)

@@ -35,7 +35,7 @@ _TABLES: Mapping[BatchKind, str] = {"entity": "kgmem_entities", "relationship": 
 
 
 @dataclass(slots=True)
-class Staged:
+class StagedRows:
     """Rows ready for COPY, what must be known before they are loaded, and what is no row at all."""
 
     texts: list[tuple[Sequence[str], bytes]] = field(default_factory=list)  # Columns, and rows as CSV.
@@ -52,9 +52,9 @@ class Staged:
         return self.files.setdefault(file, len(self.files)) << _LINE_BITS
 
 
-def stage_batch(graph: Graph, batch: Batch, describe: Describe) -> Staged:
+def stage_batch(graph: Graph, batch: Batch, describe: Describe) -> StagedRows:
     """Return the rows of a batch; a record of which nothing can be made is rejected alone, as `describe` writes it."""
-    staged = Staged(files={file: n for n, file in enumerate(batch.files)})
+    staged = StagedRows(files={file: n for n, file in enumerate(batch.files)})
     arrow_copy = import_module("kgmem.store.load.arrow_copy")
     if batch.records:
         record_columns = import_module("kgmem.store.load.record_columns").record_columns
@@ -66,7 +66,7 @@ def stage_batch(graph: Graph, batch: Batch, describe: Describe) -> Staged:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class BatchIds:
     """Ids for the rows of a batch: by label the one of its row number 0, which the others follow.
 
     Where writers took some in between, `scattered` tells which number each row of a label has instead.
@@ -77,13 +77,13 @@ class Numbers:
 
 
 @dataclass(slots=True)
-class Load:
+class BatchLoad:
     """One batch on its way in: where it goes, which ids its rows get, and what became of it."""
 
     connection: asyncpg.Connection
     layout: Layout
     kind: int  # VERTEX or EDGE.
-    numbers: Numbers  # The ids of its rows, by label or kind.
+    numbers: BatchIds  # The ids of its rows, by label or kind.
     scopes: Mapping[str, int]
     import_id: int
     describe: Describe
@@ -114,13 +114,13 @@ class Load:
         self.result.rejections.append(Rejection(row["file"], row["line"], reason, self.describe(record)))
 
 
-async def take_numbers(connection: asyncpg.Connection, labels: Mapping[Label, int], *, alone: bool) -> Numbers:
+async def take_numbers(connection: asyncpg.Connection, labels: Mapping[Label, int], *, alone: bool) -> BatchIds:
     """Take as many ids of each label as asked; what is not used is lost.
 
     `alone` keeps other loads out until the caller's transaction ends, so that the ids follow each other more often.
     All loads lock the labels in one order: two that met in different orders would wait for each other.
     """
-    taken = Numbers()
+    taken = BatchIds()
     for label, count in sorted(labels.items(), key=lambda pair: pair[0].sequence):
         if alone:
             await connection.execute(statement("copy_load", "one_at_a_time"), label.sequence)
@@ -132,21 +132,21 @@ async def take_numbers(connection: asyncpg.Connection, labels: Mapping[Label, in
     return taken
 
 
-async def renumber(load: Load, kind: BatchKind) -> None:
+async def renumber(load: BatchLoad, kind: BatchKind) -> None:
     """Return staged rows the numbers that were taken for them, where these do not follow each other."""
     label = "label" if kind == "entity" else "kind"
     for name, numbers in load.numbers.scattered.items():
         await load.connection.execute(load.sql("renumber", table=_TABLES[kind], column=label), name, numbers)
 
 
-async def copy_staged(connection: asyncpg.Connection, kind: BatchKind, staged: Staged) -> None:
+async def copy_staged(connection: asyncpg.Connection, kind: BatchKind, staged: StagedRows) -> None:
     """Put staged rows into the connection's temporary table for their kind."""
     table = _TABLES[kind]
     for columns, text in staged.texts:
         await connection.copy_to_table(table, source=BytesIO(text), columns=columns, format="csv")
 
 
-async def redirect(load: Load, kind: BatchKind) -> None:
+async def redirect(load: BatchLoad, kind: BatchKind) -> None:
     """Replace, in staged rows, keys of entities that were merged away by the keys of the kept ones."""
     if "merges" not in load.layout.subsystems.made:
         return
@@ -161,7 +161,7 @@ async def redirect(load: Load, kind: BatchKind) -> None:
 
 
 async def merge_rows(
-    load: Load,
+    load: BatchLoad,
     rows: Sequence[Any],
     merge: Callable[[Sequence[Any]], Awaitable[None]],
     record_at: Callable[[Any], Entity | Relationship],

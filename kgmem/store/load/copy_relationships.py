@@ -9,7 +9,7 @@ from kgmem.domain.schema.refusal import end_refused
 from kgmem.store.db.sql import NOTHING, SQL, fill
 from kgmem.store.graph.layout import LABEL_SHIFT, know_labels, source_ids
 from kgmem.store.graph.records import plain_fields
-from kgmem.store.load.copy_load import Load, merge_rows, staged, stated_properties
+from kgmem.store.load.copy_load import BatchLoad, merge_rows, staged, stated_properties
 from kgmem.store.write import endpoint_checks, fact_index
 from kgmem.store.write.claims_from_edges import record, record_former, record_said, said_by, valued_kinds, weighed_kinds
 from kgmem.store.write.dedup import rounds_of
@@ -20,7 +20,7 @@ from kgmem.store.write.vertices import existing
 _SEPARATOR = "\x1f"
 
 
-async def load_relationships(load: Load, count: int, *, last: bool) -> None:
+async def load_relationships(load: BatchLoad, count: int, *, last: bool) -> None:
     """Bring the staged relationships into label tables, edge index and change feed.
 
     Those of which an end is missing wait for it, or are rejected when this is the `last` that can be done for them.
@@ -57,7 +57,7 @@ async def load_relationships(load: Load, count: int, *, last: bool) -> None:
         await wanted.store(load.connection)
 
 
-async def _record_claims(load: Load, *, fresh: bool, recorded: Sequence[int]) -> None:
+async def _record_claims(load: BatchLoad, *, fresh: bool, recorded: Sequence[int]) -> None:
     """Record what sources state by the relationships of a batch, but for those of which that is `recorded` already.
 
     A relationship of which only the source is new counts as an update.
@@ -81,12 +81,12 @@ async def _record_claims(load: Load, *, fresh: bool, recorded: Sequence[int]) ->
     await load.execute(load.sql("mark_changes"), load.import_id)
 
 
-def _count_updates(load: Load, count: int) -> None:
+def _count_updates(load: BatchLoad, count: int) -> None:
     load.result.unchanged -= count
     load.result.updated += count
 
 
-async def _make_facts(load: Load, only_new: SQL, passages: list[Passages]) -> None:
+async def _make_facts(load: BatchLoad, only_new: SQL, passages: list[Passages]) -> None:
     """Make the new relationships facts where they are any: those with a short text as a whole, others one by one."""
     setting = load.layout.graph.facts
     if setting == "none":
@@ -100,7 +100,7 @@ async def _make_facts(load: Load, only_new: SQL, passages: list[Passages]) -> No
     passages.append(wanted)
 
 
-async def _find_ends(load: Load, count: int) -> int:
+async def _find_ends(load: BatchLoad, count: int) -> int:
     await load.connection.execute(load.sql("hold_ends"))
     labels = load.labels()
     arguments = ([label.name for label, _ in labels], [base for _, base in labels], [label.id for label, _ in labels])
@@ -116,7 +116,7 @@ async def _find_ends(load: Load, count: int) -> int:
     return await load.execute(load.sql("find_ends_in_scopes"), *arguments, *scopes)
 
 
-async def _refuse_ends(load: Load) -> int:
+async def _refuse_ends(load: BatchLoad) -> int:
     """Reject what joins labels that the strict graph's schema does not let it join; gives how many these are."""
     joined = await load.connection.fetch(load.sql("joined_labels"))
     tables = {row[end] for row in joined for end in ("source_table", "target_table")}
@@ -139,14 +139,14 @@ async def _refuse_ends(load: Load) -> int:
     return len(rows)
 
 
-def _label(load: Load, row: Any, end: str) -> str | None:
+def _label(load: BatchLoad, row: Any, end: str) -> str | None:
     """Return the label of an end: the one that the row tells, or that of the table it is in."""
     told: str | None = row[f"{end}_label"]
     table = load.layout.by_id.get(row[f"{end}_table"])
     return told if told is not None else table.name if table is not None else None
 
 
-async def _wait_behind(load: Load, *, missing: bool) -> int:
+async def _wait_behind(load: BatchLoad, *, missing: bool) -> int:
     """Queue statements on relationships of which an earlier statement waits; return how many these are."""
     held_back = await load.execute(load.sql("wait_for_key")) if missing else 0
     if await load.connection.fetchval(load.sql("something_waits"), load.import_id):
@@ -154,7 +154,7 @@ async def _wait_behind(load: Load, *, missing: bool) -> int:
     return held_back
 
 
-async def _set_aside(load: Load, count: int, *, last: bool) -> None:
+async def _set_aside(load: BatchLoad, count: int, *, last: bool) -> None:
     if not last:
         await load.execute(load.sql("set_aside"), load.import_id)
         load.result.waiting += count
@@ -163,7 +163,7 @@ async def _set_aside(load: Load, count: int, *, last: bool) -> None:
         load.reject(row, await _missing(load, row), relationship_at(row))
 
 
-async def _missing(load: Load, row: Any) -> str:
+async def _missing(load: BatchLoad, row: Any) -> str:
     """Return the message that names the missing end of a relationship."""
     paths = [*visible_from(row["scope"])]
     for key in (row["start_key"], row["end_key"]):
@@ -172,7 +172,7 @@ async def _missing(load: Load, row: Any) -> str:
     return "An end of it was deleted meanwhile."
 
 
-async def _changed(load: Load) -> list[Any]:
+async def _changed(load: BatchLoad) -> list[Any]:
     held = await load.connection.fetch(load.sql("held_edges"))
     there = await existing(load.connection, load.layout, [row["id"] for row in held if row["same"]])
     ats = [row["at"] for row in held if not (row["same"] and row["id"] in there)]
@@ -180,7 +180,7 @@ async def _changed(load: Load) -> list[Any]:
     return list(await load.connection.fetch(load.sql("relationships_at"), ats)) if ats else []
 
 
-async def _merge(load: Load, rows: Sequence[Any], passages: list[Passages]) -> None:
+async def _merge(load: BatchLoad, rows: Sequence[Any], passages: list[Passages]) -> None:
     """Merge rows into existing relationships, each identity once at a time."""
     items = [relationship_at(row) for row in rows]
     await source_ids(load.connection, load.layout, [item.source for item in items], make=False)

@@ -29,7 +29,7 @@ _LEAST = 20_000  # Rows by which a table has to grow before it is analyzed.
 _LEAST_AT_END, _SHARE_AT_END = 1_000, 0.1
 
 
-class Aside:
+class DeferredIndexes:
     """Sets indexes aside and builds them again."""
 
     def __init__(self, catalog: PostgresCatalog) -> None:

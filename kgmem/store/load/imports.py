@@ -31,10 +31,10 @@ from kgmem.store.graph.layout import (
 from kgmem.store.load.copy_entities import load_entities
 from kgmem.store.load.copy_episodes import load_beliefs, load_episodes, load_sources
 from kgmem.store.load.copy_load import (
+    BatchIds,
+    BatchLoad,
     Describe,
-    Load,
-    Numbers,
-    Staged,
+    StagedRows,
     copy_staged,
     redirect,
     renumber,
@@ -42,7 +42,7 @@ from kgmem.store.load.copy_load import (
     take_numbers,
 )
 from kgmem.store.load.copy_relationships import load_relationships
-from kgmem.store.load.deferred_indexes import Aside, Statistics
+from kgmem.store.load.deferred_indexes import DeferredIndexes, Statistics
 from kgmem.store.load.import_register import LAST, ImportRegister
 from kgmem.store.write.episodes import ensure_episode_labels
 from kgmem.store.write.rows import item_sql
@@ -60,7 +60,7 @@ class PostgresImports(ImportRegister):
     def __init__(self, catalog: PostgresCatalog, describe: Describe) -> None:
         """Take the catalog, which knows the database, and what writes the text of a rejected record."""
         super().__init__(catalog)
-        self.aside = Aside(catalog)
+        self.aside = DeferredIndexes(catalog)
         self._statistics = Statistics(catalog.database)
         self._describe = describe
 
@@ -84,7 +84,9 @@ class PostgresImports(ImportRegister):
                 before = await _enter(connection, layout, id_, number)
                 if before:
                     return before
-                load = Load(connection, layout.apart(), kind, taken, scopes, id_, self._describe, staged.worded > 0)
+                load = BatchLoad(
+                    connection, layout.apart(), kind, taken, scopes, id_, self._describe, staged.worded > 0
+                )
                 await _prepare(load)
                 await copy_staged(connection, batch.kind, staged)
                 await renumber(load, batch.kind)
@@ -106,7 +108,7 @@ class PostgresImports(ImportRegister):
 
             async def work(connection: asyncpg.Connection) -> BatchResult | None:
                 await _enter(connection, layout, id_, LAST)
-                load = Load(connection, layout.apart(), EDGE, Numbers(), {}, id_, self._describe)
+                load = BatchLoad(connection, layout.apart(), EDGE, BatchIds(), {}, id_, self._describe)
                 await _prepare(load)
                 rows = await connection.fetch(load.sql("take_back"), id_, most)
                 if not rows:
@@ -153,7 +155,7 @@ class PostgresImports(ImportRegister):
                 before = await _enter(connection, layout, id_, number)
                 if before:
                     return before
-                load = Load(connection, layout, VERTEX, Numbers(), {}, id_, self._describe)
+                load = BatchLoad(connection, layout, VERTEX, BatchIds(), {}, id_, self._describe)
                 await load_sources(load, sources)
                 if waiting:
                     columns = map(list, zip(*waiting, strict=True))
@@ -186,7 +188,7 @@ class PostgresImports(ImportRegister):
             async def work(connection: asyncpg.Connection) -> BatchResult:
                 await _enter(connection, layout, id_, LAST)
                 own = replace(layout.apart(), scopes=scopes)
-                load = Load(connection, own, VERTEX, Numbers(), scopes, id_, self._describe)
+                load = BatchLoad(connection, own, VERTEX, BatchIds(), scopes, id_, self._describe)
                 await _prepare(load)
                 taken = await connection.fetch(statement("imports", "settle_episodes"), id_, list(stated))
                 passages = await load_episodes(load, [stated[row["id"]] for row in taken])
@@ -236,7 +238,7 @@ class PostgresImports(ImportRegister):
             async def work(connection: asyncpg.Connection) -> BatchResult:
                 await _enter(connection, layout, id_, LAST)
                 own = replace(layout.apart(), scopes=scopes)
-                load = Load(connection, own, VERTEX, Numbers(), scopes, id_, self._describe)
+                load = BatchLoad(connection, own, VERTEX, BatchIds(), scopes, id_, self._describe)
                 taken = await connection.fetch(statement("imports", "settle_episodes"), id_, list(stated))
                 await load_beliefs(load, [stated[row["id"]] for row in taken])
                 number = await connection.fetchval(statement("imports", "next_number"), id_, LAST)
@@ -256,12 +258,12 @@ class PostgresImports(ImportRegister):
         return await self.aside.left()
 
 
-def _facts(layout: Layout, staged: Staged) -> int:
+def _facts(layout: Layout, staged: StagedRows) -> int:
     """Return how many passages staged relationships bring."""
     return {"text": staged.worded, "all": staged.count, "none": 0}[layout.graph.facts]
 
 
-async def _loaded(load: Load, count: int, *, last: bool) -> Load:
+async def _loaded(load: BatchLoad, count: int, *, last: bool) -> BatchLoad:
     """Load what is staged: as a whole, or row by row when an index refuses some of it."""
     if not count:
         return load
@@ -274,14 +276,14 @@ async def _loaded(load: Load, count: int, *, last: bool) -> Load:
     return load
 
 
-async def _load(load: Load, count: int, *, last: bool) -> None:
+async def _load(load: BatchLoad, count: int, *, last: bool) -> None:
     if load.kind == VERTEX:
         await load_entities(load, count)
     else:
         await load_relationships(load, count, last=last)
 
 
-async def _prepare(load: Load) -> None:
+async def _prepare(load: BatchLoad) -> None:
     """Make the temporary tables of a connection that has none yet."""
     await load.connection.execute(item_sql(statement("copy_load", "entity_stage")))
     for name in ("relationship_stage", "found_stage"):

@@ -19,13 +19,13 @@ from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import VERTEX, Layout, ensure_labels
-from kgmem.store.load.rollback_batches import Batch, Outcome, delete_edges, delete_vertices, restore
+from kgmem.store.load.rollback_batches import RollbackBatch, RollbackOutcome, delete_edges, delete_vertices, restore
 
 _BATCH = 2000
 _SHOWN = 100  # Kept items that are told one by one.
 _KINDS: dict[int, Any] = {ENTITY: "entity", EPISODE: "episode", RELATIONSHIP: "relationship"}
 # Relationships first, since a vertex goes only when none is left; what is restored may leave a vertex that then goes.
-_STEPS: tuple[tuple[str, int, Callable[[Batch], Awaitable[Outcome]]], ...] = (
+_STEPS: tuple[tuple[str, int, Callable[[RollbackBatch], Awaitable[RollbackOutcome]]], ...] = (
     ("restore", RELATIONSHIP, restore),
     ("delete", RELATIONSHIP, delete_edges),
     ("restore", EPISODE, restore),
@@ -80,9 +80,9 @@ async def _work(connection: asyncpg.Connection, layout: Layout, import_id: int, 
         while rows := await connection.fetch(statement("rollback", "next"), act, kind, after, _BATCH):
             after = rows[-1]["id"]
 
-            async def work(connection: asyncpg.Connection, rows: list[Any] = rows, kind: int = kind) -> Outcome:
+            async def work(connection: asyncpg.Connection, rows: list[Any] = rows, kind: int = kind) -> RollbackOutcome:
                 await connection.execute(SQL("SET LOCAL statement_timeout = '10min'"))
-                batch = Batch(connection, layout.apart(), import_id, kind, rows)
+                batch = RollbackBatch(connection, layout.apart(), import_id, kind, rows)
                 outcome = await step(batch)  # noqa: B023 - called before the loop goes on
                 for reason, ids in outcome.kept.items():
                     await connection.execute(statement("rollback", "settle"), ids, reason)

@@ -22,7 +22,7 @@ from kgmem.store.write.vertices import keep_history, read_vertices
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class RollbackBatch:
     """Some things of one kind, each with the version that it must still have (and the one that it shall have again)."""
 
     connection: asyncpg.Connection
@@ -43,14 +43,14 @@ class Batch:
 
 
 @dataclass(slots=True)
-class Outcome:
+class RollbackOutcome:
     """What stays after all, by the reason; and passages that are to be stored last."""
 
     kept: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     passages: list[Passages] = field(default_factory=list)
 
 
-async def delete_edges(batch: Batch) -> Outcome:
+async def delete_edges(batch: RollbackBatch) -> RollbackOutcome:
     """Delete relationships."""
     rows = await batch.lock()
     await know_labels(batch.connection, batch.layout, [row["id"] for row in rows])
@@ -59,7 +59,7 @@ async def delete_edges(batch: Batch) -> Outcome:
     return _others(batch, rows)
 
 
-async def delete_vertices(batch: Batch) -> Outcome:
+async def delete_vertices(batch: RollbackBatch) -> RollbackOutcome:
     """Delete entities or episodes to which no relationship leads any more."""
     await batch.connection.execute(batch.layout.sql("write", "ends_may_go"))
     rows = await batch.lock()
@@ -74,7 +74,7 @@ async def delete_vertices(batch: Batch) -> Outcome:
     return outcome
 
 
-async def restore(batch: Batch) -> Outcome:
+async def restore(batch: RollbackBatch) -> RollbackOutcome:
     """Restore records to their versions before the import."""
     rows = await batch.lock()
     outcome = _others(batch, rows)
@@ -102,7 +102,7 @@ async def restore(batch: Batch) -> Outcome:
     return outcome
 
 
-async def _restore_vertices(batch: Batch, group: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> Passages:
+async def _restore_vertices(batch: RollbackBatch, group: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> Passages:
     connection, layout = batch.connection, batch.layout
     passages = Passages(layout)
     group = [(dict(row), record) for row, record in group]
@@ -122,7 +122,7 @@ async def _restore_vertices(batch: Batch, group: Sequence[tuple[dict[str, Any], 
     return passages
 
 
-async def _put_properties(batch: Batch, wanted: Sequence[tuple[int, Mapping[str, Any], bool]]) -> None:
+async def _put_properties(batch: RollbackBatch, wanted: Sequence[tuple[int, Mapping[str, Any], bool]]) -> None:
     groups: dict[tuple[int, bool], list[tuple[int, str]]] = defaultdict(list)
     for id_, properties, there in wanted:
         groups[label_id(id_), there].append((id_, dumps(properties)))
@@ -132,7 +132,7 @@ async def _put_properties(batch: Batch, wanted: Sequence[tuple[int, Mapping[str,
         await batch.connection.execute(sql, *map(list, zip(*group, strict=True)))
 
 
-def _item_row(batch: Batch, id_: int, properties: Mapping[str, Any], passages: Passages) -> tuple[Any, ...]:
+def _item_row(batch: RollbackBatch, id_: int, properties: Mapping[str, Any], passages: Passages) -> tuple[Any, ...]:
     row = entity_row(properties) if batch.kind == ENTITY else episode_row(properties)
     passages.want(id_, row.passages, new=False)
     source = batch.layout.sources.get(_source(properties) or "")
@@ -140,7 +140,7 @@ def _item_row(batch: Batch, id_: int, properties: Mapping[str, Any], passages: P
 
 
 async def _with_ends(
-    batch: Batch, known: list[tuple[dict[str, Any], dict[str, Any]]], outcome: Outcome
+    batch: RollbackBatch, known: list[tuple[dict[str, Any], dict[str, Any]]], outcome: RollbackOutcome
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Return those of which the former ends are still there; what has no key never had others than it has."""
     for row, record in known:
@@ -152,7 +152,7 @@ async def _with_ends(
     return [(row, record) for row, record in known if {record["start"], record["end"]} <= held]
 
 
-async def _restore_edges(batch: Batch, group: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> Passages:
+async def _restore_edges(batch: RollbackBatch, group: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> Passages:
     connection, layout = batch.connection, batch.layout
     passages = Passages(layout)
     held = await read_edges(connection, layout, [row["id"] for row, _ in group])
@@ -174,7 +174,7 @@ async def _restore_edges(batch: Batch, group: Sequence[tuple[dict[str, Any], dic
     return passages
 
 
-def _edge_row(batch: Batch, id_: int, record: Mapping[str, Any]) -> tuple[Any, ...]:
+def _edge_row(batch: RollbackBatch, id_: int, record: Mapping[str, Any]) -> tuple[Any, ...]:
     told = record["properties"]
     valid = valid_of(told.get("valid_from"), told.get("valid_to"))
     numbers = (fraction_of(told.get("strength")), fraction_of(told.get("confidence")))
@@ -187,9 +187,9 @@ def _source(properties: Mapping[str, Any]) -> str | None:
     return source if isinstance(source, str) else None
 
 
-def _others(batch: Batch, rows: Sequence[Any]) -> Outcome:
+def _others(batch: RollbackBatch, rows: Sequence[Any]) -> RollbackOutcome:
     """Return the outcome in which those that somebody changed meanwhile stay."""
-    outcome = Outcome()
+    outcome = RollbackOutcome()
     same = {row["id"] for row in rows}
     outcome.kept["changed"] += [row["id"] for row in batch.rows if row["id"] not in same]
     return outcome

@@ -28,7 +28,7 @@ MENTIONS = "MENTIONS"
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class PageRange:
     """Which part of a listing: after a cursor, at most so many."""
 
     cursor: str | None
@@ -76,7 +76,7 @@ async def relationship(connection: asyncpg.Connection, layout: Layout, id_: int,
 
 
 async def entities(
-    connection: asyncpg.Connection, layout: Layout, scope: str, label: str | None, part: Slice
+    connection: asyncpg.Connection, layout: Layout, scope: str, label: str | None, part: PageRange
 ) -> Page[Entity]:
     """Return a page of the entities that a scope sees."""
     number = await _number_of(connection, layout, VERTEX, label)
@@ -87,7 +87,7 @@ async def entities(
 
 
 async def episodes(
-    connection: asyncpg.Connection, layout: Layout, scope: str, session: str | None, part: Slice
+    connection: asyncpg.Connection, layout: Layout, scope: str, session: str | None, part: PageRange
 ) -> Page[Episode]:
     """Return a page of the episodes that a scope sees, of one session or of all."""
     visible = list(visible_from(scope))
@@ -103,7 +103,7 @@ async def episodes(
 
 
 async def relationships(
-    connection: asyncpg.Connection, layout: Layout, scope: str, of: tuple[str | None, str | None], part: Slice
+    connection: asyncpg.Connection, layout: Layout, scope: str, of: tuple[str | None, str | None], part: PageRange
 ) -> Page[Relationship]:
     """Return a page of the relationships that a scope sees, of one kind and of one entity (key)."""
     kind, key = of
@@ -211,6 +211,6 @@ def _held(row: Any) -> dict[str, Any]:
 _known_from = lru_cache(maxsize=10_000)(iso)  # What came in one transaction is known since one instant.
 
 
-def _page(items: list[Any], rows: Sequence[Any], part: Slice) -> Page[Any]:
+def _page(items: list[Any], rows: Sequence[Any], part: PageRange) -> Page[Any]:
     more = len(rows) > part.limit
     return Page(items, str(rows[part.limit - 1]["id"]) if more else None)

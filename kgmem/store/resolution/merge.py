@@ -26,7 +26,7 @@ ONE_THING = 3  # The state of a pair on the review list.
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class LockedPair:
     """The two entities, locked: their rows of the index, their stored properties, and what these come to as one."""
 
     scope: int
@@ -74,7 +74,7 @@ async def merge(connection: asyncpg.Connection, passages: Passages, asked: Merge
     return as_merge(row, asked.scope)
 
 
-async def _lock(connection: asyncpg.Connection, layout: Layout, asked: MergeAsked) -> Pair:
+async def _lock(connection: asyncpg.Connection, layout: Layout, asked: MergeAsked) -> LockedPair:
     number = (await scope_ids(connection, layout, [asked.scope], make=False)).get(asked.scope, -1)
     await connection.execute(layout.sql("write", "ends_may_go"))
     keys = [asked.keep, asked.gone]
@@ -90,7 +90,7 @@ async def _lock(connection: asyncpg.Connection, layout: Layout, asked: MergeAske
             )
     kept, gone = found[asked.keep], found[asked.gone]
     await _check_labels(connection, layout, kept["id"], gone["id"], stored)
-    return Pair(number, kept, gone, stored, combined(stored[kept["id"]], stored[gone["id"]]))
+    return LockedPair(number, kept, gone, stored, combined(stored[kept["id"]], stored[gone["id"]]))
 
 
 async def _check_labels(
@@ -108,7 +108,7 @@ async def _check_labels(
         )
 
 
-async def _record(connection: asyncpg.Connection, layout: Layout, locked: Pair) -> dict[str, Any]:
+async def _record(connection: asyncpg.Connection, layout: Layout, locked: LockedPair) -> dict[str, Any]:
     """Return what undoing needs to know of the entities."""
     kept, gone = locked.kept["id"], locked.gone["id"]
     before, after = locked.stored[kept], locked.both.stored

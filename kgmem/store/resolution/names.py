@@ -33,7 +33,7 @@ _MOST_TEXTS = 3  # By which something without a name is looked up.
 
 
 @dataclass(frozen=True, slots=True)
-class Common:
+class NameStatistics:
     """How common words and trigrams are among names: the shares of the commonest, and how many names there are."""
 
     shares: Mapping[str, float]
@@ -105,12 +105,12 @@ class PostgresNames:
                 await connection.execute(layout.sql("names", "clean"))
 
 
-async def _common(connection: asyncpg.Connection, layout: Layout) -> Common:
+async def _common(connection: asyncpg.Connection, layout: Layout) -> NameStatistics:
     row = await connection.fetchrow(layout.sql("names", "common"), layout.held_name)
     if row is None or not row["parts"]:
-        return Common({}, 1)
+        return NameStatistics({}, 1)
     shares = zip(row["parts"], row["shares"], strict=False)
-    return Common({part: float(share) for part, share in shares}, row["count"])
+    return NameStatistics({part: float(share) for part, share in shares}, row["count"])
 
 
 async def _follow(connection: asyncpg.Connection, layout: Layout) -> tuple[int, bool]:
@@ -169,7 +169,7 @@ async def _by_name(
     connection: asyncpg.Connection,
     layout: Layout,
     described: Sequence[Described],
-    asked: tuple[Sequence[int], Common, int],
+    asked: tuple[Sequence[int], NameStatistics, int],
 ) -> list[dict[int, None]]:
     """Return the ids of who bears a name, or shares most of what is rare in it, for each description."""
     scopes, common, limit = asked

@@ -12,7 +12,7 @@ from kgmem.domain.ports import Candidates
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, learn_labels, learn_subsystems, source_ids
 from kgmem.store.search import causal, siblings
 from kgmem.store.search.adjacent_turns import around
-from kgmem.store.search.pagerank import Surroundings, walk
+from kgmem.store.search.pagerank import ExpansionGraph, walk
 from kgmem.store.search.request import STANDS, SearchRequest
 from kgmem.store.search.retrievers import words_note
 from kgmem.store.search.statement import Statement, candidate_statement
@@ -25,7 +25,7 @@ _WIDER, _WIDEST = 5, 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Candidates:
     """The result of a statement: the best value of each item by retriever, why items are held back, and notes."""
 
     values: Mapping[str, Mapping[int, float]]
@@ -58,20 +58,20 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     if request.question.graph.context and not layout.is_past:
         retrievers["context"] = around(layout, request.question, found.notes, retrievers)
     if request.question.graph.expand:
-        retrievers["expansion"] = walk(Surroundings.of(found.notes), layout, request.question, retrievers)
+        retrievers["expansion"] = walk(ExpansionGraph.of(found.notes), layout, request.question, retrievers)
     suppressed = {**Counter(held_back.values()), **words_note(layout, request), **causal.cut_note(found.notes)}
     return Candidates(retrievers, suppressed, causal.paths_of(found.notes), siblings.told(found.notes))
 
 
 async def _ask_widely(
     connection: asyncpg.Connection, layout: Layout, request: SearchRequest, *, only_standing: bool
-) -> _Found:
+) -> _Candidates:
     """Request more passages as long as those of a retriever are of fewer items than the question's limit."""
     most = max(LEAST_CANDIDATES, 2 * request.question.k)
     while True:
         statement = candidate_statement(layout, request, only_standing=only_standing, most=most)
         if statement is None:
-            return _Found({}, {}, ())
+            return _Candidates({}, {}, ())
         rows = await connection.fetch(statement.sql, *statement.values)
         found, crowded = _read(layout, statement, rows, wanted=request.question.k, most=most)
         if found.outdated:
@@ -82,7 +82,9 @@ async def _ask_widely(
         most = min(_WIDER * most, _WIDEST)
 
 
-def _read(layout: Layout, statement: Statement, rows: Sequence[Any], *, wanted: int, most: int) -> tuple[_Found, bool]:
+def _read(
+    layout: Layout, statement: Statement, rows: Sequence[Any], *, wanted: int, most: int
+) -> tuple[_Candidates, bool]:
     """Return the rows of a statement, and whether passages of few items crowd others out of a retriever."""
     found: dict[str, dict[int, float]] = {retriever: {} for retriever in statement.retrievers}
     back: dict[str, set[int]] = {retriever: set() for retriever in statement.retrievers}
@@ -112,4 +114,4 @@ def _read(layout: Layout, statement: Statement, rows: Sequence[Any], *, wanted: 
     crowded = any(
         count >= most and len(found[retriever]) + len(back[retriever]) < wanted for retriever, count in passages.items()
     )
-    return _Found(found, held_back, notes, outdated), crowded
+    return _Candidates(found, held_back, notes, outdated), crowded

@@ -80,7 +80,7 @@ def _wanted(layout: Layout, question: Question) -> SQL:
 
 
 @dataclass(slots=True)
-class Surroundings:
+class ExpansionGraph:
     """The part of the graph that a walk goes over."""
 
     links: dict[int, Sequence[int]] = field(default_factory=dict)  # The ends at the other side, then their weights.
@@ -90,7 +90,7 @@ class Surroundings:
     standing: set[int] = field(default_factory=set)  # What may be a hit.
 
     @classmethod
-    def of(cls, notes: Sequence[Any]) -> "Surroundings":
+    def of(cls, notes: Sequence[Any]) -> "ExpansionGraph":
         """Return the result from the rows of the statement."""
         around = cls()
         for retriever, item, value, _, ids in notes:
@@ -125,7 +125,7 @@ class Surroundings:
 
 
 def walk(
-    around: Surroundings, layout: Layout, question: Question, retrievers: Mapping[str, Sequence[tuple[int, float]]]
+    around: ExpansionGraph, layout: Layout, question: Question, retrievers: Mapping[str, Sequence[tuple[int, float]]]
 ) -> list[tuple[int, float]]:
     """Return the nodes that the question may be answered with, the most visited first.
 
@@ -150,7 +150,7 @@ def walk(
 
 
 def _starts(
-    around: Surroundings,
+    around: ExpansionGraph,
     told: Callable[[int], int],
     method: Fusion,
     retrievers: Mapping[str, Sequence[tuple[int, float]]],

@@ -69,7 +69,7 @@ _NOTHING = SQL("(SELECT NULL::bigint AS id WHERE false)")
 
 
 @dataclass(frozen=True, slots=True)
-class Narrowing:
+class Prefilter:
     """What a statement has beside its retrievers: tables for WITH, and their places `wide`, `wide_words` and `narrow`.
 
     `wide` is whether a retriever goes through its index, and `wide_words` that of words; else `narrow` (id) is read.
@@ -87,11 +87,11 @@ class Narrowing:
         return [each for piece in of for each in (piece, _EXACTLY.get(piece)) if each]
 
 
-def narrowing(layout: Layout, dimensions: Sequence[Dimension]) -> Narrowing:
+def narrowing(layout: Layout, dimensions: Sequence[Dimension]) -> Prefilter:
     """Return how a question is narrowed by the first of its dimensions that leaves few."""
     reading = [each for each in dimensions if each.reads]
     if not reading:
-        return Narrowing()
+        return Prefilter()
     tables = [
         fill(
             layout.sql("prefilter", "probe"), {"probe": _probe(each), "reads": each.reads, "limit": number(NARROW + 1)}
@@ -114,13 +114,13 @@ def narrowing(layout: Layout, dimensions: Sequence[Dimension]) -> Narrowing:
         "narrow": SQL("narrow"),
     }
     places["wide_words"] = compose("({} OR {})", places["wide"], places["wide_words"])
-    return Narrowing(tables, places)
+    return Prefilter(tables, places)
 
 
-def chosen(by: Dimension, places: Mapping[str, SQL]) -> Narrowing:
+def chosen(by: Dimension, places: Mapping[str, SQL]) -> Prefilter:
     """Return how a question is narrowed to what a dimension chooses."""
     told = {"wide": SQL("false"), "wide_words": _many_of(SQL("chosen")), "narrow": SQL("chosen")}
-    return Narrowing([compose("chosen (id) AS MATERIALIZED ({})", fill(by.chooses, places))], told)
+    return Prefilter([compose("chosen (id) AS MATERIALIZED ({})", fill(by.chooses, places))], told)
 
 
 def _probe(dimension: Dimension) -> SQL:

@@ -33,7 +33,7 @@ def where(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dim
         # Besides a millionth of a metre, because a distance of nothing is not always computed as nothing.
         limit = parameters.add(asked.km * (1 + 1e-9) + 1e-9, "float8")
         conditions.insert(0, compose("({} <= {})", spot.distance, limit))
-    search = _Search(
+    search = _SpatialQueries(
         layout,
         spot,
         own=join(" AND ", conditions) if conditions and not must else SQL("true"),
@@ -60,7 +60,7 @@ def where(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dim
 
 
 @dataclass(frozen=True, slots=True)
-class _Spot:
+class _Point:
     """The point of a question: its table, the distance of a row to it in km, and when there is none."""
 
     table: SQL
@@ -69,7 +69,7 @@ class _Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class _Search:
+class _SpatialQueries:
     """How the retriever finds and scores items; the statement fills %(filters)s and similar names of its queries.
 
     The score is the closeness, 1 at the spot and a half at half_km, or 1 where the question has only regions; there is
@@ -77,7 +77,7 @@ class _Search:
     """
 
     layout: Layout
-    spot: _Spot | None
+    spot: _Point | None
     own: SQL  # What the retriever's items must meet although the question's need not.
     bounded: bool  # Whether boxes hold all that can be found.
     nearest: SQL  # How many, as a parameter, or nothing.
@@ -138,11 +138,11 @@ class _Search:
         return join(" UNION ALL ", (compose("SELECT * FROM ({}) p", piece) for piece in found))
 
 
-def _spot(layout: Layout, spot: Spot, parameters: Parameters) -> _Spot:
+def _spot(layout: Layout, spot: Spot, parameters: Parameters) -> _Point:
     if spot.point is not None:
         lon, lat = (parameters.add(float(degrees), "float8") for degrees in spot.point)
         place = {"lon": lon, "lat": lat}
-        return _Spot(fill(layout.sql("spatial", "spot_of_point"), place), fill(layout.sql("spatial", "km"), place))
+        return _Point(fill(layout.sql("spatial", "spot_of_point"), place), fill(layout.sql("spatial", "km"), place))
     table = fill(layout.sql("spatial", "spot_of_entity"), {"key": parameters.add(spot.entity, "text")})
     distance = fill(
         layout.sql("spatial", "km"),
@@ -153,7 +153,7 @@ def _spot(layout: Layout, spot: Spot, parameters: Parameters) -> _Spot:
     )
     placeless = NotFound(f"The entity {spot.entity!r} has no place.", hint="Give where.near.point instead.")
     nowhere = SQL("EXISTS (SELECT FROM where_spot WHERE lon IS NULL)")
-    return _Spot(table, distance, [(SQL("NOT EXISTS (SELECT FROM where_spot)"), unknown), (nowhere, placeless)])
+    return _Point(table, distance, [(SQL("NOT EXISTS (SELECT FROM where_spot)"), unknown), (nowhere, placeless)])
 
 
 def _regions(layout: Layout, request: SearchRequest, parameters: Parameters) -> list[Region]:

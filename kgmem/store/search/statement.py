@@ -13,7 +13,7 @@ from kgmem.store.search.adjacent_turns import context
 from kgmem.store.search.causal import why
 from kgmem.store.search.neighbourhood_filter import hops
 from kgmem.store.search.pagerank import SEEDS, walking
-from kgmem.store.search.prefilter import Narrowing, chosen, conditions, labelled, narrowing
+from kgmem.store.search.prefilter import Prefilter, chosen, conditions, labelled, narrowing
 from kgmem.store.search.properties import properties
 from kgmem.store.search.request import STANDS, Dimension, Parameters, SearchRequest
 from kgmem.store.search.retrievers import all_large, text_retrievers
@@ -146,7 +146,7 @@ def _seeds(layout: Layout, texts: Mapping[str, Sequence[str]], names: Mapping[st
     """Return the table of the entities and facts that match the question's text, whatever else it asks for."""
     places = {
         **names,
-        **Narrowing().places,
+        **Prefilter().places,
         "most": number(SEEDS),
         "filters": compose("{} AND i.kind <> 2", names["filters"]),
     }

@@ -45,18 +45,18 @@ _LONGEST_NAME = 2000  # Bytes of a key or a source that still fit into an index 
 
 
 @dataclass(frozen=True, slots=True)
-class Absorber:
+class IndexSync:
     """Writes vertices and edges into the index, inside of a transaction.
 
-    `is_rebuild`: the index is rebuilt and no record was written, so that each keeps its version and the time since which it
-    is known, and causes no change event.
+    `is_rebuild`: the index is rebuilt and no record was written, so that each keeps its version and the time since
+    which it is known, and causes no change event.
     """
 
     connection: asyncpg.Connection
     layout: Layout
     is_rebuild: bool = False
 
-    async def absorb(self, ids: Sequence[int]) -> int:
+    async def sync(self, ids: Sequence[int]) -> int:
         """Index these vertices and edges as the label tables hold them now; gives how many came, changed or went."""
         if ids:
             await self.layout.ensure("history")
@@ -69,7 +69,7 @@ class Absorber:
         edges = await read_edges(self.connection, self.layout, groups[EDGE])
         ends = {end for both, _ in edges.values() for end in both}
         there = await existing(self.connection, self.layout, ends)
-        # What another process has taken to absorb, but not committed yet, is absorbed here too.
+        # What another process is syncing, but has not committed yet, is synced here too.
         vertices = {*groups[VERTEX], *await self._unindexed(there)}
         new = await self._unindexed(vertices)
         passages = Passages(self.layout)
@@ -94,7 +94,7 @@ class Absorber:
             log.warning("foreign_values_not_unique", graph=self.layout.graph.name, values=doubled)
 
     async def catch_up(self, ids: Sequence[int], passages: Passages) -> None:
-        """Index vertices and edges that others made and nobody has absorbed yet, with the vertices these lead to."""
+        """Index vertices and edges of other clients that are not indexed yet, with the vertices these lead to."""
         await know_labels(self.connection, self.layout, ids)
         groups: dict[int, list[int]] = defaultdict(list)
         for id_ in ids:

@@ -102,7 +102,7 @@ class Rebuild:
             async def work(connection: asyncpg.Connection, after: int = after) -> tuple[list[int], Layout]:
                 own = self.layout.apart()
                 ids = [row["id"] for row in await connection.fetch(page, after, _BATCH)]
-                await index_sync.Absorber(connection, own, is_rebuild=True).absorb(ids)
+                await index_sync.IndexSync(connection, own, is_rebuild=True).sync(ids)
                 return ids, own
 
             ids, learnt = await self.database.transact(work)

@@ -255,7 +255,7 @@ class PostgresIndex:
                 own = layout.apart()
                 rows = await connection.fetch(statement("index_sync", "take"), layout.id, _BATCH)
                 ids = sorted({row["id"] for row in rows})
-                return len(rows), await index_sync.Absorber(connection, own).absorb(ids) if ids else 0, own
+                return len(rows), await index_sync.IndexSync(connection, own).sync(ids) if ids else 0, own
 
             taken, indexed, learnt = await self.database.transact(work)
             layout.adopt(learnt)

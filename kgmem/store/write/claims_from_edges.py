@@ -21,7 +21,7 @@ Properties = Mapping[str, Any]
 _PAGE = 500  # Relationships that are recorded in one transaction.
 
 
-class Said(NamedTuple):
+class SourceStatement(NamedTuple):
     """What a source states by a relationship: its id, whether it is new, and what the statement names."""
 
     edge: int
@@ -55,23 +55,23 @@ def value_of(layout: Layout, kind: str, properties: Properties) -> Any:
     return next(iter(held.values()), None) if len(names) == 1 else held or None
 
 
-def said_by(layout: Layout, id_: int, stated: Relationship, *, fresh: bool) -> Said | None:
+def said_by(layout: Layout, id_: int, stated: Relationship, *, fresh: bool) -> SourceStatement | None:
     """Return what a statement says for its source; None where it names none."""
     source = layout.sources.get(stated.source) if stated.source else None
     if source is None:
         return None
     times = (stated.valid_from, stated.valid_to)
-    return Said(id_, stated.kind, source, *times, stated.confidence, stated.properties, fresh)
+    return SourceStatement(id_, stated.kind, source, *times, stated.confidence, stated.properties, fresh)
 
 
-def said_in(layout: Layout, id_: int, stored: Properties, *, fresh: bool) -> Said | None:
+def said_in(layout: Layout, id_: int, stored: Properties, *, fresh: bool) -> SourceStatement | None:
     """Return what a stored relationship says for the source that it names; None where it names none."""
     source = layout.sources.get(text_of(stored, "source") or "")
     if source is None:
         return None
     times = (text_of(stored, "valid_from"), text_of(stored, "valid_to"))
     own = others_of(stored, "relationship")
-    return Said(
+    return SourceStatement(
         id_, layout.by_id[label_id(id_)].name, source, *times, fraction_of(stored.get("confidence")), own, fresh
     )
 
@@ -88,7 +88,7 @@ async def lock_topics(connection: asyncpg.Connection, layout: Layout, stated: Se
 
 
 async def record(
-    connection: asyncpg.Connection, layout: Layout, said: Sequence[Said], *, partial: bool = True
+    connection: asyncpg.Connection, layout: Layout, said: Sequence[SourceStatement], *, partial: bool = True
 ) -> set[int]:
     """Record what sources state by relationships that this transaction has written; gives the places of what is new.
 
@@ -171,7 +171,9 @@ async def record_former(connection: asyncpg.Connection, layout: Layout, said: Co
     await record(connection, layout, [each for each in former if each is not None], partial=False)
 
 
-async def _rows(connection: asyncpg.Connection, layout: Layout, said: Sequence[Said]) -> list[tuple[Any, ...]]:
+async def _rows(
+    connection: asyncpg.Connection, layout: Layout, said: Sequence[SourceStatement]
+) -> list[tuple[Any, ...]]:
     """Return the rows of statements; one that states another value than its relationship shows stands by itself."""
     valued = set(valued_kinds(layout))
     shown = {each.edge for each in said if each.kind in valued and not each.fresh}

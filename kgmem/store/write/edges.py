@@ -99,7 +99,7 @@ async def _record_claims(
 ) -> None:
     """Record what the sources of statements state by them; notes the places of what is new."""
     new = set(outcome.created)
-    said: dict[int, claims_from_edges.Said] = {}
+    said: dict[int, claims_from_edges.SourceStatement] = {}
     for at, id_ in outcome.ids.items():
         if (each := claims_from_edges.said_by(layout, id_, stated[at], fresh=id_ in new)) is not None:
             said[at] = each

@@ -21,7 +21,7 @@ class _Queue(Generic[Item]):
     running: bool = False
 
 
-class Combiner(Generic[Item]):
+class GroupCommit(Generic[Item]):
     """Runs `write` for one request at a time per graph, or for all that gathered while the last one ran.
 
     Everything a caller sees is as if its request had run alone: an error concerns only the request that caused it,
