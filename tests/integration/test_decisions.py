@@ -146,7 +146,7 @@ async def test_what_is_seen_of_one_fact_moves_those_that_hang_together_with_it(m
     after = await held(memory, graph, "alarm", "state")
     assert {option.value: option.probability for option in after.options}["on"] > before["on"] + 0.2
     assert after.value == "on"
-    assert "hangs together" in after.reason
+    assert "Correlated facts were taken into account" in after.reason
     (listed,) = await memory.correlations.list(graph)
     assert (listed.facts, listed.values) == ([door.id, alarm.id], ["open", "on"])
 

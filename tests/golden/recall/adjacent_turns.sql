@@ -32,7 +32,7 @@ CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.i
 WHERE NOT s.large
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few") SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found) told
+FROM (SELECT * FROM found) rows
 UNION ALL (
 SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id

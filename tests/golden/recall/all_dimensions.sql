@@ -686,7 +686,7 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
 coalesce(i.trust, (SELECT o.trust FROM "kgm_1".source o WHERE o.id = i.source), 0.5)
 )::float8), ('hops', ((SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id))::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
-) told
+) rows
 UNION ALL (SELECT 'paths_cut', 0::bigint, 1::float8, 0, NULL::bigint[]
 WHERE (SELECT bool_or(cut) OR count(*) > 25000 FROM why_paths)
 )

@@ -137,7 +137,7 @@ FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('lar
 JOIN "kgm_1".item i ON i.id = f.item
 CROSS JOIN LATERAL (VALUES ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
-) told
+) rows
 UNION ALL (SELECT 'paths_cut', 0::bigint, 1::float8, 0, NULL::bigint[]
 WHERE (SELECT bool_or(cut) OR count(*) > 25000 FROM why_paths) OR (SELECT count(*) > 4 * 25000 FROM why_reached)
 )

@@ -47,7 +47,7 @@ ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few"
 UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0
 WHERE (SELECT count(*) FROM walk_started) < 1) SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found) told
+FROM (SELECT * FROM found) rows
 UNION ALL (
 WITH best AS MATERIALIZED (
     SELECT retriever, item, value, is_fact, place

@@ -97,4 +97,4 @@ FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('lar
 JOIN "kgm_1".item i ON i.id = f.item
 CROSS JOIN LATERAL (VALUES ('hops', ((SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id))::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
-) told
+) rows

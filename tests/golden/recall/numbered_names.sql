@@ -34,7 +34,7 @@ CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.i
 WHERE NOT s.large
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few") SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found) told
+FROM (SELECT * FROM found) rows
 UNION ALL (
 SELECT 'siblings' AS retriever, f.item, 0::float8 AS value, 0 AS stands, NULL::bigint[] AS ids
 FROM (SELECT DISTINCT item FROM found WHERE retriever = 'meaning') f

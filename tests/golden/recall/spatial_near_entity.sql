@@ -202,4 +202,4 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
 ))::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
-) told
+) rows

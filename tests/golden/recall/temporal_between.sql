@@ -49,4 +49,4 @@ WHEN lower_inf(i.valid) AND upper_inf(i.valid) THEN NULL
 WHEN i.valid && tstzrange($3::timestamptz, $4::timestamptz) THEN 1::float8
 ELSE 0.5 * power(2::float8, greatest(-1000, -greatest(0, date_part('epoch', coalesce($3::timestamptz, '-infinity')) - date_part('epoch', coalesce(upper(i.valid), 'infinity')), date_part('epoch', coalesce(lower(i.valid), '-infinity')) - date_part('epoch', coalesce($4::timestamptz, 'infinity'))) / $5::float8)) END)::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
-) told
+) rows

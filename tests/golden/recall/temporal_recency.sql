@@ -41,4 +41,4 @@ JOIN "kgm_1".item i ON i.id = f.item
 CROSS JOIN LATERAL (VALUES ('recency', (CASE
 WHEN NOT lower_inf(i.valid) THEN power(2::float8, greatest(-1000, least(0, date_part('epoch', coalesce(lower(i.valid), '-infinity')) - date_part('epoch', now())) / $3::float8)) END)::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
-) told
+) rows

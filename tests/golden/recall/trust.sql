@@ -51,4 +51,4 @@ CROSS JOIN LATERAL (VALUES ('trust', (
 coalesce(i.trust, (SELECT o.trust FROM "kgm_1".source o WHERE o.id = i.source), 0.5)
 )::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
-) told
+) rows
