@@ -52,6 +52,7 @@ _TAKEN = (
 )
 
 
+@pytest.mark.slow
 def test_mypy_refuses_a_plain_text_where_sql_is_expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     program = tmp_path / "program.py"

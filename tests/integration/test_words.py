@@ -78,6 +78,7 @@ async def test_words_find_everything_after_a_restart(short_folder: Path, sign: s
         assert sorted(await found(memory, "common")) == sorted(before)
 
 
+@pytest.mark.slow
 async def test_words_of_many_texts_find_everything_each_time_the_server_was_stopped_and_started(
     short_folder: Path,
 ) -> None:
