@@ -8,6 +8,7 @@ import numpy as np
 from kgmem.consensus import accu, calibration, new_names, single_fact
 from kgmem.consensus.claims import SET, Stated, arranged
 from kgmem.consensus.fact_grouping import Gathered, Speakers, gather, numbered, reporting, stated
+from kgmem.consensus.list_models import weigh_lists
 from kgmem.consensus.methods import CROWD_FACTS, Picked, pick, settled
 from kgmem.consensus.segments import Segments
 from kgmem.consensus.source_reliability import Part, copies_of, standings
@@ -130,12 +131,16 @@ def _weighed(gathered: Gathered, known: Mapping[str, ClaimedSource], *, verified
     new = new_names.bodies(gathered, known, houses)
     speakers = numbered(gathered.claims, new_names.joined(known, new) if new else known)
     for facts, wanted in _shapes(gathered, speakers):
-        arrays, keys = stated(gathered, facts, speakers)
-        outcome, picked = settled(arranged(arrays), _by_labels(wanted, arrays), copies=copies)
-        parts.append(Part(outcome, keys, facts, picked))
-        settings |= _settings(gathered, parts[-1])
+        if gathered.facts[facts[0]].mode == SET:
+            gathered, part = weigh_lists(gathered, facts, speakers, wanted, copies=copies)
+        else:
+            arrays, keys = stated(gathered, facts, speakers)
+            outcome, picked = settled(arranged(arrays), _by_labels(wanted, arrays), copies=copies)
+            part = Part(outcome, keys, facts, picked)
+        parts.append(part)
+        settings |= _settings(gathered, part)
         for fact in facts:
-            reasons[gathered.facts[fact].predicate] = picked.reason
+            reasons[gathered.facts[fact].predicate] = part.picked.reason
     told: list[Verdict] = []
     for part in parts:
         told += [new_names.held_back(verdict, new, houses) for verdict in verdicts_of(gathered, part, verified)]
@@ -179,10 +184,10 @@ def _shapes(gathered: Gathered, speakers: Speakers) -> list[tuple[list[int], Pic
     by_predicate: dict[tuple[str, int], list[int]] = {}
     for at, fact in enumerate(gathered.facts):
         by_predicate.setdefault((fact.predicate, fact.mode), []).append(at)
-    together: dict[tuple[str, str], tuple[list[int], Picked]] = {}
+    together: dict[tuple[str, str, bool], tuple[list[int], Picked]] = {}
     for (predicate, mode), facts, picked in _picked(gathered, speakers, by_predicate):
         single_fact = picked.method is Method.DAWID_SKENE or mode == SET
-        place = (picked.method.value, predicate if single_fact else "")
+        place = (picked.method.value, predicate if single_fact else "", mode == SET)
         held, first = together.get(place, ([], picked))
         together[place] = (held + facts, first)
     return [(sorted(facts), picked) for facts, picked in together.values()]

@@ -37,6 +37,7 @@ class Fact:
     keys: tuple[tuple[str, ...], ...]  # Of each claim: one key, or that of each part of a set.
     accepted: frozenset[str] = frozenset()  # Keys that a person accepted, and rejected.
     rejected: frozenset[str] = frozenset()
+    whole_lists: bool = False  # Its keys stand for whole lists, their parts joined by `values.PART`.
 
     def label(self, key: str) -> float:
         """Return what people decided of a value: 1 where it is right, 0 where it is wrong, else not a number."""

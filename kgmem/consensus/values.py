@@ -87,7 +87,7 @@ def _key(last: str, rest: str) -> str:
 
 _NUMBER = re.compile(r"\s*([+-]?(?:\d[\d,\s]*)?\.?\d+(?:[eE][+-]?\d+)?)\s*([^\d\s].*)?$")
 _SEPARATORS = re.compile(r"[;|]")
-_PART = "\x1f"
+PART = "\x1f"  # Stands between the parts of a list in its key.
 
 
 def read(value: Any, rule: ValueRule) -> ClaimedValue:
@@ -229,7 +229,7 @@ def _set(value: Any, rule: ValueRule) -> ClaimedValue:
     keys = tuple(sorted(written))
     if not keys:
         raise InvalidInput(f"{value!r} names nothing.", hint="Give a list with at least one part.")
-    return ClaimedValue(ValueKind.SET, _PART.join(keys), value, parts=keys, written=tuple(written[key] for key in keys))
+    return ClaimedValue(ValueKind.SET, PART.join(keys), value, parts=keys, written=tuple(written[key] for key in keys))
 
 
 def _date(value: Any) -> ClaimedValue:

@@ -11,6 +11,7 @@ from kgmem.consensus.fact_grouping import Fact, Gathered
 from kgmem.consensus.latent_truth import chosen_sets
 from kgmem.consensus.segments import Segments, choose
 from kgmem.consensus.source_reliability import Part
+from kgmem.consensus.values import PART
 from kgmem.domain.claims.consensus import Alternative, FactState, ValueRule, Verdict
 
 _AGAINST = 0.5  # So much of an independent voice is an objection.
@@ -43,7 +44,10 @@ def verdicts_of(gathered: Gathered, part: Part, verified: float) -> list[Verdict
             for value in range(begin, end)
         ]
         trust = [float(-np.expm1(doubt[value])) for value in range(begin, end)]
-        if fact.mode == MANY:
+        if fact.whole_lists:
+            lists = [part.keys[claims.code[value]].split(PART) for value in range(begin, end)]
+            told.append(_of_whole_lists(fact, part, (int(best[at] - begin), lists), options, (trust, verified)))
+        elif fact.mode == MANY:
             told += [_verdict(fact, part, [place], options, (trust, verified)) for place in range(len(options))]
         elif fact.mode == SET:
             places = [int(value - begin) for value in range(begin, end) if in_set[value]]
@@ -115,6 +119,34 @@ def _verdict(
     )
 
 
+def _of_whole_lists(
+    fact: Fact,
+    part: Part,
+    chosen: tuple[int, Sequence[Sequence[str]]],
+    options: Sequence[Alternative],
+    held: tuple[Sequence[float], float],
+) -> Verdict:
+    """Return the verdict on a fact whose lists compete as wholes, told by the parts of the chosen one and others."""
+    best, lists = chosen
+    verdict = _verdict(fact, part, [best], options, held)
+    parts = {key: _of_part(fact, key, lists, options) for keys in lists for key in keys}
+    mine = tuple(parts.pop(key) for key in lists[best])
+    others = tuple(sorted(parts.values(), key=lambda option: -option.probability))
+    return replace(verdict, value=tuple(option.value for option in mine), chosen=mine, alternatives=others)
+
+
+def _of_part(fact: Fact, key: str, lists: Sequence[Sequence[str]], options: Sequence[Alternative]) -> Alternative:
+    """Return one part of lists: as probable as all lists together that have it."""
+    having = [option for option, keys in zip(options, lists, strict=True) if key in keys]
+    return Alternative(
+        shown_as(fact, key),
+        min(sum(option.probability for option in having), 1.0),
+        tuple(sorted({source for option in having for source in option.sources})),
+        sum(option.independent for option in having),
+        tuple(sorted({claim for option in having for claim in option.claims})),
+    )
+
+
 def _reason(part: Part, sure: float, supporting: float, opposing: float, verified: float) -> str:
     against = f", {opposing:.1f} against" if opposing else ", none against"
     measure = "at least" if sure >= verified else "below"
@@ -147,7 +179,9 @@ def shown_as(fact: Fact, key: str) -> object:
     ways = [
         shown
         for value in fact.values
-        for told, shown in ((value.key, value.shown), *zip(value.parts, value.written, strict=True))
+        for told, shown in (
+            zip(value.parts, value.written, strict=True) if value.parts else ((value.key, value.shown),)
+        )
         if told == key
     ]
     return min(ways, key=lambda shown: (-len(str(shown)), str(shown))) if ways else key

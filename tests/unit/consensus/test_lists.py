@@ -1,0 +1,100 @@
+"""Lists choose by evidence: whether sources are right or wrong about a whole list, or about each of its parts."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from kgmem.consensus.engine import weigh
+from kgmem.domain.claims.consensus import Claim, Method, ValueKind, ValueRule, Verdict
+
+FACTS = 60
+Telling = Callable[[np.random.Generator, list[str], list[str]], list[str]]
+
+
+def _leaving_out_and_adding(random: np.random.Generator, true: list[str], others: list[str]) -> list[str]:
+    """Return a list in which each part may be left out, and one of the others be added."""
+    kept = [part for part in true if random.random() < 0.85]
+    return [*kept, *random.choice(others, int(random.random() < 0.25) or int(not kept))]
+
+
+def _adding(random: np.random.Generator, true: list[str], others: list[str]) -> list[str]:
+    """Return the true list, and other parts with it."""
+    return true + [part for part in others if random.random() < 0.08]
+
+
+def _copied_page(random: np.random.Generator, true: list[str], others: list[str]) -> list[str]:
+    """Return the true list, or one of three wrong ones that share some of its parts."""
+    if random.random() < 0.65:
+        return true
+    at = int(random.integers(3))
+    return [*true[:at], *others[at : at + 2]]
+
+
+def _claimed(telling: Telling, seed: int) -> tuple[list[Claim], dict[str, frozenset[str]]]:
+    """Return claims on lists by eight sources, and what is true."""
+    random = np.random.default_rng(seed)
+    claims, truth = [], {}
+    for fact in range(FACTS):
+        names = [f"n{number}" for number in random.choice(10_000, 10, replace=False)]
+        true = names[: int(random.integers(1, 5))]
+        truth[f"f{fact}"] = frozenset(true)
+        speaking = [source for source in range(8) if random.random() < 0.8]
+        said = [(f"s{source}", telling(random, true, names[len(true) :])) for source in speaking]
+        claims += [Claim(source, f"f{fact}", "members", given) for source, given in said]
+    return claims, truth
+
+
+def _verdicts(claims: Sequence[Claim], method: Method = Method.AUTO) -> Sequence[Verdict]:
+    return weigh(claims, rules={"members": ValueRule(kind=ValueKind.SET, method=method)}).verdicts
+
+
+def _right(verdicts: Sequence[Verdict], truth: dict[str, frozenset[str]]) -> float:
+    return float(np.mean([frozenset(each.value) == truth[each.subject] for each in verdicts]))
+
+
+@pytest.mark.parametrize("telling", [_leaving_out_and_adding, _adding, _copied_page])
+def test_lists_are_never_resolved_worse_than_by_counting_whole_lists_or_parts_alone(telling: Telling) -> None:
+    ours, voted, by_parts, by_wholes = [], [], [], []
+    for seed in range(3):
+        claims, truth = _claimed(telling, seed)
+        for method, shares in (
+            (Method.AUTO, ours),
+            (Method.MAJORITY, voted),
+            (Method.LTM, by_parts),
+            (Method.ACCU, by_wholes),
+        ):
+            shares.append(_right(_verdicts(claims, method), truth))
+    assert np.mean(ours) >= np.mean(voted) - 0.01
+    assert np.mean(ours) >= max(np.mean(by_parts), np.mean(by_wholes)) - 0.02
+
+
+def test_both_ways_are_chosen_by_what_the_claims_are_like() -> None:
+    by_parts = _verdicts(_claimed(_adding, 1)[0])
+    by_wholes = _verdicts(_claimed(_copied_page, 1)[0])
+    assert {each.method for each in by_parts} == {Method.LTM}
+    assert {each.method for each in by_wholes} == {Method.ACCU}
+    assert "as a whole" in by_wholes[0].reason
+
+
+def test_a_whole_list_is_told_by_its_parts_with_all_who_name_them() -> None:
+    said = {"a": ["Ada", "Bob"], "b": ["Ada", "Bob"], "c": ["Ada"]}
+    claims = [Claim(source, "team", "members", names) for source, names in said.items()]
+    (verdict,) = _verdicts(claims, Method.ACCU)
+    assert verdict.value == ("Ada", "Bob")
+    assert [(each.value, each.sources) for each in verdict.chosen] == [("Ada", ("a", "b", "c")), ("Bob", ("a", "b"))]
+    assert (verdict.supporting, verdict.opposing) == (2.0, 1.0)
+    assert verdict.chosen[0].probability >= verdict.probability
+
+
+def test_a_list_of_one_part_is_told_by_that_part() -> None:
+    for method in (Method.AUTO, Method.LTM, Method.ACCU):
+        (verdict,) = _verdicts([Claim("a", "team", "members", ["Ada"]), Claim("b", "team", "members", ["Ada"])], method)
+        assert verdict.value == ("Ada",)
+
+
+def test_a_list_that_a_person_accepted_is_true_whatever_else_is_claimed() -> None:
+    claims = [Claim(f"s{at}", "team", "members", ["Ada", "Bob"]) for at in range(4)]
+    claims.append(Claim("press", "team", "members", ["Ada"], label=True))
+    (verdict,) = _verdicts(claims, Method.ACCU)
+    assert (verdict.value, verdict.probability) == (("Ada",), 1.0)
