@@ -52,7 +52,8 @@ class Environment:
     `nested` evaluates subqueries and patterns for a row. `node` returns the node of an id (for startNode and endNode),
     and `known_from` the microseconds since 1970 from which an id is known. `gone` are the ids that the statement has
     deleted. `check` raises where the statement must stop; long computations call it now and then. `functions` are
-    additional ones, by name in lower case.
+    additional ones, by name in lower case. `kept_keys` are the keys of nodes that were merged away, as far as expressions
+    have named them, each with the key of the kept one.
     """
 
     text: str = ""
@@ -63,6 +64,7 @@ class Environment:
     node: Callable[[int], Node | None] = _no_node
     known_from: Callable[[int], int | None] = _never_known
     gone: Container[int] = frozenset()
+    kept_keys: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[], None] = _never_stopped
 
     def error(self, problem: ValueProblem, at: int) -> CypherError:

@@ -245,7 +245,22 @@ class OperatorCompiler(Compiler):
         return type_test(part.name, map(self._type_test, part.parts), not_null=part.not_null)
 
 
+    def _kept_key(self, part: tree.KeptKey) -> Compute:
+        operand, kept = self.compile(part.operand), self.setting.kept_keys
+
+        def run(row: Row) -> Value:
+            value = operand(row)
+            if kept and isinstance(value, str):
+                return kept.get(value, value)
+            if kept and isinstance(value, list):
+                return [kept.get(each, each) if isinstance(each, str) else each for each in value]
+            return value
+
+        return run
+
+
 HANDLERS: Mapping[type, Handler] = {
+    tree.KeptKey: OperatorCompiler._kept_key,
     tree.NullLiteral: OperatorCompiler._null,
     tree.BooleanLiteral: OperatorCompiler._literal,
     tree.IntegerLiteral: OperatorCompiler._literal,

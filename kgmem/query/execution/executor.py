@@ -17,8 +17,8 @@ from kgmem.query.execution.thread_bridge import Beside, OnLoop
 from kgmem.query.execution.virtual_elements import VirtualElements
 from kgmem.query.planning.clauses import Planner
 from kgmem.query.planning.steps import Step
-from kgmem.query.tree.expressions import Expression
-from kgmem.query.tree.traversal import calls_in, loops_in, nested_in
+from kgmem.query.tree.expressions import Expression, KeptKey
+from kgmem.query.tree.traversal import calls_in, kept_keys_in, loops_in, nested_in
 from kgmem.query.values import Node
 
 T = TypeVar("T")
@@ -42,23 +42,25 @@ def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[first : first + _AT_ONCE]
 
 
-def _looked_at(expression: Expression) -> tuple[tuple[Expression, ...], bool]:
-    """Return the queries in an expression that a row can be asked for beforehand, and whether it must be bridged."""
+def _looked_at(expression: Expression) -> tuple[tuple[Expression, ...], tuple[KeptKey, ...], bool]:
+    """Return the queries and keys in an expression that are asked for beforehand, and whether it must be bridged."""
     nested = tuple(nested_in(expression))
     bridged = any(local for _, local in nested) or not _LOOKING.isdisjoint(calls_in(expression))
-    return tuple(part for part, local in nested if not local), bridged or loops_in(expression)
+    keys = tuple(kept_keys_in(expression))
+    return tuple(part for part, local in nested if not local), keys, bridged or loops_in(expression)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """An expression that is compiled: `nested` are the queries in it that a row can be asked for beforehand.
 
-    `bridged`: it asks the graph while it is computed, or may compute for long, so that it runs outside the event loop.
+    `keys` are compared with nodes' keys, so that those of merged nodes are looked up before. `bridged`: it asks the graph while it is computed, or may compute for long, so that it runs outside the event loop.
     """
 
     expression: Expression
     compute: Compute
     nested: tuple[Expression, ...]
+    keys: tuple[KeptKey, ...]
     bridged: bool
 
 
@@ -92,6 +94,9 @@ class Run:
         self.changed: dict[int, Any] = {}  # What a procedure has written, until the rows know of it.
         self.written: dict[int, Any] = {}  # Nodes and relationships as SET and REMOVE have made them, by former ids.
         self.deleted_nodes: dict[int, int] = {}  # With the place in the query at which each was deleted.
+        self._kept_keys: dict[str, str] = {}  # Of nodes that were merged away, each with that of the kept one.
+        self._known_keys: set[str] = set()  # Which were looked up.
+        self._has_merges: bool | None = None  # None before anybody asked.
         self._watch = Watch(limits, self.beside)
         # Not by replace(), which takes ten times as long.
         self.setting = Environment(
@@ -103,6 +108,7 @@ class Run:
             node=self._node,
             known_from=self._known_from,
             gone=self.gone,
+            kept_keys=self._kept_keys,
             check=self._watch,
         )
         self.given = 0  # How much the store has given so far: ways to match, and what leads on in searches.
@@ -214,14 +220,16 @@ class Run:
         """Return an expression compiled, once for the whole run."""
         found = self._prepared.get(id(expression))
         if found is None:
-            asked, bridged = self.planner.remembered(expression, _looked_at)
+            asked, keys, bridged = self.planner.remembered(expression, _looked_at)
             compute = compile_expression(expression, self.setting)
-            found = self._prepared[id(expression)] = Prepared(expression, compute, asked, bridged)
+            found = self._prepared[id(expression)] = Prepared(expression, compute, asked, keys, bridged)
         return found
 
     async def values(self, expression: Expression, rows: Sequence[Row]) -> list[Any]:
         """Return the value of an expression for each row."""
         prepared = self.prepared(expression)
+        for key in prepared.keys:
+            await self._learn_keys(await self.values(key.operand, rows))
         if not prepared.nested and not prepared.bridged:
             return await self._computed(prepared.compute, rows)
         for part in prepared.nested:
@@ -235,6 +243,24 @@ class Run:
             for part in prepared.nested:
                 for row in rows:
                     self._answers.pop((id(part), id(row)), None)
+
+    async def kept_key(self, value: Any) -> Any:
+        """Return the key that a value stands for as a key: of a node that was merged away, that of the kept one."""
+        await self._learn_keys([value])
+        return self._kept_keys.get(value, value) if isinstance(value, str) else value
+
+    async def _learn_keys(self, values: Iterable[Any]) -> None:
+        """Look up which keys, and which in lists of keys, are those of nodes that were merged away."""
+        if self._has_merges is None:
+            self._has_merges = await self.transaction.has_merges()
+        if not self._has_merges:
+            return
+        named = {each for value in values for each in (value if isinstance(value, list) else (value,))
+                 if isinstance(each, str)}  # fmt: skip
+        new = named - self._known_keys
+        if new:
+            self._kept_keys.update(await self.transaction.kept_keys(new))
+            self._known_keys |= new
 
     async def _computed(self, compute: Compute, rows: Sequence[Row]) -> list[Any]:
         """Compute a value for each row, and let others have their turn in between."""

@@ -137,6 +137,12 @@ class GraphTransaction(Protocol):
     async def worded(self, index: NamedIndex, query: str, most: int) -> Sequence[tuple[int, float]]:
         """Return the nodes (or relationships) that have the words of a query by an index, the best first."""
 
+    async def has_merges(self) -> bool:
+        """Whether nodes of the graph may have been merged into others."""
+
+    async def kept_keys(self, keys: Collection[str]) -> Mapping[str, str]:
+        """Return for keys of nodes that were merged away the keys of the kept ones; others are missing."""
+
     async def lock(self, names: Iterable[str]) -> None:
         """Keep others from merging what has these names until the transaction ends."""
 

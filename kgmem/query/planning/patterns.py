@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from kgmem.query.errors import CypherError
-from kgmem.query.planning.predicate_pushdown import keys_in, lookups_in
+from kgmem.query.planning.predicate_pushdown import keys_in, lookups_in, with_kept_keys
 from kgmem.query.planning.steps import LinkPart, NodePart, PathPart, Pattern
 from kgmem.query.tree.expressions import (
     And,
@@ -139,6 +139,10 @@ class PatternBuilder:
         sought = [node.name for node in self.nodes.values() if not node.bound]
         parts = frozenset(sought).union(link.name for link in self.links if not link.bound)
         own = parts.union(self.named)
+        # A node that is bound already is named by its own key, too, but no value may depend on the pattern's nodes.
+        self.predicates = [
+            with_kept_keys(each, frozenset(self.nodes), own.union(self.nodes)) for each in self.predicates
+        ]
         return Pattern(
             tuple(self.nodes.values()),
             tuple(self.links),

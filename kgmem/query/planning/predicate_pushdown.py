@@ -10,13 +10,57 @@ from collections.abc import Iterable, Iterator
 from kgmem.query.functions import FUNCTIONS
 from kgmem.query.planning.steps import ELEMENT_ID, SMALL_ID, JoinKey, Lookup
 from kgmem.query.tree import clauses
-from kgmem.query.tree.expressions import Call, Comparison, Expression, Located, Property, Test, Variable
-from kgmem.query.tree.traversal import NESTED, children, names_in
+from kgmem.query.tree.expressions import (
+    And,
+    Call,
+    Comparison,
+    Expression,
+    KeptKey,
+    Located,
+    Not,
+    Or,
+    Property,
+    Test,
+    Variable,
+    Xor,
+)
+from kgmem.query.tree.traversal import NESTED, children, names_in, rebuilt
 
 _TURNED = {"=": "=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+KEY = "key"  # The property by which a node is known, and which redirects where it was merged into another.
+_EQUAL = frozenset({"=", "<>"})
 # What a call of a function with this ending gives differs from row to row.
 _CLOCK = ".realtime"
 _IDS = {"elementid": ELEMENT_ID, "id": SMALL_ID}
+
+
+def with_kept_keys(predicate: Expression, nodes: frozenset[str], own: frozenset[str]) -> Expression:
+    """Return a predicate in which merged keys stand for the kept ones: n.key = value, n.key <> value, n.key IN list.
+
+    `nodes` are the nodes of the pattern, `own` all that it names: a value that depends on that is compared as it is.
+    """
+    if isinstance(predicate, And | Or | Xor | Not):
+        changed: Expression = rebuilt(predicate, lambda part: with_kept_keys(part, nodes, own))
+        return changed
+    if isinstance(predicate, Test) and predicate.operator == "IN" and _is_key(predicate.left, nodes):
+        return rebuilt(predicate, lambda part: part if part is predicate.left else _kept(part, own))  # type: ignore[no-any-return]
+    if isinstance(predicate, Comparison) and len(predicate.rest) == 1 and predicate.rest[0][0] in _EQUAL:
+        sides = (predicate.first, predicate.rest[0][1])
+        keys = [_is_key(side, nodes) for side in sides]
+        if any(keys) and not all(keys):
+            return rebuilt(predicate, lambda part: part if part is sides[keys.index(True)] else _kept(part, own))  # type: ignore[no-any-return]
+    return predicate
+
+
+def _is_key(side: Expression, nodes: frozenset[str]) -> bool:
+    name, key = _read(side)
+    return key == KEY and name in nodes
+
+
+def _kept(value: Expression, own: frozenset[str]) -> Expression:
+    if not names_in(value).isdisjoint(own) or not is_stable(value) or asks_graph(value):
+        return value
+    return KeptKey(value.at, value)
 
 
 def lookups_in(predicates: Iterable[Expression], sought: Iterable[str], own: frozenset[str]) -> tuple[Lookup, ...]:

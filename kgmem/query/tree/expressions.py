@@ -85,6 +85,16 @@ class Property(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class KeptKey(Expression):
+    """A key, or a list of keys, that a node's is compared with: the key of a node that was merged away is the kept one's.
+
+    The planner makes it; it is never written.
+    """
+
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class Index(Expression):
     """list[0], map['key'], n[$key]."""
 

@@ -5,7 +5,16 @@ from dataclasses import fields, replace
 from typing import Any
 
 from kgmem.query.tree.clauses import Subquery
-from kgmem.query.tree.expressions import Call, Expression, ListComprehension, ListPredicate, Located, Reduce, Variable
+from kgmem.query.tree.expressions import (
+    Call,
+    Expression,
+    KeptKey,
+    ListComprehension,
+    ListPredicate,
+    Located,
+    Reduce,
+    Variable,
+)
 from kgmem.query.tree.patterns import PatternComprehension, PatternPredicate, ShortestPath
 
 _NAMES: dict[type, tuple[str, ...]] = {}
@@ -84,6 +93,17 @@ def calls_in(part: Located) -> Iterator[str]:
         yield part.name.lower()
     for child in children(part):
         yield from calls_in(child)
+
+
+def kept_keys_in(part: Located) -> Iterator[KeptKey]:
+    """Return the keys in it that stand for those of kept nodes; not those in queries of their own."""
+    if isinstance(part, NESTED):
+        return
+    if isinstance(part, KeptKey):
+        yield part
+        return
+    for child in children(part):
+        yield from kept_keys_in(child)
 
 
 def loops_in(part: Located) -> bool:

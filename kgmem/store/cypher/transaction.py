@@ -1,6 +1,7 @@
 """One transaction on one graph, as the execution of Cypher sees it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +10,7 @@ from zlib import crc32
 import asyncpg
 import orjson
 
+from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.schema.index import NamedIndex
 from kgmem.query.execution.graph import Hop, Level, MatchQuery, MatchRows, NewNode, NewRelationship, SecondRequest
 from kgmem.query.planning.steps import LinkPart
@@ -21,9 +23,10 @@ from kgmem.store.cypher.statement_cache import ComposedPattern, StatementCache
 from kgmem.store.cypher.write import Writer
 from kgmem.store.db.database import Database
 from kgmem.store.db.sql import compose
-from kgmem.store.graph.layout import LABEL_SHIFT, Layout, know_labels, learn_labels
+from kgmem.store.graph.layout import LABEL_SHIFT, Layout, know_labels, learn_labels, learn_subsystems
 
 _MOST_AROUND = 2000  # Relationships of a level that are worth reading before it is known that they are needed.
+_LOOK_AGAIN = 1.0  # Seconds after which another process may have made the first merge of the graph.
 _AT_ONCE = 1024  # Rows that are read without a pause.
 _LOCKS = 256  # How many locks all that is merged under shares, so that a large batch does not use up Postgres' own.
 
@@ -58,6 +61,7 @@ class PostgresTransaction:
         self.connection = connection
         self.layout = layout
         self._reader = Reader(connection, layout)
+        self._scope = scope
         self._numbers = None if scope is None else numbers
         self._writer = Writer(connection, layout, reach.database, scope)
         self._statements = reach.statements
@@ -198,6 +202,28 @@ class PostgresTransaction:
         """Return what has the words of a query by an index."""
         self._ask()
         return await Searcher(self.connection, self.layout, index, self._numbers).worded(query, most)
+
+    async def has_merges(self) -> bool:
+        """Whether nodes may have been merged; another process's first merge is known a second later at the latest."""
+        known = self.layout.subsystems
+        if "merges" not in known.made and time.monotonic() - known.looked_at > _LOOK_AGAIN:
+            await learn_subsystems(self.connection, self.layout)
+        return "merges" in known.made
+
+    async def kept_keys(self, keys: Collection[str]) -> Mapping[str, str]:
+        """Return for keys of nodes that were merged away the keys of the kept ones.
+
+        What is found must be of the snapshot that the pattern is matched in. Raises SecondRequest where there is none.
+        """
+        if self._once:
+            raise SecondRequest
+        self._ask()
+        if self._scope is None:
+            rows = await self.connection.fetch(self.layout.sql("read", "kept_keys_anywhere"), list(keys))
+        else:
+            asked = [(self._scope, seen, key) for key in keys for seen in visible_from(self._scope)]
+            rows = await self.connection.fetch(self.layout.sql("read", "kept_keys"), *map(list, zip(*asked, strict=True)))
+        return {row["gone"]: row["kept"] for row in rows}
 
     async def lock(self, names: Iterable[str]) -> None:
         """Keep others from merging what has these names, and what happens to share a lock with them."""

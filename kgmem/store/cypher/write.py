@@ -17,7 +17,7 @@ from kgmem.store.cypher.schema_checks import check
 from kgmem.store.cypher.stored import node_text, relationship_text
 from kgmem.store.db.database import Database
 from kgmem.store.graph.labels import NO_LABEL, main_labels, stored_labels
-from kgmem.store.graph.layout import EDGE, VERTEX, Layout, ensure_labels, label_id, scope_ids
+from kgmem.store.graph.layout import EDGE, VERTEX, Layout, ensure_labels, label_id, learn_subsystems, scope_ids
 from kgmem.store.graph.records import loads
 from kgmem.store.sync.index_sync import IndexSync
 from kgmem.store.write import delete as deleting
@@ -199,6 +199,7 @@ class Writer:
         """
         if not self._keyed:
             return
+        await self._check_merged_keys()
         sql = self.layout.sql(_FILE, "doubled_keys")
         doubled = [row["id"] for row in await self.connection.fetch(sql, sorted(self._keyed))]
         if not doubled:
@@ -209,6 +210,17 @@ class Writer:
             key = str(row["key"]).removesuffix(f"#{row['id']}")
             hint = "MERGE (n {key: ...}) finds what has it; give what is new another key, or none."
             raise Conflict(f"The key {key[:100]!r} is taken in this scope.", hint=hint)
+
+    async def _check_merged_keys(self) -> None:
+        """Raise Conflict where a key that was given is that of an entity which was merged into another."""
+        await learn_subsystems(self.connection, self.layout)
+        if "merges" not in self.layout.subsystems.made:
+            return
+        for row in await self.connection.fetch(self.layout.sql(_FILE, "merged_keys"), sorted(self._keyed)):
+            raise Conflict(
+                f"The key {row['gone'][:100]!r} is of an entity that was merged into {row['kept'][:100]!r}.",
+                hint="MATCH (n {key: ...}) finds the kept one by it; choose another key, or undo the merge first.",
+            )
 
     async def _insert(self, label: str, sql: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         """Put rows into a label's table: many by COPY, which costs half of INSERT."""

@@ -5,6 +5,7 @@ place, which the whole server shares: it finds nothing, and makes nothing. A wri
 that does not is refused, since the tables of kgm_0 take no row.
 """
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -66,11 +67,12 @@ class MadeSubsystems:
 
     made: frozenset[str] = frozenset(SUBSYSTEMS)
     absent_tables: frozenset[str] = frozenset()
+    looked_at: float = 0.0  # When the register was last read, by time.monotonic().
 
     @classmethod
     def of(cls, made: Iterable[str]) -> "MadeSubsystems":
         """Return what the register of graphs says."""
-        found = cls(frozenset())
+        found = cls(frozenset(), looked_at=time.monotonic())
         found.learn(made)
         return found
 
@@ -122,6 +124,7 @@ async def learn_subsystems(connection: asyncpg.Connection, graph_id: int, known:
     """
     if known.absent_tables:
         known.learn(await connection.fetchval(statement("catalog", "subsystems"), graph_id) or ())
+        known.looked_at = time.monotonic()
 
 
 async def ensure_subsystem(

@@ -7,6 +7,7 @@ from typing import Any
 from kgmem.query.evaluation.environment import Row
 from kgmem.query.execution.executor import Rows, Run
 from kgmem.query.execution.properties import as_map, check_names, labels_of, storable
+from kgmem.query.planning.predicate_pushdown import KEY
 from kgmem.query.planning.steps import Delete, Foreach, Remove, Set
 from kgmem.query.tree.clauses import RemoveItem, RemoveProperty, SetItem, SetLabels, SetProperties, SetProperty
 from kgmem.query.tree.expressions import Expression, Index, Property
@@ -131,7 +132,8 @@ class Changes:
             element, name = await self._target(item.target, row)
             if element is not None:
                 check_names(self._run, (name,), item.target.at)
-                self._put(element, name, storable(self._run, value, item.value.at))
+                stored = storable(self._run, value, item.value.at)
+                self._put(element, name, await self._own_key(element, stored) if name == KEY else stored)
         elif isinstance(item, RemoveProperty):
             element, name = await self._target(item.target, row)
             if element is not None:
@@ -165,6 +167,11 @@ class Changes:
             raise self._run.error("InvalidArgumentType", problem, target.at, type="TypeError")
         return self._element(value, target.at), name
 
+    async def _own_key(self, element: Element, key: Any) -> Any:
+        """Return the key that is set; the element's own where it is of a node that was merged into this one."""
+        own = element.properties.get(KEY)
+        return own if isinstance(element, Node) and key != own and await self._run.kept_key(key) == own else key
+
     def _element(self, value: Any, at: int) -> Element | None:
         if value is None:
             return None
@@ -197,6 +204,8 @@ class Changes:
             raise self._run.error("InvalidArgumentType", problem, item.value.at, type="TypeError")
         new = {name: storable(self._run, each, item.at) for name, each in as_map(self._run, value, item.at).items()}
         held = dict(element.properties)
+        if KEY in new:
+            new[KEY] = await self._own_key(element, new[KEY])
         check_names(self._run, new.keys() - held.keys(), item.at)
         touched = new.keys() if item.merge else new.keys() | held.keys()
         now = {**(held if item.merge else {}), **new}

@@ -18,6 +18,20 @@ WHERE i.id = ANY ($1::bigint[]) AND i.kind < 3 ORDER BY i.id FOR KEY SHARE OF i
 -- name: doubled_keys
 SELECT id, key FROM {index}.item WHERE id = ANY ($1::bigint[]) AND right(key, length('#' || id)) = '#' || id ORDER BY id
 
+-- name: merged_keys
+-- Nodes with the key of one that was merged away, each with the key of the kept one, through further merges.
+WITH RECURSIVE went AS (
+    SELECT i.id, i.key AS gone, m.scope, m.kept_key AS key FROM {index}.item i
+    JOIN {index}.merge m ON m.scope = i.scope AND m.gone_key = i.key AND m.undone_at IS NULL
+    WHERE i.id = ANY ($1::bigint[]) AND i.kind = 1
+    UNION
+    SELECT w.id, w.gone, m.scope, m.kept_key FROM went w
+    JOIN {index}.merge m ON m.scope = w.scope AND m.gone_key = w.key AND m.undone_at IS NULL
+)
+SELECT w.gone, k.key AS kept FROM went w
+JOIN {index}.item k ON k.scope = w.scope AND k.key = w.key AND k.kind = 1 AND k.id <> w.id
+ORDER BY w.id LIMIT 1
+
 -- name: both_ways
 SELECT id, kind, scope, source, target, source AS here, target AS there, true AS ahead FROM {index}.edge
 UNION ALL SELECT id, kind, scope, source, target, target, source, false FROM {index}.edge

@@ -37,6 +37,22 @@ WHERE NOT EXISTS (
     WHERE v.path = w.path)
 ORDER BY w.path, w.gone, w.nearness DESC, i.id
 
+-- name: kept_keys_anywhere
+-- The same for a query that sees all scopes: a key that different entities were merged away under, is none of theirs.
+WITH RECURSIVE went AS (
+    SELECT m.gone_key AS gone, m.scope, m.kept_key AS key
+    FROM {index}.scope s JOIN {index}.merge m ON m.scope = s.id
+    WHERE m.gone_key = ANY ($1::text[]) AND m.undone_at IS NULL
+    UNION
+    SELECT w.gone, m.scope, m.kept_key FROM went w
+    JOIN {index}.merge m ON m.scope = w.scope AND m.gone_key = w.key AND m.undone_at IS NULL
+)
+SELECT w.gone, min(i.key) AS kept
+FROM went w JOIN {index}.item i ON i.scope = w.scope AND i.key = w.key AND i.kind = 1
+WHERE NOT EXISTS (
+    SELECT 1 FROM {index}.scope p JOIN {index}.item o ON o.scope = p.id AND o.key = w.gone AND o.kind = 1)
+GROUP BY w.gone HAVING count(DISTINCT i.key) = 1
+
 -- name: items
 SELECT i.id, i.key, i.version, i.known_from, s.path AS scope
 FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope

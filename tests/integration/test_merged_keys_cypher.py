@@ -1,0 +1,120 @@
+"""Cypher by the key of an entity that was merged away, over the facade, REST and Bolt."""
+
+from typing import Any
+
+import pytest
+
+from kgmem.domain.errors import Conflict
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.text.resolution import MergeAsked
+from kgmem.memory import Memory
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+async def merge(memory: Memory, graph: str) -> int:
+    """The merges of `n-a` into `neil`, and of `neil` into `armstrong`, who flew on apollo-11; `buzz` flew, too."""
+    people = [Entity(key, "Person", name=name) for key, name in _PEOPLE.items()]
+    await memory.entities.put(graph, [*people, Entity("apollo-11", "Event", name="Apollo 11")])
+    await memory.relationships.put(
+        graph, [Relationship("FLEW_ON", "armstrong", "apollo-11"), Relationship("FLEW_ON", "buzz", "apollo-11")]
+    )
+    await memory.resolution.merge(graph, MergeAsked("neil", "n-a", by="ada", reason="One person."))
+    return (await memory.resolution.merge(graph, MergeAsked("armstrong", "neil", by="ada", reason="One person."))).id
+
+
+_PEOPLE = {"armstrong": "Neil Alden Armstrong", "neil": "Neil Armstrong", "n-a": "N. Armstrong", "buzz": "Buzz Aldrin"}
+
+
+async def run(memory: Memory, graph: str, text: str, scope: str | None = None, **parameters: Any) -> list[list[Any]]:
+    """Return the rows of a query."""
+    answer = await memory.cypher(graph, text, parameters, mode="write", scope=scope)
+    return [list(row) for row in answer.rows]
+
+
+READS = {
+    "MATCH (n {key: 'n-a'}) RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person {key: $key}) RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) WHERE n.key = $key RETURN n.key": [["armstrong"]],
+    "MATCH (n) WHERE $key = n.key RETURN n.key": [["armstrong"]],
+    "MATCH (n) WHERE n.key IN ['n-a', 'neil', 'buzz', null] RETURN n.key ORDER BY n.key": [["armstrong"], ["buzz"]],
+    "MATCH (n) WHERE n.key IN $keys RETURN n.key": [["armstrong"]],
+    "UNWIND $keys AS key MATCH (n:Person {key: key}) RETURN key, n.key": [["n-a", "armstrong"]],
+    "UNWIND [{key: 'n-a'}, {key: 'buzz'}] AS row MATCH (n {key: row.key}) RETURN n.key": [["armstrong"], ["buzz"]],
+    "MATCH (n:Person) WHERE n.key = 'n-a' OR n.name = 'Buzz Aldrin' RETURN n.key ORDER BY n.key": [
+        ["armstrong"],
+        ["buzz"],
+    ],
+    "MATCH (n:Person) WHERE NOT n.key = 'n-a' RETURN n.key": [["buzz"]],
+    "MATCH (n:Person) WHERE n.key <> $key RETURN n.key": [["buzz"]],
+    "OPTIONAL MATCH (n {key: 'n-a'}) RETURN n.key": [["armstrong"]],
+    "MATCH (e:Event)<-[:FLEW_ON]-(n {key: 'n-a'}) RETURN e.key": [["apollo-11"]],
+    "MATCH (:Person {key: 'n-a'})-[:FLEW_ON*1..2]-(m) RETURN m.key ORDER BY m.key": [["apollo-11"], ["buzz"]],
+    "MATCH p = shortestPath((a {key: 'n-a'})-[*]-(b {key: 'buzz'})) RETURN length(p)": [[2]],
+    "MATCH (n:Person) MATCH (n {key: 'n-a'}) RETURN n.key": [["armstrong"]],
+    "MATCH (e:Event) WHERE EXISTS { (e)<--({key: 'n-a'}) } RETURN e.key": [["apollo-11"]],
+    "MATCH (e:Event) WHERE (e)<-[:FLEW_ON]-({key: $key}) RETURN e.key": [["apollo-11"]],
+    "MATCH (e:Event) RETURN COUNT { (e)<--(n) WHERE n.key = $key } AS n": [[1]],
+    "MATCH (e:Event) RETURN [(e)<--(n {key: 'n-a'}) | n.key] AS keys": [[["armstrong"]]],
+    "MATCH (n {key: 'n-a'}) RETURN $key, 'n-a'": [["n-a", "n-a"]],
+    # What names no entity by its key is compared as it is.
+    "MATCH (n:Person) WHERE n.name = 'n-a' RETURN n.key": [],
+    "WITH {key: 'n-a'} AS m RETURN m.key = 'n-a'": [[True]],
+    "MATCH (n) WHERE n.key STARTS WITH 'n-' RETURN n.key": [],
+    "MATCH (n) WHERE n.key = 'nobody' RETURN n.key": [],
+}
+
+
+async def test_a_match_by_the_key_finds_the_kept_one(memory: Memory, graph: str, merge: int) -> None:
+    for scope in (None, "", "user/7"):
+        for text, rows in READS.items():
+            assert await run(memory, graph, text, scope, key="n-a", keys=["n-a"]) == rows, (text, scope)
+
+
+async def test_merge_and_set_mean_the_kept_one(memory: Memory, graph: str, merge: int) -> None:
+    rows = [{"key": "n-a", "rank": "commander"}, {"key": "buzz", "rank": "pilot"}]
+    text = "UNWIND $rows AS row MERGE (n:Person {key: row.key}) SET n += row RETURN n.key, n.rank"
+    assert await run(memory, graph, text, rows=rows) == [["armstrong", "commander"], ["buzz", "pilot"]]
+    assert await run(memory, graph, "MATCH (n {key: 'n-a'}) SET n.key = 'neil' RETURN n.key") == [["armstrong"]]
+    text = "MATCH (n {key: 'n-a'}) MERGE (m:Person {key: 'mike'}) CREATE (n)-[:KNOWS]->(m) RETURN n.key"
+    assert await run(memory, graph, text) == [["armstrong"]]
+    assert [each.start for each in (await memory.relationships.list(graph, kind="KNOWS")).items] == ["armstrong"]
+    people = {each.key for each in (await memory.entities.list(graph, label="Person")).items}
+    assert people == {"armstrong", "buzz", "mike"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE (:Person {key: 'n-a'})",
+        "MATCH (n {key: 'buzz'}) SET n.key = 'neil'",
+        "MERGE (n:Event {key: 'n-a'})",
+        "MATCH (n {key: 'buzz'}) SET n = {key: 'n-a', name: 'x'}",
+    ],
+)
+async def test_no_other_gets_the_key(memory: Memory, graph: str, merge: int, text: str) -> None:
+    before = await run(memory, graph, "MATCH (n) RETURN n.key, n.name ORDER BY n.key")
+    with pytest.raises(Conflict, match="merged into 'armstrong'"):
+        await run(memory, graph, text)
+    assert await run(memory, graph, "MATCH (n) RETURN n.key, n.name ORDER BY n.key") == before
+
+
+async def test_undoing_the_merge_ends_the_redirect(memory: Memory, graph: str, merge: int) -> None:
+    await memory.resolution.undo_merge(graph, merge, by="ada", reason="Two people.")
+    for key in ("n-a", "neil"):
+        assert await run(memory, graph, "MATCH (n {key: $key}) RETURN n.key", key=key) == [["neil"]]
+
+
+async def test_the_key_is_free_once_the_kept_one_is_deleted(memory: Memory, graph: str, merge: int) -> None:
+    await run(memory, graph, "MATCH (n {key: 'n-a'}) DETACH DELETE n")
+    assert await run(memory, graph, "CREATE (n:Person {key: 'n-a'}) RETURN n.key") == [["n-a"]]
+    assert await run(memory, graph, "MATCH (n {key: 'n-a'}) RETURN n.key") == [["n-a"]]
+
+
+async def test_a_transaction_sees_a_merge_between_its_queries(memory: Memory, graph: str) -> None:
+    await memory.entities.put(graph, [Entity("one", "Person", name="Ann"), Entity("two", "Person", name="Anne")])
+    assert await run(memory, graph, "MATCH (n {key: 'two'}) RETURN n.key") == [["two"]]
+    await memory.resolution.merge(graph, MergeAsked("one", "two", by="ada", reason="One person."))
+    assert await run(memory, graph, "MATCH (n {key: 'two'}) RETURN n.key") == [["one"]]
