@@ -52,8 +52,8 @@ class Environment:
     `nested` evaluates subqueries and patterns for a row. `node` returns the node of an id (for startNode and endNode),
     and `known_from` the microseconds since 1970 from which an id is known. `gone` are the ids that the statement has
     deleted. `check` raises where the statement must stop; long computations call it now and then. `functions` are
-    additional ones, by name in lower case. `kept_keys` are the keys of nodes that were merged away, as far as expressions
-    have named them, each with the key of the kept one.
+    additional ones, by name in lower case. `kept_keys` are the keys of nodes that were merged away, each with the key of
+    the kept one, as far as expressions have named them.
     """
 
     text: str = ""

@@ -244,7 +244,6 @@ class OperatorCompiler(Compiler):
             raise CypherError("InvalidType", problem, query=self.setting.text, at=part.at)
         return type_test(part.name, map(self._type_test, part.parts), not_null=part.not_null)
 
-
     def _kept_key(self, part: tree.KeptKey) -> Compute:
         operand, kept = self.compile(part.operand), self.setting.kept_keys
 

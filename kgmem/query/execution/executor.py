@@ -54,7 +54,8 @@ def _looked_at(expression: Expression) -> tuple[tuple[Expression, ...], tuple[Ke
 class Prepared:
     """An expression that is compiled: `nested` are the queries in it that a row can be asked for beforehand.
 
-    `keys` are compared with nodes' keys, so that those of merged nodes are looked up before. `bridged`: it asks the graph while it is computed, or may compute for long, so that it runs outside the event loop.
+    `keys` are compared with nodes' keys, so that those of merged nodes are looked up before. `bridged`: it asks the
+    graph while it is computed, or may compute for long, so that it runs outside the event loop.
     """
 
     expression: Expression

@@ -86,9 +86,9 @@ class Property(Expression):
 
 @dataclass(frozen=True, slots=True)
 class KeptKey(Expression):
-    """A key, or a list of keys, that a node's is compared with: the key of a node that was merged away is the kept one's.
+    """What a node's key is compared with, one key or a list: that of a node which was merged away is the kept one's.
 
-    The planner makes it; it is never written.
+    The planner makes it; nobody writes it.
     """
 
     operand: Expression

@@ -222,7 +222,9 @@ class PostgresTransaction:
             rows = await self.connection.fetch(self.layout.sql("read", "kept_keys_anywhere"), list(keys))
         else:
             asked = [(self._scope, seen, key) for key in keys for seen in visible_from(self._scope)]
-            rows = await self.connection.fetch(self.layout.sql("read", "kept_keys"), *map(list, zip(*asked, strict=True)))
+            rows = await self.connection.fetch(
+                self.layout.sql("read", "kept_keys"), *map(list, zip(*asked, strict=True))
+            )
         return {row["gone"]: row["kept"] for row in rows}
 
     async def lock(self, names: Iterable[str]) -> None:
