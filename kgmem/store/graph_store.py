@@ -23,7 +23,6 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.folding import ENTITIES, EPISODES, RELATIONSHIPS, Folded, fold
 from kgmem.domain.graph.graph import Change, Dangling
 from kgmem.domain.graph.relationship import Relationship
-from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.graph.statement import DEFAULT_LABEL, check_entities, check_episodes, check_relationships
 from kgmem.store.db.sql import SQL
 from kgmem.store.export import records
@@ -175,10 +174,8 @@ class AgeGraphStore:
         async with self.catalog.on(graph, reads=("merges",)) as layout:
             if "merges" not in layout.subsystems.made:
                 return {}
-            rows = [(scope, seen, key) for scope, key in sorted(keys) for seen in visible_from(scope)]
             async with self.database.connection() as connection:
-                found = await connection.fetch(layout.sql("read", "kept_keys"), *map(list, zip(*rows, strict=True)))
-            return {(row["path"], row["gone"]): row["kept"] for row in found}
+                return await reading.kept_keys(connection, layout, keys)
 
     async def get_relationship(self, graph: str, id_: int, scope: str) -> Relationship:
         """Return a relationship that `scope` sees. Raises NotFound."""

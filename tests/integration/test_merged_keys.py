@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 
 from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, FactTarget
@@ -13,8 +14,11 @@ from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Hops, Links, Question, Relation, What, When
 from kgmem.domain.text.resolution import MergeAsked
 from kgmem.memory import Memory
+from kgmem.services.imports.export_records import ExportOptions
+from kgmem.services.imports.options import ImportOptions
 from kgmem.settings import Settings
 from kgmem_api.app import create_app
+from tests.memories import new_graph
 
 pytestmark = pytest.mark.server
 SCOPE = "user/7"
@@ -130,3 +134,39 @@ async def test_imports_write_the_kept_one(memory: Memory, graph: str, merge: int
     assert {each.key for each in (await memory.entities.list(graph, label="Person")).items} == {"neil", "buzz"}
     ends = {(each.start, each.kind, each.end) for each in (await memory.relationships.list(graph)).items}
     assert ends >= {("neil", "BORN_IN", "ohio"), ("buzz", "KNOWS", "neil")}
+
+
+async def test_imported_episodes_and_claims_name_the_kept_one(
+    memory: Memory, graph: str, merge: int, tmp_path: Path
+) -> None:
+    records = [
+        {"type": "relationship", "from": "n-a", "kind": "BORN_IN", "to": "ohio"},
+        {"type": "episode", "key": "e1", "text": "He said little.", "mentions": ["n-a", "ohio", "neil"]},
+        {"type": "claim", "source": "press", "subject": "n-a", "predicate": "eyes", "value": "blue"},
+        {"type": "claim", "source": "press", "subject": "ohio", "predicate": "ADMIRES", "object": "n-a"},
+    ]
+    file = tmp_path / "all.jsonl"
+    file.write_bytes(b"\n".join(map(orjson.dumps, records)))
+    dry = await memory.imports.run(graph, [file], ImportOptions(dry_run=True))
+    assert (dry.rejected, dry.checked) == (0, 4), dry
+    done = await memory.imports.run(graph, [file])
+    assert not done.rejected, done
+
+    assert (await memory.episodes.get(graph, "e1")).mentions == ["neil", "ohio"]
+    (claim,) = (await memory.claims.list(graph, ClaimFilter(subject="neil", predicate="eyes"))).items
+    assert claim.value == "blue"
+    (claim,) = (await memory.claims.list(graph, ClaimFilter(subject="ohio", predicate="ADMIRES"))).items
+    assert claim.object == "neil"
+    again = await memory.imports.run(graph, [file])
+    assert (again.rejected, again.created) == (0, 0), again
+
+
+async def test_a_copy_of_the_graph_redirects_too(memory: Memory, graph: str, merge: int, tmp_path: Path) -> None:
+    await memory.claims.put(graph, [ClaimStatement("press", "n-a", "eyes", value="blue")])
+    await memory.exports.write(graph, tmp_path / "all.jsonl", ExportOptions())
+    copy = await new_graph(memory, f"{graph}_2")
+    assert not (await memory.imports.run(copy, [tmp_path / "all.jsonl"])).rejected
+    assert (await memory.entities.get(copy, "n-a")).key == "neil"
+    assert (await memory.facts.list(copy, FactFilter(subject="n-a", predicate="eyes"))).items
+    found = await memory.cypher(copy, "MATCH (n {key: 'n-a'})-->(e) RETURN n.key, e.key")
+    assert [list(row) for row in found.rows] == [["neil", "apollo-11"]]

@@ -6,6 +6,7 @@ import pytest
 
 from kgmem.domain.errors import Conflict
 from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.text.resolution import MergeAsked
 from kgmem.memory import Memory
@@ -113,7 +114,20 @@ async def test_the_key_is_free_once_the_kept_one_is_deleted(memory: Memory, grap
     assert await run(memory, graph, "MATCH (n {key: 'n-a'}) RETURN n.key") == [["n-a"]]
 
 
-async def test_a_transaction_sees_a_merge_between_its_queries(memory: Memory, graph: str) -> None:
+async def test_a_scope_sees_its_own_merge_and_an_episode_keeps_its_key(memory: Memory, graph: str, merge: int) -> None:
+    people = [Entity(key, "Person", name=key, scope="user/7") for key in ("ann", "anne", "tom", "thomas")]
+    await memory.entities.put(graph, people)
+    await memory.resolution.merge(graph, MergeAsked("ann", "anne", by="ada", reason="One person.", scope="user/7"))
+    await memory.episodes.put(graph, [Episode("He said little.", key="n-a")])
+    text = "MATCH (n {key: $key}) RETURN coalesce(n.name, 'episode')"
+    assert await run(memory, graph, text, key="anne") == [["ann"]]
+    assert await run(memory, graph, text, "user/7", key="anne") == [["ann"]]
+    assert await run(memory, graph, text, "user/8", key="anne") == []
+    for query in (text, "MATCH (n) WHERE n.key IN [$key] RETURN coalesce(n.name, 'episode')"):
+        assert await run(memory, graph, query, key="n-a") == [["episode"]]
+
+
+async def test_a_query_sees_a_merge_since_the_last_one(memory: Memory, graph: str) -> None:
     await memory.entities.put(graph, [Entity("one", "Person", name="Ann"), Entity("two", "Person", name="Anne")])
     assert await run(memory, graph, "MATCH (n {key: 'two'}) RETURN n.key") == [["two"]]
     await memory.resolution.merge(graph, MergeAsked("one", "two", by="ada", reason="One person."))

@@ -52,7 +52,7 @@ class Environment:
     `nested` evaluates subqueries and patterns for a row. `node` returns the node of an id (for startNode and endNode),
     and `known_from` the microseconds since 1970 from which an id is known. `gone` are the ids that the statement has
     deleted. `check` raises where the statement must stop; long computations call it now and then. `functions` are
-    additional ones, by name in lower case. `kept_keys` are the keys of nodes that were merged away, each with the key of
+    additional ones, by name in lower case. `kept_keys` has the keys of nodes that were merged away, each with that of
     the kept one, as far as expressions have named them.
     """
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from kgmem.query.evaluation.environment import Row
 from kgmem.query.execution.executor import WEIGHT, Rows, Run, slices
-from kgmem.query.execution.graph import Condition, MatchQuery, MatchRows
+from kgmem.query.execution.graph import Condition, MatchQuery, MatchRows, SecondRequest
 from kgmem.query.execution.paths.selection import build_path
 from kgmem.query.execution.store_queries import StoreQuery, attempted, constant, questions, wanted
 from kgmem.query.planning.column_pruning import ALL, IDENTITY
 from kgmem.query.planning.steps import JoinKey, LinkPart, Order, Pattern
-from kgmem.query.tree.expressions import Expression
-from kgmem.query.tree.traversal import names_in
+from kgmem.query.tree.expressions import Expression, KeptKey
+from kgmem.query.tree.traversal import kept_keys_in, names_in
 from kgmem.query.values import Node, Relationship
 from kgmem.query.values.comparison import group_key
 
@@ -105,6 +105,24 @@ class MatchOptions:
 
 async def candidates(run: Run, asking: MatchOptions, rows: Rows, at: int) -> tuple[Found, Sequence[Expression]]:
     """Return matches that may belong to rows, each with the number of its row, and the predicates left to check."""
+    if not run.transaction.once or not await run.has_merges() or not _is_named_by_keys(asking.pattern):
+        return await _candidates(run, asking, rows, at)
+    # What is asked once looks up no keys: where each row finds a node by the key as it is, none was merged away.
+    with run.keys_as_they_are():
+        found, left = await _candidates(run, asking, rows, at)
+    if len({origin for origin, _ in found}) < len(rows):
+        raise SecondRequest
+    return found, left
+
+
+def _is_named_by_keys(pattern: Pattern) -> bool:
+    """Whether each key that a pattern names must be a node's: it stands alone in n.key = value."""
+    alone = {id(each.predicate) for each in pattern.lookups if each.operator == "=" and isinstance(each.value, KeptKey)}
+    named = {id(each) for each in pattern.predicates if any(kept_keys_in(each))}
+    return bool(named) and named <= alone
+
+
+async def _candidates(run: Run, asking: MatchOptions, rows: Rows, at: int) -> tuple[Found, Sequence[Expression]]:
     asked = await questions(run, asking.pattern, rows, at)
     if len(asked) == 1:
         return await _of_question(run, asking, asked[0], at)

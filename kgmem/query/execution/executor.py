@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -97,6 +98,7 @@ class Run:
         self.deleted_nodes: dict[int, int] = {}  # With the place in the query at which each was deleted.
         self._kept_keys: dict[str, str] = {}  # Of nodes that were merged away, each with that of the kept one.
         self._known_keys: set[str] = set()  # Which were looked up.
+        self._looks_up_keys = True
         self._has_merges: bool | None = None  # None before anybody asked.
         self._watch = Watch(limits, self.beside)
         # Not by replace(), which takes ten times as long.
@@ -250,11 +252,24 @@ class Run:
         await self._learn_keys([value])
         return self._kept_keys.get(value, value) if isinstance(value, str) else value
 
-    async def _learn_keys(self, values: Iterable[Any]) -> None:
-        """Look up which keys, and which in lists of keys, are those of nodes that were merged away."""
+    async def has_merges(self) -> bool:
+        """Whether nodes of the graph may have been merged into others."""
         if self._has_merges is None:
             self._has_merges = await self.transaction.has_merges()
-        if not self._has_merges:
+        return self._has_merges
+
+    @contextmanager
+    def keys_as_they_are(self) -> Iterator[None]:
+        """Look up no keys of merged nodes in a block."""
+        self._looks_up_keys = False
+        try:
+            yield
+        finally:
+            self._looks_up_keys = True
+
+    async def _learn_keys(self, values: Iterable[Any]) -> None:
+        """Look up which keys, and which in lists of keys, are those of nodes that were merged away."""
+        if not self._looks_up_keys or not await self.has_merges():
             return
         named = {each for value in values for each in (value if isinstance(value, list) else (value,))
                  if isinstance(each, str)}  # fmt: skip

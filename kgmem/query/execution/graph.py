@@ -91,6 +91,10 @@ class GraphTransaction(Protocol):
     def used(self) -> str:
         """What was done in it: "written", else "read", else nothing ("")."""
 
+    @property
+    def once(self) -> bool:
+        """Whether it was opened for one request, and is no transaction."""
+
     async def graph_named(self, name: str) -> str:
         """Return the name of a graph, ignoring case. Raises NotFound."""
 

@@ -174,8 +174,23 @@ class Check(ImportReader):
         checked.rejections.append(rejection)
 
     async def _labels(self, named: Iterable[tuple[str, Iterable[str]]]) -> Mapping[Place, str]:
-        """Return the labels of all entities that keys may mean in scopes: those of the files and those of the graph."""
-        wanted = {(path, key) for scope, keys in named for path in visible_from(scope) for key in keys}
+        """Return the labels of all entities that keys may mean in scopes: those of the files and those of the graph.
+
+        The key of an entity that was merged away has the label of the kept one.
+        """
+        places = [(scope, key) for scope, keys in named for key in keys]
+        labels = await self._stored_labels(places)
+        missing = [place for place in places if _seen(labels, *place) is None]
+        kept = await patiently(lambda: self.ports.store.kept_keys(self.graph.name, missing)) if missing else {}
+        if kept:
+            of_kept = await self._stored_labels([(scope, key) for (scope, _), key in kept.items()])
+            found = {(scope, gone): _seen(of_kept, scope, key) for (scope, gone), key in kept.items()}
+            labels = {**labels, **{place: label for place, label in found.items() if label is not None}}
+        return labels
+
+    async def _stored_labels(self, places: Iterable[Place]) -> Mapping[Place, str]:
+        """Return the labels of the entities that have one of these keys themselves."""
+        wanted = {(path, key) for scope, key in places for path in visible_from(scope)}
         stated = await asyncio.to_thread(self.keys.present, "entity", sorted(wanted))
         # Who is stated without a label keeps the one that the graph holds.
         held = await self._held([place for place in sorted(wanted) if stated.get(place) is None])

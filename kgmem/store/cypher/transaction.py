@@ -76,6 +76,11 @@ class PostgresTransaction:
         done = {self._writer.wrote and "written", self._asked and "read", *(other.used for other in self._others)}
         return next((each for each in ("written", "read") if each in done), "")
 
+    @property
+    def once(self) -> bool:
+        """Whether the database is asked only once, without a transaction."""
+        return self._once
+
     async def graph_named(self, name: str) -> str:
         """Return the name of the graph that is meant. Raises NotFound."""
         return await self._reach.named(name)
@@ -218,13 +223,8 @@ class PostgresTransaction:
         if self._once:
             raise SecondRequest
         self._ask()
-        if self._scope is None:
-            rows = await self.connection.fetch(self.layout.sql("read", "kept_keys_anywhere"), list(keys))
-        else:
-            asked = [(self._scope, seen, key) for key in keys for seen in visible_from(self._scope)]
-            rows = await self.connection.fetch(
-                self.layout.sql("read", "kept_keys"), *map(list, zip(*asked, strict=True))
-            )
+        scopes = None if self._scope is None else list(visible_from(self._scope))
+        rows = await self.connection.fetch(self.layout.sql("read", "kept_keys_of_nodes"), list(keys), scopes)
         return {row["gone"]: row["kept"] for row in rows}
 
     async def lock(self, names: Iterable[str]) -> None:

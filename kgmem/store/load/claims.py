@@ -21,11 +21,14 @@ from kgmem.store.claims.cited_episodes import check_cited
 from kgmem.store.claims.verdict_projection import STATE_NUMBERS
 from kgmem.store.graph.layout import Layout
 from kgmem.store.graph.records import encoded
+from kgmem.store.read.items import kept_keys
 
 Told: TypeAlias = Mapping[str, Any]
 _Place: TypeAlias = tuple[int, str, str, str]  # The scope's number, subject, predicate, and about.
 _NUMBERS = {state.value: number for state, number in STATE_NUMBERS.items()}
 _LONGEST = 10_000  # Characters of a reason.
+_NAMING = frozenset({"claim", "adjudication", "fact"})  # The kinds of records that name entities by key ...
+_KEYS = frozenset({"subject", "object", "about"})  # ... in these fields.
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ async def restore(connection: asyncpg.Connection, layout: Layout, records: Seque
     """
     await layout.ensure("merges" if records[0].kind in ("merge", "pair") else "claims")
     run = _RestoreRun(connection, layout)
+    told = await _with_kept_keys(connection, layout, records)
     ways: Mapping[BeliefKind, Callable[[Sequence[Told]], Awaitable[None]]] = {
         "claim": run.claims,
         "adjudication": run.adjudications,
@@ -53,13 +57,33 @@ async def restore(connection: asyncpg.Connection, layout: Layout, records: Seque
         "pair": run.pairs,
     }
     try:
-        await ways[records[0].kind]([record.told for record in records])
+        await ways[records[0].kind](told)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, asyncpg.DataError) as error:
         raise InvalidInput(
             f"A {records[0].kind} holds what kgmem does not write there ({type(error).__name__}: {str(error)[:200]}).",
             hint="Remove the record, or write it as an export does.",
         ) from error
     return run.done
+
+
+async def _with_kept_keys(
+    connection: asyncpg.Connection, layout: Layout, records: Sequence[BeliefRecord]
+) -> Sequence[Told]:
+    """Return the fields of records; the key of an entity that was merged away stands for the kept one.
+
+    Records of merges and of pairs are about the keys themselves, and stay as they are.
+    """
+    told = [record.told for record in records]
+    if records[0].kind not in _NAMING:
+        return told
+    named = [(_scope(each), each[part]) for each in told for part in _KEYS if isinstance(each.get(part), str)]
+    kept = await kept_keys(connection, layout, named)
+    if not kept:
+        return told
+    return [
+        {part: kept.get((_scope(each), value), value) if part in _KEYS else value for part, value in each.items()}
+        for each in told
+    ]
 
 
 @dataclass(slots=True)

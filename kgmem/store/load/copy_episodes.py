@@ -1,6 +1,7 @@
 """Loading of episodes and sources, in the caller's transaction."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kgmem.domain.claims.claim import Source
@@ -12,6 +13,7 @@ from kgmem.store.db.savepoints import in_groups
 from kgmem.store.graph.sources import write_sources
 from kgmem.store.load.claims import restore
 from kgmem.store.load.copy_load import BatchLoad
+from kgmem.store.read.items import kept_keys
 from kgmem.store.write.dedup import rounds_of
 from kgmem.store.write.episodes import episode_identity, write_episodes
 from kgmem.store.write.passages import Passages
@@ -22,7 +24,7 @@ async def load_episodes(load: BatchLoad, stated: Sequence[Stated[Episode]]) -> l
     done: list[Passages] = []
 
     async def put(group: Sequence[Stated[Episode]]) -> None:
-        episodes = [each.record for each in group]
+        episodes = await _with_kept_mentions(load, [each.record for each in group])
         check_episodes(episodes)
         wanted = Passages(load.layout)
         outcomes = [
@@ -35,6 +37,19 @@ async def load_episodes(load: BatchLoad, stated: Sequence[Stated[Episode]]) -> l
     await in_groups(load.connection, stated, put, _refusing(load))
     await load.execute(load.sql("mark_changes"), load.import_id)
     return done
+
+
+async def _with_kept_mentions(load: BatchLoad, episodes: Sequence[Episode]) -> Sequence[Episode]:
+    """Return episodes that mention the kept entity in the place of one that was merged into it, each once."""
+    kept = await kept_keys(
+        load.connection, load.layout, ((each.scope, key) for each in episodes for key in each.mentions)
+    )
+    if not kept:
+        return episodes
+    return [
+        replace(each, mentions=list(dict.fromkeys(kept.get((each.scope, key), key) for key in each.mentions)))
+        for each in episodes
+    ]
 
 
 async def load_beliefs(load: BatchLoad, stated: Sequence[Stated[BeliefRecord]]) -> None:

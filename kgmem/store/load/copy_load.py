@@ -22,12 +22,12 @@ from kgmem.domain.graph.batch import Batch, BatchKind, BatchResult, Rejection
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.graph.relationship import Relationship
-from kgmem.domain.graph.scope import visible_from
 from kgmem.store.db.savepoints import in_groups
 from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.layout import LABEL_SHIFT, Label, Layout
 from kgmem.store.graph.records import loads, others_of
+from kgmem.store.read.items import kept_keys
 
 Describe = Callable[[Entity | Relationship], str]
 _LINE_BITS = 40
@@ -151,12 +151,9 @@ async def redirect(load: BatchLoad, kind: BatchKind) -> None:
     if "merges" not in load.layout.subsystems.made:
         return
     named = await load.connection.fetch(load.sql(f"{kind}_keys_merged"))
-    rows = [(row["scope"], seen, row["key"]) for row in named for seen in visible_from(row["scope"])]
-    if not rows:
-        return
-    found = await load.connection.fetch(load.layout.sql("read", "kept_keys"), *map(list, zip(*rows, strict=True)))
+    found = await kept_keys(load.connection, load.layout, ((row["scope"], row["key"]) for row in named))
     if found:
-        columns = zip(*((row["path"], row["gone"], row["kept"]) for row in found), strict=True)
+        columns = zip(*((scope, gone, kept) for (scope, gone), kept in found.items()), strict=True)
         await load.connection.execute(load.sql(f"redirect_{kind}"), *map(list, columns))
 
 

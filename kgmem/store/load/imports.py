@@ -234,6 +234,9 @@ class PostgresImports(ImportRegister):
                 scopes = await scope_ids(connection, layout, {each.record.scope for each in stated.values()}, make=True)
                 names = {each.get(name) for each in told for name in _SOURCES.get(kind, ())}
                 await source_ids(connection, layout, names, make=True)
+            if kind == "claim":  # One of a kind that no relationship has yet makes the first.
+                kinds = {each["predicate"] for each in told if each.get("object") and each.get("predicate")}
+                await ensure_labels(self.database, layout, EDGE, kinds)
 
             async def work(connection: asyncpg.Connection) -> BatchResult:
                 await _enter(connection, layout, id_, LAST)

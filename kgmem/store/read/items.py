@@ -1,7 +1,7 @@
 """Reading: single items, pages, and the change feed."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -25,6 +25,19 @@ from kgmem.store.write.vertices import existing, read_vertices
 _KINDS = {1: "entity", 2: "episode", 3: "relationship", 4: "schema", 5: "claim", 6: "fact"}
 _OPERATIONS = {1: "created", 2: "updated", 3: "deleted"}
 MENTIONS = "MENTIONS"
+
+
+async def kept_keys(
+    connection: asyncpg.Connection, layout: Layout, keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    """Return for (scope, key) of entities that were merged away the key of the kept one; others are missing."""
+    if "merges" not in layout.subsystems.made:
+        return {}
+    rows = [(scope, seen, key) for scope, key in sorted(set(keys)) for seen in visible_from(scope)]
+    if not rows:
+        return {}
+    found = await connection.fetch(layout.sql("read", "kept_keys"), *map(list, zip(*rows, strict=True)))
+    return {(row["path"], row["gone"]): row["kept"] for row in found}
 
 
 @dataclass(frozen=True, slots=True)

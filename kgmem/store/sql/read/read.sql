@@ -37,21 +37,23 @@ WHERE NOT EXISTS (
     WHERE v.path = w.path)
 ORDER BY w.path, w.gone, w.nearness DESC, i.id
 
--- name: kept_keys_anywhere
--- The same for a query that sees all scopes: a key that different entities were merged away under, is none of theirs.
-WITH RECURSIVE went AS (
-    SELECT m.gone_key AS gone, m.scope, m.kept_key AS key
-    FROM {index}.scope s JOIN {index}.merge m ON m.scope = s.id
+-- name: kept_keys_of_nodes
+-- The same for the nodes that a query of some scopes sees, NULL for all, where a key may be an episode's, too. A key under
+-- which different entities were merged away is none of theirs in a query of all scopes.
+WITH RECURSIVE seen AS (
+    SELECT s.id, length(s.path) AS nearness FROM {index}.scope s WHERE $2::text[] IS NULL OR s.path = ANY ($2::text[])
+), went AS (
+    SELECT m.gone_key AS gone, m.scope, m.kept_key AS key, s.nearness
+    FROM seen s JOIN {index}.merge m ON m.scope = s.id
     WHERE m.gone_key = ANY ($1::text[]) AND m.undone_at IS NULL
     UNION
-    SELECT w.gone, m.scope, m.kept_key FROM went w
+    SELECT w.gone, m.scope, m.kept_key, w.nearness FROM went w
     JOIN {index}.merge m ON m.scope = w.scope AND m.gone_key = w.key AND m.undone_at IS NULL
 )
-SELECT w.gone, min(i.key) AS kept
+SELECT w.gone, (array_agg(i.key ORDER BY w.nearness DESC))[1] AS kept
 FROM went w JOIN {index}.item i ON i.scope = w.scope AND i.key = w.key AND i.kind = 1
-WHERE NOT EXISTS (
-    SELECT 1 FROM {index}.scope p JOIN {index}.item o ON o.scope = p.id AND o.key = w.gone AND o.kind = 1)
-GROUP BY w.gone HAVING count(DISTINCT i.key) = 1
+WHERE NOT EXISTS (SELECT 1 FROM seen p JOIN {index}.item o ON o.scope = p.id AND o.key = w.gone AND o.kind < 3)
+GROUP BY w.gone HAVING $2::text[] IS NOT NULL OR count(DISTINCT i.key) = 1
 
 -- name: items
 SELECT i.id, i.key, i.version, i.known_from, s.path AS scope
