@@ -78,7 +78,7 @@ class PostgresTransaction:
 
     @property
     def once(self) -> bool:
-        """Whether the database is asked only once, without a transaction."""
+        """Whether it serves a single request, without a transaction."""
         return self._once
 
     async def graph_named(self, name: str) -> str:
