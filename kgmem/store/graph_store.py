@@ -27,9 +27,17 @@ from kgmem.domain.graph.statement import DEFAULT_LABEL, check_entities, check_ep
 from kgmem.store.db.sql import SQL
 from kgmem.store.export import records
 from kgmem.store.graph.catalog import PostgresCatalog
-from kgmem.store.graph.layout import EDGE, VERTEX, Layout, ensure_labels, learn_labels, scope_ids, source_ids
+from kgmem.store.graph.layout import (
+    EDGE,
+    VERTEX,
+    Layout,
+    ensure_labels,
+    learn_labels,
+    scope_ids,
+    source_ids,
+    write_sources,
+)
 from kgmem.store.graph.records import encoded
-from kgmem.store.graph.sources import write_sources
 from kgmem.store.read import items as reading
 from kgmem.store.write import claims_from_entities, delete
 from kgmem.store.write.edges import identity as edge_identity
@@ -37,8 +45,7 @@ from kgmem.store.write.edges import write_edges
 from kgmem.store.write.episodes import ensure_episode_labels, episode_identity, write_episodes
 from kgmem.store.write.group_commit import SMALL, GroupCommit, Outcomes
 from kgmem.store.write.passages import Passages
-from kgmem.store.write.rows import entity_row
-from kgmem.store.write.unit_vector import with_unit_vector
+from kgmem.store.write.rows import entity_row, with_unit_vector
 from kgmem.store.write.vertices import Outcome, Statement, write_vertices
 from kgmem.tasks import each
 

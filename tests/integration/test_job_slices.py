@@ -26,7 +26,7 @@ from kgmem.settings import Settings
 from kgmem.store.claims import batch_consensus
 from kgmem.store.jobs.queue import open_queue
 from kgmem.store.jobs.worker import WorkerOptions
-from kgmem.store.sync import fact_rebuild, rebuild
+from kgmem.store.sync import rebuild
 from tests.invariants import assert_index_matches_labels
 from tests.memories import index_schema, new_graph, query, truncate, until
 from tests.postgres import run_on
@@ -160,8 +160,8 @@ async def test_an_index_is_rebuilt_in_slices(
 
 
 async def test_facts_are_made_in_slices(memory: Memory, graph: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fact_rebuild, "_BATCH", 7)
-    monkeypatch.setattr(fact_rebuild, "SETTINGS_KEPT", 0)
+    monkeypatch.setattr(rebuild, "_BATCH", 7)
+    monkeypatch.setattr(rebuild, "SETTINGS_KEPT", 0)
     await fill(memory, graph)
     with_facts = await rows(memory, graph)
     await memory.graphs.update(graph, facts="none")

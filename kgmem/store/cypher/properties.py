@@ -1,16 +1,76 @@
-"""Properties of the matched nodes and relationships, read in the same statement, and ORDER BY a property."""
+"""Properties of nodes and relationships: between Cypher and AGE's tables, in statements, and in ORDER BY.
 
-from collections.abc import Sequence
+AGE's rows store further labels and the scope among the properties under reserved names, and Cypher does not show them
+as properties. A caller's property of such a name is stored with an underscore behind it, as everywhere in kgmem.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import orjson
 
 from kgmem.query.planning.steps import LinkPart, NodePart, Order
+from kgmem.query.values import Node, Relationship
+from kgmem.query.values.agtype import from_agtype, to_agtype
 from kgmem.store.cypher.labels import kinds_of, tables_of
-from kgmem.store.cypher.stored import stored_name
 from kgmem.store.db.sql import NOTHING, SQL, compose, fill, join, literal, number, stripped
+from kgmem.store.graph.labels import borne
 from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, Label, Layout
 
+_OF_NODES = frozenset({"labels", "scope"})
+_OF_RELATIONSHIPS = frozenset({"scope"})
 _FIRST, _LAST = -1, 9  # Sort before and after the ranks of all types of values.
+_FILE = "cypher"
+_MOST_TABLES = 12  # How many tables a statement looks into for what may be in any of them.
+
+
+def stored_name(name: str, *, of_node: bool = True) -> str:
+    """Return the name under which a property is stored."""
+    return name + "_" if name.rstrip("_") in (_OF_NODES if of_node else _OF_RELATIONSHIPS) else name
+
+
+def node_of(id_: int, label: str, text: str) -> Node:
+    """Return the node that a row tells of; `label` is its table's, empty for none."""
+    held = from_agtype(text)
+    labels = tuple(each for each in borne(label, held.get("labels")) if each)
+    return Node(id_, labels, _shown(held, _OF_NODES), str(id_))
+
+
+def relationship_of(id_: int, kind: str, ends: tuple[int, int], text: str) -> Relationship:
+    """Return the relationship that a row tells of."""
+    return Relationship(id_, kind, *ends, _shown(from_agtype(text), _OF_RELATIONSHIPS), str(id_))
+
+
+def node_text(properties: Mapping[str, Any], labels: list[str], scope: str) -> str:
+    """Return the properties of a node's row as agtype; `labels` as they are stored. Raises ValueProblem for others."""
+    held = _named(properties, _OF_NODES)
+    if labels:
+        held["labels"] = labels
+    if scope:
+        held["scope"] = scope
+    return to_agtype(held)
+
+
+def relationship_text(properties: Mapping[str, Any], scope: str) -> str:
+    """Return the properties of a relationship's row as agtype. Raises ValueProblem for what cannot be stored."""
+    held = _named(properties, _OF_RELATIONSHIPS)
+    if scope:
+        held["scope"] = scope
+    return to_agtype(held)
+
+
+def _shown(held: dict[str, Any], own: frozenset[str]) -> dict[str, Any]:
+    if own.isdisjoint(held) and not any(name[-1:] == "_" for name in held):
+        return held
+    return {
+        name[:-1] if name[-1:] == "_" and name.rstrip("_") in own else name: value
+        for name, value in held.items()
+        if name not in own
+    }
+
+
+def _named(properties: Mapping[str, Any], own: frozenset[str]) -> dict[str, Any]:
+    return {name + "_" if name.rstrip("_") in own else name: value for name, value in properties.items()}
 
 
 def ordered(layout: Layout, columns: Sequence[SQL], rest: Sequence[SQL], text: SQL, by: tuple[Order, int]) -> SQL:
@@ -35,10 +95,6 @@ def ordered(layout: Layout, columns: Sequence[SQL], rest: Sequence[SQL], text: S
             "most": number(most),
         },
     )
-
-
-_FILE = "cypher"
-_MOST_TABLES = 12  # How many tables a statement looks into for what may be in any of them.
 
 
 def property_of(properties: SQL, name: str, *, of_node: bool = True) -> SQL:

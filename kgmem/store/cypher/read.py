@@ -11,7 +11,7 @@ from kgmem.query.execution.graph import MatchQuery
 from kgmem.query.tree.patterns import AnyLabel, LabelName, Labels, NotLabel
 from kgmem.query.tree.traversal import children
 from kgmem.query.values import Node, Relationship
-from kgmem.store.cypher.stored import node_of, relationship_of
+from kgmem.store.cypher.properties import node_of, relationship_of
 from kgmem.store.db.sql import SQL, compose, join, parameter
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, know_labels, label_id, learn_labels
 

@@ -8,8 +8,7 @@ from kgmem.query.planning.column_pruning import ALL, IDENTITY
 from kgmem.query.planning.steps import LinkPart, NodePart
 from kgmem.query.values import Node
 from kgmem.query.values.agtype import from_agtype
-from kgmem.store.cypher.properties import link_properties, node_properties, property_of
-from kgmem.store.cypher.stored import node_of, relationship_of
+from kgmem.store.cypher.properties import link_properties, node_of, node_properties, property_of, relationship_of
 from kgmem.store.db.sql import NOTHING, SQL, compose
 from kgmem.store.graph.layout import Layout, label_id
 

@@ -12,9 +12,9 @@ from kgmem.domain.errors import Conflict, Forbidden
 from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP
 from kgmem.query.execution.graph import NewNode, NewRelationship
 from kgmem.query.values import Node, Relationship
+from kgmem.store.cypher.properties import node_text, relationship_text
 from kgmem.store.cypher.read import Reader
 from kgmem.store.cypher.schema_checks import check
-from kgmem.store.cypher.stored import node_text, relationship_text
 from kgmem.store.db.database import Database
 from kgmem.store.graph.labels import NO_LABEL, main_labels, stored_labels
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, ensure_labels, label_id, learn_subsystems, scope_ids

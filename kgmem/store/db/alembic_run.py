@@ -1,7 +1,12 @@
 """Alembic's run over migrations/, under an advisory lock, so that two servers migrate once.
 
-A revision is a transaction for the tables of the whole server and one for each graph (graph_steps.py): a transaction
-over all graphs would hold more locks than Postgres has room for. A run that is broken off goes on where it was.
+A revision is a transaction for the tables of the whole server and one for each graph: a transaction over all graphs
+would need more locks than Postgres has room for. An interrupted run goes on where it was.
+
+The statements of revision 0010 for a graph are migrations/sql/0010_up_graph.sql and 0010_down_graph.sql; they find the
+graph as `current_setting('kgmem.graph_in_turn')`. Where a revision also has 0010_up_end.sql, that runs once all graphs
+are up. `kgmem.graph_revision` names the graphs that are one revision behind the tables of the server; it has rows only
+while a migration is in progress or was interrupted. Up, the server goes first; down, the graphs go first.
 """
 
 from functools import partial
@@ -20,12 +25,94 @@ from sqlalchemy.pool import NullPool
 
 from kgmem.domain.errors import Conflict, DatabaseUnavailable, InvalidInput
 from kgmem.resources import resource
-from kgmem.store.db import graph_steps
 from kgmem.store.db.migrate import Limits, Report, outdated, revisions, state_of
 from kgmem.store.db.psycopg_errors import conninfo, translated, translating
 
+_REPORT_EVERY = 100  # Graphs.
 # "kgmem" in ASCII: the advisory lock that a migration holds.
 _TURN = 0x6B676D656D
+
+
+def _make_graph_revisions(connection: Connection) -> None:
+    """Make the table of graphs that are behind."""
+    connection.exec_driver_sql(
+        "CREATE TABLE IF NOT EXISTS kgmem.graph_revision (graph integer PRIMARY KEY, behind text NOT NULL)"
+    )
+
+
+def _drop_graph_revisions(connection: Connection) -> None:
+    """Drop the table of graphs that are behind."""
+    connection.exec_driver_sql("DROP TABLE IF EXISTS kgmem.graph_revision")
+
+
+def _mark_graphs(connection: Connection, revision: str) -> None:
+    """Note that every graph is behind a revision that the server's tables are about to have."""
+    if _statements(f"{revision}_up_graph") and _has_graphs(connection):
+        connection.exec_driver_sql(
+            "INSERT INTO kgmem.graph_revision SELECT id, %s FROM kgmem.graph ON CONFLICT DO NOTHING", (revision,)
+        )
+
+
+def _unmark_graphs(connection: Connection) -> None:
+    """Note that the server's tables have the revision of the graphs."""
+    connection.exec_driver_sql("DELETE FROM kgmem.graph_revision")
+
+
+def _graphs_up(connection: Connection, report: Report | None, revision: str) -> None:
+    """Bring the graphs that are behind up to a revision that the server's tables have."""
+    sql, end = _statements(f"{revision}_up_graph"), _statements(f"{revision}_up_end")
+    behind = _graphs(connection, "SELECT graph FROM kgmem.graph_revision ORDER BY graph")
+    for place, graph in enumerate(behind, 1):
+        with connection.begin():
+            _run_for(connection, sql, graph)
+            connection.exec_driver_sql("DELETE FROM kgmem.graph_revision WHERE graph = %s", (graph,))
+        _tell(report, f"up to {revision}", place, len(behind))
+    if end:
+        with connection.begin():
+            _run_for(connection, end)
+
+
+def _graphs_down(connection: Connection, report: Report | None, revision: str) -> None:
+    """Take the graphs that are not behind yet down from a revision that the server's tables still have."""
+    sql = _statements(f"{revision}_down_graph")
+    if not sql:
+        return
+    there = _graphs(
+        connection,
+        "SELECT id FROM kgmem.graph WHERE id NOT IN (SELECT graph FROM kgmem.graph_revision) ORDER BY id",
+    )
+    for place, graph in enumerate(there, 1):
+        with connection.begin():
+            _run_for(connection, sql, graph)
+            connection.exec_driver_sql("INSERT INTO kgmem.graph_revision VALUES (%s, %s)", (graph, revision))
+        _tell(report, f"down from {revision}", place, len(there))
+
+
+def _graphs(connection: Connection, query: str) -> list[int]:
+    with connection.begin():
+        return [row[0] for row in connection.exec_driver_sql(query)]
+
+
+def _has_graphs(connection: Connection) -> bool:
+    return connection.exec_driver_sql("SELECT to_regclass('kgmem.graph')").scalar() is not None
+
+
+def _run_for(connection: Connection, sql: str, graph: int | None = None) -> None:
+    if graph is not None:
+        connection.exec_driver_sql("SELECT set_config('kgmem.graph_in_turn', %s, true)", (str(graph),))
+    # Without parameters psycopg sends the text untouched: many statements in one, and % signs stay.
+    connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+
+
+def _statements(name: str) -> str:
+    """Return migrations/sql/<name>.sql; empty where there is none."""
+    path = resource("migrations") / "sql" / f"{name}.sql"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _tell(report: Report | None, what: str, place: int, count: int) -> None:
+    if report and place % _REPORT_EVERY == 0:
+        report(f"{what}: {place:,} of {count:,} graphs")
 
 
 class _Session(psycopg.Connection[Any]):
@@ -103,7 +190,7 @@ def _migrate(connection: Connection, target: str, down: bool, report: Report | N
     with connection.begin():
         # Alembic keeps its version table in this schema, so the schema exists before the first migration.
         connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS kgmem")
-        graph_steps.prepare(connection)
+        _make_graph_revisions(connection)
         current = _current(connection)
     found = state_of(current)
     if found.state == "newer":
@@ -124,20 +211,20 @@ def _migrate(connection: Connection, target: str, down: bool, report: Report | N
     (_down if down else _up)(connection, config, current or "", target)
     if target == "base":
         with connection.begin():
-            graph_steps.forget(connection)
+            _drop_graph_revisions(connection)
             connection.exec_driver_sql("DROP TABLE IF EXISTS kgmem.alembic_version")
             connection.exec_driver_sql("DROP SCHEMA kgmem")
 
 
 def _up(connection: Connection, config: Config, current: str, target: str) -> None:
     """Go up revision by revision: the tables of the server, then each graph, each in a transaction of its own."""
-    graph_steps.finish_up(connection, config.attributes["report"], current)
+    _graphs_up(connection, config.attributes["report"], current)
     for revision in revisions():
         if current < revision <= target:
             with connection.begin():
-                graph_steps.mark_all(connection, revision)
+                _mark_graphs(connection, revision)
                 command.upgrade(config, revision)
-            graph_steps.finish_up(connection, config.attributes["report"], revision)
+            _graphs_up(connection, config.attributes["report"], revision)
 
 
 def _down(connection: Connection, config: Config, current: str, target: str) -> None:
@@ -145,10 +232,10 @@ def _down(connection: Connection, config: Config, current: str, target: str) -> 
     known = ("base", *revisions())
     for before, revision in reversed(list(pairwise(known))):
         if revision <= current and (target == "base" or revision > target):
-            graph_steps.go_down(connection, config.attributes["report"], revision)
+            _graphs_down(connection, config.attributes["report"], revision)
             with connection.begin():
                 command.downgrade(config, before)
-                graph_steps.unmark_all(connection)
+                _unmark_graphs(connection)
 
 
 def _refuse_with_graphs(connection: Connection) -> None:

@@ -17,8 +17,7 @@ from kgmem.domain.errors import DatabaseUnavailable, KgmemError
 from kgmem.store.db.codecs import set_codecs
 from kgmem.store.db.connection import Connection
 from kgmem.store.db.errors import RETRYABLE, met_in_catalog, translating
-from kgmem.store.db.pool import Pool
-from kgmem.store.db.shares import FairSlots
+from kgmem.store.db.pool import FairSlots, Pool
 from kgmem.store.db.sql import SQL
 from kgmem.store.db.unique_values import explain, forget_stale
 from kgmem.tasks import caller

@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 
+from kgmem.domain.claims.claim import Source
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.schema.schema import GraphSchema, from_mapping
 from kgmem.store.db.database import Database
@@ -20,6 +21,8 @@ VERTEX, EDGE = 1, 2
 LABEL_SHIFT = 48  # AGE's graphid is the label's id in the upper 16 bits and a sequence number in the lower 48.
 _PLAIN_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _MOST_SCOPES_KEPT = 200_000
+MakeSubsystem = Callable[["Layout", Subsystem], Awaitable[None]]
+_COLUMNS = ("key", "name", "kind", "trust", "note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,6 @@ IndexProperties = Callable[[asyncpg.Connection, "Layout", Iterable[Label]], Awai
 
 async def _no_indexes(connection: asyncpg.Connection, layout: "Layout", labels: Iterable[Label]) -> None:
     """Make no indexes."""
-
-
-MakeSubsystem = Callable[["Layout", Subsystem], Awaitable[None]]
 
 
 async def _no_subsystem(layout: "Layout", subsystem: Subsystem) -> None:
@@ -290,3 +290,16 @@ async def source_ids(connection: asyncpg.Connection, layout: Layout, keys: Itera
     if wanted:
         for row in await connection.fetch(layout.sql("layout", "sources"), wanted):
             layout.sources[row["key"]] = row["id"]
+
+
+async def write_sources(connection: asyncpg.Connection, layout: Layout, sources: Sequence[Source]) -> list[Any]:
+    """Write entries, each key once; gives a row (id, created) for each that is new or changed."""
+    await layout.ensure("history")
+    columns = ([getattr(source, name) for source in sources] for name in _COLUMNS)
+    rows = list(await connection.fetch(layout.sql("write", "put_sources"), *columns))
+    related = [each for each in sources if each.parent is not None or each.domain is not None]
+    if related:
+        await layout.ensure("claims")
+        told = [[each.key for each in related], [each.parent for each in related], [each.domain for each in related]]
+        rows += await connection.fetch(layout.sql("write", "put_kinship"), *told)
+    return list({row["id"]: row for row in reversed(rows)}.values())

@@ -10,7 +10,7 @@ from kgmem.domain.graph.batch import Rejection, Stated
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.statement import check_episodes
 from kgmem.store.db.savepoints import in_groups
-from kgmem.store.graph.sources import write_sources
+from kgmem.store.graph.layout import write_sources
 from kgmem.store.load.claims import restore
 from kgmem.store.load.copy_load import BatchLoad
 from kgmem.store.read.items import kept_keys

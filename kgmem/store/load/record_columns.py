@@ -22,7 +22,7 @@ from kgmem.domain.graph.statement import check_entities, check_relationships
 from kgmem.domain.space.place import Place
 from kgmem.store.graph.records import encoded, json_bytes
 from kgmem.store.load.copy_load import Describe
-from kgmem.store.write.unit_vector import unit_vector
+from kgmem.store.write.rows import unit_vector
 
 _AT_ONCE = 500  # Records that are checked together; those among which one is refused are checked one by one.
 _RECORDS: Final[Mapping[BatchKind, type[Any]]] = {"entity": Entity, "relationship": Relationship}

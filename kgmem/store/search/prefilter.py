@@ -1,4 +1,4 @@
-"""Filters of candidates (labels, kinds of hit, sources), and pre-filtering: few candidates are compared exactly.
+"""Filters of candidates (labels, kinds of hit, sources, hops), and pre-filtering: few candidates are compared exactly.
 
 An approximate index misses what it does not visit: with a filter that 0.1 % of the items pass, HNSW would visit
 thousands of vectors for each one that counts. So the statement counts, up to a limit, the items that the index of each
@@ -8,13 +8,23 @@ dimension returns, and then chooses whether its retrievers read only those items
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kgmem.domain.derived.similarity import SIMILAR_TO
+from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP
-from kgmem.domain.recall.question import What
-from kgmem.store.db.sql import SQL, compose, fill, identifier, join, literal, number
+from kgmem.domain.graph.scope import visible_from
+from kgmem.domain.recall.question import Hops, What
+from kgmem.store.db.sql import NOTHING, SQL, compose, fill, identifier, join, literal, number
 from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, VERTEX, Layout
+from kgmem.store.search import temporal
 from kgmem.store.search.request import Dimension, Parameters, SearchRequest
 
 _KINDS = {"entity": ENTITY, "episode": EPISODE, "fact": RELATIONSHIP}
+# So many rows are compared in about the time in which HNSW looks for the best among 200,000.
+NARROW = 2000
+# A text takes longer to weigh than a vector, and the text index loses nothing by a filter but time.
+_NARROW_WORDS = 1000
+_EXACTLY = {"near_many": "near_narrow", "words_many": "words_narrow", "listed": "listed_narrow"}
+_NOTHING = SQL("(SELECT NULL::bigint AS id WHERE false)")
 
 
 def labelled(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
@@ -57,15 +67,6 @@ def _numbers(layout: Layout, what: What) -> list[int]:
     """Return the ids of those labels of a question that the graph has; the label of a fact is its kind."""
     named = [(kind, name) for name in what.labels for kind in (VERTEX, EDGE)]
     return [layout.labels[each].id for each in named if each in layout.labels]
-
-
-# So many rows are compared in about the time in which HNSW looks for the best among 200,000.
-NARROW = 2000
-# A text takes longer to weigh than a vector, and the text index loses nothing by a filter but time.
-_NARROW_WORDS = 1000
-_EXACTLY = {"near_many": "near_narrow", "words_many": "words_narrow", "listed": "listed_narrow"}
-
-_NOTHING = SQL("(SELECT NULL::bigint AS id WHERE false)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +130,61 @@ def _probe(dimension: Dimension) -> SQL:
 
 def _many_of(table: SQL) -> SQL:
     return compose("(SELECT count(*) > {} FROM {})", number(_NARROW_WORDS), table)
+
+
+def hops(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
+    """Return what the neighbourhood of a question adds; its value is 1 at the start and falls by 1/(1 + hops)."""
+    question = request.question
+    asked = question.graph.hops
+    if asked is None:
+        return None
+    keys = sorted(set(asked.start))
+    conditions = temporal.of_links(question.when, parameters) + _of_kinds(layout, asked, parameters)
+    names = {
+        "keys": parameters.add(keys, "text[]"),
+        "paths": parameters.add(list(visible_from(question.scope)), "text[]"),
+        "edge_filters": join("", (compose(" AND {}", each) for each in conditions)),
+    }
+    tables = [fill(layout.sql("neighbourhood_filter", "start"), names)]
+    tables += [_ring_table(layout, asked, distance, names) for distance in range(1, asked.most + 1)]
+    rings = join(
+        " UNION ALL ",
+        (compose("SELECT id, {} AS hops FROM {}", number(each), _ring(each)) for each in range(asked.most + 1)),
+    )
+    tables.append(compose("rings AS MATERIALIZED ({})", rings))
+    must = question.mode("graph") == "must"
+    unknown = NotFound(f"Not all of graph.hops.from is here: {', '.join(keys)[:200]}.", hint="Give keys of entities.")
+    return Dimension(
+        "hops",
+        tables=tables,
+        condition=SQL("i.id IN (SELECT id FROM rings)") if must else NOTHING,
+        candidates=layout.sql("neighbourhood_filter", "nearest"),
+        value=SQL("(SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id)"),
+        reads=SQL("SELECT id FROM rings") if must else NOTHING,
+        refusals=[(compose("(SELECT count(*) FROM ring0) < {}", number(len(keys))), unknown)],
+    )
+
+
+def _ring(distance: int) -> SQL:
+    return compose("ring{}", number(distance))
+
+
+def _ring_table(layout: Layout, hops: Hops, distance: int, names: dict[str, SQL]) -> SQL:
+    """Return the table of items at just this number of hops: level by level, so that no item is visited twice."""
+    ways = [way for way in ("out", "in") if hops.direction in {way, "both"}]
+    steps = join(
+        " UNION ",
+        (fill(layout.sql("neighbourhood_filter", way), {**names, "last": _ring(distance - 1)}) for way in ways),
+    )
+    before = join(" UNION ALL ", (compose("SELECT id FROM {}", _ring(each)) for each in range(distance)))
+    return compose(
+        "{ring} AS MATERIALIZED ({steps} EXCEPT ({before}))", ring=_ring(distance), steps=steps, before=before
+    )
+
+
+def _of_kinds(layout: Layout, hops: Hops, parameters: Parameters) -> list[SQL]:
+    if not hops.kinds:  # Similarities are derived: they are followed where they are asked for.
+        alike = layout.labels.get((EDGE, SIMILAR_TO))
+        return [compose("e.kind <> {}", number(alike.id))] if alike else []
+    known: Sequence[int] = [layout.labels[EDGE, kind].id for kind in hops.kinds if (EDGE, kind) in layout.labels]
+    return [compose("e.kind = ANY ({})", parameters.add(known, "integer[]"))]

@@ -11,9 +11,8 @@ from kgmem.store.graph.layout import Layout
 from kgmem.store.search import as_of, temporal
 from kgmem.store.search.adjacent_turns import context
 from kgmem.store.search.causal import why
-from kgmem.store.search.neighbourhood_filter import hops
 from kgmem.store.search.pagerank import SEEDS, walking
-from kgmem.store.search.prefilter import Prefilter, chosen, conditions, labelled, narrowing
+from kgmem.store.search.prefilter import Prefilter, chosen, conditions, hops, labelled, narrowing
 from kgmem.store.search.properties import properties
 from kgmem.store.search.request import STANDS, Dimension, Parameters, SearchRequest
 from kgmem.store.search.retrievers import all_large, text_retrievers

@@ -35,10 +35,9 @@ from kgmem.store.graph.layout import (
 from kgmem.store.graph.subsystems import IndexPlace, Subsystem, keep_vectors
 from kgmem.store.search.as_of import as_known
 from kgmem.store.sync import index_sync
-from kgmem.store.sync.fact_rebuild import make_facts
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem.store.sync.lexemes import Lexemes
-from kgmem.store.sync.rebuild import Rebuild
+from kgmem.store.sync.rebuild import Rebuild, make_facts
 
 _BATCH = 2000
 # What a search reads. The candidate statement itself reports claims that another process has made since, so that a

@@ -1,4 +1,4 @@
-"""What the index keeps of a vertex, made of nothing but its stored properties, so that it can be made again."""
+"""The row of a vertex in the index, made of its stored properties alone, and vectors scaled to length 1."""
 
 import math
 import re
@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from kgmem.domain.errors import InvalidInput
+import numpy as np
+
+from kgmem.domain.errors import EmbeddingMismatch, InvalidInput
 from kgmem.domain.fields import LONGEST_LABEL, FieldType, indexed_fields
+from kgmem.domain.graph.embedding import Vector, unit
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import PASSAGE_CHARACTERS, Passage, passages
+from kgmem.domain.graph.graph import Graph
 from kgmem.domain.space.place import Place
 from kgmem.domain.time.interval import ALWAYS, Interval, valid_interval
 from kgmem.store.db.sql import SQL, compose, fill, identifier, join, number
@@ -18,6 +22,7 @@ from kgmem.store.graph.labels import NO_LABEL, borne, is_left
 from kgmem.store.graph.records import PLAIN_TYPES, entity_body, place_of
 
 _SEPARATOR: Final = "\x1f"  # Joins labels in one parameter; refused in labels.
+_ROUNDED = 2**-10  # So far from 1 is at most the length of a unit vector in halves.
 _PARAMETER = re.compile(r"\$(\d+)")
 _TYPES: Final[Mapping[FieldType, SQL]] = {
     "text": SQL("text"),
@@ -161,3 +166,28 @@ def valid_of(valid_from: Any, valid_to: Any) -> Interval:
         return valid_interval(valid_from, valid_to)
     except (InvalidInput, AttributeError, TypeError):
         return ALWAYS
+
+
+def with_unit_vector(graph: Graph, entity: Entity) -> Entity:
+    """Return the entity with its vector scaled to length 1. Raises EmbeddingMismatch."""
+    if entity.embedding is None:
+        return entity
+    scaled = unit_vector(graph, entity.key, entity.embedding)
+    return Entity(**{n: getattr(entity, n) for n in entity.__slots__ if n != "embedding"}, embedding=scaled)
+
+
+def unit_vector(graph: Graph, key: str, given: Vector) -> Any:
+    """Return the vector of an entity scaled to length 1, as a list or an array. Raises EmbeddingMismatch."""
+    if graph.space is None:
+        raise EmbeddingMismatch(
+            "This graph has no embedding space.", hint="Create the graph with one, or send no vectors."
+        )
+    with np.errstate(over="ignore"):
+        vector = np.asarray(given, dtype=np.float32)
+        length = float(np.linalg.norm(vector)) if vector.shape == (graph.space.dimension,) else 0.0
+    if abs(length - 1) <= _ROUNDED and np.array_equal(vector.astype(np.float16), vector):
+        return vector  # As it is held already, so that what was exported comes back unchanged.
+    if 1e-15 < length < 1e15:
+        return vector / length
+    # Another dimension, no direction, or squares that single floats cannot hold.
+    return unit(given, graph.space.dimension, f"The embedding of {key!r}")
