@@ -26,7 +26,10 @@ from kgmem.resolution.words import numeral, trigrams, words
 Pair = tuple[int, int]
 Floats = NDArray[np.float64]
 
-LEAST_RECORDS = 30  # Fewer show no distribution; they are compared by documented evidence.
+LEAST_RECORDS = 30  # Fewer show no distribution; their cut is fixed.
+# Where few are compared: half of everything is shared at even odds. By samples of 7 to 28 records of six sets, where
+# 0.45 to 0.55 give the same F1 within two points but for products, and at most one wrong pair in two samples.
+_FEW_CUT, _FEW_SPREAD = 0.5, 0.05
 NEIGHBOURS = 8  # Pairs that a record finds.
 _RAREST = 64  # Features of a record by which it finds others.
 _LARGEST, _LEAST_POSTINGS, _MOST_POSTINGS = 0.1, 20, 200  # As a share of records, and in records.
@@ -247,6 +250,13 @@ class Cut:
         cut.shift = _shift([(cut.odds(each.similarity), each.same) for each in judged])
         return cut
 
+    @classmethod
+    def fixed(cls, judged: Sequence[JudgedPair] = ()) -> "Cut":
+        """Return the cut for descriptions that are too few to choose it from; people's judgements move it as well."""
+        cut = cls(1 / (1 + np.exp((_GRID - _FEW_CUT) / _FEW_SPREAD)), _FEW_SPREAD)
+        cut.shift = _shift([(cut.odds(each.similarity), each.same) for each in judged])
+        return cut
+
     def odds(self, similarity: float) -> float:
         """Return the logarithm of the odds that two nearest descriptions are of one thing."""
         doubt = float(np.interp(similarity, _GRID, self.doubt))
@@ -329,9 +339,12 @@ def _matched(
         pair for pair in ordered if pair not in taken and not (thirds and _is_third(records, pair, partner, similar))
     ]
     second = _greedy(rest)
-    if not first or not second:
+    if len(records.records) < LEAST_RECORDS:
+        cut = Cut.fixed(judged)
+    elif not first or not second:
         return []
-    cut = Cut.of({pair: similar[pair] for pair in first}, {pair: similar[pair] for pair in second}, judged)
+    else:
+        cut = Cut.of({pair: similar[pair] for pair in first}, {pair: similar[pair] for pair in second}, judged)
     nearest = taken | (_thirds(records, ordered, first, similar, cut) if thirds else set())
     best = {place: similar[pair] for pair in reversed(ordered) for place in pair}
     doubtful = _tied(ordered, nearest, similar, cut)

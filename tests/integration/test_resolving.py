@@ -256,3 +256,22 @@ async def test_what_people_reject_moves_the_cut(memory: Memory, shop: str) -> No
     assert moved
     assert max(moved) <= 0
     assert min(moved) < 0
+
+
+async def test_in_a_small_graph_too_duplicates_are_found_by_all_that_they_say(memory: Memory, graph: str) -> None:
+    said = {
+        "a": ("Canon EOS 40D body", "10.1 megapixel camera, model EOS40D, black"),
+        "b": ("EOS-40D digital camera", "Canon EOS40D body only, 10.1 megapixel, black"),
+        "c": ("Nikon D60 kit", "10.2 megapixel camera with lens, model D60"),
+        "d": ("Bosch PSB 750 drill", "impact drill, 750 watt, green"),
+        "e": ("Garden chair", "folding chair of teak"),
+    }
+    await memory.entities.put(
+        graph,
+        [Entity(key, "Product", name=name, properties={"about": about}) for key, (name, about) in said.items()],
+    )
+    await memory.resolution.find_duplicates(graph)
+    found = (await memory.resolution.candidates(graph)).items
+    assert (found[0].one, found[0].other, found[0].decision) == ("a", "b", "same")
+    assert [each for each in found if each.decision == "same"] == found[:1]
+    assert len(found) <= len(said)

@@ -119,7 +119,7 @@ async def find_duplicates(
         if cursor is None:
             break
     if len(described) < ports.comparer.least_records:
-        candidates = await _looked_up(ports, graph, described, scope, schema)
+        candidates = await _of_few(ports, graph, described, scope, schema)
     else:
         candidates = await _deduped(ports, graph, described, scope, schema)
     proposed = 0
@@ -128,6 +128,23 @@ async def find_duplicates(
         if progress:
             progress(len(described), proposed)
     return len(described), proposed
+
+
+async def _of_few(
+    ports: Ports, graph: str, described: Sequence[Described], scope: str, schema: GraphSchema
+) -> list[Candidate]:
+    """Return the pairs of a few entities that may be one: by documented evidence, or by all that two say of themselves.
+
+    Entities of which only names are known are compared by documented evidence alone.
+    """
+    found = {pair(each.one, each.other): each for each in await _looked_up(ports, graph, described, scope, schema)}
+    telling = [each for each in described if each.values or each.text]
+    for each in await _deduped(ports, graph, telling, scope, schema):
+        ends = pair(each.one, each.other)
+        known = found.get(ends)
+        if known is None or (each.vetoed is None and each.evidence > known.evidence):
+            found[ends] = each
+    return list(found.values())
 
 
 async def _looked_up(
@@ -149,7 +166,7 @@ async def _looked_up(
 async def _deduped(
     ports: Ports, graph: str, described: Sequence[Described], scope: str, schema: GraphSchema
 ) -> list[Candidate]:
-    """Return the pairs of many entities that may be one, and the nearest ones whatever their evidence."""
+    """Return the pairs of entities that may be one, and the nearest ones whatever their evidence."""
 
     def may_be_one(one: int, other: int) -> bool:
         return _may_be_one(described[one].label, described[other].label, schema)
@@ -157,7 +174,7 @@ async def _deduped(
     judged = await ports.merges.judged(graph, scope)
     found = await asyncio.to_thread(ports.comparer.dedupe, described, may_be_one, judged)
     listed = sorted(found, key=lambda each: -each.similarity.evidence)
-    always = max(_LEAST_LISTED, int(_SHARE_LISTED * len(described)))
+    always = min(max(_LEAST_LISTED, int(_SHARE_LISTED * len(described))), len(described) // 2)
     candidates = []
     for order, each in enumerate(listed):
         if order >= always and each.similarity.decision == "different":

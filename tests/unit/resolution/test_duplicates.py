@@ -140,3 +140,27 @@ def test_order_does_not_matter() -> None:
     moved = same(dedupe(described([rows[place] for place in order]), anything))
     back = {tuple(sorted((order[one], order[other]))) for one, other in moved}
     assert back == same(dedupe(described(rows), anything))
+
+
+def test_among_few_as_well_slips_are_found_and_nothing_else() -> None:
+    for seed in range(20):
+        rows = people(12, seed)
+        doubled = [*rows, *(slipped(row, place) for place, row in enumerate(rows[:4]))]
+        assert same(dedupe(described(rows), anything)) == set(), seed
+        assert same(dedupe(described(doubled), anything)) == {(place, 12 + place) for place in range(4)}, seed
+
+
+def test_two_are_compared_by_all_that_they_say() -> None:
+    one = Described(["Canon EOS 40D body"], "Product", {"text": "10.1 megapixel camera, model EOS40D, black"})
+    other = Described(["EOS-40D digital camera"], "Product", {"about": "Canon EOS40D body only, 10.1 megapixel, black"})
+    third = Described(["Nikon D60 kit"], "Product", {"text": "10.2 megapixel camera, model D60, black"})
+    assert same(dedupe([one, other, third], anything)) == {(0, 1)}
+    assert same(dedupe([one, third], anything)) == set()
+
+
+def test_what_people_reject_moves_the_cut_of_few() -> None:
+    rows = people(6)
+    doubled = described([*rows, slipped(rows[0], 1)])
+    (found,) = [each for each in dedupe(doubled, anything) if each.similarity.decision == "same"]
+    rejected = [JudgedPair(found.similarity.parts["similarity"], same=False)] * 20
+    assert same(dedupe(doubled, anything, rejected)) == set()
