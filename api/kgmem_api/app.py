@@ -53,8 +53,8 @@ from kgmem_api.routes import (
     sources,
     view,
 )
+from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.wire.answers import Problem
-from kgmem_api.wire.query_api import QueryProblem
 
 # The OpenAPI document: what FastAPI knows of the routes, and the bodies, rights and problems that it does not see.
 

@@ -5,9 +5,10 @@ The name of the database is that of the graph. A key is sent as the password of 
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,8 +23,56 @@ from kgmem_api.bodies import JSONBody, in_turn
 from kgmem_api.parameters import GraphName, gives
 from kgmem_api.query_sessions import Session, Sessions
 from kgmem_api.replies import reply
+from kgmem_api.wire.answers import Problem
 from kgmem_api.wire.cypher import demanded_scope
-from kgmem_api.wire.query_api import QueryRequest, QueryResult
+
+LENIENT = ConfigDict(extra="ignore", strict=True)
+
+
+def _capitalized(value: Any) -> Any:
+    """Write a mode as the document does: drivers write it in any case."""
+    return value.capitalize() if isinstance(value, str) else value
+
+
+class QueryRequest(BaseModel):
+    """A statement, its parameters in typed JSON, and whether it only reads."""
+
+    model_config = LENIENT
+
+    statement: Annotated[str, Field(max_length=1_000_000)] = ""
+    parameters: dict[str, Any] = {}
+    access_mode: Annotated[
+        Literal["Read", "Write"] | None, BeforeValidator(_capitalized), Field(alias="accessMode")
+    ] = None
+    include_counters: Annotated[bool, Field(alias="includeCounters")] = False
+    bookmarks: list[str] = []
+
+    def mode(self, allowed: Mode) -> Mode:
+        """Return what it may do: write, unless it says that it reads, or its key can only read."""
+        return "read" if self.access_mode == "Read" else allowed
+
+
+class QueryResult(BaseModel):
+    """Fields and values, in typed JSON where it was requested."""
+
+    data: dict[str, Any]
+    counters: dict[str, Any] | None = None
+    bookmarks: list[str] = []
+    transaction: dict[str, str] | None = None
+
+
+class QueryError(BaseModel):
+    """One error by its code in Neo4j's terms."""
+
+    code: str
+    message: str
+
+
+class QueryProblem(Problem):
+    """A problem (RFC 9457) whose errors have Neo4j's codes, by which its clients know what to do."""
+
+    errors: list[QueryError] | None = None  # type: ignore[assignment]
+
 
 NEO4J_VERSION = "5.26.0"  # The version whose behaviour drivers may expect.
 TYPED = "application/vnd.neo4j.query"

@@ -10,6 +10,7 @@ from kgmem.domain.access import Key as AccessKey
 from kgmem.domain.cypher import CypherQuery
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Entity
+from kgmem.domain.recall.causality import MOST_ASKED, Ancestry, Lineage, Separated, Separation
 from kgmem.domain.recall.question import When
 from kgmem.domain.recall.view import MOST_ENTITIES, MOST_HOPS, MOST_START, Neighbourhood, Subgraph
 from kgmem.query.values.wire import from_json
@@ -19,18 +20,87 @@ from kgmem_api.bodies import JSONBody
 from kgmem_api.media_types import media_type
 from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
-from kgmem_api.wire.causality import (
-    AncestryRequest,
-    AncestryResult,
-    SeparationRequest,
-    SeparationResult,
-    TemporalFilter,
-)
 from kgmem_api.wire.cypher import LONGEST_QUERY, Values
 from kgmem_api.wire.fields import STRICT, Key, Label, Scope, Time
-from kgmem_api.wire.recall import RecallRequest
+from kgmem_api.wire.recall import Interval, RecallRequest
 from kgmem_api.wire.records import RelationshipShape, entity_out, relationship_out
-from kgmem_api.wire.shapes import answer, many, shape
+from kgmem_api.wire.shapes import answer, copied, many, shape
+
+Keys = Annotated[Key | Annotated[list[Key], Field(max_length=MOST_ASKED)], Field(union_mode="left_to_right")]
+
+
+class TemporalFilter(BaseModel):
+    """Which relationships count: those valid at a time, as they were known at a time; both default to now."""
+
+    model_config = STRICT
+
+    valid_at: Time | None = None
+    between: Interval | None = None
+    any_time: bool = False
+    known_at: Time | None = None
+
+    def when(self) -> When:
+        """Return it as the domain knows it."""
+        between = (self.between[0], self.between[1]) if self.between else None
+        return When(self.valid_at, between, self.any_time, known_at=self.known_at)
+
+
+class SeparationRequest(BaseModel):
+    """A test whether entities are independent of others by the causal structure, given some."""
+
+    model_config = STRICT
+
+    one: Annotated[Keys, Field(description="Keys of entities.")]
+    other: Annotated[Keys, Field(description="Keys of entities that may depend on those.")]
+    given: Annotated[Keys, Field(description="Keys of what is known or fixed.")] = []
+    among: Annotated[Keys, Field(description="All that a minimal set may consist of; default: anything.")] | None = None
+    when: TemporalFilter = TemporalFilter()
+    scope: Scope | None = None
+
+    def separation(self, key: AccessKey) -> Separation:
+        """Return it as the domain knows it, in the scope that the key may ask in. Raises Forbidden."""
+        return Separation(
+            _keys(self.one),
+            _keys(self.other),
+            _keys(self.given),
+            None if self.among is None else _keys(self.among),
+            key.demand_scope(self.scope),
+            self.when.when(),
+        )
+
+
+SeparationResult = copied(
+    Separated,
+    "SeparationResult",
+    "Whether what is given separates the two, and a minimal set that does; null where nothing allowed does.",
+)
+
+
+class AncestryRequest(BaseModel):
+    """A request for all causes and all effects of entities."""
+
+    model_config = STRICT
+
+    of: Annotated[Keys, Field(description="Keys of entities.")]
+    when: TemporalFilter = TemporalFilter()
+    scope: Scope | None = None
+
+    def ancestry(self, key: AccessKey) -> Ancestry:
+        """Return it as the domain knows it, in the scope that the key may ask in. Raises Forbidden."""
+        return Ancestry(_keys(self.of), key.demand_scope(self.scope), self.when.when())
+
+
+AncestryResult = copied(
+    Lineage,
+    "AncestryResult",
+    "All causes and effects by key; circles among them, each beginning and ending with the same key.",
+)
+
+
+def _keys(value: str | list[str]) -> tuple[str, ...]:
+    """Return one key or several as several."""
+    return (value,) if isinstance(value, str) else tuple(value)
+
 
 # Views on the wire: what is looked at, and the part of the graph that is seen.
 
