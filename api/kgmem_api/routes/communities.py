@@ -17,7 +17,7 @@ from kgmem_api.wire.fields import STRICT, Key, Scope
 
 
 class SummaryRequest(BaseModel):
-    """An entity that shall be summed up."""
+    """An entity to summarise."""
 
     model_config = STRICT
 
