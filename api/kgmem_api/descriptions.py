@@ -62,6 +62,7 @@ FIELDS: Final[dict[str, str]] = {
     "connected": "How many entities stay because relationships lead to them that stay.",
     "context": "Whether an episode ranks also by what is found in the episodes beside it in its session.",
     "copies": "Sources that seem to copy each other.",
+    "echoes": "Claims that repeat what another states (`derived_from`): they support nothing. The oldest hundred.",
     "correlations": "The correlations.",
     "count": "How often it was found.",
     "counters": "How many nodes, relationships, properties and labels were changed, by name.",

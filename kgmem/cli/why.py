@@ -82,6 +82,9 @@ def tell(why: Explanation) -> None:
     for claim in (*why.supporting, *why.opposing):
         if claim.episode:
             OUT.print(f"    claim {claim.id} of {_plain(claim.source)} is extracted from {_plain(claim.episode)}")
+    for claim in why.echoes:
+        origin = ", ".join(claim.derived_from)
+        OUT.print(f"    claim {claim.id} of {_plain(claim.source)} is derived from {_plain(origin)}: no support")
     for pair in why.copies:
         OUT.print(f"  {_plain(pair['one'])} and {_plain(pair['other'])} copy: one voice ({pair['probability']:.2f})")
     if fact.adjudication:

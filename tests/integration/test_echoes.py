@@ -179,3 +179,24 @@ async def test_what_a_claim_is_derived_from_survives_export_and_import(
     (fact_there,) = (await reader.memory.facts.list(copy, FactFilter(predicate="LIVES_IN"))).items
     assert fact_there.supporting == 1
     assert fact_there.probability == pytest.approx(before, abs=0.05)
+
+
+async def test_the_detail_of_a_fact_lists_its_echoes_with_their_origin(reader: Door, graph: str) -> None:
+    await use_key(reader, "first")
+    said = {"subject": "ada", "predicate": "LIVES_IN", "object": "berlin"}
+    other = {**said, "predicate": "KNOWS", "object": "bob"}
+    claims = [{"source": "alice", **said}, {"source": "alice", **other}, {"source": "alice", **other, "object": "eve"}]
+    done(await reader.client.post("claims", json={"claims": claims}))
+    for n in range(2):
+        echo = {"source": f"bot {n}", "derived_from": ["source:alice"]}
+        done(await reader.client.post("claims", json={"claims": [{**echo, **said}, {**echo, **other}]}))
+    for predicate, value in (("LIVES_IN", "berlin"), ("KNOWS", "bob"), ("KNOWS", "eve")):
+        facts = done(await reader.client.get("facts", params={"predicate": predicate}))["facts"]
+        (id_,) = [each["id"] for each in facts if each["value"] == value]
+        detail = done(await reader.client.get(f"facts/{id_}"))
+        echoes = {(each["source"], *each["derived_from"]) for each in detail["echoes"]}
+        assert echoes == (set() if value == "eve" else {("bot 0", "source:alice"), ("bot 1", "source:alice")})
+        assert [each["source"] for each in detail["claims"]["for"]] == ["alice"]
+        assert detail["supporting"] <= 1
+    derived = done(await reader.client.get("claims", params={"derived": "true", "predicate": "LIVES_IN"}))["claims"]
+    assert [each["source"] for each in derived] == ["bot 0", "bot 1"]

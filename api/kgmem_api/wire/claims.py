@@ -80,12 +80,21 @@ class ClaimQuery(Listing):
 
     source: Annotated[Key | None, Field(description="Who says so.")] = None
     withdrawn: Annotated[bool, Field(description="Withdrawn claims too.")] = False
+    derived: Annotated[bool, Field(description="Only claims that repeat what another states.")] = False
 
     def asked(self, key: AccessKey) -> ClaimFilter:
         """Return it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
         scope = key.demand_scope(self.scope)
         return ClaimFilter(
-            scope, self.subject, self.predicate, self.source, self.withdrawn, self.known_at, self.cursor, self.limit
+            scope,
+            self.subject,
+            self.predicate,
+            self.source,
+            self.withdrawn,
+            self.known_at,
+            self.cursor,
+            self.limit,
+            self.derived,
         )
 
 
@@ -208,6 +217,7 @@ class FactExplanation(Fact):
     claims: dict[Literal["for", "against"], list[ClaimShape]]  # type: ignore[valid-type]  # a model made at run time
     sources: list[SourceTrust]
     copies: list[dict[str, Any]]
+    echoes: list[ClaimShape]  # type: ignore[valid-type]
 
 
 class VerifiedClaim(BaseModel):
@@ -380,6 +390,7 @@ def why_out(why: Explanation) -> dict[str, Any]:
         "claims": {"for": [claim_out(c) for c in why.supporting], "against": [claim_out(c) for c in why.opposing]},
         "sources": [asdict(source) for source in why.sources],
         "copies": list(why.copies),
+        "echoes": [claim_out(each) for each in why.echoes],
     }
 
 

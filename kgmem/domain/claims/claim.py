@@ -288,6 +288,7 @@ class ClaimFilter:
     known_at: str | None = None
     cursor: str | None = None
     limit: int = 100
+    derived: bool = False  # Only those that repeat what another states.
 
 
 @dataclass(frozen=True, slots=True)

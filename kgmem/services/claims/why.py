@@ -4,20 +4,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kgmem.domain.claims.claim import ClaimStatement, HeldFact, SourceStanding
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, HeldFact, SourceStanding
 from kgmem.domain.errors import NotFound
+from kgmem.services.claims.verify import same_value
 from kgmem.services.ports import Ports
+
+_MOST_ECHOES = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A fact with the claims for and against it, the reliability of their sources, and detected copies."""
+    """A fact with the claims for and against it, the reliability of their sources, and detected copies.
+
+    `echoes` are claims of one of its values that repeat what another states (the oldest hundred): no support.
+    """
 
     fact: HeldFact
     supporting: Sequence[ClaimStatement]
     opposing: Sequence[ClaimStatement]
     sources: Sequence[SourceStanding]
     copies: Sequence[Mapping[str, Any]]
+    echoes: Sequence[ClaimStatement] = ()
 
 
 async def why(ports: Ports, graph: str, id_: int, scope: str, known_at: str | None) -> Explanation:
@@ -35,7 +42,28 @@ async def why(ports: Ports, graph: str, id_: int, scope: str, known_at: str | No
         [claims[id_] for id_ in sorted(theirs) if id_ in claims],
         standings,
         copies,
+        await _echoes(ports, graph, fact, ours | theirs, (scope, known_at)),
     )
+
+
+async def _echoes(
+    ports: Ports, graph: str, fact: HeldFact, counted: set[int], seen_from: tuple[str, str | None]
+) -> list[ClaimStatement]:
+    """Return the derived claims of a fact's values that do not count; `seen_from` is a scope and a time."""
+    scope, known_at = seen_from
+    wanted = ClaimFilter(scope, fact.subject, fact.predicate, derived=True, known_at=known_at, limit=_MOST_ECHOES)
+    page = await ports.claims.claims(graph, wanted)
+    values = [value for option in fact.options for value in (option.value, [option.value])]
+    values += [[option.value for option in fact.options if option.chosen]]
+    return [
+        each
+        for each in page.items
+        if each.id not in counted and any(same_value(_said(each), value) for value in values)
+    ]
+
+
+def _said(claim: ClaimStatement) -> Any:
+    return claim.value if claim.value is not None else claim.object
 
 
 async def source(ports: Ports, graph: str, key: str) -> SourceStanding:

@@ -169,7 +169,8 @@ async def claims(connection: asyncpg.Connection, layout: Layout, asked: ClaimFil
     # Of an earlier time only those are there that were known then, whatever was withdrawn since.
     ended = asked.withdrawn or layout.is_past
     sql = layout.sql("fact_queries", "claims")
-    rows = await connection.fetch(sql, list(visible_from(asked.scope)), part.after, *of, ended, asked.limit + 1)
+    more = (ended, asked.limit + 1, asked.derived)
+    rows = await connection.fetch(sql, list(visible_from(asked.scope)), part.after, *of, *more)
     found = [_claim(row) for row in rows[: asked.limit]]
     return Page(found, str(found[-1].id) if len(rows) > asked.limit else None)
 

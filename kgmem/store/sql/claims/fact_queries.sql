@@ -47,7 +47,7 @@ JOIN {index}.topic t ON t.id = c.topic JOIN {index}.scope p ON p.id = t.scope JO
 LEFT JOIN {index}.claim_origin x ON x.claim = c.id
 WHERE p.path = ANY ($1::text[]) AND c.id > $2 AND (c.known_to IS NULL OR $6)
   AND ($3::text IS NULL OR t.subject = $3) AND ($4::text IS NULL OR t.predicate = $4)
-  AND ($5::text IS NULL OR o.key = $5)
+  AND ($5::text IS NULL OR o.key = $5) AND (NOT $8 OR x.derived_from IS NOT NULL)
 ORDER BY c.id LIMIT $7
 
 -- name: claims_by_id
