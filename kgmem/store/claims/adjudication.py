@@ -187,7 +187,7 @@ async def _weigh(
     topics: Sequence[Any],
     told: tuple[str, Mapping[int, HeldFact], Mapping[int, int]],
 ) -> list[Adjudication]:
-    """Weigh locked topics again; gives what became of their facts."""
+    """Resolve locked topics again; return their facts."""
     scope, before, taken = told
     scopes = {row["path"]: row["scope"] for row in topics}
     passages = Passages(layout.with_scopes(scopes))

@@ -31,7 +31,7 @@ _BATCH = 200  # Topics that are written in one transaction.
 
 
 async def run(database: Database, layout: Layout, consensus: Consensus) -> dict[str, Any]:
-    """Weigh all scopes of a graph, those above first; gives how many claims, sources, facts and copies there are.
+    """Run consensus on all scopes of a graph, outer ones first; return counts of claims, sources, facts and copies.
 
     As a job it makes room between scopes, and between the facts of one, and goes on there. What one scope claims is
     computed in one piece, from one state of it.

@@ -188,7 +188,7 @@ class PostgresClaims(FactReads):
             return await self.database.transact(work)
 
     async def weigh_edges(self, graph: str, relationships: Sequence[int]) -> int:
-        """Weigh the facts of which relationships that were just written state something new; gives how many."""
+        """Resolve the facts that newly written relationships state; return how many."""
         if not relationships:
             return 0
         async with self.catalog.on(graph) as layout:
@@ -202,7 +202,7 @@ class PostgresClaims(FactReads):
             return await self.database.transact(work)
 
     async def weigh_relationship(self, graph: str, id_: int) -> bool:
-        """Weigh what a relationship states, whatever its kind; says whether anybody claims it."""
+        """Resolve the fact of a relationship, whatever its kind; return whether it has claims."""
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> bool:
@@ -219,7 +219,7 @@ class PostgresClaims(FactReads):
     async def weigh_subjects(
         self, graph: str, subjects: Sequence[tuple[str, str]], ids: Sequence[int]
     ) -> Mapping[int, int]:
-        """Weigh what was just stated of entities (scope, key); gives the versions that these ids have now.
+        """Resolve the properties of newly written entities (scope, key); return the current versions of these ids.
 
         Nothing where there was nothing to weigh.
         """
@@ -237,7 +237,7 @@ class PostgresClaims(FactReads):
             return await self.database.transact(work)
 
     async def weigh_stale(self, graph: str, most: int | None = None) -> int:
-        """Weigh the facts of which claims came or went and were not weighed since, at most so many; gives how many."""
+        """Resolve stale topics, at most this number; return how many."""
         total = 0
         async with self.catalog.on(graph) as layout:
             while most is None or total < most:
@@ -255,7 +255,7 @@ class PostgresClaims(FactReads):
         return total
 
     async def weigh_all(self, graph: str) -> Mapping[str, Any]:
-        """Weigh all claims together: trust, copies, methods, and every fact that changes by it; gives counts."""
+        """Run consensus on all claims: trust, copies, methods, and every fact that changes; return counts."""
         async with self.catalog.on(graph) as layout:
             if not progress():  # A job that goes on has done this.
                 await claims_from_edges.adopt_all(self.database, layout)

@@ -16,7 +16,7 @@ _MOST_OF_EPISODE = 20  # Facts of one document that are tied to each other.
 
 
 async def declare(connection: asyncpg.Connection, layout: Layout, correlated: Correlated) -> tuple[int, list[int]]:
-    """Write a correlation; gives its id and the topics that it ties. Raises NotFound, InvalidInput."""
+    """Write a correlation; return its id and the topics that it ties. Raises NotFound, InvalidInput."""
     known = await fact_queries.facts_by_id(connection, layout, correlated.facts, correlated.scope)
     own = [known[id_].id for id_ in correlated.facts if id_ in known]
     rows = await connection.fetch(layout.sql("fact_queries", "topics_of_facts"), own, correlated.scope)
@@ -51,7 +51,7 @@ async def declare(connection: asyncpg.Connection, layout: Layout, correlated: Co
 
 
 async def end(connection: asyncpg.Connection, layout: Layout, asked: tuple[int, str, str], scope: str) -> list[int]:
-    """Take a correlation (id, by whom, why) back; gives the topics that it tied. Raises NotFound."""
+    """End a correlation (id, by whom, why); return its topics. Raises NotFound."""
     id_, by, reason = asked
     number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
     row = await connection.fetchrow(layout.sql("fact_queries", "end_correlation"), id_, number)
@@ -65,7 +65,7 @@ async def end(connection: asyncpg.Connection, layout: Layout, asked: tuple[int, 
 
 
 async def find(connection: asyncpg.Connection, layout: Layout, scope: int) -> int:
-    """Note which facts stand and fall with one document: those that only it tells of; gives how many were found."""
+    """Store as correlated the facts that rest on one document alone; return how many correlations were found."""
     rows = await connection.fetch(layout.sql("fact_queries", "of_one_episode"), scope)
     by_episode: dict[str, list[tuple[int, list[int]]]] = defaultdict(list)
     for row in rows:

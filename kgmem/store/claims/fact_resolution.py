@@ -65,7 +65,7 @@ async def weigh_topics(
     topics: Iterable[Topic],
     given: Given | None = None,
 ) -> list[int]:
-    """Weigh the claims of topics that are locked, and write what comes of it; gives the facts, by topic."""
+    """Resolve the claims of locked topics, and write the result; return the facts, by topic."""
     by_scope: dict[str, list[Topic]] = defaultdict(list)
     for topic in topics:
         by_scope[topic.scope].append(topic)
@@ -103,7 +103,7 @@ class _Resolution:
         }
 
     def _weighed(self, held: StoredTopic, known: "_Parameters") -> list[Draft]:
-        """Weigh a topic by itself unless a full run gave its verdicts."""
+        """Resolve a topic by itself unless a full run resolved it."""
         given = self.given.get(held.topic.id)
         if given is not None and list(given[1]) == held.ids:
             return [drafted(verdict, held.ids) for verdict in given[0]]

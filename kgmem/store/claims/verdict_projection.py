@@ -105,7 +105,7 @@ async def tell_relationships(
 ) -> list[tuple[int, int, int, float]]:
     """Write what is believed on relationships, and make those that claims alone tell of.
 
-    Gives for each relationship: its id, the fact, the state's number, the probability.
+    Returns for each relationship: its id, the fact, the state's number, the probability.
     """
     told = []
     for telling in tellings:

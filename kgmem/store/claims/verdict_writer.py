@@ -32,7 +32,7 @@ class ResolvedTopic:
 async def write_verdicts(
     connection: asyncpg.Connection, passages: Passages, weighed: Sequence[ResolvedTopic]
 ) -> list[int]:
-    """Bring the facts of topics in line with what was weighed; gives their ids."""
+    """Bring the facts of topics in line with what was weighed; return their ids."""
     layout = passages.layout
     topics = [each.topic.id for each in weighed]
     held: dict[int, list[Any]] = {id_: [] for id_ in topics}
@@ -86,7 +86,7 @@ async def _write_facts(
 ) -> tuple[list[int], set[int]]:
     """Insert new facts, and update those that changed; tells of each new state and value.
 
-    Gives the ids, and the places of what is new or changed.
+    Returns the ids, and the places of what is new or changed.
     """
     columns = [_columns(draft) for _, draft, _ in pairs]
     new = [at for at, (_, _, row) in enumerate(pairs) if row is None]

@@ -25,7 +25,7 @@ async def end_claims(
 ) -> tuple[Sequence[Any], list[int]]:
     """End claims (of one scope, if given), with the relationships that only they state, unless these are spared.
 
-    Gives the rows of the claims that ended, and the ids of these relationships. Topics are for the caller to weigh.
+    Returns the rows of the claims that ended, and the ids of these relationships. Topics are for the caller to weigh.
     """
     rows = await connection.fetch(layout.sql("claims", "withdraw_claims"), list(ids), scope)
     gone = [row["id"] for row in rows]

@@ -106,7 +106,7 @@ async def read_capabilities(connection: asyncpg.Connection) -> Capabilities:
 
 
 async def ensure_extensions(connection: asyncpg.Connection) -> Capabilities:
-    """Create AGE and pgvector, and pg_textsearch where the server has it loaded; gives what there is then.
+    """Create AGE and pgvector, and pg_textsearch where the server has it loaded; return what there is then.
 
     Raises DatabaseOutdated when the server or an extension is missing or too old, Forbidden when the role may not
     create extensions.

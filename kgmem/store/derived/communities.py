@@ -34,7 +34,7 @@ class PostgresCommunities:
                 await connection.execute(layout.sql("communities", "ask"), number)
 
     async def stop(self, graph: str, scope: str) -> int:
-        """Keep them no more; gives how many went."""
+        """Turn communities off and delete them; return how many."""
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> int:

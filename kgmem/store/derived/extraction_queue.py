@@ -247,7 +247,7 @@ class PostgresReadings:
         return [*edges, *(row["id"] for row in rows)]
 
     async def erase(self, graph: str, ids: Sequence[int]) -> int:
-        """Take what is gone out of the history, so that no earlier time shows it; gives how many versions."""
+        """Delete those of these ids that no longer exist from the history as well; return how many versions."""
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> int:

@@ -41,7 +41,7 @@ class PostgresConnections:
                 await connection.execute(layout.sql("similarity", "ask"), min_similarity)
 
     async def stop(self, graph: str) -> int:
-        """Join no more, and part what was joined; gives how many relationships went."""
+        """Turn links off and delete them; return how many."""
         parted = 0
         async with self.catalog.on(graph) as layout:
 
@@ -94,7 +94,7 @@ class PostgresConnections:
             return await self.database.transact(work)
 
     async def join(self, graph: str, after: int) -> tuple[LinkChanges, int | None]:
-        """Compare the next entities with those before them; gives what that did and where to go on, None at the end."""
+        """Compare the next entities with those before them; return the result and where to go on, None at the end."""
         async with self.catalog.on(graph) as layout:
             if not layout.vectors:
                 return LinkChanges(), None

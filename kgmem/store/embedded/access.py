@@ -20,7 +20,7 @@ Entry = tuple[int, int, int]
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open a file that only its owner may read, made when it is missing; gives a descriptor.
+    """Open a file that only its owner may read, made when it is missing; return a descriptor.
 
     Made by root in the folder of a user it is that user's, who must be able to use it when root is done.
     """

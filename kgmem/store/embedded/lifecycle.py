@@ -103,7 +103,7 @@ class EmbeddedPostgres:
         await self.stop()
 
     async def start(self) -> str:
-        """Start Postgres, or use the one that runs; gives the URL of the database.
+        """Start Postgres, or use the one that runs; return the URL of the database.
 
         Raises DataFolderInUse when another owner serves this home, and ServerError when Postgres does not come up.
         """

@@ -112,7 +112,7 @@ def processes_of(data: Path) -> list[int]:
 
 
 def launch(account: Account, command: list[str], log: Path) -> int:
-    """Start Postgres in a session of its own, so that it outlives kgmem; gives its process number."""
+    """Start Postgres in a session of its own, so that it outlives kgmem; return its process number."""
     # The shell ends at once and leaves Postgres to the system, so that kgmem has no child to wait for.
     script = '"$@" </dev/null >&2 & echo $!'
     with os.fdopen(open_private(log, os.O_WRONLY | os.O_APPEND), "ab") as file:

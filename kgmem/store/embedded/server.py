@@ -145,7 +145,7 @@ class Server:
         return cluster
 
     def _launch(self, cluster: Cluster) -> int:
-        """Start the process; gives its number."""
+        """Start the process; return its number."""
         sockets = choose_socket_folder(self.home, self._forget_former(), cluster.account)
         cluster.write_settings(sockets, self.port, self.settings)
         log.bound(self.log_path)

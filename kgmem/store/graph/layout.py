@@ -293,7 +293,7 @@ async def source_ids(connection: asyncpg.Connection, layout: Layout, keys: Itera
 
 
 async def write_sources(connection: asyncpg.Connection, layout: Layout, sources: Sequence[Source]) -> list[Any]:
-    """Write entries, each key once; gives a row (id, created) for each that is new or changed."""
+    """Write entries, each key once; return a row (id, created) for each that is new or changed."""
     await layout.ensure("history")
     columns = ([getattr(source, name) for source in sources] for name in _COLUMNS)
     rows = list(await connection.fetch(layout.sql("write", "put_sources"), *columns))

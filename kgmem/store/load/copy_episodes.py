@@ -20,7 +20,7 @@ from kgmem.store.write.passages import Passages
 
 
 async def load_episodes(load: BatchLoad, stated: Sequence[Stated[Episode]]) -> list[Passages]:
-    """Bring episodes into label tables, index and change feed; gives the passages that are to be stored last."""
+    """Bring episodes into label tables, index and change feed; return the passages that are to be stored last."""
     done: list[Passages] = []
 
     async def put(group: Sequence[Stated[Episode]]) -> None:

@@ -105,7 +105,7 @@ class BatchLoad:
         return [(self.layout.labels[self.kind, name], base) for name, base in self.bases.items()]
 
     async def execute(self, sql: SQL, *arguments: Any) -> int:
-        """Run a statement; gives how many rows it touched."""
+        """Run a statement; return how many rows it touched."""
         tag: str = await self.connection.execute(sql, *arguments)
         return int(tag.rpartition(" ")[2])
 

@@ -117,7 +117,7 @@ async def _find_ends(load: BatchLoad, count: int) -> int:
 
 
 async def _refuse_ends(load: BatchLoad) -> int:
-    """Reject what joins labels that the strict graph's schema does not let it join; gives how many these are."""
+    """Reject what joins labels that the strict graph's schema does not let it join; return how many these are."""
     joined = await load.connection.fetch(load.sql("joined_labels"))
     tables = {row[end] for row in joined for end in ("source_table", "target_table")}
     await know_labels(load.connection, load.layout, (table << LABEL_SHIFT for table in tables))

@@ -71,7 +71,7 @@ class DeferredIndexes:
         self.catalog.forget(layout.graph.name)
 
     async def build(self, graph: str) -> int:
-        """Build what is set aside of a graph; gives how many indexes."""
+        """Build the deferred indexes of a graph; return how many."""
         layout = await self.catalog.layout(graph)
         built = 0
         if await self._held(layout):

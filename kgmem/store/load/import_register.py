@@ -57,7 +57,7 @@ class ImportRegister:
         *,
         upload: str | None = None,
     ) -> int:
-        """Register an import; gives its id. One with an upload waits for a worker."""
+        """Register an import; return its id. One with an upload waits for a worker."""
         layout = await self.catalog.layout(graph)
         told = orjson.dumps(files).decode(), orjson.dumps(options, option=orjson.OPT_SORT_KEYS).decode()
         async with self.database.connection() as connection:

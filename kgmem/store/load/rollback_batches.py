@@ -36,7 +36,7 @@ class RollbackBatch:
         return self.layout.sql("rollback", name, **names)
 
     async def lock(self) -> list[Any]:
-        """Lock the things that are still of their version, and give their rows of the index."""
+        """Lock the things that are still of their version, and return their rows of the index."""
         name = "lock_edges" if self.kind == RELATIONSHIP else "lock_items"
         columns = [row["id"] for row in self.rows], [row["version"] for row in self.rows]
         return list(await self.connection.fetch(self.sql(name), *columns))

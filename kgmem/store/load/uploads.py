@@ -86,7 +86,7 @@ class Uploads:
         shutil.rmtree(self._path(upload), ignore_errors=True)
 
     def sweep(self, needed: Collection[str]) -> int:
-        """Remove uploads that nobody needs and to which nobody wrote for an hour; gives how many."""
+        """Remove uploads that nobody needs and to which nobody wrote for an hour; return how many."""
         if not self._folder.is_dir():
             return 0
         found = [path for path in self._folder.iterdir() if _NAME.fullmatch(path.name) and path.name not in needed]

@@ -47,7 +47,7 @@ async def keep_both(
     stored: tuple[Mapping[str, Any], Mapping[str, Any]],
     contested: Mapping[str, Any],
 ) -> list[int]:
-    """Keep both values of properties on which the two differ as claims of their sources; gives the claims that are new.
+    """Keep both values of properties on which the two differ as claims of their sources; return the new claims.
 
     What is no plain value stays in the record of the merge and in the history alone.
     """

@@ -77,7 +77,7 @@ class PostgresMerges:
             return [as_merge(row, row["path"]) for row in rows]
 
     async def put_candidates(self, graph: str, candidates: Sequence[Candidate], scope: str) -> int:
-        """Put pairs of one scope on the review list, but those that a person has decided; gives how many are there."""
+        """Put pairs of one scope on the review list, but those that a person has decided; return how many are there."""
         if not candidates:
             return 0
         unique = {pair(each.one, each.other): each for each in candidates}

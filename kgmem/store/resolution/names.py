@@ -114,7 +114,7 @@ async def _common(connection: asyncpg.Connection, layout: Layout) -> NameStatist
 
 
 async def _follow(connection: asyncpg.Connection, layout: Layout) -> tuple[int, bool]:
-    """Follow the change feed by a stretch; gives how many names are new, and whether there is more."""
+    """Follow the change feed by a stretch; return how many names are new, and whether there is more."""
     cursor = await connection.fetchval(layout.sql("names", "take_turn"))
     rows = await connection.fetch(layout.sql("read", "changes"), cursor, _CHANGES)
     if rows:

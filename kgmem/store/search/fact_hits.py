@@ -40,7 +40,7 @@ def end_names(layout: Layout) -> dict[str, SQL]:
 
 
 def learn_ends(layout: Layout, rows: Iterable[Any]) -> list[int]:
-    """Note which labels the ends of facts have; gives those ends of which the name was not read for not knowing."""
+    """Note which labels the ends of facts have; return those ends of which the name was not read for not knowing."""
     ends = [told[end] for told in (orjson.loads(row["told"]) for row in rows) for end in ("start", "end")]
     unread = [id_ for id_ in ends if label_id(id_) not in layout.joined]
     layout.joined.update(map(label_id, unread))

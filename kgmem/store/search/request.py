@@ -23,7 +23,7 @@ class Parameters:
     texts: list[SQL] = field(default_factory=list)
 
     def add(self, value: Any, type_: LiteralString) -> SQL:
-        """Bind a value; gives the text that stands for it."""
+        """Bind a value; return the text that stands for it."""
         self.values.append(value)
         self.texts.append(parameter(len(self.values), type_))
         return self.texts[-1]

@@ -29,7 +29,7 @@ class Region:
     condition: SQL
     tables: Sequence[SQL] = ()
     boxes: Sequence[Box] = ()  # That hold all that meets it, where there are such.
-    reads: SQL = NOTHING  # Gives the ids of at least all that meet it, where no boxes hold it.
+    reads: SQL = NOTHING  # Returns the ids of at least all that meet it, where no boxes contain it.
     refusals: Sequence[tuple[SQL, KgmemError]] = ()
 
 

@@ -57,7 +57,7 @@ class IndexSync:
     is_rebuild: bool = False
 
     async def sync(self, ids: Sequence[int]) -> int:
-        """Index these vertices and edges as the label tables hold them now; gives how many came, changed or went."""
+        """Index these vertices and edges as the label tables hold them now; return how many came, changed or went."""
         if ids:
             await self.layout.ensure("history")
         await register_foreign_labels(self.connection, self.layout)
@@ -266,7 +266,7 @@ class IndexSync:
                 await self.connection.execute(self.layout.sql("write", "change"), operation, kind, group, [])
 
     async def _learn(self, stored: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-        """Make the sources known that are named, and give the numbers of the scopes."""
+        """Register the named sources, and return the numbers of the scopes."""
         properties = list(stored)
         await source_ids(self.connection, self.layout, [name_of(p.get("source")) for p in properties], make=True)
         return await scope_ids(self.connection, self.layout, {scope_of(p) for p in properties}, make=True)

@@ -233,7 +233,7 @@ class PostgresIndex:
         self.catalog.forget(graph)
 
     async def absorb_foreign_writes(self, graph: str | None = None) -> int:
-        """Index what other AGE clients wrote since the last call; gives how many items changed."""
+        """Index what other AGE clients wrote since the last call; return how many items changed."""
         if graph is not None:
             return await self._absorb(graph)
         async with self.database.connection() as connection:
@@ -277,7 +277,7 @@ class PostgresIndex:
         return await self.remove_orphans(layout) if deletions != seen else 0
 
     async def remove_orphans(self, layout: Layout, *, endless: bool = True) -> int:
-        """Take out of the index what the label tables no longer hold; gives how many items.
+        """Take out of the index what the label tables no longer hold; return how many items.
 
         `endless`: also relationships whose ends the index does not have.
         """

@@ -90,7 +90,7 @@ async def lock_topics(connection: asyncpg.Connection, layout: Layout, stated: Se
 async def record(
     connection: asyncpg.Connection, layout: Layout, said: Sequence[SourceStatement], *, partial: bool = True
 ) -> set[int]:
-    """Record what sources state by relationships that this transaction has written; gives the places of what is new.
+    """Record what sources state by relationships that this transaction has written; return the places of what is new.
 
     `partial`: a statement that does not name a time or a confidence leaves what its source stated of it before.
     """
@@ -116,7 +116,7 @@ async def record_said(
     fresh: bool,
     partial: bool = True,
 ) -> Sequence[Any]:
-    """Record the statements that the query `said` gives for `values`; gives a row (at, fresh) for each new claim.
+    """Record the statements that the query `said` gives for `values`; return a row (at, fresh) for each new claim.
 
     `fresh`: all relationships are new, and so are all claims; then no rows are given.
     """
@@ -136,7 +136,7 @@ async def record_stored(connection: asyncpg.Connection, layout: Layout, edges: M
 
 
 async def adopt_all(database: Database, layout: Layout) -> int:
-    """Record what relationships of weighed kinds state of which no claim tells yet; gives how many were looked at."""
+    """Record what relationships of weighed kinds state of which no claim tells yet; return how many were looked at."""
     async with database.connection() as connection:
         await learn_labels(connection, layout)
         await connection.execute(layout.sql("claims", "withdraw_lost"))

@@ -97,7 +97,7 @@ async def lock_topics(connection: asyncpg.Connection, layout: Layout, said: Sequ
 async def record(
     connection: asyncpg.Connection, layout: Layout, said: Sequence[Property], *, whole: bool = False
 ) -> set[tuple[int, str]]:
-    """Record what sources state of properties; gives the entities (scope, key) of which something is new.
+    """Record what sources state of properties; return the entities (scope, key) of which something is new.
 
     `whole`: all that is stored was given, so that a value which only shows the consensus is no new statement of a
     source that has stated its own.

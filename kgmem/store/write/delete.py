@@ -53,7 +53,7 @@ async def vertices(
 async def delete_vertices(
     connection: asyncpg.Connection, layout: Layout, kind: int, rows: Sequence[Any]
 ) -> tuple[int, int, int]:
-    """Delete vertices that are locked and have no edges; gives the passages, vectors, and versions kept in history."""
+    """Delete vertices that are locked and have no edges; return the passages, vectors, and versions kept in history."""
     ids = [row["id"] for row in rows]
     await learn_subsystems(connection, layout)
     stored = await read_vertices(connection, layout, ids)
@@ -80,7 +80,7 @@ async def relationships(connection: asyncpg.Connection, layout: Layout, ids: Seq
 
 
 async def delete_edges(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> tuple[int, int, int]:
-    """Delete edges that are locked; gives the passages and vectors of facts, and the versions kept in history."""
+    """Delete edges that are locked; return the passages and vectors of facts, and the versions kept in history."""
     ids = [row["id"] for row in rows]
     if not ids:
         return 0, 0, 0

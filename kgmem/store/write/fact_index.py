@@ -26,7 +26,7 @@ BLANK = " \t\n\r\f\v"  # What makes up a text that says nothing.
 
 
 async def put(connection: asyncpg.Connection, wanted: Passages, edges: Edges, *, new: bool) -> set[int]:
-    """Write the facts among edges that are written; gives their ids. `new`: none of them was one before.
+    """Write the facts among edges that are written; return their ids. `new`: none of them was one before.
 
     `wanted` gathers what they are found by; the caller stores it at the end of the transaction.
     """
@@ -57,7 +57,7 @@ async def forget(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
 
 
 async def drop(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> tuple[int, int]:
-    """Take edges out of the facts; gives how many passages and how many vectors went."""
+    """Take edges out of the facts; return how many passages and how many vectors went."""
     rows = await connection.fetch(layout.sql("fact_index", "drop"), ids) if ids else []
     return await drop_passages_of(connection, layout, [row["id"] for row in rows]) if rows else (0, 0)
 

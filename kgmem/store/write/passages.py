@@ -129,13 +129,13 @@ async def take_turn(connection: asyncpg.Connection, layout: Layout) -> None:
 
 
 async def drop_passages_of(connection: asyncpg.Connection, layout: Layout, vertices: Iterable[int]) -> tuple[int, int]:
-    """Delete the passages of vertices with their vectors; gives how many passages and how many vectors went."""
+    """Delete the passages of vertices with their vectors; return how many passages and how many vectors went."""
     rows = await connection.fetch(layout.sql("write", "read_passages"), list(vertices))
     return len(rows), await drop_passages(connection, layout, [row["id"] for row in rows])
 
 
 async def drop_passages(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> int:
-    """Delete passages with their vectors; gives how many vectors went."""
+    """Delete passages with their vectors; return how many vectors went."""
     gone = 0
     if ids:
         await connection.execute(layout.sql("write", "delete_passages"), ids)

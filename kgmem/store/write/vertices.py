@@ -219,7 +219,7 @@ async def keep_history(
     *,
     deleted: bool,
 ) -> int:
-    """Move versions (index row, stored properties, ends of an edge) to the history; gives how many."""
+    """Move versions (index row, stored properties, ends of an edge) to the history; return how many."""
     rows = []
     async for row, stored, ends in in_turns(versions):
         label = layout.by_id[label_id(row["id"])].name
