@@ -295,14 +295,23 @@ def _density(values: Floats, weights: Floats, width: float) -> Floats:
 
 
 def _shift(judged: Sequence[tuple[float, bool]]) -> float:
-    """Return the shift of the log odds that people's judgements make likeliest, with a Gaussian prior, by bisection."""
+    """Return the shift of the log odds that people's judgements make likeliest, with a Gaussian prior, by bisection.
+
+    None where it does not set more of the judgements right than it sets wrong: pairs that a person judges are no random
+    sample, and what the cut has right already is no reason to move it.
+    """
     low, high = -_MOST_SHIFT, _MOST_SHIFT
     while judged and high - low > 0.01:
         middle = (low + high) / 2
         expected = math.fsum(1 / (1 + math.exp(-(odds + middle))) for odds, _ in judged)
         slope = sum(same for _, same in judged) - expected - middle / _SHIFT_SPREAD**2
         low, high = (middle, high) if slope > 0 else (low, middle)
-    return (low + high) / 2
+    shift = (low + high) / 2
+    return shift if _errors(judged, shift) < _errors(judged, 0.0) else 0.0
+
+
+def _errors(judged: Sequence[tuple[float, bool]], shift: float) -> int:
+    return sum((odds + shift >= 0) is not same for odds, same in judged)
 
 
 def dedupe(
@@ -351,6 +360,9 @@ def _matched(
     found = []
     for pair in ordered:
         evidence = SAME_FROM + cut.odds(similar[pair])
+        parts = {"similarity": round(similar[pair], 4)}
+        if pair in doubtful or pair not in nearest:
+            parts["rival"] = 1.0  # What a person says of it says nothing of the cut.
         if pair in doubtful:
             evidence = min(evidence, _OF_TIED)
         elif pair not in nearest:
@@ -358,7 +370,7 @@ def _matched(
             evidence = min(evidence, _NOT_NEAREST - behind / cut.spread)
         contradict = records.contradict(*pair, similar[pair])
         vetoed = _VALUES_DIFFER if contradict else _NAMES_DIFFER if records.foreign(*pair) else None
-        found.append(MatchedPair(*pair, Similarity(evidence, {"similarity": round(similar[pair], 4)}, vetoed)))
+        found.append(MatchedPair(*pair, Similarity(evidence, parts, vetoed)))
     return found
 
 

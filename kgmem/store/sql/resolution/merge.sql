@@ -185,9 +185,11 @@ WHERE s.path = ANY ($1::text[]) AND l.state = 1 AND ($2::real IS NULL OR (l.evid
 ORDER BY l.evidence DESC, l.id LIMIT $4
 
 -- name: judged
--- What people decided of pairs whose similarity the review list keeps.
+-- What people decided of pairs whose similarity the review list keeps. Where others are nearer, or values contradict each
+-- other, it does not say how near is near enough.
 SELECT (parts ->> 'similarity')::float8 AS similarity, state = $2 AS same FROM {index}.merge_candidate
-WHERE scope = $1 AND state IN ($2, $3) AND parts ->> 'similarity' IS NOT NULL ORDER BY at DESC, id DESC LIMIT $4
+WHERE scope = $1 AND state IN ($2, $3) AND parts ->> 'similarity' IS NOT NULL
+  AND NOT parts ? 'rival' AND vetoed IS NULL ORDER BY at DESC, id DESC LIMIT $4
 
 -- name: settle_similarity
 UPDATE {index}.merge_candidate SET state = $3, by = $4, reason = $5, at = now()
