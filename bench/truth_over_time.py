@@ -7,12 +7,14 @@ before, by nothing but what was said until then. Ours is `consensus.weigh` with 
 through the store (`memory.claims.put`, `memory.facts.list` with `valid_at`). Baselines see the claims whose time
 covers the moment that is asked of: the value that most sources claim, the value that is claimed to begin last, and
 PooledInvestment (Pasternack and Roth 2010) over all things. A question that a baseline's claims leave open is wrong
-for all. Accuracy in percent, the mean over the seeds. The rows are things in a world.
+for all. A sweep of `half_life` is beside claims that do not age. Accuracy in percent, the mean over the seeds. The rows
+are things in a world.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import mean
 
 from bench.contract import Figure, alone, compared
@@ -27,6 +29,8 @@ ROWS = 60
 SHORT = 20
 SEEDS = 3
 _MOMENTS = 4
+_HALF_LIVES = (0.25, 1.0, 4.0)  # Years.
+_SWEPT = 12  # Things in the worlds of that sweep.
 _GAIN = 10.0  # Points above the best baseline, in the mean over the settings.
 Answers = Mapping[tuple[str, int], str]  # By thing and day.
 
@@ -45,7 +49,19 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     gain = mean(ours) - max(means.values())
     held = gain >= _GAIN
     yield Figure("all settings, gain over the best baseline", gain, "points", bar=f">= {_GAIN:g}", holds=held)
+    for figure in _half_lives(rows):
+        yield figure
     yield alone("the same things through the store, agreeing answers", await _stored(rows), "%", "a check of both ways")
+
+
+def _half_lives(rows: int) -> Iterator[Figure]:
+    """Return accuracy over time with claims that age, beside claims that do not; the mean over all settings."""
+    worlds = [world(replace(setting, things=min(rows, _SWEPT)), 0) for setting in SETTINGS.values()]
+    base = mean(accuracy(each, ours) for each in worlds)
+    for years in _HALF_LIVES:
+        rules = {PREDICATE: ValueRule(half_life=int(years * 365 * DAY))}
+        value = mean(accuracy(each, partial(ours, rules=rules)) for each in worlds)
+        yield compared(f"a half-life of {years:g} years beside none", value, base, "%")
 
 
 def accuracy(told: World, answer: Callable[[Sequence[Claim], Sequence[int]], Answers]) -> float:
@@ -68,10 +84,10 @@ def questions() -> list[tuple[int, list[int]]]:
     return found
 
 
-def ours(claims: Sequence[Claim], days: Sequence[int]) -> Answers:
+def ours(claims: Sequence[Claim], days: Sequence[int], *, rules: Mapping[str, ValueRule] | None = None) -> Answers:
     """Answer by consensus."""
     found: dict[tuple[str, int], str] = {}
-    for verdict in weigh(claims, now=max(days) * DAY).verdicts:
+    for verdict in weigh(claims, rules=rules, now=max(days) * DAY).verdicts:
         found |= {(verdict.subject, day): str(verdict.value) for day in days if verdict.valid.contains(day * DAY)}
     return found
 
