@@ -1,0 +1,1 @@
+"""Peers measured beside kgmem: each in an environment and a process of its own."""

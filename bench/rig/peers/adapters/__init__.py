@@ -1,0 +1,1 @@
+"""What each peer needs to do the tasks: one module a peer, with a class Adapter."""

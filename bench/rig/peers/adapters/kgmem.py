@@ -1,0 +1,61 @@
+"""kgmem through its façade, on an embedded Postgres of its own."""
+
+from array import array
+from pathlib import Path
+
+from bench.rig.database import GRAPH, SPACE
+from bench.rig.peers.adapters.loop import Loop
+from bench.rig.peers.data import K, Shared
+from kgmem.bootstrap import open_memory
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.recall.question import Question, What
+from kgmem.settings import Settings
+
+_HOPS = "MATCH ({key: $key})-[:FACT]->()-[:FACT]->(r) RETURN count(DISTINCT r) AS n"
+_BATCH = 2000
+
+
+class Adapter:
+    """One graph."""
+
+    def __init__(self, folder: Path, shared: Shared) -> None:
+        self._shared, self._loop = shared, Loop()
+        settings = Settings(home=folder / "data", embedder="none", log_level="warning")
+        self._memory = self._loop.enter(open_memory(settings, owner=True, migrating=True))
+
+    def load_entities(self) -> None:
+        self._loop.run(self._memory.graphs.create(GRAPH, space=SPACE))
+        for start in range(0, len(self._shared.rows), _BATCH):
+            entities = [
+                Entity(**row, embedding=array("f", self._shared.vectors[start + n].tobytes()))
+                for n, row in enumerate(self._shared.rows[start : start + _BATCH])
+            ]
+            self._loop.run(self._memory.entities.put(GRAPH, entities))
+
+    def load_facts(self) -> None:
+        for start in range(0, len(self._shared.facts), _BATCH):
+            facts = [Relationship("FACT", **fact) for fact in self._shared.facts[start : start + _BATCH]]
+            self._loop.run(self._memory.relationships.put(GRAPH, facts))
+
+    def hybrid(self, at: int) -> list[str]:
+        text, vector = self._shared.questions[at]["text"], self._shared.asked[at].tolist()
+        return self._keys(What(text=text, vector=vector, kinds=["entity"]))
+
+    def vector(self, at: int) -> list[str]:
+        return self._keys(What(vector=self._shared.asked[at].tolist(), kinds=["entity"]))
+
+    def filtered(self, at: int) -> list[str]:
+        label = self._shared.questions[at]["label"]
+        return self._keys(What(vector=self._shared.asked[at].tolist(), labels=[label]))
+
+    def two_hops(self, at: int) -> int:
+        key = self._shared.questions[at]["key"]
+        answer = self._loop.run(self._memory.cypher(GRAPH, _HOPS, {"key": key}))
+        return int(answer.rows[0][0])
+
+    def _keys(self, what: What) -> list[str]:
+        return [str(hit.key) for hit in self._loop.run(self._memory.recall(GRAPH, Question(what, k=K))).hits]
+
+    def end(self) -> None:
+        self._loop.close()
