@@ -103,10 +103,11 @@ class Peer:
         return line
 
     def megabytes(self) -> float:
-        """Return the memory of the process and of those that it started."""
+        """Return the memory of the process and of those that it started or names (a daemon has its own session)."""
+        named = self.call("processes").get("found") or []
         told = subprocess.run(["ps", "-eo", "pid=,sid="], capture_output=True, text=True, check=True).stdout
         pairs = [line.split() for line in told.splitlines()]
-        ours = {self._process.pid} | {int(pid) for pid, session in pairs if int(session) == self._process.pid}
+        ours = {self._process.pid, *named} | {int(pid) for pid, session in pairs if int(session) == self._process.pid}
         return together([pid for pid in ours if Path(f"/proc/{pid}").exists()])
 
     def close(self) -> None:

@@ -34,6 +34,8 @@ def main() -> None:
                 found = None
             elif task == "callers":
                 found = _callers(adapter, value["callers"], value["questions"])
+            elif task == "processes":  # Those that a peer runs besides this one.
+                found = adapter.processes() if hasattr(adapter, "processes") else []
             else:
                 found = getattr(adapter, task)(*([] if value is None else [value]))
             answer = {"seconds": time.perf_counter() - started, "found": found}

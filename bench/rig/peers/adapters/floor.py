@@ -9,6 +9,7 @@ from bench.rig.peers.adapters.loop import Loop
 from bench.rig.peers.data import K, Shared
 from kgmem.store.db.codecs import encode_halfvec
 from kgmem.store.embedded.lifecycle import EmbeddedPostgres
+from kgmem.store.embedded.postmaster import processes_of
 
 _CALLERS = 8
 _EXTENSIONS = """
@@ -42,8 +43,8 @@ class Adapter:
     """Two plain tables, and as many connections as there are callers."""
 
     def __init__(self, folder: Path, shared: Shared) -> None:
-        self._shared, self._loop = shared, Loop()
-        self._postgres = self._loop.enter(EmbeddedPostgres(folder / "data"))
+        self._shared, self._loop, self._home = shared, Loop(), folder / "data"
+        self._postgres = self._loop.enter(EmbeddedPostgres(self._home))
         self._loop.run(self._extend())
         self._free: list[asyncpg.Connection] = []
         self._connect(_CALLERS)
@@ -100,6 +101,9 @@ class Adapter:
             return self._loop.run(raw.fetch(query, *values))
         finally:
             self._free.append(raw)
+
+    def processes(self) -> list[int]:
+        return list(processes_of(self._home.resolve() / "postgres"))
 
     def end(self) -> None:
         self._loop.close()

@@ -11,6 +11,7 @@ from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Question, What
 from kgmem.settings import Settings
+from kgmem.store.embedded.postmaster import processes_of
 
 _HOPS = "MATCH ({key: $key})-[:FACT]->()-[:FACT]->(r) RETURN count(DISTINCT r) AS n"
 _BATCH = 2000
@@ -20,8 +21,8 @@ class Adapter:
     """One graph."""
 
     def __init__(self, folder: Path, shared: Shared) -> None:
-        self._shared, self._loop = shared, Loop()
-        settings = Settings(home=folder / "data", embedder="none", log_level="warning")
+        self._shared, self._loop, self._home = shared, Loop(), folder / "data"
+        settings = Settings(home=self._home, embedder="none", log_level="warning")
         self._memory = self._loop.enter(open_memory(settings, owner=True, migrating=True))
 
     def load_entities(self) -> None:
@@ -56,6 +57,9 @@ class Adapter:
 
     def _keys(self, what: What) -> list[str]:
         return [str(hit.key) for hit in self._loop.run(self._memory.recall(GRAPH, Question(what, k=K))).hits]
+
+    def processes(self) -> list[int]:
+        return list(processes_of(self._home.resolve() / "postgres"))
 
     def end(self) -> None:
         self._loop.close()
