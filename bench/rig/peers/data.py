@@ -34,8 +34,10 @@ class Shared:
     @classmethod
     def read(cls, folder: Path) -> "Shared":
         """Read the files."""
-        lists = [json.loads((folder / f"{name}.json").read_text()) for name in ("rows", "facts", "questions")]
-        return cls(*lists, np.load(folder / "vectors.npy"), np.load(folder / "asked.npy"))
+        rows, facts, questions = (
+            json.loads((folder / f"{name}.json").read_text()) for name in ("rows", "facts", "questions")
+        )
+        return cls(rows, facts, questions, np.load(folder / "vectors.npy"), np.load(folder / "asked.npy"))
 
     def nearest(self, at: int, label: str | None = None) -> set[str]:
         """Return the keys of the 20 nearest rows to a question by comparing with every row (of a label)."""

@@ -24,6 +24,7 @@ def main() -> None:
     os.dup2(2, 1)
     shared = Shared.read(data)
     adapter: Any = None
+    answer: dict[str, Any]
     for line in sys.stdin:
         request = json.loads(line)
         task, value = request["task"], request.get("value")

@@ -1,6 +1,7 @@
 """LanceDB: a table with an IVF_HNSW_SQ index and a full text index; hybrid search with its RRF."""
 
 from pathlib import Path
+from typing import Any
 
 import lancedb
 from lancedb.rerankers import RRFReranker
@@ -41,7 +42,7 @@ class Adapter:
         label = self._shared.questions[at]["label"]
         return self._near(at).where(f"label = '{label}'", prefilter=True).to_arrow()["key"].to_pylist()
 
-    def _near(self, at: int):
+    def _near(self, at: int) -> Any:
         return self._table.search(self._shared.asked[at]).distance_type("dot").ef(200).limit(K).select(["key"])
 
     def two_hops(self, at: int) -> int:
