@@ -1,4 +1,4 @@
-"""How alike two values are, from 0 to 1: texts by their words, codes by their signs, numbers, dates, places."""
+"""How similar two values are, from 0 to 1: texts by their words, codes by their signs, numbers, dates, places."""
 
 import math
 import re
@@ -26,7 +26,7 @@ def texts(
 ) -> float:
     """Return how much of the weight of two texts' words is shared; near words count by their nearness.
 
-    `told` are the words of the rest of each description: a beer's name that begins with its brewery's is no other
+    The last argument has the words of the rest of each description: a beer's name that begins with its brewery's is no other
     name than the one without. After the soft TF-IDF of Cohen, Ravikumar and Fienberg (2003), as a Dice coefficient.
     """
     if left == right or "".join(left) == "".join(right):
@@ -45,7 +45,7 @@ def names(
     weight: Weight,
     told: tuple[Collection[str], Collection[str]] = ((), ()),
 ) -> float:
-    """How alike two names are: as texts, but other numerals are another of the series, and initials may stand."""
+    """How similar two names are: as texts, but other numerals are another of the series, and initials may stand."""
     alike = texts(left, right, weight, told)
     if alike == 1.0:
         return alike
@@ -59,7 +59,7 @@ def names(
 
 
 def codes(left: str, right: str) -> float:
-    """Return how alike two codes are (telephone numbers, postal codes): only their signs count, slips are possible."""
+    """Return how similar two codes are (telephone numbers, postal codes): only their signs count, a slip may be."""
     one, other = "".join(words(left)), "".join(words(right))
     if one == other:
         return 1.0
@@ -71,14 +71,14 @@ def codes(left: str, right: str) -> float:
 
 
 def numbers(left: float, right: float) -> float:
-    """Return how alike two numbers are: equal, a hundredth apart, a tenth apart, or more."""
+    """Return how similar two numbers are: equal, a hundredth apart, a tenth apart, or more."""
     size = max(abs(left), abs(right))
     apart = abs(left - right) / size if size else 0.0
     return 1.0 if not apart else 0.85 if apart <= 0.03 else 0.6 if apart <= 0.12 else 0.0
 
 
 def dates(left: str, right: str) -> float:
-    """Return how alike two ISO dates are: equal, one within the other, day and month swapped, one part off."""
+    """Return how similar two ISO dates are: equal, one within the other, day and month swapped, one part off."""
     one, other = left[:10].split("-"), right[:10].split("-")
     shorter = min(len(one), len(other))
     if one[:shorter] == other[:shorter]:
@@ -110,7 +110,7 @@ def number_in(text: str) -> float | None:
 
 
 def _acronym(short: Sequence[str], long: Sequence[str]) -> bool:
-    """Say whether the only word of the one name is made of the first letters of the other's."""
+    """Return whether the only word of the one name is made of the first letters of the other's."""
     letters = "".join(short)
     return len(long) >= 2 and 2 <= len(letters) <= 8 and letters in (initials(tuple(long)), _firsts(long))
 

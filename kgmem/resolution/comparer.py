@@ -25,5 +25,5 @@ class Comparer(DescribedComparer):
         pairs: Sequence[tuple[int, int]],
         judged: Sequence[JudgedPair],
     ) -> list[MatchedPair]:
-        """Return the evidence of pairs of what is asked with what is held, the most similar first."""
+        """Return the evidence of pairs of descriptions with those of stored entities, the most similar first."""
         return duplicates.link(asked, held, pairs, judged)

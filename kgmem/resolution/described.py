@@ -65,17 +65,17 @@ def level(similarity: float | None) -> int:
 
 
 def is_date(text: str) -> bool:
-    """Say whether a value is an ISO date, or a part of one."""
+    """Return whether a value is an ISO date, or a part of one."""
     return bool(_DATE.fullmatch(text))
 
 
 def is_code(text: str) -> bool:
-    """Say whether a value is a number by which things are known: a telephone number, a postal code."""
+    """Return whether a value is a number by which things are known: a telephone number, a postal code."""
     return bool(_CODE.fullmatch(text)) and not _DECIMAL.fullmatch(text)
 
 
 def names_apart(similarity: float | None) -> bool:
-    """Say whether names have so little in common that only a person may take the two for one."""
+    """Return whether names have so little in common that only a person may take the two for one."""
     return similarity is not None and similarity < _NAMES_APART
 
 
@@ -156,7 +156,7 @@ _MOST_VALUES = 50
 
 
 class DescribedComparer:
-    """Compares what is described with what is held, by documented evidence."""
+    """Compares descriptions with those of stored entities, by documented evidence."""
 
     def __init__(self) -> None:
         """Remember how rare words were in what was looked up last."""
@@ -183,7 +183,7 @@ class DescribedComparer:
 
 
 def _names(asked: Described, held: Described, rarity: Rarity) -> float | None:
-    """Return the similarity of the two names that are most alike."""
+    """Return the similarity of the two names that are most similar."""
     told = _rest(asked), _rest(held)
     pairs = [(words(one), words(other)) for one in asked.names for other in held.names]
     best = max((alike.names(one, other, rarity, told) for one, other in pairs if one and other), default=None)

@@ -1,7 +1,7 @@
 """Which of many descriptions are of one thing: the cut is chosen from how near pairs are, without labels.
 
 Every description is compared as a bag of its words (names, values, text), so that a value in another column counts as
-well. Who stands nearest to whom gives pairs in two rounds: those of the first are one thing or chance, those of the
+well. Who stands nearest to whom gives pairs in two rounds: those of the first are duplicates or chance, those of the
 second, in which nobody may choose the first partner again, are chance. So the second round shows how near two things
 come that are two (the empirical null of Efron, "Large-Scale Simultaneous Hypothesis Testing", JASA 2004), and the
 local false discovery rate of a pair tells how likely it is one of them.
@@ -175,12 +175,12 @@ class Records:
         return agree, differ
 
     def contradict(self, left: int, right: int, similarity: float) -> bool:
-        """Say whether typed values keep two descriptions from being one thing without a person."""
+        """Return whether typed values keep two descriptions from being one thing without a person."""
         agree, differ = self.agreement(left, right)
         return differ - agree >= _MOST_VALUES or (similarity < _LITTLE and differ > agree == 0)
 
     def foreign(self, left: int, right: int) -> bool:
-        """Say whether the names have nothing in common, nor most of the rest, nor a model number."""
+        """Return whether the names have nothing in common, nor most of the rest, nor a model number."""
         one, other = self.records[left], self.records[right]
         if one.codes & other.codes:
             return False
@@ -225,7 +225,7 @@ def _numerals(record: Record) -> set[str]:
 
 @dataclass(slots=True)
 class Cut:
-    """How likely pairs are one thing by their similarity, read from two rounds of nearest pairs and from labels."""
+    """How likely pairs are duplicates by their similarity, read from two rounds of nearest pairs and from labels."""
 
     doubt: Floats  # The local false discovery rate at each similarity of the grid.
     spread: float = field(default=0.01)  # The standard deviation of similarities by chance.
@@ -328,7 +328,7 @@ def link(
     pairs: Sequence[Pair],
     judged: Sequence[JudgedPair] = (),
 ) -> list[MatchedPair]:
-    """Return the evidence of pairs of what is asked with what is held: places in both."""
+    """Return the evidence of pairs of descriptions with those of stored entities: places in both."""
     records = Records([*asked, *held])
     moved = [(one, other + len(asked)) for one, other in pairs]
     found = _matched(records, moved, judged, thirds=False)
@@ -404,7 +404,7 @@ def _greedy(ordered: Sequence[Pair]) -> list[Pair]:
 
 
 def _is_third(records: Records, pair: Pair, partner: Mapping[int, int], similar: dict[Pair, float]) -> bool:
-    """Say whether one of a pair is nearly as near to the other's partner: three that may be one."""
+    """Return whether one of a pair is nearly as near to the other's partner: three that may be one."""
     for one, other in (pair, pair[::-1]):
         if one not in partner or partner[one] == other:
             continue

@@ -31,7 +31,7 @@ def normal(text: str) -> str:
 
 
 def numeral(word: str) -> bool:
-    """Say whether a word counts: 11, 2nd, iv. It tells things of one series apart."""
+    """Return whether a word counts: 11, 2nd, iv. It distinguishes things of one series."""
     return word[0].isdigit() or bool(_ROMAN.fullmatch(word))
 
 

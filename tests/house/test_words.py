@@ -120,7 +120,7 @@ def test_schemas_of_the_openapi_document_are_nouns() -> None:
 
 
 # Rooms whose messages and docstrings are held to the words.
-ROOMS: Final = ("kgmem/cli", "kgmem/store", "api/kgmem_api")
+ROOMS: Final = ("kgmem/cli", "kgmem/resolution", "kgmem/store", "api/kgmem_api")
 
 
 @cache
