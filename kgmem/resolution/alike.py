@@ -27,7 +27,7 @@ def texts(
     """Return how much of the weight of two texts' words is shared; near words count by their nearness.
 
     The last argument has the words of the rest of each description: a beer's name that begins with its brewery's is no
-    other name than the one without. After the soft TF-IDF of Cohen, Ravikumar and Fienberg (2003), as a Dice coefficient.
+    other name than the one without. After the soft TF-IDF of Cohen, Ravikumar and Fienberg (2003), as Dice coefficient.
     """
     if left == right or "".join(left) == "".join(right):
         return 1.0
