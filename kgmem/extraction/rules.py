@@ -29,12 +29,19 @@ _QUOTES: Final = str.maketrans(
     {"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'", "\u2019": "'", "\u00a0": " ", "\t": " "}
 )
 _LATEX_QUOTES: Final = re.compile(r"``\s?|\s?''")
+# The adverb in two words, at the end of a clause: the parser takes it for an object ("not vegan any more").
+_ANY_MORE: Final = re.compile(
+    r"\b(any) (more)\b(?=\s*(?:[.,;:!?)]|$|(?:and|but|because|since|so|at|in|with|for)\b))", re.IGNORECASE
+)
 _BRACKETS: Final = re.compile(r"\([^()]{0,300}\)|\[[^\[\]]{0,60}\]")
 
 
 def readable(text: str) -> str:
-    """Return a text of the same length with plain quotation marks and without line breaks inside of sentences."""
-    plain = text.translate(_QUOTES)
+    """Return a text of the same length with plain quotation marks and without line breaks inside of sentences.
+
+    "Any more" at the end of a clause is one word, as the parser knows it.
+    """
+    plain = _ANY_MORE.sub(r"\1\2 ", text.translate(_QUOTES))
     return _LATEX_QUOTES.sub(
         lambda found: '"'.ljust(len(found[0])) if found[0][0] == "`" else '"'.rjust(len(found[0])), plain
     )

@@ -1,13 +1,16 @@
 """Succession: a lasting claim of a one-valued predicate ends when a later text states another value.
 
-The result depends on the claims alone, not on their order; a claim of a less trusted source ends none.
+"Lives in Pune" without a date holds from when it was said, for as far as it tells. Where a later text dates a change to
+before that ("she moved to Delhi last month"), the earlier one was no news any more when it was said: it holds until the
+change, from a time that nobody told. The result depends on the claims alone, not on their order; a claim of a less
+trusted source ends none.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kgmem.domain.time.interval import parse_time
+from kgmem.domain.time.interval import iso, parse_time
 
 _SAME_TRUST: Final = 0.05  # Sources that differ by no more may end what the other says.
 
@@ -22,19 +25,49 @@ class OpenClaim:
     valid_to: str | None = None  # The end that succession gave it so far.
     id: int | None = None  # None: it is about to be made.
     closed: bool = False  # The text itself told its end, which ends what else says the same.
+    said: Sequence[int] = ()  # When its texts were written, in microseconds since 1970, in order; where that is known.
+
+    @property
+    def undated(self) -> bool:
+        """Whether it begins when it was said, since no text told when."""
+        return bool(self.said) and (self.valid_from is None or _start(self) in self.said)
 
 
-def ends(claims: Sequence[OpenClaim], *, functional: bool = True) -> list[str | None]:
-    """Return when each claim ends, in the order given; None where it does not end.
+def intervals(claims: Sequence[OpenClaim], *, functional: bool = True) -> list[tuple[str | None, str | None]]:
+    """Return from when and until when each claim holds, in the order given; None where nobody told, or it goes on.
 
     A claim ends where a claim with the same object has an end after its start; of a functional predicate also where the
-    next claim with another object starts. A closed claim keeps its end.
+    next claim with another object starts. A closed claim keeps its end. A claim that a later text dates a change before
+    has no start.
     """
-    starts = [_start(claim) for claim in claims]
-    return [
-        claim.valid_to if claim.closed else _end(claim, start, claims, starts, functional=functional)
-        for claim, start in zip(claims, starts, strict=True)
-    ]
+    before = [_changed_before(claim, claims) if functional else None for claim in claims]
+    left = [claim for claim, change in zip(claims, before, strict=True) if change is None]
+    begun = [_begun(claim) for claim in left]
+    starts = [_start_of(start) for start in begun]
+    holding = iter(
+        (start, claim.valid_to if claim.closed else _end(claim, at, left, starts, functional=functional))
+        for claim, start, at in zip(left, begun, starts, strict=True)
+    )
+    return [next(holding) if change is None else (None, change) for change in before]
+
+
+def _begun(claim: OpenClaim) -> str | None:
+    """Return when a claim begins: one that lost its start to a change that is gone has that of its first text again."""
+    return iso(claim.said[0]) if claim.valid_from is None and claim.undated and not claim.closed else claim.valid_from
+
+
+def _changed_before(claim: OpenClaim, claims: Sequence[OpenClaim]) -> str | None:
+    """Return the first dated change before a claim that begins when it was said, of those that were told later."""
+    if claim.closed or not claim.undated:
+        return None
+    changes = [
+        (_start(other), other.valid_from)
+        for other in claims
+        if other.object != claim.object and other.valid_from is not None and not other.closed and not other.undated
+        and other.trust >= claim.trust - _SAME_TRUST and other.said and other.said[-1] > claim.said[-1]
+        and _start(other) <= claim.said[0]
+    ]  # fmt: skip
+    return min(changes)[1] if changes else None
 
 
 def _end(

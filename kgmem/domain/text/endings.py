@@ -62,6 +62,7 @@ class Ending:
     never: bool = False
     at: str | None = None  # When it ended; without one nobody can say.
     named: tuple[str, str] = ("", "")  # What the text calls subject and object.
+    becomes: str | None = None  # The kind of what holds between the same two from then on.
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ class _Resolver:
         for ending in self._turn.endings:
             for fact in list(self._meant(ending)):
                 self._end(fact, ending)
-                if ending.instead is not None or ending.heir is not None:
+                if ending.instead is not None or ending.heir is not None or self._becomes(fact, ending):
                     self._begin(fact, ending, begun)
         self._one_at_a_time()
         self._again()
@@ -290,7 +291,8 @@ class _Resolver:
         begun.add((subject, fact.kind, object_))
         if isinstance(fact.statement, ClaimStatement):
             claim = replace(
-                fact.statement, source=self._turn.source, subject=subject, object=object_, id=None, known_from=None,
+                fact.statement, predicate=ending.becomes or fact.kind, source=self._turn.source, subject=subject,
+                object=object_, id=None, known_from=None,
                 valid_from=fact.statement.valid_from if ending.never else ending.at, valid_to=None,
                 episode=self._turn.episode, span=ending.span,
             )  # fmt: skip
@@ -304,6 +306,9 @@ class _Resolver:
         )  # fmt: skip
         self._made.relationships.append((stated, ending.span))
         self.begun.append(KnownFact(stated, self._turn.episode))
+
+    def _becomes(self, fact: KnownFact, ending: Ending) -> bool:
+        return ending.becomes in self._schema.kinds and isinstance(fact.statement, ClaimStatement)
 
     def _again(self) -> None:
         """Take back that something holds no more, of what holds again by this turn."""

@@ -117,8 +117,8 @@ class FoundEnding:
     """What a text says holds no more: facts of a subject, an object, or both, of these kinds or any.
 
     `predicate` is that of a denied fact in the words of the text. `instead` takes the object's place from then on,
-    `heir` the subject's. `never` says that it did not hold before either: a correction, or "has never been". With
-    neither subject nor object it is about what was said last.
+    `heir` the subject's, and a fact of the kind `becomes` that of the fact itself. `never` says that it did not hold
+    before either: a correction, or "has never been". With neither subject nor object it is about what was said last.
     """
 
     subject: Argument | None
@@ -132,6 +132,7 @@ class FoundEnding:
     heir: Argument | None = None
     never: bool = False
     time: FoundTime | None = None
+    becomes: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

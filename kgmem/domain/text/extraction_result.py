@@ -55,6 +55,7 @@ class Brought:
     relationships: Sequence[tuple[Relationship, Span]]
     together: Sequence[tuple[str, str]]  # Keys of entities that are mentioned together, the lesser first.
     endings: Sequence[Ending] = ()
+    said: str | None = None  # When the text was written, in ISO 8601.
 
 
 def mentions_of(found: Extraction) -> list[Mention]:
@@ -101,7 +102,10 @@ def brought(episode: Episode, found: Extraction, keys: Mapping[str, str], schema
     claims += reader.dates()
     related += reader.causes()
     related += reader.order()
-    return Brought(reader.entities(), _once(claims), _apart(related), reader.together(), reader.endings())
+    ended = reader.endings()
+    return Brought(
+        reader.entities(), _once(claims), _apart(related), reader.together(), ended, episode.occurred_at
+    )  # fmt: skip
 
 
 class _Bringing:
@@ -232,7 +236,7 @@ class _Bringing:
         begun = [self._keys.get(end.name) if end is not None else None for end in (each.instead, each.heir)]
         return Ending(
             keys[0], keys[1], (each.span.start, each.span.end), kinds, words, begun[0], begun[1], each.never,
-            _iso(start) or self._said, (named[0], named[1]),
+            _iso(start) or self._said, (named[0], named[1]), each.becomes,
         )  # fmt: skip
 
     def _may_join(self, fact: FoundFact, meant: Meaning) -> bool:

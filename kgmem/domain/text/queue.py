@@ -41,6 +41,7 @@ class HeldClaim:
     statement: ClaimStatement
     trust: float
     lasting: bool = True  # The text told no end.
+    said: Sequence[int] = ()  # When its texts were written, in microseconds since 1970, in order.
 
 
 @dataclass(frozen=True, slots=True)

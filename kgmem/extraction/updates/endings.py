@@ -6,6 +6,7 @@ classes of verbs that end or hand on what is there ("leave", "sell", "replace"),
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from spacy.tokens import Doc, Token
@@ -151,10 +152,11 @@ class Endings:
 
     def _over(self, clause: Clause, found: Iterable[Over]) -> Iterator[FoundEnding]:
         for each in found:
-            yield from self._ending(
+            made = self._ending(
                 clause, each.subject, each.object, kinds=each.kinds, instead=each.instead, heir=each.heir,
                 never=each.never,
             )  # fmt: skip
+            yield from (replace(one, becomes=each.becomes) for one in made)
 
     def _of(self, clause: Clause) -> Iterator[FoundEnding]:
         yield from self._switched(clause)

@@ -29,6 +29,7 @@ class Over:
     instead: Token | None = None
     heir: Token | None = None
     never: bool = False
+    becomes: str | None = None
 
 
 def idioms(clause: Clause) -> Iterator[Over]:
@@ -38,6 +39,7 @@ def idioms(clause: Clause) -> Iterator[Over]:
     yield from _perished(clause)
     yield from _out_of(clause)
     yield from _separated(clause)
+    yield from _wed(clause)
     yield from _bought_of(clause)
     yield from _left(clause)
     if clause.lemma == "take" and any(each.lower_ in {"retirement", "leave"} for each in clause.objects):
@@ -142,6 +144,22 @@ def _separated(clause: Clause) -> Iterator[Over]:
     apart = apart or any(child.lower_ in {"divorced", "separated"} for child in clause.verb.children)
     if pair and apart and not clause.objects:
         yield Over(None, None, (*PARTNERS, "FRIEND_OF"))
+
+
+def _wed(clause: Clause) -> Iterator[Over]:
+    """ "We got married", "they got engaged": what was said last of the two is more than that from now on."""
+    words = {clause.verb.lower_} | {child.lower_ for child in clause.verb.children}
+    named = {child.lower_ for part in (clause.verb, *clause.verb.children) for child in part.children} & {"to", "with"}
+    if clause.lemma not in {"get", "be", "marry", "become"} or clause.objects or named:
+        return
+    for each in clause.subjects:
+        subject = each if each.lower_ == "we" else None
+        if each.lower_ not in {"we", "they"}:
+            continue
+        if "married" in words:
+            yield Over(subject, None, ("ENGAGED_TO", "PARTNER_OF"), becomes="MARRIED_TO")
+        elif "engaged" in words:
+            yield Over(subject, None, ("PARTNER_OF",), becomes="ENGAGED_TO")
 
 
 def _bought_of(clause: Clause) -> Iterator[Over]:

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from kgmem.domain.claims.claim import ClaimStatement
-from kgmem.domain.claims.succession import OpenClaim, ends
+from kgmem.domain.claims.succession import OpenClaim, intervals
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.extraction_result import Brought
 from kgmem.domain.text.names import LASTING
 from kgmem.domain.text.queue import HeldClaim
+from kgmem.domain.time.interval import parse_time
 from kgmem.services.claims import claim as claiming
 from kgmem.services.ports import Ports
 from kgmem.services.texts.remember import schema_of
@@ -20,26 +21,37 @@ Topic = tuple[str, str, str]  # Scope, subject and predicate.
 async def ended(
     ports: Ports, graph: str, told: Sequence[Brought], schema: GraphSchema, trust: dict[str, float]
 ) -> list[Brought]:
-    """Return what episodes bring with the ends that other texts give their claims, as far as is known by now."""
+    """Return what episodes bring with the ends that other texts give their claims, as far as is known by now.
+
+    A claim of which a later text dates the change loses its start, too.
+    """
     fresh = [claim for what in told for claim in what.claims if lasts(claim, schema)]
     if not fresh:
         return list(told)
     held = await _held(ports, graph, {_topic(claim) for claim in fresh})
-    by_topic: dict[Topic, list[ClaimStatement]] = defaultdict(list)
-    for claim in [claim for what in told for claim in what.claims if lasts(claim, schema) or _closes(claim)]:
-        by_topic[_topic(claim)].append(claim)
+    by_topic: dict[Topic, list[tuple[ClaimStatement, Sequence[int]]]] = defaultdict(list)
+    for what in told:
+        start = parse_time(what.said).start if what.said is not None else None
+        for claim in what.claims:
+            if lasts(claim, schema) or _closes(claim):
+                by_topic[_topic(claim)].append((claim, () if start is None else (start,)))
     closed: dict[int, ClaimStatement] = {}
     for topic, claims in by_topic.items():
         mine = [
             OpenClaim(
-                each.object or "", each.valid_from, trust.get(each.source, 0.5), each.valid_to, closed=_closes(each)
+                each.object or "",
+                each.valid_from,
+                trust.get(each.source, 0.5),
+                each.valid_to,
+                closed=_closes(each),
+                said=said,
             )
-            for each in claims
+            for each, said in claims
         ]
         others = [_open(each) for each in held.get(topic, [])]
         one = _is_functional(topic, schema)
-        for claim, end in zip(claims, ends([*mine, *others], functional=one), strict=False):
-            closed[id(claim)] = replace(claim, valid_to=end)
+        for (claim, _), (begun, end) in zip(claims, intervals([*mine, *others], functional=one), strict=False):
+            closed[id(claim)] = replace(claim, valid_from=begun, valid_to=end)
     return [replace(what, claims=[closed.get(id(claim), claim) for claim in what.claims]) for what in told]
 
 
@@ -49,14 +61,17 @@ async def succeed(ports: Ports, graph: str, topics: Iterable[Topic], schema: Gra
     if not wanted:
         return 0
     schema = schema or schema_of(ports.core_schema, await ports.graphs.get(graph))
-    changed: list[tuple[HeldClaim, str | None]] = []
+    changed: list[HeldClaim] = []
+    stated: list[ClaimStatement] = []
     for topic, claims in (await _held(ports, graph, wanted)).items():
-        new = ends([_open(each) for each in claims], functional=_is_functional(topic, schema))
-        changed += [(each, end) for each, end in zip(claims, new, strict=True) if end != each.statement.valid_to]
+        new = intervals([_open(each) for each in claims], functional=_is_functional(topic, schema))
+        for each, (start, end) in zip(claims, new, strict=True):
+            if (start, end) != (each.statement.valid_from, each.statement.valid_to):
+                changed.append(each)
+                stated.append(replace(each.statement, valid_from=start, valid_to=end, id=None, known_from=None))
     if not changed:
         return 0
-    stated = [replace(each.statement, valid_to=end, id=None, known_from=None) for each, end in changed]
-    await claiming.replace(ports, graph, stated, [each.id for each, _ in changed])
+    await claiming.replace(ports, graph, stated, [each.id for each in changed])
     return len(changed)
 
 
@@ -95,4 +110,6 @@ def _topic(claim: ClaimStatement) -> Topic:
 
 def _open(each: HeldClaim) -> OpenClaim:
     told = each.statement
-    return OpenClaim(told.object or "", told.valid_from, each.trust, told.valid_to, each.id, closed=not each.lasting)
+    return OpenClaim(
+        told.object or "", told.valid_from, each.trust, told.valid_to, each.id, closed=not each.lasting, said=each.said
+    )

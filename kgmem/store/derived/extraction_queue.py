@@ -286,4 +286,10 @@ def _held_claim(row: Any) -> HeldClaim:
         valid_to=row["valid_to"], confidence=round(row["confidence"], 6), episode=row["episode"],
         span=None if row["begins"] is None else (row["begins"], row["ends"]), scope=row["scope"],
     )  # fmt: skip
-    return HeldClaim(row["id"], statement, row["trust"], row["lasting"])
+    return HeldClaim(
+        row["id"],
+        statement,
+        row["trust"],
+        row["lasting"],
+        sorted(each for each in row["said"] or () if each is not None),
+    )

@@ -241,20 +241,22 @@ SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM past)
 
 -- name: open_claims
 SELECT c.id, p.path AS scope, t.subject, t.predicate, c.object, c.valid_from, c.valid_to, c.confidence, c.episode,
-       c.begins, c.ends, o.key AS source, o.trust, b.lasting
+       c.begins, c.ends, o.key AS source, o.trust, b.lasting, b.said
 FROM unnest($1::text[], $2::text[], $3::text[]) AS n (scope, subject, predicate)
 JOIN {index}.scope p ON p.path = n.scope
 JOIN {index}.topic t ON t.scope = p.id AND t.subject = n.subject AND t.predicate = n.predicate
 JOIN {index}.claim c ON c.topic = t.id AND c.known_to IS NULL AND c.object IS NOT NULL
 JOIN {index}.source o ON o.id = c.source
-CROSS JOIN LATERAL (SELECT bool_or(b.lasting) AS lasting FROM {index}.provenance b WHERE b.item = c.id AND b.kind = 5) b
+CROSS JOIN LATERAL (
+    SELECT bool_or(b.lasting) AS lasting, array_agg((extract(epoch FROM lower(e.valid)) * 1000000)::bigint) AS said
+    FROM {index}.provenance b LEFT JOIN {index}.item e ON e.id = b.episode WHERE b.item = c.id AND b.kind = 5) b
 WHERE b.lasting OR (NOT b.lasting AND c.valid_to IS NOT NULL)
 ORDER BY c.id LIMIT 100000
 
 -- name: known_claims
 -- Claims of a scope that hold and were read: of these entities, or of the last episodes before one.
 SELECT c.id, p.path AS scope, t.subject, t.predicate, c.object, c.valid_from, c.valid_to, c.confidence, c.episode,
-       c.begins, c.ends, o.key AS source, o.trust, true AS lasting, b.episode AS item
+       c.begins, c.ends, o.key AS source, o.trust, true AS lasting, NULL::bigint[] AS said, b.episode AS item
 FROM {index}.scope p
 JOIN {index}.topic t ON t.scope = p.id
 JOIN {index}.claim c ON c.topic = t.id AND c.known_to IS NULL AND c.object IS NOT NULL AND c.valid_to IS NULL
