@@ -1,12 +1,13 @@
 """What ends, is corrected or handed on in texts: the state of the facts after each turn."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
 from bench.rig.update_cases import dialogues, sentences
-from bench.rig.update_runs import played
+from bench.rig.update_runs import played, stale_first
 from kgmem.domain.claims.claim import ClaimFilter
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.recall.question import Question, What
@@ -31,8 +32,10 @@ async def test_sentences_and_dialogues_change_the_facts_as_they_say(
     cases = [*sentences(part), *dialogues(part)]
     async with opened_memory(shared_database_url, embedder=hashing(), extractor=OfflineExtractor()) as memory:
         outcomes = await played(memory, graph, cases)
+        stale = await stale_first(memory, graph, cases)
 
     assert sum(each.right for each in outcomes) / len(outcomes) >= LEAST[part]
+    assert stale == []
 
 
 async def test_what_a_text_ends_is_no_longer_current_and_what_it_corrects_is_withdrawn(
@@ -73,6 +76,14 @@ async def test_what_a_text_ends_is_no_longer_current_and_what_it_corrects_is_wit
         (["Tom works at Bosch.", "No, he quit."], "Where does Tom work?", "Tom no longer works for Bosch"),
         (["Ada drives a Skoda.", "Ada sold the Skoda."], "What does Ada drive?", "Ada no longer drives Skoda"),
         (["Tom likes jazz.", "Tom can't stand jazz."], "Does Tom like jazz?", "Tom no longer likes jazz"),
+        (["Tom lives in Pune.", "He moved to Delhi last month."], "Where does Tom live?", "Tom lives in Delhi"),
+        (["I'm vegan.", "I'm not vegan any more."], "Is Bo vegan?", "Bo is no longer vegan"),
+        (["I am engaged to Greta.", "We got married in May."], "Who is Bo married to?", "Bo married to Greta"),
+        (
+            ["I live in Rome.", "I no longer live in Rome.", "I live in Rome again."],
+            "Where does Bo live?",
+            "Bo lives in Rome",
+        ),
     ],
 )
 async def test_recall_tells_first_what_holds_now(
@@ -92,6 +103,31 @@ async def test_recall_tells_first_what_holds_now(
         "current",
         int("no longer" in first),
     )
+
+
+async def test_a_change_dated_before_what_was_said_undated_is_told_in_any_order_and_goes_with_its_text(
+    shared_database_url: str, graph: str
+) -> None:
+    said = [
+        Episode("Eva lives in Pune.", "a", "2024-05-01T12:00:00Z", speaker="Bo", session="talk", extract=True),
+        Episode(
+            "Eva moved to Delhi in April.", "b", "2024-05-02T12:00:00Z", speaker="Bo", session="talk", extract=True
+        ),
+    ]
+
+    async def homes() -> dict[str, tuple[str | None, str | None]]:
+        page = await memory.relationships.list(graph, scope=scope, limit=100)
+        return {each.end: (each.valid_from, each.valid_to) for each in page.items if each.kind == "LIVES_IN"}
+
+    async with opened_memory(shared_database_url, embedder=hashing(), extractor=OfflineExtractor()) as memory:
+        for scope, order in (("one", (0, 1)), ("other", (1, 0))):
+            for n in order:
+                await memory.episodes.put(graph, [replace(said[n], scope=scope)])
+                await memory.extraction.run(graph)
+            april = "2024-04-01T00:00:00Z"
+            assert await homes() == {"Pune": (None, april), "Delhi": (april, None)}
+            await memory.episodes.forget(graph, ["b"], scope=scope)
+            assert await homes() == {"Pune": ("2024-05-01T12:00:00Z", None)}
 
 
 async def test_facts_in_the_words_of_a_text_are_named_by_their_sentence(shared_database_url: str, graph: str) -> None:

@@ -245,7 +245,7 @@ class _Resolver:
         """End a fact, or take it back where it never was so."""
         self._gone.add(id(fact.statement))
         at = ending.at
-        if not (ending.never or ending.instead):
+        if not (ending.never or ending.instead or ending.becomes):
             self._made.relationships.append((_no_longer(fact, ending), ending.span))
         if isinstance(fact.statement, Relationship):
             if ending.never and fact.statement.id is not None:
