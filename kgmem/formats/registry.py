@@ -15,7 +15,7 @@ from kgmem.formats.records import Format, Read, ReadColumns
 FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "apoc": ("property_graph.apoc", ()),
     "csv": ("kgmem.csv_columns", (".csv", ".tsv")),
-    "cytoscape": ("drawings.cytoscape", (".cyjs",)),
+    "cytoscape": ("drawings.json_graph:cytoscape", (".cyjs",)),
     "dot": ("drawings.dot", (".dot", ".gv")),
     "gephi": ("drawings.gephi", ()),
     "gexf": ("property_graph.gexf", (".gexf",)),
@@ -24,7 +24,7 @@ FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "jsonld": ("rdf.formats:jsonld", (".jsonld",)),
     "mermaid": ("drawings.mermaid", (".mmd", ".mermaid")),
     "neo4j-csv": ("property_graph.neo4j_csv", ()),
-    "node-link": ("drawings.node_link", ()),
+    "node-link": ("drawings.json_graph:node-link", ()),
     "nquads": ("rdf.formats:nquads", (".nq",)),
     "ntriples": ("rdf.formats:ntriples", (".nt",)),
     "parquet": ("kgmem.parquet_columns", (".parquet", ".pq")),

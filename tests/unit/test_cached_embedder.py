@@ -7,8 +7,7 @@ import pytest
 
 from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch
 from kgmem.domain.graph.embedding import EmbeddingSpace, Role, Vector
-from kgmem.embedding.cached import CachedEmbedder
-from kgmem.embedding.coalescing import CoalescingEmbedder
+from kgmem.embedding.cached import CachedEmbedder, CoalescingEmbedder
 from kgmem.embedding.hashing import HashEmbedder
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgmem.embedding.wordpiece import END_ID, START_ID, UNKNOWN_ID, WordPiece
+from kgmem.embedding.minilm import END_ID, START_ID, UNKNOWN_ID, WordPiece
 
 CASES = [json.loads(line) for line in Path(__file__).with_name("wordpiece_cases.jsonl").read_text("ascii").splitlines()]
 

@@ -1,17 +1,22 @@
-"""Writes one JSON document with a list of nodes and a list of edges, in constant memory."""
+"""Writes the JSON of Cytoscape.js and Cytoscape Desktop (.cyjs), and node-link JSON for networkx and D3.
 
+Each is one document with a list of nodes and a list of edges, written in constant memory.
+"""
+
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Final, cast
 
 import orjson
 
+from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.space.place import Place
-from kgmem.formats.property_graph.elements import Edge, Flattening, Vertex
-from kgmem.formats.records import Record, WriteOptions, kind_of
+from kgmem.formats.property_graph.elements import Edge, Flattening, Vertex, parted
+from kgmem.formats.records import Format, Record, WriteOptions, kind_of
 
 _KEPT_IN_MEMORY: Final = 16 * 1024 * 1024
 
@@ -65,3 +70,91 @@ class JSONGraphWriter:
     def _item(self, group: str, stream: BinaryIO, shape: Mapping[str, Any]) -> None:
         stream.write((b",\n" if self._written[group] else b"\n") + orjson.dumps(shape))
         self._written[group] += 1
+
+
+# What Cytoscape gives a meaning of its own.
+_CYTOSCAPE_NODES = frozenset({"id", "parent", "label", "labels"})
+_CYTOSCAPE_EDGES = frozenset({"id", "parent", "label", "source", "target", "interaction"})
+
+
+def _cytoscape_writer(stream: BinaryIO, options: WriteOptions) -> JSONGraphWriter:
+    """Return what writes Cytoscape's JSON."""
+    return JSONGraphWriter(stream, options, _CYTOSCAPE)
+
+
+def _cytoscape_node(vertex: Vertex, place: Place | None) -> Mapping[str, Any]:
+    properties = parted(vertex.properties, _CYTOSCAPE_NODES)
+    label = vertex.properties.get("name") or vertex.id
+    shape = {
+        "data": {"id": vertex.id, "label": label, "labels": vertex.labels, **properties},
+        "classes": _classes(vertex.labels),
+    }
+    # On its canvas y grows downwards.
+    return shape | ({"position": {"x": place.lon, "y": -place.lat}} if place else {})
+
+
+def _cytoscape_edge(edge: Edge, number: int) -> Mapping[str, Any]:
+    # Nodes and edges share their ids, so an edge's own might be a node's.
+    data = {"id": f"edge:{number}", "source": edge.start, "target": edge.end, "interaction": edge.kind}
+    return {
+        "data": {**data, "label": edge.kind, **parted(edge.properties, _CYTOSCAPE_EDGES)},
+        "classes": _classes([edge.kind]),
+    }
+
+
+def _classes(names: Any) -> str:
+    return " ".join(re.sub(r"\s", "_", name) for name in names)
+
+
+_CYTOSCAPE = JSONGraph(
+    head=b'{"format_version":"1.0","generated_by":"kgmem","target_cytoscapejs_version":"~3","data":{},'
+    b'"elements":{"nodes":[',
+    between=b'\n],"edges":[',
+    tail=b"\n]}}\n",
+    node=_cytoscape_node,
+    edge=_cytoscape_edge,
+)
+
+
+_NODE_LINK_NODES = frozenset({"id", "labels"})
+_NODE_LINK_EDGES = frozenset({"source", "target", "key", "kind"})
+
+
+def _node_link_writer(stream: BinaryIO, options: WriteOptions) -> JSONGraphWriter:
+    """Return what writes node-link JSON. Raises InvalidInput for a name of the edges that nobody reads."""
+    edges = options.options.get("edges", "edges")
+    if edges not in {"edges", "links"}:
+        raise InvalidInput(f"The edges cannot be called {edges!r}.", hint="Give edges (networkx) or links (D3).")
+    form = _NODE_LINK if edges == "edges" else replace(_NODE_LINK, between=b'\n],"links":[')
+    return JSONGraphWriter(stream, options, form)
+
+
+def _node_link_node(vertex: Vertex, place: Place | None) -> Mapping[str, Any]:  # noqa: ARG001  # It is among the properties.
+    return {"id": vertex.id, "labels": vertex.labels, **parted(vertex.properties, _NODE_LINK_NODES)}
+
+
+def _node_link_edge(edge: Edge, number: int) -> Mapping[str, Any]:  # noqa: ARG001  # Its id is unique among edges.
+    ends = {"source": edge.start, "target": edge.end, "key": edge.id}
+    return {**ends, "kind": edge.kind, **parted(edge.properties, _NODE_LINK_EDGES)}
+
+
+_NODE_LINK = JSONGraph(
+    head=b'{"directed":true,"multigraph":true,"graph":{},"nodes":[',
+    between=b'\n],"edges":[',
+    tail=b"\n]}\n",
+    node=_node_link_node,
+    edge=_node_link_edge,
+)
+
+
+FORMATS: Final[Mapping[str, Format]] = {
+    "cytoscape": Format("cytoscape", (".cyjs",), writer=_cytoscape_writer),
+    "node-link": Format(
+        "node-link",
+        (),
+        writer=_node_link_writer,
+        options={
+            "edges": "writing: what the list of edges is called: edges, for networkx from 3.6 on, or links, for D3"
+        },
+    ),
+}

@@ -8,9 +8,9 @@ from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.text.document import Document, Remembered
 from kgmem.domain.text.queue import Forgotten, Provenance
 from kgmem.services.ports import Ports
-from kgmem.services.texts import documents
 from kgmem.services.texts import forget as forgetting
 from kgmem.services.texts import remember as remembering
+from kgmem.services.texts.remember_text import put_document
 
 
 class Episodes:
@@ -34,7 +34,7 @@ class Episodes:
         forgotten.
         """
         check_scope(document.scope)
-        return await documents.put_document(self._ports, graph, document, extract=extract)
+        return await put_document(self._ports, graph, document, extract=extract)
 
     async def get(self, graph: str, key: str, *, scope: str = SHARED) -> Episode:
         """Return the episode that a scope sees under a key. Raises NotFound."""

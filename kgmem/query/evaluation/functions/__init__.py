@@ -7,7 +7,7 @@ null where an argument is).
 from collections.abc import Callable, Mapping
 
 from kgmem.query.evaluation.environment import Environment
-from kgmem.query.evaluation.functions import conversion, general, numeric, own, spatial, temporal, text
+from kgmem.query.evaluation.functions import conversion, general, numeric, spatial, temporal, text
 from kgmem.query.values import Value
 
 Function = Callable[..., Value]
@@ -19,7 +19,6 @@ PURE: Mapping[str, Function] = {
     **text.PURE,
     **temporal.PURE,
     **spatial.PURE,
-    **own.PURE,
 }
 WITH_NULLS: Mapping[str, Function] = {**general.WITH_NULLS, **conversion.WITH_NULLS}
-SETTLED: Mapping[str, Callable[[Environment], Function]] = {**general.SETTLED, **temporal.SETTLED, **own.SETTLED}
+SETTLED: Mapping[str, Callable[[Environment], Function]] = {**general.SETTLED, **temporal.SETTLED}
