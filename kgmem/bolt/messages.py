@@ -143,7 +143,7 @@ def amount(request: Request) -> tuple[int, int]:
 
 
 def utc(facts: Mapping[str, Any], version: Version) -> bool:
-    """Return whether times with zones are sent as UTC seconds: always from 5.0 on, in 4.4 where HELLO asks for it."""
+    """Return whether times with zones are sent as UTC seconds: always from 5.0 on, in 4.4 where HELLO requests it."""
     return version.major > 4 or "utc" in (facts.get("patch_bolt") or ())
 
 

@@ -80,7 +80,7 @@ class Session:
         name: str,
         shares: CallerShares,
     ) -> None:
-        """Take the connection, the version agreed on, the address and the name that the client is told, and the shares.
+        """Take the connection, the version agreed on, its address and the name sent to the client, and the shares.
 
         `shares` counts the connections of each caller, of all sessions of a server.
         """

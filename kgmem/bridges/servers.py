@@ -1,6 +1,6 @@
 """Servers that records are read from or written to, and what reaches them.
 
-What a bridge stands on is loaded when it is asked for: it may not be installed.
+What a bridge stands on is loaded when it is first used: it may not be installed.
 """
 
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Server:
 
 
 def names_server(text: object) -> bool:
-    """Say whether this is the address of a server and not of a file."""
+    """Return whether this is the address of a server and not of a file."""
     return isinstance(text, str) and text.partition("://")[0].lower() in SCHEMES and "://" in text
 
 

@@ -34,7 +34,7 @@ def sections(name: str, data: bytes) -> list[Section]:
 
 
 def _walk(root: Any, outline: Outline) -> None:
-    """Tell the outline what stands in a page, in its order; without recursion, since pages nest deeply."""
+    """Add the contents of a page to the outline, in its order; without recursion, since pages nest deeply."""
     words: list[str] = []
 
     def flush() -> None:

@@ -64,7 +64,7 @@ class CachedEmbedder:
         return [found[key] for key in keys]
 
     async def aclose(self) -> None:
-        """Stop what is under way, and close the wrapped embedder."""
+        """Stop what is in progress, and close the wrapped embedder."""
         tasks = {flight.task for flight in self._flights.values()}
         for task in tasks:
             task.cancel()

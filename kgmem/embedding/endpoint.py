@@ -50,7 +50,7 @@ class Reply:
 
     @property
     def ok(self) -> bool:
-        """Whether the provider did what was asked."""
+        """Whether the provider did what was requested."""
         return 200 <= self.status < 300
 
 

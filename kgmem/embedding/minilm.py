@@ -94,7 +94,7 @@ class MiniLMEmbedder:
         return unit_rows(rows, len(texts), SPACE)
 
     async def aclose(self) -> None:
-        """Let go of the model and its threads; the next use would load it again."""
+        """Release the model and its threads; the next use would load it again."""
         pools, self._threads, self._model = self._threads, {}, None
         for threads in pools.values():
             await asyncio.to_thread(threads.shutdown)

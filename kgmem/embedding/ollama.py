@@ -40,7 +40,7 @@ class _OllamaDialect:
         self._options = {} if dimension is None else {"dimensions": dimension}
 
     def body(self, texts: Sequence[str]) -> dict[str, Any]:
-        """Ask for truncation too, although since 0.13.5 Ollama answers with an error (ollama/ollama#14186)."""
+        """Request truncation too, although since 0.13.5 Ollama answers with an error (ollama/ollama#14186)."""
         return {"model": self._model, "input": list(texts), "truncate": True} | self._options
 
     def vectors(self, data: Any) -> Sequence[Any] | None:
@@ -49,7 +49,7 @@ class _OllamaDialect:
         return embeddings if isinstance(embeddings, list) else None
 
     def adapts_to(self, body: dict[str, Any], problem: str) -> bool:  # noqa: ARG002
-        """Say no: there is one way to ask Ollama."""
+        """Return False: there is one way to ask Ollama."""
         return False
 
     def hint(self, status: int) -> str:

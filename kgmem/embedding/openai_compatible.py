@@ -45,7 +45,7 @@ class _OpenAIDialect:
         self._dimension = dimension
 
     def body(self, texts: Sequence[str]) -> dict[str, Any]:
-        """Ask for plain numbers, and for a dimension only where one is set."""
+        """Request plain numbers, and a dimension only where one is set."""
         body: dict[str, Any] = {"model": self._model, "input": list(texts), "encoding_format": "float"}
         return body if self._dimension is None else body | {"dimensions": self._dimension}
 

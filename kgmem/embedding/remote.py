@@ -32,7 +32,7 @@ class Dialect(Protocol):
         """Return the vectors in the order of the texts, or None where the answer has none."""
 
     def adapts_to(self, body: dict[str, Any], problem: str) -> bool:
-        """Say whether, after this request was refused, it asks in another way, so that asking again is worth it."""
+        """Return whether, after this refused request, the next one differs, so that another try is worth it."""
 
     def hint(self, status: int) -> str:
         """Return what a person can do about a refusal."""
@@ -44,7 +44,7 @@ class RemoteEmbedder:
     def __init__(
         self, space: EmbeddingSpace, endpoint: Endpoint, dialect: Dialect, *, batch: int, parallel: int
     ) -> None:
-        """Take the most texts in one request, and the most requests under way at once."""
+        """Take the most texts in one request, and the most requests in progress at once."""
         self._space = space
         self._endpoint = endpoint
         self._dialect = dialect
@@ -96,7 +96,7 @@ class RemoteEmbedder:
         raise self._refused(reply)
 
     async def _shortened(self, texts: list[str], reply: Reply) -> list[Vector]:
-        """Ask again with less: half the texts at a time until one is found too long, then with less of that one."""
+        """Send again with less: half the texts at a time until one is found too long, then with less of that one."""
         if len(texts) > 1:
             middle = len(texts) // 2
             return [*await self._embedded(texts[:middle]), *await self._embedded(texts[middle:])]

@@ -1,6 +1,6 @@
 """The formats that kgmem reads and writes. A new one is a module of its own, with a FORMAT, and its line here.
 
-A format's module is loaded when it is asked for: what some of them stand on takes longer to load than kgmem itself.
+A format's module is loaded when it is first used: what some of them stand on takes longer to load than kgmem itself.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ def format_of(path: Path | str, named: str | None = None) -> Format:
 
 
 def reader_of(path: Path | str, named: str | None = None, *, columns: bool = False) -> Read | ReadColumns:
-    """Return what reads a file, by the format's name or the file's; in columns where that is asked and can be.
+    """Return what reads a file, by the format's name or the file's; in columns where that is requested and possible.
 
     Raises InvalidInput when nothing does.
     """

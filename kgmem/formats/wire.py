@@ -64,7 +64,7 @@ _TELLING: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
 
 
 def from_wire(kind: Kind, shape: Mapping[str, Any]) -> AnyRecord:
-    """Return the record that a wire shape states; null is the same as left out. Raises InvalidInput."""
+    """Return the record that a wire shape states; null is the same as omitted. Raises InvalidInput."""
     known = FIELDS[kind]
     stated: dict[str, Any] = {}
     for name, value in shape.items():
@@ -84,7 +84,7 @@ def from_wire(kind: Kind, shape: Mapping[str, Any]) -> AnyRecord:
 
 
 def to_wire(record: AnyRecord) -> dict[str, Any]:
-    """Return the wire shape of a record as a statement: what has no value, and what only a store knows, is left out."""
+    """Return the wire shape of a record as a statement: what has no value, and what only a store knows, is omitted."""
     if isinstance(record, BeliefRecord):
         return {name: value for name, value in record.told.items() if value is not None}
     shape: dict[str, Any] = {}
@@ -113,7 +113,7 @@ def _belief(kind: BeliefKind, told: Mapping[str, Any]) -> BeliefRecord:
 
 
 def _says_something(name: str, value: Any) -> bool:
-    """Say whether a value that is there is more than what holds without it."""
+    """Return whether a value that is there is more than what holds without it."""
     if name == "trust":
         return bool(value != PRIOR_TRUST)
     return name not in _OFTEN_EMPTY or bool(value)

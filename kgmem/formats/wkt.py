@@ -11,7 +11,7 @@ _WKT = re.compile(r"\s*(SRID=4326;)?\s*(MULTI)?(POINT|LINESTRING|POLYGON)\b", re
 
 
 def is_wkt(text: str) -> bool:
-    """Say whether a text begins as a geometry in WKT does."""
+    """Return whether a text begins as a geometry in WKT does."""
     return _WKT.match(text) is not None
 
 

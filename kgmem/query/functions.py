@@ -1,6 +1,6 @@
 """The functions there are: name, parameters and result of each. What computes them is not there yet.
 
-A ? marks what may be left out, ... what may be repeated or left out. Where a value of a wrong type is an error only for
+A ? marks what may be omitted, ... what may be repeated or omitted. Where a value of a wrong type is an error only for
 that value and not for the query (range, toInteger, ...), the type is ANY.
 """
 

@@ -116,7 +116,7 @@ class FunctionSignature:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A procedure's parameter or column; a parameter with a default may be left out."""
+    """A procedure's parameter or column; a parameter with a default may be omitted."""
 
     name: str
     type: Type

@@ -194,7 +194,7 @@ def test_a_quote_that_does_not_close_rejects_what_follows_and_keeps_what_stands_
     assert "begins in the row of line 3 and does not end" in found[1].reason
     found = read('key,x\na,1\nb,"open\nc,"2"\nd,3\n')
     assert [item.line for item in found] == [2, 3]
-    assert "what follows cannot be told apart and was not read" in found[1].reason
+    assert "the lines after it are unclear and were not read" in found[1].reason
 
 
 def test_a_quote_that_never_closes_does_not_fill_the_memory() -> None:

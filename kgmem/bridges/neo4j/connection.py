@@ -72,7 +72,7 @@ class Connection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go of the connection."""
+        """Release the connection."""
         if self._driver:
             self._driver.close()
             self._driver = None

@@ -1,6 +1,6 @@
 """Reads a server's database, or what a query returns, as records.
 
-First the ids of all that is to be read are listed, then each is asked for, a page at a time. So the reading is one
+First the ids of all that is to be read are listed, then each is requested, a page at a time. So the reading is one
 list, in one order, whatever is written to the source meanwhile; nothing is skipped or read twice; a page that fails is
 asked for again; and no page takes longer than another, as with SKIP.
 """
@@ -102,7 +102,7 @@ def elements(value: Any) -> Iterator[tuple[Kind, str]]:
 
 
 OPTIONS: Mapping[str, str] = {
-    "key": "the property that is an entity's key; left out, what kgmem wrote or the server's element id",
+    "key": "the property that is an entity's key; by default, what kgmem wrote or the server's element id",
     "label": f"the label under which kgmem wrote, which is no label of an entity ({DEFAULT_LABEL})",
     "edge_ids": "a relationship's id counts between its ends (between), is its key (key), or not (ignore)",
 }
@@ -122,7 +122,7 @@ class Neo4jOrigin:
     """The records of one database, or of what a query returns. It may be read again, and then reads the same ids."""
 
     def __init__(self, server: Server, query: str | None = None) -> None:
-        """Take what is to be read; nothing is asked of the server yet."""
+        """Take what is to be read; nothing is sent to the server yet."""
         self.name = server.name
         self.options = OPTIONS
         self._server = server

@@ -63,7 +63,7 @@ class Link:
 
 @dataclass(slots=True)
 class Shaping:
-    """Gives records the shape in which they are written, under a label and a property for keys."""
+    """Shapes records as they are written, under a label and a property for keys."""
 
     label: str = DEFAULT_LABEL
     key: str = ID
@@ -101,7 +101,7 @@ class Shaping:
 
 @dataclass(frozen=True, slots=True)
 class Unshaping:
-    """Gives the records of what a server holds."""
+    """Makes records of what a server stores."""
 
     label: str = DEFAULT_LABEL
     key: str | None = None  # The property that is an entity's key; None: kgmem's own, else the id that the server gave.

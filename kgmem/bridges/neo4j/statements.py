@@ -64,10 +64,10 @@ def constraints(label: str, key: str) -> tuple[str, ...]:
 
 
 def held_labels(label: str, key: str) -> str:
-    """Return the statement that tells which of some nodes are there with other labels than these."""
+    """Return the statement that returns which of some nodes exist with other labels than these."""
     return (
-        f"UNWIND $ids AS id MATCH (n:{quoted(label)} {{{quoted(key)}: id}}) WITH id, labels(n) AS held "
-        "WHERE size(held) <> size($labels) OR any(name IN held WHERE NOT name IN $labels) RETURN id, held"
+        f"UNWIND $ids AS id MATCH (n:{quoted(label)} {{{quoted(key)}: id}}) WITH id, labels(n) AS existing "
+        "WHERE size(existing) <> size($labels) OR any(name IN existing WHERE NOT name IN $labels) RETURN id, existing"
     )
 
 

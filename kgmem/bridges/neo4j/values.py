@@ -51,7 +51,7 @@ def as_instant(value: Any) -> Any:
 def as_property(value: Any) -> tuple[Any, bool]:
     """Return what a property can hold of a JSON value, and whether that is a text of JSON.
 
-    Texts, numbers, truth values and lists of one type of them are held as they are; GeoJSON's points, and maps as
+    Texts, numbers, truth values and lists of one type of them are stored as they are; GeoJSON's points, and maps as
     `as_json` gives for other points, as points; any other map or list as JSON.
     """
     if isinstance(value, _ALIKE) or value is None:

@@ -53,7 +53,7 @@ class Neo4jDestination:
     """A database that records are written to."""
 
     def __init__(self, server: Server) -> None:
-        """Take where to write; nothing is asked of the server yet."""
+        """Take where to write; nothing is sent to the server yet."""
         self._server = server
 
     @contextmanager
@@ -67,7 +67,7 @@ class Neo4jDestination:
 
 
 class _Waiting(Generic[G, T]):
-    """What waits to be written, in groups of what is written alike."""
+    """What waits to be written, in groups of what is written the same way."""
 
     def __init__(self, batch: int) -> None:
         self._batch = batch
@@ -93,7 +93,7 @@ class _Waiting(Generic[G, T]):
 
 
 class _Writer:
-    """Collects what is written alike, and writes it in batches."""
+    """Collects what is written the same way, and writes it in batches."""
 
     def __init__(self, connection: Connection, options: _Options) -> None:
         self._connection = connection
@@ -124,7 +124,7 @@ class _Writer:
         self._write_links(self._links.all())
 
     def disconnect(self) -> None:
-        """Let go of the server."""
+        """Close the connection to the server."""
         if self._open:
             self._connection.__exit__(None, None, None)
             self._open = False
@@ -173,7 +173,7 @@ class _Writer:
         """Bring the labels of the nodes that are there already in line: where they differ, a MERGE would miss them."""
         told = self._told
         asked = statements.held_labels(told.label, told.key)
-        others = [(sorted(row["held"]), row["id"]) for row in run(transaction, asked, ids=ids, labels=labels)]
+        others = [(sorted(row["existing"]), row["id"]) for row in run(transaction, asked, ids=ids, labels=labels)]
         for held, group in groupby(sorted(others), key=lambda other: other[0]):
             add = [name for name in labels if name not in held]
             remove = [name for name in held if name not in labels] if told.replace else []

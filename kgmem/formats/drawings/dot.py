@@ -44,7 +44,7 @@ def _quoted(text: str) -> str:
 
 
 def _label(text: str) -> str:
-    """Return a text as it stands inside of a label, where Graphviz reads HTML's entities too."""
+    """Return a text as it is written inside of a label, where Graphviz reads HTML's entities too."""
     return _plain(text.replace("&", "&amp;"))
 
 

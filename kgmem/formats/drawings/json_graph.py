@@ -23,7 +23,7 @@ _KEPT_IN_MEMORY: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class JSONGraph:
-    """How a format says it: what stands before, between and after the two lists, and the shapes of their items."""
+    """How a format says it: what is before, between and after the two lists, and the shapes of their items."""
 
     head: bytes
     between: bytes

@@ -26,7 +26,7 @@ _DRAWN = frozenset({"name", "labels"})
 
 @dataclass(slots=True)
 class SmallGraph:
-    """The nodes (id -> name, labels) and edges (ids, kind) of a drawing, and what it leaves out."""
+    """The nodes (id -> name, labels) and edges (ids, kind) of a drawing, and what it omits."""
 
     format: str
     most_nodes: int
@@ -38,7 +38,7 @@ class SmallGraph:
 
     @property
     def lost(self) -> Counter[str]:
-        """What was left out, in words, each with how often."""
+        """What was omitted, in words, each with how often."""
         return self._flattening.lost
 
     def add(self, records: Iterable[Record]) -> None:

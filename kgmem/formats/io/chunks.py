@@ -94,7 +94,7 @@ class _Rest:
             yield self.take()[1]  # type: ignore[misc]  # It was just seen to be columns.
 
     def stands_before(self, file: str, limit: int) -> bool:
-        """Say whether the next is of the file, not in columns, and on no line behind one."""
+        """Return whether the next is of the file, not in columns, and on no line behind one."""
         if self.next is None or self.next[0] != file or isinstance(self.next[1], Columns):
             return False
         return self.next[1].line <= limit
@@ -129,7 +129,7 @@ def _stretch(rest: _Rest, file: str, until: int, size: int) -> Iterator[list[Nam
 
 
 def _between(columns: Sequence[Columns], held: Sequence[Any], before: int, limit: int) -> Iterator[Columns]:
-    """Return what stands on the lines after one and up to another."""
+    """Return what is on the lines after one and up to another."""
     for each, lines in zip(columns, held, strict=True):
         first, last = (int(np.searchsorted(lines, line, side="right")) for line in (before, limit))
         if first < last:

@@ -77,7 +77,7 @@ def sizes(files: Paths) -> int | None:
 
 
 def names_folder(path: Path | str | BinaryIO) -> bool:
-    """Say whether a target is a folder: one that exists, or a name that ends with a slash."""
+    """Return whether a target is a folder: one that exists, or a name that ends with a slash."""
     return isinstance(path, Path | str) and (str(path).endswith(("/", os.sep)) or Path(path).is_dir())
 
 
@@ -154,7 +154,7 @@ def unreadable(path: Path | str, error: OSError) -> InvalidInput:
 
 
 def _stoppable(stream: BinaryIO, stopped: Event | None) -> BinaryIO:
-    """Return a stream that can be told to stop while it waits for bytes, where it is one that may have to wait."""
+    """Return a stream that can be stopped while it waits for bytes, where it is one that may have to wait."""
     raw = getattr(stream, "raw", None)
     if stopped is None or not isinstance(raw, io.FileIO):
         return stream

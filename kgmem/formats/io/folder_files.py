@@ -83,7 +83,7 @@ def _is_visible(name: str) -> bool:
 
 
 def _reason_against(path: Path, format_: str | None) -> str | None:
-    """Say why a file is not imported; None for one that is."""
+    """Return why a file is not imported; None for one that is."""
     if not path.is_file():
         return "it is a link to a folder" if path.is_dir() else "it is no file"
     if format_ is not None:

@@ -27,7 +27,7 @@ def read_json(raw: bytes, *, hint: str = "Write one whole object a line.") -> An
 
 
 def has_many_digits(raw: bytes) -> bool:
-    """Say whether a JSON text may hold an integer that orjson would make a float of."""
+    """Return whether a JSON text may hold an integer that orjson would make a float of."""
     return _MANY_DIGITS.search(raw) is not None
 
 

@@ -19,7 +19,7 @@ class Rest(io.RawIOBase):
         self._stream = stream
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
@@ -34,7 +34,7 @@ _OTHER_ENCODINGS = ((codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-
 
 
 def numbered_lines(stream: BinaryIO, longest: int = LONGEST_LINE) -> Iterator[tuple[int, bytes | None]]:
-    """Return each line with its number, from 1; None for one that is longer than `longest`, which is never held whole.
+    """Return each line with its number, from 1; None for one longer than `longest`, which is never whole in memory.
 
     A byte order mark of UTF-8 is taken off. Raises InvalidInput for UTF-16.
     """
@@ -73,7 +73,7 @@ class LineTooLong(Exception):
 
 
 class TextBlocks:
-    """Gives a stream's text in blocks of whole lines, in memory bounded by the longest line.
+    """Reads a stream's text in blocks of whole lines, in memory bounded by the longest line.
 
     Bytes that are not UTF-8 stay in the text as surrogates, and `clean` is False from then on.
     """

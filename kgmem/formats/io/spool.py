@@ -69,5 +69,5 @@ class RowSpool:
             yield chunk
 
     def close(self) -> None:
-        """Let go of the temporary file."""
+        """Release the temporary file."""
         self._file.close()

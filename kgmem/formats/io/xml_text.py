@@ -15,12 +15,12 @@ _IN_ATTRIBUTE: Final = str.maketrans(
 
 
 def text(value: str) -> str:
-    """Return a text as it stands between tags."""
+    """Return a text as it is written between tags."""
     return sayable(value).translate(_IN_TEXT)
 
 
 def attribute(value: str) -> str:
-    """Return a text as it stands between the quotes of an attribute."""
+    """Return a text as it is written between the quotes of an attribute."""
     return sayable(value).translate(_IN_ATTRIBUTE)
 
 

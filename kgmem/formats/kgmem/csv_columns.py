@@ -140,7 +140,7 @@ def read_columns(stream: BinaryIO, options: ReadOptions) -> Iterator[Found]:
 
 
 class _Table:
-    """One file: how its cells are told apart, and what its rows make."""
+    """One file: how its cells are separated, and what its rows make."""
 
     def __init__(self, delimiter: str, plan: Plan) -> None:
         self.delimiter = delimiter
@@ -223,7 +223,7 @@ def _block(stream: BinaryIO) -> bytes:
 
 
 def _is_simple(block: bytes) -> bool:
-    """Say whether each line is a row and each quote stands around a whole cell, so that all readers agree."""
+    """Return whether each line is a row and each quote stands around a whole cell, so that all readers agree."""
     if b"\x00" in block or (b"\r" in block and block.count(b"\r") != block.count(b"\r\n")):
         return False
     return b'"' not in block or b'"' not in _QUOTED.sub(b"", block)

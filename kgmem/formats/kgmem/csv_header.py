@@ -38,7 +38,7 @@ class Column:
 
 
 def read_header(cells: Sequence[str], told: Kind | None) -> tuple[Kind, list[Column]]:
-    """Return what the rows are (told, or seen from the columns) and the columns. Raises InvalidInput."""
+    """Return what the rows are (given, or seen from the columns) and the columns. Raises InvalidInput."""
     names = [cell.strip() for cell in cells]
     kind = told or _kind(names)
     missing = [name for name in REQUIRED[kind] if name not in names]

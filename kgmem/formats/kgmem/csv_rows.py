@@ -126,14 +126,14 @@ def broken(line: int, error: csv.Error, text: str, open_: bool = False) -> Rejec
         reason = "A carriage return stands alone. End lines with line feeds, and quote cells that hold line breaks."
     if open_:
         reason = (
-            f"A quoted cell begins in the row of line {line} and does not end ({error}), so what follows cannot be "
-            "told apart and was not read. Close it with a quote; write a quote inside of it twice."
+            f"A quoted cell begins in the row of line {line} and does not end ({error}), so the lines after it "
+            "are unclear and were not read. Close it with a quote; write a quote inside of it twice."
         )
     return rejected(line, reason, _printable(text))
 
 
 def _stays_open(error: csv.Error, text: str, many: bool, quote: str) -> bool:
-    """Say whether a quoted cell may still be open after an error, so that no later line can be trusted."""
+    """Return whether a quoted cell may still be open after an error, so that no later line can be trusted."""
     if "field larger" in str(error):
         return many or (bool(quote) and text.count(quote) % 2 == 1)  # Whole lines have an even number of quotes.
     return many or "end of data" in str(error)

@@ -115,7 +115,7 @@ def _refuse_document(first: bytes) -> None:
 
 
 def _is_apoc(raw: bytes) -> bool:
-    """Say whether a line is a node, or a relationship whose ends are objects, as APOC writes them."""
+    """Return whether a line is a node, or a relationship whose ends are objects, as APOC writes them."""
     try:
         shape = orjson.loads(raw)
     except orjson.JSONDecodeError:

@@ -61,7 +61,7 @@ def _shifted(found: Iterator[Located | Rejected], lines: int) -> Iterator[Found]
 
 
 def _begins_plainly(block: bytes) -> bool:
-    """Say whether the first line is an entity or a relationship that says so, in kgmem's own form."""
+    """Return whether the first line is an entity or a relationship that says so, in kgmem's own form."""
     first = block[: block.find(b"\n") + 1] or block
     if len(first) > _LONGEST_PLAIN:
         return False

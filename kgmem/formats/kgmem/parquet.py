@@ -129,7 +129,7 @@ def _check_space(file: Any, space: EmbeddingSpace | None) -> None:
 
 
 def _seen_kind(names: Sequence[str], told: Kind | None) -> Kind | None:
-    """Return what the rows are of a file with kgmem's own columns: what was told, or what these show."""
+    """Return what the rows are of a file with kgmem's own columns: what was given, or what these show."""
     kinds: Sequence[Kind] = (told,) if told else ("relationship", "entity")
     return next((kind for kind in kinds if set(REQUIRED[kind]) <= set(names)), None)
 

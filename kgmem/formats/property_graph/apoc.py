@@ -227,7 +227,7 @@ def _id(shape: Mapping[str, Any], what: str) -> str:
 
 
 def _begins_document(raw: bytes) -> bool:
-    """Say whether a file is one document: an array, or an object that is no line of its own."""
+    """Return whether a file is one document: an array, or an object that is no line of its own."""
     start = raw.lstrip()
     if start.startswith(b"["):
         return True

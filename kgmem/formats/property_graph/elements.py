@@ -162,7 +162,7 @@ def _unescaped(name: str, taken: Any) -> str:
 
 
 def _as_field(field: Field, value: Any) -> Any:
-    """Return a property's value as the field of its name holds it; None where it is no such thing."""
+    """Return a property's value as the field of its name holds it; None where it is none."""
     if field.type == "place":
         return _place(value)
     if field.type == "vector":

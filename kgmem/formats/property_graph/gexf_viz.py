@@ -18,7 +18,7 @@ _CHANNELS = ("r", "g", "b")
 
 
 def viz_of(element: Element, place: Place | None) -> dict[str, Any]:
-    """Return how an element is drawn; a position that is its place on the earth is left out. Raises InvalidInput."""
+    """Return how an element is drawn; a position that is its place on the earth is omitted. Raises InvalidInput."""
     found: dict[str, Any] = {}
     for child in element.children:
         told = child.attributes
@@ -68,7 +68,7 @@ def _is_place(position: Mapping[str, Any], place: Place | None) -> bool:
 
 
 def _is_said(name: str, value: Any) -> bool:
-    """Say whether an element reads back as the very value."""
+    """Return whether an element reads back as the very value."""
     if name in {"size", "thickness"}:
         return isinstance(value, float)
     if name == "shape":

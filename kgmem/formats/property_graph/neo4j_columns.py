@@ -134,7 +134,7 @@ class _Batch:
     said: list[tuple[str, Texts]] = field(default_factory=list)  # All that a content key is made of.
 
     def require(self, good: Any) -> None:
-        """Leave out the rows for which this does not hold."""
+        """Omit the rows for which this does not hold."""
         self.plain = pc.and_(self.plain, good)
 
 

@@ -103,7 +103,7 @@ class Neo4jCSVWriter:
 def column_type(value: Any) -> str | None:
     """Return the type of Neo4j's columns that a value can be written to and read from as the same; None: there is none.
 
-    An empty text or list cannot be told from none at all, and nothing in Neo4j holds maps.
+    An empty text or list cannot be distinguished from none at all, and nothing in Neo4j holds maps.
     """
     if isinstance(value, list):
         types = {_SCALARS.get(type(item)) for item in value}
@@ -145,7 +145,7 @@ def _dumped(record: Record) -> str:
 
 
 def _is_ambiguous(record: Record) -> bool:
-    """Say whether reading the record's columns could make another record than it."""
+    """Return whether reading the record's columns could make another record than it."""
     if isinstance(record, Entity):
         labels = [record.label or "", *(record.labels or ())]
         odd = any(not label or label != label.strip() or _LISTED in label for label in labels)

@@ -164,7 +164,7 @@ class _Parser(DefusedExpatParser):  # type: ignore[misc]  # defusedxml has no ty
             self._leave_out()
 
     def _leave_out(self) -> None:
-        """Leave out what was read of a record that is too large, and the rest of what is being read of it."""
+        """Omit what was read of a record that is too large, and the rest of what is being read of it."""
         record = self._open[0]
         record.too_large, record.children, record.text = True, (), ""
         self._open = [record]

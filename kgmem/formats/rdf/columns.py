@@ -55,7 +55,7 @@ class Column:
         self.cells.append(text)
 
     def taken(self, count: int) -> Any:
-        """Return the texts of so many entities, and begin anew."""
+        """Return the texts of so many entities, and begin again."""
         cells, self.cells = self.cells, []
         return _array(cells, count)
 
@@ -121,7 +121,7 @@ class EntityColumns:
         self.names.append(name)
 
     def taken(self) -> Iterator[Columns | Located]:
-        """Return what was gathered, and begin anew."""
+        """Return what was gathered, and begin again."""
         count = len(self.lines)
         if not count:
             return
@@ -164,7 +164,7 @@ class EntityColumns:
         return plain
 
     def _cells_of(self, properties: Mapping[str, Any]) -> list[tuple[Column, str]] | None:
-        """Return what stands in which column; None where one of the properties is not plain."""
+        """Return what is in which column; None where one of the properties is not plain."""
         cells: list[tuple[Column, str]] = []
         for name, value in properties.items():
             typed = self._typed(name, value)

@@ -63,7 +63,7 @@ def rank_of(name: str) -> int | None:
 
 
 def is_geographic(name: str) -> bool:
-    """Say whether a property may tell a place."""
+    """Return whether a property may tell a place."""
     return name in _SHAPES or name in _TWINS or name in _TWINS.values()
 
 

@@ -233,7 +233,7 @@ def _made_ready(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_label(name: str) -> bool:
-    """Say whether a name may be a label."""
+    """Return whether a name may be a label."""
     return len(name) <= LONGEST_LABEL and name != EPISODE_LABEL
 
 
@@ -279,7 +279,7 @@ def _take_out(properties: dict[str, Any], name: str, text: str) -> None:
 
 
 def _same_values(read: Any, exact: Any) -> bool:
-    """Say whether a list holds the values that were read, in whatever order and however often."""
+    """Return whether a list holds the values that were read, in whatever order and however often."""
     values = read if isinstance(read, list) else [read]
     if not isinstance(exact, list) or not all(map(is_scalar, exact)):
         return False
@@ -287,7 +287,7 @@ def _same_values(read: Any, exact: Any) -> bool:
 
 
 def _shrunk(properties: dict[str, Any]) -> list[tuple[str, str]]:
-    """Take the largest values out until the rest can be held; gives their names and how large they were."""
+    """Take the largest values out until the rest fit; gives their names and how large they were."""
     taken: list[tuple[str, str]] = []
     sizes = {name: len(orjson.dumps(value)) + len(name) + 4 for name, value in properties.items()}
     total = sum(sizes.values())

@@ -1,4 +1,4 @@
-"""What stands between a file and pyoxigraph's parsers, whose stack and memory some files would exhaust.
+"""What is between a file and pyoxigraph's parsers, whose stack and memory some files would exhaust.
 
 Measured with pyoxigraph 0.5.13: 100,000 triple terms inside of each other crash the process, 10,000 nested elements of
 RDF/XML take seconds and 100,000 minutes, and XML entities grow without bound.

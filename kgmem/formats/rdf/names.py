@@ -165,7 +165,7 @@ class Names:
         return f"<{source}>" if self.is_graph(source) else self.own_node(source, "source/")
 
     def is_graph(self, source: str) -> bool:
-        """Say whether a source's key is an IRI or a blank node, as those of named graphs are."""
+        """Return whether a source's key is an IRI or a blank node, as those of named graphs are."""
         return is_blank_key(source) or (is_iri(source) and not self._means_more(source, ("source/",)))
 
     def source(self, graph: str) -> str:
@@ -174,7 +174,7 @@ class Names:
         return own if own is not None else graph
 
     def _means_more(self, iri: str, parts: tuple[str, ...]) -> bool:
-        """Say whether an IRI of kgmem's own namespace would be read as something else than itself."""
+        """Return whether an IRI of kgmem's own namespace would be read as something else than itself."""
         return iri.startswith(self.namespace) and iri.startswith(parts, len(self.namespace))
 
     def _own(self, iri: str, part: str) -> str | None:
@@ -211,7 +211,7 @@ def with_prefixes(known: Names, more: Mapping[str, str]) -> Names:
 
 
 def is_prefix(prefix: str, iri: str) -> bool:
-    """Say whether a prefix can stand before the names of a namespace."""
+    """Return whether a prefix can stand before the names of a namespace."""
     return prefix.isidentifier() and "__" not in prefix and not prefix.endswith("_") and iri[-1:] in {"/", "#"}
 
 
@@ -222,7 +222,7 @@ def decoded(text: str) -> str | None:
 
 
 def is_iri(text: str) -> bool:
-    """Say whether a text is an absolute IRI as RDF takes it."""
+    """Return whether a text is an absolute IRI as RDF takes it."""
     if not _IRI.fullmatch(text):
         return False
     try:
@@ -233,7 +233,7 @@ def is_iri(text: str) -> bool:
 
 
 def is_blank_key(key: str) -> bool:
-    """Say whether a key is one that a reader gave to a blank node."""
+    """Return whether a key is one that a reader gave to a blank node."""
     if not _BLANK_KEY.fullmatch(key):
         return False
     try:

@@ -28,7 +28,7 @@ READ: Final[Mapping[str, str]] = {
     "named_graphs": "source (a graph's IRI is the source), drop, or property (it becomes the property graph)",
     "blank_nodes": "the name by which blank nodes are known; else made from the file's content",
     "base": "the IRI that relative ones are resolved against",
-    "namespace": f"the namespace of what did not come from RDF; {NAMESPACE} unless given",
+    "namespace": f"the namespace of what did not come from RDF; by default {NAMESPACE}",
 }
 WRITE: Final[Mapping[str, str]] = {
     "vocabulary": "map: names become IRIs by graph_schema/rdf; else as they were read",

@@ -38,7 +38,7 @@ _PLACE = re.compile(r"Parser error at line (\d+)(?: between columns? (\d+)| colu
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A file as canonical N-Quads, what is known of all its quads, and what stands for its content."""
+    """A file as canonical N-Quads, what is known of all its quads, and what represents its content."""
 
     quads: Path
     survey: Survey

@@ -33,7 +33,7 @@ class _Property:
     columns: list[Column] = field(default_factory=list)
 
     def take_back(self, count: int) -> None:
-        """Take back what was put into its columns of a subject that is not plain."""
+        """Undo what was put into its columns of a subject that is not plain."""
         for column in self.columns:
             del column.cells[count:]
 

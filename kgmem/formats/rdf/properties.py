@@ -39,7 +39,7 @@ class Told:
 
 
 class Properties:
-    """Tells properties as predicates and terms."""
+    """Writes properties as predicates and terms."""
 
     def __init__(self, names: Names, iris: "IRIs", lost: Counter[str]) -> None:
         """Take the names of the vocabulary, what remembers their IRIs, and where to count what is lost."""
@@ -65,7 +65,7 @@ class Properties:
         return told
 
     def _tell(self, told: Told, exact: dict[str, Any], name: str, properties: Mapping[str, Any]) -> set[str]:
-        """Tell one property; gives the names of those that were used up besides."""
+        """Write one property; gives the names of those that were used up besides."""
         value = properties[name]
         if value is None:
             self._lost[LOST_NULLS] += 1
@@ -118,7 +118,7 @@ class IRIs(dict[str, str]):
 
 
 def is_scalar_list(value: Sequence[Any]) -> bool:
-    """Say whether a list becomes one literal an item."""
+    """Return whether a list becomes one literal an item."""
     return bool(value) and all(map(is_scalar, value))
 
 

@@ -64,7 +64,7 @@ class Seen:
         self._many: list[HashSet] = []
 
     def first(self, hash_: int) -> bool:
-        """Say whether a hash is seen for the first time."""
+        """Return whether a hash is seen for the first time."""
         if hash_ in self._few or any(part.place(hash_) >= 0 for part in self._many):
             return False
         self._few.add(hash_)
@@ -138,7 +138,7 @@ class Numbering:
     """Numbers nameless blank nodes in the order in which they first stand in the file."""
 
     def __init__(self, in_order: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> None:
-        """Take what stands for each of them."""
+        """Take what represents each of them."""
         ranks = np.argsort(in_order, kind="stable")
         self._sorted = array("q", in_order[ranks].tobytes())
         self._ranks = array("q", ranks.astype(np.int64).tobytes())

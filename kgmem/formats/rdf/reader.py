@@ -211,7 +211,7 @@ class _Walk:
         return self._learnt(predicate) if name is None else name
 
     def _is_new(self, group: Group, predicate: str, object_: str, graph: str) -> bool:
-        """Say whether a link is given for the first time, and no statement says more of it."""
+        """Return whether a link is given for the first time, and no statement says more of it."""
         link = (predicate, object_, graph)
         if link in group.links:
             return False
@@ -369,7 +369,7 @@ class _Sources(dict[str, str]):
         return source
 
     def is_graph(self, graph: str) -> bool:
-        """Say whether a graph is one of RDF's, and not a source that kgmem wrote as one."""
+        """Return whether a graph is one of RDF's, and not a source that kgmem wrote as one."""
         return not graph.startswith(f"{self._walk._kgmem}source/")
 
 

@@ -1,4 +1,4 @@
-"""N-Quads in a temporary file put into the syntax that was asked for."""
+"""N-Quads in a temporary file put into the syntax that was requested."""
 
 import re
 from collections import Counter

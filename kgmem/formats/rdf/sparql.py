@@ -1,4 +1,4 @@
-"""SPARQL updates that do nothing but INSERT DATA, as TriG: what stands between their braces is nearly that.
+"""SPARQL updates that do nothing but INSERT DATA, as TriG: what is between their braces is nearly that.
 
 Nothing is executed: no other operation is read, so that no file can make kgmem load or call anything.
 """
@@ -60,7 +60,7 @@ class _Update:
             self._out.append(token[0])
 
     def _data(self) -> None:
-        """Return on what stands between the braces: triples, and graphs with a brace of their own."""
+        """Return on what is between the braces: triples, and graphs with a brace of their own."""
         self._out.append(b"{")
         while token := self._next():
             if token.lastgroup == "name" and token[0].upper() == b"GRAPH":

@@ -23,13 +23,13 @@ _LONGEST: Final = 400
 
 
 class BlankNodes:
-    """Gives keys to blank nodes: `_:kg-`, what stands for the file, and the label, or a number where it has none.
+    """Assigns keys to blank nodes: `_:kg-`, what represents the file, and the label, or a number where it has none.
 
     A label that is of this form already is the key of a node that kgmem wrote, and stays.
     """
 
     def __init__(self, numbering: Numbering, scope: str | None, digest: str) -> None:
-        """Take the numbers of nameless nodes, the scope that was asked for, and the digest of the file's content."""
+        """Take the numbers of nameless nodes, the requested scope, and the digest of the file's content."""
         self._numbering = numbering
         self._scope = digest if scope is None else digest_of(scope)[:12]
 

@@ -123,12 +123,12 @@ def json_term(value: Any) -> str:
 
 
 def is_scalar(value: Any) -> bool:
-    """Say whether a value is one that a literal of its own says."""
+    """Return whether a value is one that a literal of its own says."""
     return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def escaped(text: str) -> str:
-    """Return a text as it stands between the quotes of a literal."""
+    """Return a text as it is written between the quotes of a literal."""
     return _UNPLAIN.sub(_written, text) if _UNPLAIN.search(text) else text
 
 
@@ -241,7 +241,7 @@ def _kept_term(value: Any, mark: str) -> str | None:
 
 
 def is_triple_term(text: str) -> bool:
-    """Say whether a text is a triple term as N-Triples writes it."""
+    """Return whether a text is a triple term as N-Triples writes it."""
     if not text.startswith("<<(") or text.count("<<") > DEEPEST_TERM:
         return False
     try:

@@ -89,7 +89,7 @@ class RDFWriter:
                 self._describe(node, Told(), told, None)
 
     def _stands_in_graph(self, record: BeliefRecord) -> bool:
-        """Say whether a claim is just that a named graph holds its triple, which the triple in that graph tells."""
+        """Return whether a claim is just that a named graph holds its triple, which the triple in that graph tells."""
         stated = record.told.get("relationship") or {}
         is_current = record.kind == "claim" and record.told.get("known_to") is None
         return bool(is_current and stated.get("first") and self._names.is_graph(record.told["source"]))
@@ -134,14 +134,14 @@ class RDFWriter:
         self._describe(node, told, fields, own)
 
     def _say_nothing(self, node: str, own: Sequence[str] | None) -> None:
-        """Tell a node that nothing is said of, in kgmem's own words: links tell others."""
+        """Write a node that nothing is said of, in kgmem's own words: links tell others."""
         if node.startswith((f"<{self._names.namespace}entity/", f"<{self._names.namespace}scope/")):
             self._quad(node, RDF + "type", f"<{self._names.namespace}Entity>", own)
         else:
             self._bare.append(hash(node))
 
     def _name_and_place(self, record: Entity, told: Told, fields: dict[str, Any]) -> None:
-        """Leave out a name and a place that the properties tell; a name that they do not is a label too."""
+        """Omit a name and a place that the properties tell; a name that they do not is a label too."""
         silent = []
         derived = derived_name(record.properties)
         fields.pop("name", None)
@@ -179,7 +179,7 @@ class RDFWriter:
         self._full_statement((start, kind, end), record)
 
     def _full_statement(self, link: tuple[str, str, str], record: Relationship) -> None:
-        """Tell a relationship by a statement with its properties, source and scope."""
+        """Write a relationship by a statement with its properties, source and scope."""
         told = self._properties.tell(record.properties)
         fields = self._fields(record)
         fields |= {name: value for name in ("source", "scope") if (value := getattr(record, name))}
@@ -202,7 +202,7 @@ class RDFWriter:
     def _statement(
         self, link: tuple[str, str, str], record: Relationship | None, told: Told, fields: Mapping[str, Any]
     ) -> None:
-        """Tell a relationship that says more than its ends, as a statement of its link."""
+        """Write a relationship that says more than its ends, as a statement of its link."""
         start, kind, end = link
         key, beside = "", ""
         if record is not None:
@@ -262,7 +262,7 @@ class RDFWriter:
         return {name: value for name, value in to_wire(record).items() if name not in _NOT_FIELDS}
 
     def _describe(self, node: str, told: Told, fields: Mapping[str, Any], own: Sequence[str] | None) -> None:
-        """Tell properties, and fields in kgmem's own words."""
+        """Write properties, and fields in kgmem's own words."""
         for predicate, term, sources in told.pairs:
             self._quad(node, predicate, term, own if sources is None else sources)
         for name, value in {**fields, **({"exact": told.exact} if told.exact else {})}.items():

@@ -64,7 +64,7 @@ Property = tuple[str, str, Any]
 
 
 def is_plain_property(name: str) -> bool:
-    """Say whether a property may stand in columns under this name."""
+    """Return whether a property may stand in columns under this name."""
     return name not in _SPECIAL and not name.endswith("_")
 
 
@@ -117,7 +117,7 @@ def _in_bounds(kind: BatchKind, fields: Mapping[str, Any], count: int) -> Any:
 
 
 def _each(texts: Any, check: Any) -> Any:
-    """Say of each text whether it passes a check; what is not given does."""
+    """Return for each text whether it passes a check; what is not given does."""
     told = texts.dictionary_encode()
     passed = pa.array([check(text) for text in told.dictionary.to_pylist()], pa.bool_())
     return pc.fill_null(passed.take(told.indices), True)
@@ -200,7 +200,7 @@ def _numbers(kind: BatchKind, fields: Mapping[str, Any], type_: str) -> tuple[Ma
 
 
 def _short(kind: BatchKind, fields: Mapping[str, Any], properties: Sequence[Property], count: int) -> Any:
-    """Say of each record whether its properties are within bounds, and one passage holds all it is searched by."""
+    """Return for each record whether its properties are within bounds, and one passage holds all it is searched by."""
     within = sum(len(name) + _LONGEST_LITERAL for name, _, _ in properties) < LARGEST_PROPERTIES // 4
     texts = [fields[name] for name in ("key", "name", "text") if name in fields] if kind == "entity" else []
     texts += [told for _, type_, told in properties if type_ == "string"]

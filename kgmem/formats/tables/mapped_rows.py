@@ -121,7 +121,7 @@ class Columns:
         return fill
 
     def raw(self, template: Template) -> Get:
-        """Return a template's value: of one that is a column alone as it stands in its cell, of any other its text."""
+        """Return a template's value: of one that is a column alone as its cell has it, of any other its text."""
         sole = template.sole
         if sole is None:
             return self.text(template)
@@ -259,7 +259,7 @@ class _Maker:
         return found + (columns.others(path) if others else [])
 
     def _takes_others(self) -> bool:
-        """Say whether columns that nothing uses are its properties, where the mapping says nothing of properties."""
+        """Return whether columns that nothing uses are its properties, where the mapping says nothing of properties."""
         makes = self._columns.table.makes
         order = {"entity": 0, "relationship": 1, "episode": 2, "source": 3}
         return not self._making.properties and self._making is min(makes, key=lambda making: order[making.kind])

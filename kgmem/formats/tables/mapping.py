@@ -1,7 +1,7 @@
 """Mapping files: how tables of any shape become records. This is their grammar; mapped_rows.py does what they say.
 
 [[table]]
-files = "people*.csv"            # Which files; left out, every file.
+files = "people*.csv"            # Which files; by default every file.
 delimiter = ";"                  # And the other options of tables (options.py).
 types = { born = "date" }        # What cells are; else the first rows tell.
 [[table.entity]]                 # What a row makes; also relationship, episode, source.

@@ -11,7 +11,7 @@ from kgmem.formats.property_graph.elements import EdgeIds, edge_ids
 
 # What graph tables (neo4j-admin, Gremlin, Parquet) may be told, each with what it does.
 GRAPH_OPTIONS: Mapping[str, str] = {
-    "array_delimiter": "the character between the items of a list, and between labels; ; unless given",
+    "array_delimiter": "the character between the items of a list, and between labels; by default ;",
     "parallel": "keep: edges of the same kind between the same two stay apart; merge: they become one",
     "edge_ids": "between: the id of an edge counts between its two ends; key: it is the key; ignore: it is nothing",
     "label": "the label of a nodes file that names none, or further labels (several: A;B)",
@@ -20,7 +20,7 @@ GRAPH_OPTIONS: Mapping[str, str] = {
 }
 CSV_OPTIONS: Mapping[str, str] = {
     "delimiter": "the character between cells; else the one that the first line has most of",
-    "quote": 'the character around cells that hold delimiters; " unless given; none: there is none',
+    "quote": 'the character around cells that hold delimiters; by default "; none: there is none',
     "ragged": "reject: a line of more or fewer cells than the header is rejected; accept: they are dropped or empty",
     **GRAPH_OPTIONS,
 }

@@ -38,12 +38,12 @@ def check_type(type_: str, path: str) -> None:
 
 
 def is_time(type_: str) -> bool:
-    """Say whether the type is one of times."""
+    """Return whether the type is one of times."""
     return type_ in {"date", "datetime"} or is_time_format(type_)
 
 
 def is_time_format(type_: str) -> bool:
-    """Say whether the type is a way to write times."""
+    """Return whether the type is a way to write times."""
     return type_ in _EPOCHS or type_ == MASKED or "%" in type_
 
 

@@ -172,7 +172,7 @@ async def _of_question(
 
 
 async def constant_conditions(run: Run, pattern: Pattern) -> tuple[list[Condition], dict[str, Any]]:
-    """Return the conditions of a pattern for a row that is not known yet, and what stands for its values."""
+    """Return the conditions of a pattern for a row that is not known yet, and what represents its values."""
     conditions: list[Condition] = []
     row: dict[str, Any] = {}
     for number, lookup in enumerate(pattern.lookups):
@@ -195,7 +195,7 @@ def _unbounded(asking: MatchOptions) -> MatchOptions:
 async def _bound(
     run: Run, binder: "Binder", matched: MatchRows, asked: StoreQuery, *, keys: Sequence[JoinKey], at: int
 ) -> Found:
-    """Put what was found into rows; what is gone meanwhile is left out."""
+    """Put what was found into rows; what is gone meanwhile is omitted."""
     ways: list[list[tuple[Any, ...]]] = [[] for _ in asked.rows] or [[]]
     for way in matched.ways:
         ways[way[0] - 1].append(way)

@@ -44,7 +44,7 @@ def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def _looked_at(expression: Expression) -> tuple[tuple[Expression, ...], tuple[KeptKey, ...], bool]:
-    """Return the queries and keys in an expression that are asked for beforehand, and whether it must be bridged."""
+    """Return the queries and keys in an expression that are requested beforehand, and whether it must be bridged."""
     nested = tuple(nested_in(expression))
     bridged = any(local for _, local in nested) or not _LOOKING.isdisjoint(calls_in(expression))
     keys = tuple(kept_keys_in(expression))
@@ -176,7 +176,7 @@ class Run:
         return new
 
     async def turn(self) -> None:
-        """Let other tasks run once this statement has worked for some milliseconds; it continues in a thread."""
+        """Yield to other tasks once this statement has worked for some milliseconds; it continues in a thread."""
         now = time.perf_counter()
         if now - self._turned < _TURN:
             return
@@ -332,7 +332,7 @@ class Run:
             self._depth -= 1
 
     def _ask(self, part: Expression, row: Row) -> Any:
-        """Answer a query inside an expression: what was asked beforehand, or, in a thread of its own, now."""
+        """Answer a query inside an expression: what was requested beforehand, or, in a thread of its own, now."""
         key = (id(part), id(row))
         if key in self._answers:
             return self._answers[key]

@@ -105,7 +105,7 @@ class _Explainer:
         return before * _ITEMS if isinstance(step, steps.Call) else before
 
     async def _matches(self, pattern: steps.Pattern) -> float:
-        """Ask the store how many matches it expects for one row."""
+        """Return from the store how many matches it expects for one row."""
         conditions, row = await constant_conditions(self.run, pattern)
         links = {link.name for link in pattern.links if link.repeats}
         row |= {name: [] if name in links else 0 for name in pattern.bound}

@@ -198,7 +198,7 @@ async def match(run: Run, step: Match, rows: Rows) -> Rows:
 
 
 async def matches(run: Run, asking: MatchOptions, rows: Rows, at: int) -> list[Rows]:
-    """Return for each row the rows that the pattern makes of it."""
+    """Return for each row the rows that the pattern yields."""
     groups: list[Rows] = [[] for _ in rows]
     if not rows:
         return groups

@@ -19,7 +19,7 @@ from kgmem.query.values.comparison import group_key, order_key
 
 
 async def wanted(run: Run, numbers: Sequence[Expression]) -> int | None:
-    """Return how many rows are asked for: a sum; None for all."""
+    """Return how many rows are requested: a sum; None for all."""
     return sum([await number(run, each) or 0 for each in numbers]) if numbers else None
 
 

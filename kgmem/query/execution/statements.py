@@ -111,7 +111,7 @@ class Engine:
             return await self._work(asked, understood)(transaction)
 
     async def _at_home(self, asked: StatementRequest, understood: PreparedStatement) -> StatementRequest:
-        """Return what is asked, of the graph that all of it uses: then it is as if it had been sent there."""
+        """Return what is requested, of the graph that all of it uses: then it is as if it had been sent there."""
         body = understood.analysed.statement.body
         name = common_name(body, asked.parameters) if isinstance(body, Query) else None
         if name is None:

@@ -52,7 +52,7 @@ class Turns:
         mine.acquire()
 
     def end(self) -> None:
-        """Let the next thread compute: that of the caller who has waited longest since its last turn."""
+        """Start the next thread: that of the caller who has waited longest since its last turn."""
         with self._guard:
             if not self._waiting:
                 self._busy = False
@@ -68,7 +68,7 @@ class Turns:
             following.release()
 
     def give_way(self, who: Hashable) -> None:
-        """Let other threads compute where the slice of this one is over; called by the thread that computes."""
+        """Yield to other threads where the slice of this one is over; called by the thread that computes."""
         if self._waiting and time.perf_counter() - self._since > _SLICE:
             self.end()
             self.begin(who)
@@ -256,12 +256,12 @@ class Beside:
             TURNS.begin(self._who)
 
     def give_way(self) -> None:
-        """Let other statements compute where the slice of this one is over."""
+        """Yield to other statements where the slice of this one is over."""
         if self.away:
             TURNS.give_way(self._who)
 
     async def _end(self) -> None:
-        """Let no thread go on, and wait until what they asked is over: it must not use the connection after this."""
+        """Stop all threads, and wait until what they asked is over: it must not use the connection after this."""
         self._ended = True
         waiting = set(self._asked)
         for task in waiting:

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Cursor:
-    """A walk over the tokens of one query. `token` is the one that comes next."""
+    """A cursor over the tokens of one query. `token` is the one that comes next."""
 
     def __init__(self, query: str) -> None:
         """Read the query's tokens and stand before the first. Raises CypherError."""

@@ -70,7 +70,7 @@ class QueryParser(ClauseParser):
         return found
 
     def subquery_body(self) -> Query:
-        """Read what stands in the braces of EXISTS, COUNT and COLLECT: a query, or patterns with a WHERE."""
+        """Read what is in the braces of EXISTS, COUNT and COLLECT: a query, or patterns with a WHERE."""
         if not self._patterns_stand():
             return self.braced_query()
         self.expect("{")

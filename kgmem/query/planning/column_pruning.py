@@ -90,7 +90,7 @@ def with_needs(made: Plan) -> Plan:
 
 
 def _folded(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Let each MATCH before an aggregation that counts how often, but not which, give equal rows as one."""
+    """Make each MATCH before an aggregation that counts how often, but not which, return equal rows as one."""
     return tuple(
         replace(step, folded=True)
         if isinstance(step, plan.Match)

@@ -14,7 +14,7 @@ from kgmem.query.tree.traversal import names_in, rebuilt
 
 @dataclass(slots=True)
 class Component:
-    """Paths that share nodes, what they bind, and what is asked of them."""
+    """Paths that share nodes, what they bind, and what is required of them."""
 
     paths: list[PathPattern]
     own: frozenset[str]
@@ -125,7 +125,7 @@ def plain_link(pattern: PathPattern) -> PathPattern:
 
 
 def _link_of(element: PathElement) -> RelationshipPattern | None:
-    """Return the link that a group is: one relationship that repeats, between nodes of which nothing is asked."""
+    """Return the link that a group is: one relationship that repeats, between nodes of which nothing is required."""
     if not isinstance(element, GroupPattern) or element.quantifier is None or len(element.elements) != 3:
         return None
     first, link, last = element.elements
@@ -141,7 +141,7 @@ def _is_bare(element: PathElement) -> bool:
 
 
 def least_of(group: GroupPattern) -> int:
-    """Return how often a group is gone through at the least."""
+    """Return the least number of times that a group is traversed."""
     if group.quantifier is None:
         return 1
     return 0 if group.quantifier.least is None else group.quantifier.least
@@ -154,7 +154,7 @@ def is_backwards(
     later: frozenset[str],
     text: str,
 ) -> bool:
-    """Whether a path through groups is found from its right end, of which more is asked than of its left one.
+    """Whether a path through groups is found from its right end, of which more is required than of its left one.
 
     `waiting` are predicates beside the pattern. What a group says of nodes outside it must be known before it: where
     it speaks of what other parts bind (`later`), the path begins at the left.
@@ -192,7 +192,7 @@ def _selectivity(
 
 
 def begun(segments: Sequence[Segment], known: frozenset[str], text: str, *, backwards: bool) -> Begun:
-    """Return the node at one end of the first group, and what is asked of it in there, if the group is not optional."""
+    """Return the node at one end of the first group, and what the group requires of it, if it is not optional."""
     segment = segments[-1 if backwards else 0][0]
     name = name_of(segment[0 if backwards else -1])
     group = (segments[-2] if backwards else segments[0])[1] if len(segments) > 1 else None

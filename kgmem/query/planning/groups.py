@@ -29,7 +29,7 @@ def separate(
 ) -> list[tuple[Sequence[PathPattern], Expression | None]]:
     """Return the parts of a pattern that may be looked for by themselves, each with what of WHERE is known by then.
 
-    None where that would be another pattern: relationships of two parts must not be the same, and what stands inside
+    None where that would be another pattern: relationships of two parts must not be the same, and what is inside
     of a part may speak of one behind it.
     """
     if len(patterns) == 1 or any(map(_is_staged, patterns)):
@@ -116,7 +116,7 @@ class _Stages:
             self.selected(pattern)
 
     def unwrapped(self, pattern: PathPattern) -> PathPattern:
-        """Return a pattern that stands in parentheses without them, where what is asked inside is asked of its ends."""
+        """Return a pattern in parentheses without them, where all conditions inside are on its ends."""
         group = pattern.elements[0]
         if len(pattern.elements) > 1 or not isinstance(group, GroupPattern) or group.quantifier or group.variable:
             return pattern
@@ -130,7 +130,7 @@ class _Stages:
     def search(self, pattern: PathPattern) -> None:
         """Plan shortest paths along one link: both ends for themselves, then what is between them.
 
-        Ends that are both looked up are few, and found together; else each is held to its predicates alone.
+        Ends that are both looked up are few, and found together; else each is matched by its predicates alone.
         """
         first, link, last = pattern.elements
         both = self.builder()
@@ -156,7 +156,7 @@ class _Stages:
     def selected(self, pattern: PathPattern) -> None:
         """Plan all paths of a pattern, and then the choice of the shortest.
 
-        What WHERE asks of more than the ends is asked of what was chosen, and for the functions before.
+        What WHERE asks of more than the ends is required of what was chosen, and for the functions before.
         """
         ends = frozenset(map(name_of, (pattern.elements[0], pattern.elements[-1])))
         later = [each for each in self.waiting if not names_in(each) <= self.known | ends]
@@ -206,7 +206,7 @@ class _Stages:
         return tuple(parts[place] for place in sorted(parts))
 
     def segment(self, elements: Sequence[PathElement], repeat: Repeat | None, first: Begun | None) -> str:
-        """Add what stands between two groups; returns the name of its path."""
+        """Add what is between two groups; returns the name of its path."""
         builder, path = self.builder(), self.hidden()
         names: list[str] = []
         builder.elements(elements, names)
@@ -253,7 +253,7 @@ class _Stages:
         return Repeat(group.at, start, end, first, last, inner, path, told, least, most, quantifier is None, backwards)
 
     def segments(self, pattern: PathPattern) -> Iterable[Segment]:
-        """Return what stands between groups, each with the group behind it; a node of no name where nothing stands."""
+        """Return what is between groups, each with the group behind it; a node of no name where nothing stands."""
         segment: list[PathElement] = []
         for element in pattern.elements:
             if isinstance(element, GroupPattern):

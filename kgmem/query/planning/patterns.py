@@ -105,7 +105,7 @@ class PatternBuilder:
         return part.name
 
     def part(self, element: RelationshipPattern, left: str, right: str) -> tuple[LinkPart, list[Expression]]:
-        """Return a relationship of the pattern, and what else is asked of it."""
+        """Return a relationship of the pattern, and what else is required of it."""
         name = self.name(element.variable)
         types = element.types if element.types is None or _is_static(element.types) else None
         length = element.quantifier or element.length

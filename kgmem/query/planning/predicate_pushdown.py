@@ -82,7 +82,7 @@ def lookups_in(predicates: Iterable[Expression], sought: Iterable[str], own: fro
 
 
 def _read(side: Expression) -> tuple[str, str]:
-    """Return the variable and the property that an expression reads, or what stands for its id; else empty names."""
+    """Return the variable and the property that an expression reads, or what represents its id; else empty names."""
     if isinstance(side, Property) and isinstance(side.subject, Variable):
         return side.subject.name, side.name
     if isinstance(side, Call) and len(side.arguments) == 1 and isinstance(side.arguments[0], Variable):

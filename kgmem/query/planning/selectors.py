@@ -51,7 +51,7 @@ def search_of(pattern: PathPattern, builder: PatternBuilder) -> Search:
 def held_to(search: Search, predicates: Sequence[Expression]) -> Search:
     """Return a search among the paths that meet predicates, as WHERE asks them of shortestPath and allShortestPaths.
 
-    What must be so of every relationship, or of every node, is asked on the way; the rest of whole paths.
+    What must be so of every relationship, or of every node, is required on the way; the rest of whole paths.
     """
     conditions, nodes, rest = list(search.conditions), [], []
     for each in predicates:
@@ -88,7 +88,7 @@ def _of_every(predicate: Expression, search: Search) -> ListPredicate | None:
 
 
 def is_function(pattern: PathPattern) -> bool:
-    """Whether a pattern is shortestPath or allShortestPaths, which WHERE is asked before, not behind."""
+    """Whether a pattern is shortestPath or allShortestPaths, whose WHERE is applied before, not after."""
     return pattern.selector is not None and pattern.selector.kind in _FUNCTIONS
 
 

@@ -205,7 +205,7 @@ class Step:
 class Match(Step):
     """MATCH: each row with each way in which the pattern matches; with `optional` at least once, with nulls.
 
-    No more rows are asked for than the sum of `most`, where that is not empty: with `order` those that come first by
+    No more rows are requested than the sum of `most`, where that is not empty: with `order` those that come first by
     it, and all that come level with the last of them. `needs` is what is needed of what the pattern binds (None:
     everything), and `shown` what the rows must have of it; where the store answers all lookups,
     `lean` is enough. `folded`: rows that are the same in what is needed may come as one, with how many they are.
@@ -231,7 +231,7 @@ class Use(Step):
 
 @dataclass(frozen=True, slots=True)
 class Unwind(Step):
-    """UNWIND: each row with each item of a list; no more are asked for than the sum of `most`, if that is not empty."""
+    """UNWIND: each row with each item of a list; no more are requested than the sum of `most`, if that is not empty."""
 
     source: Expression
     name: str

@@ -45,7 +45,7 @@ class ProcedureContext:
 
 
 def procedure(line: str, description: str, run: Answered) -> Procedure:
-    """Return a procedure by a line such as db.labels() :: (label STRING); a ? behind a type lets it be left out."""
+    """Return a procedure by a line such as db.labels() :: (label STRING); a ? behind a type lets it be omitted."""
     head, _, columns = line.partition(" :: ")
     name, _, inputs = head.rstrip(")").partition("(")
     outputs = tuple(_field(part) for part in columns.strip("()").split(", ") if part)
@@ -59,7 +59,7 @@ def _field(text: str) -> Field:
 
 
 def given(arguments: Sequence[Any], place: int, otherwise: Any) -> Any:
-    """Return an argument, or what stands for it where it was left out or is null."""
+    """Return an argument, or what represents it where it was omitted or is null."""
     value = arguments[place] if place < len(arguments) else None
     return otherwise if value is None else value
 
@@ -73,7 +73,7 @@ def key_of(value: Value) -> str:
 
 
 def scope_of(run: Run, asked: Any) -> str:
-    """Return the scope that a question is asked in: the query's own, or one below it. Raises ValueProblem."""
+    """Return the scope that a question runs in: the query's own, or one below it. Raises ValueProblem."""
     if asked is None:
         return run.scope or ""
     if not isinstance(asked, str):

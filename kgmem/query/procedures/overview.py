@@ -72,10 +72,10 @@ async def overview(context: ProcedureContext, run: Run, sample: int = SAMPLE) ->
     """Return what a graph is made of, as its scope sees it."""
     found = Overview(labels=dict(await label_counts(context, run)), kinds=Counter(await kind_counts(context, run)))
     for label in found.labels:
-        text = f"MATCH (n:{quoted(label)}) RETURN properties(n) AS held LIMIT $sample"
+        text = f"MATCH (n:{quoted(label)}) RETURN properties(n) AS properties LIMIT $sample"
         rows = [held for (held,) in await context.ask(run, text, sample=sample)]
         _note(found.properties[label], found.always, label, rows)
-    text = "MATCH (a)-[r]->(b) RETURN labels(a), type(r) AS type, properties(r) AS held, labels(b) LIMIT $most"
+    text = "MATCH (a)-[r]->(b) RETURN labels(a), type(r) AS type, properties(r) AS properties, labels(b) LIMIT $most"
     links: dict[str, list[Mapping[str, Value]]] = defaultdict(list)
     for starts, kind, held, ends in await context.ask(run, text, most=_LINKS):
         links[kind].append(held)
@@ -97,7 +97,7 @@ VECTORS, TEXTS = "kgmem_vectors", "kgmem_texts"  # The indexes that every graph 
 
 
 def named_index(schema: GraphSchema, asked: Value, kind: str, usual: str) -> NamedIndex | None:
-    """Return the index of a kind that is asked; None for the one that every graph has. Raises ValueProblem."""
+    """Return the index of a kind that is requested; None for the one that every graph has. Raises ValueProblem."""
     if asked == usual:
         return None
     found = schema.indexes.get(str(asked))

@@ -114,7 +114,7 @@ async def held(run: Run, answer: Answer) -> tuple[Mapping[int, Node], Mapping[in
 
 
 async def schema_of(context: ProcedureContext, run: Run) -> GraphSchema:
-    """Return the schema of the graph that is asked."""
+    """Return the schema of the graph that is requested."""
     return context.schema(await context.graph(run.graph))
 
 
@@ -159,7 +159,7 @@ def _question(run: Run, text: str, options: Any) -> Question:
 
 
 def _states(named: Value) -> tuple[State, ...]:
-    """Return the states that are asked for. Raises ValueProblem for one that is none."""
+    """Return the states that are requested. Raises ValueProblem for one that is none."""
     names = [named] if isinstance(named, str) else named or []
     if not isinstance(names, list) or not all(name in _STATES for name in names):
         raise ValueProblem("states must be a list of states of recall.", hint=f"Give a list of {', '.join(_STATES)}.")

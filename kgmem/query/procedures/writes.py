@@ -67,16 +67,16 @@ def procedures(context: ProcedureContext) -> list[Procedure]:
         return await writer.write(run, text, a=start.element_id, b=end.element_id, same=same, made=made, met=met)
 
     async def create_node(run: Run, arguments: Sequence[Any]) -> _Rows:
-        text = f"CREATE (n{_labels(arguments[0])}) SET n = $held RETURN n"
-        return await writer.write(run, text, held=_map(arguments[1]))
+        text = f"CREATE (n{_labels(arguments[0])}) SET n = $properties RETURN n"
+        return await writer.write(run, text, properties=_map(arguments[1]))
 
     async def create_link(run: Run, arguments: Sequence[Any]) -> _Rows:
         start, kind, held, end = arguments[:4]
         text = (
             "MATCH (a) WHERE elementId(a) = $a MATCH (b) WHERE elementId(b) = $b "
-            f"CREATE (a)-[r:{quoted(_text(kind))}]->(b) SET r = $held RETURN r"
+            f"CREATE (a)-[r:{quoted(_text(kind))}]->(b) SET r = $properties RETURN r"
         )
-        return await writer.write(run, text, a=_node(start).element_id, b=_node(end).element_id, held=_map(held))
+        return await writer.write(run, text, a=_node(start).element_id, b=_node(end).element_id, properties=_map(held))
 
     def labels(word: str) -> Answered:
         async def change(run: Run, arguments: Sequence[Any]) -> _Rows:

@@ -47,7 +47,7 @@ class SortKey(Located):
 
 @dataclass(frozen=True, slots=True)
 class Projection(Located):
-    """What stands after RETURN, WITH and YIELD; `star` is the * that may come first."""
+    """What is after RETURN, WITH and YIELD; `star` is the * that may come first."""
 
     distinct: bool
     star: bool

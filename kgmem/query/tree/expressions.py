@@ -12,7 +12,7 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Expression(Located):
-    """What gives a value. Two expressions are equal when they are written alike, whatever the space between."""
+    """What gives a value. Two expressions are equal when they are written the same way, whatever the space between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Index(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Slice(Expression):
-    """list[1..3]; an end that is left out is None."""
+    """list[1..3]; an end that is omitted is None."""
 
     subject: Expression
     start: Expression | None

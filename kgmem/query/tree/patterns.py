@@ -71,7 +71,7 @@ class NodePattern(Located):
 
 @dataclass(frozen=True, slots=True)
 class Length(Located):
-    """*1..3 and {1,3}: how often something repeats; an end that is left out is None."""
+    """*1..3 and {1,3}: how often something repeats; an end that is omitted is None."""
 
     least: int | None
     most: int | None

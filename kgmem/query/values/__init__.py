@@ -1,4 +1,4 @@
-"""Cypher's values: Python's None, bool, int, float, str, list and dict, and what stands here beside them."""
+"""Cypher's values: Python's None, bool, int, float, str, list and dict, and what is here beside them."""
 
 from typing import Any
 

@@ -234,7 +234,7 @@ def _days(parts: Mapping[str, Any]) -> int:
 
 
 def _days_of(given: Mapping[str, int], base: int | None) -> int:
-    """Return the day that parts of a date name; what they leave out is the base's, or else the first."""
+    """Return the day that parts of a date name; what they omit is the base's, or else the first."""
     if "week" in given or "dayOfWeek" in given or "weekYear" in given:
         year, week = week_of(base) if base is not None else (None, 1)
         year = given.get("weekYear", given.get("year", year))

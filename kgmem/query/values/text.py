@@ -94,7 +94,7 @@ def parse_date_time(text: str) -> DateTime:
 
 
 def _parts(text: str) -> tuple[str, str]:
-    """Return the date, and what stands behind the T."""
+    """Return the date, and what is behind the T."""
     found = _DIVIDED.fullmatch(text)
     if found is None:
         return text, ""

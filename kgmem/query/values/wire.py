@@ -1,6 +1,6 @@
 """Values as JSON, and back: what JSON has not is a map with the key $type.
 
-{"$type": "date", "value": "1969-07-20"}            time, localtime, datetime, localdatetime, duration alike
+{"$type": "date", "value": "1969-07-20"}            time, localtime, datetime, localdatetime and duration too
 {"$type": "point", "srid": 4326, "value": [lon, lat]}
 {"$type": "bytes", "value": "AAECAw=="}             in Base64
 {"$type": "float", "value": "NaN"}                  and Infinity, -Infinity

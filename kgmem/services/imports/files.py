@@ -58,7 +58,7 @@ class Reading:
         return self._before + (self._open.position() if self._open else 0)
 
     def stop(self) -> None:
-        """Let whoever waits for the next bytes of standard input or a pipe wait no longer; may be called by others."""
+        """Stop waiting for the next bytes of standard input or a pipe; may be called by others."""
         self._stopped.set()
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ class Reading:
             self._open = None
 
     def _label(self, number: int, file: Path | str | BinaryIO, name: str) -> str:
-        """Return a file's name for people; of several files of one name, what tells it apart."""
+        """Return a file's name for people; of several files of one name, what distinguishes it."""
         if not isinstance(file, Path | str):
             return name if number == 1 else f"{name} {number}"
         return str(file) if self._names[Path(file).name] > 1 else name

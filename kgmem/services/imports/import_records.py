@@ -144,7 +144,7 @@ class ImportRun(ImportReader):
     async def _break_off(self) -> bool:
         """Whether the rest is left to another run, since others wait.
 
-        A run reads past what is stored already, and then stores while that took at the least. So what is read
+        A run reads past what is stored already, and then stores for at least as long as that took. So what is read
         again and again takes no more time than all the rest.
         """
         now = time.monotonic()

@@ -170,7 +170,7 @@ async def _look_after(ports: Ports, held: Import, here: bool) -> None:
 
 
 async def _ask(ports: Ports, held: Import, upload: str) -> int | None:
-    """Ask a worker of the place that holds the upload; None when that is asked already, or the queue is away.
+    """Queue a job for the place that stores the upload; None when one waits already, or the queue is away.
 
     A small upload need not wait for large ones, but for those of its graph that came before: it may build on them. No
     import waits for a dry run, which changes nothing.

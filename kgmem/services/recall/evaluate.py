@@ -107,7 +107,7 @@ async def _judge(ports: Ports, graph: str, planted: EvaluationCase, moments: Map
 
 
 def _cannot_ask(ports: Ports, planted: EvaluationCase) -> str | None:
-    """Say why a question cannot be asked: its answer needs vectors that follow the meaning."""
+    """Return why a question cannot be asked: its answer needs vectors that follow the meaning."""
     if "meaning" not in planted.tests:
         return None
     if ports.embedder is None:

@@ -1,4 +1,4 @@
-"""Grouping: communities of a graph in levels, by networkx; loaded when it is asked for."""
+"""Grouping: communities of a graph in levels, by networkx; loaded when it is first used."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ def communities_of(links: Sequence[tuple[int, int, float]]) -> list[list[Members
     """Return the communities of weighted links, the finest level first, each with its members by centrality.
 
     By the Louvain method (Blondel et al., "Fast unfolding of communities in large networks", 2008) with a fixed seed
-    and a fixed order, so that the same links give the same communities. What stands alone is in none.
+    and a fixed order, so that the same links give the same communities. A node without links is in none.
     """
     graph = nx.Graph()
     graph.add_nodes_from(sorted({end for one, other, _ in links for end in (one, other)}))

@@ -15,7 +15,7 @@ _WEIGHED_AGAIN = frozenset({"topics-unweighed", "states-lost", "facts-lost"})
 
 
 async def check_integrity(ports: Ports, graph: str | None, *, repair: bool) -> Sequence[IntegrityReport]:
-    """Check one graph, or the database and all graphs; repair derived data if asked. Raises NotFound."""
+    """Check one graph, or the database and all graphs; repair derived data on request. Raises NotFound."""
     if graph is not None:
         return [await _check(ports, graph, repair=repair)]
     reports = [await ports.integrity.inspect_database()]

@@ -38,7 +38,7 @@ async def _ask(ports: Ports, graph: str, min_similarity: float) -> None:
 
 
 async def unlink(ports: Ports, graph: str) -> int:
-    """Part what was joined since it is alike, and join no more; returns how many relationships went."""
+    """Remove the similarity links, and make no more; returns how many relationships went."""
     await ports.graphs.get(graph)
     return await ports.similarity.stop(graph)
 
@@ -66,13 +66,13 @@ async def keep(ports: Ports, graph: str, *, progress: Progress | None = None) ->
 
 
 async def follow(ports: Ports, graph: str) -> None:
-    """Ask for a graph's similarity links soon, where they are kept at all: its vectors have just changed."""
+    """Request a graph's similarity links soon, where they are kept at all: its vectors have just changed."""
     if await ports.similarity.asked(graph) is not None:
         await ports.jobs.defer("link_similar", graph=graph)
 
 
 async def defer_missing(ports: Ports) -> int:
-    """Ask for the similarity links of every graph that was written to since; returns in how many."""
+    """Request the similarity links of every graph that was written to since; returns in how many."""
     return await defer_where(ports, "link_similar", lambda graph: ports.similarity.is_behind(graph.name))
 
 
@@ -86,7 +86,7 @@ class SimilarityLinks:
     async def link(
         self, graph: str, *, min_similarity: float = ALIKE, progress: Callable[[LinkChanges], None] | None = None
     ) -> LinkChanges:
-        """Join entities of one scope whose vectors are at least so alike, now; from then on a job keeps that up.
+        """Join entities of one scope whose vectors are at least so similar, now; from then on a job keeps that up.
 
         The relationships are of the kind SIMILAR_TO, with the similarity as their strength; they are no facts. Raises
         NotFound, InvalidInput.
@@ -94,9 +94,9 @@ class SimilarityLinks:
         return await link(self._ports, graph, min_similarity, progress=progress)
 
     async def enqueue(self, graph: str, *, min_similarity: float = ALIKE) -> int | None:
-        """Let a job do what `connect` does; None when it waits already. Raises NotFound, InvalidInput."""
+        """Start a job that does what `connect` does; None when it waits already. Raises NotFound, InvalidInput."""
         return await defer(self._ports, graph, min_similarity)
 
     async def unlink(self, graph: str) -> int:
-        """Part what was joined since it is alike, and join no more; returns how many relationships went."""
+        """Remove the similarity links, and make no more; returns how many relationships went."""
         return await unlink(self._ports, graph)

@@ -1,4 +1,4 @@
-"""Summarize: say of entities and communities in short what is so, and keep that up as facts change."""
+"""Summarise: write summaries of entities and communities, and update them as facts change."""
 
 from dataclasses import replace
 
@@ -75,12 +75,12 @@ async def _renew(ports: Ports, graph: str, wanted: tuple[SubjectKind, int, str, 
 
 
 async def defer_missing(ports: Ports) -> int:
-    """Ask for the summaries of every graph where entities that were summed up have changed; returns in how many."""
+    """Request the summaries of every graph where entities that were summarised have changed; returns in how many."""
     return await defer_where(ports, "summarize", lambda graph: ports.summaries.is_behind(graph.name))
 
 
 async def _put(ports: Ports, graph: str, material: Material) -> bool:
-    """Make and store a summary unless what it would be made of is the same; a model is asked only where it is not."""
+    """Make and store a summary unless what it would be made of is the same; a model is called only where it is not."""
     found = await ports.summaries.get(graph, material.kind, material.subject, None)
     maker = ports.wording.name if ports.wording else RULES
     if found and found[1] == material.digest() and (found[0].maker == maker or found[0].problem):
@@ -107,7 +107,7 @@ class EntitySummaries:
         self._ports = ports
 
     async def create(self, graph: str, key: str, *, scope: str = SHARED) -> Summary:
-        """Say in short what is so of an entity in this scope only; from then on a job keeps that up.
+        """Summarise an entity in this scope only; from then on a job keeps that up.
 
         Raises NotFound.
         """
@@ -116,7 +116,7 @@ class EntitySummaries:
     async def get(self, graph: str, key: str, *, scope: str = SHARED, known_at: str | None = None) -> Summary:
         """Return the summary of an entity in this scope only, as it is or as it was known at a time.
 
-        One of which something has changed is stale, and says only what is so still. Raises NotFound.
+        One of which something has changed is stale, and has only facts that are current. Raises NotFound.
         """
         return await of_entity(self._ports, graph, key, check_scope(scope), known_at)
 

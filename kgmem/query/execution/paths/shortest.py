@@ -159,7 +159,7 @@ async def shortest(run: Run, asked: Search, row: Row, number: Wanted, at: int) -
 
 
 async def _first_meeting(reach: Reach, number: Wanted) -> list[Path]:
-    """Return the shortest of the paths that meet what is asked of whole paths: one after another is tried."""
+    """Return the shortest of the paths that meet what is required of whole paths: one after another is tried."""
     kept: list[Path] = []
     waiting: list[Chain] = []
     tried = 0
@@ -177,7 +177,7 @@ async def _first_meeting(reach: Reach, number: Wanted) -> list[Path]:
 
 
 async def _meeting(reach: Reach, paths: Sequence[Path]) -> list[Path]:
-    """Return the paths that meet what is asked of whole paths."""
+    """Return the paths that meet what is required of whole paths."""
     asked = reach.asked
     told: Rows = [{**reach.row, asked.link.name: list(path.relationships), _FOUND: path} for path in paths]
     if asked.path is not None:

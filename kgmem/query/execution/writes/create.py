@@ -71,12 +71,12 @@ class _Waiting:
         return name in self.nodes or name in self.rows[0]
 
     async def node(self, name: str, element: NodePattern) -> None:
-        """Let a node wait."""
+        """Add a node to those that wait."""
         await self._before(element.labels, element.properties)
         self.nodes[name] = element
 
     async def link(self, names: tuple[str, str, str], element: RelationshipPattern) -> None:
-        """Let a relationship wait."""
+        """Add a relationship to those that wait."""
         await self._before(element.types, element.properties)
         self.links.append((names, element))
 
@@ -90,7 +90,7 @@ class _Waiting:
             await _make_relationships(self.run, links, self.rows, merging=self.merging, more=self.more)
 
     async def _before(self, *parts: Located | None) -> None:
-        """Make what waits when something else that is made asks for it."""
+        """Make what waits when something else that is made needs it."""
         asked = frozenset().union(*(names_in(part) for part in parts if part is not None))
         if asked and asked & (self.nodes.keys() | {names[1] for names, _ in self.links}):
             await self.flush()

@@ -63,7 +63,7 @@ async def _merge(run: Run, step: Merge, rows: Rows, identities: list[Hashable]) 
 
 
 async def _told_before(run: Run, step: Merge, rows: Rows) -> More | None:
-    """Return what ON CREATE sets, where it can be told before anything is made; None where that depends on it."""
+    """Return what ON CREATE sets, where it is known before anything is made; None where that depends on it."""
     made = {each.variable.name for each in step.made.elements if each.variable is not None} - step.bound
     plain: list[tuple[str, str, Expression]] = []
     for item in step.on_create:
@@ -86,7 +86,7 @@ async def _told_before(run: Run, step: Merge, rows: Rows) -> More | None:
 
 
 async def _identities(run: Run, step: Merge, rows: Rows) -> list[Hashable]:
-    """For each row what tells apart what rows ask for: labels, types, properties, and the ids of what is bound."""
+    """For each row what distinguishes what rows ask for: labels, types, properties, and the ids of what is bound."""
     columns: list[Sequence[Any]] = []
     for element in step.made.elements:
         variable = element.variable
