@@ -120,7 +120,21 @@ def test_schemas_of_the_openapi_document_are_nouns() -> None:
 
 
 # Rooms whose messages and docstrings are held to the words.
-ROOMS: Final = ("kgmem/cli", "kgmem/resolution", "kgmem/store", "api/kgmem_api")
+ROOMS: Final = (
+    "kgmem/bolt",
+    "kgmem/bridges",
+    "kgmem/cli",
+    "kgmem/documents",
+    "kgmem/embedding",
+    "kgmem/formats",
+    "kgmem/query",
+    "kgmem/resolution",
+    "kgmem/services/imports",
+    "kgmem/services/recall",
+    "kgmem/services/upkeep",
+    "kgmem/store",
+    "api/kgmem_api",
+)
 
 
 @cache
