@@ -13,7 +13,12 @@ from tests.memories import change_feed, new_graph
 
 pytestmark = pytest.mark.server
 
-SCHEMA = {"predicates": {"cause": {"critical": True}, "owner": {"policy": "manual"}, "price": {"policy": "recency"}}}
+SCHEMA = {
+    "predicates": {
+        "cause": {"critical": True}, "owner": {"policy": "manual"}, "price": {"policy": "recency"},
+        "authors": {"values": "set"},
+    }
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -216,3 +221,42 @@ async def test_what_is_refuted_lowers_trust_too(memory: Memory, graph: str) -> N
 
     trust = {each.source: each.trust for each in await memory.sources.reliability(graph)}
     assert trust["liar"] < 0.3 < trust["ann"]
+
+
+@pytest.mark.parametrize(
+    ("action", "value", "after", "state"),
+    [
+        ("accept", None, ["A", "B"], "verified"),
+        ("accept", ["A", "B"], ["A", "B"], "verified"),
+        ("accept", ["B", "C"], ["B", "C"], "verified"),
+        ("accept", "B", ["B"], "verified"),
+        ("reject", "A", ["B"], "verified"),
+        ("reject", ["A", "B"], [], "invalidated"),
+    ],
+)
+async def test_a_decision_on_several_values_at_once_is_about_those_that_it_names(
+    memory: Memory, graph: str, action: str, value: Any, after: list[str], state: str
+) -> None:
+    said = [("a", ["A", "B"]), ("b", ["A", "B"]), ("c", ["B"]), ("d", ["B", "C"])]
+    fact = await say(memory, graph, "book", "authors", *said)
+    assert sorted(fact.value) == ["A", "B"]
+    await memory.adjudications.create(graph, ruling(action, [fact], value))
+    decided = await held(memory, graph, "book", "authors")
+    assert (sorted(decided.value or []), decided.state) == (after, state)
+    await say(memory, graph, "book", "authors", ("e", ["A", "B"]))
+    decided = await held(memory, graph, "book", "authors")
+    assert (sorted(decided.value or []), decided.state) == (after, state)
+    assert decided.adjudication is not None
+    await memory.adjudications.undo(graph, decided.adjudication.id, by="bob", reason="A slip.")
+    assert "A" in (await held(memory, graph, "book", "authors")).value
+
+
+async def test_several_values_at_once_cannot_be_collapsed_and_unknown_ones_not_accepted(
+    memory: Memory, graph: str
+) -> None:
+    fact = await say(memory, graph, "book", "authors", ("a", ["A", "B"]), ("b", ["A", "B"]))
+    with pytest.raises(InvalidInput, match="several values at once"):
+        await memory.adjudications.create(graph, ruling("collapse", [fact]))
+    with pytest.raises(InvalidInput, match="has no value"):
+        await memory.adjudications.create(graph, ruling("accept", [fact], ["A", "Z"]))
+    assert (await held(memory, graph, "book", "authors")) == fact

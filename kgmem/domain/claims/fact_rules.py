@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from kgmem.domain.claims.claim import Decision, Option
 from kgmem.domain.claims.consensus import FactState, Policy, ValueRule, Verdict
 from kgmem.domain.time.interval import Interval, parse_time
 
+PARTS: Final = "parts"  # In the detail of a decision: those of several values at once that it is about.
 _AGAINST = 0.5  # So much of an independent voice is an objection.
 
 
@@ -137,12 +138,31 @@ def _by_decision(draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes],
     if decision.action == "expire":
         return _expired(draft, rule, meant, decision, times)
     told = f"{_WORDS[decision.action]} by {decision.by}: {decision.reason} (Consensus: {meant.probability:.2f}.)"
+    if draft.several and PARTS in decision.detail:
+        return _by_parts(draft, rule, decision)
     if decision.action == "reject":
         return _rejected(draft, rule, meant, decision, told)
     sure = replace(meant, probability=1.0)
     options = [sure if each is meant else replace(each, probability=0.0) for each in draft.options]
     taken = _chosen(replace(draft, options=options), sure)
     return replace(taken, state=FactState.VERIFIED, reason=told, decision=decision.id)
+
+
+def _by_parts(draft: Draft, rule: ValueRule, decision: Decision) -> Draft:
+    """Return a fact with several values at once, of which some were accepted (no others then) or rejected."""
+    named = [each for each in draft.options if each.value in decision.detail[PARTS]]
+    told = f"{_WORDS[decision.action]} by {decision.by}: {decision.reason}"
+    if decision.action == "reject":
+        options = [replace(each, probability=0.0, chosen=False) if each in named else each for each in draft.options]
+        held = [each for each in options if each.chosen]
+        base = replace(draft, options=options, decision=decision.id, reason=f"{told} {draft.reason}")
+        if not held:
+            return replace(base, probability=0.0, supporting=0.0, state=FactState.INVALIDATED, reason=told)
+        return replace(base, state=state_of(draft.probability, draft.opposing, rule.verified))
+    options = [replace(each, probability=1.0 if each in named else 0.0, chosen=each in named) for each in draft.options]
+    return replace(
+        draft, options=options, probability=1.0, state=FactState.VERIFIED, reason=told, decision=decision.id
+    )  # fmt: skip
 
 
 def ended_at(decision: Decision) -> int:
@@ -197,7 +217,12 @@ def _rejected(draft: Draft, rule: ValueRule, meant: Option, decision: Decision, 
 
 
 def moved(draft: Draft, probabilities: Sequence[float], rule: ValueRule, why: str) -> Draft:
-    """Return the draft with other probabilities for its options, in their order, and the value chosen by them."""
+    """Return the draft with other probabilities for its options, in their order, and the value chosen by them.
+
+    A fact with several values at once stays as it is: its options do not compete.
+    """
+    if draft.several:
+        return draft
     options = [replace(each, probability=sure) for each, sure in zip(draft.options, probabilities, strict=True)]
     best = max(options, key=lambda each: (each.probability, each.chosen))
     taken = _chosen(replace(draft, options=options), best)

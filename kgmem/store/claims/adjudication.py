@@ -9,6 +9,7 @@ import orjson
 from kgmem.domain.claims import superposition
 from kgmem.domain.claims.claim import LASTING, Adjudication, ClaimStatement, HeldFact, Option, Ruling
 from kgmem.domain.claims.consensus import Consensus
+from kgmem.domain.claims.fact_rules import PARTS
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.store.claims import fact_queries
 from kgmem.store.claims.claim_rows import Topic
@@ -120,12 +121,20 @@ async def _decide(connection: asyncpg.Connection, layout: Layout, ruling: Ruling
     """Write one decision; what it replaces ends with it."""
     value, detail, action = ruling.value, dict(ruling.detail), ruling.action
     if action == "collapse":
+        if _several(fact):
+            message = f"The fact {fact.id} has several values at once, which do not exclude each other."
+            raise InvalidInput(message, hint="Accept or reject some of them.")
         value, told = _collapsed(fact, detail, value)
         detail |= {"before": {_text(each.value): each.probability for each in fact.options}, "told": told}
-    option = option_of(fact.options, value)
-    if option is None and action in LASTING:
+    meant = _meant(fact, value)
+    if not meant and action in LASTING:
         known = ", ".join(_text(each.value) for each in fact.options[:10])
         raise InvalidInput(f"The fact {fact.id} has no value {_text(value)}.", hint=f"Give one of: {known}.")
+    claims = sorted({claim for option in meant for claim in option.claims})
+    said: Any = meant[0].value if meant else None
+    if _several(fact):
+        said = [option.value for option in meant]
+        detail[PARTS] = said
     (row,) = await connection.fetch(layout.sql("fact_queries", "topics_of_facts"), [fact.id], fact.scope)
     detail["known"] = await connection.fetchval(layout.sql("fact_queries", "newest_claim"), row["topic"])
     id_: int = await connection.fetchval(
@@ -134,8 +143,8 @@ async def _decide(connection: asyncpg.Connection, layout: Layout, ruling: Ruling
         row["topic"],
         fact.id,
         action,
-        encoded(option.value if option else None).decode(),
-        list(option.claims) if option else [],
+        encoded(said).decode(),
+        claims,
         ruling.by,
         ruling.reason,
         encoded(detail).decode(),
@@ -143,18 +152,33 @@ async def _decide(connection: asyncpg.Connection, layout: Layout, ruling: Ruling
     if action in LASTING:
         mine = {claim for each in fact.options for claim in each.claims}
         rows = await connection.fetch(layout.sql("claims", "decisions_of"), [row["topic"]])
-        over = [each["id"] for each in rows if each["id"] != id_ and _replaces(action, option, each, mine)]
+        over = [each["id"] for each in rows if each["id"] != id_ and _replaces(action, claims, each, mine)]
         await connection.execute(layout.sql("claims", "end_decisions"), over, id_)
     return id_
 
 
-def _replaces(action: str, option: Option | None, held: Any, mine: set[int]) -> bool:
+def _several(fact: HeldFact) -> bool:
+    """Say whether a fact has several values at once, each of them an option; one value may be a list, too."""
+    return isinstance(fact.value, list) and not any(option.value == fact.value for option in fact.options)
+
+
+def _meant(fact: HeldFact, value: Any) -> list[Option]:
+    """Return the options that a decision names: of a fact with several values at once all that are named, or chosen."""
+    if not _several(fact):
+        option = option_of(fact.options, value)
+        return [option] if option is not None else []
+    named = fact.value if value is None else value if isinstance(value, list) else [value]
+    found = [option_of(fact.options, each) for each in named]
+    return [each for each in found if each is not None] if all(found) else []
+
+
+def _replaces(action: str, claims: Sequence[int], held: Any, mine: set[int]) -> bool:
     """Return whether a new decision replaces the current one on the same fact."""
     if not mine & set(held["claims"]):
         return False
     if action == "expire" or held["action"] == "expire":  # That it ended does not say that it was wrong.
         return bool(action == held["action"])
-    same = option is not None and bool(set(option.claims) & set(held["claims"]))
+    same = bool(set(claims) & set(held["claims"]))
     return same or (action != "reject" and held["action"] != "reject")
 
 
