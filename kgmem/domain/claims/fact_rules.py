@@ -158,7 +158,8 @@ def _by_parts(draft: Draft, rule: ValueRule, decision: Decision) -> Draft:
         base = replace(draft, options=options, decision=decision.id, reason=f"{told} {draft.reason}")
         if not held:
             return replace(base, probability=0.0, supporting=0.0, state=FactState.INVALIDATED, reason=told)
-        return replace(base, state=state_of(draft.probability, draft.opposing, rule.verified))
+        least = min(each.probability for each in held)
+        return replace(base, probability=least, state=state_of(least, 0.0, rule.verified))
     options = [replace(each, probability=1.0 if each in named else 0.0, chosen=each in named) for each in draft.options]
     return replace(
         draft, options=options, probability=1.0, state=FactState.VERIFIED, reason=told, decision=decision.id

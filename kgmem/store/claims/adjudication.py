@@ -158,7 +158,7 @@ async def _decide(connection: asyncpg.Connection, layout: Layout, ruling: Ruling
 
 
 def _several(fact: HeldFact) -> bool:
-    """Say whether a fact has several values at once, each of them an option; one value may be a list, too."""
+    """Return whether a fact has several values at once, each of them an option; one value may be a list, too."""
     return isinstance(fact.value, list) and not any(option.value == fact.value for option in fact.options)
 
 
