@@ -3,7 +3,15 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kgmem.domain.claims.claim import ClaimFilter, ClaimResult, ClaimStatement, FactFilter, HeldFact, Ruling, Source
+from kgmem.domain.claims.claim import (
+    ClaimFilter,
+    ClaimResult,
+    ClaimStatement,
+    FactFilter,
+    NewAdjudication,
+    Source,
+    StoredFact,
+)
 from kgmem.domain.errors import (
     Conflict,
     DatabaseOutdated,
@@ -61,13 +69,13 @@ __all__ = [
     "ExtractorUnavailable",
     "FactFilter",
     "Forbidden",
-    "HeldFact",
     "Hit",
     "ImportOptions",
     "ImportResult",
     "InvalidInput",
     "KgmemError",
     "Memory",
+    "NewAdjudication",
     "NotFound",
     "OutOfSpace",
     "Page",
@@ -75,10 +83,10 @@ __all__ = [
     "Question",
     "Relationship",
     "RetrieverShare",
-    "Ruling",
     "SchemaViolation",
     "ServerError",
     "Source",
+    "StoredFact",
     "TimedOut",
     "TooLarge",
     "Unauthenticated",

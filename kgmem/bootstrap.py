@@ -12,7 +12,7 @@ from kgmem.domain.derived.summaries import Wording
 from kgmem.domain.errors import InvalidInput, KgmemError, Unavailable
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.graph.graph import Graph
-from kgmem.domain.ports import JobQueue, KeyRing, UploadFolder, Vitals
+from kgmem.domain.ports import DatabaseMetrics, JobQueue, KeyRing, UploadFolder
 from kgmem.domain.recall.answer import Answer
 from kgmem.domain.recall.question import Question
 from kgmem.domain.schema.schema import GraphSchema
@@ -41,7 +41,7 @@ from kgmem.store.db.database import SEARCH_SETTINGS, ConnectionShare, Database
 from kgmem.store.db.extensions import read_capabilities
 from kgmem.store.db.migrate import migrate, require_current
 from kgmem.store.derived.communities import PostgresCommunities
-from kgmem.store.derived.extraction_queue import LEASE, PostgresReadings
+from kgmem.store.derived.extraction_queue import LEASE, PostgresExtractionStore
 from kgmem.store.derived.similarity import PostgresConnections
 from kgmem.store.derived.summaries import PostgresSummaries
 from kgmem.store.embedded.lifecycle import EmbeddedPostgres
@@ -49,7 +49,7 @@ from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph_store import AgeGraphStore
 from kgmem.store.integrity.reports import PostgresInspector
 from kgmem.store.jobs.keys import PostgresKeyRing
-from kgmem.store.jobs.metrics import PostgresVitals
+from kgmem.store.jobs.metrics import PostgresMetrics
 from kgmem.store.jobs.queue import ProcrastinateQueue, open_queue
 from kgmem.store.jobs.worker import WorkerOptions
 from kgmem.store.load.imports import PostgresImports
@@ -238,7 +238,7 @@ async def _ports(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, s
     )
     keys = await stack.enter_async_context(PostgresKeyRing(database))
     index = PostgresIndex(catalog, pools.search, occurrences=_occurrences(core), guard=pools.guard)
-    vitals = PostgresVitals(database, {"main": pools.main, "search": pools.search, "transaction": pools.transaction})
+    vitals = PostgresMetrics(database, {"main": pools.main, "search": pools.search, "transaction": pools.transaction})
     limits = Limits(seconds=settings.statement_timeout, length=settings.cypher_length)
     ports = postgres_ports(
         catalog,
@@ -280,7 +280,7 @@ class Infrastructure:
 
     keys: KeyRing
     jobs: JobQueue
-    vitals: Vitals
+    vitals: DatabaseMetrics
     uploads: UploadFolder
 
 
@@ -327,7 +327,7 @@ def postgres_ports(
         named_queries=load_named_queries(resource("cypher")),
         imports=PostgresImports(catalog, describe),
         uploads=infrastructure.uploads,
-        extractions=PostgresReadings(catalog, lease=lease),
+        extractions=PostgresExtractionStore(catalog, lease=lease),
         merges=PostgresMerges(catalog),
         names=PostgresNames(catalog),
         comparer=Comparer(),

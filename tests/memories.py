@@ -30,7 +30,7 @@ from kgmem.store.db.extensions import read_capabilities
 from kgmem.store.derived.extraction_queue import LEASE
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.jobs.keys import PostgresKeyRing
-from kgmem.store.jobs.metrics import PostgresVitals
+from kgmem.store.jobs.metrics import PostgresMetrics
 from kgmem.store.load.uploads import Uploads
 from kgmem.store.sync.retrieval_index import PostgresIndex
 from tests.graph_pool import pool_of
@@ -125,7 +125,7 @@ async def opened_memory(
         beside = Infrastructure(
             PostgresKeyRing(database),
             RecordedJobs(),
-            PostgresVitals(database, {"main": database, "search": searches}),
+            PostgresMetrics(database, {"main": database, "search": searches}),
             Uploads(Path(tempfile.gettempdir()) / f"kgmem-uploads-{os.getpid()}"),
         )
         models = Models(embedder=embedder, extractor=extractor)

@@ -46,7 +46,7 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldFact:
+class StoredFact:
     """One fact: its claims, and how probable each value is."""
 
     claims: Sequence[Told]
@@ -57,7 +57,7 @@ class HeldFact:
 class Update:
     """What a new claim changes: its fact, and the sums of the sources that speak of it."""
 
-    fact: HeldFact
+    fact: StoredFact
     sources: Mapping[int, Sums] = field(default_factory=dict)
 
 
@@ -74,14 +74,14 @@ def sums_of(outcome: Outcome) -> dict[int, Sums]:
     }
 
 
-def fact_of(claims: Iterable[Told], sources: Mapping[int, Sums], false: float = accu.FALSE_VALUES) -> HeldFact:
+def fact_of(claims: Iterable[Told], sources: Mapping[int, Sums], false: float = accu.FALSE_VALUES) -> StoredFact:
     """Return a fact by its claims and the trust of their sources, as a full run would with that trust."""
     held = _canonical(claims)
-    return HeldFact(held, _probabilities(held, sources, false))
+    return StoredFact(held, _probabilities(held, sources, false))
 
 
 def add(
-    fact: HeldFact,
+    fact: StoredFact,
     new: Iterable[Told],
     sources: Mapping[int, Sums],
     *,
@@ -112,7 +112,7 @@ def add(
             )
             for source, sums in mine.items()
         }
-    return Update(HeldFact(held, probability), now)
+    return Update(StoredFact(held, probability), now)
 
 
 def _canonical(claims: Iterable[Told]) -> list[Told]:

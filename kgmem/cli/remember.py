@@ -19,7 +19,7 @@ from kgmem.documents.read import decoded, is_document, sections_of, suffixes
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.text.document import Document, Remembered, episodes_of
-from kgmem.domain.text.queue import Forgotten, ReadSoFar, WouldBring
+from kgmem.domain.text.queue import EpisodePreview, ExtractionReport, Forgotten
 from kgmem.formats.wire import from_wire
 from kgmem.memory import DEFAULT_GRAPH, Memory
 
@@ -62,7 +62,7 @@ def remember(
     OUT.print(first + _counted(stored, done))
 
 
-def _counted(stored: Remembered, done: ReadSoFar) -> str:
+def _counted(stored: Remembered, done: ExtractionReport) -> str:
     several = (
         f" {stored.created} new, {stored.updated} changed, {stored.unchanged} unchanged, {stored.forgotten} forgotten."
     )
@@ -74,16 +74,16 @@ def _counted(stored: Remembered, done: ReadSoFar) -> str:
 
 async def _remember(
     memory: Memory, graph: str, given: Iterable[Episode | Document], *, reading: bool
-) -> tuple[Remembered, ReadSoFar]:
+) -> tuple[Remembered, ExtractionReport]:
     await _ensure(memory, graph)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    stored, done = Remembered(), ReadSoFar()
+    stored, done = Remembered(), ExtractionReport()
     with Progress(*columns, console=NOTES, transient=True) as progress:
         task = progress.add_task("Storing")
         for batch in _batches(iter(given)):
             stored += await _put(memory, graph, batch, extract=reading)
 
-            def told(now: ReadSoFar, before: ReadSoFar = done) -> None:
+            def told(now: ExtractionReport, before: ExtractionReport = done) -> None:
                 progress.update(task, description=f"Extracted {before.episodes + now.episodes} texts")
 
             if reading:
@@ -111,7 +111,7 @@ def _batches(given: Iterator[Episode | Document]) -> Iterator[list[Episode | Doc
         yield batch
 
 
-async def _preview(memory: Memory, graph: str, given: list[Episode | Document]) -> list[WouldBring]:
+async def _preview(memory: Memory, graph: str, given: list[Episode | Document]) -> list[EpisodePreview]:
     episodes = [
         episode
         for each in given
@@ -129,7 +129,7 @@ async def _ensure(memory: Memory, graph: str) -> None:
             note(f"Created the graph {graph}.")
 
 
-def _show(told: list[WouldBring]) -> None:
+def _show(told: list[EpisodePreview]) -> None:
     entities = {str(each["key"]): each for one in told for each in one.entities}
     claims = [each for one in told for each in one.claims]
     related = [each for one in told for each in one.relationships]

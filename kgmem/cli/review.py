@@ -10,8 +10,8 @@ from kgmem.cli.console import OUT, AsJSON, By, GraphName, Limit, Reason, ScopeNa
 from kgmem.cli.opening import with_memory
 from kgmem.cli.shapes import fact_shape
 from kgmem.cli.why import listed, shown
-from kgmem.domain.claims.claim import Action, Ruling
-from kgmem.domain.text.resolution import Candidate, Merge, MergeAsked
+from kgmem.domain.claims.claim import Action, NewAdjudication
+from kgmem.domain.text.resolution import Candidate, Merge, NewMerge
 from kgmem.memory import DEFAULT_GRAPH
 
 # `kgmem review find`, `candidates`, `merge`, `distinct`, `merges` and `unmerge`: duplicate entities.
@@ -79,7 +79,7 @@ def merge(
     as_json: AsJSON = False,
 ) -> None:
     """Merge two entities: relationships, claims and names of the second move to the first."""
-    asked = MergeAsked(keep, gone, by, reason, scope, dry_run)
+    asked = NewMerge(keep, gone, by, reason, scope, dry_run)
     merged = with_memory(lambda memory: memory.resolution.merge(graph, asked))
     if as_json:
         print_json(merged)
@@ -240,7 +240,7 @@ def _decide(
 ) -> None:
     by, reason, value = told
     graph, scope = where
-    ruling = Ruling(action, facts, by, reason, value, dry_run=dry_run)
+    ruling = NewAdjudication(action, facts, by, reason, value, dry_run=dry_run)
     ruled = with_memory(lambda memory: memory.adjudications.create(graph, ruling, scope=scope))
     if as_json:
         print_json(ruled)

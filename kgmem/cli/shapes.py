@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from kgmem.domain.access import Key
-from kgmem.domain.claims.claim import HeldFact
+from kgmem.domain.claims.claim import StoredFact
 from kgmem.domain.derived.communities import Community
 from kgmem.domain.derived.summaries import Summary
 from kgmem.domain.graph.graph import Graph
@@ -38,7 +38,7 @@ def import_shape(held: Import) -> dict[str, Any]:
     return import_out(held)
 
 
-def fact_shape(fact: HeldFact) -> dict[str, Any]:
+def fact_shape(fact: StoredFact) -> dict[str, Any]:
     """Return a fact as `GET /v1/graphs/{graph}/facts` shows it, with every field."""
     return _decided(_whole(fact_out(fact), Fact))
 

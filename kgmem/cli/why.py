@@ -10,7 +10,7 @@ from rich.table import Table
 from kgmem.cli.console import OUT, AsJSON, GraphName, ScopeName, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.cli.shapes import fact_shape, why_shape
-from kgmem.domain.claims.claim import FactFilter, HeldFact
+from kgmem.domain.claims.claim import FactFilter, StoredFact
 from kgmem.domain.errors import NotFound
 from kgmem.memory import DEFAULT_GRAPH, Memory
 from kgmem.services.claims.why import Explanation
@@ -93,7 +93,7 @@ def tell(why: Explanation) -> None:
         )
 
 
-def listed(facts: Sequence[HeldFact]) -> Table:
+def listed(facts: Sequence[StoredFact]) -> Table:
     """Return facts as a table, each value with its probability and its sources."""
     table = Table("fact", "of", "state", "values")
     for fact in facts:
@@ -105,7 +105,7 @@ def listed(facts: Sequence[HeldFact]) -> Table:
     return table
 
 
-def titled(fact: HeldFact) -> str:
+def titled(fact: StoredFact) -> str:
     """Return what a fact is about: subject, predicate, and the other end of which a value is claimed."""
     return " ".join(part for part in (fact.subject, fact.predicate, fact.about) if part)
 

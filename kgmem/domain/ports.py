@@ -235,7 +235,7 @@ class RetrievalIndex(Protocol):
         """
 
 
-class Vitals(Protocol):
+class DatabaseMetrics(Protocol):
     """Health, load and log position of the database."""
 
     async def health(self) -> Health:

@@ -11,6 +11,7 @@ from kgmem.domain.derived.summaries import SummaryStore, Wording
 from kgmem.domain.diagnostics import Inspector
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.ports import (
+    DatabaseMetrics,
     GraphCatalog,
     GraphStore,
     ImportStore,
@@ -18,11 +19,10 @@ from kgmem.domain.ports import (
     KeyRing,
     RetrievalIndex,
     UploadFolder,
-    Vitals,
 )
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.extraction import Extractor
-from kgmem.domain.text.queue import Readings
+from kgmem.domain.text.queue import ExtractionStore
 from kgmem.domain.text.resolution import Comparer, MergeStore, NameIndex
 
 
@@ -39,7 +39,7 @@ class Ports:
     named_queries: Mapping[str, NamedQuery]
     imports: ImportStore
     uploads: UploadFolder
-    extractions: Readings
+    extractions: ExtractionStore
     merges: MergeStore
     names: NameIndex
     comparer: Comparer
@@ -49,7 +49,7 @@ class Ports:
     integrity: Inspector
     jobs: JobQueue
     keys: KeyRing
-    vitals: Vitals
+    vitals: DatabaseMetrics
     core_schema: GraphSchema  # What every graph knows before it adds its own.
     embedder: Embedder | None  # None: no embeddings but those that callers give.
     # Returns the embedder of a space that a graph is (still) in, if there is one: questions are embedded in that space.

@@ -5,7 +5,7 @@ import neo4j
 from kgmem.bolt.graphs import MemoryBackend
 from kgmem.bolt.server import ServerOptions, serving
 from kgmem.domain.graph.entity import Entity
-from kgmem.domain.text.resolution import MergeAsked
+from kgmem.domain.text.resolution import NewMerge
 from tests.rest import Door
 
 READ = "UNWIND $keys AS key MATCH (n:Person {key: key}) RETURN n.key AS key"
@@ -15,7 +15,7 @@ WRITE = "MERGE (n:Person {key: $key}) SET n.rank = $rank RETURN n.key AS key"
 async def test_rest_and_bolt_find_and_write_the_kept_one(door: Door) -> None:
     people = [Entity("neil", "Person", name="Neil Armstrong"), Entity("n-a", "Person", name="N. Armstrong")]
     await door.memory.entities.put("main", people)
-    await door.memory.resolution.merge("main", MergeAsked("neil", "n-a", by="ada", reason="One person."))
+    await door.memory.resolution.merge("main", NewMerge("neil", "n-a", by="ada", reason="One person."))
 
     asked = {"query": READ, "parameters": {"keys": ["n-a"]}}
     answer = await door.client.post("/v1/graphs/main/cypher", json=asked)

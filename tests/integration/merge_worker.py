@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from kgmem.domain.text.resolution import MergeAsked
+from kgmem.domain.text.resolution import NewMerge
 from tests.memories import opened_memory
 
 
@@ -11,7 +11,7 @@ async def run(url: str, graph: str) -> None:
     """Merge b into a, and undo it, again and again."""
     async with opened_memory(url, size=2) as memory:
         for turn in range(10_000):
-            merged = await memory.resolution.merge(graph, MergeAsked("a", "b", "worker", "They are one."))
+            merged = await memory.resolution.merge(graph, NewMerge("a", "b", "worker", "They are one."))
             await memory.resolution.undo_merge(graph, merged.id or 0, by="worker", reason="They are two.")
             if turn == 0:
                 sys.stdout.write("begun\n")

@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 import pytest
 
-from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, Correlated, FactFilter, Ruling
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, Correlated, FactFilter, NewAdjudication
 from kgmem.domain.errors import Conflict
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
-from kgmem.domain.text.resolution import Candidate, MergeAsked
+from kgmem.domain.text.resolution import Candidate, NewMerge
 from kgmem.domain.time.interval import iso, now
 from kgmem.memory import Memory
 from kgmem.services.imports.export_records import ExportOptions
@@ -43,9 +43,11 @@ async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
     )
     await memory.claims.compute_consensus(name)
     facts = {fact.subject: fact for fact in (await memory.facts.list(name, FactFilter())).items}
-    await memory.adjudications.create(name, Ruling("reject", [facts["acme"].id], "ann", "She left.", value="alice"))
+    await memory.adjudications.create(
+        name, NewAdjudication("reject", [facts["acme"].id], "ann", "She left.", value="alice")
+    )
     (taken,) = await memory.adjudications.create(
-        name, Ruling("accept", [facts["berne"].id], "ann", "Counted.", value=90_000)
+        name, NewAdjudication("accept", [facts["berne"].id], "ann", "Counted.", value=90_000)
     )
     assert taken.adjudication is not None
     await memory.adjudications.undo(name, taken.adjudication, by="bea", reason="Miscounted.")
@@ -54,7 +56,7 @@ async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
     )
     await memory.claims.withdraw(name, source="b", dry_run=False)
     await memory.claims.compute_consensus(name)
-    await memory.resolution.merge(name, MergeAsked("bob", "bobby", "ann", "One man."))
+    await memory.resolution.merge(name, NewMerge("bob", "bobby", "ann", "One man."))
     await memory.entities.put(name, [Entity(key, scope="user/1") for key in ("x1", "x2")])
     for scope, one, other in (("", "acme", "globex"), ("user/1", "x1", "x2")):
         await memory.resolution.propose(name, [Candidate(one, other, 1.5, {"name": 1.5}, "types")], scope=scope)

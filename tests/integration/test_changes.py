@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, HeldFact, Source
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, Source, StoredFact
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Question, What, When
@@ -33,7 +33,7 @@ async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
     return await new_graph(memory, f"changes_{abs(hash(request.node.name)):x}"[:40], schema=SCHEMA)
 
 
-async def at(memory: Memory, graph: str, when: str | None = None, **more: Any) -> list[HeldFact]:
+async def at(memory: Memory, graph: str, when: str | None = None, **more: Any) -> list[StoredFact]:
     """Return the facts of a moment."""
     return list((await memory.facts.list(graph, FactFilter(valid_at=when, **more))).items)
 
@@ -43,7 +43,7 @@ async def say(memory: Memory, graph: str, *claims: ClaimStatement) -> None:
         await memory.claims.put(graph, [claim])
 
 
-def told(facts: Sequence[HeldFact]) -> list[tuple[Any, str]]:
+def told(facts: Sequence[StoredFact]) -> list[tuple[Any, str]]:
     return [(fact.value, fact.state) for fact in facts]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, HeldFact, Ruling
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, NewAdjudication, StoredFact
 from kgmem.domain.errors import InvalidInput, NotFound, UnknownEntities
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
@@ -34,7 +34,7 @@ async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
     return await new_graph(memory, f"claims_{abs(hash(request.node.name)):x}"[:40], schema=SCHEMA)
 
 
-async def one(memory: Memory, graph: str, **of: Any) -> HeldFact:
+async def one(memory: Memory, graph: str, **of: Any) -> StoredFact:
     (fact,) = (await memory.facts.list(graph, FactFilter(**of))).items
     return fact
 
@@ -143,7 +143,7 @@ async def test_claims_of_one_scope_are_not_seen_from_another(memory: Memory, gra
     with pytest.raises(NotFound):
         await memory.facts.explain(graph, private.id, scope="user/2")
     with pytest.raises(NotFound):
-        await memory.adjudications.create(graph, Ruling("accept", [private.id], "x", "y"), scope="user/2")
+        await memory.adjudications.create(graph, NewAdjudication("accept", [private.id], "x", "y"), scope="user/2")
 
 
 async def test_what_was_claimed_later_is_not_known_then(memory: Memory, graph: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from kgmem.domain.claims.claim import ClaimFilter, FactFilter, HeldFact
+from kgmem.domain.claims.claim import ClaimFilter, FactFilter, StoredFact
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
@@ -33,7 +33,7 @@ def led(source: str, who: str, **more: Any) -> Relationship:
     return Relationship("LED_BY", "acme", who, source=source, **more)
 
 
-async def the_fact(memory: Memory, graph: str) -> HeldFact:
+async def the_fact(memory: Memory, graph: str) -> StoredFact:
     (fact,) = (await memory.facts.list(graph, FactFilter(predicate="LED_BY"))).items
     return fact
 

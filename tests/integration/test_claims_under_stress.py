@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, HeldFact
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, StoredFact
 from kgmem.domain.errors import DatabaseUnavailable
 from kgmem.domain.graph.episode import Episode
 from kgmem.memory import Memory
@@ -21,9 +21,9 @@ from tests.postgres import prepare_template
 from tests.sizes import examples, sized
 
 
-async def held(memory: Memory, graph: str) -> dict[str, HeldFact]:
+async def held(memory: Memory, graph: str) -> dict[str, StoredFact]:
     """Return all facts by subject."""
-    found: list[HeldFact] = []
+    found: list[StoredFact] = []
     cursor = None
     while True:
         page = await memory.facts.list(graph, FactFilter(limit=1000, cursor=cursor))
@@ -33,7 +33,7 @@ async def held(memory: Memory, graph: str) -> dict[str, HeldFact]:
             return {fact.subject: fact for fact in found}
 
 
-def told(facts: dict[str, HeldFact]) -> dict[str, Any]:
+def told(facts: dict[str, StoredFact]) -> dict[str, Any]:
     """Return what is held, without ids, times and names of sources."""
     return {
         subject: (

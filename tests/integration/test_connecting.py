@@ -15,7 +15,7 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Hops, Links, Question, What
 from kgmem.domain.text.extraction import Argument, Extraction, FoundEntity, FoundFact, Span, TextToRead
-from kgmem.domain.text.resolution import MergeAsked
+from kgmem.domain.text.resolution import NewMerge
 from kgmem.memory import Memory
 from kgmem.store.derived import similarity
 from kgmem.store.jobs.queue import open_queue
@@ -174,7 +174,7 @@ async def test_another_name_parts_at_once_and_joins_when_its_vector_is_there(mem
 async def test_a_merge_leaves_no_similarity_of_what_went_and_can_be_undone(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [at("a", 0), at("b", 5), at("c", 6)])
     await memory.similarity.link(GRAPH)
-    merged = await memory.resolution.merge(GRAPH, MergeAsked("a", "b", "me", "one"))
+    merged = await memory.resolution.merge(GRAPH, NewMerge("a", "b", "me", "one"))
     await memory.tasks.update_similarity(GRAPH)
     assert {frozenset(pair) for pair in await joined(memory)} == {frozenset("ac")}
 

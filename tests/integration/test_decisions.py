@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.claims.claim import ClaimStatement, Correlated, FactFilter, HeldFact, Ruling
+from kgmem.domain.claims.claim import ClaimStatement, Correlated, FactFilter, NewAdjudication, StoredFact
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.domain.graph.episode import Episode
 from kgmem.memory import Memory
@@ -27,19 +27,19 @@ async def graph(memory: Memory, request: pytest.FixtureRequest) -> str:
     return await new_graph(memory, f"decisions_{abs(hash(request.node.name)):x}"[:40], schema=SCHEMA)
 
 
-async def say(memory: Memory, graph: str, subject: str, predicate: str, *said: tuple[str, Any]) -> HeldFact:
+async def say(memory: Memory, graph: str, subject: str, predicate: str, *said: tuple[str, Any]) -> StoredFact:
     """Let sources claim values; gives the fact."""
     await memory.claims.put(graph, [ClaimStatement(source, subject, predicate, value=value) for source, value in said])
     return await held(memory, graph, subject, predicate)
 
 
-async def held(memory: Memory, graph: str, subject: str, predicate: str) -> HeldFact:
+async def held(memory: Memory, graph: str, subject: str, predicate: str) -> StoredFact:
     (fact,) = (await memory.facts.list(graph, FactFilter(subject=subject, predicate=predicate))).items
     return fact
 
 
-def ruling(action: Any, facts: Sequence[HeldFact], value: Any = None, **more: Any) -> Ruling:
-    return Ruling(action, [fact.id for fact in facts], "ann", "She looked.", value, **more)
+def ruling(action: Any, facts: Sequence[StoredFact], value: Any = None, **more: Any) -> NewAdjudication:
+    return NewAdjudication(action, [fact.id for fact in facts], "ann", "She looked.", value, **more)
 
 
 async def test_a_contested_fact_of_a_critical_predicate_waits_until_somebody_decides(
@@ -181,9 +181,9 @@ async def test_decisions_that_make_no_sense_are_refused(memory: Memory, graph: s
     with pytest.raises(InvalidInput, match="no value"):
         await memory.adjudications.create(graph, ruling("accept", [fact], "arson"))
     with pytest.raises(InvalidInput, match="by whom"):
-        await memory.adjudications.create(graph, Ruling("accept", [fact.id], " ", "why"))
+        await memory.adjudications.create(graph, NewAdjudication("accept", [fact.id], " ", "why"))
     with pytest.raises(NotFound):
-        await memory.adjudications.create(graph, Ruling("accept", [fact.id + 1000], "ann", "why"))
+        await memory.adjudications.create(graph, NewAdjudication("accept", [fact.id + 1000], "ann", "why"))
     assert not await memory.adjudications.list(graph)
 
 

@@ -12,7 +12,7 @@ from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.time.interval import iso, now
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
-from kgmem.store.derived.extraction_queue import PostgresReadings
+from kgmem.store.derived.extraction_queue import PostgresExtractionStore
 from tests.memories import index_schema, new_graph, query, with_ports
 
 TEXT = "Tom Baker works for Siemens. Tom Baker painted Big Tower."
@@ -21,7 +21,7 @@ TEXT = "Tom Baker works for Siemens. Tom Baker painted Big Tower."
 @pytest.fixture
 def memory(memory: Memory) -> Memory:
     catalog: Any = memory.ports.graphs
-    return with_ports(memory, extractor=OfflineExtractor(), extractions=PostgresReadings(catalog))
+    return with_ports(memory, extractor=OfflineExtractor(), extractions=PostgresExtractionStore(catalog))
 
 
 async def two_texts(memory: Memory, name: str) -> str:

@@ -15,7 +15,7 @@ from kgmem.domain.graph.entity import Entity
 from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem.store.jobs.metrics import PostgresVitals
+from kgmem.store.jobs.metrics import PostgresMetrics
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem_api.app import create_app
 from tests.embedded import kill_all
@@ -144,9 +144,9 @@ async def test_on_a_disk_that_is_really_full_recall_goes_on_and_writes_do_when_t
         # Another server, that has seen no write fail, notices by itself.
         catalog: Any = memory.ports.graphs
         fill_up(small_disk / "more")  # Postgres may have removed logs meanwhile.
-        assert (await PostgresVitals(catalog.database, {}).health()).status == "degraded"
+        assert (await PostgresMetrics(catalog.database, {}).health()).status == "degraded"
         assert await keys(memory, "number7") == ["k7"]
         (small_disk / "filling").unlink()
-        assert (await PostgresVitals(catalog.database, {}).health()).status == "ready"
+        assert (await PostgresMetrics(catalog.database, {}).health()).status == "ready"
         assert (await memory.entities.put("main", [Entity("again", "Note", text="pear")])).created == 1
         assert await keys(memory, "pear") == ["again"]

@@ -12,7 +12,7 @@ from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Hops, Links, Question, Relation, What, When
-from kgmem.domain.text.resolution import MergeAsked
+from kgmem.domain.text.resolution import NewMerge
 from kgmem.memory import Memory
 from kgmem.services.imports.export_records import ExportOptions
 from kgmem.services.imports.options import ImportOptions
@@ -39,7 +39,7 @@ async def merge(memory: Memory, graph: str) -> int:
     await memory.relationships.put(
         graph, [Relationship("FLEW_ON", "neil", "apollo-11", text="Neil flew.", source="nasa")]
     )
-    return (await memory.resolution.merge(graph, MergeAsked("neil", "n-a", by="ada", reason="One person."))).id
+    return (await memory.resolution.merge(graph, NewMerge("neil", "n-a", by="ada", reason="One person."))).id
 
 
 async def test_whoever_writes_the_key_writes_the_kept_one(memory: Memory, graph: str, merge: int) -> None:

@@ -8,7 +8,7 @@ from kgmem.domain.errors import Conflict
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
-from kgmem.domain.text.resolution import MergeAsked
+from kgmem.domain.text.resolution import NewMerge
 from kgmem.memory import Memory
 
 pytestmark = pytest.mark.server
@@ -22,8 +22,8 @@ async def merge(memory: Memory, graph: str) -> int:
     await memory.relationships.put(
         graph, [Relationship("FLEW_ON", "armstrong", "apollo-11"), Relationship("FLEW_ON", "buzz", "apollo-11")]
     )
-    await memory.resolution.merge(graph, MergeAsked("neil", "n-a", by="ada", reason="One person."))
-    return (await memory.resolution.merge(graph, MergeAsked("armstrong", "neil", by="ada", reason="One person."))).id
+    await memory.resolution.merge(graph, NewMerge("neil", "n-a", by="ada", reason="One person."))
+    return (await memory.resolution.merge(graph, NewMerge("armstrong", "neil", by="ada", reason="One person."))).id
 
 
 _PEOPLE = {"armstrong": "Neil Alden Armstrong", "neil": "Neil Armstrong", "n-a": "N. Armstrong", "buzz": "Buzz Aldrin"}
@@ -117,7 +117,7 @@ async def test_the_key_is_free_once_the_kept_one_is_deleted(memory: Memory, grap
 async def test_a_scope_sees_its_own_merge_and_an_episode_keeps_its_key(memory: Memory, graph: str, merge: int) -> None:
     people = [Entity(key, "Person", name=key, scope="user/7") for key in ("ann", "anne", "tom", "thomas")]
     await memory.entities.put(graph, people)
-    await memory.resolution.merge(graph, MergeAsked("ann", "anne", by="ada", reason="One person.", scope="user/7"))
+    await memory.resolution.merge(graph, NewMerge("ann", "anne", by="ada", reason="One person.", scope="user/7"))
     await memory.episodes.put(graph, [Episode("He said little.", key="n-a")])
     text = "MATCH (n {key: $key}) RETURN coalesce(n.name, 'episode')"
     assert await run(memory, graph, text, key="anne") == [["ann"]]
@@ -130,5 +130,5 @@ async def test_a_scope_sees_its_own_merge_and_an_episode_keeps_its_key(memory: M
 async def test_a_query_sees_a_merge_since_the_last_one(memory: Memory, graph: str) -> None:
     await memory.entities.put(graph, [Entity("one", "Person", name="Ann"), Entity("two", "Person", name="Anne")])
     assert await run(memory, graph, "MATCH (n {key: 'two'}) RETURN n.key") == [["two"]]
-    await memory.resolution.merge(graph, MergeAsked("one", "two", by="ada", reason="One person."))
+    await memory.resolution.merge(graph, NewMerge("one", "two", by="ada", reason="One person."))
     assert await run(memory, graph, "MATCH (n {key: 'two'}) RETURN n.key") == [["one"]]

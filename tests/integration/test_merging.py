@@ -9,7 +9,7 @@ from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter
 from kgmem.domain.errors import Conflict, InvalidInput, KgmemError, NotFound, UnknownEntities
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
-from kgmem.domain.text.resolution import Candidate, MergeAsked
+from kgmem.domain.text.resolution import Candidate, NewMerge
 from kgmem.memory import Memory
 from tests.invariants import assert_index_matches_labels
 from tests.memories import change_feed
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.server
 SAID = {"by": "ada", "reason": "They are one person."}
 
 
-def asked(keep: str = "neil", gone: str = "n-a", **more: Any) -> MergeAsked:
-    return MergeAsked(keep, gone, **(SAID | more))
+def asked(keep: str = "neil", gone: str = "n-a", **more: Any) -> NewMerge:
+    return NewMerge(keep, gone, **(SAID | more))
 
 
 async def moon(memory: Memory, graph: str) -> None:

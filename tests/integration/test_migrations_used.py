@@ -5,12 +5,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, Ruling
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, NewAdjudication
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Question, What, When
-from kgmem.domain.text.resolution import MergeAsked
+from kgmem.domain.text.resolution import NewMerge
 from kgmem.memory import Memory
 from kgmem.store.db.migrate import downgrade, migrate, require_current
 from tests.integration.test_migrations import catalog_of
@@ -56,8 +56,8 @@ async def use(memory: Memory) -> str:
     moment = (await memory.entities.get(GRAPH, "apollo")).known_from
     await memory.entities.put(GRAPH, [Entity("apollo", "Mission", text="The eagle landed.", properties={"crew": 3})])
     (fact,) = (await memory.facts.list(GRAPH, FactFilter(subject="fire", predicate="cause"))).items
-    await memory.adjudications.create(GRAPH, Ruling("accept", [fact.id], **SAID, value="spark"))
-    await memory.resolution.merge(GRAPH, MergeAsked("neil", "n-a", **SAID))
+    await memory.adjudications.create(GRAPH, NewAdjudication("accept", [fact.id], **SAID, value="spark"))
+    await memory.resolution.merge(GRAPH, NewMerge("neil", "n-a", **SAID))
     await memory.embeddings.run(GRAPH)
     assert moment is not None
     return moment

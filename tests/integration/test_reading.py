@@ -15,10 +15,10 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.recall.question import Question, What
 from kgmem.domain.text.document import Document, Remembered, Section
 from kgmem.domain.text.extraction import Extraction, TextToRead
-from kgmem.domain.text.resolution import MergeAsked
+from kgmem.domain.text.resolution import NewMerge
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
-from kgmem.store.derived.extraction_queue import PostgresReadings
+from kgmem.store.derived.extraction_queue import PostgresExtractionStore
 from tests.memories import change_feed, index_schema, new_graph, query, with_ports
 
 STREAM = [
@@ -59,7 +59,7 @@ class Faulty:
 @pytest.fixture
 def memory(memory: Memory) -> Memory:
     catalog: Any = memory.ports.graphs
-    return with_ports(memory, extractor=Faulty(), extractions=PostgresReadings(catalog))
+    return with_ports(memory, extractor=Faulty(), extractions=PostgresExtractionStore(catalog))
 
 
 async def read(memory: Memory, graph: str, episodes: Sequence[Episode] = STREAM) -> None:
@@ -369,7 +369,7 @@ async def test_text_of_a_merged_name_reaches_what_it_was_merged_into(memory: Mem
     graph = await new_graph(memory, "merged")
     await read(memory, graph, [STREAM[1]])
     await memory.entities.put(graph, [Entity("Siemens AG", "Organization", "Siemens AG")])
-    await memory.resolution.merge(graph, MergeAsked("Siemens AG", "Siemens", by="Ann", reason="One company."))
+    await memory.resolution.merge(graph, NewMerge("Siemens AG", "Siemens", by="Ann", reason="One company."))
     await read(memory, graph, [replace(STREAM[1], key="t8", text="I work for Siemens.")])
     state = await held(memory, graph)
     assert "Siemens" not in dict(state["entities"])

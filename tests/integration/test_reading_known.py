@@ -4,7 +4,7 @@ import pytest
 
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
-from kgmem.domain.text.resolution import MergeAsked
+from kgmem.domain.text.resolution import NewMerge
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
 from tests.memories import new_graph, with_ports
@@ -54,7 +54,7 @@ async def test_the_same_texts_after_a_merge_bring_nothing_new(memory: Memory) ->
     text = "Maria Sklodowska worked for Siemens. Marie Curie worked for Boeing."
     await read(memory, graph, text, "t1")
     assert {"Maria Sklodowska", "Marie Curie"} <= await keys(memory, graph)
-    merged = await memory.resolution.merge(graph, MergeAsked("Marie Curie", "Maria Sklodowska", "ada", "One woman."))
+    merged = await memory.resolution.merge(graph, NewMerge("Marie Curie", "Maria Sklodowska", "ada", "One woman."))
     before = await keys(memory, graph)
     await read(memory, graph, text, "t2")
     assert await keys(memory, graph) == before
@@ -65,8 +65,8 @@ async def test_the_same_texts_after_a_merge_bring_nothing_new(memory: Memory) ->
 async def test_what_was_merged_twice_is_known_as_what_it_is_now(memory: Memory) -> None:
     graph = await new_graph(memory, "twice")
     await memory.entities.put(graph, [Entity(key, "Person", name=key) for key in ("Ann Lee", "Ann B. Lee", "A. Lee")])
-    await memory.resolution.merge(graph, MergeAsked("Ann B. Lee", "Ann Lee", "ada", "One woman."))
-    await memory.resolution.merge(graph, MergeAsked("A. Lee", "Ann B. Lee", "ada", "One woman."))
+    await memory.resolution.merge(graph, NewMerge("Ann B. Lee", "Ann Lee", "ada", "One woman."))
+    await memory.resolution.merge(graph, NewMerge("A. Lee", "Ann B. Lee", "ada", "One woman."))
     await read(memory, graph, "Ann Lee worked for Boeing.", "t1")
     assert "Ann Lee" not in await keys(memory, graph)
     assert "A. Lee" in await joined(memory, graph)

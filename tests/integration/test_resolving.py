@@ -12,7 +12,7 @@ from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.space.place import parse_place
-from kgmem.domain.text.resolution import Described, MergeAsked
+from kgmem.domain.text.resolution import Described, NewMerge
 from kgmem.memory import Memory
 
 NEIL = {"born": "1930-08-05", "aliases": ["First Man"]}
@@ -104,7 +104,7 @@ async def test_names_follow_what_is_written_renamed_and_deleted(memory: Memory, 
 async def test_what_was_merged_is_known_by_its_former_key_and_name(memory: Memory, graph: str) -> None:
     await astronauts(memory, graph)
     await memory.entities.put(graph, [Entity("N-A", "Person", name="Commander of Apollo")])
-    merged = await memory.resolution.merge(graph, MergeAsked("neil", "N-A", "ada", "One man."))
+    merged = await memory.resolution.merge(graph, NewMerge("neil", "N-A", "ada", "One man."))
     assert await key_of(memory, graph, Described(["Commander of Apollo"], "Person")) == "neil"
     (told,) = await memory.resolution.resolve(graph, [Described(["Neil A."], "Person", key="N-A")])
     assert "neil" in {each.key for each in told.candidates}

@@ -9,7 +9,7 @@ import pytest
 
 from kgmem.domain.errors import Conflict
 from kgmem.domain.graph.entity import Entity
-from kgmem.domain.text.resolution import MergeAsked
+from kgmem.domain.text.resolution import NewMerge
 from kgmem.memory import Memory
 from kgmem.services.imports.options import ImportOptions
 from tests.invariants import assert_index_matches_labels
@@ -240,7 +240,7 @@ async def test_a_lookup_finds_nodes_by_any_of_their_labels(memory: Memory, graph
 @pytest.mark.parametrize("kept", ["x", None])
 async def test_a_merge_and_its_undoing_keep_unique_values(memory: Memory, firm: str, kept: str | None) -> None:
     await memory.entities.put(firm, [person("a", kept, "Worker"), person("b", "y", "Worker"), person("c", "z")])
-    merge = await memory.resolution.merge(firm, MergeAsked(keep="a", gone="b", by="ann", reason="same"))
+    merge = await memory.resolution.merge(firm, NewMerge(keep="a", gone="b", by="ann", reason="same"))
     assert await held(memory, firm) == [["a", kept or "y"]]
     if kept:
         await memory.entities.put(firm, [person("d", "y", "Worker")])

@@ -6,7 +6,7 @@ import pytest
 
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.recall.question import Question, What
-from kgmem.domain.text.queue import WouldBring
+from kgmem.domain.text.queue import EpisodePreview
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
 from tests.memories import hashing, opened_memory
@@ -22,7 +22,7 @@ async def memory(shared_database_url: str) -> AsyncIterator[Memory]:
         yield opened
 
 
-def joined(told: WouldBring, pair: Pair) -> bool:
+def joined(told: EpisodePreview, pair: Pair) -> bool:
     """Whether a text would bring a claim or relationship of two names: of a kind, only one that still holds."""
     names = {entity["key"]: entity["name"] for entity in told.entities}
     links = [(each["subject"], each["object"], each["predicate"], each["valid_to"]) for each in told.claims]

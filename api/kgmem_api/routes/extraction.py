@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from kgmem.domain.text.queue import Forgotten, Provenance, Waits, WouldBring
+from kgmem.domain.text.queue import EpisodePreview, Forgotten, Provenance, Waits
 from kgmem_api.access import Reads, ReadsWhole, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
@@ -19,7 +19,7 @@ from kgmem_api.wire.shapes import copied, many, shape
 
 # What is read out of episodes, on the wire.
 
-ExtractionPreview = copied(WouldBring, "ExtractionPreview", "The preview of the extraction of one episode.")
+ExtractionPreview = copied(EpisodePreview, "ExtractionPreview", "The preview of the extraction of one episode.")
 
 
 ExtractionPreviewList = shape(

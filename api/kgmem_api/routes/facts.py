@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field, model_validator
 from starlette.responses import Response
 
-from kgmem.domain.claims.claim import ClaimStatement, Correction, FactTarget, HeldFact
+from kgmem.domain.claims.claim import ClaimStatement, Correction, FactTarget, StoredFact
 from kgmem.domain.graph.entity import Page
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
@@ -154,5 +154,5 @@ async def verify(
     )
 
 
-def _page(page: Page[HeldFact]) -> Response:
+def _page(page: Page[StoredFact]) -> Response:
     return reply({"facts": [fact_out(fact) for fact in page.items], "cursor": page.cursor})

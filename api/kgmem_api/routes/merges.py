@@ -11,7 +11,7 @@ from starlette.responses import Response
 from kgmem.domain.access import Key as AccessKey
 from kgmem.domain.space.place import Place
 from kgmem.domain.text.resolution import Candidate as PairOnList
-from kgmem.domain.text.resolution import Described, MergeAsked, Resolved
+from kgmem.domain.text.resolution import Described, NewMerge, Resolved
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
@@ -38,10 +38,10 @@ class MergeRequest(BaseModel):
     dry_run: bool = False
     scope: Scope | None = None
 
-    def asked(self, key: AccessKey) -> MergeAsked:
+    def asked(self, key: AccessKey) -> NewMerge:
         """Return it as the domain knows it. Raises Forbidden for a scope that the key does not reach."""
         scope = key.demand_scope(self.scope)
-        return MergeAsked(self.keep, self.merge, self.by or key.name, self.reason, scope, self.dry_run)
+        return NewMerge(self.keep, self.merge, self.by or key.name, self.reason, scope, self.dry_run)
 
 
 class MergeDecisionRequest(BaseModel):

@@ -14,8 +14,8 @@ from kgmem.domain.claims.claim import (
     ClaimStatement,
     Correlated,
     FactFilter,
-    HeldFact,
-    Ruling,
+    NewAdjudication,
+    StoredFact,
     Verification,
     Withdrawn,
 )
@@ -271,12 +271,12 @@ class AdjudicationRequest(BaseModel):
     dry_run: bool = False
     scope: Scope | None = None
 
-    def ruling(self, key: AccessKey) -> Ruling:
+    def ruling(self, key: AccessKey) -> NewAdjudication:
         """Return it as the domain knows it, by the key's name unless somebody is named."""
         detail: dict[str, Any] = {"key": key.id}
         if self.action == "collapse":
             detail |= {"rule": self.rule or "most_probable", "level": self.level, "seed": self.seed}
-        return Ruling(
+        return NewAdjudication(
             self.action, self.facts, self.by or key.name, self.reason, self.value, detail, dry_run=self.dry_run
         )
 
@@ -374,7 +374,7 @@ def told(shape: dict[str, Any]) -> dict[str, Any]:
 claim_out = shown(ClaimStatement)
 
 
-def fact_out(fact: HeldFact) -> dict[str, Any]:
+def fact_out(fact: StoredFact) -> dict[str, Any]:
     """Return a fact as answers carry it."""
     shape = told(asdict(fact))
     shape["unknown"] = round(max(0.0, 1.0 - sum(option.probability for option in fact.options)), 4)

@@ -99,7 +99,7 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
-class BroughtBy:
+class ClaimProvenance:
     """The episode (its id) that a claim was extracted from; `lasting`: the text states no end of it.
 
     `sentence` states the claim, and `known_from` is when the episode was stored; `named`: it names its speaker.
@@ -136,7 +136,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldFact:
+class StoredFact:
     """A fact by consensus: the most probable value, its state, and all claimed values.
 
     `probability` is that of the value, 0 to 1; `options` contains every value with its own probability, that one
@@ -186,7 +186,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class NewAdjudication:
     """A decision to make: facts, action, value, by whom and why."""
 
     action: Action
@@ -314,7 +314,7 @@ class Verification:
     verdict: Literal["supports", "contradicts", "unknown"]
     probability: float | None
     reason: str
-    facts: Sequence[HeldFact] = ()
+    facts: Sequence[StoredFact] = ()
     claim: ClaimStatement | None = None  # What was understood, of a text.
 
 

@@ -5,16 +5,16 @@ from typing import Any, Protocol
 
 from kgmem.domain.claims.claim import (
     Adjudication,
-    BroughtBy,
     ClaimFilter,
+    ClaimProvenance,
     ClaimResult,
     ClaimStatement,
     Correlated,
     Decision,
     FactFilter,
-    HeldFact,
-    Ruling,
+    NewAdjudication,
     SourceStanding,
+    StoredFact,
     Withdrawn,
 )
 from kgmem.domain.graph.entity import Page
@@ -38,7 +38,7 @@ class ClaimStore(Protocol):
     """Stores claims and the facts computed from them; each write is one transaction."""
 
     async def put(
-        self, graph: str, claims: Sequence[ClaimStatement], *, provenance: Sequence[BroughtBy] | None = None
+        self, graph: str, claims: Sequence[ClaimStatement], *, provenance: Sequence[ClaimProvenance] | None = None
     ) -> ClaimResult:
         """Store claims and compute the state of their facts; `provenance` names the episode of each claim."""
 
@@ -90,18 +90,20 @@ class ClaimStore(Protocol):
     async def any(self, graph: str) -> bool:
         """Return whether the graph has claims."""
 
-    async def fact(self, graph: str, id_: int, scope: str, *, known_at: str | None = None) -> HeldFact:
+    async def fact(self, graph: str, id_: int, scope: str, *, known_at: str | None = None) -> StoredFact:
         """Return a fact by its id or that of a relationship. Raises NotFound."""
 
     async def facts_by_id(
         self, graph: str, ids: Sequence[int], scope: str, *, known_at: str | None = None
-    ) -> Mapping[int, HeldFact]:
+    ) -> Mapping[int, StoredFact]:
         """Return facts by their ids or those of relationships; unknown ids are missing in the result."""
 
-    async def facts(self, graph: str, asked: FactFilter, *, predicates: Sequence[str] | None = None) -> Page[HeldFact]:
+    async def facts(
+        self, graph: str, asked: FactFilter, *, predicates: Sequence[str] | None = None
+    ) -> Page[StoredFact]:
         """Return a page of the facts that a scope sees."""
 
-    async def facts_of(self, graph: str, scope: str, subject: str, predicate: str | None) -> Sequence[HeldFact]:
+    async def facts_of(self, graph: str, scope: str, subject: str, predicate: str | None) -> Sequence[StoredFact]:
         """Return the facts of one subject that a scope sees."""
 
     async def claims(self, graph: str, asked: ClaimFilter) -> Page[ClaimStatement]:
@@ -119,7 +121,7 @@ class ClaimStore(Protocol):
     async def standing_history(self, graph: str, key: str) -> Sequence[Mapping[str, Any]]:
         """Return the earlier reliability of a source."""
 
-    async def rule(self, graph: str, ruling: Ruling, scope: str) -> Sequence[Adjudication]:
+    async def rule(self, graph: str, ruling: NewAdjudication, scope: str) -> Sequence[Adjudication]:
         """Apply a decision to facts in this scope only; a dry run only returns its effect."""
 
     async def correct(

@@ -47,8 +47,8 @@ _LEAST_CAUSE: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
-    """One text's share of a graph. Spans stand beside what they are of, in its order."""
+class ExtractedGraph:
+    """The entities, claims and relationships that one text states, each with its span in the text."""
 
     entities: Sequence[tuple[Mention, Entity, Span]]
     claims: Sequence[ClaimStatement]
@@ -88,7 +88,7 @@ def spoken_of(found: Extraction) -> list[Mention]:
     return list(named.values())
 
 
-def brought(episode: Episode, found: Extraction, keys: Mapping[str, str], schema: GraphSchema) -> Brought:
+def brought(episode: Episode, found: Extraction, keys: Mapping[str, str], schema: GraphSchema) -> ExtractedGraph:
     """Return what an episode brings of the things of which `keys` has the key, by what the text calls them."""
     reader = _Bringing(episode, found, keys, schema)
     claims: list[ClaimStatement] = []
@@ -103,7 +103,7 @@ def brought(episode: Episode, found: Extraction, keys: Mapping[str, str], schema
     related += reader.causes()
     related += reader.order()
     ended = reader.endings()
-    return Brought(
+    return ExtractedGraph(
         reader.entities(), _once(claims), _apart(related), reader.together(), ended, episode.occurred_at
     )  # fmt: skip
 

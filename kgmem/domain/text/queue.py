@@ -11,12 +11,12 @@ from kgmem.domain.text.endings import KnownFact
 from kgmem.domain.text.extraction import Span
 from kgmem.domain.text.names import Mention, Resolver
 
-BroughtKind = Literal["entity", "relationship", "claim"]
+ExtractedKind = Literal["entity", "relationship", "claim"]
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
-    """An episode that was taken to be read; the digest tells which of its versions."""
+class QueuedEpisode:
+    """An episode that was taken from the queue for extraction; the digest identifies its version."""
 
     episode: Episode
     id: int
@@ -25,7 +25,7 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
-class BroughtClaim:
+class ExtractedClaim:
     """A claim that an episode made; a lasting one was told no end."""
 
     id: int
@@ -34,7 +34,7 @@ class BroughtClaim:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldClaim:
+class StoredClaim:
     """A lasting claim as it is stored, and how far its source is trusted."""
 
     id: int
@@ -45,13 +45,13 @@ class HeldClaim:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadEpisode:
-    """What an episode brought, on its way into the graph: its entities and claims are there already."""
+class ExtractedEpisode:
+    """What was extracted from an episode, before it is stored; its entities and claims are stored already."""
 
-    unread: Unread
+    unread: QueuedEpisode
     extractor: str
     entities: Sequence[tuple[str, Span]]  # By key.
-    claims: Sequence[BroughtClaim]
+    claims: Sequence[ExtractedClaim]
     relationships: Sequence[tuple[Relationship, Span]]
     together: Sequence[tuple[str, str]] = ()
     tokens: int = 0
@@ -83,15 +83,15 @@ class Provenance:
     """One thing that an episode brought, and where in its text that stands. Shared: others brought it too."""
 
     episode: str
-    kind: BroughtKind
+    kind: ExtractedKind
     key: str  # Of an entity; of the others the id as text.
     span: tuple[int, int]
     shared: bool
 
 
 @dataclass(frozen=True, slots=True)
-class ReadSoFar:
-    """What reading did: counts, and what a model cost."""
+class ExtractionReport:
+    """The result of an extraction: counts, and what a model cost."""
 
     episodes: int = 0
     entities: int = 0
@@ -101,9 +101,9 @@ class ReadSoFar:
     tokens: int = 0
     cost: float = 0.0
 
-    def __add__(self, other: "ReadSoFar") -> "ReadSoFar":
+    def __add__(self, other: "ExtractionReport") -> "ExtractionReport":
         """Return the counts of both."""
-        return ReadSoFar(
+        return ExtractionReport(
             self.episodes + other.episodes, self.entities + other.entities, self.claims + other.claims,
             self.relationships + other.relationships, self.refused + other.refused, self.tokens + other.tokens,
             self.cost + other.cost,
@@ -111,8 +111,8 @@ class ReadSoFar:
 
 
 @dataclass(frozen=True, slots=True)
-class WouldBring:
-    """What an episode would bring: the dry run of reading."""
+class EpisodePreview:
+    """What extraction would store from an episode: the result of a dry run."""
 
     episode: str
     entities: Sequence[Mapping[str, object]]
@@ -143,10 +143,10 @@ class Forgotten:
     removed: Mapping[str, Sequence[str]] = field(default_factory=dict)  # By kind: names of what went.
 
 
-class Readings(Resolver, Protocol):
-    """Which episodes wait to be read, and what those that were read brought."""
+class ExtractionStore(Resolver, Protocol):
+    """The queue of episodes for extraction, and what was extracted from those that are done."""
 
-    async def take(self, graph: str, most: int, only: Sequence[int] | None = None) -> Sequence[Unread]:
+    async def take(self, graph: str, most: int, only: Sequence[int] | None = None) -> Sequence[QueuedEpisode]:
         """Take the next episodes for a while, or of some, by their ids; those of a reader that died are given again."""
 
     async def pending(self, graph: str, ids: Sequence[int]) -> bool:
@@ -174,13 +174,13 @@ class Readings(Resolver, Protocol):
     async def expect_no_more(self, graph: str, keys: Sequence[str], scope: str) -> None:
         """Delete the provenance of episodes, in this scope only, that is marked as withdrawn."""
 
-    async def settle(self, graph: str, read: Sequence[ReadEpisode]) -> SettleResult:
+    async def settle(self, graph: str, read: Sequence[ExtractedEpisode]) -> SettleResult:
         """Store the relationships of episodes, and what they brought, in one transaction."""
 
-    async def done(self, graph: str, read: Sequence[Unread]) -> None:
+    async def done(self, graph: str, read: Sequence[QueuedEpisode]) -> None:
         """Let episodes wait no more, unless they changed while they were read."""
 
-    async def open_claims(self, graph: str, topics: Sequence[tuple[str, str, str]]) -> Sequence[HeldClaim]:
+    async def open_claims(self, graph: str, topics: Sequence[tuple[str, str, str]]) -> Sequence[StoredClaim]:
         """Return the lasting claims of these scopes, subjects and predicates that were read, as they are held."""
 
     async def known_facts(

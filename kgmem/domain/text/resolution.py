@@ -78,7 +78,7 @@ class JudgedPair:
 
 
 @dataclass(frozen=True, slots=True)
-class MergeAsked:
+class NewMerge:
     """Two entities of one scope that are one: which stays, which goes, who says so and why."""
 
     keep: str
@@ -195,7 +195,7 @@ def pair(one: str, other: str) -> tuple[str, str]:
 class MergeStore(Protocol):
     """Merges of entities, and the pairs that may be one; each write is one transaction."""
 
-    async def merge(self, graph: str, asked: MergeAsked) -> Merge:
+    async def merge(self, graph: str, asked: NewMerge) -> Merge:
         """Merge one entity into another of the same scope, or, dry, only say what it would do."""
 
     async def undo(self, graph: str, id_: int, by: str, reason: str, scope: str) -> Merge:

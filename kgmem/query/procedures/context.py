@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kgmem.domain.claims.claim import HeldFact
+from kgmem.domain.claims.claim import StoredFact
 from kgmem.domain.graph.graph import Graph, GraphStats
 from kgmem.domain.graph.scope import reaches
 from kgmem.domain.recall.answer import Answer
@@ -27,7 +27,9 @@ class ProcedureContext:
 
     graphs: Graphs
     recall: Callable[[str, Question], Awaitable[Answer]]
-    facts_of: Callable[[str, str, str, str | None], Awaitable[Sequence[HeldFact]]]  # Graph, scope, subject, predicate.
+    facts_of: Callable[
+        [str, str, str, str | None], Awaitable[Sequence[StoredFact]]
+    ]  # Graph, scope, subject, predicate.
     graph: Callable[[str], Awaitable[Graph]]
     all_graphs: Callable[[], Awaitable[Sequence[Graph]]]
     stats: Callable[[str], Awaitable[GraphStats]]

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from kgmem.domain.claims.claim import BroughtBy, ClaimResult, ClaimStatement, Source, Withdrawn
+from kgmem.domain.claims.claim import ClaimProvenance, ClaimResult, ClaimStatement, Source, Withdrawn
 from kgmem.domain.graph.entity import Entity, WriteResult
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.slices import progress, slice_over
@@ -24,33 +24,33 @@ def asker() -> tuple[str, str]:
 
 
 async def put_claims(
-    parts: Ports, graph: str, claims: Sequence[ClaimStatement], *, provenance: Sequence[BroughtBy] | None = None
+    ports: Ports, graph: str, claims: Sequence[ClaimStatement], *, provenance: Sequence[ClaimProvenance] | None = None
 ) -> ClaimResult:
     """Store claims, each once; their facts are weighed before this returns."""
-    claims = await merged_keys.of_claims(parts, graph, claims)
-    claimed = await parts.claims.put(graph, claims, provenance=provenance)
+    claims = await merged_keys.of_claims(ports, graph, claims)
+    claimed = await ports.claims.put(graph, claims, provenance=provenance)
     if claimed.created:
-        await _follow(parts, graph)
+        await _follow(ports, graph)
     return claimed
 
 
-async def replace(parts: Ports, graph: str, claims: Sequence[ClaimStatement], former: Sequence[int]) -> ClaimResult:
+async def replace(ports: Ports, graph: str, claims: Sequence[ClaimStatement], former: Sequence[int]) -> ClaimResult:
     """Let claims take the place of others (ids, in their order), whatever breaks off: all of it or nothing."""
-    claimed = await parts.claims.replace(graph, claims, former)
-    await _follow(parts, graph)
+    claimed = await ports.claims.replace(graph, claims, former)
+    await _follow(ports, graph)
     return claimed
 
 
-async def withdraw(parts: Ports, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
+async def withdraw(ports: Ports, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
     """Take claims back; if dry, only say what that would do."""
-    told = await parts.claims.withdraw(graph, ids, scope, dry_run=dry_run)
+    told = await ports.claims.withdraw(graph, ids, scope, dry_run=dry_run)
     if told.withdrawn and not dry_run:
-        await _follow(parts, graph)
+        await _follow(ports, graph)
     return told
 
 
 async def withdraw_all(
-    parts: Ports,
+    ports: Ports,
     graph: str,
     scope: str,
     *,
@@ -60,25 +60,25 @@ async def withdraw_all(
 ) -> Withdrawn:
     """Take back all that a source, or a text, states in exactly this scope, a part at a time; if dry, only count it."""
     withdrawn, relationships, after = 0, list[int](), 0
-    while ids := await parts.claims.claims_by(graph, scope, source=source, episode=episode, after=after, limit=_PAGE):
-        done = await parts.claims.withdraw(graph, ids, scope, dry_run=dry_run)
+    while ids := await ports.claims.claims_by(graph, scope, source=source, episode=episode, after=after, limit=_PAGE):
+        done = await ports.claims.withdraw(graph, ids, scope, dry_run=dry_run)
         withdrawn += done.withdrawn
         relationships += done.relationships
         after = ids[-1]
     if withdrawn and not dry_run:
-        await _follow(parts, graph)
+        await _follow(ports, graph)
     return Withdrawn(withdrawn, (), relationships, dry_run)
 
 
-async def weigh_written(parts: Ports, graph: str, stated: Sequence[Relationship], ids: Sequence[int]) -> None:
+async def weigh_written(ports: Ports, graph: str, stated: Sequence[Relationship], ids: Sequence[int]) -> None:
     """Weigh what relationships that were just written state for their sources."""
     wanted = [id_ for each, id_ in zip(stated, ids, strict=True) if each.source]
-    if wanted and await parts.claims.weigh_edges(graph, sorted(set(wanted))):
-        await _follow(parts, graph)
+    if wanted and await ports.claims.weigh_edges(graph, sorted(set(wanted))):
+        await _follow(ports, graph)
 
 
 async def weigh_stated(
-    parts: Ports, graph: str, stated: Sequence[Entity], written: WriteResult, names: Collection[str]
+    ports: Ports, graph: str, stated: Sequence[Entity], written: WriteResult, names: Collection[str]
 ) -> WriteResult:
     """Weigh the properties of these names that entities which were just written state for their sources.
 
@@ -88,59 +88,59 @@ async def weigh_stated(
     subjects = sorted({(each.scope, each.key) for each in told})
     if not subjects:
         return written
-    versions = await parts.claims.weigh_subjects(graph, subjects, written.ids)
+    versions = await ports.claims.weigh_subjects(graph, subjects, written.ids)
     if not versions:
         return written
-    await _follow(parts, graph)
+    await _follow(ports, graph)
     newest = [versions.get(id_, version) for id_, version in zip(written.ids, written.versions, strict=True)]
     return dataclasses.replace(written, versions=newest)
 
 
-async def weigh_new(parts: Ports, graph: str, most: int = MOST_AT_ONCE) -> None:
+async def weigh_new(ports: Ports, graph: str, most: int = MOST_AT_ONCE) -> None:
     """Weigh what was stated and not weighed since: some of it now, the rest by a job."""
-    if await parts.claims.weigh_stale(graph, most):
-        await _follow(parts, graph)
+    if await ports.claims.weigh_stale(graph, most):
+        await _follow(ports, graph)
 
 
-async def weigh(parts: Ports, graph: str) -> Mapping[str, Any]:
+async def weigh(ports: Ports, graph: str) -> Mapping[str, Any]:
     """Weigh all claims of a graph together; gives counts.
 
     As a job it makes room between its steps (`domain.slices`), goes on there, and gives what it did since.
     """
-    if not await _weigh_stale(parts, graph):
+    if not await _weigh_stale(ports, graph):
         return {}
-    return await parts.claims.weigh_all(graph)
+    return await ports.claims.weigh_all(graph)
 
 
-async def weigh_due(parts: Ports, graph: str) -> Mapping[str, Any]:
+async def weigh_due(ports: Ports, graph: str) -> Mapping[str, Any]:
     """Weigh what was not weighed since it was stated, and all claims together if enough is new; gives counts."""
-    if not await _weigh_stale(parts, graph):
+    if not await _weigh_stale(ports, graph):
         return {}
     # What was begun is ended, however little is new by now.
-    return await parts.claims.weigh_all(graph) if progress() or await parts.claims.due(graph) else {}
+    return await ports.claims.weigh_all(graph) if progress() or await ports.claims.due(graph) else {}
 
 
-async def _weigh_stale(parts: Ports, graph: str) -> bool:
+async def _weigh_stale(ports: Ports, graph: str) -> bool:
     """Weigh what was not weighed since it was stated; gives whether that is done, or a job's slice was over before."""
-    while await parts.claims.weigh_stale(graph, MOST_AT_ONCE) == MOST_AT_ONCE:
+    while await ports.claims.weigh_stale(graph, MOST_AT_ONCE) == MOST_AT_ONCE:
         if await slice_over():
             return False
     return True
 
 
-async def put_sources(parts: Ports, graph: str, sources: Sequence[Source]) -> WriteResult:
+async def put_sources(ports: Ports, graph: str, sources: Sequence[Source]) -> WriteResult:
     """Write the registry's entries of sources; what their claims come to is weighed anew soon after."""
-    written = await parts.store.put_sources(graph, sources)
+    written = await ports.store.put_sources(graph, sources)
     if written.created + written.updated:
         told = {each.key: each.trust for each in sources[:_LOGGED]}
-        await parts.claims.log(graph, "source", "registry", f"{len(sources)} entries were written.", {"trust": told})
-        if await parts.claims.any(graph):
-            await parts.jobs.defer("compute_consensus", graph=graph, all=True)
+        await ports.claims.log(graph, "source", "registry", f"{len(sources)} entries were written.", {"trust": told})
+        if await ports.claims.any(graph):
+            await ports.jobs.defer("compute_consensus", graph=graph, all=True)
     return written
 
 
-async def _follow(parts: Ports, graph: str) -> None:
-    held = await parts.graphs.get(graph)
-    if parts.embedder and held.space:
-        await parts.jobs.defer("embed", graph=graph)
-    await parts.jobs.defer("compute_consensus", graph=graph)
+async def _follow(ports: Ports, graph: str) -> None:
+    held = await ports.graphs.get(graph)
+    if ports.embedder and held.space:
+        await ports.jobs.defer("embed", graph=graph)
+    await ports.jobs.defer("compute_consensus", graph=graph)

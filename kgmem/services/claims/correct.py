@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from kgmem.domain.claims.claim import ClaimStatement, Correction, FactTarget, HeldFact, Option, Ruling
+from kgmem.domain.claims.claim import ClaimStatement, Correction, FactTarget, NewAdjudication, Option, StoredFact
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.time.interval import iso, now, parse_time
@@ -21,68 +21,68 @@ _TRIES, _PAUSE = 3, 0.05  # Times that a fact is looked for again, and the secon
 _RELATIONSHIPS = 1000  # Of one kind and entity, among which a statement is looked for.
 
 
-async def retract(parts: Ports, graph: str, target: FactTarget, told: tuple[str, str], scope: str) -> Correction:
+async def retract(ports: Ports, graph: str, target: FactTarget, told: tuple[str, str], scope: str) -> Correction:
     """Hold a fact false, whatever is claimed; `told` says by whom and why. Raises NotFound, InvalidInput."""
     _check(told)
 
     async def work() -> Correction:
-        return await _retracted(parts, graph, await _found(parts, graph, target, scope), told, scope)
+        return await _retracted(ports, graph, await _found(ports, graph, target, scope), told, scope)
 
     return await _again(target, work)
 
 
 async def expire(
-    parts: Ports, graph: str, target: FactTarget, told: tuple[str, str], scope: str, *, valid_to: str | None = None
+    ports: Ports, graph: str, target: FactTarget, told: tuple[str, str], scope: str, *, valid_to: str | None = None
 ) -> Correction:
     """Let a fact end at a time, or now: it held until then. Raises NotFound, InvalidInput."""
     _check(told)
     end = parse_time(valid_to).start if valid_to is not None else now()
 
     async def work() -> Correction:
-        return await _expired(parts, graph, await _found(parts, graph, target, scope), told, scope, end=end or 0)
+        return await _expired(ports, graph, await _found(ports, graph, target, scope), told, scope, end=end or 0)
 
     return await _again(target, work)
 
 
 async def _expired(
-    parts: Ports, graph: str, meant: tuple[HeldFact, Option], told: tuple[str, str], scope: str, *, end: int
+    ports: Ports, graph: str, meant: tuple[StoredFact, Option], told: tuple[str, str], scope: str, *, end: int
 ) -> Correction:
     (fact, option), last = meant, iso(end)
-    begins = await _begins(parts, graph, fact, scope)
+    begins = await _begins(ports, graph, fact, scope)
     if begins is not None and (parse_time(begins).start or 0) >= end:
         raise InvalidInput(f"It would end at {last}, before it begins at {begins}.", hint="Retract what never was so.")
     by, reason = told
     if fact.method == "none":
-        held = await parts.store.get_relationship(graph, fact.id, scope)
-        await remember.put_relationships(parts, graph, [replace(_bare(held), valid_to=last)])
-        await parts.claims.log(graph, "expire", by, reason, {"relationship": fact.id, "valid_to": last})
+        held = await ports.store.get_relationship(graph, fact.id, scope)
+        await remember.put_relationships(ports, graph, [replace(_bare(held), valid_to=last)])
+        await ports.claims.log(graph, "expire", by, reason, {"relationship": fact.id, "valid_to": last})
         return Correction("expire", fact.id, _short(fact, option), {"valid_to": last})
-    ruling = Ruling("expire", [fact.id], by, reason, value=option.value, detail={"valid_to": last})
-    (done,) = await review.decide(parts, graph, ruling, scope)
+    ruling = NewAdjudication("expire", [fact.id], by, reason, value=option.value, detail={"valid_to": last})
+    (done,) = await review.decide(ports, graph, ruling, scope)
     return Correction("expire", fact.id, _short(fact, option), {**done.after, "valid_to": last}, done.adjudication)
 
 
 async def correct(
-    parts: Ports, graph: str, target: FactTarget, told: tuple[str, str], scope: str, *, right: ClaimStatement
+    ports: Ports, graph: str, target: FactTarget, told: tuple[str, str], scope: str, *, right: ClaimStatement
 ) -> Correction:
     """Put another value in a fact's place, claimed and decided by who corrects it. Raises NotFound, InvalidInput.
 
     Of `right` the object or the value counts, and its times where they are set; else it is valid when the fact is.
     """
     _check(told)
-    fact, option = await _found(parts, graph, target, scope)
+    fact, option = await _found(ports, graph, target, scope)
     wanted = right.value if right.value is not None else right.object
     if wanted is None or same_value(wanted, option.value):
         raise InvalidInput("The correction says what the fact says.", hint="Give another object or value.")
-    (claim,) = await merged_keys.of_claims(parts, graph, [_claim(right, fact, told[0], scope)])
+    (claim,) = await merged_keys.of_claims(ports, graph, [_claim(right, fact, told[0], scope)])
     if fact.method == "none":  # Nobody claims the relationship: it goes, once the right one is there.
-        claimed = await claiming.put_claims(parts, graph, [claim])
-        gone = await _retracted(parts, graph, (fact, option), told, scope)
+        claimed = await claiming.put_claims(ports, graph, [claim])
+        gone = await _retracted(ports, graph, (fact, option), told, scope)
         return replace(gone, action="correct", replaced_by=next(iter(claimed.facts), None))
 
     async def work() -> Correction:
-        rejected, accepted = await parts.claims.correct(graph, claim, option.claims, told)
-        await review.learn(parts, graph)
+        rejected, accepted = await ports.claims.correct(graph, claim, option.claims, told)
+        await review.learn(ports, graph)
         after = rejected.after if rejected is not None else {"state": "superseded"}
         number = (rejected or accepted).adjudication
         return Correction("correct", fact.id, _short(fact, option), after, number, accepted.fact)
@@ -90,7 +90,7 @@ async def correct(
     return await _again(target, work)
 
 
-def _claim(right: ClaimStatement, fact: HeldFact, by: str, scope: str) -> ClaimStatement:
+def _claim(right: ClaimStatement, fact: StoredFact, by: str, scope: str) -> ClaimStatement:
     """Return what is claimed in a fact's place: for its time, unless the correction has times of its own."""
     timed = right.valid_from is not None or right.valid_to is not None
     return replace(
@@ -118,29 +118,31 @@ async def _again(target: FactTarget, work: Callable[[], Awaitable[T]]) -> T:
 
 
 async def _retracted(
-    parts: Ports, graph: str, meant: tuple[HeldFact, Option], told: tuple[str, str], scope: str
+    ports: Ports, graph: str, meant: tuple[StoredFact, Option], told: tuple[str, str], scope: str
 ) -> Correction:
     fact, option = meant
     by, reason = told
     if fact.method == "none":
-        await parts.store.delete_relationships(graph, [fact.id], scope)
-        await parts.claims.log(graph, "withdraw", by, reason, {"relationship": fact.id, "said": option.value})
+        await ports.store.delete_relationships(graph, [fact.id], scope)
+        await ports.claims.log(graph, "withdraw", by, reason, {"relationship": fact.id, "said": option.value})
         return Correction("retract", fact.id, _short(fact, option), {})
-    (done,) = await review.decide(parts, graph, Ruling("reject", [fact.id], by, reason, value=option.value), scope)
+    (done,) = await review.decide(
+        ports, graph, NewAdjudication("reject", [fact.id], by, reason, value=option.value), scope
+    )
     return Correction("retract", fact.id, _short(fact, option), done.after, done.adjudication)
 
 
-async def _found(parts: Ports, graph: str, target: FactTarget, scope: str) -> tuple[HeldFact, Option]:
+async def _found(ports: Ports, graph: str, target: FactTarget, scope: str) -> tuple[StoredFact, Option]:
     """Return the fact that is meant, and its value. Raises NotFound, InvalidInput."""
     if target.fact is None:
-        fact = await _stated(parts, graph, target, scope)
+        fact = await _stated(ports, graph, target, scope)
     else:
-        fact = await parts.claims.fact(graph, target.fact, scope)
-    if fact.method == "none" and await parts.claims.weigh_relationship(graph, fact.id):
-        fact = await parts.claims.fact(graph, fact.id, scope)
+        fact = await ports.claims.fact(graph, target.fact, scope)
+    if fact.method == "none" and await ports.claims.weigh_relationship(graph, fact.id):
+        fact = await ports.claims.fact(graph, fact.id, scope)
     wanted = target.value if target.value is not None else target.object
     if wanted is None and target.fact is not None and target.fact in fact.relationships:
-        wanted = (await parts.store.get_relationship(graph, target.fact, scope)).end
+        wanted = (await ports.store.get_relationship(graph, target.fact, scope)).end
     if wanted is None:
         return fact, next(option for option in fact.options if option.chosen)
     option = next((each for each in fact.options if same_value(each.value, wanted)), None)
@@ -149,34 +151,34 @@ async def _found(parts: Ports, graph: str, target: FactTarget, scope: str) -> tu
     return fact, option
 
 
-async def _stated(parts: Ports, graph: str, target: FactTarget, scope: str) -> HeldFact:
+async def _stated(ports: Ports, graph: str, target: FactTarget, scope: str) -> StoredFact:
     """Return the fact that says what a statement says, the latest of several."""
-    target = await merged_keys.of_target(parts, graph, target, scope)
+    target = await merged_keys.of_target(ports, graph, target, scope)
     if target.subject is None or target.predicate is None:
         raise InvalidInput("It is not clear which fact is meant.", hint="Give its id, or subject and predicate.")
     wanted = target.value if target.value is not None else target.object
-    facts = await parts.claims.facts_of(graph, scope, target.subject, target.predicate)
+    facts = await ports.claims.facts_of(graph, scope, target.subject, target.predicate)
     alive = [fact for fact in facts if fact.state not in {"superseded", "invalidated"}] or list(facts)
     if wanted is not None:
         alive = [fact for fact in facts if any(same_value(option.value, wanted) for option in fact.options)]
         alive.sort(key=lambda fact: same_value(fact.value, wanted))
     if alive:
         return alive[-1]
-    page = await parts.store.list_relationships(
+    page = await ports.store.list_relationships(
         graph, scope=scope, kind=target.predicate, entity=target.subject, cursor=None, limit=_RELATIONSHIPS
     )
     for each in page.items:
         if each.start == target.subject and wanted in (None, each.end) and each.id is not None:
-            return await parts.claims.fact(graph, each.id, scope)
+            return await ports.claims.fact(graph, each.id, scope)
     said = f"{target.subject} {target.predicate}" + (f" {wanted}" if wanted is not None else "")
     raise NotFound(f"There is no fact {said!r}.", hint="List the facts of the subject, or give the fact's id.")
 
 
-async def _begins(parts: Ports, graph: str, fact: HeldFact, scope: str) -> str | None:
+async def _begins(ports: Ports, graph: str, fact: StoredFact, scope: str) -> str | None:
     """Return from when a fact holds: of values that do not compete the relationship says it."""
     if fact.valid_from is not None or len(fact.relationships) != 1:
         return fact.valid_from
-    return (await parts.store.get_relationship(graph, fact.relationships[0], scope)).valid_from
+    return (await ports.store.get_relationship(graph, fact.relationships[0], scope)).valid_from
 
 
 def _bare(held: Relationship) -> Relationship:
@@ -189,7 +191,7 @@ def _check(told: tuple[str, str]) -> None:
         raise InvalidInput("A correction says by whom it is, and why.", hint="Give by and reason.")
 
 
-def _short(fact: HeldFact, option: Option) -> Mapping[str, Any]:
+def _short(fact: StoredFact, option: Option) -> Mapping[str, Any]:
     return {
         "value": option.value,
         "state": fact.state,

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import orjson
 
-from kgmem.domain.claims.claim import HeldFact, Option
+from kgmem.domain.claims.claim import Option, StoredFact
 from kgmem.domain.claims.superposition import CollapseRule, collapse, sample, superposed
 from kgmem.domain.recall.answer import Answer, Hit
 from kgmem.domain.recall.question import Question, Superposed
@@ -40,21 +40,21 @@ async def superpose(ports: Ports, graph: str, question: Question, answer: Answer
     return replace(answer, hits=hits, suppressed=suppressed)
 
 
-async def _said(ports: Ports, graph: str, open_: Mapping[int, HeldFact]) -> Mapping[int, int]:
+async def _said(ports: Ports, graph: str, open_: Mapping[int, StoredFact]) -> Mapping[int, int]:
     """Return by claim the relationship that says it."""
     ids = sorted({claim for fact in open_.values() for option in fact.options for claim in option.claims})
     claims = await ports.claims.claims_by_id(graph, ids) if ids else []
     return {claim.id: claim.relationship for claim in claims if claim.id is not None and claim.relationship is not None}
 
 
-def _own(hit: Hit, fact: HeldFact, said: Mapping[int, int]) -> str | None:
+def _own(hit: Hit, fact: StoredFact, said: Mapping[int, int]) -> str | None:
     """Return the value that a hit tells, as text."""
     mine = [option for option in fact.options if any(said.get(claim) == hit.id for claim in option.claims)]
     mine = mine or [option for option in fact.options if hit.end and option.value == hit.end.key]
     return _text(mine[0]) if mine else None
 
 
-def _chosen(fact: HeldFact, asked: Superposed) -> str | None:
+def _chosen(fact: StoredFact, asked: Superposed) -> str | None:
     """The value that the rule decides for; None where it leaves the fact open, and for the distribution itself."""
     if asked.rule == "distribution":
         return None

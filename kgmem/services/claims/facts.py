@@ -1,6 +1,6 @@
 """Facts: the consensus of claims, with its reasons."""
 
-from kgmem.domain.claims.claim import ClaimStatement, Correction, FactFilter, FactTarget, HeldFact
+from kgmem.domain.claims.claim import ClaimStatement, Correction, FactFilter, FactTarget, StoredFact
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.services import merged_keys
@@ -16,11 +16,11 @@ class Facts:
         """Bind to ports."""
         self._ports = ports
 
-    async def get(self, graph: str, id_: int, *, scope: str = SHARED, known_at: str | None = None) -> HeldFact:
+    async def get(self, graph: str, id_: int, *, scope: str = SHARED, known_at: str | None = None) -> StoredFact:
         """Return a fact by its id, or by that of a relationship (as recall gives it). Raises NotFound."""
         return await self._ports.claims.fact(graph, id_, check_scope(scope), known_at=known_at)
 
-    async def list(self, graph: str, asked: FactFilter) -> Page[HeldFact]:
+    async def list(self, graph: str, asked: FactFilter) -> Page[StoredFact]:
         """Return a page of the facts that a scope sees, by subject, predicate and state."""
         check_scope(asked.scope)
         return await self._ports.claims.facts(graph, await merged_keys.of_fact_filter(self._ports, graph, asked))
@@ -69,7 +69,7 @@ class Facts:
 
     async def conflicts(
         self, graph: str, *, scope: str = SHARED, cursor: str | None = None, limit: int = 100
-    ) -> Page[HeldFact]:
+    ) -> Page[StoredFact]:
         """Return a page of the facts that sources disagree on and nothing decides."""
         asked = FactFilter(check_scope(scope), states=("contested",), cursor=cursor, limit=limit)
         return await self._ports.claims.facts(graph, asked)

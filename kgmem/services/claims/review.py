@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kgmem.domain.claims.claim import Adjudication, Correlated, Decision, FactFilter, HeldFact, Ruling
+from kgmem.domain.claims.claim import Adjudication, Correlated, Decision, FactFilter, NewAdjudication, StoredFact
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
@@ -17,7 +17,7 @@ _LABELS = {"accept", "reject", "observe"}
 _DECIDES = {"accept", "reject", "defer", "collapse", "observe", "expire"}
 
 
-async def queue(ports: Ports, graph: str, scope: str, cursor: str | None, limit: int) -> Page[HeldFact]:
+async def queue(ports: Ports, graph: str, scope: str, cursor: str | None, limit: int) -> Page[StoredFact]:
     """Return a page of the contested facts of predicates that the schema marks critical."""
     schema = schema_of(ports.core_schema, await ports.graphs.get(graph))
     critical = sorted(name for name, rule in schema.rules.items() if rule.critical)
@@ -25,7 +25,7 @@ async def queue(ports: Ports, graph: str, scope: str, cursor: str | None, limit:
     return await ports.claims.facts(graph, asked, predicates=critical)
 
 
-async def decide(ports: Ports, graph: str, ruling: Ruling, scope: str) -> Sequence[Adjudication]:
+async def decide(ports: Ports, graph: str, ruling: NewAdjudication, scope: str) -> Sequence[Adjudication]:
     """Apply a decision to facts, or return its effect in a dry run. Raises InvalidInput, NotFound, Conflict."""
     if ruling.action not in _DECIDES:
         raise InvalidInput(f"{ruling.action!r} decides nothing.", hint=f"Give one of {', '.join(sorted(_DECIDES))}.")
@@ -90,11 +90,11 @@ class Adjudications:
 
     async def queue(
         self, graph: str, *, scope: str = SHARED, cursor: str | None = None, limit: int = 100
-    ) -> Page[HeldFact]:
+    ) -> Page[StoredFact]:
         """Return a page of the contested facts of critical predicates, which wait for a reviewer."""
         return await queue(self._ports, graph, check_scope(scope), cursor, limit)
 
-    async def create(self, graph: str, ruling: Ruling, *, scope: str = SHARED) -> Sequence[Adjudication]:
+    async def create(self, graph: str, ruling: NewAdjudication, *, scope: str = SHARED) -> Sequence[Adjudication]:
         """Apply a decision to facts in this scope only; a dry run writes nothing.
 
         Raises NotFound, InvalidInput, and Conflict where a rule leaves a distribution undecided.

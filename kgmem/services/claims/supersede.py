@@ -7,9 +7,9 @@ from dataclasses import replace
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.claims.succession import OpenClaim, intervals
 from kgmem.domain.schema.schema import GraphSchema
-from kgmem.domain.text.extraction_result import Brought
+from kgmem.domain.text.extraction_result import ExtractedGraph
 from kgmem.domain.text.names import LASTING
-from kgmem.domain.text.queue import HeldClaim
+from kgmem.domain.text.queue import StoredClaim
 from kgmem.domain.time.interval import parse_time
 from kgmem.services.claims import claim as claiming
 from kgmem.services.ports import Ports
@@ -19,8 +19,8 @@ Topic = tuple[str, str, str]  # Scope, subject and predicate.
 
 
 async def ended(
-    ports: Ports, graph: str, told: Sequence[Brought], schema: GraphSchema, trust: dict[str, float]
-) -> list[Brought]:
+    ports: Ports, graph: str, told: Sequence[ExtractedGraph], schema: GraphSchema, trust: dict[str, float]
+) -> list[ExtractedGraph]:
     """Return what episodes bring with the ends that other texts give their claims, as far as is known by now.
 
     A claim of which a later text dates the change loses its start, too.
@@ -61,7 +61,7 @@ async def succeed(ports: Ports, graph: str, topics: Iterable[Topic], schema: Gra
     if not wanted:
         return 0
     schema = schema or schema_of(ports.core_schema, await ports.graphs.get(graph))
-    changed: list[HeldClaim] = []
+    changed: list[StoredClaim] = []
     stated: list[ClaimStatement] = []
     for topic, claims in (await _held(ports, graph, wanted)).items():
         new = intervals([_open(each) for each in claims], functional=_is_functional(topic, schema))
@@ -82,7 +82,7 @@ def lasts(claim: ClaimStatement, schema: GraphSchema) -> bool:
     return claim.object is not None and claim.valid_to is None and kind is not None and ends_
 
 
-def topics_of(told: Iterable[Brought], schema: GraphSchema) -> set[Topic]:
+def topics_of(told: Iterable[ExtractedGraph], schema: GraphSchema) -> set[Topic]:
     """Return the topics of which claims may end each other."""
     kinds = {name for name, kind in schema.kinds.items() if kind.functional or name in LASTING}
     return {_topic(claim) for what in told for claim in what.claims if claim.object and claim.predicate in kinds}
@@ -97,8 +97,8 @@ def _is_functional(topic: Topic, schema: GraphSchema) -> bool:
     return kind is not None and kind.functional
 
 
-async def _held(ports: Ports, graph: str, topics: set[Topic]) -> dict[Topic, list[HeldClaim]]:
-    found: dict[Topic, list[HeldClaim]] = defaultdict(list)
+async def _held(ports: Ports, graph: str, topics: set[Topic]) -> dict[Topic, list[StoredClaim]]:
+    found: dict[Topic, list[StoredClaim]] = defaultdict(list)
     for each in await ports.extractions.open_claims(graph, sorted(topics)):
         found[_topic(each.statement)].append(each)
     return found
@@ -108,7 +108,7 @@ def _topic(claim: ClaimStatement) -> Topic:
     return claim.scope, claim.subject, claim.predicate
 
 
-def _open(each: HeldClaim) -> OpenClaim:
+def _open(each: StoredClaim) -> OpenClaim:
     told = each.statement
     return OpenClaim(
         told.object or "", told.valid_from, each.trust, told.valid_to, each.id, closed=not each.lasting, said=each.said

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from kgmem.domain.claims.claim import ClaimStatement, HeldFact, Option, Verification, check_claims
+from kgmem.domain.claims.claim import ClaimStatement, Option, StoredFact, Verification, check_claims
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.relationship import kind_in_words
 from kgmem.domain.recall.question import Question, What
@@ -50,27 +50,27 @@ _NEAREST = 10  # Hits that may tell what a text is about.
 _SUPPORTS = 0.5  # From this probability on a value is what the graph holds.
 
 
-async def verify(parts: Ports, graph: str, claim: ClaimStatement | None, text: str | None, scope: str) -> Verification:
+async def verify(ports: Ports, graph: str, claim: ClaimStatement | None, text: str | None, scope: str) -> Verification:
     """Say whether the graph supports a claim or a text, contradicts it, or knows nothing of it. Raises InvalidInput."""
     if (claim is None) == (text is None):
         raise InvalidInput("Either a claim or a text is verified.", hint="Give one of the two.")
     if claim is not None:
         check_claims([claim])
-        (claim,) = await merged_keys.of_claims(parts, graph, [replace(claim, scope=scope)])
-        return await _claim(parts, graph, claim, scope)
-    return await _text(parts, graph, text or "", scope)
+        (claim,) = await merged_keys.of_claims(ports, graph, [replace(claim, scope=scope)])
+        return await _claim(ports, graph, claim, scope)
+    return await _text(ports, graph, text or "", scope)
 
 
-async def _claim(parts: Ports, graph: str, claim: ClaimStatement, scope: str) -> Verification:
-    held = await parts.claims.facts_of(graph, scope, claim.subject, claim.predicate)
+async def _claim(ports: Ports, graph: str, claim: ClaimStatement, scope: str) -> Verification:
+    held = await ports.claims.facts_of(graph, scope, claim.subject, claim.predicate)
     known = [fact for fact in held if fact.about == claim.about]
     if not known:
-        known = await _unweighed(parts, graph, claim, scope)
+        known = await _unweighed(ports, graph, claim, scope)
     if not known:
         return Verification(
             "unknown", None, f"Nothing is known of {claim.predicate} of {claim.subject!r}.", claim=claim
         )
-    schema = schema_of(parts.core_schema, await parts.graphs.get(graph))
+    schema = schema_of(ports.core_schema, await ports.graphs.get(graph))
     rule = schema.rules.get(claim.predicate)
     wanted = claim.value if claim.value is not None else claim.object
     tolerance = (rule.tolerance, rule.relative) if rule else (0.0, 0.0)
@@ -94,66 +94,66 @@ async def _claim(parts: Ports, graph: str, claim: ClaimStatement, scope: str) ->
     return Verification("unknown", best[1].probability if best else None, reason, known, claim)
 
 
-def _stands(fact: HeldFact) -> bool:
+def _stands(fact: StoredFact) -> bool:
     return fact.state == "verified" or (fact.state != "superseded" and fact.probability >= _SUPPORTS)
 
 
-def _told(fact: HeldFact, option: Option) -> str:
+def _told(fact: StoredFact, option: Option) -> str:
     said = ", ".join(option.sources) or "nobody who is named"
     return f"Said by {said}; it has {option.probability:.2f}. {fact.reason}"
 
 
-async def _unweighed(parts: Ports, graph: str, claim: ClaimStatement, scope: str) -> list[HeldFact]:
+async def _unweighed(ports: Ports, graph: str, claim: ClaimStatement, scope: str) -> list[StoredFact]:
     """Return relationships that nobody's claims compete with, as facts."""
     if claim.object is None:
         return []
-    page = await parts.store.list_relationships(
+    page = await ports.store.list_relationships(
         graph, scope=scope, kind=claim.predicate, entity=claim.subject, cursor=None, limit=200
     )
     mine = [each.id for each in page.items if each.start == claim.subject and each.id is not None]
-    return [await parts.claims.fact(graph, id_, scope) for id_ in mine]
+    return [await ports.claims.fact(graph, id_, scope) for id_ in mine]
 
 
-async def _text(parts: Ports, graph: str, text: str, scope: str) -> Verification:
+async def _text(ports: Ports, graph: str, text: str, scope: str) -> Verification:
     """Find what a text claims: of the facts that recall finds near it, the one whose parts it names.
 
     Subject and predicate must be named in it; then it supports the value that it names, and contradicts the fact when
     it names another of its values, or an entity of the same label in its place.
     """
     question = Question(what=What(text=text, kinds=("fact",)), scope=scope, k=_NEAREST)
-    hits = (await recall(parts, graph, question)).hits
+    hits = (await recall(ports, graph, question)).hits
     words = _words(text)
-    held = await parts.claims.facts_by_id(graph, [hit.id for hit in hits], scope)
+    held = await ports.claims.facts_by_id(graph, [hit.id for hit in hits], scope)
     for hit in hits:
         start = hit.start
         if start is None or not _named(words, start.name or start.key):
             continue
-        fact = held.get(hit.id) or await parts.claims.fact(graph, hit.id, scope)
+        fact = held.get(hit.id) or await ports.claims.fact(graph, hit.id, scope)
         if not set(kind_in_words(fact.predicate).split()) & words:
             continue
-        named = [option for option in fact.options if _named(words, await _name(parts, graph, option.value, scope))]
+        named = [option for option in fact.options if _named(words, await _name(ports, graph, option.value, scope))]
         if named:
             option = max(named, key=lambda each: each.probability)
             claim = ClaimStatement("", fact.subject, fact.predicate, object=str(option.value), scope=scope)
-            return await _claim(parts, graph, claim, scope)
-        other = await _other(parts, graph, (text, scope), words, {start.key})
+            return await _claim(ports, graph, claim, scope)
+        other = await _other(ports, graph, (text, scope), words, {start.key})
         if other is not None:
             claim = ClaimStatement("", fact.subject, fact.predicate, object=other, scope=scope)
-            return await _claim(parts, graph, claim, scope)
+            return await _claim(ports, graph, claim, scope)
     return Verification("unknown", None, "No fact of the graph has the parts that this text names.")
 
 
-async def _other(parts: Ports, graph: str, asked: tuple[str, str], words: set[str], but: set[str]) -> str | None:
+async def _other(ports: Ports, graph: str, asked: tuple[str, str], words: set[str], but: set[str]) -> str | None:
     """Return the entity that a text names beside its subject."""
     text, scope = asked
-    found = await recall(parts, graph, Question(what=What(text=text, kinds=("entity",)), scope=scope, k=_NEAREST))
+    found = await recall(ports, graph, Question(what=What(text=text, kinds=("entity",)), scope=scope, k=_NEAREST))
     return next((hit.key for hit in found.hits if hit.key not in but and _named(words, hit.name or hit.key)), None)
 
 
-async def _name(parts: Ports, graph: str, value: object, scope: str) -> str:
+async def _name(ports: Ports, graph: str, value: object, scope: str) -> str:
     """Return the name of the entity that a value names, or else the value as text."""
     try:
-        held = await parts.store.get_entity(graph, str(value), scope)
+        held = await ports.store.get_entity(graph, str(value), scope)
     except NotFound:
         return str(value)
     return held.name or held.key

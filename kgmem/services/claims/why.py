@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, HeldFact, SourceStanding
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, SourceStanding, StoredFact
 from kgmem.domain.errors import NotFound
 from kgmem.services.claims.verify import same_value
 from kgmem.services.ports import Ports
@@ -19,7 +19,7 @@ class Explanation:
     `echoes` are claims of one of its values that repeat what another states (the oldest hundred): no support.
     """
 
-    fact: HeldFact
+    fact: StoredFact
     supporting: Sequence[ClaimStatement]
     opposing: Sequence[ClaimStatement]
     sources: Sequence[SourceStanding]
@@ -47,7 +47,7 @@ async def why(ports: Ports, graph: str, id_: int, scope: str, known_at: str | No
 
 
 async def _echoes(
-    ports: Ports, graph: str, fact: HeldFact, counted: set[int], seen_from: tuple[str, str | None]
+    ports: Ports, graph: str, fact: StoredFact, counted: set[int], seen_from: tuple[str, str | None]
 ) -> list[ClaimStatement]:
     """Return the derived claims of a fact's values that do not count; `seen_from` is a scope and a time."""
     scope, known_at = seen_from

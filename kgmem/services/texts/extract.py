@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from kgmem.domain.claims.claim import BroughtBy, ClaimStatement
+from kgmem.domain.claims.claim import ClaimProvenance, ClaimStatement
 from kgmem.domain.claims.echoes import sentence_at
 from kgmem.domain.errors import DatabaseUnavailable, KgmemError, NotFound, Unavailable, VersionConflict
 from kgmem.domain.graph.entity import DeleteResult, Entity
@@ -20,9 +20,16 @@ from kgmem.domain.schema.schema import GraphSchema, check_relationship
 from kgmem.domain.slices import slice_over
 from kgmem.domain.text.endings import Turn, changed, keys_meant
 from kgmem.domain.text.extraction import Extraction, Extractor, Span, TextToRead
-from kgmem.domain.text.extraction_result import FOUND_BY, STATES, Brought, brought, mentions_of, spoken_of
+from kgmem.domain.text.extraction_result import FOUND_BY, STATES, ExtractedGraph, brought, mentions_of, spoken_of
 from kgmem.domain.text.names import UNNAMED, Mention
-from kgmem.domain.text.queue import BroughtClaim, ReadEpisode, ReadSoFar, SettleResult, Unread, WouldBring
+from kgmem.domain.text.queue import (
+    EpisodePreview,
+    ExtractedClaim,
+    ExtractedEpisode,
+    ExtractionReport,
+    QueuedEpisode,
+    SettleResult,
+)
 from kgmem.log import EventLog
 from kgmem.services.claims import claim as claiming
 from kgmem.services.claims import supersede as succeeding
@@ -57,18 +64,18 @@ _NO_FACTS: Final = frozenset(
 )
 
 log = EventLog(__name__)
-Progress = Callable[[ReadSoFar], None]
+Progress = Callable[[ExtractionReport], None]
 
 
 async def read_waiting(
     ports: Ports, graph: str, *, only: Sequence[int] | None = None, progress: Progress | None = None
-) -> ReadSoFar:
+) -> ExtractionReport:
     """Read the episodes of a graph that wait, until none does or the slice is over; `only` some, by their ids.
 
     Raises ExtractorUnavailable.
     """
     await ports.graphs.get(graph)
-    extractor, done = ports.extractor, ReadSoFar()
+    extractor, done = ports.extractor, ExtractionReport()
     if extractor is None:
         return done
     taken = await ports.extractions.take(graph, BATCH, only)
@@ -99,7 +106,7 @@ async def defer_missing(ports: Ports) -> int:
     return await defer_where(ports, "extract", waits) if ports.extractor else 0
 
 
-async def would_bring(ports: Ports, graph: str, episodes: Sequence[Episode]) -> list[WouldBring]:
+async def would_bring(ports: Ports, graph: str, episodes: Sequence[Episode]) -> list[EpisodePreview]:
     """Say what reading episodes would bring, with nothing stored. Raises ExtractorUnavailable, Unavailable."""
     if ports.extractor is None:
         raise Unavailable("No extractor is set.", hint="Set KGMEM_EXTRACTOR to rules, or to a model.")
@@ -115,7 +122,7 @@ async def would_bring(ports: Ports, graph: str, episodes: Sequence[Episode]) -> 
     return told
 
 
-def _told(episode: Episode, what: Brought, extractor: str, new: Mapping[Mention, str]) -> WouldBring:
+def _told(episode: Episode, what: ExtractedGraph, extractor: str, new: Mapping[Mention, str]) -> EpisodePreview:
     entities = [
         {"key": entity.key, "label": entity.label, "name": entity.name, "new": mention in new}
         for mention, entity, _ in what.entities
@@ -134,11 +141,11 @@ def _told(episode: Episode, what: Brought, extractor: str, new: Mapping[Mention,
         }
         for each, span in what.relationships
     ]  # fmt: skip
-    return WouldBring(episode.key or "", entities, claims, relationships, extractor)
+    return EpisodePreview(episode.key or "", entities, claims, relationships, extractor)
 
 
 async def _found(
-    ports: Ports, graph: str, extractor: Extractor, taken: Sequence[Unread]
+    ports: Ports, graph: str, extractor: Extractor, taken: Sequence[QueuedEpisode]
 ) -> Sequence[Extraction | KgmemError]:
     """Read texts; one that cannot be read gives its error. A part that is away is raised, and the texts given back."""
     if not taken:
@@ -172,7 +179,7 @@ async def _keep(ports: Ports, graph: str, ids: Sequence[int]) -> None:
             log.debug("extraction_lease_lost", graph=graph, episodes=len(ids), error=error)
 
 
-async def _give_back(ports: Ports, graph: str, taken: Sequence[Unread]) -> None:
+async def _give_back(ports: Ports, graph: str, taken: Sequence[QueuedEpisode]) -> None:
     try:
         await ports.extractions.give_back(graph, [each.id for each in taken])
     except DatabaseUnavailable as error:  # They are given again when their time is over.
@@ -193,11 +200,13 @@ def _text_of(episode: Episode, schema: GraphSchema, before: Sequence[str] = ()) 
     )
 
 
-async def _store(ports: Ports, graph: str, read: Sequence[tuple[Unread, Extraction | KgmemError]]) -> ReadSoFar:
+async def _store(
+    ports: Ports, graph: str, read: Sequence[tuple[QueuedEpisode, Extraction | KgmemError]]
+) -> ExtractionReport:
     """Store what a batch of episodes says; where that is refused, one by one, so that one stops no other."""
     refused = {each.id: (each.digest, str(found)) for each, found in read if isinstance(found, KgmemError)}
     good = [(each, found) for each, found in read if isinstance(found, Extraction)]
-    done = ReadSoFar()
+    done = ExtractionReport()
     try:
         done = await _bring(ports, graph, good) if good else done
     except (Unavailable, NotFound):
@@ -213,7 +222,7 @@ async def _store(ports: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
     return replace(done, refused=done.refused + len(refused))
 
 
-async def _bring(ports: Ports, graph: str, read: Sequence[tuple[Unread, Extraction]]) -> ReadSoFar:
+async def _bring(ports: Ports, graph: str, read: Sequence[tuple[QueuedEpisode, Extraction]]) -> ExtractionReport:
     schema = schema_of(ports.core_schema, held := await ports.graphs.get(graph))
     plain = await _brought(ports, graph, read, schema, strict=held.strict)
     plain, dropped, withdrawn = await _changed(ports, graph, [unread for unread, _ in read], plain, schema)
@@ -223,7 +232,7 @@ async def _bring(ports: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
     told = await succeeding.ended(ports, graph, plain, schema, trust)
     claims = [claim for what in told for claim in what.claims]
     by = [
-        BroughtBy(
+        ClaimProvenance(
             unread.id,
             succeeding.lasts(claim, schema),
             sentence_at(unread.episode.text, claim.span) if claim.span else "",
@@ -238,12 +247,12 @@ async def _bring(ports: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
     episodes = []
     for (unread, found), stated, what in zip(read, plain, told, strict=True):
         made = [
-            BroughtClaim(next(ids), Span(*(claim.span or (0, 0))), succeeding.lasts(claim, schema))
+            ExtractedClaim(next(ids), Span(*(claim.span or (0, 0))), succeeding.lasts(claim, schema))
             for claim in stated.claims
         ]
         named = [(entity.key, span) for _, entity, span in what.entities]
         episodes.append(
-            ReadEpisode(
+            ExtractedEpisode(
                 unread, found.extractor, named, made, what.relationships, what.together,
                 found.tokens, found.cost, found.problem,
             )
@@ -255,7 +264,7 @@ async def _bring(ports: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
     await ports.extractions.done(graph, [unread for unread, _ in read])
     if ports.embedder and held.space:
         await ports.jobs.defer("embed", graph=graph)
-    return ReadSoFar(
+    return ExtractionReport(
         len(episodes), sum(len(what.entities) for what in told), len(claims),
         sum(len(each.relationships) for each in episodes), 0,
         sum(each.tokens for each in episodes), sum(each.cost for each in episodes),
@@ -263,8 +272,8 @@ async def _bring(ports: Ports, graph: str, read: Sequence[tuple[Unread, Extracti
 
 
 async def _changed(
-    ports: Ports, graph: str, read: Sequence[Unread], plain: Sequence[Brought], schema: GraphSchema
-) -> tuple[list[Brought], set[int], dict[str, list[int]]]:
+    ports: Ports, graph: str, read: Sequence[QueuedEpisode], plain: Sequence[ExtractedGraph], schema: GraphSchema
+) -> tuple[list[ExtractedGraph], set[int], dict[str, list[int]]]:
     """Return what episodes bring with what they end.
 
     Beside it: claims of the batch that a correction takes back (by `id`), and stored ones by scope.
@@ -306,7 +315,7 @@ async def _changed(
     return told, {id(each) for more in made for each in more.dropped}, withdrawn
 
 
-def _may_replace(unread: Unread, what: Brought) -> bool:
+def _may_replace(unread: QueuedEpisode, what: ExtractedGraph) -> bool:
     stated = any(each.kind == STATES for each, _ in what.relationships)
     ends = any(each.predicate in _LEAVE_NO_ROOM for each in what.claims)
     return stated or ends or bool(_AGAIN.search(unread.episode.text))
@@ -315,8 +324,8 @@ def _may_replace(unread: Unread, what: Brought) -> bool:
 async def _take_out(
     ports: Ports,
     graph: str,
-    plain: Sequence[Brought],
-    episodes: Sequence[ReadEpisode],
+    plain: Sequence[ExtractedGraph],
+    episodes: Sequence[ExtractedEpisode],
     *,
     dropped: set[int],
     withdrawn: Mapping[str, Sequence[int]],
@@ -333,7 +342,7 @@ async def _take_out(
     return topics
 
 
-def _within(what: Brought, schema: GraphSchema) -> Brought:
+def _within(what: ExtractedGraph, schema: GraphSchema) -> ExtractedGraph:
     """Return of what an episode brings that which a strict graph's schema declares."""
     related = [
         each
@@ -348,7 +357,7 @@ def _declared(schema: GraphSchema, claim: ClaimStatement) -> bool:
     return claim.object is not None or any(claim.predicate in label.properties for label in schema.labels.values())
 
 
-async def _settle(ports: Ports, graph: str, episodes: Sequence[ReadEpisode]) -> None:
+async def _settle(ports: Ports, graph: str, episodes: Sequence[ExtractedEpisode]) -> None:
     """Store what episodes brought; of those that were forgotten meanwhile, take back what was made of them."""
     settled = await ports.extractions.settle(graph, episodes)
     for scope in sorted({scope for scope, _ in settled.left_claims}):
@@ -357,9 +366,9 @@ async def _settle(ports: Ports, graph: str, episodes: Sequence[ReadEpisode]) -> 
     await take_back(ports, graph, settled)
 
 
-async def _withdraw_former(ports: Ports, graph: str, episodes: Sequence[ReadEpisode]) -> set[succeeding.Topic]:
+async def _withdraw_former(ports: Ports, graph: str, episodes: Sequence[ExtractedEpisode]) -> set[succeeding.Topic]:
     """Take back what episodes claimed when they were read before, and do not claim now; gives what that was about."""
-    by_scope: dict[str, list[ReadEpisode]] = {}
+    by_scope: dict[str, list[ExtractedEpisode]] = {}
     for each in episodes:
         by_scope.setdefault(each.unread.episode.scope, []).append(each)
     topics: set[succeeding.Topic] = set()
@@ -382,8 +391,8 @@ async def withdraw(ports: Ports, graph: str, claims: Sequence[int], scope: str) 
 
 
 async def _brought(
-    ports: Ports, graph: str, read: Sequence[tuple[Unread, Extraction]], schema: GraphSchema, *, strict: bool
-) -> list[Brought]:
+    ports: Ports, graph: str, read: Sequence[tuple[QueuedEpisode, Extraction]], schema: GraphSchema, *, strict: bool
+) -> list[ExtractedGraph]:
     """Return what episodes bring, once the entities that they name are there."""
     for attempt in range(_TRIES):
         try:
@@ -396,13 +405,13 @@ async def _brought(
 
 
 async def _named(
-    ports: Ports, graph: str, read: Sequence[tuple[Unread, Extraction]], schema: GraphSchema, *, strict: bool
-) -> list[Brought]:
+    ports: Ports, graph: str, read: Sequence[tuple[QueuedEpisode, Extraction]], schema: GraphSchema, *, strict: bool
+) -> list[ExtractedGraph]:
     by_scope: dict[str, list[Mention]] = {}
     for unread, found in read:
         by_scope.setdefault(unread.episode.scope, []).extend(spoken_of(found))
     known = {scope: await recognize(ports, graph, scope, each, schema) for scope, each in by_scope.items()}
-    told: list[Brought] = []
+    told: list[ExtractedGraph] = []
     made: dict[tuple[str, str], Entity] = {}
     fresh: dict[str, dict[Mention, str]] = {scope: {} for scope in known}
     expected: list[tuple[int, str]] = []

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.scope import SHARED, check_scope
-from kgmem.domain.text.queue import ReadSoFar, Waits, WouldBring
+from kgmem.domain.text.queue import EpisodePreview, ExtractionReport, Waits
 from kgmem.services.ports import Ports
 from kgmem.services.texts import extract as reading
 
@@ -16,11 +16,11 @@ class Extraction:
         """Bind to ports."""
         self._ports = ports
 
-    async def run(self, graph: str, *, progress: Callable[[ReadSoFar], None] | None = None) -> ReadSoFar:
+    async def run(self, graph: str, *, progress: Callable[[ExtractionReport], None] | None = None) -> ExtractionReport:
         """Extract from the episodes that wait, now: entities, claims, relationships, causes. Raises Unavailable."""
         return await reading.read_waiting(self._ports, graph, progress=progress)
 
-    async def preview(self, graph: str, episodes: Sequence[Episode]) -> Sequence[WouldBring]:
+    async def preview(self, graph: str, episodes: Sequence[Episode]) -> Sequence[EpisodePreview]:
         """Return what extraction from episodes would store; nothing is stored."""
         for scope in {episode.scope for episode in episodes}:
             check_scope(scope)

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.text.resolution import Candidate, Merge, MergeAsked, pair
+from kgmem.domain.text.resolution import Candidate, Merge, NewMerge, pair
 from kgmem.services.ports import Ports
 
 
-async def merge(ports: Ports, graph: str, asked: MergeAsked) -> Merge:
+async def merge(ports: Ports, graph: str, asked: NewMerge) -> Merge:
     """Merge one entity into another, and weigh what is claimed of both. Raises NotFound, InvalidInput."""
     if asked.keep == asked.gone:
         raise InvalidInput(f"{asked.keep!r} is one entity already.", hint="Name two entities.")

@@ -30,82 +30,82 @@ def extended(core: GraphSchema, own: GraphSchema) -> GraphSchema:
     return merge(replace(core, kinds={name: kind for name, kind in core.kinds.items() if name not in yielding}), own)
 
 
-async def put_entities(parts: Ports, graph: str, entities: Sequence[Entity]) -> WriteResult:
+async def put_entities(ports: Ports, graph: str, entities: Sequence[Entity]) -> WriteResult:
     """Merge statements of entities into a graph; what lacks a vector gets it soon after."""
-    held = await parts.graphs.get(graph)
+    held = await ports.graphs.get(graph)
     _check_scopes(entities)
-    entities = await merged_keys.of_entities(parts, graph, entities)
+    entities = await merged_keys.of_entities(ports, graph, entities)
     if held.strict or held.schema:
-        schema = schema_of(parts.core_schema, held)
+        schema = schema_of(ports.core_schema, held)
         found = [
             (n, violation) for n, each in enumerate(entities) for violation in violations_of(schema, held.strict, each)
         ]
         lacking = {n for n, violation in found if violation.rule == "required"}
-        known = {n for n in lacking if await is_held(parts, graph, entities[n])}
+        known = {n for n in lacking if await is_held(ports, graph, entities[n])}
         # What merges into a held entity need not say again what is required of a new one.
         refuse((f"entities[{n}]", each) for n, each in found if each.rule != "required" or n not in known)
-    written = await parts.store.put_entities(graph, entities)
-    own = schema_of(parts.core_schema, held)
+    written = await ports.store.put_entities(graph, entities)
+    own = schema_of(ports.core_schema, held)
     if names := own.rules.keys() - own.kinds.keys():
-        written = await weigh_stated(parts, graph, entities, written, names)
-    await _let_vectors_follow(parts, held, written)
+        written = await weigh_stated(ports, graph, entities, written, names)
+    await _let_vectors_follow(ports, held, written)
     return written
 
 
-async def put_relationships(parts: Ports, graph: str, relationships: Sequence[Relationship]) -> WriteResult:
+async def put_relationships(ports: Ports, graph: str, relationships: Sequence[Relationship]) -> WriteResult:
     """Merge statements of relationships into a graph; what facts lack of vectors follows soon after."""
-    held = await parts.graphs.get(graph)
+    held = await ports.graphs.get(graph)
     _check_scopes(relationships)
-    relationships = await merged_keys.of_relationships(parts, graph, relationships)
+    relationships = await merged_keys.of_relationships(ports, graph, relationships)
     if held.strict or held.schema:
-        schema = schema_of(parts.core_schema, held)
+        schema = schema_of(ports.core_schema, held)
         refuse(
             (f"relationships[{n}]", violation)
             for n, stated in enumerate(relationships)
             for violation in violations_of(schema, held.strict, stated)
         )
-    written = await parts.store.put_relationships(graph, relationships)
-    await weigh_written(parts, graph, relationships, written.ids)
+    written = await ports.store.put_relationships(graph, relationships)
+    await weigh_written(ports, graph, relationships, written.ids)
     if held.facts == "all" or any(stated.text for stated in relationships):
-        await _let_vectors_follow(parts, held, written)
+        await _let_vectors_follow(ports, held, written)
     return written
 
 
-async def delete_relationships(parts: Ports, graph: str, ids: Sequence[int], scope: str) -> DeleteResult:
+async def delete_relationships(ports: Ports, graph: str, ids: Sequence[int], scope: str) -> DeleteResult:
     """Delete relationships of exactly this scope, with the claims that they make."""
-    return await _reweighed(parts, graph, await parts.store.delete_relationships(graph, ids, scope))
+    return await _reweighed(ports, graph, await ports.store.delete_relationships(graph, ids, scope))
 
 
 async def delete_entities(
-    parts: Ports, graph: str, keys: Sequence[str], scope: str, version: int | None
+    ports: Ports, graph: str, keys: Sequence[str], scope: str, version: int | None
 ) -> DeleteResult:
     """Delete entities of exactly this scope, with their relationships. Raises VersionConflict."""
-    keys = (await merged_keys.kept_keys(parts, graph, ((scope, key) for key in keys))).all(scope, keys)
-    return await _reweighed(parts, graph, await parts.store.delete_entities(graph, keys, scope, version))
+    keys = (await merged_keys.kept_keys(ports, graph, ((scope, key) for key in keys))).all(scope, keys)
+    return await _reweighed(ports, graph, await ports.store.delete_entities(graph, keys, scope, version))
 
 
-async def _reweighed(parts: Ports, graph: str, deleted: DeleteResult) -> DeleteResult:
+async def _reweighed(ports: Ports, graph: str, deleted: DeleteResult) -> DeleteResult:
     """Weigh anew what relationships that went had claimed."""
     if deleted.relationships:
-        await parts.claims.weigh_stale(graph)
+        await ports.claims.weigh_stale(graph)
     return deleted
 
 
-async def put_episodes(parts: Ports, graph: str, episodes: Sequence[Episode]) -> WriteResult:
+async def put_episodes(ports: Ports, graph: str, episodes: Sequence[Episode]) -> WriteResult:
     """Store episodes; they are found by their words at once and by their meaning as soon as vectors follow."""
-    held = await parts.graphs.get(graph)
+    held = await ports.graphs.get(graph)
     _check_scopes(episodes)
     for each in episodes:
         check_origins(each.derived_from)
-    episodes = await merged_keys.of_episodes(parts, graph, episodes)
-    written = await parts.store.put_episodes(graph, episodes)
-    await _let_vectors_follow(parts, held, written)
+    episodes = await merged_keys.of_episodes(ports, graph, episodes)
+    written = await ports.store.put_episodes(graph, episodes)
+    await _let_vectors_follow(ports, held, written)
     unnamed = [id_ for id_, each in zip(written.ids, episodes, strict=True) if not each.source and not each.speaker]
     if unnamed:
-        parts.answers.note_writer(graph, unnamed, asker())
+        ports.answers.note_writer(graph, unnamed, asker())
     asked = held.extraction == "all" or any(episode.extract for episode in episodes)
-    if parts.extractor and asked and held.extraction != "off":
-        await parts.jobs.defer("extract", graph=graph)
+    if ports.extractor and asked and held.extraction != "off":
+        await ports.jobs.defer("extract", graph=graph)
     return written
 
 
@@ -116,10 +116,10 @@ def violations_of(schema: GraphSchema, strict: bool, stated: Entity | Relationsh
     return check_entity(schema, strict, stated.label, _stated(stated)) if stated.label else []
 
 
-async def is_held(parts: Ports, graph: str, entity: Entity) -> bool:
+async def is_held(ports: Ports, graph: str, entity: Entity) -> bool:
     """Say whether an entity is held in exactly its scope."""
     try:
-        return (await parts.store.get_entity(graph, entity.key, entity.scope)).scope == entity.scope
+        return (await ports.store.get_entity(graph, entity.key, entity.scope)).scope == entity.scope
     except NotFound:
         return False
 
@@ -135,6 +135,6 @@ def _stated(entity: Entity) -> dict[str, object]:
     return {**{k: v for k, v in named.items() if v is not None}, **entity.properties}
 
 
-async def _let_vectors_follow(parts: Ports, graph: Graph, written: WriteResult) -> None:
-    if parts.embedder and graph.space and written.created + written.updated:
-        await parts.jobs.defer("embed", graph=graph.name)
+async def _let_vectors_follow(ports: Ports, graph: Graph, written: WriteResult) -> None:
+    if ports.embedder and graph.space and written.created + written.updated:
+        await ports.jobs.defer("embed", graph=graph.name)

@@ -7,7 +7,7 @@ from typing import Final
 
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.text.document import Document, Remembered, episodes_of
-from kgmem.domain.text.queue import ReadSoFar
+from kgmem.domain.text.queue import ExtractionReport
 from kgmem.services.ports import Ports
 from kgmem.services.texts.extract import read_waiting
 from kgmem.services.texts.forget import forget
@@ -22,7 +22,7 @@ class RememberResult:
     """What was stored, counted in episodes, and what this call extracted; a worker may have extracted the rest."""
 
     stored: Remembered
-    extracted: ReadSoFar
+    extracted: ExtractionReport
 
 
 async def remember(
@@ -43,12 +43,12 @@ async def remember(
             counts, parts = await store_document(ports, graph, each, extract=extract)
             stored += counts
             ids += parts
-    extracted = await _extracted(ports, graph, ids) if extract and ports.extractor else ReadSoFar()
+    extracted = await _extracted(ports, graph, ids) if extract and ports.extractor else ExtractionReport()
     await embed_waiting(ports, graph)
     return RememberResult(stored, extracted)
 
 
-async def _extracted(ports: Ports, graph: str, ids: Sequence[int]) -> ReadSoFar:
+async def _extracted(ports: Ports, graph: str, ids: Sequence[int]) -> ExtractionReport:
     """Extract from these episodes; returns when none of them waits or is in progress anywhere."""
     done = await read_waiting(ports, graph, only=ids)
     pause, longest = _PAUSES

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
-from kgmem.domain.text.resolution import Candidate, Described, Merge, MergeAsked, Resolved
+from kgmem.domain.text.resolution import Candidate, Described, Merge, NewMerge, Resolved
 from kgmem.services.ports import Ports
 from kgmem.services.texts import merge as merging
 from kgmem.services.texts import resolve as resolving
@@ -33,7 +33,7 @@ class Resolution:
         """
         return await resolving.find_duplicates(self._ports, graph, check_scope(scope), progress=progress)
 
-    async def merge(self, graph: str, asked: MergeAsked) -> Merge:
+    async def merge(self, graph: str, asked: NewMerge) -> Merge:
         """Merge an entity into another one in this scope only, in one transaction; a dry run writes nothing.
 
         Relationships, claims and names move to the remaining entity; values that differ are kept as claims. Raises

@@ -7,7 +7,7 @@ import asyncpg
 import orjson
 
 from kgmem.domain.claims import superposition
-from kgmem.domain.claims.claim import LASTING, Adjudication, ClaimStatement, HeldFact, Option, Ruling
+from kgmem.domain.claims.claim import LASTING, Adjudication, ClaimStatement, NewAdjudication, Option, StoredFact
 from kgmem.domain.claims.consensus import Consensus
 from kgmem.domain.claims.fact_rules import PARTS
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
@@ -31,7 +31,7 @@ class DryRun(Exception):
 
 
 async def rule(
-    connection: asyncpg.Connection, layout: Layout, consensus: Consensus, ruling: Ruling, scope: str
+    connection: asyncpg.Connection, layout: Layout, consensus: Consensus, ruling: NewAdjudication, scope: str
 ) -> list[Adjudication]:
     """Store a decision on facts in this scope only. Raises NotFound, InvalidInput, and DryRun to end a dry run."""
     topics = await _lock(connection, layout, ruling.facts, scope)
@@ -70,7 +70,7 @@ async def correct(
             if claims & set(option.claims) and (action == "accept" or right not in option.claims)
         ]
         for id_, value in meant[:1]:
-            ruling = Ruling("accept" if action == "accept" else "reject", [id_], by, reason, value=value)
+            ruling = NewAdjudication("accept" if action == "accept" else "reject", [id_], by, reason, value=value)
             (ruled,) = await rule(connection, layout, consensus, ruling, claim.scope)
             if action == "accept":
                 return rejected, ruled
@@ -117,7 +117,7 @@ async def _lock(connection: asyncpg.Connection, layout: Layout, facts: Sequence[
     return list(await connection.fetch(layout.sql("claims", "lock_topics_by_id"), topics))
 
 
-async def _decide(connection: asyncpg.Connection, layout: Layout, ruling: Ruling, fact: HeldFact) -> int:
+async def _decide(connection: asyncpg.Connection, layout: Layout, ruling: NewAdjudication, fact: StoredFact) -> int:
     """Write one decision; what it replaces ends with it."""
     value, detail, action = ruling.value, dict(ruling.detail), ruling.action
     if action == "collapse":
@@ -157,12 +157,12 @@ async def _decide(connection: asyncpg.Connection, layout: Layout, ruling: Ruling
     return id_
 
 
-def _several(fact: HeldFact) -> bool:
+def _several(fact: StoredFact) -> bool:
     """Return whether a fact has several values at once, each of them an option; one value may be a list, too."""
     return isinstance(fact.value, list) and not any(option.value == fact.value for option in fact.options)
 
 
-def _meant(fact: HeldFact, value: Any) -> list[Option]:
+def _meant(fact: StoredFact, value: Any) -> list[Option]:
     """Return the options that a decision names: of a fact with several values at once all that are named, or chosen."""
     if not _several(fact):
         option = option_of(fact.options, value)
@@ -182,7 +182,7 @@ def _replaces(action: str, claims: Sequence[int], held: Any, mine: set[int]) -> 
     return same or (action != "reject" and held["action"] != "reject")
 
 
-def _collapsed(fact: HeldFact, detail: Mapping[str, Any], observed: Any) -> tuple[Any, str]:
+def _collapsed(fact: StoredFact, detail: Mapping[str, Any], observed: Any) -> tuple[Any, str]:
     """What a rule makes of a fact's distribution, and why. Raises InvalidInput, and Conflict where it is open."""
     rule = detail.get("rule", "most_probable")
     if rule not in _RULES:
@@ -209,7 +209,7 @@ async def _weigh(
     layout: Layout,
     consensus: Consensus,
     topics: Sequence[Any],
-    told: tuple[str, Mapping[int, HeldFact], Mapping[int, int]],
+    told: tuple[str, Mapping[int, StoredFact], Mapping[int, int]],
 ) -> list[Adjudication]:
     """Resolve locked topics again; return their facts."""
     scope, before, taken = told
@@ -225,7 +225,7 @@ async def _weigh(
     ]
 
 
-def _short(fact: HeldFact | None) -> dict[str, Any]:
+def _short(fact: StoredFact | None) -> dict[str, Any]:
     if fact is None:
         return {}
     return {"value": fact.value, "state": fact.state, "probability": fact.probability}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import asyncpg
 
-from kgmem.domain.claims.claim import BroughtBy, ClaimStatement
+from kgmem.domain.claims.claim import ClaimProvenance, ClaimStatement
 from kgmem.domain.claims.echoes import (
     MOST_ORIGINS,
     asker_fingerprint,
@@ -27,7 +27,7 @@ async def note_origins(
     layout: Layout,
     claims: Sequence[ClaimStatement],
     stored: StoredClaims,
-    provenance: Sequence[BroughtBy] | None = None,
+    provenance: Sequence[ClaimProvenance] | None = None,
 ) -> None:
     """Note of new claims what they are derived from, and which sentence states them. Raises InvalidInput."""
     places: dict[int, int] = {}
@@ -110,7 +110,7 @@ async def _answered(
     connection: asyncpg.Connection,
     layout: Layout,
     claims: Mapping[int, ClaimStatement],
-    said: Mapping[int, BroughtBy],
+    said: Mapping[int, ClaimProvenance],
     sentences: Mapping[int, int | None],
 ) -> set[int]:
     """Return the claims that return what kgmem answered: to anybody in these words, or to who states them."""

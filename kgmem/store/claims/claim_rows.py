@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import orjson
 
-from kgmem.domain.claims.claim import BroughtBy, ClaimStatement
+from kgmem.domain.claims.claim import ClaimProvenance, ClaimStatement
 from kgmem.domain.claims.consensus import ValueRule
 from kgmem.domain.errors import UnknownEntities
 from kgmem.domain.graph.entity import ENTITY
@@ -82,7 +82,7 @@ async def store_provenance(
     layout: Layout,
     stated: Sequence[ClaimStatement],
     ids: Sequence[int],
-    provenance: Sequence[BroughtBy],
+    provenance: Sequence[ClaimProvenance],
 ) -> None:
     """Store from which episode each claim was extracted, so that an interrupted extraction can be undone."""
     rows = {

@@ -8,11 +8,11 @@ import asyncpg
 
 from kgmem.domain.claims.claim import (
     Adjudication,
-    BroughtBy,
+    ClaimProvenance,
     ClaimResult,
     ClaimStatement,
     Correlated,
-    Ruling,
+    NewAdjudication,
     Withdrawn,
     check_claims,
 )
@@ -53,7 +53,7 @@ class PostgresClaims(FactReads):
         self.answers = answers or AnswerLog(catalog)
 
     async def put(
-        self, graph: str, claims: Sequence[ClaimStatement], *, provenance: Sequence[BroughtBy] | None = None
+        self, graph: str, claims: Sequence[ClaimStatement], *, provenance: Sequence[ClaimProvenance] | None = None
     ) -> ClaimResult:
         """Store claims and resolve the facts that they are about. Raises InvalidInput, UnknownEntities.
 
@@ -262,7 +262,7 @@ class PostgresClaims(FactReads):
             await self.weigh_stale(graph)
             return await batch_consensus.run(self.database, layout, self.consensus)
 
-    async def rule(self, graph: str, ruling: Ruling, scope: str) -> Sequence[Adjudication]:
+    async def rule(self, graph: str, ruling: NewAdjudication, scope: str) -> Sequence[Adjudication]:
         """Store a decision on facts in this scope only; a dry run only returns its result."""
         async with self.catalog.on(graph) as layout:
             try:

@@ -12,9 +12,9 @@ from kgmem.domain.claims.claim import (
     Correlated,
     Decision,
     FactFilter,
-    HeldFact,
     Option,
     SourceStanding,
+    StoredFact,
 )
 from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.entity import Page
@@ -32,7 +32,7 @@ _HISTORY = 100
 
 async def facts(
     connection: asyncpg.Connection, layout: Layout, asked: FactFilter, *, predicates: Sequence[str] | None = None
-) -> Page[HeldFact]:
+) -> Page[StoredFact]:
     """Return a page of the facts that a scope sees; `predicates` limits them to some."""
     part = PageRange(asked.cursor, asked.limit)
     rows = await connection.fetch(
@@ -53,7 +53,7 @@ async def facts(
 
 async def facts_of_subject(
     connection: asyncpg.Connection, layout: Layout, scope: str, subject: str, predicate: str | None
-) -> list[HeldFact]:
+) -> list[StoredFact]:
     """Return what a scope sees of one subject."""
     rows = await connection.fetch(
         layout.sql("fact_queries", "facts_by_subject"), list(visible_from(scope)), subject, predicate, _MOST_OF_SUBJECT
@@ -63,7 +63,7 @@ async def facts_of_subject(
 
 async def facts_by_id(
     connection: asyncpg.Connection, layout: Layout, ids: Sequence[int], scope: str
-) -> dict[int, HeldFact]:
+) -> dict[int, StoredFact]:
     """Return facts by the ids that they were asked by: their own, or those of relationships that say them."""
     own = {id_: id_ for id_ in ids if id_ < 1 << LABEL_SHIFT}
     edges = [id_ for id_ in ids if id_ >= 1 << LABEL_SHIFT]
@@ -76,7 +76,7 @@ async def facts_by_id(
     return {asked: found[id_] for asked, id_ in own.items() if id_ in found}
 
 
-async def fact(connection: asyncpg.Connection, layout: Layout, id_: int, scope: str) -> HeldFact:
+async def fact(connection: asyncpg.Connection, layout: Layout, id_: int, scope: str) -> StoredFact:
     """Return a fact by its id, or that of a relationship, which may never have been weighed. Raises NotFound."""
     found = await facts_by_id(connection, layout, [id_], scope)
     if id_ in found:
@@ -88,7 +88,7 @@ async def fact(connection: asyncpg.Connection, layout: Layout, id_: int, scope: 
     raise NotFound(f"There is no fact {id_}.", hint="List the facts, or take the id of a hit of recall.")
 
 
-async def _facts(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[HeldFact]:
+async def _facts(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[StoredFact]:
     ids = [row["id"] for row in rows]
     edges = {
         row["fact"]: row["edges"]
@@ -109,9 +109,9 @@ async def _facts(connection: asyncpg.Connection, layout: Layout, rows: Sequence[
     ]
 
 
-def _fact(row: Any, edges: Sequence[int], decisions: Mapping[int, Decision], *, critical: bool) -> HeldFact:
+def _fact(row: Any, edges: Sequence[int], decisions: Mapping[int, Decision], *, critical: bool) -> StoredFact:
     valid = row["valid"]
-    return HeldFact(
+    return StoredFact(
         id=row["id"],
         scope=row["scope"],
         subject=row["subject"],
@@ -135,12 +135,12 @@ def _fact(row: Any, edges: Sequence[int], decisions: Mapping[int, Decision], *, 
     )
 
 
-def _unweighed(layout: Layout, row: Any) -> HeldFact:
+def _unweighed(layout: Layout, row: Any) -> StoredFact:
     """Return the state of a relationship that no claims compete with."""
     trust = round(row["trust"], 4) if row["trust"] is not None else 0.5
     said = f"Only {row['source']} says so" if row["source"] else "Nobody is named who says so"
     valid = row["valid"]
-    return HeldFact(
+    return StoredFact(
         id=row["id"],
         scope=row["scope"],
         subject=row["start_key"] or "",

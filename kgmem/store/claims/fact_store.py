@@ -13,8 +13,8 @@ from kgmem.domain.claims.claim import (
     Correlated,
     Decision,
     FactFilter,
-    HeldFact,
     SourceStanding,
+    StoredFact,
 )
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import visible_from
@@ -50,24 +50,26 @@ class FactReads:
         async with self._reading(graph) as (connection, layout):
             return bool(await connection.fetchval(layout.sql("fact_queries", "any")))
 
-    async def fact(self, graph: str, id_: int, scope: str, *, known_at: str | None = None) -> HeldFact:
+    async def fact(self, graph: str, id_: int, scope: str, *, known_at: str | None = None) -> StoredFact:
         """Return a fact by its id or a relationship's. Raises NotFound."""
         async with self._reading(graph, known_at) as (connection, layout):
             return await fact_queries.fact(connection, layout, id_, scope)
 
     async def facts_by_id(
         self, graph: str, ids: Sequence[int], scope: str, *, known_at: str | None = None
-    ) -> Mapping[int, HeldFact]:
+    ) -> Mapping[int, StoredFact]:
         """Return facts by their ids or those of relationships; what there is none of is missing."""
         async with self._reading(graph, known_at) as (connection, layout):
             return await fact_queries.facts_by_id(connection, layout, ids, scope)
 
-    async def facts(self, graph: str, asked: FactFilter, *, predicates: Sequence[str] | None = None) -> Page[HeldFact]:
+    async def facts(
+        self, graph: str, asked: FactFilter, *, predicates: Sequence[str] | None = None
+    ) -> Page[StoredFact]:
         """Return a page of the facts that a scope sees."""
         async with self._reading(graph, asked.known_at) as (connection, layout):
             return await fact_queries.facts(connection, layout, asked, predicates=predicates)
 
-    async def facts_of(self, graph: str, scope: str, subject: str, predicate: str | None) -> Sequence[HeldFact]:
+    async def facts_of(self, graph: str, scope: str, subject: str, predicate: str | None) -> Sequence[StoredFact]:
         """Return what a scope sees of one subject."""
         async with self._reading(graph) as (connection, layout):
             return await fact_queries.facts_of_subject(connection, layout, scope, subject, predicate)

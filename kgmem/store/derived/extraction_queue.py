@@ -11,7 +11,15 @@ from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.text.endings import STATES, KnownFact
 from kgmem.domain.text.extraction_result import CO_MENTIONED
 from kgmem.domain.text.names import Known, Mention, chosen, keys_of
-from kgmem.domain.text.queue import BroughtKind, HeldClaim, Provenance, ReadEpisode, SettleResult, Unread, Waits
+from kgmem.domain.text.queue import (
+    ExtractedEpisode,
+    ExtractedKind,
+    Provenance,
+    QueuedEpisode,
+    SettleResult,
+    StoredClaim,
+    Waits,
+)
 from kgmem.store.derived.extraction_writer import ExtractionWriter, Unsupported
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import EDGE, Layout, ensure_labels, scope_ids
@@ -22,10 +30,10 @@ from kgmem.store.write.passages import Passages
 LEASE: Final = 120.0  # Seconds after which a reader that gave no sign counts as dead.
 MOST_ATTEMPTS: Final = 5
 _LAST: Final = 12  # Episodes before one that a correction may mean.
-_KINDS: Final[Mapping[int, BroughtKind]] = {1: "entity", 3: "relationship", 5: "claim"}
+_KINDS: Final[Mapping[int, ExtractedKind]] = {1: "entity", 3: "relationship", 5: "claim"}
 
 
-class PostgresReadings:
+class PostgresExtractionStore:
     """Episodes that wait to be read, and what was read, in the tables of each graph."""
 
     def __init__(self, catalog: PostgresCatalog, *, lease: float = LEASE) -> None:
@@ -34,11 +42,11 @@ class PostgresReadings:
         self.database = catalog.database
         self.lease = lease
 
-    async def take(self, graph: str, most: int, only: Sequence[int] | None = None) -> list[Unread]:
+    async def take(self, graph: str, most: int, only: Sequence[int] | None = None) -> list[QueuedEpisode]:
         """Take the next episodes for a while, or of some, by their ids; those of a reader that died are given again."""
         async with self.catalog.on(graph) as layout:
 
-            async def work(connection: asyncpg.Connection) -> list[Unread]:
+            async def work(connection: asyncpg.Connection) -> list[QueuedEpisode]:
                 rows = await connection.fetch(layout.sql("extraction", "take"), most, self.lease, only)
                 taken = {row["episode"]: row for row in rows}
                 held = await connection.fetch(layout.sql("extraction", "episodes"), list(taken))
@@ -47,7 +55,7 @@ class PostgresReadings:
                 if lost:
                     await connection.execute(layout.sql("extraction", "drop_reading"), lost)
                 return [
-                    Unread(found[id_], id_, row["digest"], row["attempts"])
+                    QueuedEpisode(found[id_], id_, row["digest"], row["attempts"])
                     for id_, row in sorted(taken.items())
                     if id_ in found
                 ]
@@ -90,7 +98,7 @@ class PostgresReadings:
             rows = await connection.fetch(layout.sql("extraction", "known"), list(visible_from(scope)), keys)
         return {row["key"]: row["label"] for row in rows}
 
-    async def settle(self, graph: str, read: Sequence[ReadEpisode]) -> SettleResult:
+    async def settle(self, graph: str, read: Sequence[ExtractedEpisode]) -> SettleResult:
         """Store the relationships of episodes, and the provenance of what was extracted, in one transaction."""
         async with self.catalog.on(graph) as held:
             async with self.database.connection() as connection:
@@ -146,14 +154,14 @@ class PostgresReadings:
 
             return await self.database.transact(work)
 
-    async def done(self, graph: str, read: Sequence[Unread]) -> None:
+    async def done(self, graph: str, read: Sequence[QueuedEpisode]) -> None:
         """Remove episodes from the queue, unless they changed during their extraction."""
         ids, digests = [each.id for each in read], [each.digest for each in read]
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             await connection.execute(layout.sql("extraction", "expect_no_more"), ids)
             await connection.execute(layout.sql("extraction", "done"), ids, digests)
 
-    async def open_claims(self, graph: str, topics: Sequence[tuple[str, str, str]]) -> list[HeldClaim]:
+    async def open_claims(self, graph: str, topics: Sequence[tuple[str, str, str]]) -> list[StoredClaim]:
         """Return the lasting claims of these scopes, subjects and predicates that were extracted, as stored."""
         columns = list(map(list, zip(*topics, strict=True)))
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
@@ -280,13 +288,13 @@ def _provenance(episode: str, row: Any) -> Provenance:
     return Provenance(episode, _KINDS[row["kind"]], name, (row["begins"], row["ends"]), row["shared"])
 
 
-def _held_claim(row: Any) -> HeldClaim:
+def _held_claim(row: Any) -> StoredClaim:
     statement = ClaimStatement(
         row["source"], row["subject"], row["predicate"], row["object"], valid_from=row["valid_from"],
         valid_to=row["valid_to"], confidence=round(row["confidence"], 6), episode=row["episode"],
         span=None if row["begins"] is None else (row["begins"], row["ends"]), scope=row["scope"],
     )  # fmt: skip
-    return HeldClaim(
+    return StoredClaim(
         row["id"],
         statement,
         row["trust"],

@@ -10,7 +10,7 @@ import asyncpg
 from kgmem.domain.graph.entity import ENTITY, RELATIONSHIP
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.text.extraction_result import CO_MENTIONED
-from kgmem.domain.text.queue import ReadEpisode, SettleResult
+from kgmem.domain.text.queue import ExtractedEpisode, SettleResult
 from kgmem.store.claims.claim_rows import CLAIM
 from kgmem.store.db.sql import SQL
 from kgmem.store.graph.layout import EDGE
@@ -41,7 +41,7 @@ class ExtractionWriter:
         self._passages = passages
         self._layout = passages.layout
 
-    async def settle(self, read: Sequence[ReadEpisode]) -> SettleResult:
+    async def settle(self, read: Sequence[ExtractedEpisode]) -> SettleResult:
         """Store what was extracted from episodes; withdraw what was extracted before and is not any more.
 
         Of episodes that are gone all is withdrawn.
@@ -84,7 +84,7 @@ class ExtractionWriter:
         )
         return Unsupported(len(edges), claims, [(row["scope"], row["key"]) for row in lost])
 
-    async def _write(self, read: Sequence[ReadEpisode]) -> tuple["_Written", list[int]]:
+    async def _write(self, read: Sequence[ExtractedEpisode]) -> tuple["_Written", list[int]]:
         """Write the edges of episodes, each once; return their ids by identity, and those of co-occurrences."""
         stated = {identity(each): each for episode in read for each, _ in episode.relationships}
         pairs = await self._with_strength([each for episode in read for each in _pairs(episode)])
@@ -118,7 +118,7 @@ class ExtractionWriter:
             for name, each in pairs.items()
         }
 
-    def _rows(self, read: Sequence[ReadEpisode], written: "_Written") -> list[tuple[Any, ...]]:
+    def _rows(self, read: Sequence[ExtractedEpisode], written: "_Written") -> list[tuple[Any, ...]]:
         rows: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         for each in read:
             id_ = each.unread.id
@@ -133,7 +133,7 @@ class ExtractionWriter:
                 rows.setdefault((id_, *row[:3]), (id_, *row))
         return list(rows.values())
 
-    async def _note(self, read: Sequence[ReadEpisode]) -> None:
+    async def _note(self, read: Sequence[ExtractedEpisode]) -> None:
         if not read:
             return
         columns = zip(
@@ -198,6 +198,6 @@ def _strength(texts: int) -> float:
     return round(1 - 1 / (1 + texts), _DIGITS)
 
 
-def _pairs(read: ReadEpisode) -> list[Relationship]:
+def _pairs(read: ExtractedEpisode) -> list[Relationship]:
     scope = read.unread.episode.scope
     return [Relationship(CO_MENTIONED, one, other, scope=scope) for one, other in read.together]

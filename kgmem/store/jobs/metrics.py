@@ -13,7 +13,7 @@ _PROBED_EVERY = 5.0  # Seconds.
 _FAILED_COUNTS = 60.0
 
 
-class PostgresVitals:
+class PostgresMetrics:
     """One database, seen through the pools that lead to it."""
 
     def __init__(self, database: Database, pools: Mapping[str, Database]) -> None:

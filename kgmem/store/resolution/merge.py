@@ -11,7 +11,7 @@ import orjson
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.entity import ENTITY, RELATIONSHIP
 from kgmem.domain.graph.statement import DEFAULT_LABEL
-from kgmem.domain.text.resolution import Combined, Merge, MergeAsked, combined, pair
+from kgmem.domain.text.resolution import Combined, Merge, NewMerge, combined, pair
 from kgmem.store.claims.verdict_projection import CONSENSUS
 from kgmem.store.graph.labels import main_label
 from kgmem.store.graph.layout import Layout, know_labels, label_id, learn_subsystems, scope_ids
@@ -36,7 +36,7 @@ class LockedPair:
     both: Combined
 
 
-async def merge(connection: asyncpg.Connection, passages: Passages, asked: MergeAsked) -> Merge:
+async def merge(connection: asyncpg.Connection, passages: Passages, asked: NewMerge) -> Merge:
     """Merge one entity into another. Raises NotFound, InvalidInput.
 
     `passages` gathers what is searched; the caller stores it at the end of the transaction.
@@ -74,7 +74,7 @@ async def merge(connection: asyncpg.Connection, passages: Passages, asked: Merge
     return as_merge(row, asked.scope)
 
 
-async def _lock(connection: asyncpg.Connection, layout: Layout, asked: MergeAsked) -> LockedPair:
+async def _lock(connection: asyncpg.Connection, layout: Layout, asked: NewMerge) -> LockedPair:
     number = (await scope_ids(connection, layout, [asked.scope], make=False)).get(asked.scope, -1)
     await connection.execute(layout.sql("write", "ends_may_go"))
     keys = [asked.keep, asked.gone]
@@ -190,7 +190,7 @@ async def lead(connection: asyncpg.Connection, passages: Passages, edges: Sequen
     await connection.execute(layout.sql("write", "change"), UPDATED, RELATIONSHIP, ids, [])
 
 
-def _told(asked: MergeAsked, both: Combined, counts: tuple[int, int, int]) -> Merge:
+def _told(asked: NewMerge, both: Combined, counts: tuple[int, int, int]) -> Merge:
     moved, doubled, dropped = counts
     return Merge(
         None, asked.keep, asked.gone, asked.scope, asked.by, asked.reason, moved, doubled, dropped, both.aliases,

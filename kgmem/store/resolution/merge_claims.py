@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from kgmem.domain.claims.claim import ClaimStatement
-from kgmem.domain.text.resolution import MergeAsked
+from kgmem.domain.text.resolution import NewMerge
 from kgmem.store.claims.claim_rows import write_claims
 from kgmem.store.graph.layout import Layout, source_ids
 from kgmem.store.write.passages import Passages
@@ -43,7 +43,7 @@ async def move(
 async def keep_both(
     connection: asyncpg.Connection,
     passages: Passages,
-    asked: MergeAsked,
+    asked: NewMerge,
     stored: tuple[Mapping[str, Any], Mapping[str, Any]],
     contested: Mapping[str, Any],
 ) -> list[int]:

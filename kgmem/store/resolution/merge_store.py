@@ -9,7 +9,7 @@ import orjson
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import visible_from
-from kgmem.domain.text.resolution import Candidate, JudgedPair, Merge, MergeAsked, pair
+from kgmem.domain.text.resolution import Candidate, JudgedPair, Merge, NewMerge, pair
 from kgmem.domain.time.interval import iso
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import scope_ids
@@ -37,7 +37,7 @@ class PostgresMerges:
         self.catalog = catalog
         self.database = catalog.database
 
-    async def merge(self, graph: str, asked: MergeAsked) -> Merge:
+    async def merge(self, graph: str, asked: NewMerge) -> Merge:
         """Merge one entity into another of the same scope. Raises NotFound, InvalidInput."""
         async with self.catalog.on(graph) as layout:
             async with self.database.connection() as connection:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.rig.incremental import AGREES, HeldFact, Sums, Told, add, fact_of, sums_of
+from bench.rig.incremental import AGREES, StoredFact, Sums, Told, add, fact_of, sums_of
 from kgmem.consensus.accu import accu
 from kgmem.consensus.claims import Stated, arranged
 from kgmem.consensus.outcome import Outcome
@@ -31,7 +31,7 @@ def added_one_by_one(plan_seed: int, new: int) -> tuple[list[float], list[float]
         held.setdefault(each.fact, []).append(each)
     facts = {fact: fact_of(mine, sources) for fact, mine in held.items()}
     for each in told[-new:]:
-        update = add(facts.get(each.fact, HeldFact([], {})), [each], sources)
+        update = add(facts.get(each.fact, StoredFact([], {})), [each], sources)
         facts[each.fact] = update.fact
         sources.update(update.sources)
     full = accu(arranged(stated), copies=False)
@@ -68,7 +68,7 @@ def test_support_raises_a_value_and_the_trust_of_its_sources_and_lowers_the_othe
 
 
 def test_an_unknown_source_begins_with_its_prior() -> None:
-    update = add(HeldFact([], {}), [Told(9, 0, 1)], {}, priors={9: 0.8})
+    update = add(StoredFact([], {}), [Told(9, 0, 1)], {}, priors={9: 0.8})
     assert abs(update.fact.probability[1] - 0.8) < 1e-9
     assert abs(update.sources[9].trust - 0.8) < 1e-9
 
