@@ -133,18 +133,18 @@ WHERE %(words)s @@ a.asked%(seen)s ORDER BY rank DESC, t.id LIMIT %(most)s
 SELECT id, rank FROM (%(parts)s) AS part ORDER BY rank %(order)s, id LIMIT $2
 
 -- name: ordered
--- What comes first by a property, told as the text of an agtype, and what is level with the last of that: numbers are
+-- What comes first by a property, as the text of an agtype, and what is level with the last of that: numbers are
 -- compared as floats, so that what is level here may not be so in Cypher, which orders it once more. A list, a map, a
 -- time, or a text with characters that AGE escapes is odd: it comes before all others and says that this is not Cypher's
 -- order. Texts begin with ", truth values with t and f, null with n, lists and maps with [ and {.
 SELECT %(names)s, kind = %(odd)s
-FROM (SELECT *, CASE ascii(told)
-                    WHEN 34 THEN CASE WHEN strpos(told, E'\\') = 0 THEN 0 ELSE %(odd)s END
+FROM (SELECT *, CASE ascii(text)
+                    WHEN 34 THEN CASE WHEN strpos(text, E'\\') = 0 THEN 0 ELSE %(odd)s END
                     WHEN 102 THEN 1 WHEN 116 THEN 1 WHEN 110 THEN 3 WHEN 91 THEN %(odd)s WHEN 123 THEN %(odd)s
-                    ELSE CASE WHEN told IS NULL THEN 3 WHEN strpos(told, ':') = 0 THEN 2 ELSE %(odd)s END
+                    ELSE CASE WHEN text IS NULL THEN 3 WHEN strpos(text, ':') = 0 THEN 2 ELSE %(odd)s END
                 END AS kind
-      FROM (SELECT %(columns)s, %(told)s AS told %(rest)s OFFSET 0) plain OFFSET 0) kinds
+      FROM (SELECT %(columns)s, %(text)s AS text %(rest)s OFFSET 0) plain OFFSET 0) kinds
 ORDER BY kind %(way)s,
-         CASE kind WHEN 0 THEN substr(told, 2, length(told) - 2) END COLLATE "C" %(way)s,
-         CASE kind WHEN 2 THEN told::float8 WHEN 1 THEN (told = 'true')::integer END %(way)s
+         CASE kind WHEN 0 THEN substr(text, 2, length(text) - 2) END COLLATE "C" %(way)s,
+         CASE kind WHEN 2 THEN text::float8 WHEN 1 THEN (text = 'true')::integer END %(way)s
 FETCH FIRST %(most)s ROWS WITH TIES
