@@ -47,7 +47,7 @@ DEFAULT_GRAPH = "main"
 class Memory:
     """A knowledge memory over one database: graphs, what they store, and recall. Safe to share between tasks.
 
-    A method that takes the name of a graph raises NotFound where there is no such graph.
+    A method that takes the name of a graph raises NotFound for an unknown graph.
     """
 
     def __init__(self, ports: Ports) -> None:
@@ -118,7 +118,7 @@ class Memory:
         *,
         progress: evaluating.OnVerdict | None = None,
     ) -> list[Verdict]:
-        """Ask questions with known answers on a sample, in a temporary graph; returns one verdict per question."""
+        """Evaluate questions with known answers on a sample, in a temporary graph; returns one verdict per question."""
         return await evaluating.evaluate(self.ports, sample, history, planted, progress=progress)
 
     async def cypher(

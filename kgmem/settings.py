@@ -47,9 +47,7 @@ class Settings(BaseSettings):
     postgres_port: int | None = Field(
         default=None, ge=1, le=65535, description="Let the embedded Postgres listen on this loopback port too."
     )
-    pool_size: int = Field(
-        default=10, ge=2, le=200, description="Database connections that one process keeps at the most."
-    )
+    pool_size: int = Field(default=10, ge=2, le=200, description="Database connections that one process keeps at most.")
     pool_share: int | None = Field(
         default=None, ge=1, le=200, description="How many of them one key has at once on one graph; a third unless set."
     )
@@ -76,7 +74,7 @@ class Settings(BaseSettings):
     max_batch: int = Field(default=10_000, ge=1, description="Most items in one write request.")
     max_requests: int = Field(default=256, ge=1, description="Most requests that one server works on at the same time.")
     max_connections: int = Field(
-        default=1000, ge=1, description="Most open connections of the REST server; what comes beyond is told 503."
+        default=1000, ge=1, description="Most open connections of the REST server; further ones get 503."
     )
     header_timeout: float = Field(
         default=10.0, gt=0, description="Seconds in which the header of a request must have come."

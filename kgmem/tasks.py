@@ -54,7 +54,7 @@ class Turn:
         self._ends = time.perf_counter() + _SECONDS
 
     async def over(self) -> None:
-        """Let other tasks run where the slice is over; to be called between small steps."""
+        """Yield to other tasks where the slice is over; to be called between small steps."""
         if time.perf_counter() > self._ends:
             await asyncio.sleep(0)
             self._ends = time.perf_counter() + _SECONDS

@@ -31,7 +31,7 @@ class KgmemError(Exception):
     code: ClassVar[str] = "error"
 
     def __init__(self, message: str = "", *, hint: str = "", **facts: Any) -> None:
-        """Take the message (the class's docstring unless given), how to fix it, and its facts."""
+        """Take the message (by default the class's docstring), how to fix it, and its facts."""
         self.message = message or (type(self).__doc__ or "").strip()
         self.hint = hint
         self.facts = facts

@@ -51,7 +51,7 @@ class ValueKind(StrEnum):
 
 
 class FactState(StrEnum):
-    """What is held of a fact."""
+    """The state of a fact."""
 
     VERIFIED = "verified"
     CONTESTED = "contested"
@@ -205,7 +205,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """By what the claims on a predicate were weighed: what weighing a fact of it alone has to know."""
+    """The parameters by which the claims on a predicate were resolved; resolving one fact alone needs them."""
 
     method: Method = Method.ACCU
     reason: str = "There are too few claims to learn how reliable the sources are: each counts by its trust."
@@ -255,7 +255,7 @@ def groups_of(pairs: Iterable[tuple[str, str]]) -> list[frozenset[str]]:
 
 
 class Consensus(Protocol):
-    """Weighs claims against each other."""
+    """Resolves claims that contradict each other."""
 
     def weigh(
         self,

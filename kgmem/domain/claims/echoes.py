@@ -20,7 +20,7 @@ _QUOTED = re.compile('["“„«]([^"“”„«»]{8,})["”“»]')
 
 
 def sentence_fingerprint(sentence: str) -> int | None:
-    """Return the fingerprint of a sentence: of its words, whatever their case and what stands between them."""
+    """Return the fingerprint of a sentence: of its words, whatever their case and the characters between them."""
     words = _words(sentence)
     return _fingerprint("sentence", *words) if words else None
 

@@ -2,7 +2,7 @@
 
 "Lives in Pune" without a date holds from when it was said, for as far as it tells. Where a later text dates a change to
 before that ("she moved to Delhi last month"), the earlier one was no news any more when it was said: it holds until the
-change, from a time that nobody told. The result depends on the claims alone, not on their order; a claim of a less
+change, from a time that nobody stated. The result depends on the claims alone, not on their order; a claim of a less
 trusted source ends none.
 """
 
@@ -29,12 +29,12 @@ class OpenClaim:
 
     @property
     def undated(self) -> bool:
-        """Whether it begins when it was said, since no text told when."""
+        """Whether it begins when it was said, since no text states when."""
         return bool(self.said) and (self.valid_from is None or _start(self) in self.said)
 
 
 def intervals(claims: Sequence[OpenClaim], *, functional: bool = True) -> list[tuple[str | None, str | None]]:
-    """Return from when and until when each claim holds, in the order given; None where nobody told, or it goes on.
+    """Return from when and until when each claim holds, in the order given; None: not stated, or it goes on.
 
     A claim ends where a claim with the same object has an end after its start; of a functional predicate also where the
     next claim with another object starts. A closed claim keeps its end. A claim that a later text dates a change before
@@ -57,7 +57,7 @@ def _begun(claim: OpenClaim) -> str | None:
 
 
 def _changed_before(claim: OpenClaim, claims: Sequence[OpenClaim]) -> str | None:
-    """Return the first dated change before a claim that begins when it was said, of those that were told later."""
+    """Return the first dated change before a claim that begins when it was said, of those that were stated later."""
     if claim.closed or not claim.undated:
         return None
     changes = [

@@ -67,7 +67,7 @@ class Verdict:
 
     @property
     def right(self) -> bool:
-        """Return whether the question was asked and has no faults."""
+        """Return whether the question was answered and has no faults."""
         return not self.faults and self.skipped is None
 
 

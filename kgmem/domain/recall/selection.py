@@ -186,8 +186,8 @@ def diverse(
 ) -> list[T]:
     """The best so many by maximal marginal relevance, each step the greatest (1-weight)*score - weight*similarity.
 
-    `ranked` stands best first, similarity (0 to 1) is that to the most alike of what was chosen already (Carbonell and
-    Goldstein, "The Use of MMR, Diversity-Based Reranking", SIGIR 1998). Ties go to what stands first.
+    `ranked` is best first; similarity (0 to 1) is that to the most similar hit chosen before (Carbonell and
+    Goldstein, "The Use of MMR, Diversity-Based Reranking", SIGIR 1998). Of equal ones the first in `ranked` wins.
     """
     left = list(range(len(ranked)))
     nearest = [0.0] * len(ranked)

@@ -1,7 +1,7 @@
 """Geometry: areas that a question names, checked, and distances on the mean sphere.
 
 Areas are as RFC 7946 has them: edges are straight in degrees, what crosses the antimeridian is split there, and a point
-is inside by the even-odd rule over all rings of a polygon, so that holes are holes whichever way round they are told.
+is inside by the even-odd rule over all rings of a polygon, so that holes are holes in either winding order.
 A point on an edge is inside.
 """
 
@@ -136,7 +136,7 @@ def _box(rings: Sequence[Sequence[Position]]) -> Box:
 def boxes_around(parts: Sequence[Box]) -> list[Box]:
     """Return one box, or one on either side of the zero meridian, that hold all parts, as places are stored.
 
-    What touches 180 degrees is held on its other side too, and what touches a pole at every longitude, since a place
+    What touches 180 degrees is stored on its other side too, and what touches a pole at every longitude, since a place
     there may be stored under any of them.
     """
     south, north = min(p[1] for p in parts), max(p[3] for p in parts)

@@ -1,4 +1,4 @@
-"""Which known facts a text ends, takes back or hands on, and what begins in their place.
+"""Which known facts a text ends, withdraws or hands on, and what begins in their place.
 
 A text names what it ends by a subject, an object or both, or means what was said last. Facts are looked up among those
 that are stored and those that earlier texts of the same batch bring, in the order of the texts.
@@ -109,7 +109,7 @@ class Turn:
 
 @dataclass(slots=True)
 class Changed:
-    """What the endings of one turn come to: claims and relationships beside its own, and claims that are taken back."""
+    """What the endings of one turn come to: claims and relationships beside its own, and claims that are withdrawn."""
 
     claims: list[ClaimStatement] = field(default_factory=list)
     relationships: list[tuple[Relationship, tuple[int, int]]] = field(default_factory=list)
@@ -121,7 +121,7 @@ class Changed:
 
 
 def changed(turns: Sequence[Turn], known: Mapping[int, Sequence[KnownFact]], schema: GraphSchema) -> list[Changed]:
-    """Return what the endings of turns come to, turn by turn; `known` has the facts held before the batch, by turn."""
+    """Return what the endings of turns come to, turn by turn; `known` has the facts stored before, by turn."""
     so_far: dict[str, list[KnownFact]] = {}
     gone: set[int] = set()
     made = []
@@ -242,7 +242,7 @@ class _Resolver:
         return fact.kind in LASTING or (fact.kind == STATES and lasts)
 
     def _end(self, fact: KnownFact, ending: Ending) -> None:
-        """End a fact, or take it back where it never was so."""
+        """End a fact, or withdraw it where it never was so."""
         self._gone.add(id(fact.statement))
         at = ending.at
         if not (ending.never or ending.instead or ending.becomes):
@@ -311,7 +311,7 @@ class _Resolver:
         return ending.becomes in self._schema.kinds and isinstance(fact.statement, ClaimStatement)
 
     def _again(self) -> None:
-        """Take back that something holds no more, of what holds again by this turn."""
+        """Withdraw that something no longer holds, of what holds again by this turn."""
         now = {(each.words or each.kind, *each.ends) for each in self._own}
         for fact in self._before:
             stated = fact.statement
@@ -347,7 +347,7 @@ class _Resolver:
 
 
 def is_over(words: str) -> bool:
-    """Say whether the words of a predicate tell that something holds no more."""
+    """Return whether the words of a predicate state that something no longer holds."""
     return words == _NO_LONGER
 
 

@@ -173,7 +173,7 @@ class Extractor(Protocol):
 
     @property
     def name(self) -> str:
-        """What stands in `found_by` and `extractor`, with a version that changes when the results do."""
+        """The value of `found_by` and `extractor`, with a version that changes when the results do."""
 
     async def extract(self, texts: Sequence[TextToRead]) -> Sequence[Extraction]:
         """Return what was found in each text, in their order. Raises ExtractorUnavailable."""

@@ -1,7 +1,7 @@
 """What a text that was read brings into a graph: entities, claims, relationships, and where in the text each stands.
 
 Facts of kinds that the graph knows become claims, which are weighed; the others become relationships of the kind
-STATES, in the words of the text. What is denied or only may be so is no fact; a denied cause is told as none.
+STATES, in the words of the text. What is denied or only may be so is no fact; a denied cause is stored as no cause.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -150,7 +150,7 @@ class _Bringing:
         return made
 
     def told(self, fact: FoundFact) -> ClaimStatement | Relationship | None:
-        """A fact as a claim where its kind is known, else in its own words; None where both ends are one thing."""
+        """A fact as a claim where its kind is known, else in its own words; None where both ends are one entity."""
         start, end = self._keys.get(fact.subject.name), self._keys.get(fact.object.name)
         if start is None or end is None or start == end:
             return None
@@ -188,7 +188,7 @@ class _Bringing:
         return None if meant.kind == "ACQUIRED" and taken and owner != "Organization" else meant
 
     def _may_be_person(self, name: str) -> bool:
-        """Say whether a name is a person's, or may be in talk: people speak of people without saying that they are."""
+        """Return whether a name is a person's, or may be in talk, where nobody says that a name is a person's."""
         label = self._labels.get(name, UNNAMED)
         return label == "Person" or (label != "Organization" and self._episode.speaker is not None)
 
@@ -202,7 +202,7 @@ class _Bringing:
         )  # fmt: skip
 
     def _valid(self, time: FoundTime | None, meant: Meaning) -> tuple[str | None, str | None]:
-        """Return when a fact holds: what lasts goes on after its time; undated, it held when the text was written."""
+        """Return when a fact holds: what lasts goes on after its time; undated, it began with the text."""
         interval = time.interval if time is not None else Interval()
         said = self._said
         if meant.kind in _FROM_WORD_ON:
@@ -269,7 +269,7 @@ class _Bringing:
             )  # fmt: skip
 
     def causes(self) -> Iterator[tuple[Relationship, Span]]:
-        """Return what brings about what; what the text denies is told as what does not."""
+        """Return what brings about what; what the text denies is stored as what does not."""
         for each in _causes(self._found):
             start, end = self._keys.get(each.cause.name), self._keys.get(each.effect.name)
             kind = DOES_NOT_CAUSE if each.denied else each.kind

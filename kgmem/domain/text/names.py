@@ -42,7 +42,7 @@ class Known:
 
 
 class Resolver(Protocol):
-    """Says which known entity a mention means."""
+    """Finds the known entity that a mention means."""
 
     async def resolve(self, graph: str, scope: str, mentions: Sequence[Mention]) -> Mapping[Mention, Known]:
         """Return the known entity of each mention that has one; those that are new are missing."""
@@ -79,7 +79,7 @@ def apart(name: str, label: str) -> str:
 
 
 def chosen(mention: Mention, held: Mapping[str, str], schema: GraphSchema) -> Known | None:
-    """Return the first of held entities (label by key) that a mention can mean: of its type, or of no certain type."""
+    """Return the first existing entity (label by key) that a mention can mean: of its type, or of no certain type."""
     for key in keys_of(mention):
         if key in held and fits(mention.label, held[key], schema):
             return Known(key, held[key])
@@ -102,7 +102,7 @@ def _type(label: str, schema: GraphSchema) -> int | None:
 
 
 def new_key(mention: Mention, held: Mapping[str, str]) -> str:
-    """Return the key of a mention that means nothing held: its name, told apart where another type has that."""
+    """Return the key of a mention of a new entity: its name, with its type where an entity of another type has that."""
     taken = mention.name in held
     return apart(mention.name, mention.label) if taken else mention.name
 

@@ -26,7 +26,7 @@ class QueuedEpisode:
 
 @dataclass(frozen=True, slots=True)
 class ExtractedClaim:
-    """A claim that an episode made; a lasting one was told no end."""
+    """A claim that was extracted from an episode; the text states no end of a lasting one."""
 
     id: int
     span: Span
@@ -80,7 +80,7 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """One thing that an episode brought, and where in its text that stands. Shared: others brought it too."""
+    """One item that was extracted from an episode, and its place in the text. Shared: others state it too."""
 
     episode: str
     kind: ExtractedKind
@@ -157,13 +157,13 @@ class ExtractionStore(Resolver, Protocol):
         """Seconds after which a reader that gave no sign counts as dead."""
 
     async def renew(self, graph: str, ids: Sequence[int]) -> None:
-        """Say that episodes that were taken are being read still."""
+        """Extend the lease on episodes that were taken."""
 
     async def give_back(self, graph: str, ids: Sequence[int]) -> None:
-        """Let others read episodes that were taken."""
+        """Release episodes that were taken, for other workers."""
 
     async def refuse(self, graph: str, problems: Mapping[int, tuple[int, str]]) -> None:
-        """Let episodes (id to digest and reason) wait no longer that cannot be read."""
+        """Remove episodes from the queue that cannot be read (id to digest and reason)."""
 
     async def held(self, graph: str, scope: str, mentions: Sequence[Mention]) -> Mapping[str, str]:
         """Return the labels of the entities that a scope sees under the possible keys of these mentions."""
@@ -175,13 +175,13 @@ class ExtractionStore(Resolver, Protocol):
         """Delete the provenance of episodes, in this scope only, that is marked as withdrawn."""
 
     async def settle(self, graph: str, read: Sequence[ExtractedEpisode]) -> SettleResult:
-        """Store the relationships of episodes, and what they brought, in one transaction."""
+        """Store the relationships of episodes, and the provenance of what was extracted, in one transaction."""
 
     async def done(self, graph: str, read: Sequence[QueuedEpisode]) -> None:
-        """Let episodes wait no more, unless they changed while they were read."""
+        """Remove episodes from the queue, unless they changed during their extraction."""
 
     async def open_claims(self, graph: str, topics: Sequence[tuple[str, str, str]]) -> Sequence[StoredClaim]:
-        """Return the lasting claims of these scopes, subjects and predicates that were read, as they are held."""
+        """Return the lasting claims of these scopes, subjects and predicates that were extracted, as stored."""
 
     async def known_facts(
         self, graph: str, scope: str, keys: Sequence[str], before: int, session: str | None
@@ -201,25 +201,25 @@ class ExtractionStore(Resolver, Protocol):
         """Count what waits."""
 
     async def ask_again(self, graph: str, keys: Sequence[str], scope: str) -> int:
-        """Let episodes in this scope only be read again; returns how many."""
+        """Queue episodes in this scope only for extraction again; return how many."""
 
     async def told(self, graph: str, keys: Sequence[str], scope: str, limit: int) -> Sequence[Provenance]:
-        """Return what episodes in this scope only brought; with a span of -1 what is to be taken back still."""
+        """Return what was extracted from episodes in this scope only; a span of -1 marks what has to be withdrawn."""
 
     async def drop(self, graph: str, keys: Sequence[str], scope: str) -> SettleResult:
-        """Forget that episodes in this scope only were read; returns what nothing says any more.
+        """Delete the provenance of episodes in this scope only; return what no text states any more.
 
-        What they brought is told still, until the caller has taken it back and says `expect_no_more`.
+        Their provenance is returned until the caller has withdrawn it and calls `expect_no_more`.
         """
 
     async def lonely(self, graph: str, scope: str, keys: Sequence[str]) -> Sequence[str]:
         """Return those of these entities that nothing is joined to."""
 
     async def there(self, graph: str, keys: Sequence[str], scope: str) -> Collection[str]:
-        """Return those of these keys under which exactly this scope holds an episode."""
+        """Return those of these keys of which there is an episode in this scope only."""
 
     async def ids(self, graph: str, told: Sequence[Provenance], keys: Sequence[str], scope: str) -> Sequence[int]:
-        """Return the ids of episodes and of what they brought, as the history knows them."""
+        """Return the ids of episodes and of what was extracted from them, as the history knows them."""
 
     async def erase(self, graph: str, ids: Sequence[int]) -> int:
         """Take what is gone out of the history, so that no earlier time shows it; returns how many versions."""

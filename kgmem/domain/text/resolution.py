@@ -17,7 +17,7 @@ CANDIDATE_FROM = 0.0
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A thing as somebody describes it: names, type, values, and what stands around it.
+    """An entity as somebody describes it: names, type, values, and its neighbours.
 
     `values` are typed: numbers, truths, texts (ISO dates among them) or lists of these. `neighbours` name what the
     thing is related to; `place` is (lon, lat); `valid_from` and `valid_to` are ISO times; `text` describes it.
@@ -53,7 +53,7 @@ class Similarity:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """Two rows of tables that are one thing, or may be: places in the left and the right table."""
+    """Two rows of tables that are, or may be, one entity: places in the left and the right table."""
 
     left: int
     right: int
@@ -71,7 +71,7 @@ class MatchedPair:
 
 @dataclass(frozen=True, slots=True)
 class JudgedPair:
-    """What a person decided of a pair: how similar the two were (about 0 to 1), and whether they are one thing."""
+    """What a person decided of a pair: how similar the two were (about 0 to 1), and whether they are one entity."""
 
     similarity: float
     same: bool
@@ -214,12 +214,12 @@ class MergeStore(Protocol):
         """Return what reviewers decided of pairs in this scope only whose similarity is known, the newest first."""
 
     async def settle(self, graph: str, id_: int, by: str, reason: str, scope: str) -> Candidate:
-        """Say that a pair is two things, for good. Raises NotFound."""
+        """Mark a pair as distinct, for good. Raises NotFound."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """What is held that may be what is described: its key and label, and the evidence."""
+    """An existing entity that may be the one described: its key and label, and the evidence."""
 
     key: str
     label: str
@@ -237,7 +237,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """What is held under names like those described, for each; and how common words are among names."""
+    """Existing entities under names like those described, for each; and how common words are among names."""
 
     found: Sequence[Sequence[Described]]
     common: Mapping[str, float]  # By word: the share of names that have it; what is missing is rare.
@@ -259,7 +259,7 @@ class Comparer(Protocol):
 
     @property
     def least_records(self) -> int:
-        """How many descriptions there are at the least to choose a cut from them."""
+        """The least number of descriptions from which a cut is chosen."""
 
     def similarity(self, asked: Described, held: Described, looked_up: LookedUp) -> Similarity:
         """Return how far two descriptions are of one thing."""
@@ -276,4 +276,4 @@ class Comparer(Protocol):
         pairs: Sequence[tuple[int, int]],
         judged: Sequence[JudgedPair],
     ) -> Sequence[MatchedPair]:
-        """Return the evidence of pairs of what is asked with what is held (places in both), the most similar first."""
+        """Return the evidence of pairs of descriptions and entities (places in both), the most similar first."""

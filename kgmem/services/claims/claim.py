@@ -35,14 +35,14 @@ async def put_claims(
 
 
 async def replace(ports: Ports, graph: str, claims: Sequence[ClaimStatement], former: Sequence[int]) -> ClaimResult:
-    """Let claims take the place of others (ids, in their order), whatever breaks off: all of it or nothing."""
+    """Replace claims (ids, in their order) by others, in one transaction."""
     claimed = await ports.claims.replace(graph, claims, former)
     await _follow(ports, graph)
     return claimed
 
 
 async def withdraw(ports: Ports, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
-    """Take claims back; if dry, only say what that would do."""
+    """Withdraw claims; a dry run only counts."""
     told = await ports.claims.withdraw(graph, ids, scope, dry_run=dry_run)
     if told.withdrawn and not dry_run:
         await _follow(ports, graph)
@@ -58,7 +58,7 @@ async def withdraw_all(
     episode: str | None = None,
     dry_run: bool = False,
 ) -> Withdrawn:
-    """Take back all that a source, or a text, states in exactly this scope, a part at a time; if dry, only count it."""
+    """Withdraw all that a source, or a text, states in this scope only, a part at a time; a dry run only counts."""
     withdrawn, relationships, after = 0, list[int](), 0
     while ids := await ports.claims.claims_by(graph, scope, source=source, episode=episode, after=after, limit=_PAGE):
         done = await ports.claims.withdraw(graph, ids, scope, dry_run=dry_run)
@@ -129,7 +129,7 @@ async def _weigh_stale(ports: Ports, graph: str) -> bool:
 
 
 async def put_sources(ports: Ports, graph: str, sources: Sequence[Source]) -> WriteResult:
-    """Write the registry's entries of sources; what their claims come to is weighed anew soon after."""
+    """Write the registry's entries of sources; facts with their claims are resolved again soon after."""
     written = await ports.store.put_sources(graph, sources)
     if written.created + written.updated:
         told = {each.key: each.trust for each in sources[:_LOGGED]}

@@ -34,7 +34,7 @@ class Claims:
         scope: str = SHARED,
         dry_run: bool = False,
     ) -> Withdrawn:
-        """Take claims of exactly this scope back: some by id, or all of a source or of a text (the key of an episode).
+        """Withdraw claims in this scope only: some by id, or all of a source or of a text (the key of an episode).
 
         Relationships that only they state go too; if dry, only say what that would do. Raises InvalidInput unless
         exactly one of the three is given.
@@ -54,7 +54,7 @@ class Claims:
     async def verify(
         self, graph: str, claim: ClaimStatement | None = None, *, text: str | None = None, scope: str = SHARED
     ) -> Verification:
-        """Say whether a graph supports a claim (or what a text says), contradicts it, or knows nothing of it.
+        """Return whether a graph supports a claim (or what a text says), contradicts it, or knows nothing of it.
 
         Raises InvalidInput unless either a claim or a text is given.
         """

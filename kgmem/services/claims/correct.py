@@ -22,7 +22,7 @@ _RELATIONSHIPS = 1000  # Of one kind and entity, among which a statement is look
 
 
 async def retract(ports: Ports, graph: str, target: FactTarget, told: tuple[str, str], scope: str) -> Correction:
-    """Hold a fact false, whatever is claimed; `told` says by whom and why. Raises NotFound, InvalidInput."""
+    """Invalidate a fact, whatever is claimed; the pair is by whom and why. Raises NotFound, InvalidInput."""
     _check(told)
 
     async def work() -> Correction:
@@ -34,7 +34,7 @@ async def retract(ports: Ports, graph: str, target: FactTarget, told: tuple[str,
 async def expire(
     ports: Ports, graph: str, target: FactTarget, told: tuple[str, str], scope: str, *, valid_to: str | None = None
 ) -> Correction:
-    """Let a fact end at a time, or now: it held until then. Raises NotFound, InvalidInput."""
+    """End a fact at a time, or now: it was true until then. Raises NotFound, InvalidInput."""
     _check(told)
     end = parse_time(valid_to).start if valid_to is not None else now()
 
@@ -106,7 +106,7 @@ def _claim(right: ClaimStatement, fact: StoredFact, by: str, scope: str) -> Clai
 
 
 async def _again(target: FactTarget, work: Callable[[], Awaitable[T]]) -> T:
-    """Do what finds a fact by what it says, again where the fact was weighed anew in between and has another id."""
+    """Do what finds a fact by what it says, again where the fact was resolved again in between and has another id."""
     for _ in range(_TRIES):
         try:
             return await work()

@@ -1,4 +1,4 @@
-"""Separating: d-separation, ancestry and circles of a causal structure, by networkx; loaded when it is asked for."""
+"""D-separation, ancestry and circles of a causal structure, by networkx; loaded at first use."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from kgmem.domain.recall.causality import MOST_CYCLES, CausalGraph, Lineage, Sep
 
 
 def separated(found: CausalGraph, asked: Separation) -> Separated:
-    """Say whether the given d-separate the two sides. Raises Conflict where causes go in a circle.
+    """Return whether the given d-separate the two sides. Raises Conflict where causes go in a circle.
 
     d-separation by Pearl, "Causality" (2009), section 1.2.3; the minimal set by van der Zander and Liskiewicz, "Finding
     Minimal d-separators in Linear Time and Applications" (UAI 2019), both as networkx has them.

@@ -59,7 +59,7 @@ class Facts:
         valid_to: str | None = None,
         scope: str = SHARED,
     ) -> Correction:
-        """Let a fact in this scope only end at a time (ISO 8601), or now: it held until then.
+        """End a fact in this scope only at a time (ISO 8601), or now: it was true until then.
 
         Raises NotFound, and InvalidInput for an end before its begin.
         """

@@ -76,7 +76,7 @@ async def succeed(ports: Ports, graph: str, topics: Iterable[Topic], schema: Gra
 
 
 def lasts(claim: ClaimStatement, schema: GraphSchema) -> bool:
-    """Say whether a claim is of a kind that goes on holding, or of which one holds at a time, and was told no end."""
+    """Return whether a claim is of a lasting or functional kind and its text states no end."""
     kind = schema.kinds.get(claim.predicate)
     ends_ = claim.predicate in LASTING or (kind is not None and kind.functional)
     return claim.object is not None and claim.valid_to is None and kind is not None and ends_

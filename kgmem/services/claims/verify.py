@@ -1,4 +1,4 @@
-"""Judge: a claim, or what a text says, held against what the graph knows. Offline: no model takes part."""
+"""Judge: a claim, or what a text says, compared with what the graph knows. Offline: no model takes part."""
 
 import re
 from dataclasses import replace
@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"\s*([+-]?\d[\d,]*(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(.*)$")
 
 
 def same_value(one: Any, other: Any, tolerance: tuple[float, float] = (0.0, 0.0)) -> bool:
-    """Say whether two values are the same: texts without letter case and spaces, numbers within a tolerance.
+    """Return whether two values are the same: texts without letter case and spaces, numbers within a tolerance.
 
     `tolerance` is absolute, and as a share of the larger. Lists are the same with the same parts in any order.
     """
@@ -51,7 +51,7 @@ _SUPPORTS = 0.5  # From this probability on a value is what the graph holds.
 
 
 async def verify(ports: Ports, graph: str, claim: ClaimStatement | None, text: str | None, scope: str) -> Verification:
-    """Say whether the graph supports a claim or a text, contradicts it, or knows nothing of it. Raises InvalidInput."""
+    """Return whether the graph supports or contradicts a claim or a text, or neither. Raises InvalidInput."""
     if (claim is None) == (text is None):
         raise InvalidInput("Either a claim or a text is verified.", hint="Give one of the two.")
     if claim is not None:
@@ -164,6 +164,6 @@ def _words(text: str) -> set[str]:
 
 
 def _named(words: set[str], name: str) -> bool:
-    """Say whether a text has all words of a name."""
+    """Return whether a text has all words of a name."""
     parts = _words(name)
     return bool(parts) and parts <= words

@@ -1,7 +1,7 @@
 """Read: take what episodes say into the graph, batch by batch, so that it can be stopped and begun again anywhere.
 
-Each step may be done twice: entities are made once, a claim that was made is the same claim, and what an episode
-brought is written in one transaction with the note that it was read.
+Each step may be done twice: entities are made once, a claim that was made is the same claim, and what was
+extracted from an episode is written in one transaction with the note that it was read.
 """
 
 import asyncio
@@ -98,7 +98,7 @@ async def read_waiting(
 
 
 async def defer_missing(ports: Ports) -> int:
-    """Ask for reading in every graph where episodes wait that nobody reads; gives in how many."""
+    """Schedule extraction in every graph where episodes wait that nobody reads; return in how many."""
 
     async def waits(graph: Graph) -> bool:
         return (await ports.extractions.waits(graph.name)).free > 0
@@ -107,7 +107,7 @@ async def defer_missing(ports: Ports) -> int:
 
 
 async def would_bring(ports: Ports, graph: str, episodes: Sequence[Episode]) -> list[EpisodePreview]:
-    """Say what reading episodes would bring, with nothing stored. Raises ExtractorUnavailable, Unavailable."""
+    """Return what extraction would store from episodes. Raises ExtractorUnavailable, Unavailable."""
     if ports.extractor is None:
         raise Unavailable("No extractor is set.", hint="Set KGMEM_EXTRACTOR to rules, or to a model.")
     schema = schema_of(ports.core_schema, await ports.graphs.get(graph))
@@ -169,7 +169,7 @@ async def _found(
 
 
 async def _keep(ports: Ports, graph: str, ids: Sequence[int]) -> None:
-    """Say again and again that episodes are being read, until cancelled."""
+    """Extend the lease on episodes that are being read, until cancelled."""
     while not told_to_stop():
         await asyncio.sleep(ports.extractions.lease / 3)
         try:
@@ -276,7 +276,7 @@ async def _changed(
 ) -> tuple[list[ExtractedGraph], set[int], dict[str, list[int]]]:
     """Return what episodes bring with what they end.
 
-    Beside it: claims of the batch that a correction takes back (by `id`), and stored ones by scope.
+    Beside it: claims of the batch that a correction withdraws (by `id`), and stored ones by scope.
     """
     if not any(what.endings or _may_replace(unread, what) for unread, what in zip(read, plain, strict=True)):
         return list(plain), set(), {}
@@ -330,7 +330,7 @@ async def _take_out(
     dropped: set[int],
     withdrawn: Mapping[str, Sequence[int]],
 ) -> set[succeeding.Topic]:
-    """Take back what the batch's own corrections say was never so; gives what that was about."""
+    """Withdraw what the batch's own corrections say was never so; return its topics."""
     gone = {scope: list(ids) for scope, ids in withdrawn.items()}
     for what, episode in zip(plain, episodes, strict=True):
         for claim, made in zip(what.claims, episode.claims, strict=True):
@@ -353,12 +353,12 @@ def _within(what: ExtractedGraph, schema: GraphSchema) -> ExtractedGraph:
 
 
 def _declared(schema: GraphSchema, claim: ClaimStatement) -> bool:
-    """Say whether a claim is about a relationship, or about a property that some label of a schema has."""
+    """Return whether a claim is about a relationship, or about a property that some label of a schema has."""
     return claim.object is not None or any(claim.predicate in label.properties for label in schema.labels.values())
 
 
 async def _settle(ports: Ports, graph: str, episodes: Sequence[ExtractedEpisode]) -> None:
-    """Store what episodes brought; of those that were forgotten meanwhile, take back what was made of them."""
+    """Store what was extracted from episodes; withdraw it for those that were forgotten meanwhile."""
     settled = await ports.extractions.settle(graph, episodes)
     for scope in sorted({scope for scope, _ in settled.left_claims}):
         gone = [id_ for each, id_ in settled.left_claims if each == scope]
@@ -367,7 +367,7 @@ async def _settle(ports: Ports, graph: str, episodes: Sequence[ExtractedEpisode]
 
 
 async def _withdraw_former(ports: Ports, graph: str, episodes: Sequence[ExtractedEpisode]) -> set[succeeding.Topic]:
-    """Take back what episodes claimed when they were read before, and do not claim now; gives what that was about."""
+    """Withdraw what episodes claimed when they were read before, and do not claim now; return its topics."""
     by_scope: dict[str, list[ExtractedEpisode]] = {}
     for each in episodes:
         by_scope.setdefault(each.unread.episode.scope, []).append(each)
@@ -382,7 +382,7 @@ async def _withdraw_former(ports: Ports, graph: str, episodes: Sequence[Extracte
 
 
 async def withdraw(ports: Ports, graph: str, claims: Sequence[int], scope: str) -> set[succeeding.Topic]:
-    """Take claims back; gives what they were about, where others may hold on longer now."""
+    """Withdraw claims; return their topics, where other claims may last longer now."""
     if not claims:
         return set()
     topics = await ports.extractions.topics(graph, claims)
@@ -447,7 +447,7 @@ async def _better_typed(
 ) -> list[Entity]:
     """Label what texts only spoke of by the type that another text tells, so that their order does not matter.
 
-    Changes those of `made`, and gives statements of those that are held, as far as reading made them.
+    Changes those of `made`, and returns statements of those that exist, as far as extraction made them.
     """
     better = []
     for told in known:
@@ -487,7 +487,7 @@ async def take_back(ports: Ports, graph: str, settled: SettleResult) -> DeleteRe
 
 
 async def _is_ours(ports: Ports, graph: str, key: str, scope: str) -> bool:
-    """Say whether an entity is what reading made of it and nothing else."""
+    """Return whether an entity is what extraction made of it and nothing else."""
     try:
         held = await ports.store.get_entity(graph, key, scope)
     except NotFound:

@@ -1,4 +1,4 @@
-"""Forget: episodes with everything that only they brought, told in a report; on request out of the history too."""
+"""Forget: episodes with everything that was extracted only from them, with a report; on request in the history too."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -16,7 +16,7 @@ _SHOWN: Final = 1000  # Names that a report spells out, of each kind.
 async def provenance(
     ports: Ports, graph: str, keys: Sequence[str], scope: str, *, limit: int = 1000
 ) -> Sequence[Provenance]:
-    """Return what episodes of exactly this scope brought into the graph, and where in their texts that stands."""
+    """Return what was extracted from episodes in this scope only, and its places in their texts."""
     await ports.graphs.get(graph)
     told = await ports.extractions.told(graph, keys, scope, limit)
     return [each for each in told if each.span[0] >= 0]
@@ -25,11 +25,11 @@ async def provenance(
 async def forget(
     ports: Ports, graph: str, keys: Sequence[str], scope: str, *, dry_run: bool = False, erase: bool = False
 ) -> Forgotten:
-    """Delete episodes of exactly this scope with the claims, relationships and entities that only they brought.
+    """Delete episodes in this scope only, with what was extracted only from them.
 
     A claim that somebody else states by such a text cites another text that states the same, or is withdrawn.
     `erase` takes what went out of the history as well, so that no earlier time shows it. A dry run only counts. What is
-    broken off is done by asking again: the episodes go last, and till then what they brought is told of them.
+    broken off is completed by a second call: the episodes go last, and until then their provenance is there.
     """
     wanted = list(dict.fromkeys(keys))
     await ports.graphs.get(graph)
@@ -78,7 +78,7 @@ async def forget(
 async def _uncite(
     ports: Ports, graph: str, keys: Sequence[str], scope: str, *, spared: Sequence[int] = (), dry_run: bool = False
 ) -> int:
-    """Let no claim cite these texts; gives how many are withdrawn, since no other text states the same."""
+    """Remove citations of these texts from claims; return how many claims without another text are withdrawn."""
     return await ports.claims.uncite(graph, keys, scope, spared=spared, dry_run=dry_run)
 
 
@@ -97,7 +97,7 @@ async def _undone(
 
 
 async def delete_episodes(ports: Ports, graph: str, keys: Sequence[str], scope: str) -> DeleteResult:
-    """Delete episodes of exactly this scope with all that only they brought, and count it."""
+    """Delete episodes in this scope only with all that was extracted only from them, and count it."""
     gone = await forget(ports, graph, keys, scope)
     return DeleteResult(
         gone.entities, gone.episodes, gone.relationships, gone.passages, gone.vectors, gone.missing,

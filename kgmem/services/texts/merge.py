@@ -1,4 +1,4 @@
-"""Merge: entities that are one become one, on a person's word; what they were can be brought back."""
+"""Merge: entities that are one become one, on a person's word; a merge can be undone."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ async def propose(ports: Ports, graph: str, candidates: list[Candidate], scope: 
 
 
 async def tell_apart(ports: Ports, graph: str, id_: int, said: tuple[str, str], scope: str) -> Candidate:
-    """Say that a pair on the review list is two things; it does not come back. Raises NotFound."""
+    """Mark a pair on the review list as distinct; it does not come back. Raises NotFound."""
     _check_said(*said)
     return await ports.merges.settle(graph, id_, *said, scope)
 

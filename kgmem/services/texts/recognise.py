@@ -28,7 +28,7 @@ class Recognized:
     typed: dict[str, str] = field(default_factory=dict)  # Labels by key of what texts only spoke of until now.
 
     def keys(self, mentions: Sequence[Mention]) -> tuple[dict[str, str], dict[Mention, str]]:
-        """Return the keys of mentions by name, and of those that are new; these are held from now on."""
+        """Return the keys of mentions by name, and of those that are new; these are known from now on."""
         keys, new = {}, {}
         for mention in mentions:
             known = chosen(mention, self.held, self.schema)

@@ -72,20 +72,20 @@ async def put_relationships(ports: Ports, graph: str, relationships: Sequence[Re
 
 
 async def delete_relationships(ports: Ports, graph: str, ids: Sequence[int], scope: str) -> DeleteResult:
-    """Delete relationships of exactly this scope, with the claims that they make."""
+    """Delete relationships in this scope only, with the claims that they make."""
     return await _reweighed(ports, graph, await ports.store.delete_relationships(graph, ids, scope))
 
 
 async def delete_entities(
     ports: Ports, graph: str, keys: Sequence[str], scope: str, version: int | None
 ) -> DeleteResult:
-    """Delete entities of exactly this scope, with their relationships. Raises VersionConflict."""
+    """Delete entities in this scope only, with their relationships. Raises VersionConflict."""
     keys = (await merged_keys.kept_keys(ports, graph, ((scope, key) for key in keys))).all(scope, keys)
     return await _reweighed(ports, graph, await ports.store.delete_entities(graph, keys, scope, version))
 
 
 async def _reweighed(ports: Ports, graph: str, deleted: DeleteResult) -> DeleteResult:
-    """Weigh anew what relationships that went had claimed."""
+    """Resolve again what deleted relationships had claimed."""
     if deleted.relationships:
         await ports.claims.weigh_stale(graph)
     return deleted
@@ -117,7 +117,7 @@ def violations_of(schema: GraphSchema, strict: bool, stated: Entity | Relationsh
 
 
 async def is_held(ports: Ports, graph: str, entity: Entity) -> bool:
-    """Say whether an entity is held in exactly its scope."""
+    """Return whether an entity exists in its scope only."""
     try:
         return (await ports.store.get_entity(graph, entity.key, entity.scope)).scope == entity.scope
     except NotFound:

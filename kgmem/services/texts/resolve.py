@@ -27,9 +27,9 @@ _SHARE_LISTED: Final = 0.05
 async def resolve(
     ports: Ports, graph: str, described: Sequence[Described], scope: str, *, compared: int = _LOOKED_UP
 ) -> list[Resolved]:
-    """Say for each description whether it is a known entity; nothing is written. Raises InvalidInput.
+    """Return for each description whether it is a known entity; nothing is written. Raises InvalidInput.
 
-    `compared` is how many held entities each is compared with, those first whose names have most in common with its.
+    `compared` is how many existing entities each is compared with, those with the most similar names first.
     """
     if len(described) > MOST_DESCRIBED:
         raise InvalidInput(f"{len(described)} things are described.", hint=f"Ask for at most {MOST_DESCRIBED}.")
@@ -76,7 +76,7 @@ def _may_be_one(one: str | None, other: str | None, schema: GraphSchema) -> bool
 def alike_ones(
     ports: Ports, asked: Described, held: Sequence[Described], found: LookedUp, schema: GraphSchema
 ) -> list[Alike]:
-    """Return what is held that may be what is described, the likeliest first; of other types nothing is."""
+    """Return the existing entities that may be the one described, the most probable first; none of another type."""
     alike = [
         Alike(each.key or "", each.label or "", ports.comparer.similarity(asked, each, found))
         for each in held
@@ -100,7 +100,7 @@ def decided(alike: Sequence[Alike]) -> Resolved:
 async def find_duplicates(
     ports: Ports, graph: str, scope: str, *, progress: Callable[[int, int], None] | None = None
 ) -> tuple[int, int]:
-    """Look through the entities of exactly one scope for pairs that may be one, and put them on the review list.
+    """Search the entities in one scope only for pairs that may be one, and put them on the review list.
 
     Where there are enough entities, the cut is chosen from how near they are to each other and from what people
     decided, and the nearest pairs are listed in any case. Gives how many entities were looked at, and how many pairs
@@ -187,7 +187,7 @@ async def _deduped(
 
 
 async def of_scope(ports: Ports, graph: str, pairs: dict[tuple[str, str], Candidate], scope: str) -> list[Candidate]:
-    """Return the pairs of which both are of exactly this scope, since only these can be merged."""
+    """Return the pairs of which both are in this scope only, since only these can be merged."""
     if not pairs:
         return []
     keys = sorted({key for ends in pairs for key in ends})
