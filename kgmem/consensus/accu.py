@@ -37,16 +37,17 @@ _FULL_STEPS = 5
 
 
 def accu(
-    claims: Claims, *, copies: bool = True, alike: Similarity | None = None, start: Numbers | None = None
+    claims: Claims, *, copies: bool = True, similarity: Similarity | None = None, start: Numbers | None = None
 ) -> Outcome:
-    """Return Accu's probabilities; with `alike` AccuSim's. Sources begin with `start`, else with their priors.
+    """Return Accu's probabilities; with `similarity` those of AccuSim. Sources begin with `start`, by default
+    with their priors.
 
     Copies are sought by what sources that are all equally good would agree on, and again with what was learned of
     them, until the same are found; and kept where they explain the claims better than good sources would.
     """
     segments = Segments.of(claims)
     false = false_values(claims)
-    alone = _weighed(segments, (start, np.ones(len(claims.source)), false), alike, Pairs())
+    alone = _weighed(segments, (start, np.ones(len(claims.source)), false), similarity, Pairs())
     if not copies:
         return alone
     # At first a value is as probable as it is frequent: who is right in a close vote must not be taken for granted.
@@ -54,10 +55,10 @@ def accu(
     found = detect(segments, even, claims.prior if start is None else start, false)
     if not len(found.one):
         return alone
-    return _explained(segments, (alone, found, false), alike)
+    return _explained(segments, (alone, found, false), similarity)
 
 
-def _explained(segments: Segments, told: tuple[Outcome, Pairs, Numbers], alike: Similarity | None) -> Outcome:
+def _explained(segments: Segments, told: tuple[Outcome, Pairs, Numbers], similarity: Similarity | None) -> Outcome:
     """Return the outcome that explains the claims best: with the copies that were found, with some of them, or none."""
     best, found, false = told
     likelihood = log_likelihood(segments, best, false)
@@ -71,23 +72,23 @@ def _explained(segments: Segments, told: tuple[Outcome, Pairs, Numbers], alike: 
     for groups in tries if len(named) > 1 else [named]:
         if not len(groups):
             continue
-        outcome = _discounted(segments, only(found, np.isin(group, groups)), false, alike)
+        outcome = _discounted(segments, only(found, np.isin(group, groups)), false, similarity)
         reached = log_likelihood(segments, outcome, false)
         if reached > likelihood:
             best, likelihood = outcome, reached
     return best
 
 
-def _discounted(segments: Segments, found: Pairs, false: Numbers, alike: Similarity | None) -> Outcome:
+def _discounted(segments: Segments, found: Pairs, false: Numbers, similarity: Similarity | None) -> Outcome:
     claims = segments.claims
-    outcome = _weighed(segments, (None, independence(claims, found), false), alike, found)
+    outcome = _weighed(segments, (None, independence(claims, found), false), similarity, found)
     for _ in range(_COPY_ROUNDS):
         again = detect(segments, outcome.probability, outcome.trust, false, among=found)
         same = len(again.one) == len(found.one)
         found = again
         if same:
             break
-        outcome = _weighed(segments, (outcome.trust, independence(claims, found), false), alike, found)
+        outcome = _weighed(segments, (outcome.trust, independence(claims, found), false), similarity, found)
     return outcome
 
 
@@ -118,7 +119,7 @@ def votes(claims: Claims, trust: Numbers, false: Numbers) -> Numbers:
 
 
 def checked(segments: Segments) -> Truths:
-    """Say of each claim whether another source speaks of its fact; where values do not compete, of its value."""
+    """Return for each claim whether another source speaks of its fact; where values do not compete, of its value."""
     claims = segments.claims
     of_fact = (segments.voices() > 1)[claims.fact]
     if claims.label is not None:  # What a person decided on is checked, whoever else speaks of it.
@@ -131,7 +132,7 @@ def checked(segments: Segments) -> Truths:
 
 
 def _weighed(
-    segments: Segments, setting: tuple[Numbers | None, Numbers, Numbers], alike: Similarity | None, found: Pairs
+    segments: Segments, setting: tuple[Numbers | None, Numbers, Numbers], similarity: Similarity | None, found: Pairs
 ) -> Outcome:
     claims = segments.claims
     start, voice, false = setting
@@ -149,8 +150,8 @@ def _weighed(
     while rounds < ROUNDS and moved > TOLERANCE and len(claims.value):
         rounds += 1
         score = segments.per_value(weight * votes(claims, trust, false))
-        if alike is not None:
-            score = score + INFLUENCE * alike.spread(score)
+        if similarity is not None:
+            score = score + INFLUENCE * similarity.spread(score)
         probability = shares(segments, score, false)
         right = segments.per_source(counted * probability[claims.value])
         # Half a step, in the end, keeps two cliques that contradict each other from swapping places for ever.

@@ -1,9 +1,9 @@
 """Probabilities that mean what they say: how they are made so without labels, and how that is measured.
 
 Methods that take the errors of sources for independent are too sure of themselves where many speak: some facts are
-harder than others, and the same mistake is easy for all. How alike errors are shows in the claims, since facts on which
-sources differ come in clumps. The correlation is estimated by moments, and a fact's log odds are divided by the design
-effect 1 + (voices - 1) x correlation (L. Kish, "Survey Sampling", 1965, section 5.4).
+harder than others, and the same mistake is easy for all. How similar errors are shows in the claims, since facts
+on which sources differ come in clumps. The correlation is estimated by moments, and a fact has its log odds divided by
+the design effect 1 + (voices - 1) x correlation (L. Kish, "Survey Sampling", 1965, section 5.4).
 """
 
 from dataclasses import dataclass
@@ -47,12 +47,12 @@ def similarity_of_errors(segments: Segments, probability: Numbers, trust: Number
     off = (right - able) * weight
     fact = claims.fact_of_claim
     facts = len(claims.facts)
-    alike = tally(fact, off, facts) ** 2 - tally(fact, off * off, facts)
+    similarity = tally(fact, off, facts) ** 2 - tally(fact, off * off, facts)
     most = tally(fact, spread, facts) ** 2 - tally(fact, spread * spread, facts)
     usable = (segments.voices() >= 2) & (claims.mode == ONE)
     count = int(usable.sum())
     whole = float(most[usable].sum())
-    measured = float(alike[usable].sum()) / whole if whole > 0 else USUAL_SIMILARITY
+    measured = float(similarity[usable].sum()) / whole if whole > 0 else USUAL_SIMILARITY
     drawn = (measured * count + USUAL_SIMILARITY * PRIOR_FACTS) / (count + PRIOR_FACTS)
     return min(max(drawn, 0.0), MOST_SIMILARITY)
 
@@ -84,7 +84,7 @@ def plain_part(heard: Numbers) -> Numbers:
 def unheard(similarity: float) -> float:
     """Return how many voices the shares of a fact keep for what nobody claims (after Laplace's rule of succession).
 
-    The more alike errors are, the more few voices that agree may depend on each other unseen.
+    The more similar errors are, the more few voices that agree may depend on each other unseen.
     """
     return min(similarity / SIMILARITY_OF_ONE, MOST_UNHEARD)
 

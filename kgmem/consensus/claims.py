@@ -215,7 +215,7 @@ def _shared_out(source: Integers, fact: Integers, mode: Integers, weight: Number
 
 
 def _firsts(sorted_: Integers) -> Truths:
-    """Say of each of sorted numbers whether it is the first of its kind."""
+    """Return for each of sorted numbers whether it is the first of its kind."""
     first = np.ones(len(sorted_), bool)
     first[1:] = sorted_[1:] != sorted_[:-1]
     return first

@@ -108,7 +108,7 @@ def weigh(
 
 
 def _parted(gathered: Gathered) -> bool:
-    """Say whether claims on anything were parted in time, which what is learned of sources may change."""
+    """Return whether claims on any fact were separated in time, which what is learned of sources may change."""
     return any(fact.valid != ALWAYS for fact in gathered.facts)
 
 
@@ -168,9 +168,11 @@ def _settings(gathered: Gathered, part: Part) -> dict[str, Setting]:
     segments = Segments.of(claims)
     false = accu.false_values(claims)
     voice = np.ones(len(claims.source)) if outcome.voice is None else outcome.voice
-    alike = calibration.similarity_of_errors(segments, outcome.probability, outcome.trust, voice)
+    similarity = calibration.similarity_of_errors(segments, outcome.probability, outcome.trust, voice)
     return {
-        gathered.facts[int(fact)].predicate: Setting(part.picked.method, part.picked.reason, float(false[at]), alike)
+        gathered.facts[int(fact)].predicate: Setting(
+            part.picked.method, part.picked.reason, float(false[at]), similarity
+        )
         for at, fact in enumerate(claims.facts.tolist())
     }
 

@@ -6,8 +6,8 @@ no source's trust moves by more than `TOLERANCE`, or after `ROUNDS`. Trust and b
 
 TruthFinder: values that many trustworthy sources give are likely, and sources that give likely values trustworthy. X.
 Yin, J. Han, P. S. Yu, "Truth Discovery with Multiple Conflicting Information Providers on the Web", IEEE TKDE 20(6),
-2008, equations 3 to 8, with the dampening of section 3.2.2. Similar values speak for each other where `alike` says how
-far (equation 6). It ends when the cosine of the trust of two rounds is within `_COSINE` of 1, as in the paper.
+2008, equations 3 to 8, with the dampening of section 3.2.2. Similar values support each other by `similarity`
+(equation 6). It ends when the cosine of the trust of two rounds is within `_COSINE` of 1, as in the paper.
 """
 
 from collections.abc import Callable
@@ -103,7 +103,7 @@ def _mean(segments: Segments, amount: Numbers) -> Numbers:
     return segments.per_source(claims.weight * amount) / np.maximum(count, 1e-12)
 
 
-def truth_finder(claims: Claims, alike: Similarity | None = None) -> Outcome:
+def truth_finder(claims: Claims, similarity: Similarity | None = None) -> Outcome:
     """Return TruthFinder's confidence in each value; sources begin with their priors."""
     segments = Segments.of(claims)
     count = np.maximum(segments.per_source(claims.weight), 1e-12)
@@ -114,8 +114,8 @@ def truth_finder(claims: Claims, alike: Similarity | None = None) -> Outcome:
         rounds += 1
         trustworthiness = -np.log1p(-np.minimum(trust, _SUREST))
         score = segments.per_value(claims.weight * trustworthiness[claims.source])
-        if alike is not None:
-            score = score + _INFLUENCE * alike.spread(score)
+        if similarity is not None:
+            score = score + _INFLUENCE * similarity.spread(score)
         confidence = 1 / (1 + np.exp(-_DAMPENING * score))
         before, trust = trust, segments.per_source(claims.weight * confidence[claims.value]) / count
         length = float(np.linalg.norm(before) * np.linalg.norm(trust))

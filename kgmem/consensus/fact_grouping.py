@@ -1,4 +1,4 @@
-"""Typed claims brought to facts: the same subject and predicate, and, where one value is true at a time, the time."""
+"""Typed claims grouped by fact: the same subject and predicate, and, where one value is true at a time, the time."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ _PRIOR_CHANGES = 5.0  # Changes of which a source is taken to tell nothing befor
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Claims that speak of one thing: indices of claims, the value of each, and what stands for it."""
+    """Claims that speak of one thing: indices of claims, the value of each, and the value that represents it."""
 
     subject: str
     predicate: str
@@ -160,7 +160,7 @@ def _value(claim: Claim, rule: ValueRule) -> ClaimedValue:
 def _without_echoes(
     claims: Sequence[Claim], values: Mapping[int, ClaimedValue], rule: ValueRule
 ) -> Mapping[int, ClaimedValue]:
-    """Leave out what is derived; of a value that nobody states by himself the first who derives it counts."""
+    """Omit what is derived; of a value that nobody states by himself the first who derives it counts."""
     derived = [index for index in values if claims[index].derived]
     if not derived:
         return values
@@ -247,7 +247,7 @@ def _begun(start: int, groups: Sequence[tuple[Interval, list[int]]]) -> int:
 
 
 def _age(claims: list[Claim], held: Sequence[int], valid: Interval, half_life: int, now: int | None) -> None:
-    """Let claims lose half of their confidence with each half-life from their start to the end of the time asked of."""
+    """Reduce by half the confidence of claims with each half-life from their start to the end of the time asked of."""
     ends = [each for each in (valid.end, now) if each is not None]
     if not ends:
         return
@@ -260,9 +260,9 @@ def _age(claims: list[Claim], held: Sequence[int], valid: Interval, half_life: i
 
 
 def reporting(gathered: Gathered, reliance: Reliance) -> dict[str, Reporting]:
-    """Return by source how often it tells of changes that others tell of, and after how many microseconds in the mean.
+    """Return by source how often it reports changes that others report, and after how many microseconds in the mean.
 
-    A source could have told of a change of what it tells of at all; the first value of a thing is no change.
+    A source could have reported a change of what it states at all; the first value of a thing is no change.
     """
     by_topic: dict[tuple[str, str], list[Fact]] = defaultdict(list)
     for fact in gathered.facts:

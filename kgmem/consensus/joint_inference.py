@@ -1,4 +1,4 @@
-"""Facts that hang together: what is seen of one moves the others.
+"""Correlated facts: an observation of one moves the others.
 
 Facts are variables with a few values each; factors say which joint values go together and how well. Groups of at most
 `EXACT` joint states are summed exactly. Above that, loopy belief propagation runs until no message moves by more than

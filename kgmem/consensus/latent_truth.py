@@ -1,7 +1,7 @@
 """The latent truth model: facts of which several values are true at once, such as the authors of a book.
 
 B. Zhao, B. I. P. Rubinstein, J. Gemmell, J. Han, "A Bayesian Approach to Discovering Truth from Conflicting Sources for
-Data Integration", VLDB 2012, sections 4 and 5: a source leaves out what is true (sensitivity) and adds what is not
+Data Integration", VLDB 2012, sections 4 and 5: a source omits what is true (sensitivity) and adds what is not
 (specificity), and these are two things. Truths and qualities are found by EM in place of the paper's Gibbs sampling:
 the same claims give the same result. It ends when no probability moves by more than `TOLERANCE`, or after `ROUNDS`.
 
@@ -62,7 +62,7 @@ def _ltm(claims: Claims, voice: Numbers, found: Pairs) -> Outcome:
 
 
 def chosen_sets(outcome: Outcome) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Say of each value whether it is held true: at least half probable, or the most probable of its fact."""
+    """Return for each value whether it is accepted: at least half probable, or the most probable of its fact."""
     segments = Segments.of(outcome.claims)
     top = segments.highest(outcome.score)[outcome.claims.fact]
     return np.asarray((outcome.score >= np.log(0.5)) | (outcome.score >= top - 1e-12))
@@ -107,7 +107,7 @@ def _quality(
 def _copies(first: Outcome) -> tuple[Pairs, Numbers]:
     """Find copies among whole lists: a source's list of a fact is one value, false as soon as it adds what is false.
 
-    Lists that only leave out the same are no sign of copying: many catalogues name the first author alone.
+    Lists that only omit the same are no sign of copying: many catalogues name the first author alone.
     """
     claims = first.claims
     several = claims.mode[claims.fact_of_claim] != MANY

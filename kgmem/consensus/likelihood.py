@@ -81,7 +81,7 @@ def indifferent(segments: Segments, outcome: Outcome, false: Numbers) -> float |
 
 
 def worse_alone(segments: Segments, outcome: Outcome, spoken: Truths) -> Truths | None:
-    """Say which sources are worse than the rest, where these are few and the rest does not differ; else None.
+    """Return which sources are worse than the rest, where these are few and the rest does not differ; else None.
 
     A source differs when its share of right claims lies further from the median source's than chance would have it
     (G. Schwarz, "Estimating the Dimension of a Model", Annals of Statistics 6(2), 1978).

@@ -1,9 +1,9 @@
 """Whether lists are right or wrong as a whole or part by part: what explains the claims better decides.
 
-Two methods compete: the latent truth model, in which a source leaves out what is true and adds what is not
+Two methods compete: the latent truth model, in which a source omits what is true and adds what is not
 (latent_truth.py), and one truth among many values, each list being one value (methods.py). Each comes to a true list
 of every fact. Given true lists, all claims have a probability under one and the same model: a source gives the true
-list or another one; of another one it leaves out some true parts, and adds some of its own. How often is integrated out
+list or another one; of another one it omits some true parts, and adds some of its own. How often is integrated out
 for each source, with uniform priors. A part that is added, and one that is true, is one of `accu.FALSE_VALUES` to
 choose from. The method whose lists make the claims more probable leads, part by part where both are equal. Independent
 voices count, so that copies of a wrong list are no evidence for it.
@@ -27,7 +27,7 @@ from kgmem.consensus.values import PART
 from kgmem.domain.claims.consensus import Method
 
 _WHOLE = "Sources give right and wrong lists as a whole, which explains the claims better than part by part."
-_PARTS = "Sources leave out parts of lists and add some, which explains the claims better than whole lists do."
+_PARTS = "Sources omit parts of lists and add some, which explains the claims better than whole lists do."
 
 List = frozenset[str]
 
@@ -35,9 +35,9 @@ List = frozenset[str]
 def weigh_lists(
     gathered: Gathered, facts: Sequence[int], speakers: Speakers, picked: Picked, *, copies: bool
 ) -> tuple[Gathered, Part]:
-    """Return the outcome on facts whose values are lists, and the facts as they were weighed.
+    """Return the outcome on facts whose values are lists, and the facts as they were resolved.
 
-    A method that was asked for weighs whole lists, but `ltm`, which weighs their parts.
+    A requested method resolves whole lists, but `ltm`, which resolves their parts.
     """
     if picked.asked and picked.method is Method.LTM:
         return gathered, _weighed(gathered, facts, speakers, picked, copies=copies)

@@ -1,4 +1,4 @@
-"""All methods by name, and the one that is picked where none is asked for."""
+"""All methods by name, and the one that is picked where none is requested."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ class Picked:
 
 
 def pick(claims: Claims) -> Picked:
-    """The method for claims of this shape; of answers to questions, the one that explains held-out facts best."""
+    """The method for claims of this shape; of answers to questions, that with the best cross-validation."""
     if not len(claims.value):
         return Picked(Method.MAJORITY, "There are no claims to learn from.")
     if np.any(claims.mode == SET):
@@ -73,7 +73,7 @@ def _pick_one(segments: Segments, spoken: Integers) -> Picked:
         return Picked(
             Method.DAWID_SKENE,
             f"Each of {len(spoken)} facts has one of {kinds} answers, and which answers a source confuses explains "
-            "held-out facts better than how often it is right.",
+            "other facts better than how often it is right.",
         )
     return Picked(
         Method.ACCU, "Many different values, one of them true: sources are weighed by accuracy, copies as one."
@@ -81,19 +81,19 @@ def _pick_one(segments: Segments, spoken: Integers) -> Picked:
 
 
 def _scaled(segments: Segments) -> bool:
-    """Say whether numbers are read off one scale for all facts: those that differ on a fact are near misses."""
+    """Return whether numbers are read off one scale for all facts: those that differ on a fact are near misses."""
     within, between, by_chance = calibration.distances(segments)
     return by_chance >= SHARED_SCALE and within < NEAR * between
 
 
 def run(claims: Claims, method: Method = Method.AUTO, *, copies: bool = True) -> tuple[Outcome, Picked]:
-    """Weigh claims by a method; gives calibrated probabilities, and which method it was and why."""
-    picked = pick(claims) if method is Method.AUTO else Picked(method, f"{method.value} was asked for.", asked=True)
+    """Resolve claims by a method; return calibrated probabilities, and which method it was and why."""
+    picked = pick(claims) if method is Method.AUTO else Picked(method, f"{method.value} was requested.", asked=True)
     return settled(claims, picked, copies=copies)
 
 
 def settled(claims: Claims, picked: Picked, *, copies: bool = True) -> tuple[Outcome, Picked]:
-    """Weigh claims by the method picked; unless it was asked for, sources that do not differ all count the same."""
+    """Resolve claims by the method picked; unless it was requested, sources that do not differ all count the same."""
     if _explainable(claims, picked):
         return _explained(claims, picked, copies=copies)
     if not picked.asked and picked.method in _LEARNING and not np.ptp(claims.prior):
@@ -105,14 +105,14 @@ def settled(claims: Claims, picked: Picked, *, copies: bool = True) -> tuple[Out
     if picked.method is Method.DAWID_SKENE:
         return _confused(claims, copies=copies), picked
     if picked.method in {Method.ACCU, Method.ACCU_SIM}:
-        alike = value_similarity.of_numbers(claims) if picked.method is Method.ACCU_SIM else None
-        outcome = accu.accu(claims, copies=copies, alike=alike)
+        similarity = value_similarity.of_numbers(claims) if picked.method is Method.ACCU_SIM else None
+        outcome = accu.accu(claims, copies=copies, similarity=similarity)
         return _calibrated(outcome, outcome.score, accu.false_values(claims)), picked
     return METHODS[picked.method](claims), picked
 
 
 def _explainable(claims: Claims, picked: Picked) -> bool:
-    """Say whether explanations are compared: one value of each fact is true, and many facts are checked."""
+    """Return whether explanations are compared: one value of each fact is true, and many facts are checked."""
     return (
         not picked.asked
         and picked.method is Method.ACCU
@@ -143,7 +143,7 @@ _FEW_SOURCES = 200  # Above, some are better than others in all data, and the qu
 
 
 def _even(claims: Claims, *, copies: bool) -> tuple[Outcome, Picked] | None:
-    """Return the outcome in which sources are trusted alike, where claims do not show that some are better."""
+    """Return the outcome in which sources are equally trusted, where claims do not show that some are better."""
     segments = Segments.of(claims)
     if len(claims.prior) > _FEW_SOURCES or not np.any(segments.voices() > 1) or np.any(claims.mode == MANY):
         return None
@@ -157,7 +157,7 @@ def _even(claims: Claims, *, copies: bool) -> tuple[Outcome, Picked] | None:
         if worse is None:
             return None
         trust = np.where(worse, learned.trust, np.median(learned.trust[~worse]))
-        reason = f"{int(worse.sum())} of {len(worse)} sources are worse; the others are alike, and count the same."
+        reason = f"{int(worse.sum())} of {len(worse)} sources are worse; the others do not differ, and count the same."
     voice = np.ones(len(claims.source)) if learned.voice is None else learned.voice
     score = segments.per_value(claims.weight * voice * accu.votes(claims, trust, false))
     even = replace(learned, score=score, trust=trust, probability=accu.shares(segments, score, false))
@@ -183,9 +183,9 @@ def _calibrated(outcome: Outcome, score: Numbers, false: Numbers, *, complete: b
     claims = outcome.claims
     segments = Segments.of(claims)
     voice = np.ones(len(claims.source)) if outcome.voice is None else outcome.voice
-    alike = calibration.similarity_of_errors(segments, outcome.probability, outcome.trust, voice)
+    similarity = calibration.similarity_of_errors(segments, outcome.probability, outcome.trust, voice)
     hidden = 0.0 if complete else np.maximum(false + 1 - segments.values, 0.0)
-    probability = calibration.calibrated(segments, score, alike, voice, hidden)
+    probability = calibration.calibrated(segments, score, similarity, voice, hidden)
     many = (claims.mode == MANY)[claims.fact]
     return replace(outcome, probability=np.where(many, outcome.probability, probability))
 
@@ -198,7 +198,7 @@ METHODS: dict[Method, Callable[[Claims], Outcome]] = {
     Method.POOLED_INVESTMENT: fact_finders.pooled_investment,
     Method.TRUTH_FINDER: fact_finders.truth_finder,
     Method.ACCU: accu.accu,
-    Method.ACCU_SIM: lambda claims: accu.accu(claims, alike=value_similarity.of_numbers(claims)),
+    Method.ACCU_SIM: lambda claims: accu.accu(claims, similarity=value_similarity.of_numbers(claims)),
     Method.CRH: numeric.crh,
     Method.CATD: numeric.catd,
     Method.LTM: latent_truth.ltm,

@@ -1,6 +1,6 @@
 """New names that only speak among themselves: many keys cost nothing, so their agreement proves nothing.
 
-Two sources hang together that agree on at least `OUTSIDE` things. The largest such body is the graph's own: what it
+Two sources are connected that agree on at least `OUTSIDE` things. The largest such body is the graph's own: what it
 agrees on is believed, since a graph has to begin somewhere. Any other body without a source of known trust, in which
 hardly anybody contradicts anybody, has one voice together, as outlets of one house have, and no more trust than it
 began with, until others confirm what it says: on `OUTSIDE` things for each of its names.
@@ -60,7 +60,7 @@ class _Record:
     confirmed: int = 0
 
     def alone(self) -> bool:
-        """Say whether these are names that have hardly anything but each other."""
+        """Return whether these are names that have hardly anything but each other."""
         return (
             len(self.members) > 1
             and self.facts >= LEAST_FACTS
@@ -93,7 +93,7 @@ def _agreements(gathered: Gathered, houses: Mapping[str, str]) -> list[list[list
 
 
 def _linked(agreements: Sequence[list[list[str]]]) -> dict[str, str]:
-    """Return for each source the first of its body: sources hang together that agree on so many things."""
+    """Return for each source the first of its body: sources are connected that agree on so many things."""
     groups = [names for values in agreements for names in values]
     claims: Counter[str] = Counter(name for names in groups for name in names)
     met: Counter[tuple[str, str]] = Counter()

@@ -1,4 +1,4 @@
-"""CRH and CATD: truths that lie closest to what reliable sources say, for numbers and categories alike.
+"""CRH and CATD: truths that lie closest to what reliable sources say, for numbers and for categories.
 
 CRH: Q. Li, Y. Li, J. Gao, B. Zhao, W. Fan, J. Han, "Resolving Conflicts in Heterogeneous Data by Truth Discovery and
 Source Reliability Estimation", SIGMOD 2014: weights are the negative logarithm of a source's share of the loss

@@ -38,7 +38,7 @@ class _Option:
 
 
 def fits(gathered: Gathered, setting: Setting) -> bool:
-    """Say whether these facts are decided by votes."""
+    """Return whether these facts are decided by votes."""
     return setting.method in _BY_VOTES and all(fact.mode != SET for fact in gathered.facts)
 
 

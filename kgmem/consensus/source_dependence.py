@@ -121,7 +121,7 @@ def _better(trust: Numbers, one: Integers, other: Integers) -> Numbers:
 def _chance(segments: Segments, mine: Integers, probability: Numbers, false: Numbers, trust: Numbers) -> Numbers:
     """Return how probably an independent source says the same: both are right, or fall for the same wrong value.
 
-    How popular a wrong value is, is told by the other sources that are wrong if it is.
+    How popular a wrong value is, is estimated from the other sources that are wrong if it is.
     """
     claims = segments.claims
     value = claims.value[mine]
@@ -141,8 +141,8 @@ def _chance(segments: Segments, mine: Integers, probability: Numbers, false: Num
 def _usual(segments: Segments, probability: Numbers, trust: Numbers, false: Numbers) -> float:
     """Return by how much (in log odds) usual pairs agree more than chance has it: some facts are hard for all.
 
-    Told by `SAMPLED` pairs of sources spread over all, of which three in four agree less than that. Copies among the
-    pairs do not move it while they are fewer than a quarter.
+    Estimated from `SAMPLED` pairs of sources spread over all, of which three in four agree less than that. Copies among
+    the pairs do not move it while they are fewer than a quarter.
     """
     sources = len(segments.claims.prior)
     steps = np.arange(SAMPLED)

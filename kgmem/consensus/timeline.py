@@ -10,7 +10,7 @@ begins or ends. Four prices are weighed against each other, all in logarithms of
   began earlier where its source is trusted at least T (or 0.05 less, since what is learned of sources moves by little
   things), and sources that are trusted less may do so together. It never
   costs more than the votes of the sources that still claim what ends: where nobody does any more, change is free;
-- a claim with an end stands against what begins before that end, by the share of its time that is cut off;
+- a claim with an end opposes what begins before that end, by the share of its time that is cut off;
 - where others tell of changes in time, their silence on one speaks against it: -log(1 - R) for each source that speaks
   of this at all and tells of the share R of changes (`reporting.py`), as far as there was time to.
 
@@ -31,7 +31,7 @@ from kgmem.domain.time.interval import ALWAYS, Interval
 _LEAST, _MOST = 0.1, 0.98  # Bounds of trust, as Accu's.
 _EVER = -(2**63)  # When a claim begins that has an end alone.
 _NEVER = 2**63
-_SAME_TRUST = 0.05  # Sources that differ by no more are trusted alike.
+_SAME_TRUST = 0.05  # Sources that differ by no more are equally trusted.
 _FEWEST_WRONG = 2.0
 _TINY = 1e-6  # A change that costs as much as it gains takes place.
 _NONE = ""  # The state after an end; no value has this key.
@@ -112,7 +112,7 @@ def replaced(claims: Sequence[Claim], keys: Mapping[int, str], rule: ValueRule, 
 
 
 def ages(rule: ValueRule) -> bool:
-    """Say whether a claim without a time speaks of the time from which it is known."""
+    """Return whether a claim without a time speaks of the time from which it is known."""
     return rule.policy is Policy.RECENCY or rule.half_life is not None
 
 
@@ -179,7 +179,7 @@ def periods(
 
 
 def _share(words: Sequence[_Word], copies: Sequence[frozenset[str]]) -> None:
-    """Let sources that copy each other share one voice for the same value."""
+    """Share one voice among sources that copy each other for the same value."""
     for group in copies:
         sharing: dict[str, set[str]] = defaultdict(set)
         mine = [word for word in words if word.house in group]
@@ -190,7 +190,7 @@ def _share(words: Sequence[_Word], copies: Sequence[frozenset[str]]) -> None:
 
 
 def _last_known(claims: Sequence[Claim], keys: Mapping[int, str]) -> dict[str, int]:
-    """Return by value (of two at the most: those known last) when a claim with a start was known last."""
+    """Return by value (of the two known last) when a claim with a start was known last."""
     last: dict[str, int] = {}
     for index, key in keys.items():
         if claims[index].valid.start is not None:
@@ -253,7 +253,7 @@ class _History:
     def _resumed(self, spans: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
         """The spans; where a value ended, what was claimed before without success, and still is, holds from then.
 
-        What held before and was ended does not come back by itself.
+        What was true before and was ended does not come back by itself.
         """
         resumed: list[tuple[int, str]] = []
         for start, state in spans:

@@ -35,7 +35,7 @@ def pairs(claims: Claims) -> tuple[Integers, Integers]:
 
 
 def of_numbers(claims: Claims) -> Similarity | None:
-    """Return similarity by exp(-gap / 1 % of the larger number); what is less than a thousandth alike is left out."""
+    """Return similarity by exp(-gap / 1 % of the larger number); what is less than a thousandth similar is omitted."""
     if claims.number is None:
         return None
     one, other = pairs(claims)

@@ -36,7 +36,7 @@ def plain(text: str) -> str:
 def people(text: str) -> dict[str, str]:
     """Return the people of a list, by "surname initial", or "surname" where that is all that is said, as written out.
 
-    Reads "Last, First; Last, First", "First Last, First Last" and the like; notes such as "(editor)" are left out.
+    Reads "Last, First; Last, First", "First Last, First Last" and the like; notes such as "(editor)" are omitted.
     """
     cleaned = re.sub(r"\d", "", _ROLES.sub(" ", plain(text)))
     cleaned = _GLUED.sub(";", _AND.sub(";", cleaned))
@@ -49,7 +49,7 @@ def people(text: str) -> dict[str, str]:
 
 
 def joined(keys: Iterable[str]) -> dict[str, str]:
-    """Say which key stands for each: a bare surname for the one person of that surname, where there is only one."""
+    """Return which key represents each: a bare surname for the one person of that surname, where there is only one."""
     known = sorted(set(keys))
     full: dict[str, list[str]] = {}
     for key in known:
@@ -132,7 +132,7 @@ def distance(one: ClaimedValue, other: ClaimedValue) -> float:
 
 
 def same(one: ClaimedValue, other: ClaimedValue, rule: ValueRule) -> bool:
-    """Say whether two values count as one under the rule's tolerance."""
+    """Return whether two values count as one under the rule's tolerance."""
     if one.key == other.key:
         return True
     if one.number is None and one.place is None:
@@ -144,7 +144,7 @@ def same(one: ClaimedValue, other: ClaimedValue, rule: ValueRule) -> bool:
 
 
 def merged(values: Sequence[ClaimedValue], rule: ValueRule) -> dict[str, str]:
-    """Say for the key of each value of a fact which key stands for it: values within tolerance of a lower one are it.
+    """Return for the key of each value of a fact which key represents it: that of a lower value within tolerance.
 
     The lowest of a cluster (by number, else key) stands for it, and all of a cluster are within tolerance of it.
     """
@@ -165,7 +165,7 @@ def merged(values: Sequence[ClaimedValue], rule: ValueRule) -> dict[str, str]:
 
 
 def _inverted(values: Sequence[ClaimedValue]) -> dict[str, str]:
-    """Say of "PEREZ, José" that "José Perez" stands for it, where somebody claims that too."""
+    """Return that "José Perez" represents "PEREZ, José" where somebody claims that too."""
     plainly = {value.key for value in values if isinstance(value.shown, str) and "," not in value.shown}
     stands = {}
     for value in values:

@@ -126,7 +126,7 @@ def _of_whole_lists(
     options: Sequence[Alternative],
     held: tuple[Sequence[float], float],
 ) -> Verdict:
-    """Return the verdict on a fact whose lists compete as wholes, told by the parts of the chosen one and others."""
+    """Return the verdict on a fact whose lists compete as wholes, by the parts of the chosen one and others."""
     best, lists = chosen
     verdict = _verdict(fact, part, [best], options, held)
     parts = {key: _of_part(fact, key, lists, options) for keys in lists for key in keys}

@@ -124,6 +124,7 @@ ROOMS: Final = (
     "kgmem/bolt",
     "kgmem/bridges",
     "kgmem/cli",
+    "kgmem/consensus",
     "kgmem/documents",
     "kgmem/domain",
     "kgmem/embedding",

@@ -1,11 +1,11 @@
 """One explanation of the claims: what is true, how good each source is, who copies whom; and how much it explains.
 
 The accuracy of each source is drawn from one beta distribution for all, which is itself learned: where sources are
-alike all count the same, where they differ each counts by its own record. A copier repeats its parent at a rate that is
-learned, and speaks for itself otherwise. Truths, accuracies and rates are found by variational EM (M. J. Beal,
-"Variational Algorithms for Approximate Bayesian Inference", 2003, section 2.2); `evidence` is its lower bound on the
-log probability of all claims, less a price for each copier. It ends when no probability moves by more than `TOLERANCE`,
-or after `ROUNDS`.
+equally good all count the same, where they differ each counts by its own record. A copier repeats its parent at a
+rate that is learned, and speaks for itself otherwise. Truths, accuracies and rates are found by variational EM (M. J.
+Beal, "Variational Algorithms for Approximate Bayesian Inference", 2003, section 2.2); `evidence` is its lower bound on
+the log probability of all claims, less a price for each copier. It ends when all moves are below `TOLERANCE`, or
+after `ROUNDS`.
 """
 
 from dataclasses import dataclass, replace

@@ -51,7 +51,7 @@ class Explained:
 
 
 def comparable(segments: Segments) -> bool:
-    """Say whether there is enough to compare explanations by."""
+    """Return whether there is enough to compare explanations by."""
     return int((segments.voices() > 1).sum()) >= LEAST_FACTS
 
 
@@ -157,7 +157,7 @@ def _outcome(segments: Segments, met: Meetings, false: Numbers, best: Hypothesis
 
 
 def confusion_gain(claims: Claims) -> float:
-    """Return by how many nats Dawid-Skene explains held-out facts better than one accuracy a source does.
+    """Return by how many nats Dawid-Skene explains facts left for testing better than one accuracy a source does.
 
     Each fold of facts is explained by what was learned of the sources on the others.
     """
