@@ -46,7 +46,7 @@ def test_scores_lie_within_zero_and_one_and_fall(
     retrievers: dict[str, list[tuple[int, float]]], method: Fusion, weights: dict[str, float]
 ) -> None:
     ranked = fuse(retrievers, method=method, weights=weights)
-    assert all(0.0 <= item.score <= 1.0 + 1e-12 for item in ranked)
+    assert all(0.0 <= item.score <= 1.0 for item in ranked)
     assert all((one.score, -one.id) >= (two.score, -two.id) for one, two in pairwise(ranked))
 
 
@@ -61,6 +61,13 @@ def test_every_candidate_is_there_once_with_the_retrievers_that_found_it(
         for name, share in item.retrievers.items():
             assert retrievers[name][share.rank - 1] == (item.id, share.value)
         assert math.isclose(sum(share.share for share in item.retrievers.values()), 1.0, rel_tol=1e-9)
+        assert all(0.0 <= share.share <= 1.0 for share in item.retrievers.values())
+
+
+def test_a_share_is_never_more_than_the_whole() -> None:
+    values = [(0, 0.8126297288562561), (1, 0.6841049506990989), (2, 0.6297015247032359), (3, 0.03299143807994287)]
+    best = fuse({"meaning": values})[0]  # Its scaled value is 1 and a little more, by rounding.
+    assert (best.score, best.retrievers["meaning"].share) == (1.0, 1.0)
 
 
 @given(RANKINGS, METHOD)

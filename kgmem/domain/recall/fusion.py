@@ -58,8 +58,10 @@ def fuse(
 
 
 def _ranked(id_: Id, score: float, told: Mapping[str, tuple[int, float, float]]) -> Ranked[Id]:
+    # A part, and its share, may be a little more than the whole: the score was cut off at 1.
     shares = {
-        name: RetrieverShare(rank, value, part / score if score else 0.0) for name, (rank, value, part) in told.items()
+        name: RetrieverShare(rank, value, min(1.0, part / score) if score else 0.0)
+        for name, (rank, value, part) in told.items()
     }
     return Ranked(id_, score, shares)
 
