@@ -19,8 +19,7 @@ from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.extraction import Extractor
 from kgmem.embedding.registry import make_embedder
 from kgmem.embedding.word_rarity import word_rarity
-from kgmem.extraction.choice import ExtractorChoice
-from kgmem.extraction.registry import make_extractor
+from kgmem.extraction.registry import ExtractorChoice, make_extractor
 from kgmem.formats.named_queries import load_named_queries
 from kgmem.formats.toml_schema import load_schema
 from kgmem.log import EventLog

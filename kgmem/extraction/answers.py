@@ -1,4 +1,4 @@
-"""What a model is asked about a text, as a JSON schema, and its answer held against the text: no words, no fact."""
+"""The request to a model about a text, as a JSON schema, and its answer checked against the text: no words, no fact."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from kgmem.domain.time.dates import date_meant
 from kgmem.domain.time.interval import parse_time
 
 _STRING: Final = {"type": "string"}
-_CONFIDENCE: Final = 0.8  # Of what a model says and the text bears out.
+_CONFIDENCE: Final = 0.8  # Of what a model says and the text supports.
 
 
 def schema_of(text: TextToRead) -> dict[str, Any]:
@@ -44,10 +44,10 @@ def schema_of(text: TextToRead) -> dict[str, Any]:
 
 
 def messages_of(text: TextToRead) -> list[dict[str, str]]:
-    """Return what a model is told: how to answer, what the graph knows, and the text."""
+    """Return the instructions for a model: how to answer, what the graph knows, and the text."""
     told = [
         "You extract a knowledge graph from a text. Answer with JSON only, in the given schema.",
-        "`words` quotes the stretch of the text that says it, letter by letter; leave out what the text does not say.",
+        "`words` quotes the stretch of the text that says it, letter by letter; omit what the text does not say.",
         "`subject`, `object`, `cause` and `effect` are names or phrases of the text; never pronouns, but who is meant.",
         "`when` quotes the time that the text gives a fact, or is null.",
         "`denied` says that the text denies it, `uncertain` that it only may be so.",
@@ -71,7 +71,7 @@ class Checked:
     """An answer as far as the text bears it out, and how much of it was refused."""
 
     def __init__(self, text: TextToRead, found_by: str) -> None:
-        """Take the text, and what stands in `found_by`."""
+        """Take the text, and the value of `found_by`."""
         self._text = text
         self._by = found_by
         self._said = parse_time(text.occurred_at).start if text.occurred_at else None
@@ -79,7 +79,7 @@ class Checked:
         self.refused = 0
 
     def extraction(self, answer: Mapping[str, Any], *, tokens: int, cost: float) -> Extraction:
-        """Return what the text bears out of an answer."""
+        """Return what the text supports of an answer."""
         entities = self._entities(_rows(answer, "entities"))
         facts = [fact for row in _rows(answer, "facts") if (fact := self._fact(row)) is not None]
         causes = [cause for row in _rows(answer, "causes") if (cause := self._cause(row)) is not None]

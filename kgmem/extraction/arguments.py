@@ -1,4 +1,4 @@
-"""Noun phrases: which words of a parsed sentence name one end of a fact, and which are left out."""
+"""Noun phrases: which words of a parsed sentence name one end of a fact, and which are dropped."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ LONGEST = 12  # Words of an argument; what is longer is cut to its head.
 
 
 def nouns_of(head: Token) -> Iterator[Token]:
-    """Return a noun and all that stand beside it in a list."""
+    """Return a noun and all others of its list."""
     yield head
     for other in head.conjuncts:
         if other.i > head.i and other.pos_ in _NAMES and other.lower_ not in _SUFFIXES:
@@ -87,7 +87,7 @@ def _whole_entity(doc: Doc, first: int, last: int) -> tuple[int, int]:
 
 
 def _trimmed(doc: Doc, first: int, end: int) -> tuple[int, int]:
-    """Leave out articles, possessive pronouns, quotation marks and stops at the ends."""
+    """Drop articles, possessive pronouns, quotation marks and stops at the ends."""
     while first < end - 1 and (
         doc[first].lower_ in _STARTS_OFF or doc[first].is_punct or doc[first].is_space or doc[first].pos_ == "ADP"
     ):
@@ -107,5 +107,5 @@ def _trimmed(doc: Doc, first: int, end: int) -> tuple[int, int]:
 
 
 def text_between(doc: Doc, first: int, end: int) -> str:
-    """Return the words of a stretch as they stand in the text, with single spaces."""
+    """Return the words of a stretch as in the text, with single spaces."""
     return _SPACES.sub(" ", doc[first:end].text).strip()

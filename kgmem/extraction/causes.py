@@ -237,12 +237,12 @@ def _stated(
 
 
 def _is_bare(verb: Token) -> bool:
-    """Say whether a clause is a bare infinitive: "Ann to call the bank" says what is to be done."""
+    """Return whether a clause is a bare infinitive: "Ann to call the bank" says what is to be done."""
     return verb.tag_ == "VB" and any(child.lower_ == "to" and child.dep_ == "aux" for child in verb.children)
 
 
 def _may_cause(lemma: str, cause: Token, effect: Token) -> bool:
-    """Say whether a verb that often says who makes what speaks of causes here."""
+    """Return whether a verb that often says who makes what speaks of causes here."""
     if lemma in _MAKES:
         return _is_event(cause) and _is_event(effect)
     does = cause.ent_type_ in _THINGS or cause.pos_ == "PRON"
@@ -250,7 +250,7 @@ def _may_cause(lemma: str, cause: Token, effect: Token) -> bool:
 
 
 def _is_event(head: Token) -> bool:
-    """Say whether a side may be something that happens or is so: a clause, or an abstract noun."""
+    """Return whether a side may be something that happens or is so: a clause, or an abstract noun."""
     if head.pos_ in {"VERB", "AUX"}:
         return True
     abstract = head.lower_.endswith(_ABSTRACT) or any(child.dep_ in {"acl", "relcl"} for child in head.children)
@@ -258,7 +258,7 @@ def _is_event(head: Token) -> bool:
 
 
 def _is_none(head: Token) -> bool:
-    """Say whether a side is said not to be there: "resulted in no injuries", "tried in vain to"."""
+    """Return whether a side is said not to be there: "resulted in no injuries", "tried in vain to"."""
     if head.lower_ in {"nothing", "none", "nobody"}:
         return True
     words = [*head.children, *(inner for child in head.children if child.dep_ == "prep" for inner in child.children)]

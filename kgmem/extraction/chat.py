@@ -1,6 +1,6 @@
 """Extraction by a model behind an OpenAI-compatible endpoint (Ollama, vLLM, llama.cpp, ...), within a budget.
 
-Each text is one request with a JSON schema for the answer. What the text does not bear out is refused, and where the
+Each text is one request with a JSON schema for the answer. What the text does not support is refused, and where the
 model is away, too dear or talks nonsense, the offline rules read the text instead and say why. The same model words
 summaries, by the same budget.
 """
@@ -19,8 +19,8 @@ from kgmem.domain.text.extraction import Extraction, TextToRead
 from kgmem.embedding.endpoint import Endpoint
 from kgmem.extraction import wording
 from kgmem.extraction.answers import Checked, messages_of, schema_of
-from kgmem.extraction.choice import ExtractorChoice
 from kgmem.extraction.offline import OfflineExtractor
+from kgmem.extraction.registry import ExtractorChoice
 
 _URLS: Final = {"openai": "https://api.openai.com/v1", "ollama": "http://127.0.0.1:11434/v1"}
 _MINUTE: Final = 60.0
@@ -41,7 +41,7 @@ def chat_extractor(provider: str, choice: ExtractorChoice) -> "ChatExtractor":
 
 
 class ChatExtractor:
-    """Asks a model, checks what it says by the parse, and falls back on the offline rules."""
+    """A model is requested, checks what it says by the parse, and falls back on the offline rules."""
 
     def __init__(self, name: str, endpoint: Endpoint, choice: ExtractorChoice, offline: OfflineExtractor) -> None:
         """Take the name, where the model is, what it may take, and what reads in its place and checks its answers."""
@@ -57,7 +57,7 @@ class ChatExtractor:
 
     @property
     def name(self) -> str:
-        """What stands in `extractor`."""
+        """The value of `extractor`."""
         return self._name
 
     async def extract(self, texts: Sequence[TextToRead]) -> list[Extraction]:
@@ -87,11 +87,11 @@ class ChatExtractor:
             return WordedSummary(sentences, problem=found)
         kept = wording.checked(found[0], sentences)
         if not kept:
-            return WordedSummary(sentences, problem=f"{self._name} said nothing that the facts bear out.")
+            return WordedSummary(sentences, problem=f"{self._name} said nothing that the facts support.")
         return WordedSummary(kept, self._name)
 
     async def _asked(self, text: TextToRead) -> Extraction | str:
-        """Return what a model finds in a text that the text bears out; else why there is nothing."""
+        """Return what a model finds in a text that the text supports; else why there is nothing."""
         found = await self._ask(messages_of(text), ("extraction", schema_of(text)), len(text.text))
         if isinstance(found, str):
             return found
@@ -101,7 +101,7 @@ class ChatExtractor:
     async def _ask(
         self, messages: Sequence[Mapping[str, str]], shape: _Shape, length: int
     ) -> tuple[Mapping[str, Any], int, float] | str:
-        """Return a model's answer, its tokens and cost; else why there is none. `length` is that of what it is told."""
+        """Return a model's answer, its tokens and cost; else why there is none. `length` is that of the request."""
         async with self._turns:
             if spent := self._spent():
                 return spent
@@ -115,7 +115,7 @@ class ChatExtractor:
         tokens, cost = self._count(length, data)
         answer = _answer(data)
         if answer is None:
-            return f"{self._name} answered without the JSON that was asked for."
+            return f"{self._name} answered without the requested JSON."
         return answer, tokens, cost
 
     async def _post(self, messages: Sequence[Mapping[str, str]], shape: _Shape) -> tuple[int, Any, str]:

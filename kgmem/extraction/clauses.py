@@ -14,13 +14,13 @@ _LONGEST_CHAIN: Final = 6
 
 
 def is_question(sentence: Sequence[Token]) -> bool:
-    """Say whether a sentence asks; what it asks is no fact."""
+    """Return whether a sentence asks; what it asks is no fact."""
     words = [token for token in sentence if not token.is_space]
     return bool(words) and words[-1].text == "?"
 
 
 def is_passive(verb: Token) -> bool:
-    """Say whether the subject undergoes what the verb says."""
+    """Return whether the subject undergoes what the verb says."""
     if any(child.dep_ in _PASSIVE for child in verb.children):
         return True
     return verb.tag_ == "VBN" and not any(child.dep_ == "aux" for child in verb.children)
@@ -78,7 +78,7 @@ def _gap_is_subject(verb: Token) -> bool:
 
 
 def _meant(subject: Token, verb: Token) -> list[Token]:
-    """Return what a relative pronoun stands for, and a subject with all that stand beside it."""
+    """Return what a relative pronoun stands for, and a subject with all others of its list."""
     if subject.lower_ in _RELATIVE and subject.tag_ in {"WP", "WDT"}:
         clause = verb
         while clause.dep_ == "conj" and clause.head.pos_ in {"VERB", "AUX"}:

@@ -1,7 +1,7 @@
-"""Contrast: which words of a text are set against what it says, taken back, or joined by "or".
+"""Contrast: which words of a text are set against what it says, withdrawn, or joined by "or".
 
 A denial before a noun reaches as far as that part of the sentence: in "at Globex, not at Acme" all but Acme is so. The
-parser often hangs such words elsewhere, so what they reach is told by where they stand.
+parser often hangs such words elsewhere, so their place shows what they reach.
 """
 
 import re
@@ -57,7 +57,7 @@ _SUPPOSING: Final = re.compile(
 
 
 def is_constituent_negation(word: Token) -> bool:
-    """Say whether "not" denies the noun or preposition behind it alone: "at Globex, not at Acme"."""
+    """Return whether "not" denies the noun or preposition behind it alone: "at Globex, not at Acme"."""
     if word.lower_ != "not" or word.i + 1 >= len(word.doc):
         return False
     following = word.nbor(1)
@@ -88,15 +88,15 @@ class Contrast:
         }
 
     def denies(self, *ends: Token) -> bool:
-        """Say whether one of the ends of a fact is set against what the text says, or was taken back."""
+        """Return whether one of the ends of a fact is set against what the text says, or was withdrawn."""
         return any(end.i in self._against or end.i in self._withdrawn or _has_no(end) for end in ends)
 
     def supposes(self, word: Token) -> bool:
-        """Say whether a sentence only supposes what it says: "Imagine she lived there"."""
+        """Return whether a sentence only supposes what it says: "Imagine she lived there"."""
         return word.sent.start in self._supposed
 
     def mismatched(self, subject: Token, object_: Token) -> bool:
-        """Say whether two lists are joined one by one, and these two are not of one place in them."""
+        """Return whether two lists are joined one by one, and these two are not of one place in them."""
         if subject.sent.start not in self._paired:
             return False
         subjects, objects = listing(subject), listing(object_)
@@ -111,7 +111,7 @@ def listing(word: Token) -> list[Token]:
 
 
 def is_alternative(word: Token) -> bool:
-    """Say whether a noun is one of several that "or" joins, so that the text leaves open which."""
+    """Return whether a noun is one of several that "or" joins, so that the text leaves open which."""
     return any(
         child.dep_ in {"cc", "preconj"} and child.lower_ in {"or", "either"}
         for each in listing(word)
@@ -120,7 +120,7 @@ def is_alternative(word: Token) -> bool:
 
 
 def in_one_list(one: Token, other: Token) -> bool:
-    """Say whether two nouns stand in one enumeration: "Germany, Switzerland and Austria"."""
+    """Return whether two nouns stand in one enumeration: "Germany, Switzerland and Austria"."""
     if other in one.conjuncts or one in other.conjuncts:
         return True
     first, last = sorted((one, other), key=lambda word: word.i)
@@ -135,7 +135,7 @@ def in_one_list(one: Token, other: Token) -> bool:
 
 
 def _followed_by_more(last: Token) -> bool:
-    """Say whether a comma and another name, or "and", follow: the list goes on."""
+    """Return whether a comma and another name, or "and", follow: the list goes on."""
     doc, at = last.doc, last.i + 1
     while at < last.sent.end and doc[at].text == ",":
         at += 1
@@ -147,7 +147,7 @@ def _followed_by_more(last: Token) -> bool:
 
 
 def _has_no(word: Token) -> bool:
-    """Say whether a noun has "no" or "neither" before it."""
+    """Return whether a noun has "no" or "neither" before it."""
     return any(
         child.lower_ in {"no", "neither"} and child.dep_ != "intj"
         for each in listing(word)
@@ -202,7 +202,7 @@ def _gapped(sentence: Span) -> Iterator[int]:
 
 
 def _withdrawn(sentences: Sequence[Span]) -> Iterator[int]:
-    """Return the words that the text itself takes back: "in Berlin, sorry, Paris", "... That is not true."."""
+    """Return the words that the text itself withdraws: "in Berlin, sorry, Paris", "... That is not true."."""
     before: Span | None = None
     for sentence in sentences:
         for found in _TAKEN_BACK.finditer(sentence.text):
@@ -231,6 +231,6 @@ def _marked(text: str) -> bool:
 
 
 def _is_denial(text: str) -> bool:
-    """Say whether "that is not true", "that was a lie" or the like denies what stands before it."""
+    """Return whether "that is not true", "that was a lie" or the like denies the words before it."""
     denied = _DENIAL.search(text) is not None
     return denied == (_AFFIRMS.search(text) is not None)

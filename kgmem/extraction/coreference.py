@@ -146,7 +146,7 @@ class Reference:
                 self._told[token.i] = self._pronoun(token)
 
     def remember(self, earlier: Iterable[tuple[str, str]]) -> None:
-        """Let pronouns that this text leaves open stand for what was named before it (name, kind), the nearest last."""
+        """Take pronouns that this text leaves open for what was named before it (name, kind), the nearest last."""
         self._earlier = [each for each in earlier if each[0] not in {self._speaker, self._listener}]
         if not self._earlier:
             return
@@ -167,7 +167,7 @@ class Reference:
         return None
 
     def rename(self, short: str, name: str) -> None:
-        """Let a short form stand for a name from now on: "(EU)" behind it."""
+        """Take a short form for a name from now on: "(EU)" behind it."""
         self._full[short] = name
 
     def learn(self, found: Iterable[Assertion]) -> None:
@@ -181,7 +181,7 @@ class Reference:
                 self._classes.setdefault(lemma, name)
 
     def is_named(self, phrase: Phrase) -> bool:
-        """Say whether a phrase is a name, or stands for one."""
+        """Return whether a phrase is a name, or stands for one."""
         if phrase.head.i in self._told:
             return self._told[phrase.head.i] is not None
         words = phrase.head.doc[phrase.first : phrase.end]
@@ -199,7 +199,7 @@ class Reference:
         return self._full.get(text, text) if " " not in text else text
 
     def stands_for(self, phrase: Phrase) -> bool:
-        """Say whether a phrase is no name itself, but stands for one."""
+        """Return whether a phrase is no name itself, but stands for one."""
         return phrase.head.i in self._told or self._class(phrase) is not None
 
     @property

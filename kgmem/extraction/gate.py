@@ -44,7 +44,7 @@ class Gate:
         self._questions = {sentence.start for sentence in doc.sents if is_question(list(sentence))}
 
     def asks(self, word: Token) -> bool:
-        """Say whether a word stands in a question; what it asks is no fact."""
+        """Return whether a word stands in a question; what it asks is no fact."""
         return word.sent.start in self._questions
 
     def aspect(self, subject: Token, object_: Token, verb: Token | None, *, identity: bool = False) -> Aspect:
@@ -58,7 +58,7 @@ class Gate:
         return replace(aspect, denied=denied, hedged=hedged)
 
     def checked(self, found: Extraction) -> Extraction:
-        """Return what a model found with what the text denies or leaves open marked so, and questions left out."""
+        """Return what a model found with what the text denies or leaves open marked so, without questions."""
         facts = [self._fact(fact) for fact in found.facts]
         kept = [fact for fact in facts if fact is not None]
         causes = [self._cause(cause) for cause in found.causes]
@@ -97,7 +97,7 @@ class Gate:
         )
 
     def _is_over(self, words: list[Token], verbs: list[Token], lemmas: set[str]) -> bool:
-        """Say whether a model tells a state of what the text says is over: "left Acme" as "works for"."""
+        """Return whether a model states what the text says is over: "left Acme" as "works for"."""
         if not any(_lemma(word) in _STATES for word in lemmas):
             return False
         leaving = any(verb.lemma_.lower() in _LEAVING for verb in verbs)
@@ -135,14 +135,14 @@ class Gate:
 
 
 def _behind_but(verb: Token, object_: Token) -> bool:
-    """Say whether a noun is what is so instead: "not at Acme but at Globex"."""
+    """Return whether a noun is what holds instead: "not at Acme but at Globex"."""
     between = list(verb.doc[verb.i + 1 : object_.i])
     at = max((place for place, word in enumerate(between) if word.lower_ == "but"), default=None)
     return at is not None and not any(word.pos_ in {"VERB", "AUX"} for word in between[at:])
 
 
 def _is_misplaced(subject: Token) -> bool:
-    """Say whether the parser takes an object for the next clause's subject: Acme in "works for Acme and Bob leads"."""
+    """Return whether the parser takes an object for the next subject: Acme in "works for Acme and Bob leads"."""
     edge = subject.left_edge
     if subject.dep_ not in {"nsubj", "nsubjpass"} or edge.i == subject.sent.start:
         return False

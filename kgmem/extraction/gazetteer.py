@@ -144,7 +144,7 @@ def gazetteer() -> Gazetteer:
 
 
 def beside(one: str, other: str) -> bool:
-    """Say whether two places lie beside each other rather than one in the other, as far as they are known.
+    """Return whether two places lie beside each other rather than one in the other, as far as they are known.
 
     Two cities do, and two countries: a list without "and" reads like "Paris, Texas".
     """
@@ -165,7 +165,7 @@ def _country(code: str, country: Mapping[str, Any], seat: Spot) -> Spot:
 
 
 def _of_a_metropolis(fitting: Iterable[Spot]) -> bool:
-    """Say whether a city of a state's name is meant rather than the state: New York, but not Washington, Iowa."""
+    """Return whether a city of a state's name is meant rather than the state: New York, but not Washington, Iowa."""
     return any(spot.kind == "city" and not spot.alternate and spot.population >= _METROPOLIS for spot in fitting)
 
 

@@ -1,7 +1,7 @@
 """What of a text is no running English: code, stack traces, prefixes of logs, headings, tables; and other languages.
 
 The rules read sentences. What is none would give entities that nobody named, so it is blank for them; nothing moves,
-and the text is stored and searched as it is. Language is told by the most frequent function words of each.
+and the text is stored and searched as it is. The language is recognised by the most frequent function words of each.
 """
 
 import re
@@ -94,7 +94,7 @@ def sentences_only(text: str) -> str:
 
 
 def _stop(text: str, found: re.Match[str], listed: set[int]) -> str:
-    """Return what stands for the end of a line: a full stop where the line is no part of a longer sentence."""
+    """Return the text for the end of a line: a full stop where the line is no part of a longer sentence."""
     start = text.rfind("\n", 0, found.start()) + 1
     after = found.end()
     alone = (

@@ -74,7 +74,7 @@ def _apposition(noun: Token) -> Iterator[Assertion]:
 
 
 def _explains(named: Token, other: Token) -> bool:
-    """Say whether a noun beside another is another word for it, and not the next of a list or what a label leads to."""
+    """Return whether a noun beside another is another word for it, not the next of a list or what a label leads to."""
     if any(word.text in {":", ";"} for word in named.doc[min(named.i, other.i) : max(named.i, other.i)]):
         return False
     if other.pos_ == named.pos_ == "NOUN" and not any(word.tag_ in _FINITE for word in named.sent):
@@ -83,7 +83,7 @@ def _explains(named: Token, other: Token) -> bool:
 
 
 def _set_off(named: Token, noun: Token) -> bool:
-    """Say whether a comma, a bracket or the like parts a noun with an article from the name that it explains.
+    """Return whether a comma, a bracket or the like parts a noun with an article from the name that it explains.
 
     In "was Ann a member" nothing does: there the parser misses the verb.
     """
@@ -93,7 +93,7 @@ def _set_off(named: Token, noun: Token) -> bool:
 
 
 def _interrupted(named: Token, noun: Token) -> bool:
-    """Say whether another name of the same kind stands between a name and what is said to be another word for it."""
+    """Return whether another name of the same kind stands between a name and what is said to be another word for it."""
     between = named.doc[named.i + 1 : noun.i]
     inside = {word.i for word in noun.subtree}
     return any(ent.label_ == named.ent_type_ and ent.root.i not in inside for ent in between.ents)
@@ -208,7 +208,7 @@ def _names(about: Words, text: str, inside: Span) -> Iterator[Bracketed]:
 
 
 def _initials(name: str, short: str) -> bool:
-    """Say whether letters may stand for a name: its words begin with the first of them, in any of their orders."""
+    """Return whether letters may stand for a name: its words begin with the first of them, in any of their orders."""
     letters = [letter.lower() for letter in short if letter.isalpha()]
     return letters[0] in {word[0].lower() for word in re.findall(r"\w+", name)}
 

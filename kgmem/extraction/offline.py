@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from kgmem.domain.errors import ExtractorUnavailable
 from kgmem.domain.text.extraction import Extraction, TextToRead
-from kgmem.extraction.choice import RULES
+from kgmem.extraction.registry import RULES
 
 LENGTH: Final = struct.Struct(">Q")  # Before each message between the processes.
 _TRIES: Final = 2
@@ -27,7 +27,7 @@ class OfflineExtractor:
 
     @property
     def name(self) -> str:
-        """What stands in `extractor`."""
+        """The value of `extractor`."""
         return RULES
 
     async def extract(self, texts: Sequence[TextToRead]) -> list[Extraction]:
@@ -42,7 +42,7 @@ class OfflineExtractor:
         return await self._shared(list(zip(texts, found, strict=True)))
 
     async def _shared(self, work: Sequence[Work]) -> list[Extraction]:
-        """Do work, shared out among the processes; gives what came of each, in their order."""
+        """Do work, shared out among the processes; return each one's result, in their order."""
         if not work:
             return []
         if not self._children:
@@ -54,12 +54,12 @@ class OfflineExtractor:
         return [each for answer in answers for each in answer]
 
     async def aclose(self) -> None:
-        """Let the processes end."""
+        """End the processes."""
         await asyncio.gather(*(child.aclose() for child in self._children))
 
 
 class _Child:
-    """One process that reads texts, begun when it is asked for the first time."""
+    """One process that reads texts, started by the first request."""
 
     def __init__(self) -> None:
         self._process: Process | None = None

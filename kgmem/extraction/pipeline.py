@@ -20,7 +20,6 @@ from kgmem.domain.text.extraction import (
 )
 from kgmem.domain.time.interval import parse_time
 from kgmem.extraction.causes import causal_words
-from kgmem.extraction.choice import RULES
 from kgmem.extraction.coreference import Reference, mark_topic, trim_names
 from kgmem.extraction.entities import entities_of, plain_name
 from kgmem.extraction.facts import CONFIDENCE, Assertion, Phrase, assertions, phrase
@@ -28,6 +27,7 @@ from kgmem.extraction.gate import Gate
 from kgmem.extraction.gazetteer import Gazetteer, Spot
 from kgmem.extraction.nouns import bracketed, noun_assertions
 from kgmem.extraction.polarity import Aspect
+from kgmem.extraction.registry import RULES
 from kgmem.extraction.repair import repair
 from kgmem.extraction.tables import table_facts
 from kgmem.extraction.times import not_to_come, times_of
@@ -233,7 +233,7 @@ class Reading:
             )
 
     def _is_loose(self, each: Assertion) -> bool:
-        """Say whether a fact has no ground: a label before a colon, somebody's unknown part, how long it took."""
+        """Return whether a fact has no ground: a label before a colon, somebody's unknown part, how long it took."""
         head, last = each.subject.head, self._doc[each.subject.end - 1]
         if each.verb is not None and each.verb.lemma_ == "prefer" and each.rule == "verb-object-preposition":
             return True  # "Prefers coffee to tea" says nothing of tea alone.
@@ -385,7 +385,7 @@ class Reading:
 
 
 def _without_ended(facts: Sequence[FoundFact], endings: Sequence[FoundEnding]) -> list[FoundFact]:
-    """Leave out what a noun phrase says of what the same text ends: "sold my Volvo"; and appointments said twice."""
+    """Drop what a noun phrase says of what the same text ends: "sold my Volvo"; and appointments said twice."""
     over = {(each.subject.name, each.object.name) for each in endings if each.subject and each.object}
     planned = {(each.subject.name, each.object.name) for each in facts if each.predicate == "scheduled for"}
     kept = []
@@ -398,7 +398,7 @@ def _without_ended(facts: Sequence[FoundFact], endings: Sequence[FoundEnding]) -
 
 
 def _is_past(verb: Token) -> bool:
-    """Say whether a clause tells what has happened by now: "joined", "has joined", "was hired"."""
+    """Return whether a clause tells what has happened by now: "joined", "has joined", "was hired"."""
     helpers = [child for child in verb.children if child.dep_ in {"aux", "auxpass"}]
     if any(child.tag_ == "MD" or child.lower_ in {"to", "wo"} for child in helpers):
         return False
@@ -411,7 +411,7 @@ def _says_no_more(verb: Token) -> bool:
 
 
 def _identifies(each: Assertion) -> bool:
-    """Say whether a clause only says who or what is meant: "it was Acme", "that is Tom"."""
+    """Return whether a clause only says who or what is meant: "it was Acme", "that is Tom"."""
     return (
         each.rule == "copula"
         and each.subject.head.lower_ in {"it", "that", "this"}
@@ -420,7 +420,7 @@ def _identifies(each: Assertion) -> bool:
 
 
 def _never_was(verb: Token) -> bool:
-    """Say whether a denied clause speaks of the past as a whole: "never worked", "did not join"."""
+    """Return whether a denied clause speaks of the past as a whole: "never worked", "did not join"."""
     words = {child.lower_ for child in verb.children} | {
         word.lower_ for word in verb.doc[max(verb.sent.start, verb.i - 3) : verb.i]
     }

@@ -170,7 +170,7 @@ class _Judged:
 
 
 def denies(verb: Token) -> bool:
-    """Say whether a clause's own words deny it: "not", "no longer", "never", "nobody", "in no way", "falsely"."""
+    """Return whether a clause's own words deny it: "not", "no longer", "never", "nobody", "in no way", "falsely"."""
     # "I'm no longer vegetarian": the parser hangs it on the adjective.
     inner = [
         word
@@ -183,7 +183,7 @@ def denies(verb: Token) -> bool:
 
 
 def _denying(word: Token) -> bool:
-    """Say whether a word that hangs on a verb denies its clause."""
+    """Return whether a word that hangs on a verb denies its clause."""
     lower = word.lower_
     if lower in {"not", "n't", "n\u2019t"} or word.dep_ == "neg":
         # "Not only" affirms; "not at Acme" denies that part alone.
@@ -201,7 +201,7 @@ def _denying(word: Token) -> bool:
 
 
 def _without(noun: Token) -> bool:
-    """Say whether a noun is said not to be there: "no company", "neither of them", "lack of evidence"."""
+    """Return whether a noun is said not to be there: "no company", "neither of them", "lack of evidence"."""
     words = [*noun.lefts]
     if any(word.lower_ in _NO or (word.lower_ in {"few", "hardly"}) for word in words):
         return True
@@ -209,13 +209,13 @@ def _without(noun: Token) -> bool:
 
 
 def _inverted(verb: Token) -> bool:
-    """Say whether a denial stands before the auxiliary: "nor does she live there", "never has she lived there"."""
+    """Return whether a denial stands before the auxiliary: "nor does she live there", "never has she lived there"."""
     first = min((child.i for child in verb.children if child.dep_ in {"aux", "auxpass"}), default=verb.i)
     return first > verb.sent.start and verb.doc[first - 1].lower_ in {"nor", "neither", "never"}
 
 
 def _ends(word: Token) -> bool:
-    """Say whether a word over a clause says that it is not so: "stopped", "unable", "gave up", "without"."""
+    """Return whether a word over a clause says that it is not so: "stopped", "unable", "gave up", "without"."""
     lemma = word.lemma_.lower()
     if word.pos_ in {"VERB", "AUX"}:
         particles = {(lemma, child.lower_) for child in word.children if child.dep_ == "prt"}
@@ -231,7 +231,7 @@ def _ends(word: Token) -> bool:
 
 
 def _falsely(verb: Token) -> bool:
-    """Say whether a verb is said to be wrong: "falsely claimed"; or what hangs on it: "it is false that"."""
+    """Return whether a verb is said to be wrong: "falsely claimed"; or what hangs on it: "it is false that"."""
     return any(
         child.lower_ in _FALSELY or (child.dep_ in {"acomp", "attr"} and child.lower_ in UNTRUE)
         for child in verb.children
@@ -239,7 +239,7 @@ def _falsely(verb: Token) -> bool:
 
 
 def _shares(verb: Token, first: Token) -> bool:
-    """Say whether a denial of a verb holds for the next one, too.
+    """Return whether a denial of a verb holds for the next one, too.
 
     It does in "did not eat or drink" and "does not live and work there", where one auxiliary serves both.
     """
@@ -253,7 +253,7 @@ def _shares(verb: Token, first: Token) -> bool:
 
 
 def _alternative(verb: Token) -> bool:
-    """Say whether a clause is one of several that may be so: "lives in Berlin or works in Paris"."""
+    """Return whether a clause is one of several that may be so: "lives in Berlin or works in Paris"."""
     return any(child.dep_ == "cc" and child.lower_ == "or" for child in verb.head.children)
 
 
@@ -279,7 +279,7 @@ def _hedges(verb: Token) -> bool:
 
 
 def _alternatives_after(verb: Token) -> bool:
-    """Say whether a verb is the first of several clauses of which one may be so."""
+    """Return whether a verb is the first of several clauses of which one may be so."""
     return any(child.dep_ == "cc" and child.lower_ == "or" for child in verb.children) and any(
         child.dep_ == "conj" and child.pos_ in {"VERB", "AUX"} for child in verb.children
     )
@@ -294,7 +294,7 @@ def _modal(verb: Token) -> bool:
 
 
 def _is_future(verb: Token) -> bool:
-    """Say whether a clause tells what is to come: "will lead", "is going to lead", "is about to"."""
+    """Return whether a clause tells what is to come: "will lead", "is going to lead", "is about to"."""
     if any(child.dep_ == "aux" and child.lower_ in _FUTURE for child in verb.children):
         return True
     if verb.tag_ == "VBG" and any(child.dep_ == "aux" and child.tag_ in _PRESENT for child in verb.children):
@@ -315,18 +315,18 @@ def _own_subject(verb: Token) -> bool:
 
 
 def _is_content(clause: Token) -> bool:
-    """Say whether a clause is what a noun is of: "the claim that ...", "a plan to ..."."""
+    """Return whether a clause is what a noun is of: "the claim that ...", "a plan to ..."."""
     return clause.dep_ == "acl" or any(child.dep_ == "mark" for child in clause.children)
 
 
 def _is_topic(clause: Token) -> bool:
-    """Say whether a clause is what is talked about: "talks about Acme buying Globex"."""
+    """Return whether a clause is what is talked about: "talks about Acme buying Globex"."""
     noun = clause.head
     return clause.tag_ == "VBG" and clause.i == noun.i + 1 and noun.dep_ == "pobj" and noun.head.lower_ in _TOPICS
 
 
 def _is_cleft(noun: Token) -> bool:
-    """Say whether a sentence picks somebody out: "it was not Bob who ..."."""
+    """Return whether a sentence picks somebody out: "it was not Bob who ..."."""
     above = noun.head
     return above.lemma_ == "be" and any(
         child.dep_ in {"nsubj", "expl"} and child.lower_ in {"it", "that", "this"} for child in above.children
@@ -334,7 +334,7 @@ def _is_cleft(noun: Token) -> bool:
 
 
 def _rather(verb: Token) -> bool:
-    """Say whether a clause is what was not done: "rather than join Acme", "instead of joining Acme"."""
+    """Return whether a clause is what was not done: "rather than join Acme", "instead of joining Acme"."""
     edge = verb.left_edge
     words = {word.lower_ for word in verb.doc[max(verb.sent.start, edge.i - 2) : verb.i]}
     return bool(words & {"rather", "instead", "without"})

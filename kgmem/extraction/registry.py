@@ -1,14 +1,37 @@
-"""From the name of an extractor to the extractor; its module is loaded when it is asked for, not before."""
+"""Extractors by name, each loaded when it is first used; and their settings."""
 
 import importlib
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from typing import Final, Self
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.text.extraction import Extractor
-from kgmem.extraction.choice import ExtractorChoice
 
 GROUP: Final = "kgmem.extractors"
+RULES: Final = "rules:2"  # The offline rules, with a number that changes when what they find does.
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractorChoice:
+    """Where the model is, what it may take, and what its tokens cost; and how the offline rules run."""
+
+    processes: int = 0  # That read texts beside this one; 0: this one does, on a thread.
+
+    model: str = ""
+    url: str | None = None
+    key: str | None = field(default=None, repr=False)
+    timeout: float = 120.0  # Seconds for one text, all tries included.
+    parallel: int = 4  # Requests under way at once.
+    per_minute: int = 0  # Requests begun within a minute; 0: no limit.
+    most_tokens: int = 0  # That the extractor may use in its life; 0: no limit.
+    most_cost: float = 0.0  # In the currency of the prices; 0: no limit.
+    price_in: float = 0.0  # A million tokens of questions.
+    price_out: float = 0.0  # A million tokens of answers.
+
+    def of_model(self, model: str) -> Self:
+        """Return the same choice of another model, where one is named."""
+        return replace(self, model=model) if model else self
 
 
 def make_extractor(name: str, choice: ExtractorChoice | None = None) -> Extractor | None:

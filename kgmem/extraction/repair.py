@@ -1,4 +1,4 @@
-"""Systematic faults of the small parser, mended before the rules read: what no sentence of English can mean.
+"""Systematic faults of the small parser, repaired before the rules read: what no sentence of English can mean.
 
 It takes a name at the beginning for an adverb ("Tom married Lena"), an imperative for a noun ("Answer in English"), a
 first name for a place or a people, and "to" between two amounts for a part of the number. Each repair looks at the
@@ -37,7 +37,7 @@ _LONGEST_NAME: Final = 3
 
 
 def repair(doc: Doc, people: frozenset[str]) -> None:
-    """Mend the parse of a text in place; `people` are known to be such: who speaks to whom."""
+    """Repair the parse of a text in place; `people` are known to be such: who speaks to whom."""
     _cut_names(doc)
     for word in doc:
         _lost_subject(word)
@@ -162,7 +162,7 @@ def _cut_names(doc: Doc) -> None:
 
 
 def _is_cut(word: Token, ent: Span) -> bool:
-    """Say whether a name of several words falls in two before a word."""
+    """Return whether a name of several words falls in two before a word."""
     if word.pos_ == "ADP" and word.dep_ == "prep":
         return word.head.pos_ in {"VERB", "AUX"} or word.lower_ in {"with", "instead"}
     before = word.nbor(-1)
@@ -202,13 +202,13 @@ def _is_person(word: Token) -> bool:
 
 
 def _is_founded(word: Token) -> bool:
-    """Say whether something is said of a name that is said of organisations only."""
+    """Return whether something is said of a name that is said of organisations only."""
     said = word.head.lemma_.lower() in {"found", "base", "headquarter", "incorporate", "acquire", "merge"}
     return word.dep_ == "nsubjpass" and said
 
 
 def _acts(word: Token) -> bool:
-    """Say whether a name does or is what only people do or are."""
+    """Return whether a name does or is what only people do or are."""
     head = word.head
     if word.dep_ in _SUBJECTS and head.pos_ in {"VERB", "AUX"}:
         said = {child.lower_ for child in head.children if child.dep_ in {"acomp", "attr"}} | {head.lower_}
@@ -217,7 +217,7 @@ def _acts(word: Token) -> bool:
 
 
 def _is_met(word: Token) -> bool:
-    """Say whether something is done to a name that is done to people only: "married Lena", "friends with Bob"."""
+    """Return whether something is done to a name that is done to people only: "married Lena", "friends with Bob"."""
     head = word.head
     if word.dep_ == "dobj" and head.lemma_.lower() in _DONE_TO_PEOPLE:
         return word.ent_type_ != "ORG"

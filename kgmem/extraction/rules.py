@@ -12,7 +12,6 @@ from spacy.tokens import Doc
 
 from kgmem.domain.errors import ExtractorUnavailable
 from kgmem.domain.text.extraction import Extraction, TextToRead
-from kgmem.extraction.choice import RULES
 from kgmem.extraction.entities import plain_name
 from kgmem.extraction.facts import phrase
 from kgmem.extraction.gate import Gate
@@ -20,6 +19,7 @@ from kgmem.extraction.gazetteer import gazetteer
 from kgmem.extraction.layout import other_language, sentences_only
 from kgmem.extraction.offline import Work
 from kgmem.extraction.pipeline import Reading
+from kgmem.extraction.registry import RULES
 from kgmem.extraction.repair import repair
 from kgmem.extraction.updates.letters import Letter, letter
 

@@ -82,7 +82,7 @@ def _dated(doc: Doc, text: str, reference: int | None) -> Iterator[FoundTime]:
 
 
 def _follows(doc: Doc, start: int) -> bool:
-    """Say whether a number of four digits stands where a year does."""
+    """Return whether a number of four digits stands where a year does."""
     return start > 0 and doc[start - 1].lower_ in {
         "in",
         "since",

@@ -128,6 +128,7 @@ ROOMS: Final = (
     "kgmem/documents",
     "kgmem/domain",
     "kgmem/embedding",
+    "kgmem/extraction",
     "kgmem/formats",
     "kgmem/query",
     "kgmem/resolution",

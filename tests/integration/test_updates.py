@@ -14,8 +14,8 @@ from kgmem.domain.recall.question import Question, What
 from kgmem.domain.text.extraction import TextToRead
 from kgmem.embedding.endpoint import Endpoint
 from kgmem.extraction.chat import ChatExtractor
-from kgmem.extraction.choice import ExtractorChoice
 from kgmem.extraction.offline import OfflineExtractor
+from kgmem.extraction.registry import ExtractorChoice
 from kgmem.extraction.rules import read_texts
 from tests.embedding_server import Request, Scripted, embedding_server
 from tests.memories import hashing, opened_memory

@@ -57,7 +57,7 @@ class Clause:
 
 
 def is_time(word: Token) -> bool:
-    """Say whether a noun names a day, a date or an hour."""
+    """Return whether a noun names a day, a date or an hour."""
     if word.ent_type_ in {"DATE", "TIME"} or word.lower_ in _CLOCK:
         return True
     return word.text in _MONTHS and any(child.pos_ == "NUM" for child in word.children)

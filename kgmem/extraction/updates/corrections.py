@@ -1,4 +1,4 @@
-"""Corrections: what a text takes back of what was said before it, with or without what is right instead.
+"""Corrections: what a text withdraws of what was said before it, with or without what is right instead.
 
 "I meant Hanover, not Hamburg", "never mind, it's Tuesday", "no, to Peter", "that's not true". The wrong value may be
 named, or implied by the right one: then the fact that was said last and has an object of its type is meant.
@@ -99,7 +99,7 @@ def _forgotten(sentence: Words, name: Naming, span: Span) -> Iterator[FoundEndin
 
 
 def _by_own_facts(sentence: Words, name: Naming, facts: Sequence[FoundFact], *, cued: bool) -> Iterator[FoundEnding]:
-    """Return what "no, Tom works at Siemens" and "allergic to cats, not dogs" take back: the same of another."""
+    """Return what "no, Tom works at Siemens" and "allergic to cats, not dogs" withdraw: the same of another."""
     span = Span(sentence.start_char, sentence.end_char)
     wrong = [each for word in _values(sentence) if _is_denied(word, sentence) and (each := name.argument(_whole(word)))]
     for fact in facts:
@@ -156,7 +156,7 @@ def _values(sentence: Words) -> Iterator[Token]:
 
 
 def _is_denied(word: Token, sentence: Words) -> bool:
-    """Say whether "not", "instead of" or the like stands right before a value."""
+    """Return whether "not", "instead of" or the like stands right before a value."""
     edge = min((child.i for child in word.lefts), default=word.i)
     before = [each.lower_ for each in sentence.doc[max(sentence.start, edge - 4) : edge]]
     while (
@@ -179,7 +179,7 @@ def _is_denied(word: Token, sentence: Words) -> bool:
 
 
 def _is_bare(sentence: Words) -> bool:
-    """Say whether a sentence has no clause but "it is", "I meant", "make that"."""
+    """Return whether a sentence has no clause but "it is", "I meant", "make that"."""
     verbs = [
         word for word in sentence if word.pos_ == "VERB" or (word.pos_ == "AUX" and word.dep_ not in {"aux", "auxpass"})
     ]

@@ -173,7 +173,7 @@ def _bought_of(clause: Clause) -> Iterator[Over]:
 
 
 def _left(clause: Clause) -> Iterator[Over]:
-    """ "No, I left.": what is left is what was asked about, where the answer says nothing else."""
+    """ "No, I left.": what is left is what the question names, where the answer says nothing else."""
     if clause.lemma != "leave":
         return
     rest = [

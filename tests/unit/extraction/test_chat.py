@@ -13,8 +13,8 @@ from kgmem.domain.text.extraction import TextToRead
 from kgmem.domain.time.interval import iso
 from kgmem.embedding.endpoint import Backoff, Endpoint
 from kgmem.extraction.chat import ChatExtractor, chat_extractor
-from kgmem.extraction.choice import ExtractorChoice
 from kgmem.extraction.offline import OfflineExtractor
+from kgmem.extraction.registry import ExtractorChoice
 from tests.embedding_server import EmbeddingServer, Request, Scripted, embedding_server
 
 TEXT = TextToRead(
