@@ -131,9 +131,9 @@ async def test_passing_fault_is_tried_again() -> None:
     [
         (Scripted(503, {"error": "loading"}), "503"),
         (Scripted(401, {"error": {"message": "no such key"}}), "no such key"),
-        (Scripted(200, {"choices": []}), "without the JSON"),
-        (Scripted(200, b"not json"), "without the JSON"),
-        (Scripted(200, {"choices": [{"message": {"content": "I cannot help."}}]}), "without the JSON"),
+        (Scripted(200, {"choices": []}), "without the requested JSON"),
+        (Scripted(200, b"not json"), "without the requested JSON"),
+        (Scripted(200, {"choices": [{"message": {"content": "I cannot help."}}]}), "without the requested JSON"),
     ],
 )
 async def test_rules_stand_in_where_the_model_gives_nothing(reply: Scripted, says: str) -> None:

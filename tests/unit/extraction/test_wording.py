@@ -1,4 +1,4 @@
-"""A model words summaries: what the facts do not bear out is not said."""
+"""A model words summaries: what the facts do not support is not said."""
 
 from typing import Any
 
@@ -64,4 +64,4 @@ async def test_where_the_model_says_nothing_that_holds_the_rules_do() -> None:
         made = await extractor.word(FACTS)
 
     assert list(made.sentences) == FACTS
-    assert (made.maker, made.problem) == ("rules", "openai:small said nothing that the facts bear out.")
+    assert (made.maker, made.problem) == ("rules", "openai:small said nothing that the facts support.")
