@@ -2,15 +2,16 @@
 
 from typing import Any
 
+import asyncpg
 import pytest
 
-from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, FactTarget
-from kgmem.domain.errors import InvalidInput, NotFound
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, FactTarget, Source
+from kgmem.domain.errors import InvalidInput, KgmemError, NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Question, What, When
 from kgmem.memory import Memory
-from tests.memories import new_graph
+from tests.memories import index_schema, new_graph, query
 
 pytestmark = pytest.mark.server
 
@@ -154,3 +155,67 @@ async def test_a_correction_that_breaks_off_changes_nothing(
     await memory.facts.correct(graph, FactTarget(subject="ada", predicate="WORKS_AT"), right, **BY)
     now = (await memory.facts.list(graph, FactFilter(subject="ada", predicate="WORKS_AT"))).items
     assert [fact.value for fact in now if fact.state == "verified"] == ["globex"]
+
+
+FUNCTION = """
+CREATE FUNCTION {schema}.breaks() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM {how}; RAISE EXCEPTION 'Out of power.'; END $$
+"""
+TRIGGER = "CREATE TRIGGER breaks BEFORE INSERT ON {schema}.adjudication EXECUTE FUNCTION {schema}.breaks()"
+
+
+async def everything(memory: Memory, graph: str) -> list[Any]:
+    """Return all that a correction could change: the records of the graph, the audit trail, and the answers."""
+    pages = memory.ports.store.export(graph, None)
+    kept = [each async for page in pages for each in page if not isinstance(each, Source)]
+    told = [await answers(memory, graph, kind) for kind in ("WORKS_AT", "KNOWS", "LIKES")]
+    claims = (await memory.claims.list(graph, ClaimFilter())).items
+    return [kept, told, claims, await memory.adjudications.list(graph)]
+
+
+@pytest.mark.parametrize("how", ["1", "pg_terminate_backend(pg_backend_pid())"], ids=["error", "killed"])
+@pytest.mark.parametrize("action", ["retract", "expire", "correct"])
+async def test_a_correction_of_what_nobody_claims_that_breaks_off_changes_nothing(
+    memory: Memory, graph: str, action: str, how: str
+) -> None:
+    schema = await index_schema(memory, graph)
+    target = FactTarget(subject="ada", predicate="LIKES", object="bob")
+
+    async def act() -> Any:
+        if action == "correct":
+            right = ClaimStatement("", "", "", object="globex")
+            return await memory.facts.correct(graph, target, right, **BY)
+        more = {"valid_to": "2020"} if action == "expire" else {}
+        return await getattr(memory.facts, action)(graph, target, **BY, **more)
+
+    before = await everything(memory, graph)
+    await query(memory, FUNCTION.format(schema=schema, how=how))
+    await query(memory, TRIGGER.format(schema=schema))
+    try:
+        with pytest.raises((KgmemError, asyncpg.PostgresError)):
+            await act()
+    finally:
+        await query(memory, f"DROP FUNCTION {schema}.breaks() CASCADE")
+
+    assert await everything(memory, graph) == before
+    await act()
+    assert await answers(memory, graph, "LIKES", valid_at="2021") == (["globex"] if action == "correct" else [])
+    assert [each.by for each in await memory.adjudications.list(graph)] == ["ada"]
+
+
+@pytest.mark.parametrize("action", ["retract", "expire"])
+async def test_a_scope_corrects_no_relationship_of_a_wider_one(memory: Memory, graph: str, action: str) -> None:
+    (edge,) = (await memory.relationships.list(graph, kind="LIKES")).items
+    with pytest.raises(NotFound, match="in this scope"):
+        await getattr(memory.facts, action)(graph, FactTarget(edge.id), **BY, scope="user/7")
+    assert (await memory.relationships.list(graph, kind="LIKES")).items == [edge]
+    assert await memory.adjudications.list(graph) == []
+
+
+async def test_the_audit_trail_of_a_scope_stays_in_it(memory: Memory, graph: str) -> None:
+    scope = "user/7"
+    await memory.relationships.put(graph, [Relationship("LIKES", "ada", "globex", scope=scope)])
+    await memory.facts.retract(graph, FactTarget(subject="ada", predicate="LIKES", object="globex"), **BY, scope=scope)
+    assert await memory.adjudications.list(graph) == []
+    (told,) = await memory.adjudications.list(graph, scope=scope)
+    assert (told.action, told.detail["said"]) == ("withdraw", "globex")

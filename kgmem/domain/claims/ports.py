@@ -132,6 +132,22 @@ class ClaimStore(Protocol):
         Returns both decisions; of a value that nobody states any more there is none. Raises NotFound.
         """
 
+    async def correct_unclaimed(
+        self,
+        graph: str,
+        relationship: int,
+        scope: str,
+        told: tuple[str, str],
+        *,
+        valid_to: str | None = None,
+        right: ClaimStatement | None = None,
+    ) -> Sequence[int]:
+        """Delete a relationship (id) that no claim states, or end it, with an entry of the audit trail.
+
+        `told` is by whom and why; `right` is claimed in its place. All of it is one transaction. Returns the facts of
+        that claim. Raises NotFound, and Conflict where a source states the relationship by now.
+        """
+
     async def undo(self, graph: str, decision: int, by: str, reason: str, scope: str) -> Sequence[Adjudication]:
         """Undo a decision. Raises NotFound, and Conflict for one that is no longer in force."""
 

@@ -30,14 +30,14 @@ async def put_claims(
     claims = await merged_keys.of_claims(ports, graph, claims)
     claimed = await ports.claims.put(graph, claims, provenance=provenance)
     if claimed.created:
-        await _follow(ports, graph)
+        await follow(ports, graph)
     return claimed
 
 
 async def replace(ports: Ports, graph: str, claims: Sequence[ClaimStatement], former: Sequence[int]) -> ClaimResult:
     """Replace claims (ids, in their order) by others, in one transaction."""
     claimed = await ports.claims.replace(graph, claims, former)
-    await _follow(ports, graph)
+    await follow(ports, graph)
     return claimed
 
 
@@ -45,7 +45,7 @@ async def withdraw(ports: Ports, graph: str, ids: Sequence[int], scope: str, *, 
     """Withdraw claims; a dry run only counts."""
     told = await ports.claims.withdraw(graph, ids, scope, dry_run=dry_run)
     if told.withdrawn and not dry_run:
-        await _follow(ports, graph)
+        await follow(ports, graph)
     return told
 
 
@@ -66,7 +66,7 @@ async def withdraw_all(
         relationships += done.relationships
         after = ids[-1]
     if withdrawn and not dry_run:
-        await _follow(ports, graph)
+        await follow(ports, graph)
     return Withdrawn(withdrawn, (), relationships, dry_run)
 
 
@@ -74,7 +74,7 @@ async def weigh_written(ports: Ports, graph: str, stated: Sequence[Relationship]
     """Weigh what relationships that were just written state for their sources."""
     wanted = [id_ for each, id_ in zip(stated, ids, strict=True) if each.source]
     if wanted and await ports.claims.weigh_edges(graph, sorted(set(wanted))):
-        await _follow(ports, graph)
+        await follow(ports, graph)
 
 
 async def weigh_stated(
@@ -91,7 +91,7 @@ async def weigh_stated(
     versions = await ports.claims.weigh_subjects(graph, subjects, written.ids)
     if not versions:
         return written
-    await _follow(ports, graph)
+    await follow(ports, graph)
     newest = [versions.get(id_, version) for id_, version in zip(written.ids, written.versions, strict=True)]
     return dataclasses.replace(written, versions=newest)
 
@@ -99,7 +99,7 @@ async def weigh_stated(
 async def weigh_new(ports: Ports, graph: str, most: int = MOST_AT_ONCE) -> None:
     """Weigh what was stated and not weighed since: some of it now, the rest by a job."""
     if await ports.claims.weigh_stale(graph, most):
-        await _follow(ports, graph)
+        await follow(ports, graph)
 
 
 async def weigh(ports: Ports, graph: str) -> Mapping[str, Any]:
@@ -139,7 +139,8 @@ async def put_sources(ports: Ports, graph: str, sources: Sequence[Source]) -> Wr
     return written
 
 
-async def _follow(ports: Ports, graph: str) -> None:
+async def follow(ports: Ports, graph: str) -> None:
+    """Let vectors and the next full run follow what was claimed."""
     held = await ports.graphs.get(graph)
     if ports.embedder and held.space:
         await ports.jobs.defer("embed", graph=graph)

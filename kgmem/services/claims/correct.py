@@ -7,14 +7,12 @@ from typing import Any, TypeVar
 
 from kgmem.domain.claims.claim import ClaimStatement, Correction, FactTarget, NewAdjudication, Option, StoredFact
 from kgmem.domain.errors import InvalidInput, NotFound
-from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.time.interval import iso, now, parse_time
 from kgmem.services import merged_keys
 from kgmem.services.claims import claim as claiming
 from kgmem.services.claims import review
 from kgmem.services.claims.verify import same_value
 from kgmem.services.ports import Ports
-from kgmem.services.texts import remember
 
 T = TypeVar("T")
 _TRIES, _PAUSE = 3, 0.05  # Times that a fact is looked for again, and the seconds between.
@@ -53,9 +51,7 @@ async def _expired(
         raise InvalidInput(f"It would end at {last}, before it begins at {begins}.", hint="Retract what never was so.")
     by, reason = told
     if fact.method == "none":
-        held = await ports.store.get_relationship(graph, fact.id, scope)
-        await remember.put_relationships(ports, graph, [replace(_bare(held), valid_to=last)])
-        await ports.claims.log(graph, "expire", by, reason, {"relationship": fact.id, "valid_to": last})
+        await ports.claims.correct_unclaimed(graph, fact.id, scope, told, valid_to=last)
         return Correction("expire", fact.id, _short(fact, option), {"valid_to": last})
     ruling = NewAdjudication("expire", [fact.id], by, reason, value=option.value, detail={"valid_to": last})
     (done,) = await review.decide(ports, graph, ruling, scope)
@@ -75,10 +71,10 @@ async def correct(
     if wanted is None or same_value(wanted, option.value):
         raise InvalidInput("The correction says what the fact says.", hint="Give another object or value.")
     (claim,) = await merged_keys.of_claims(ports, graph, [_claim(right, fact, told[0], scope)])
-    if fact.method == "none":  # Nobody claims the relationship: it goes, once the right one is there.
-        claimed = await claiming.put_claims(ports, graph, [claim])
-        gone = await _retracted(ports, graph, (fact, option), told, scope)
-        return replace(gone, action="correct", replaced_by=next(iter(claimed.facts), None))
+    if fact.method == "none":
+        facts = await ports.claims.correct_unclaimed(graph, fact.id, scope, told, right=claim)
+        await claiming.follow(ports, graph)
+        return Correction("correct", fact.id, _short(fact, option), {}, replaced_by=next(iter(facts), None))
 
     async def work() -> Correction:
         rejected, accepted = await ports.claims.correct(graph, claim, option.claims, told)
@@ -123,8 +119,7 @@ async def _retracted(
     fact, option = meant
     by, reason = told
     if fact.method == "none":
-        await ports.store.delete_relationships(graph, [fact.id], scope)
-        await ports.claims.log(graph, "withdraw", by, reason, {"relationship": fact.id, "said": option.value})
+        await ports.claims.correct_unclaimed(graph, fact.id, scope, told)
         return Correction("retract", fact.id, _short(fact, option), {})
     (done,) = await review.decide(
         ports, graph, NewAdjudication("reject", [fact.id], by, reason, value=option.value), scope
@@ -179,11 +174,6 @@ async def _begins(ports: Ports, graph: str, fact: StoredFact, scope: str) -> str
     if fact.valid_from is not None or len(fact.relationships) != 1:
         return fact.valid_from
     return (await ports.store.get_relationship(graph, fact.relationships[0], scope)).valid_from
-
-
-def _bare(held: Relationship) -> Relationship:
-    """Return what names a relationship, and nothing else."""
-    return Relationship(held.kind, held.start, held.end, key=held.key, valid_from=held.valid_from, scope=held.scope)
 
 
 def _check(told: tuple[str, str]) -> None:

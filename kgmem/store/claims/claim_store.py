@@ -20,7 +20,7 @@ from kgmem.domain.claims.consensus import Consensus
 from kgmem.domain.graph.statement import DEFAULT_LABEL
 from kgmem.domain.slices import progress
 from kgmem.store.claims import adjudication as ruling_
-from kgmem.store.claims import batch_consensus, correlation_store
+from kgmem.store.claims import batch_consensus, correlation_store, unclaimed
 from kgmem.store.claims.answer_log import AnswerLog
 from kgmem.store.claims.cited_episodes import check_cited
 from kgmem.store.claims.claim_origins import note_origins
@@ -287,6 +287,35 @@ class PostgresClaims(FactReads):
                 await passages.store(connection)
                 corrected = (claim, stored.ids[0], wrong)
                 return await ruling_.correct(connection, layout, self.consensus, corrected, told)
+
+            return await self.database.transact(work)
+
+    async def correct_unclaimed(
+        self,
+        graph: str,
+        relationship: int,
+        scope: str,
+        told: tuple[str, str],
+        *,
+        valid_to: str | None = None,
+        right: ClaimStatement | None = None,
+    ) -> Sequence[int]:
+        """Delete a relationship that no claim states, or end it; store the claim in its place: one transaction."""
+        stating = [right] if right is not None else []
+        check_claims(stating)
+        async with self.catalog.on(graph) as held:
+            layout = await self._prepare(held, stating)
+            await layout.ensure("history")
+
+            async def work(connection: asyncpg.Connection) -> Sequence[int]:
+                passages = Passages(layout)
+                facts: Sequence[int] = ()
+                if stating:
+                    stored = await write_claims(connection, passages, stating)
+                    facts = await weigh_topics(connection, passages, self.consensus, stored.topics.values())
+                await unclaimed.amend(connection, passages, (relationship, scope), told, valid_to)
+                await passages.store(connection)
+                return facts
 
             return await self.database.transact(work)
 
