@@ -137,14 +137,14 @@ class ClaimStore(Protocol):
         graph: str,
         relationship: int,
         scope: str,
-        told: tuple[str, str],
+        by_reason: tuple[str, str],
         *,
         valid_to: str | None = None,
         right: ClaimStatement | None = None,
     ) -> Sequence[int]:
         """Delete a relationship (id) that no claim states, or end it, with an entry of the audit trail.
 
-        `told` is by whom and why; `right` is claimed in its place. All of it is one transaction. Returns the facts of
+        `by_reason` names who does it, and why; `right` is claimed in its place. All of it is one transaction. Returns the facts of
         that claim. Raises NotFound, and Conflict where a source states the relationship by now.
         """
 

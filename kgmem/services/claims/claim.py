@@ -140,7 +140,7 @@ async def put_sources(ports: Ports, graph: str, sources: Sequence[Source]) -> Wr
 
 
 async def follow(ports: Ports, graph: str) -> None:
-    """Let vectors and the next full run follow what was claimed."""
+    """Defer the jobs after new claims: their vectors, and a full run if enough is new."""
     held = await ports.graphs.get(graph)
     if ports.embedder and held.space:
         await ports.jobs.defer("embed", graph=graph)

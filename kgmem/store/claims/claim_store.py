@@ -295,7 +295,7 @@ class PostgresClaims(FactReads):
         graph: str,
         relationship: int,
         scope: str,
-        told: tuple[str, str],
+        by_reason: tuple[str, str],
         *,
         valid_to: str | None = None,
         right: ClaimStatement | None = None,
@@ -313,7 +313,7 @@ class PostgresClaims(FactReads):
                 if stating:
                     stored = await write_claims(connection, passages, stating)
                     facts = await weigh_topics(connection, passages, self.consensus, stored.topics.values())
-                await unclaimed.amend(connection, passages, (relationship, scope), told, valid_to)
+                await unclaimed.amend(connection, passages, (relationship, scope), by_reason, valid_to)
                 await passages.store(connection)
                 return facts
 

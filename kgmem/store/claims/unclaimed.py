@@ -16,10 +16,10 @@ async def amend(
     connection: asyncpg.Connection,
     passages: Passages,
     which: tuple[int, str],
-    told: tuple[str, str],
+    by_reason: tuple[str, str],
     valid_to: str | None,
 ) -> None:
-    """Delete a relationship (its id and scope), or end it at a time; `told` is by whom and why.
+    """Delete a relationship (its id and scope), or end it at a time; `by_reason` names who does it, and why.
 
     Raises NotFound, and Conflict where a source states it by now. `passages` are for the caller to store.
     """
@@ -40,7 +40,7 @@ async def amend(
         await write_edges(connection, passages, [_ended(stored, valid_to)])
         action, detail = "expire", {"relationship": id_, "valid_to": valid_to}
     sql = layout.sql("fact_queries", "put_decision")
-    await connection.execute(sql, number, None, None, action, None, [], *told, encoded(detail).decode())
+    await connection.execute(sql, number, None, None, action, None, [], *by_reason, encoded(detail).decode())
 
 
 def _ended(stored: Relationship, valid_to: str) -> Relationship:
