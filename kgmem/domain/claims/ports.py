@@ -144,8 +144,8 @@ class ClaimStore(Protocol):
     ) -> Sequence[int]:
         """Delete a relationship (id) that no claim states, or end it, with an entry of the audit trail.
 
-        `by_reason` names who does it, and why; `right` is claimed in its place. All of it is one transaction. Returns the facts of
-        that claim. Raises NotFound, and Conflict where a source states the relationship by now.
+        `by_reason` names who does it, and why; `right` is claimed in its place. All of it is one transaction.
+        Returns the facts of that claim. Raises NotFound, and Conflict where a source states the relationship by now.
         """
 
     async def undo(self, graph: str, decision: int, by: str, reason: str, scope: str) -> Sequence[Adjudication]:
