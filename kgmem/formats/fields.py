@@ -87,7 +87,7 @@ def vector(value: Any, name: str) -> Vector:
         return _packed(value, name)
     if not isinstance(value, list):
         raise _wrong(value, name, "a list of numbers")
-    if any(not _is_number(item) for item in value):
+    if not ({*map(type, value)} <= {int, float} and all(map(math.isfinite, value))):
         raise InvalidInput(f"{name} has an item that is no finite number.", hint="Give a list of numbers.")
     return value
 

@@ -23,10 +23,11 @@ from kgmem.formats.records import Located, ReadOptions
 from kgmem.memory import Memory
 from kgmem.services.imports.options import ImportOptions
 from kgmem.store.graph.layout import VERTEX
+from kgmem.store.load import deferred_indexes
 from kgmem.store.load.deferred_indexes import LARGE, DeferredIndexes
 from tests.integration.test_import_export import adds_up, everything
 from tests.invariants import assert_index_matches_labels
-from tests.memories import let_go, new_graph
+from tests.memories import let_go, new_graph, stable_vector
 from tests.sizes import examples, sized
 
 CELLS = st.sampled_from(
@@ -213,3 +214,39 @@ async def test_a_recall_that_meets_a_text_index_set_aside_answers_and_says_so(me
     assert await memory.tasks.build_deferred_indexes() == 0
     store.catalog.forget(graph)
     assert any("words" in hit.retrievers for hit in (await memory.recall(graph, question)).hits)
+
+
+async def test_the_index_of_vectors_is_set_aside_by_a_load_of_many_short_batches(memory: Memory) -> None:
+    graph = await new_vectors(memory, 300)
+    store: Any = memory.ports.store
+    layout = await store.catalog.layout(graph)
+    aside = DeferredIndexes(store.catalog)
+    (index,) = [each for each in await indexes(memory, graph) if "hnsw" in each]
+    await aside.consider(layout, VERTEX, ["Thing"], 999, vectors=999)
+    assert index in await indexes(memory, graph)
+    await aside.consider(layout, VERTEX, ["Thing"], 1, vectors=1)
+    assert index not in await indexes(memory, graph)
+    assert any("bm25" in each for each in await indexes(memory, graph))  # Of texts there were too few.
+    question = Question(What(vector=stable_vector("v7")))
+    assert (await memory.recall(graph, question)).hits[0].key == "v7"
+    assert await aside.build(graph) == 1
+    assert index in await indexes(memory, graph)
+
+
+async def test_the_index_of_many_vectors_is_kept_for_a_load_of_few(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deferred_indexes, "_LARGE_OF_VECTORS", 10)
+    graph = await new_vectors(memory, 51)
+    store: Any = memory.ports.store
+    layout = await store.catalog.layout(graph)
+    aside = DeferredIndexes(store.catalog)
+    before = await indexes(memory, graph)
+    await aside.consider(layout, VERTEX, ["Thing"], 10, vectors=10)
+    assert await indexes(memory, graph) == before
+
+
+async def new_vectors(memory: Memory, count: int) -> str:
+    graph = await new_graph(memory, f"vectors_{count}")
+    await memory.entities.put(graph, [Entity(f"v{n}", embedding=stable_vector(f"v{n}")) for n in range(count)])
+    return graph

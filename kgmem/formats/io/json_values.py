@@ -8,8 +8,9 @@ import orjson
 
 from kgmem.domain.errors import InvalidInput
 
-# orjson makes a float of an integer beyond 64 bits, so what may hold one is looked at again.
-_MANY_DIGITS = re.compile(rb"\d{19}")
+# orjson makes a float of an integer beyond 64 bits, so what may hold one is looked at again. Digits behind a point are
+# no integer: every other vector of floats has a number with so many.
+_MANY_DIGITS = re.compile(rb"(?<![.\d])\d{19}")
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
 

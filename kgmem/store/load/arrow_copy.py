@@ -115,6 +115,8 @@ class _Stage:
             self.fields["place"] = _joined('{"type":"Point","coordinates":[', lon, ",", lat, "]}")
         head = _joined('{"key":"', _escaped(self.fields["key"]), '"')
         own: dict[str, Any] = {name: self.fields[name] for name in ("version", "embedding") if name in self.fields}
+        if "embedding" in own:
+            self.staged.vectors += self.count - own["embedding"].null_count
         own |= {field.name: self.get(field.wire) for field in _INDEXED}
         return {
             "number": self._numbers(label),

@@ -8,6 +8,7 @@ Statistics: what the planner knows of a table that grows by a load, long before 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
@@ -20,8 +21,11 @@ from kgmem.store.db.statements import statement
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout
 
-LARGE = 10_000  # From how many rows on a batch is large.
+LARGE = 10_000  # From how many rows on a load is large.
 _SMALL = 50_000  # Below how many rows a graph's tables are small.
+# An index of vectors is deferred by itself and earlier: to add one row takes about as long as to build ten to fifteen.
+_LARGE_OF_VECTORS = 1_000
+_TIMES = 5  # A table of vectors is small below so many times the rows that the load has brought so far.
 _TRIES = 5
 _PAUSE = 0.1  # Seconds between looks whether another process is done building.
 _LEAST = 20_000  # Rows by which a table has to grow before it is analyzed.
@@ -37,24 +41,47 @@ class DeferredIndexes:
         self.catalog = catalog
         self.database = catalog.database
         self._turn = asyncio.Lock()
-        self._considered: set[tuple[int, int]] = set()
+        self._considered: set[tuple[int, str]] = set()
+        self._rows: Counter[tuple[int, str]] = Counter()  # That loads have brought since the last build.
 
-    async def consider(self, layout: Layout, kind: int, labels: Iterable[str], count: int) -> None:
-        """Set aside what a batch of so many rows would spend most of its time on, if the graph is small."""
-        if count < LARGE:
-            return
-        async with self._turn:  # Who comes second waits until it is done, and then need not maintain what is gone.
-            if (layout.id, kind) not in self._considered:
-                await self._consider(layout, kind, labels)
-                self._considered.add((layout.id, kind))
+    async def consider(self, layout: Layout, kind: int, labels: Iterable[str], count: int, *, vectors: int = 0) -> None:
+        """Set aside what a load would spend most of its time on, if the graph is small.
 
-    async def _consider(self, layout: Layout, kind: int, labels: Iterable[str]) -> None:
+        `count` and `vectors` are the rows of its next batch. Those of all batches since the last build count together:
+        the rows of a batch are few where each is long.
+        """
         what = "edge" if kind == EDGE else "passage"
-        tables = [what] if kind == EDGE else [what, *layout.vector_tables()]
-        edges = [layout.labels[EDGE, name].age_name for name in labels] if kind == EDGE else []
+        if self._is_large(layout, what, count, LARGE):
+            edges = [layout.labels[EDGE, name].age_name for name in labels] if kind == EDGE else []
+            few = layout.sql("deferred_indexes", f"few_{what}s")
+            tables = [what] if kind == EDGE else [what, *layout.vector_tables()]
+            await self._once(layout, what, (few, _SMALL), tables, edges)
+        tables = layout.vector_tables()
+        if tables and self._is_large(layout, "vectors", vectors, _LARGE_OF_VECTORS):
+            few = layout.sql("deferred_indexes", "few_vectors", table=tables[0])
+            most = min(_SMALL, _TIMES * self._rows[layout.id, "vectors"])
+            await self._once(layout, "vectors", (few, most), tables, [])
 
+    def _is_large(self, layout: Layout, what: str, count: int, least: int) -> bool:
+        """Count rows that are about to come; return whether they make a large load that was not considered yet."""
+        if not count:
+            return False
+        self._rows[layout.id, what] += count
+        return self._rows[layout.id, what] >= least and (layout.id, what) not in self._considered
+
+    async def _once(
+        self, layout: Layout, what: str, few: tuple[SQL, int], tables: Sequence[str], edges: Sequence[str]
+    ) -> None:
+        async with self._turn:  # Who comes second waits until it is done, and then need not maintain what is gone.
+            if (layout.id, what) not in self._considered:
+                await self._consider(layout, few, tables, edges)
+                self._considered.add((layout.id, what))
+
+    async def _consider(
+        self, layout: Layout, few: tuple[SQL, int], tables: Sequence[str], edges: Sequence[str]
+    ) -> None:
         async with self.database.connection() as connection:
-            if not await connection.fetchval(layout.sql("deferred_indexes", f"few_{what}s"), _SMALL):
+            if not await connection.fetchval(*few):
                 return
             try:
                 found = list(
@@ -80,6 +107,8 @@ class DeferredIndexes:
                     await _build(connection, layout, name, definition)
                     built += 1
         self._considered = {each for each in self._considered if each[0] != layout.id}
+        for each in [each for each in self._rows if each[0] == layout.id]:
+            del self._rows[each]
         self.catalog.forget(graph)
         return built
 

@@ -71,7 +71,7 @@ class PostgresImports(ImportRegister):
             kind = _KINDS[batch.kind]
             staged = await asyncio.to_thread(stage_batch, layout.graph, batch, self._describe)
             await ensure_labels(self.database, layout, kind, staged.labels)
-            await self.aside.consider(layout, kind, staged.labels, staged.count)
+            await self.aside.consider(layout, kind, staged.labels, staged.count, vectors=staged.vectors)
             if kind == EDGE:
                 await self.aside.consider(layout, VERTEX, (), _facts(layout, staged))
             async with self.database.connection() as connection:

@@ -22,7 +22,7 @@ from kgmem.domain.graph.statement import check_entities, check_relationships
 from kgmem.domain.space.place import Place
 from kgmem.store.graph.records import encoded, json_bytes
 from kgmem.store.load.copy_load import Describe
-from kgmem.store.write.rows import unit_vector
+from kgmem.store.write.rows import unit_vectors
 
 _AT_ONCE = 500  # Records that are checked together; those among which one is refused are checked one by one.
 _RECORDS: Final[Mapping[BatchKind, type[Any]]] = {"entity": Entity, "relationship": Relationship}
@@ -69,9 +69,7 @@ def _refusal(graph: Graph, kind: BatchKind, stated: Sequence[Stated[Any]]) -> st
     try:
         if kind == "entity":
             check_entities(records)
-            for record in records:
-                if record.embedding is not None:
-                    unit_vector(graph, record.key, record.embedding)
+            _halves(graph, records)
             encoded([record.place.geometry for record in records if record.place is not None])
         else:
             check_relationships(records)
@@ -94,7 +92,7 @@ def _columns_of(graph: Graph, field: Field, records: Sequence[Any]) -> Iterator[
     if field.is_text:
         yield field.wire, values
     elif field.type == "vector":
-        yield field.wire, [None if each.embedding is None else _vector(graph, each) for each in records]
+        yield field.wire, _vectors(graph, records)
     else:
         as_text = _TEXTS.get(field.type, _json)
         yield field.wire, [None if value is None else as_text(value) for value in values]
@@ -111,10 +109,24 @@ def _geometry(place: Place) -> str:
     return _json(place.geometry)
 
 
-def _vector(graph: Graph, entity: Entity) -> str:
-    """Return the vector of an entity in the numbers that the store keeps of it, which are halves."""
-    halves = np.asarray(unit_vector(graph, entity.key, entity.embedding or ()), dtype=np.float16)
-    return orjson.dumps(halves.astype(np.float32), option=orjson.OPT_SERIALIZE_NUMPY).decode()
+def _vectors(graph: Graph, entities: Sequence[Entity]) -> list[str | None]:
+    """Return the vectors of entities as JSON in the numbers that the store keeps of them."""
+    told = iter(_halves(graph, entities))
+    return [
+        None
+        if each.embedding is None
+        else orjson.dumps(next(told).astype(np.float32), option=orjson.OPT_SERIALIZE_NUMPY).decode()
+        for each in entities
+    ]
+
+
+def _halves(graph: Graph, entities: Sequence[Entity]) -> Sequence[Any]:
+    """Return the vectors that entities have, scaled to length 1, as halves. Raises EmbeddingMismatch."""
+    stated = [(each.key, each.embedding) for each in entities if each.embedding is not None]
+    if not stated:
+        return []
+    keys, vectors = zip(*stated, strict=True)
+    return list(np.asarray(unit_vectors(graph, keys, vectors), dtype=np.float16))
 
 
 _TEXTS: Final[Mapping[FieldType, Callable[[Any], str]]] = {"place": _geometry}

@@ -178,16 +178,28 @@ def with_unit_vector(graph: Graph, entity: Entity) -> Entity:
 
 def unit_vector(graph: Graph, key: str, given: Vector) -> Any:
     """Return the vector of an entity scaled to length 1, as a list or an array. Raises EmbeddingMismatch."""
+    return unit_vectors(graph, [key], [given])[0]
+
+
+def unit_vectors(graph: Graph, keys: Sequence[str], given: Sequence[Vector]) -> Sequence[Any]:
+    """Return the vectors of entities scaled to length 1, each as a list or an array. Raises EmbeddingMismatch.
+
+    What comes of one does not depend on the others.
+    """
     if graph.space is None:
         raise EmbeddingMismatch(
             "This graph has no embedding space.", hint="Create the graph with one, or send no vectors."
         )
-    with np.errstate(over="ignore"):
-        vector = np.asarray(given, dtype=np.float32)
-        length = float(np.linalg.norm(vector)) if vector.shape == (graph.space.dimension,) else 0.0
-    if abs(length - 1) <= _ROUNDED and np.array_equal(vector.astype(np.float16), vector):
-        return vector  # As it is held already, so that what was exported comes back unchanged.
-    if 1e-15 < length < 1e15:
-        return vector / length
+    dimension = graph.space.dimension
+    if all(len(vector) == dimension for vector in given):
+        with np.errstate(over="ignore"):
+            rows = np.asarray(given, dtype=np.float32).reshape(len(given), dimension)
+            lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        if np.all((lengths > 1e-15) & (lengths < 1e15)):
+            # One that is as it is held already stays so: what was exported comes back unchanged.
+            kept = (np.abs(lengths - 1) <= _ROUNDED) & np.all(rows.astype(np.float16) == rows, axis=1)
+            return list(np.where(kept[:, None], rows, rows / lengths[:, None]))
+    if len(given) > 1:
+        return [unit_vector(graph, key, vector) for key, vector in zip(keys, given, strict=True)]
     # Another dimension, no direction, or squares that single floats cannot hold.
-    return unit(given, graph.space.dimension, f"The embedding of {key!r}")
+    return [unit(given[0], dimension, f"The embedding of {keys[0]!r}")] if given else []

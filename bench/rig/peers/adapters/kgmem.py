@@ -1,20 +1,19 @@
 """kgmem through its façade, on an embedded Postgres of its own."""
 
-from array import array
+from collections.abc import Iterable
 from pathlib import Path
+
+import orjson
 
 from bench.rig.database import GRAPH, SPACE
 from bench.rig.peers.adapters.loop import Loop
 from bench.rig.peers.data import K, Shared
 from kgmem.bootstrap import open_memory
-from kgmem.domain.graph.entity import Entity
-from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Question, What
 from kgmem.settings import Settings
 from kgmem.store.embedded.postmaster import processes_of
 
 _HOPS = "MATCH ({key: $key})-[:FACT]->()-[:FACT]->(r) RETURN count(DISTINCT r) AS n"
-_BATCH = 2000
 
 
 class Adapter:
@@ -27,17 +26,21 @@ class Adapter:
 
     def load_entities(self) -> None:
         self._loop.run(self._memory.graphs.create(GRAPH, space=SPACE))
-        for start in range(0, len(self._shared.rows), _BATCH):
-            entities = [
-                Entity(**row, embedding=array("f", self._shared.vectors[start + n].tobytes()))
-                for n, row in enumerate(self._shared.rows[start : start + _BATCH])
-            ]
-            self._loop.run(self._memory.entities.put(GRAPH, entities))
+        pairs = zip(self._shared.rows, self._shared.vectors.tolist(), strict=True)
+        self._import("entities", ({**row, "embedding": vector} for row, vector in pairs))
 
     def load_facts(self) -> None:
-        for start in range(0, len(self._shared.facts), _BATCH):
-            facts = [Relationship("FACT", **fact) for fact in self._shared.facts[start : start + _BATCH]]
-            self._loop.run(self._memory.relationships.put(GRAPH, facts))
+        stated = ({"text": fact["text"], "from": fact["start"], "to": fact["end"]} for fact in self._shared.facts)
+        self._import("facts", ({"kind": "FACT", **fact} for fact in stated))
+
+    def _import(self, name: str, records: Iterable[dict[str, object]]) -> None:
+        """Import records as a file, which is written within the time, since the other stores get objects."""
+        path = self._home.with_name(f"{name}.jsonl")
+        path.write_bytes(b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in records))
+        result = self._loop.run(self._memory.imports.run(GRAPH, [path]))
+        path.unlink()
+        if result.rejected:
+            raise RuntimeError(f"{result.rejected} of {name} were rejected")
 
     def hybrid(self, at: int) -> list[str]:
         text, vector = self._shared.questions[at]["text"], self._shared.asked[at].tolist()

@@ -1,6 +1,9 @@
 -- name: few_passages
 SELECT count(*) < $1 FROM (SELECT 1 FROM {index}.passage LIMIT $1) few
 
+-- name: few_vectors
+SELECT count(*) < $1 FROM (SELECT 1 FROM {index}.{table} LIMIT $1) few
+
 -- name: few_edges
 SELECT count(*) < $1 FROM (SELECT 1 FROM {index}.edge LIMIT $1) few
 
