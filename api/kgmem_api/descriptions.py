@@ -284,6 +284,8 @@ FIELDS: Final[dict[str, str]] = {
     "restored": "How many items are again as they were before the import.",
     "revision": "The revision of the model.",
     "revoked_at": "When the key was revoked. ISO 8601.",
+    "reported_changes": "The share of the changes that others report which the source reports, from 0 to 1.",
+    "reporting_delay": "After how many seconds changes are reported, in the mean.",
     "role": "reader, writer (who also reads), or admin (who may do everything).",
     "rows": "The rows: values in the order of the columns.",
     "rule": "How a value is chosen where sources disagree.",

@@ -16,6 +16,7 @@ from kgmem.memory import DEFAULT_GRAPH, Memory
 from kgmem.services.claims.why import Explanation
 
 ValidAt = Annotated[str | None, typer.Option("--valid-at", help="The value that was valid then: 2015, 2015-06-30.")]
+_DAY = 86_400  # Seconds.
 KnownAt = Annotated[str | None, typer.Option("--known-at", help="As it was known then.")]
 
 
@@ -85,6 +86,14 @@ def tell(why: Explanation) -> None:
     for claim in why.echoes:
         origin = ", ".join(claim.derived_from)
         OUT.print(f"    claim {claim.id} of {_plain(claim.source)} is derived from {_plain(origin)}: no support")
+    for source in why.sources:
+        if source.reported_changes is not None:
+            days = (source.reporting_delay or 0) / _DAY
+            OUT.print(
+                f"    {_plain(source.source)} reports {source.reported_changes:.0%} of the changes that others report, "
+                f"which are known after {days:.1f} days in the mean",
+                soft_wrap=True,
+            )
     for pair in why.copies:
         OUT.print(f"  {_plain(pair['one'])} and {_plain(pair['other'])} copy: one voice ({pair['probability']:.2f})")
     if fact.adjudication:

@@ -20,6 +20,7 @@ from kgmem.domain.claims.consensus import (
     ClaimedSource,
     KnownSources,
     Method,
+    Reporting,
     Setting,
     ValueRule,
     Verdict,
@@ -65,7 +66,15 @@ class NumpyConsensus:
         else:
             asked = {claims[0].predicate: replace(rule, method=setting.method)}
             sources = [ClaimedSource(name, each, known.houses.get(name)) for name, each in sorted(known.trust.items())]
-            weighed = weigh(claims, sources=sources, rules=asked, verified=rule.verified, copies=False, now=known.now)
+            weighed = weigh(
+                claims,
+                sources=sources,
+                rules=asked,
+                verified=rule.verified,
+                copies=False,
+                now=known.now,
+                reports=known.reports or None,
+            )
             verdicts = weighed.verdicts
         new = dict.fromkeys(known.new, 0)
         return superseded([new_names.held_back(each, new, known.houses) for each in verdicts], facts.rules)
@@ -79,18 +88,21 @@ def weigh(
     verified: float = VERIFIED,
     copies: bool = True,
     now: int | None = None,
+    reports: Mapping[str, Reporting] | None = None,
 ) -> Weighed:
     """Return what claims come to: verdicts in order of subject, predicate and time; sources and copies by name.
 
     When one value ended and the next began depends on how far sources are trusted, and that on who was right at which
-    time: both are found in turn, until the times are the same again. Claims age up to `now`, an instant.
+    time: both are found in turn, until the times are the same again. Claims age up to `now`, an instant. How sources
+    report changes is learned from the claims, unless `reports` has it by source.
     """
     known = {source.key: source for source in sources}
     rules = rules or {}
-    reliance = Reliance({key: each.prior for key, each in known.items()}, _houses(known), now=now)
+    trust = {key: each.prior for key, each in known.items()}
+    reliance = Reliance(trust, _houses(known), now=now, reports=reports or {})
     gathered = gather(claims, rules, reliance)
     for _ in range(_FIRST_TURNS if _parted(gathered) else 0):
-        reliance = replace(reliance, reports=reporting(gathered, reliance))
+        reliance = replace(reliance, reports=_reports(reports, gathered, reliance))
         gathered = gather(claims, rules, reliance)
     weighed = _weighed(gathered, known, verified=verified, copies=copies)
     for _ in range(_TURNS if _parted(gathered) else 0):
@@ -98,13 +110,19 @@ def weigh(
             reliance,
             trust={each.source: each.trust for each in weighed.sources},
             copies=groups_of((each.one, each.other) for each in weighed.copies),
-            reports=reporting(gathered, reliance),
+            reports=_reports(reports, gathered, reliance),
         )
         before, gathered = gathered, gather(claims, rules, reliance)
         if [(fact.valid, fact.claims) for fact in gathered.facts] == [(f.valid, f.claims) for f in before.facts]:
             break
         weighed = _weighed(gathered, known, verified=verified, copies=copies)
-    return replace(weighed, reports=reliance.reports)
+    of_outlets = {key: reliance.reports[house] for key, house in _houses(known).items() if house in reliance.reports}
+    return replace(weighed, reports={**reliance.reports, **of_outlets})
+
+
+def _reports(known: Mapping[str, Reporting] | None, gathered: Gathered, reliance: Reliance) -> Mapping[str, Reporting]:
+    """Return how sources report changes: as it is known, or as these facts show."""
+    return reporting(gathered, reliance) if known is None else known
 
 
 def _parted(gathered: Gathered) -> bool:

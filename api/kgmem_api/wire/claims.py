@@ -207,6 +207,8 @@ class SourceTrust(BaseModel):
     known_from: str | None
     parent: str | None
     domain: str | None
+    reported_changes: float | None
+    reporting_delay: float | None
     copies: list[dict[str, Any]]
     history: list[dict[str, Any]]
 

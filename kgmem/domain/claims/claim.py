@@ -239,7 +239,11 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class SourceStanding:
-    """The reliability of a source in a scope, the reasons, and its earlier values."""
+    """The reliability of a source in a scope, the reasons, and its earlier values.
+
+    `reported_changes` is its share of the changes that others report, `reporting_delay` the seconds after which changes
+    are reported in the mean; both are None where no change is known that it could have reported.
+    """
 
     source: str
     trust: float
@@ -251,6 +255,8 @@ class SourceStanding:
     known_from: str | None
     parent: str | None = None
     domain: str | None = None
+    reported_changes: float | None = None
+    reporting_delay: float | None = None
     copies: Sequence[Mapping[str, Any]] = ()
     history: Sequence[Mapping[str, Any]] = ()
 

@@ -204,8 +204,17 @@ _STANDING: Final[dict[str, _Check]] = {
 }  # fmt: skip
 
 
+def _from_0(value: Any, name: str) -> None:
+    _number(value, name)
+    if value < 0:
+        raise _wrong(name, "0 or more")
+
+
+_REPORTING: Final[dict[str, _Check]] = {"reported_changes": _from_0, "reporting_delay": _from_0}
+
+
 def _past_standing(value: Any, name: str) -> None:
-    _map({**_STANDING, "trust": _number, "from": _moment, "to": _moment})(value, name)
+    _map({**_STANDING, "trust": _number, "from": _moment, "to": _moment}, _REPORTING)(value, name)
     _known(value, name, start="from", end="to")
 
 
@@ -214,7 +223,7 @@ def _trust(told: Mapping[str, Any], name: str) -> None:
     past: dict[str, _Check] = {"past": _list(_past_standing)}
     if told.get("of") == "source":
         learned = told.get("trust") is not None
-        needed = {"source": _key, "detail": _map(_STANDING if learned else {}, past)}
+        needed = {"source": _key, "detail": _map(_STANDING if learned else {}, past | _REPORTING)}
         needed |= {"known_from": _moment} if learned else {}
     elif told.get("of") == "predicate":
         parts: dict[str, _Check] = {"method": _text, "reason": _text, "wrong": _number, "similarity": _number}

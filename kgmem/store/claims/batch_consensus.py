@@ -12,7 +12,7 @@ import asyncpg
 import orjson
 
 from kgmem.domain.claims.claim import Decision
-from kgmem.domain.claims.consensus import ClaimedSource, Consensus, Standing, ValueRule, Verdict
+from kgmem.domain.claims.consensus import ClaimedSource, Consensus, Reporting, Standing, ValueRule, Verdict
 from kgmem.domain.claims.consensus import Weighed as Outcome
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.slices import broken_off, progress, slice_over
@@ -27,6 +27,7 @@ from kgmem.store.write.claims_from_edges import weighed_kinds
 from kgmem.store.write.passages import Passages
 
 DUE_SHARE = 0.05  # A full run is worth it when so many claims are new.
+_SECOND = 1_000_000  # Microseconds.
 _BATCH = 200  # Topics that are written in one transaction.
 
 
@@ -181,6 +182,7 @@ async def _learn(
     numbers, rows = told
     await connection.execute(layout.sql("batch_consensus", "turn"), layout.id)
     standings = sorted(((numbers[s.source], s) for s in outcome.sources if s.source in numbers), key=lambda p: p[0])
+    reports = [outcome.reports.get(each.source) for _, each in standings]
     await connection.execute(
         layout.sql("batch_consensus", "put_standings"),
         scope,
@@ -190,7 +192,9 @@ async def _learn(
         [each.claims for _, each in standings],
         [each.checked for _, each in standings],
         [orjson.dumps({name: round(v, 4) for name, v in each.by_domain.items()}).decode() for _, each in standings],
-        [_reason(each) for _, each in standings],
+        [_reason(each, report) for (_, each), report in zip(standings, reports, strict=True)],
+        [each.rate if each else None for each in reports],
+        [each.delay / _SECOND if each else None for each in reports],
     )
     await connection.execute(
         layout.sql("batch_consensus", "drop_standings"), scope, [number for number, _ in standings]
@@ -220,8 +224,9 @@ async def _learn(
     await connection.execute(layout.sql("batch_consensus", "put_weighed"), scope, newest, len(rows))
 
 
-def _reason(told: Standing) -> str:
+def _reason(told: Standing, report: Reporting | None) -> str:
     judged = f" People decided on {told.decided} of them, and {told.accepted} were right." if told.decided else ""
+    judged += f" It reports {report.rate:.2f} of the changes that others report." if report is not None else ""
     if not told.checked:
         return (
             f"None of its {told.claims} claims is spoken of by others: the trust that it was given, {told.prior:.2f}, "

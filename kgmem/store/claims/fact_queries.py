@@ -257,9 +257,15 @@ async def standings(connection: asyncpg.Connection, layout: Layout, keys: Sequen
             known_from=iso(row["known_from"]) if row["known_from"] is not None else None,
             parent=row["parent"],
             domain=row["domain"],
+            reported_changes=_rounded(row["reported_changes"], 4),
+            reporting_delay=_rounded(row["reporting_delay"], 3),
         )
         for row in rows
     ]
+
+
+def _rounded(number: float | None, places: int) -> float | None:
+    return None if number is None else round(number, places)
 
 
 async def standing_history(connection: asyncpg.Connection, layout: Layout, key: str) -> list[dict[str, Any]]:
@@ -271,6 +277,8 @@ async def standing_history(connection: asyncpg.Connection, layout: Layout, key: 
             "prior": round(row["prior"], 4),
             "claims": row["claims"],
             "checked": row["checked"],
+            "reported_changes": _rounded(row["reported_changes"], 4),
+            "reporting_delay": _rounded(row["reporting_delay"], 3),
             "reason": row["reason"],
             "known_from": iso(row["known_from"]),
             "known_to": iso(row["known_to"]),

@@ -15,6 +15,7 @@ from kgmem.domain.claims.consensus import (
     Consensus,
     KnownSources,
     Method,
+    Reporting,
     Setting,
     ValueRule,
     Verdict,
@@ -179,6 +180,7 @@ def _labelled(claim: Claim, label: bool | None, end: int | None) -> Claim:
     return replace(claim, label=label, valid=valid)
 
 
+_SECOND = 1_000_000  # Microseconds.
 _RECORD = 5  # Claims that others check, from which a source has a record beside which new names are new.
 _LABELS = {"accept": True, "observe": True, "reject": False}
 
@@ -242,5 +244,10 @@ async def _known(
         decisions[topic].append(Decision(**each, at=""))
     copies = groups_of((one, other) for one, other in orjson.loads(row["copies"]))
     new = {row["key"] for row in rows if _without_record(row)} if row["established"] else set()
-    sources = KnownSources(trust, houses, copies, now=now(), new=frozenset(new))
+    reports = {
+        houses.get(each["key"], each["key"]): Reporting(each["reported_changes"], each["reporting_delay"] * _SECOND)
+        for each in rows
+        if each["reported_changes"] is not None
+    }
+    sources = KnownSources(trust, houses, copies, reports, now=now(), new=frozenset(new))
     return _Parameters(sources, settings, decisions, row["entangled"])

@@ -155,14 +155,26 @@ def _correlation(row: Any, refs: Mapping[int, str]) -> Told:
     }  # fmt: skip
 
 
+def _past_standing(row: Told) -> Told:
+    known = {name: each for name, each in row.items() if not name.startswith("report")}
+    known |= _reporting(row["reported_changes"], row["reporting_delay"])
+    return {**known, "from": iso(row["from"]), "to": iso(row["to"])}
+
+
 def _standing(row: Any) -> Told:
-    past = [{**each, "from": iso(each["from"]), "to": iso(each["to"])} for each in orjson.loads(row["past"])]
+    past = [_past_standing(each) for each in orjson.loads(row["past"])]
     told = {"of": "source", "source": row["source"], "scope": row["scope"] or None}
     if row["trust"] is None:
         return {**told, "detail": {"past": past}}
     numbers = {"prior": _number(row["prior"]), "claims": row["claims"], "checked": row["checked"]}
-    detail = {**numbers, "domains": orjson.loads(row["domains"]), "reason": row["reason"], "past": past}
+    known = {**numbers, "domains": orjson.loads(row["domains"]), "reason": row["reason"]}
+    detail = {**known, **_reporting(row["reported_changes"], row["reporting_delay"]), "past": past}
     return {**told, "trust": _number(row["trust"]), "known_from": iso(row["known_from"]), "detail": detail}
+
+
+def _reporting(share: float | None, delay: float | None) -> Told:
+    """Return how a source reports changes; nothing where no change is known."""
+    return {} if share is None else {"reported_changes": _number(share), "reporting_delay": delay}
 
 
 def _setting(row: Any) -> Told:

@@ -393,6 +393,7 @@ def _standing(each: Told, detail: Told) -> tuple[Any, ...]:
     return (
         float(each["trust"]), float(detail["prior"]), int(detail["claims"]), int(detail["checked"]),
         _json(dict(detail["domains"])), str(detail["reason"])[:_LONGEST], _instant(each["known_from"]),
+        detail.get("reported_changes"), detail.get("reporting_delay"),
     )  # fmt: skip
 
 

@@ -48,15 +48,19 @@ WHERE d.scope = $1 AND d.ended IS NULL AND d.action = ANY ('{accept,reject,obser
 SELECT count(*) <= $1 FROM (SELECT 1 FROM {index}.claim LIMIT $1 + 1) c
 
 -- name: put_standings
-INSERT INTO {index}.source_reliability AS s (scope, source, trust, prior, claims, checked, domains, reason)
-SELECT $1, n.source, n.trust, n.prior, n.claims, n.checked, n.domains::jsonb, n.reason
-FROM unnest($2::integer[], $3::real[], $4::real[], $5::integer[], $6::integer[], $7::text[], $8::text[])
-     AS n (source, trust, prior, claims, checked, domains, reason)
+INSERT INTO {index}.source_reliability AS s (scope, source, trust, prior, claims, checked, domains, reason,
+                                                reported_changes, reporting_delay)
+SELECT $1, n.source, n.trust, n.prior, n.claims, n.checked, n.domains::jsonb, n.reason, n.reported, n.delay
+FROM unnest($2::integer[], $3::real[], $4::real[], $5::integer[], $6::integer[], $7::text[], $8::text[], $9::real[],
+            $10::float8[])
+     AS n (source, trust, prior, claims, checked, domains, reason, reported, delay)
 ON CONFLICT (scope, source) DO UPDATE
 SET trust = excluded.trust, prior = excluded.prior, claims = excluded.claims, checked = excluded.checked,
-    domains = excluded.domains, reason = excluded.reason
-WHERE (s.trust, s.prior, s.claims, s.checked, s.domains, s.reason) IS DISTINCT FROM
-      (excluded.trust, excluded.prior, excluded.claims, excluded.checked, excluded.domains, excluded.reason)
+    domains = excluded.domains, reason = excluded.reason, reported_changes = excluded.reported_changes,
+    reporting_delay = excluded.reporting_delay
+WHERE (s.trust, s.prior, s.claims, s.checked, s.domains, s.reason, s.reported_changes, s.reporting_delay)
+      IS DISTINCT FROM (excluded.trust, excluded.prior, excluded.claims, excluded.checked, excluded.domains,
+                        excluded.reason, excluded.reported_changes, excluded.reporting_delay)
 
 -- name: drop_standings
 DELETE FROM {index}.source_reliability WHERE scope = $1 AND source <> ALL ($2::integer[])

@@ -73,10 +73,10 @@ ORDER BY c.id
 -- name: standings
 -- Those too that only an earlier run knew.
 SELECT p.path AS scope, o.key AS source, s.trust, s.prior, s.claims, s.checked, s.domains::text AS domains, s.reason,
-       s.known_from,
+       s.known_from, s.reported_changes, s.reporting_delay,
        (SELECT coalesce(json_agg(json_build_object(
             'trust', h.trust, 'prior', h.prior, 'claims', h.claims, 'checked', h.checked, 'domains', h.domains,
-            'reason', h.reason, 'from', (extract(epoch FROM lower(h.known)) * 1000000)::bigint,
+            'reason', h.reason, 'reported_changes', h.reported_changes, 'reporting_delay', h.reporting_delay, 'from', (extract(epoch FROM lower(h.known)) * 1000000)::bigint,
             'to', (extract(epoch FROM upper(h.known)) * 1000000)::bigint) ORDER BY lower(h.known)), '[]')
         FROM {index}.past_source_reliability h WHERE h.scope = n.scope AND h.source = n.source)::text AS past
 FROM (SELECT scope, source FROM {index}.source_reliability UNION SELECT scope, source FROM {index}.past_source_reliability) n
@@ -262,8 +262,9 @@ ORDER BY n.at
 RETURNING id
 
 -- name: put_standing
-INSERT INTO {index}.source_reliability AS s (scope, source, trust, prior, claims, checked, domains, reason, known_from)
-VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9)
+INSERT INTO {index}.source_reliability AS s (scope, source, trust, prior, claims, checked, domains, reason, known_from,
+                                             reported_changes, reporting_delay)
+VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11)
 ON CONFLICT (scope, source) DO NOTHING
 RETURNING 1
 
@@ -272,8 +273,9 @@ SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM {index}.past_source_reliability WHERE s
            AND NOT EXISTS (SELECT 1 FROM {index}.source_reliability WHERE scope = $1 AND source = $2)
 
 -- name: put_past_standing
-INSERT INTO {index}.past_source_reliability (scope, source, trust, prior, claims, checked, domains, reason, known_from, known)
-VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, tstzrange($9, $10))
+INSERT INTO {index}.past_source_reliability (scope, source, trust, prior, claims, checked, domains, reason, known_from,
+                                             reported_changes, reporting_delay, known)
+VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, tstzrange($9, $12))
 
 -- name: put_setting
 INSERT INTO {index}.predicate_parameters (scope, predicate, method, reason, wrong, similarity) VALUES ($1, $2, $3, $4, $5, $6)

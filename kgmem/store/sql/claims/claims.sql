@@ -373,13 +373,14 @@ UPDATE {index}.topic SET stale = false WHERE id = ANY ($1::bigint[]) AND stale
 
 -- name: claims_of
 SELECT c.id, c.topic, o.id AS source, o.key, o.trust AS prior, k.parent, c.object, c.value::text AS value, c.valid_from,
-       c.valid_to, c.confidence, c.edge, c.known_from, x.derived_from IS NOT NULL AS derived, r.trust AS learned, r.checked
+       c.valid_to, c.confidence, c.edge, c.known_from, x.derived_from IS NOT NULL AS derived, r.trust AS learned, r.checked,
+       r.reported_changes, r.reporting_delay
 FROM {index}.claim c
 JOIN {index}.source o ON o.id = c.source
 LEFT JOIN {index}.source_origin k ON k.source = o.id
 LEFT JOIN {index}.claim_origin x ON x.claim = c.id
 LEFT JOIN LATERAL (
-    SELECT s.trust, s.checked FROM {index}.source_reliability s JOIN {index}.scope p ON p.id = s.scope
+    SELECT s.trust, s.checked, s.reported_changes, s.reporting_delay FROM {index}.source_reliability s JOIN {index}.scope p ON p.id = s.scope
     WHERE s.source = o.id AND p.path = ANY ($2::text[]) ORDER BY length(p.path) DESC LIMIT 1) r ON true
 WHERE c.topic = ANY ($1::bigint[]) AND c.known_to IS NULL
   -- What is derived counts while one of its origins is there: a text, or a source that has not taken back what it claimed.

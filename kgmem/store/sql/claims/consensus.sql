@@ -94,6 +94,9 @@ CREATE TABLE {index}.source_reliability (
     domains    jsonb NOT NULL,
     reason     text NOT NULL,
     known_from timestamptz NOT NULL DEFAULT now(),
+    -- Of the changes that others report, the share that it reports; and after how many seconds they are reported.
+    reported_changes real,
+    reporting_delay  double precision,
     PRIMARY KEY (scope, source)
 );
 
@@ -217,7 +220,7 @@ FROM {index}.past_relationship_state WHERE known @> (SELECT current_setting('kgm
 CREATE VIEW {asof}.source_reliability AS
 SELECT * FROM {index}.source_reliability WHERE known_from <= (SELECT current_setting('kgmem.known_at')::timestamptz)
 UNION ALL
-SELECT scope, source, trust, prior, claims, checked, domains, reason, known_from
+SELECT scope, source, trust, prior, claims, checked, domains, reason, known_from, reported_changes, reporting_delay
 FROM {index}.past_source_reliability WHERE known @> (SELECT current_setting('kgmem.known_at')::timestamptz);
 
 CREATE VIEW {asof}.adjudication AS

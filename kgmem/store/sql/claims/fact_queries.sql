@@ -84,7 +84,7 @@ JOIN {index}.scope p ON p.id = d.scope WHERE d.id = $1 AND p.path = $2
 -- name: standings
 SELECT o.key AS source, coalesce(s.trust, o.trust) AS trust, coalesce(s.prior, o.trust) AS prior,
        coalesce(s.claims, 0) AS claims, coalesce(s.checked, 0) AS checked, coalesce(s.domains, '{}')::text AS domains,
-       s.reason, s.known_from, k.parent, k.domain
+       s.reason, s.known_from, k.parent, k.domain, s.reported_changes, s.reporting_delay
 FROM {index}.source o
 LEFT JOIN {index}.source_reliability s ON s.source = o.id AND s.scope = 0
 LEFT JOIN {index}.source_origin k ON k.source = o.id
@@ -92,7 +92,7 @@ WHERE $1::text[] IS NULL OR o.key = ANY ($1)
 ORDER BY o.key
 
 -- name: standing_history
-SELECT h.trust, h.prior, h.claims, h.checked, h.reason, lower(h.known) AS known_from, upper(h.known) AS known_to
+SELECT h.trust, h.prior, h.claims, h.checked, h.reported_changes, h.reporting_delay, h.reason, lower(h.known) AS known_from, upper(h.known) AS known_to
 FROM {index}.past_source_reliability h JOIN {index}.source o ON o.id = h.source
 WHERE o.key = $1 AND h.scope = 0 ORDER BY lower(h.known) DESC LIMIT $2
 
