@@ -34,6 +34,7 @@ from kgmem.extraction.times import not_to_come, times_of
 from kgmem.extraction.updates.clause import PARTNERS
 from kgmem.extraction.updates.corrections import corrections
 from kgmem.extraction.updates.endings import Endings
+from kgmem.extraction.updates.replies import agreed, answered
 from kgmem.extraction.updates.states import state_assertions
 
 # Places that a text names, on the earth: the gazetteer's, chosen by what stands beside the name.
@@ -129,13 +130,17 @@ class Reading:
         earlier: Sequence[tuple[str, str]] = (),
         *,
         changes: bool = True,
+        previous: "Reading | None" = None,
     ) -> None:
         """Take the parse of the text without its brackets, where these stand, and who was spoken of before it.
+
+        `previous` is the turn before, of a text that may be a reply to it.
 
         Without `changes` only the general rules read: nothing ends, and no state is found that they do not find.
         """
         self._doc = doc
         self._changes = changes
+        self._previous = previous
         self._asked = asked
         self._brackets = brackets
         trim_names(doc)
@@ -186,6 +191,18 @@ class Reading:
         yield from self._denied
         yield from Endings(self._doc, self._gate, self).found()
         yield from corrections(self._doc, self, facts)
+        if self._previous is not None:
+            yield from agreed(self._doc, self._previous.doc)
+            yield from answered(self._doc, self._previous.doc, self._previous.asked)
+
+    @property
+    def doc(self) -> Doc:
+        """The parse."""
+        return self._doc
+
+    def asked(self, yes: bool) -> Iterator[FoundEnding]:  # noqa: FBT001  # The one argument of a callable.
+        """Return what the text's last question comes to if it is answered by yes, or by no."""
+        return Endings(self._doc, self._gate, self).asked(yes=yes)
 
     def _facts(self) -> list[FoundFact]:
         self._denied: list[FoundEnding] = []

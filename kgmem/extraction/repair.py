@@ -41,7 +41,9 @@ def repair(doc: Doc, people: frozenset[str]) -> None:
     _cut_names(doc)
     for word in doc:
         _lost_subject(word)
+        _lost_pair(word)
         _lost_verb(word)
+        _felt_towards(word)
         _order(word)
         _object(word)
         _genitive(word)
@@ -59,6 +61,28 @@ def _lost_subject(word: Token) -> None:
         return
     if verb.pos_ in {"VERB", "AUX"} and not any(child.dep_ in _SUBJECTS for child in verb.children):
         word.dep_ = "nsubjpass" if any(child.dep_ == "auxpass" for child in verb.children) else "nsubj"
+
+
+def _lost_pair(word: Token) -> None:
+    """ "Samir and I got married": the parser takes only the pronoun for the subject."""
+    verb = word.head
+    if word.dep_ != "npadvmod" or word.pos_ != "PROPN" or word.ent_type_ in _TIMES or word.i + 2 >= word.sent.end:
+        return
+    joined, other = word.nbor(1), word.nbor(2)
+    if joined.lower_ == "and" and other.dep_ in _SUBJECTS and other.head.i == verb.i:
+        word.dep_, other.dep_, other.head = other.dep_, "conj", word
+        joined.head, joined.dep_ = word, "cc"
+
+
+def _felt_towards(word: Token) -> None:
+    """ "Allergic to shrimp" names a thing, which the parser takes for a deed; verbs that follow such words are rare."""
+    adjective = word.head
+    if (word.dep_, word.tag_) != ("xcomp", "VB") or adjective.lower_ not in {"allergic", "addicted", "immune"}:
+        return
+    to = word.nbor(-1) if word.i else word
+    if to.lower_ == "to":
+        to.pos_, to.tag_, to.dep_, to.head = "ADP", "IN", "prep", adjective
+        word.pos_, word.tag_, word.dep_, word.head = "NOUN", "NN", "pobj", to
 
 
 def _lost_verb(word: Token) -> None:
@@ -98,6 +122,13 @@ def _object(word: Token) -> None:
         eaten = word.dep_ == "xcomp" and verb.lemma_ in {"eat", "drink", "have", "tolerate"} and word.i == verb.i + 1
         if word.dep_ == "dobj" or eaten:
             word.pos_, word.tag_, word.dep_ = "NOUN", "NN", "dobj"
+    elif (
+        (word.dep_, word.pos_) == ("npadvmod", "NOUN")
+        and verb.lemma_ == "go"
+        and word.i > 0
+        and (word.nbor(-1).lower_, word.nbor(-1).dep_) == ("off", "prt")
+    ):
+        word.dep_ = "dobj"
     elif (word.lower_, word.dep_, word.pos_) == ("like", "ROOT", "ADP") and _has_subject(word):
         word.pos_, word.tag_ = "VERB", "VBP"
 

@@ -22,6 +22,7 @@ from kgmem.extraction.pipeline import Reading
 from kgmem.extraction.registry import RULES
 from kgmem.extraction.repair import repair
 from kgmem.extraction.updates.letters import Letter, letter
+from kgmem.extraction.updates.replies import replies_to
 
 # Texts made easier to parse without moving a character, so that positions stay those of the original.
 
@@ -112,9 +113,10 @@ def read_texts(
     places = gazetteer()
     documents = parsed(plain for plain, _ in cleaned)
     earlier = spoken_of_before(texts) if changes else [()] * len(texts)
+    previous = turns_replied_to(texts) if changes else [None] * len(texts)
     found = [
-        Reading(doc, asked, brackets, before, changes=changes).extraction(places, least=least)
-        for doc, asked, (_, brackets), before in zip(documents, texts, cleaned, earlier, strict=True)
+        Reading(doc, asked, brackets, before, changes=changes, previous=turn).extraction(places, least=least)
+        for doc, asked, (_, brackets), before, turn in zip(documents, texts, cleaned, earlier, previous, strict=True)
     ]
     return [
         replace(each, said_at=mail.said_at, speaker=mail.speaker)
@@ -138,6 +140,25 @@ def spoken_of_before(texts: Sequence[TextToRead]) -> list[Sequence[tuple[str, st
         else ()
         for each in texts
     ]
+
+
+def turns_replied_to(texts: Sequence[TextToRead]) -> list[Reading | None]:
+    """Return for each text the turn before it, said by its listener, where the text may be a reply."""
+    turns = {
+        at: replace(
+            each, text=readable(each.before[-1][:_LONGEST_TURN]), speaker=each.listener, listener=each.speaker,
+            before=each.before[:-1], title=None,
+        )
+        for at, each in enumerate(texts)
+        if each.before and replies_to(each.text[:_LONGEST_TURN])
+    }  # fmt: skip
+    asked = list(turns.values())
+    read = [
+        Reading(doc, turn, (), before)
+        for doc, turn, before in zip(parsed(each.text for each in asked), asked, spoken_of_before(asked), strict=True)
+    ]
+    by_place = dict(zip(turns, read, strict=True))
+    return [by_place.get(at) for at in range(len(texts))]
 
 
 def _named(doc: Doc) -> list[tuple[str, str]]:

@@ -63,6 +63,8 @@ class Ending:
     at: str | None = None  # When it ended; without one nobody can say.
     named: tuple[str, str] = ("", "")  # What the text calls subject and object.
     becomes: str | None = None  # The kind of what holds between the same two from then on.
+    verbs: Sequence[str] = ()  # Of predicates without a kind that may be meant too, where `latest`.
+    latest: bool = False  # Only what was stated last of what fits is meant.
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class KnownFact:
     statement: ClaimStatement | Relationship
     episode: str | None
     claim: int | None = None  # Its id, if it is stored.
+    recent: bool = True  # It was stated in the last turns of the same conversation.
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -122,16 +125,17 @@ class Changed:
 
 def changed(turns: Sequence[Turn], known: Mapping[int, Sequence[KnownFact]], schema: GraphSchema) -> list[Changed]:
     """Return what the endings of turns come to, turn by turn; `known` has the facts stored before, by turn."""
-    so_far: dict[str, list[KnownFact]] = {}
+    so_far: dict[str, list[tuple[str | None, KnownFact]]] = {}
     gone: set[int] = set()
     made = []
     for at, turn in enumerate(turns):
         mine = so_far.setdefault(turn.scope, [])
         own = [*_own(turn)]
-        resolver = _Resolver(turn, schema, [*known.get(at, ()), *mine], own, gone)
+        earlier = [replace(each, recent=session == turn.session) for session, each in mine]
+        resolver = _Resolver(turn, schema, [*known.get(at, ()), *earlier], own, gone)
         made.append(resolver.changed())
-        mine[:] = [each for each in mine if id(each.statement) not in gone]
-        mine += [each for each in (*own, *resolver.begun) if id(each.statement) not in gone]
+        mine[:] = [each for each in mine if id(each[1].statement) not in gone]
+        mine += [(turn.session, each) for each in (*own, *resolver.begun) if id(each.statement) not in gone]
     return made
 
 
@@ -178,6 +182,9 @@ class _Resolver:
 
     def _meant(self, ending: Ending) -> Iterator[KnownFact]:
         facts = [each for each in self._facts(ending) if id(each.statement) not in self._gone]
+        if ending.latest:
+            yield from self._latest(facts, ending)
+            return
         if ending.subject is not None or ending.object is not None:
             found = [each for each in facts if self._fits(each, ending)]
             if found or ending.subject is not None or ending.instead is None:
@@ -192,6 +199,31 @@ class _Resolver:
         elif last:
             last = [each for each in last if each.episode == last[-1].episode]
         yield from last
+
+    def _latest(self, facts: Sequence[KnownFact], ending: Ending) -> Iterator[KnownFact]:
+        """Return what was stated last of the facts that an ending may mean: all that one text says of one object."""
+        verbs = {_stem(verb) for verb in ending.verbs}
+        fit = [each for each in facts if self._may_be_latest(each, ending, verbs)]
+        if not fit:
+            return
+        last = next(
+            (each for each in reversed(fit) if each.kind != STATES and each.episode == fit[-1].episode), fit[-1]
+        )
+        subject, object_ = last.ends
+        for each in fit:
+            alike = object_ == each.ends[1] or _within(object_, each.words)
+            if each.episode == last.episode and each.ends[0] == subject and alike:
+                yield each
+
+    def _may_be_latest(self, fact: KnownFact, ending: Ending, verbs: set[str]) -> bool:
+        ends = fact.ends
+        kind = self._schema.kinds.get(fact.kind)
+        pairs = [ends, ends[::-1]] if kind is not None and kind.symmetric else [ends]
+        if not (fact.recent and self._may_end(fact)) or not any(self._is_about(pair, fact, ending) for pair in pairs):
+            return False
+        if ending.instead is not None and _type(ends[1]) != _type(ending.instead):
+            return False
+        return fact.kind in ending.kinds or (fact.kind == STATES and _stem(fact.words) in verbs)
 
     def _facts(self, ending: Ending) -> list[KnownFact]:
         """Return the facts that an ending may mean, in the order in which they were said."""

@@ -119,6 +119,8 @@ class FoundEnding:
     `predicate` is that of a denied fact in the words of the text. `instead` takes the object's place from then on,
     `heir` the subject's, and a fact of the kind `becomes` that of the fact itself. `never` says that it did not hold
     before either: a correction, or "has never been". With neither subject nor object it is about what was said last.
+    `latest` means, of the facts that fit, only what was stated last ("sold it"): facts of the kinds, and facts in a
+    text's own words by one of the `verbs`.
     """
 
     subject: Argument | None
@@ -133,6 +135,8 @@ class FoundEnding:
     never: bool = False
     time: FoundTime | None = None
     becomes: str | None = None
+    verbs: Sequence[str] = ()
+    latest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

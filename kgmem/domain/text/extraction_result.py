@@ -44,6 +44,8 @@ _BECAUSE: Final[Mapping[str, str]] = {
     **{word: f"{word} to" for word in ("due", "owing", "thanks")},
 }
 _LEAST_CAUSE: Final = 0.3
+# What leads from a verb to its kind, where a text has "it" or "there" in its place: "work there" is "works for".
+_TIES: Final = ("", "in", "at", "for", "to")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +234,14 @@ class _Bringing:
             keys, named = (keys[::-1], named[::-1]) if meant.reverse else (keys, named)
         elif each.predicate is not None and not kinds:
             kinds, words = (STATES,), each.predicate
+        if each.latest:
+            told = [meaning(f"{verb} {word}".strip(), self._schema.kinds) for verb in each.verbs for word in _TIES]
+            kinds = (*kinds, *(one.kind for one in told if one is not None))
         start = each.time.interval.start if each.time is not None else None
         begun = [self._keys.get(end.name) if end is not None else None for end in (each.instead, each.heir)]
         return Ending(
             keys[0], keys[1], (each.span.start, each.span.end), kinds, words, begun[0], begun[1], each.never,
-            _iso(start) or self._said, (named[0], named[1]), each.becomes,
+            _iso(start) or self._said, (named[0], named[1]), each.becomes, tuple(each.verbs), each.latest,
         )  # fmt: skip
 
     def _may_join(self, fact: FoundFact, meant: Meaning) -> bool:

@@ -1,5 +1,6 @@
 """A clause by its roles: the verb, who does it to whom, and what its prepositions lead to."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from spacy.tokens import Token
@@ -54,6 +55,21 @@ class Clause:
     def behind(self, *prepositions: str) -> Token | None:
         """Return the first noun that one of these prepositions leads to."""
         return next((self.led[word][0] for word in prepositions if self.led.get(word)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """What a clause says is over between two words; one may be left open."""
+
+    subject: Token | None
+    object: Token | None
+    kinds: tuple[str, ...] = ()
+    instead: Token | None = None
+    heir: Token | None = None
+    never: bool = False
+    becomes: str | None = None
+    verbs: tuple[str, ...] = ()
+    latest: bool = False
 
 
 def is_time(word: Token) -> bool:

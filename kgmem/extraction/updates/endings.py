@@ -15,8 +15,10 @@ from kgmem.domain.text.extraction import Argument, FoundEnding, FoundTime, Span
 from kgmem.extraction.clauses import verbs_of
 from kgmem.extraction.facts import Phrase, phrase
 from kgmem.extraction.gate import Gate
-from kgmem.extraction.updates.clause import HOME, PARTNERS, WORK, Clause, is_time
-from kgmem.extraction.updates.idioms import Over, idioms, spoken
+from kgmem.extraction.updates.clause import HOME, PARTNERS, WORK, Clause, Over, is_time
+from kgmem.extraction.updates.dialogue import unnamed
+from kgmem.extraction.updates.idioms import idioms, spoken
+from kgmem.extraction.updates.replies import arranged
 from kgmem.extraction.vocabulary import listed
 
 _CONFIDENCE: Final = 0.7
@@ -147,16 +149,35 @@ class Endings:
                 aspect = self._gate.aspect(verb, verb, verb)
                 clause = Clause(verb)
                 yield from self._over(clause, spoken(clause))
-                if not (aspect.denied or aspect.hedged or aspect.future):
-                    yield from self._of(clause)
+                yield from self._over(clause, arranged(clause))
+                if not (aspect.hedged or aspect.future):
+                    yield from self._over(clause, unnamed(clause, over=aspect.denied))
+                    yield from self._of(clause) if not aspect.denied else ()
+
+    def asked(self, *, yes: bool) -> Iterator[FoundEnding]:
+        """Return what the text's last question comes to if it is answered by yes, or by no."""
+        for verb in verbs_of(list(list(self._doc.sents)[-1])):
+            clause = Clause(verb)
+            aspect = self._gate.aspect(verb, verb, verb)
+            if aspect.hedged or aspect.future:
+                continue
+            if yes:
+                yield from self._over(clause, unnamed(clause, over=False))
+                yield from self._of(clause)
+            elif {"still"} & {child.lower_ for child in verb.children}:
+                yield from self._over(clause, unnamed(clause, over=True))
+                things = [*clause.objects, *(noun for nouns in clause.led.values() for noun in nouns)]
+                for subject in clause.subjects:
+                    for thing in things:
+                        yield from () if is_time(thing) else self._ending(clause, subject, thing)
 
     def _over(self, clause: Clause, found: Iterable[Over]) -> Iterator[FoundEnding]:
         for each in found:
             made = self._ending(
                 clause, each.subject, each.object, kinds=each.kinds, instead=each.instead, heir=each.heir,
-                never=each.never,
+                never=each.never, latest=each.latest,
             )  # fmt: skip
-            yield from (replace(one, becomes=each.becomes) for one in made)
+            yield from (replace(one, becomes=each.becomes, verbs=each.verbs) for one in made)
 
     def _of(self, clause: Clause) -> Iterator[FoundEnding]:
         yield from self._switched(clause)
@@ -293,7 +314,7 @@ class Endings:
 
     def _done_to(self, clause: Clause) -> Iterator[FoundEnding]:
         """ "Was fired by Acme", "Acme fired Tom", "the review has been cancelled", "my boat was stolen"."""
-        if clause.lemma not in _DONE_TO:
+        if clause.lemma not in _DONE_TO or (clause.lemma == "call" and not clause.particles & {"off"}):
             return
         out = clause.lemma in _PEOPLE_PUT_OUT and (
             clause.lemma not in {"lay", "let"} or clause.particles & {"off"} or _lets_go(clause.verb)
@@ -343,18 +364,19 @@ class Endings:
         instead: Token | None = None,
         heir: Token | None = None,
         never: bool = False,
+        latest: bool = False,
     ) -> Iterator[FoundEnding]:
         who, what = self._argument(subject), self._argument(object_)
         if (subject is not None and who is None) or (object_ is not None and what is None):
             return
-        if who is None and what is None and not kinds:
+        if who is None and what is None and not (kinds or latest):
             return
         verb = clause.verb
         # "Moved to 11 June" says when it will be, not when it was moved.
         time = None if instead is not None and is_time(instead) else self._name.time(verb)
         yield FoundEnding(
             who, what, Span(verb.idx, verb.idx + len(verb.text)), _CONFIDENCE, "rules:ending", kinds=tuple(kinds),
-            instead=self._argument(instead), heir=self._argument(heir), never=never, time=time,
+            instead=self._argument(instead), heir=self._argument(heir), never=never, time=time, latest=latest,
         )  # fmt: skip
 
     def _argument(self, head: Token | None) -> Argument | None:

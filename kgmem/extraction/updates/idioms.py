@@ -4,12 +4,11 @@ Each returns pairs of ends with what else is known of the ending; the caller giv
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from spacy.tokens import Token
 
-from kgmem.extraction.updates.clause import PARTNERS, WORK, Clause, is_time
+from kgmem.extraction.updates.clause import PARTNERS, WORK, Clause, Over, is_time
 from kgmem.extraction.vocabulary import listed
 
 _WEARY: Final = listed("tired sick bored weary fed over done through disillusioned disenchanted")
@@ -17,19 +16,6 @@ _PERISHES: Final = listed("die burn sink collapse vanish disappear perish explod
 _TAKES_PLACE: Final = listed("take happen occur go start meet")
 _LIKED: Final = ("LIKES", "PREFERS")
 _RECEIVES: Final = listed("buy acquire purchase inherit")
-
-
-@dataclass(frozen=True, slots=True)
-class Over:
-    """What a clause says is over between two words; one may be left open."""
-
-    subject: Token | None
-    object: Token | None
-    kinds: tuple[str, ...] = ()
-    instead: Token | None = None
-    heir: Token | None = None
-    never: bool = False
-    becomes: str | None = None
 
 
 def idioms(clause: Clause) -> Iterator[Over]:
@@ -88,8 +74,8 @@ def _weary(clause: Clause) -> Iterator[Over]:
         things = clause.led.get("in", []) + [each for noun in clause.objects for each in _led(noun, "in")]
     elif clause.lemma == "have" and any(each.lower_ == "enough" for each in verb.children):
         things = clause.led.get("of", []) + [each for noun in clause.objects for each in _led(noun, "of")]
-    elif clause.lemma == "go" and "off" in clause.particles:
-        things = clause.objects
+    elif clause.lemma == "go" and ("off" in clause.particles or "off" in clause.led):
+        things = clause.objects + clause.led.get("off", [])
     elif clause.lemma == "fall" and "love" in {each.lower_ for each in clause.led.get("of", [])}:
         things = clause.led.get("with", [])
     yield from (Over(subject, each, _LIKED) for subject in clause.subjects for each in things if each.lower_ != "love")
@@ -139,10 +125,13 @@ def _separated(clause: Clause) -> Iterator[Over]:
     if ended or (clause.lemma == "walk" and "on" in clause.led):
         for subject in clause.subjects:
             yield from (Over(subject, each, PARTNERS) for each in clause.led.get("with", []) + clause.led.get("on", []))
-    pair = [each for each in clause.subjects if each.lower_ in {"they", "both"}]
-    apart = (clause.lemma in {"split", "break"} and "up" in words) or clause.lemma in {"separate", "divorce"}
+    pair = [each for each in clause.subjects if each.lower_ in {"they", "both", "we"}]
+    apart = (clause.lemma == "break" and "up" in words) or clause.lemma in {"split", "separate", "divorce"}
+    apart = apart or (clause.lemma == "part" and bool(words & {"ways"} or not clause.objects))
+    said = {child.lower_ for child in clause.verb.children if child.dep_ in {"acomp", "advmod", "prt", "attr"}}
+    apart = apart or (clause.lemma == "be" and bool(said & {"through", "finished", "over", "done", "history"}))
     apart = apart or any(child.lower_ in {"divorced", "separated"} for child in clause.verb.children)
-    if pair and apart and not clause.objects:
+    if pair and apart and not any(each.lower_ != "ways" for each in clause.objects if each.lower_ not in said):
         yield Over(None, None, (*PARTNERS, "FRIEND_OF"))
 
 

@@ -180,7 +180,10 @@ class PostgresExtractionStore:
             ids = [each.id for each in recent]
             found = await connection.fetch(layout.sql("extraction", "known_claims"), scope, list(keys), ids)
             facts = [(row["item"], _held_claim(row)) for row in found]
-            known = [(item, KnownFact(held.statement, held.statement.episode, held.id)) for item, held in facts]
+            known = [
+                (item, KnownFact(held.statement, held.statement.episode, held.id, recent=item in ids))
+                for item, held in facts
+            ]
             label = layout.labels.get((EDGE, STATES))
             if label is not None:
                 rows = await connection.fetch(
@@ -191,7 +194,7 @@ class PostgresExtractionStore:
                 once = list({row["id"]: row for row in rows}.values())
                 for stated in await relationships_of(connection, layout, once):
                     item = items[stated.id or 0]
-                    known.append((item, KnownFact(stated, names.get(item, str(item)))))
+                    known.append((item, KnownFact(stated, names.get(item, str(item)), recent=item in ids)))
         return [fact for _, fact in sorted(known, key=lambda each: each[0])]
 
     async def turns_before(self, graph: str, ids: Sequence[int]) -> dict[int, list[str]]:
