@@ -26,8 +26,8 @@ RELATIONS = {
     "responsible": "RESPONSIBLE_FOR OWNS LEADS / responsible own", "amount": "/ is are", "named": "/ named called name",
     "drives": "/ drive", "born": "BORN_IN / born", "member": "MEMBER_OF / member join", "studies": "STUDIED_AT / stud",
     "goes": "/ go", "subscribes": "/ subscribe", "teaches": "/ teach", "volunteers": "/ volunteer",
-    "coaches": "/ coach", "stored": "/ stored moved hosted", "located": "LOCATED_IN LIVES_IN TAKES_PLACE_IN / is located based",
-    "runs": "/ run runs",
+    "coaches": "/ coach", "stored": "/ stored hosted", "runs": "/ run",
+    "located": "LOCATED_IN LIVES_IN TAKES_PLACE_IN / is located based",
     "causes": "CAUSES ENABLES CONTRIBUTES_TO PREVENTS /",
 }  # fmt: skip
 _OVER = re.compile(r"^(?:no longer|got rid|used to|left|quit|stopped|gave up|sold|lost|was never|moved (?:out|from))\b")

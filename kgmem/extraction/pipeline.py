@@ -200,7 +200,7 @@ class Reading:
         """The parse."""
         return self._doc
 
-    def asked(self, yes: bool) -> Iterator[FoundEnding]:  # noqa: FBT001  # The one argument of a callable.
+    def asked(self, yes: bool) -> Iterator[FoundEnding]:
         """Return what the text's last question comes to if it is answered by yes, or by no."""
         return Endings(self._doc, self._gate, self).asked(yes=yes)
 

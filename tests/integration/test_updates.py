@@ -38,6 +38,16 @@ async def test_sentences_and_dialogues_change_the_facts_as_they_say(
     assert stale == []
 
 
+async def test_no_fact_of_the_last_turns_that_a_reply_ends_is_current(shared_database_url: str, graph: str) -> None:
+    cases = dialogues("replies")
+    async with opened_memory(shared_database_url, embedder=hashing(), extractor=OfflineExtractor()) as memory:
+        outcomes = await played(memory, graph, cases)
+        stale = await stale_first(memory, graph, cases)
+
+    assert [each.wrong for each in outcomes if not each.right] == []
+    assert stale == []
+
+
 async def test_what_a_text_ends_is_no_longer_current_and_what_it_corrects_is_withdrawn(
     shared_database_url: str, graph: str
 ) -> None:

@@ -39,7 +39,8 @@ _ALL_WRONG: Final = re.compile(
 _NOT_SO: Final = re.compile(
     r"^\W*(?:(?:no|nope|well|actually|sorry|oh)\b[\s,.!]*)*"
     r"(?:(?:i|he|she|it|we|they|you|that|[A-Z]\w+)\s+(?:is|are|am|was|were|do|does|did|has|have|will|would|can|could|wo|ca)"
-    r"(?:\s*n't|\s+not)(?P<end>\s+(?:any ?more|any longer))?|(?P<over>not any ?more|no longer|not any longer|no more|not since\b[^,.;]*|not (?:for|in) (?:\w+ )?(?:a while|ages|years|months|weeks|long)))"
+    r"(?:\s*n't|\s+not)(?P<end>\s+(?:any ?more|any longer))?|(?P<over>not any ?more|no longer|not any longer|no more|"
+    r"not since\b[^,.;]*|not (?:for|in) (?:\w+ )?(?:a while|ages|years|months|weeks|long)))"
     r"\s*(?:[.!,;]|$)",
     re.IGNORECASE,
 )

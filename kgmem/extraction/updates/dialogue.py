@@ -20,8 +20,9 @@ _OWNED: Final[_Meant] = (
 )
 _HABIT: Final[_Meant] = (
     ("MEMBER_OF", "PLAYED_FOR", "USES", "STUDIED_AT", "LIKES", "WORKS_FOR"),
-    ("learn", "study", "play", "practise", "practice", "train", "take", "do", "drink", "eat", "smoke", "attend", "teach", "coach",
-     "volunteer", "sing", "run", "swim", "write", "read", "go", "visit", "collect", "watch", "make", "be", "follow", "work"),
+    ("learn", "study", "play", "practise", "practice", "train", "take", "do", "drink", "eat", "smoke", "attend",
+     "teach", "coach", "volunteer", "sing", "run", "swim", "write", "read", "go", "visit", "collect", "watch", "make",
+     "be", "follow", "work"),
 )  # fmt: skip
 _SERVICE: Final[_Meant] = (
     ("USES", "MEMBER_OF", "SCHEDULED_FOR"),
@@ -65,9 +66,8 @@ _BY_VERB: Final[Mapping[str, _Meant]] = {
     **dict.fromkeys(
         listed("sell donate pawn wreck total crash scrap auction offload demolish lose return trade smash"), _OWNED
     ),
-    **dict.fromkeys(listed("quit stop abandon drop ditch dump scrap leave discontinue finish end"), _HABIT),
+    **dict.fromkeys(listed("quit stop abandon drop ditch dump discontinue finish end"), _HABIT),
     **dict.fromkeys(listed("cancel terminate unsubscribe delete uninstall close discontinue"), _SERVICE),
-    **dict.fromkeys(listed("leave quit resign"), _TIE),
     **dict.fromkeys(listed("delegate entrust"), _CHARGE),
 }
 _BY_PARTICLE: Final[Mapping[tuple[str, str], _Meant]] = {
@@ -116,7 +116,7 @@ def _no_more(clause: Clause) -> Iterator[Over]:
     if not (there or led or _is_it(clause)):
         return
     for subject in clause.subjects:
-        if clause.lemma == "have" or clause.lemma == "own":
+        if clause.lemma in {"have", "own"}:
             yield _latest(subject, _OWNED)
         else:
             yield _latest(subject, ((), (clause.lemma,)))

@@ -175,9 +175,9 @@ class Endings:
         for each in found:
             made = self._ending(
                 clause, each.subject, each.object, kinds=each.kinds, instead=each.instead, heir=each.heir,
-                never=each.never, latest=each.latest,
+                never=each.never,
             )  # fmt: skip
-            yield from (replace(one, becomes=each.becomes, verbs=each.verbs) for one in made)
+            yield from (replace(one, becomes=each.becomes, verbs=each.verbs, latest=each.latest) for one in made)
 
     def _of(self, clause: Clause) -> Iterator[FoundEnding]:
         yield from self._switched(clause)
@@ -364,19 +364,16 @@ class Endings:
         instead: Token | None = None,
         heir: Token | None = None,
         never: bool = False,
-        latest: bool = False,
     ) -> Iterator[FoundEnding]:
         who, what = self._argument(subject), self._argument(object_)
         if (subject is not None and who is None) or (object_ is not None and what is None):
-            return
-        if who is None and what is None and not (kinds or latest):
             return
         verb = clause.verb
         # "Moved to 11 June" says when it will be, not when it was moved.
         time = None if instead is not None and is_time(instead) else self._name.time(verb)
         yield FoundEnding(
             who, what, Span(verb.idx, verb.idx + len(verb.text)), _CONFIDENCE, "rules:ending", kinds=tuple(kinds),
-            instead=self._argument(instead), heir=self._argument(heir), never=never, time=time, latest=latest,
+            instead=self._argument(instead), heir=self._argument(heir), never=never, time=time,
         )  # fmt: skip
 
     def _argument(self, head: Token | None) -> Argument | None:

@@ -32,8 +32,9 @@ _YES: Final = re.compile(
 )
 _NO: Final = re.compile(_LEAD + r"(?:no|nope|nah|not any ?more|no longer|not really)\b", re.IGNORECASE)
 _PROPOSES: Final = re.compile(
-    r"\b(?:how about|what about|shall we|should we|could we|can we|let's|let us|would|maybe|perhaps|i (?:suggest|propose)|"
-    r"why don't we|does|is|could you|can you|instead|better|works?|suits?|rather|make it|move it|prefer)\b",
+    r"\b(?:how about|what about|shall we|should we|could we|can we|let's|let us|would|maybe|perhaps|"
+    r"i (?:suggest|propose)|why don't we|does|is|could you|can you|instead|better|works?|suits?|rather|"
+    r"make it|move it|prefer)\b",
     re.IGNORECASE,
 )
 _APPOINTED: Final = ("SCHEDULED_FOR",)
