@@ -49,7 +49,7 @@ _DECLINES: Final = re.compile(
 
 
 def replies_to(text: str) -> bool:
-    """Say whether a text may be an answer, which only the turn before it explains."""
+    """Return whether a text may be an answer, which only the turn before it explains."""
     return any(pattern.match(text) for pattern in (_AGREES, _YES, _NO))
 
 
