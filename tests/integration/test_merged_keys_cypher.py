@@ -18,7 +18,7 @@ pytestmark = pytest.mark.server
 async def merge(memory: Memory, graph: str) -> int:
     """The merges of `n-a` into `neil`, and of `neil` into `armstrong`, who flew on apollo-11; `buzz` flew, too."""
     people = [Entity(key, "Person", name=name) for key, name in _PEOPLE.items()]
-    await memory.entities.put(graph, [*people, Entity("apollo-11", "Event", name="Apollo 11")])
+    await memory.entities.put(graph, [*people, _EVENT])
     await memory.relationships.put(
         graph, [Relationship("FLEW_ON", "armstrong", "apollo-11"), Relationship("FLEW_ON", "buzz", "apollo-11")]
     )
@@ -26,6 +26,7 @@ async def merge(memory: Memory, graph: str) -> int:
     return (await memory.resolution.merge(graph, NewMerge("armstrong", "neil", by="ada", reason="One person."))).id
 
 
+_EVENT = Entity("apollo-11", "Event", name="Apollo 11", properties={"hero": "n-a"})
 _PEOPLE = {"armstrong": "Neil Alden Armstrong", "neil": "Neil Armstrong", "n-a": "N. Armstrong", "buzz": "Buzz Aldrin"}
 
 
@@ -60,7 +61,53 @@ READS = {
     "MATCH (e:Event) RETURN COUNT { (e)<--(n) WHERE n.key = $key } AS n": [[1]],
     "MATCH (e:Event) RETURN [(e)<--(n {key: 'n-a'}) | n.key] AS keys": [[["armstrong"]]],
     "MATCH (n {key: 'n-a'}) RETURN $key, 'n-a'": [["n-a", "n-a"]],
+    # So do other places and forms of the comparison.
+    "MATCH (n:Person) WITH n WHERE n.key = 'n-a' RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) WITH n, $key AS k WHERE k = n.key RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) WITH n WHERE n.key IN $keys RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) WITH n AS m WHERE m.key <> 'n-a' RETURN m.key": [["buzz"]],
+    "MATCH (n:Person) WHERE n['key'] = 'n-a' RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) WHERE n[$name] = $key RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) WITH n WHERE n['key'] IN ['x', 'n-a'] RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) WITH collect(n) AS all UNWIND all AS n WITH n WHERE n.key = 'neil' RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) WITH collect(n) AS all RETURN [n IN all WHERE n.key = $key | n.key]": [[["armstrong"]]],
+    "MATCH (n:Person) WITH collect(n) AS all RETURN any(n IN all WHERE n.key IN ['x', $key])": [[True]],
+    "MATCH (n:Person) WITH collect(n) AS all WHERE all[0].key IN $keys OR all[1].key IN $keys RETURN size(all)": [[2]],
+    "MATCH p = (:Person)-->(:Event) WHERE startNode(relationships(p)[0]).key = 'n-a' RETURN length(p)": [[1]],
+    "MATCH p = (:Person)-->(:Event) WHERE any(n IN nodes(p) WHERE n.key = 'n-a') RETURN length(p)": [[1]],
+    "MATCH (n:Person) RETURN n.key, n.key = 'n-a' ORDER BY n.key": [["armstrong", True], ["buzz", False]],
+    "MATCH (n:Person) RETURN CASE WHEN n.key = 'n-a' THEN 1 ELSE 0 END AS x ORDER BY x": [[0], [1]],
+    "MATCH (n:Person) RETURN CASE WHEN n.key = 'n-a' THEN 1 WHEN n.key = 'buzz' THEN 0 ELSE 1 / 0 END AS x ORDER BY x": [
+        [0],
+        [1],
+    ],
+    "MATCH (n:Person) WHERE n.key = toLower('N-A') RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) WHERE n.key = $prefix + '-a' RETURN n.key": [["armstrong"]],
+    "MATCH (e:Event {key: 'apollo-11'}) MATCH (n:Person) WHERE n.key = e.hero RETURN n.key": [["armstrong"]],
+    "MATCH (e:Event {key: 'apollo-11'}), (n:Person) WHERE n.key = e.hero RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person)-->(e:Event) WHERE n.key = e.hero RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person)-->(e:Event) WHERE n.key = toLower(e.hero) RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) MATCH (e:Event) WHERE e.hero = n.key RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) MATCH (e:Event {hero: n.key}) RETURN n.key": [["armstrong"]],
+    "MATCH (n {key: 'armstrong'}) MATCH (e:Event) WHERE e.hero = n['key'] RETURN e.key": [["apollo-11"]],
+    "MATCH (n:Person) WITH n MATCH (e:Event) WHERE toLower(e.hero) = n.key RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) WHERE n.key IN [x IN ['a', 'n-a'] WHERE x <> 'a'] RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) RETURN count(CASE WHEN n.key = 'neil' THEN 1 END) AS x": [[1]],
+    "MATCH (n:Person) WITH n ORDER BY n.key = 'n-a' DESC LIMIT 1 RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) CALL (n) { WITH n WHERE n.key = 'n-a' RETURN 1 AS one } RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) RETURN reduce(k = '', m IN [n] | k + CASE WHEN m.key = 'n-a' THEN '!' ELSE '' END) AS x ORDER BY x": [
+        [""],
+        ["!"],
+    ],
+    "MATCH (n:Person) WHERE n.key = CASE WHEN n.key = 'neil' THEN 'n-a' ELSE 'no' END RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) WHERE 'n-a' = n.key = 'neil' RETURN n.key": [["armstrong"]],
+    "MATCH (n:Person) WHERE n.key = 'n-a' + toString(rand()) RETURN n.key": [],
     # What names no entity by its key is compared as it is.
+    "MATCH (n:Person) WHERE n {.key}.key = 'n-a' RETURN n.key": [],
+    "MATCH (n:Person) RETURN count(CASE n.key WHEN 'n-a' THEN 1 END) AS x": [[0]],
+    "MATCH (n:Person) WITH n.key AS key WHERE key = 'n-a' RETURN key": [],
+    "MATCH ()-[r]->() WHERE r.key = 'n-a' RETURN r": [],
+    "MATCH (a:Person), (b:Person) WHERE a.key = b.key RETURN a.key ORDER BY a.key": [["armstrong"], ["buzz"]],
     "MATCH (n:Person) WHERE n.name = 'n-a' RETURN n.key": [],
     "WITH {key: 'n-a'} AS m RETURN m.key = 'n-a'": [[True]],
     "MATCH (n) WHERE n.key STARTS WITH 'n-' RETURN n.key": [],
@@ -71,7 +118,8 @@ READS = {
 async def test_a_match_by_the_key_finds_the_kept_one(memory: Memory, graph: str, merge: int) -> None:
     for scope in (None, "", "user/7"):
         for text, rows in READS.items():
-            assert await run(memory, graph, text, scope, key="n-a", keys=["n-a"]) == rows, (text, scope)
+            named = {"key": "n-a", "keys": ["n-a"], "name": "key", "prefix": "n"}
+            assert await run(memory, graph, text, scope, **named) == rows, (text, scope)
 
 
 async def test_merge_and_set_mean_the_kept_one(memory: Memory, graph: str, merge: int) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn
 
 from kgmem.query.errors import RUNTIME, CypherError, ValueProblem, wrong_type
+from kgmem.query.evaluation.kept_keys import KeptKeys
 from kgmem.query.tree import expressions as tree
 from kgmem.query.tree.expressions import Expression, Located
 from kgmem.query.tree.traversal import children
@@ -52,8 +53,7 @@ class Environment:
     `nested` evaluates subqueries and patterns for a row. `node` returns the node of an id (for startNode and endNode),
     and `known_from` the microseconds since 1970 from which an id is known. `gone` are the ids that the statement has
     deleted. `check` raises where the statement must stop; long computations call it now and then. `functions` are
-    additional ones, by name in lower case. `kept_keys` has the keys of nodes that were merged away, each with that of
-    the kept one, as far as expressions have named them.
+    additional ones, by name in lower case. `kept_keys` knows the keys of nodes that were merged away.
     """
 
     text: str = ""
@@ -64,7 +64,7 @@ class Environment:
     node: Callable[[int], Node | None] = _no_node
     known_from: Callable[[int], int | None] = _never_known
     gone: Container[int] = frozenset()
-    kept_keys: Mapping[str, str] = field(default_factory=dict)
+    kept_keys: KeptKeys = field(default_factory=KeptKeys)
     check: Callable[[], None] = _never_stopped
 
     def error(self, problem: ValueProblem, at: int) -> CypherError:

@@ -11,7 +11,8 @@ from kgmem.query.errors import RUNTIME, TYPE, CypherError, ValueProblem, shown, 
 from kgmem.query.evaluation import arithmetic
 from kgmem.query.evaluation.environment import Compiler, Compute, Handler, Row, truth
 from kgmem.query.tree import expressions as tree
-from kgmem.query.values import Value
+from kgmem.query.tree.traversal import EQUALITY, KEY, may_read_key
+from kgmem.query.values import Node, Value
 from kgmem.query.values.comparison import at_least, at_most, contains, equals, greater, less
 from kgmem.query.values.typed import KNOWN, Test, type_test
 
@@ -205,6 +206,9 @@ class OperatorCompiler(Compiler):
         return self.guarded(run, part.at)
 
     def _comparison(self, part: tree.Comparison) -> Compute:
+        sides = (part.first, *(operand for _, operand in part.rest))
+        if any(sign in EQUALITY for sign, _ in part.rest) and any(map(may_read_key, sides)):
+            return self._comparison_of_keys(part)
         first = self.compile(part.first)
         if len(part.rest) == 1:
             sign, operand = part.rest[0]
@@ -227,8 +231,58 @@ class OperatorCompiler(Compiler):
 
         return run
 
+    def _comparison_of_keys(self, part: tree.Comparison) -> Compute:
+        """Return a comparison in which the key of a merged node, compared with a node's key, means the kept one."""
+        first, kept = self._side(part.first), self.setting.kept_keys
+        rest = tuple((sign, COMPARISONS[sign], self._side(operand)) for sign, operand in part.rest)
+
+        def run(row: Row) -> Value:
+            found: bool | None = True
+            left, left_is_key = first(row)
+            for sign, compare, operand in rest:
+                right, right_is_key = operand(row)
+                if sign not in EQUALITY or left_is_key is right_is_key:
+                    holds = compare(left, right)
+                elif left_is_key:
+                    holds = compare(left, kept.of(right))
+                else:
+                    holds = compare(kept.of(left), right)
+                if holds is False:
+                    return False
+                if holds is None:
+                    found = None
+                left, left_is_key = right, right_is_key
+            return found
+
+        return run
+
+    def _side(self, part: tree.Expression) -> Callable[[Row], tuple[Any, bool]]:
+        """Return what computes one side of a comparison, and whether that is the key of a node."""
+        compute, kept = self.compile(part), self.setting.kept_keys
+        if not isinstance(part, tree.Property | tree.Index) or not may_read_key(part):
+            return lambda row: (compute(row), False)
+        subject = self.compile(part.subject)
+        name: Compute = (lambda _row: KEY) if isinstance(part, tree.Property) else self.compile(part.index)
+
+        def run(row: Row) -> tuple[Any, bool]:
+            return compute(row), kept.is_on and name(row) == KEY and type(subject(row)) is Node
+
+        return run
+
     def _test(self, part: tree.Test) -> Compute:
-        return self._binary(_TESTS[part.operator], self.compile(part.left), self.compile(part.right), part.at)
+        test, right = _TESTS[part.operator], self.compile(part.right)
+        if part.operator != "IN" or not may_read_key(part.left):
+            return self._binary(test, self.compile(part.left), right, part.at)
+        side, kept, setting = self._side(part.left), self.setting.kept_keys, self.setting
+
+        def run(row: Row) -> Value:
+            (left, is_key), listed = side(row), right(row)
+            try:
+                return test(left, kept.of(listed) if is_key else listed)
+            except ValueProblem as problem:
+                raise setting.error(problem, part.at) from problem
+
+        return run
 
     def _is_null(self, part: tree.IsNull) -> Compute:
         operand, negated = self.compile(part.operand), part.negated
@@ -246,16 +300,7 @@ class OperatorCompiler(Compiler):
 
     def _kept_key(self, part: tree.KeptKey) -> Compute:
         operand, kept = self.compile(part.operand), self.setting.kept_keys
-
-        def run(row: Row) -> Value:
-            value = operand(row)
-            if kept and isinstance(value, str):
-                return kept.get(value, value)
-            if kept and isinstance(value, list):
-                return [kept.get(each, each) if isinstance(each, str) else each for each in value]
-            return value
-
-        return run
+        return lambda row: kept.of(operand(row))
 
 
 HANDLERS: Mapping[type, Handler] = {

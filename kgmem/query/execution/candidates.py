@@ -14,7 +14,7 @@ from kgmem.query.execution.store_queries import StoreQuery, attempted, constant,
 from kgmem.query.planning.column_pruning import ALL, IDENTITY
 from kgmem.query.planning.steps import JoinKey, LinkPart, Order, Pattern
 from kgmem.query.tree.expressions import Expression, KeptKey
-from kgmem.query.tree.traversal import kept_keys_in, names_in
+from kgmem.query.tree.traversal import compares_keys, names_in
 from kgmem.query.values import Node, Relationship
 from kgmem.query.values.comparison import group_key
 
@@ -44,6 +44,11 @@ async def chooser(
         known = await attempted(run, key.known, asked.source)
         own = await attempted(run, key.own, samples)
         if known is not None and own is not None:
+            by_key = {type(row.get(key.key_of)) is Node for row in asked.source} if key.key_of else {False}
+            if len(by_key) > 1:  # The key of a node for some rows, the value of a map for others.
+                continue
+            if by_key == {True}:
+                own = await run.redirected(own)
             joined.append((key, known, own))
     if not joined:
         return lambda row: ways[asked.places[row]]
@@ -118,7 +123,7 @@ async def candidates(run: Run, asking: MatchOptions, rows: Rows, at: int) -> tup
 def _is_named_by_keys(pattern: Pattern) -> bool:
     """Whether each key that a pattern names must be a node's: it stands alone in n.key = value."""
     alone = {id(each.predicate) for each in pattern.lookups if each.operator == "=" and isinstance(each.value, KeptKey)}
-    named = {id(each) for each in pattern.predicates if any(kept_keys_in(each))}
+    named = {id(each) for each in pattern.predicates if compares_keys(each)}
     return bool(named) and named <= alone
 
 

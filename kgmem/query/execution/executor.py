@@ -12,14 +12,15 @@ from kgmem.domain.graph.graph import no_such_graph
 from kgmem.query.errors import RUNTIME, CypherError, ValueProblem
 from kgmem.query.evaluation.compiler import compile_expression
 from kgmem.query.evaluation.environment import Compute, Environment, Row, truth
+from kgmem.query.evaluation.kept_keys import KeptKeys
 from kgmem.query.execution.graph import Counters, GraphTransaction
 from kgmem.query.execution.limits import Limits, Watch
 from kgmem.query.execution.thread_bridge import Beside, OnLoop
 from kgmem.query.execution.virtual_elements import VirtualElements
 from kgmem.query.planning.clauses import Planner
 from kgmem.query.planning.steps import Step
-from kgmem.query.tree.expressions import Expression, KeptKey
-from kgmem.query.tree.traversal import calls_in, kept_keys_in, loops_in, nested_in
+from kgmem.query.tree.expressions import Expression
+from kgmem.query.tree.traversal import calls_in, compares_keys, loops_in, nested_in
 from kgmem.query.values import Node
 
 T = TypeVar("T")
@@ -28,6 +29,7 @@ StepHandler = Callable[["Run", Any, Rows], Awaitable[Rows]]
 Answer = Callable[["Run", Expression, Sequence[Row]], Awaitable[Sequence[Any]]]
 
 _AT_ONCE = 1024  # Rows that are worked on without a look at the clock.
+_ROUNDS = 2  # In which keys are noted and looked up together, before each is looked up when it is met.
 _TURN = 0.005  # Seconds of work after which others have their turn.
 WEIGHT = "\0weight"  # How many equal rows a row stands for.
 # Functions that look into the graph.
@@ -43,26 +45,26 @@ def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[first : first + _AT_ONCE]
 
 
-def _looked_at(expression: Expression) -> tuple[tuple[Expression, ...], tuple[KeptKey, ...], bool]:
-    """Return the queries and keys in an expression that are requested beforehand, and whether it must be bridged."""
+def _looked_at(expression: Expression) -> tuple[tuple[Expression, ...], bool, bool]:
+    """Return the queries that are requested beforehand, whether keys are compared, and whether it must be bridged."""
     nested = tuple(nested_in(expression))
     bridged = any(local for _, local in nested) or not _LOOKING.isdisjoint(calls_in(expression))
-    keys = tuple(kept_keys_in(expression))
-    return tuple(part for part, local in nested if not local), keys, bridged or loops_in(expression)
+    asked = tuple(part for part, local in nested if not local)
+    return asked, compares_keys(expression), bridged or loops_in(expression)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """An expression that is compiled: `nested` are the queries in it that a row can be asked for beforehand.
 
-    `keys` are compared with nodes' keys, so that those of merged nodes are looked up before. `bridged`: it asks the
-    graph while it is computed, or may compute for long, so that it runs outside the event loop.
+    `keys`: it may compare keys of nodes, so that those of merged nodes are looked up. `bridged`: it asks the graph
+    while it is computed, or may compute for long, so that it runs outside the event loop.
     """
 
     expression: Expression
     compute: Compute
     nested: tuple[Expression, ...]
-    keys: tuple[KeptKey, ...]
+    keys: bool
     bridged: bool
 
 
@@ -96,8 +98,7 @@ class Run:
         self.changed: dict[int, Any] = {}  # What a procedure has written, until the rows know of it.
         self.written: dict[int, Any] = {}  # Nodes and relationships as SET and REMOVE have made them, by former ids.
         self.deleted_nodes: dict[int, int] = {}  # With the place in the query at which each was deleted.
-        self._kept_keys: dict[str, str] = {}  # Of nodes that were merged away, each with that of the kept one.
-        self._known_keys: set[str] = set()  # Which were looked up.
+        self._kept_keys = KeptKeys(self._learn_keys_here)
         self._looks_up_keys = True
         self._has_merges: bool | None = None  # None before anybody asked.
         self._watch = Watch(limits, self.beside)
@@ -231,26 +232,61 @@ class Run:
     async def values(self, expression: Expression, rows: Sequence[Row]) -> list[Any]:
         """Return the value of an expression for each row."""
         prepared = self.prepared(expression)
-        for key in prepared.keys:
-            await self._learn_keys(await self.values(key.operand, rows))
-        if not prepared.nested and not prepared.bridged:
-            return await self._computed(prepared.compute, rows)
+        if not prepared.nested:
+            return await self._by_kept_keys(prepared, rows)
         for part in prepared.nested:
             answers = await self._answered(part, rows)
             self._answers |= {(id(part), id(row)): answer for row, answer in zip(rows, answers, strict=True)}
         try:
-            if prepared.bridged:
-                return await self.beside.run(lambda: [prepared.compute(row) for row in rows])
-            return await self._computed(prepared.compute, rows)
+            return await self._by_kept_keys(prepared, rows)
         finally:
             for part in prepared.nested:
                 for row in rows:
                     self._answers.pop((id(part), id(row)), None)
 
-    async def kept_key(self, value: Any) -> Any:
-        """Return the key that a value stands for as a key: of a node that was merged away, that of the kept one."""
-        await self._learn_keys([value])
-        return self._kept_keys.get(value, value) if isinstance(value, str) else value
+    async def _by_kept_keys(self, prepared: Prepared, rows: Sequence[Row]) -> list[Any]:
+        """Return the value for each row, for which keys of merged nodes mean the kept ones."""
+        if not prepared.keys or not self._looks_up_keys or not await self.has_merges():
+            return await self._bridged(prepared, rows)
+        for _ in range(_ROUNDS):
+            with self._kept_keys.noting() as unknown:
+                found: list[Any] = []
+                try:
+                    found = await self._bridged(prepared, rows)
+                except CypherError:
+                    if not unknown:
+                        raise
+            if not unknown:
+                return found
+            await self._learn_keys(unknown)
+        # Which keys are compared depends on those that were compared before.
+        with self._kept_keys.looking_up():
+            return await self.beside.run(lambda: [prepared.compute(row) for row in rows])
+
+    async def _bridged(self, prepared: Prepared, rows: Sequence[Row]) -> list[Any]:
+        if prepared.bridged:
+            return await self.beside.run(lambda: [prepared.compute(row) for row in rows])
+        return await self._computed(prepared.compute, rows)
+
+    async def redirected(self, values: Sequence[Any]) -> list[Any]:
+        """Return what values stand for as keys of nodes: for that of a node that was merged away, the kept one's."""
+        if not await self.has_merges():
+            return list(values)
+        with self._kept_keys.noting() as unknown:
+            found = [self._kept_keys.of(value) for value in values]
+            if unknown:
+                await self._learn_keys(unknown)
+                found = [self._kept_keys.of(value) for value in values]
+        return found
+
+    async def keys_of_kept(self, keys: Sequence[Any]) -> list[list[Any]]:
+        """Return for keys of nodes all the keys that mean them: each itself, and those of nodes merged into it."""
+        wanted = {key for key in keys if isinstance(key, str)}
+        gone = list(await self.transaction.merged_keys(wanted)) if wanted and await self.has_merges() else []
+        of: dict[str, list[str]] = {}
+        for key, kept in zip(gone, await self.redirected(gone), strict=True):
+            of.setdefault(kept, []).append(key)
+        return [[key, *of.get(key, ())] if isinstance(key, str) else [key] for key in keys]
 
     async def has_merges(self) -> bool:
         """Whether nodes of the graph may have been merged into others."""
@@ -267,16 +303,14 @@ class Run:
         finally:
             self._looks_up_keys = True
 
-    async def _learn_keys(self, values: Iterable[Any]) -> None:
-        """Look up which keys, and which in lists of keys, are those of nodes that were merged away."""
-        if not self._looks_up_keys or not await self.has_merges():
-            return
-        named = {each for value in values for each in (value if isinstance(value, list) else (value,))
-                 if isinstance(each, str)}  # fmt: skip
-        new = named - self._known_keys
+    async def _learn_keys(self, keys: Iterable[str]) -> None:
+        """Look up which keys are those of nodes that were merged away."""
+        new = self._kept_keys.new(keys)
         if new:
-            self._kept_keys.update(await self.transaction.kept_keys(new))
-            self._known_keys |= new
+            self._kept_keys.learn(new, await self.transaction.kept_keys(new))
+
+    def _learn_keys_here(self, keys: Iterable[str]) -> None:
+        self.beside.here(self._learn_keys(keys))
 
     async def _computed(self, compute: Compute, rows: Sequence[Row]) -> list[Any]:
         """Compute a value for each row, and let others have their turn in between."""

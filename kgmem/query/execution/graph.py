@@ -147,6 +147,9 @@ class GraphTransaction(Protocol):
     async def kept_keys(self, keys: Collection[str]) -> Mapping[str, str]:
         """Return for keys of nodes that were merged away the keys of the kept ones; others are missing."""
 
+    async def merged_keys(self, keys: Collection[str]) -> Collection[str]:
+        """Return the keys of nodes that were merged, also through others, into what has one of these keys."""
+
     async def lock(self, names: Iterable[str]) -> None:
         """Keep others from merging what has these names until the transaction ends."""
 

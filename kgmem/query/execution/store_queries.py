@@ -7,7 +7,7 @@ queries.
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kgmem.query.errors import CypherError
@@ -54,13 +54,26 @@ async def questions(run: Run, pattern: Pattern, rows: Rows, at: int) -> list[Sto
         values = await attempted(run, lookup.value, rows if by_row else rows[:1])
         if values is None:
             continue
-        values = [wanted(lookup, value) for value in values]
+        asked, values = await _with_merged_keys(run, lookup, values, rows)
+        values = [wanted(asked, value) for value in values]
         if by_row:
-            columns.append((number, lookup, values))
-        elif values and _can_be_asked(lookup, values[0]):
-            constants.append((lookup, values[0]))
+            columns.append((number, asked, values))
+        elif values and _can_be_asked(asked, values[0]):
+            constants.append((asked, values[0]))
     groups = _grouped(columns, len(rows))
     return [_question(rows, origins, bound, constants, [columns[n] for n in asked]) for asked, origins in groups]
+
+
+async def _with_merged_keys(run: Run, lookup: Lookup, values: list[Any], rows: Rows) -> tuple[Lookup, list[Any]]:
+    """Return a lookup by keys of nodes, and its values: any key that means one of these may be stored."""
+    if not lookup.key_of or not await run.has_merges():
+        return lookup, values
+    nodes = [type(row.get(lookup.key_of)) is Node for row in rows[: len(values)]]
+    named = await run.keys_of_kept([value if node else None for value, node in zip(values, nodes, strict=True)])
+    if all(len(each) == 1 for each in named):
+        return lookup, values
+    listed = [each if node else [value] for value, node, each in zip(values, nodes, named, strict=True)]
+    return replace(lookup, operator="IN"), listed
 
 
 async def attempted(run: Run, expression: Expression, rows: Rows) -> list[Any] | None:

@@ -15,20 +15,20 @@ from kgmem.query.tree.expressions import (
     Call,
     Comparison,
     Expression,
+    Index,
     KeptKey,
     Located,
     Not,
     Or,
     Property,
+    StringLiteral,
     Test,
     Variable,
     Xor,
 )
-from kgmem.query.tree.traversal import NESTED, children, names_in, rebuilt
+from kgmem.query.tree.traversal import EQUALITY, KEY, NESTED, children, names_in, rebuilt
 
 _TURNED = {"=": "=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
-KEY = "key"  # The property by which a node is known, and which redirects where it was merged into another.
-_EQUAL = frozenset({"=", "<>"})
 # What a call of a function with this ending gives differs from row to row.
 _CLOCK = ".realtime"
 _IDS = {"elementid": ELEMENT_ID, "id": SMALL_ID}
@@ -37,14 +37,15 @@ _IDS = {"elementid": ELEMENT_ID, "id": SMALL_ID}
 def with_kept_keys(predicate: Expression, nodes: frozenset[str], own: frozenset[str]) -> Expression:
     """Return a predicate in which merged keys stand for the kept ones: n.key = value, n.key <> value, n.key IN list.
 
-    `nodes` are the nodes of the pattern, `own` all that it names: a value that depends on that is compared as it is.
+    `nodes` are the nodes of the pattern, `own` all that it names. A value that depends on that can be looked up by no
+    store: where it is computed, it redirects as well.
     """
     if isinstance(predicate, And | Or | Xor | Not):
         changed: Expression = rebuilt(predicate, lambda part: with_kept_keys(part, nodes, own))
         return changed
     if isinstance(predicate, Test) and predicate.operator == "IN" and _is_key(predicate.left, nodes):
         return rebuilt(predicate, lambda part: part if part is predicate.left else _kept(part, own))  # type: ignore[no-any-return]
-    if isinstance(predicate, Comparison) and len(predicate.rest) == 1 and predicate.rest[0][0] in _EQUAL:
+    if isinstance(predicate, Comparison) and len(predicate.rest) == 1 and predicate.rest[0][0] in EQUALITY:
         sides = (predicate.first, predicate.rest[0][1])
         keys = [_is_key(side, nodes) for side in sides]
         if any(keys) and not all(keys):
@@ -76,7 +77,7 @@ def lookups_in(predicates: Iterable[Expression], sought: Iterable[str], own: fro
             if key in _IDS.values() and operator not in {"=", "IN"}:
                 continue
             if name in nodes and names_in(other).isdisjoint(own) and is_stable(other):
-                found.append(Lookup(name, key, operator, other, predicate))
+                found.append(Lookup(name, key, operator, other, predicate, _named_by(side, operator, other)))
                 break
     return tuple(found)
 
@@ -85,6 +86,8 @@ def _read(side: Expression) -> tuple[str, str]:
     """Return the variable and the property that an expression reads, or what represents its id; else empty names."""
     if isinstance(side, Property) and isinstance(side.subject, Variable):
         return side.subject.name, side.name
+    if isinstance(side, Index) and isinstance(side.subject, Variable) and isinstance(side.index, StringLiteral):
+        return side.subject.name, side.index.value
     if isinstance(side, Call) and len(side.arguments) == 1 and isinstance(side.arguments[0], Variable):
         key = _IDS.get(side.name.lower())
         return (side.arguments[0].name, key) if key else ("", "")
@@ -105,9 +108,15 @@ def keys_in(predicates: Iterable[Expression], parts: frozenset[str], own: frozen
                 and names_in(other).isdisjoint(own)
                 and is_stable(other)
             ):
-                found.append(JoinKey(side, other, operator == "IN", predicate))
+                found.append(JoinKey(side, other, operator == "IN", predicate, _named_by(side, operator, other)))
                 break
     return tuple(found)
+
+
+def _named_by(side: Expression, operator: str, other: Expression) -> str:
+    """Return the variable of which `other` is the key, where it is compared with anything but a key; else ''."""
+    name, key = _read(other)
+    return name if key == KEY and operator == "=" and _read(side)[1] != KEY else ""
 
 
 def _is_own(side: Expression, parts: frozenset[str]) -> bool:

@@ -95,6 +95,7 @@ class Lookup:
     """A predicate that a store may answer: a node's property, compared (= < <= > >= IN) with what is known before.
 
     For `ELEMENT_ID` and `SMALL_ID` as the property it is which node it is (= IN), as elementId() and id() tell it.
+    Where the value is the key of a variable, `key_of` names that; else it is empty.
     """
 
     name: str
@@ -102,16 +103,21 @@ class Lookup:
     operator: str
     value: Expression
     predicate: Expression
+    key_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class JoinKey:
-    """An equality of what a pattern binds (`own`) with what is known before it; with `listed` an item of a list."""
+    """An equality of what a pattern binds (`own`) with what is known before it; with `listed` an item of a list.
+
+    Where `known` is the key of a variable, `key_of` names that; else it is empty.
+    """
 
     own: Expression
     known: Expression
     listed: bool
     predicate: Expression
+    key_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,24 @@ from typing import Any
 from kgmem.query.tree.clauses import Subquery
 from kgmem.query.tree.expressions import (
     Call,
+    Comparison,
     Expression,
+    Index,
     KeptKey,
     ListComprehension,
     ListPredicate,
     Located,
+    Parameter,
+    Property,
     Reduce,
+    StringLiteral,
+    Test,
     Variable,
 )
 from kgmem.query.tree.patterns import PatternComprehension, PatternPredicate, ShortestPath
 
+KEY = "key"  # The property by which a node is known, and which redirects where it was merged into another.
+EQUALITY = frozenset({"=", "<>", "!="})  # Comparisons by which a key names a node.
 _NAMES: dict[type, tuple[str, ...]] = {}
 
 
@@ -95,15 +103,27 @@ def calls_in(part: Located) -> Iterator[str]:
         yield from calls_in(child)
 
 
-def kept_keys_in(part: Located) -> Iterator[KeptKey]:
-    """Return the keys in it that stand for those of kept nodes; not those in queries of their own."""
+def compares_keys(part: Located) -> bool:
+    """Whether it may compare keys of nodes, so that merged keys redirect; queries of its own do not count."""
     if isinstance(part, NESTED):
-        return
+        return False
     if isinstance(part, KeptKey):
-        yield part
-        return
-    for child in children(part):
-        yield from kept_keys_in(child)
+        return True
+    if isinstance(part, Test) and part.operator == "IN" and may_read_key(part.left):
+        return True
+    if isinstance(part, Comparison) and any(sign in EQUALITY for sign, _ in part.rest):
+        sides = (part.first, *(side for _, side in part.rest))
+        return any(map(may_read_key, sides)) or any(map(compares_keys, sides))
+    return any(map(compares_keys, children(part)))
+
+
+def may_read_key(part: Expression) -> bool:
+    """Whether an expression may read the property by which a node is known: n.key, n['key'], n[$name]."""
+    if isinstance(part, Property):
+        return part.name == KEY
+    if isinstance(part, Index):
+        return part.index == StringLiteral(part.at, KEY) or isinstance(part.index, Parameter)
+    return False
 
 
 def loops_in(part: Located) -> bool:

@@ -227,6 +227,18 @@ class PostgresTransaction:
         rows = await self.connection.fetch(self.layout.sql("read", "kept_keys_of_nodes"), list(keys), scopes)
         return {row["gone"]: row["kept"] for row in rows}
 
+    async def merged_keys(self, keys: Collection[str]) -> Collection[str]:
+        """Return the keys of nodes that were merged, also through others, into what has one of these keys.
+
+        What is found must be of the snapshot that the pattern is matched in. Raises SecondRequest where there is none.
+        """
+        if self._once:
+            raise SecondRequest
+        self._ask()
+        scopes = None if self._scope is None else list(visible_from(self._scope))
+        rows = await self.connection.fetch(self.layout.sql("read", "merged_keys_of_nodes"), list(keys), scopes)
+        return [row["gone"] for row in rows]
+
     async def lock(self, names: Iterable[str]) -> None:
         """Keep others from merging what has these names, and what happens to share a lock with them."""
         numbers: set[int] = set()

@@ -7,10 +7,10 @@ from typing import Any
 from kgmem.query.evaluation.environment import Row
 from kgmem.query.execution.executor import Rows, Run
 from kgmem.query.execution.properties import as_map, check_names, labels_of, storable
-from kgmem.query.planning.predicate_pushdown import KEY
 from kgmem.query.planning.steps import Delete, Foreach, Remove, Set
 from kgmem.query.tree.clauses import RemoveItem, RemoveProperty, SetItem, SetLabels, SetProperties, SetProperty
 from kgmem.query.tree.expressions import Expression, Index, Property
+from kgmem.query.tree.traversal import KEY
 from kgmem.query.values import Node, Path, Relationship
 
 # Rows after a write: wherever a node or relationship stands in them, it is what it has become.
@@ -170,7 +170,7 @@ class Changes:
     async def _own_key(self, element: Element, key: Any) -> Any:
         """Return the key that is set; the element's own where it is of a node that was merged into this one."""
         own = element.properties.get(KEY)
-        return own if isinstance(element, Node) and key != own and await self._run.kept_key(key) == own else key
+        return own if isinstance(element, Node) and key != own and await self._run.redirected([key]) == [own] else key
 
     def _element(self, value: Any, at: int) -> Element | None:
         if value is None:

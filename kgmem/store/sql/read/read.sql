@@ -55,6 +55,19 @@ FROM went w JOIN {index}.item i ON i.scope = w.scope AND i.key = w.key AND i.kin
 WHERE NOT EXISTS (SELECT 1 FROM seen p JOIN {index}.item o ON o.scope = p.id AND o.key = w.gone AND o.kind < 3)
 GROUP BY w.gone HAVING $2::text[] IS NOT NULL OR count(DISTINCT i.key) = 1
 
+-- name: merged_keys_of_nodes
+-- The keys of entities that were merged, also through others, into those of some keys, as a query of some scopes sees it.
+WITH RECURSIVE seen AS (
+    SELECT s.id FROM {index}.scope s WHERE $2::text[] IS NULL OR s.path = ANY ($2::text[])
+), went AS (
+    SELECT m.scope, m.gone_key AS gone FROM seen s JOIN {index}.merge m ON m.scope = s.id
+    WHERE m.kept_key = ANY ($1::text[]) AND m.undone_at IS NULL
+    UNION
+    SELECT m.scope, m.gone_key FROM went w
+    JOIN {index}.merge m ON m.scope = w.scope AND m.kept_key = w.gone AND m.undone_at IS NULL
+)
+SELECT DISTINCT gone FROM went
+
 -- name: items
 SELECT i.id, i.key, i.version, i.known_from, s.path AS scope
 FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
