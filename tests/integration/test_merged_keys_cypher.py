@@ -77,9 +77,8 @@ READS = {
     "MATCH p = (:Person)-->(:Event) WHERE any(n IN nodes(p) WHERE n.key = 'n-a') RETURN length(p)": [[1]],
     "MATCH (n:Person) RETURN n.key, n.key = 'n-a' ORDER BY n.key": [["armstrong", True], ["buzz", False]],
     "MATCH (n:Person) RETURN CASE WHEN n.key = 'n-a' THEN 1 ELSE 0 END AS x ORDER BY x": [[0], [1]],
-    "MATCH (n:Person) RETURN CASE WHEN n.key = 'n-a' THEN 1 WHEN n.key = 'buzz' THEN 0 ELSE 1 / 0 END AS x ORDER BY x": [
-        [0],
-        [1],
+    "MATCH (n) WHERE n:Person RETURN sum(CASE WHEN n.key = 'n-a' THEN 1 WHEN n.key = 'buzz' THEN 0 ELSE 1 / 0 END)": [
+        [1]
     ],
     "MATCH (n:Person) WHERE n.key = toLower('N-A') RETURN n.key": [["armstrong"]],
     "MATCH (n:Person) WHERE n.key = $prefix + '-a' RETURN n.key": [["armstrong"]],
@@ -95,9 +94,8 @@ READS = {
     "MATCH (n:Person) RETURN count(CASE WHEN n.key = 'neil' THEN 1 END) AS x": [[1]],
     "MATCH (n:Person) WITH n ORDER BY n.key = 'n-a' DESC LIMIT 1 RETURN n.key": [["armstrong"]],
     "MATCH (n:Person) CALL (n) { WITH n WHERE n.key = 'n-a' RETURN 1 AS one } RETURN n.key": [["armstrong"]],
-    "MATCH (n:Person) RETURN reduce(k = '', m IN [n] | k + CASE WHEN m.key = 'n-a' THEN '!' ELSE '' END) AS x ORDER BY x": [
-        [""],
-        ["!"],
+    "MATCH (n:Event) RETURN reduce(k = '', m IN [(n)<--(p) | p] | k + CASE WHEN m.key = 'n-a' THEN '!' ELSE '' END)": [
+        ["!"]
     ],
     "MATCH (n:Person) WHERE n.key = CASE WHEN n.key = 'neil' THEN 'n-a' ELSE 'no' END RETURN n.key": [["armstrong"]],
     "MATCH (n:Person) WHERE 'n-a' = n.key = 'neil' RETURN n.key": [["armstrong"]],
