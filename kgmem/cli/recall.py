@@ -11,6 +11,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.recall.answer import Answer, Hit
 from kgmem.domain.recall.causality import CausalPath
 from kgmem.domain.recall.question import (
+    MOST_HITS,
     Fusion,
     HitKind,
     Hops,
@@ -192,10 +193,17 @@ def _show(answer: Answer, *, explain: bool) -> None:
                     f"     [dim]{name}: rank {retriever.rank}, value {retriever.value:.3f}, "
                     f"share {retriever.share:.0%}[/]"
                 )
+    _show_notes(answer)
+
+
+def _show_notes(answer: Answer) -> None:
     for part, told in answer.understood.items():
         NOTES.print(f"[dim]{part} understood as {_plain(str(dict(told)))}[/]")
     for reason, count in answer.suppressed.items():
         NOTES.print(f"[dim]{reason.replace('_', ' ')}: {count}[/]")
+    for name, count in answer.filter_matches.items():
+        many = "1000 or more" if count >= MOST_HITS else str(count)
+        note(f"{name} alone matches {many}")
     if answer.cursor:
         note(f"more: --cursor {answer.cursor}")
     if answer.profile:

@@ -94,3 +94,49 @@ async def test_min_score_drops_what_is_less_relevant_and_counts_it(door: Door) -
     assert none.nothing_relevant is True
     refused(await door.client.post(RECALL, json={"what": {"text": "x"}, "min_score": 2}), 422)
     refused(await door.client.post(RECALL, json={"what": {"labels": ["Episode"]}, "min_score": 0.5}), 422)
+
+
+async def test_an_answer_without_hits_tells_how_many_pass_each_filter_alone(door: Door) -> None:
+    pads = [
+        {
+            "key": f"pad-{n}",
+            "label": "Pad",
+            "place": [-80.6 + n, 28.6],
+            "valid_from": f"196{n}",
+            "valid_to": f"196{n + 1}",
+        }
+        for n in range(4)
+    ]
+    bakery = {"key": "bakery", "label": "Shop", "place": [13.4, 52.5], "properties": {"floor": 2}}
+    done(await door.client.put(f"{GRAPH}/entities", json={"entities": [*pads, bakery]}))
+    near = {"near": {"point": [13.4, 52.5], "km": 5}}
+    none = await _ask(door, what={"labels": ["Pad"]}, where=near, when={"between": ["1980", "1981"]})
+    assert none.hits == []
+    # The shop has no time of its own, so that it passes any.
+    assert none.filter_matches == {"labels": 4, "where": 1, "when": 1}
+    alone = await _ask(door, what={"properties": {"floor": {"gt": 9}}}, min_consensus=0.99)
+    assert alone.hits == []
+    assert alone.filter_matches == {"properties": 0, "min_consensus": 0}
+    only_ranks = await _ask(door, what={"labels": ["Nothing"]}, where=near, modes={"where": "should"})
+    assert (only_ranks.hits, only_ranks.filter_matches) == ([], {"labels": 0})
+    some = await _ask(door, what={"labels": ["Pad"]}, when={"between": ["1961", "1963"]})
+    assert some.hits
+    assert some.filter_matches == {}
+
+
+async def test_no_filter_is_named_where_a_score_is_the_reason_or_the_answer_ends(door: Door) -> None:
+    done(await door.client.post(f"{GRAPH}/episodes", json={"episodes": EPISODES}))
+    none = await _ask(door, what={"text": "Which eagle is taxed where?", "labels": ["Episode"]}, min_score=0.99)
+    assert (none.hits, none.filter_matches) == ([], {})
+    assert none.suppressed["below_min_score"] == 1
+    first = await _ask(door, what={"labels": ["Episode"]}, k=1)
+    assert first.cursor is not None
+    assert first.filter_matches == {}
+
+
+async def test_a_text_that_finds_nothing_is_named_among_the_filters(door: Door) -> None:
+    done(await door.client.put("/v1/graphs/plain"), 201)
+    done(await door.client.post("/v1/graphs/plain/episodes", json={"episodes": EPISODES}))
+    asked = {"what": {"text": "Which tax applies?", "labels": ["Episode"]}}
+    answer = done(await door.client.post("/v1/graphs/plain/recall", json=asked))
+    assert (answer["hits"], answer["filter_matches"]) == ([], {"text": 0, "labels": 2})

@@ -390,3 +390,7 @@ class RecallResult(BaseModel):
     ]
     cursor: str | None
     understood: Annotated[dict[str, object], Field(description="What was read out of the question's text: its times.")]
+    filter_matches: Annotated[
+        dict[str, int],
+        Field(description="Of an answer without hits: how many items pass each filter alone, at most 1,000."),
+    ]

@@ -77,6 +77,8 @@ class Answer:
     # Whether no hit is likely to answer the question's text, whatever its score; None without a text.
     nothing_relevant: bool | None = None
     cursor: str | None = None  # Goes on behind these hits; None when there are no more.
+    # Of an answer without hits: by filter, how many items pass it alone (at most 1,000), so which one to relax.
+    filter_matches: Mapping[str, int] = field(default_factory=dict)
 
 
 def current_first(hits: Sequence[Hit]) -> list[Hit]:

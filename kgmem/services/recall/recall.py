@@ -30,6 +30,7 @@ from kgmem.services import merged_keys
 from kgmem.services.claims.claim import asker
 from kgmem.services.claims.distributions import superpose
 from kgmem.services.ports import Ports
+from kgmem.services.recall.empty_answers import filter_matches
 from kgmem.services.upkeep.embed import embedder_in
 
 
@@ -172,6 +173,9 @@ async def _answer(ports: Ports, held: Graph, question: Question) -> Answer:
     answer = await choose(ports, held, question, found)
     if question.when == When() and not question.states:
         answer = replace(answer, hits=current_first(answer.hits))
+    if not answer.hits:
+        matches = await filter_matches(ports, held, question, vector, answer.suppressed)
+        answer = replace(answer, filter_matches=matches)
     profile = {
         "embed_ms": (embedded - started) * 1000,
         "candidates_ms": (searched - embedded) * 1000,
