@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kgmem.domain.errors import Conflict
+from kgmem.domain.errors import Conflict, NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
@@ -158,6 +158,61 @@ async def test_the_key_is_free_once_the_kept_one_is_deleted(memory: Memory, grap
     await run(memory, graph, "MATCH (n {key: 'n-a'}) DETACH DELETE n")
     assert await run(memory, graph, "CREATE (n:Person {key: 'n-a'}) RETURN n.key") == [["n-a"]]
     assert await run(memory, graph, "MATCH (n {key: 'n-a'}) RETURN n.key") == [["n-a"]]
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [
+        "MATCH (n {key: 'neil'}) SET n.key = 'commander'",
+        "MATCH (n {key: 'armstrong'}) SET n += {key: 'commander'}",
+        "MATCH (n {key: 'armstrong'}) SET n = {key: 'x', name: 'Neil'} SET n.key = 'commander'",
+    ],
+)
+async def test_old_keys_follow_a_kept_node_that_gets_a_new_key(
+    memory: Memory, graph: str, merge: int, rename: str
+) -> None:
+    await run(memory, graph, rename)
+    for key in ("n-a", "neil", "commander"):
+        assert await run(memory, graph, "MATCH (n {key: $key}) RETURN n.key", key=key) == [["commander"]]
+        assert (await memory.entities.get(graph, key)).key == "commander"
+    assert await run(memory, graph, "MATCH (n {key: 'armstrong'}) RETURN n") == []
+    with pytest.raises(Conflict, match="merged into 'commander'"):
+        await run(memory, graph, "CREATE (:Person {key: 'n-a'})")
+    # The key that the kept one gave up may be another's now, who gets none of the old keys.
+    await run(memory, graph, "CREATE (:Person {key: 'armstrong'})")
+    assert (await memory.entities.get(graph, "n-a")).key == "commander"
+
+
+async def test_two_kept_nodes_that_change_their_keys_over_keep_their_old_keys(
+    memory: Memory, graph: str, merge: int
+) -> None:
+    await memory.entities.put(graph, [Entity("b-a", "Person", name="B. Aldrin")])
+    await memory.resolution.merge(graph, NewMerge("buzz", "b-a", by="ada", reason="One person."))
+    text = "MATCH (a {key: 'armstrong'}), (b {key: 'buzz'}) SET a.key = 'buzz', b.key = 'armstrong'"
+    await run(memory, graph, text)
+    text = "MATCH (n {key: $key}) RETURN n.key, n.name"
+    assert await run(memory, graph, text, key="n-a") == [["buzz", "Neil Alden Armstrong"]]
+    assert await run(memory, graph, text, key="b-a") == [["armstrong", "Buzz Aldrin"]]
+
+
+async def test_a_merge_can_be_undone_after_the_kept_node_got_a_new_key(memory: Memory, graph: str, merge: int) -> None:
+    await run(memory, graph, "MATCH (n {key: 'armstrong'}) SET n.key = 'commander'")
+    await memory.resolution.undo_merge(graph, merge, by="ada", reason="Two people.")
+    for key, kept in {"n-a": "neil", "neil": "neil", "commander": "commander"}.items():
+        assert await run(memory, graph, "MATCH (n {key: $key}) RETURN n.key", key=key) == [[kept]]
+
+
+async def test_old_keys_of_a_deleted_node_name_nothing_until_its_key_is_written_again(
+    memory: Memory, graph: str, merge: int
+) -> None:
+    await memory.entities.delete(graph, ["n-a"])
+    for key in ("n-a", "neil", "armstrong"):
+        assert await run(memory, graph, "MATCH (n) WHERE n.key = $key RETURN n", key=key) == []
+        with pytest.raises(NotFound):
+            await memory.entities.get(graph, key)
+    await memory.entities.put(graph, [Entity("armstrong", "Person", name="Neil")])
+    assert (await memory.entities.get(graph, "n-a")).key == "armstrong"
+    assert await run(memory, graph, "MATCH (n {key: 'n-a'}) RETURN n.key") == [["armstrong"]]
 
 
 async def test_a_scope_sees_its_own_merge_and_an_episode_keeps_its_key(memory: Memory, graph: str, merge: int) -> None:

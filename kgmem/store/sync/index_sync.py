@@ -146,6 +146,7 @@ class IndexSync:
         taken = await self._taken("keys_taken", named)
         # Another client may store a second vertex under a key; both stay to be seen.
         told = [(*row[:3], f"{row[3]}#{row[0]}" if row[0] in taken else row[3], *row[4:]) for row in rows]
+        await self._rename_kept({row[0]: row[3] for row in told if row[1] == ENTITY}, held)
         plain = [row for row in told if made and row[4:] == _PLAIN]
         if len(plain) >= COPIED:
             await self._copy("item", ("id", "kind", "scope", "key"), (row[:4] for row in plain))
@@ -168,6 +169,17 @@ class IndexSync:
             )
         for kind in (ENTITY, EPISODE):
             await self._tell(kind, [row[0] for row in rows if row[1] == kind], held)
+
+    async def _rename_kept(self, keys: Mapping[int, str], held: Mapping[int, Any]) -> None:
+        """Keep merged keys leading to entities that have new keys now; all at once, since two may swap theirs."""
+        renamed = [(held[id_]["scope"], held[id_]["key"], key) for id_, key in keys.items()
+                   if id_ in held and held[id_]["key"] != key]  # fmt: skip
+        if not renamed:
+            return
+        await learn_subsystems(self.connection, self.layout)
+        if "merges" in self.layout.subsystems.made:
+            sql = self.layout.sql("merge", "rename_kept")
+            await self.connection.execute(sql, *map(list, zip(*renamed, strict=True)))
 
     async def edges(self, ids: Sequence[int], passages: Passages) -> int:
         """Index these edges, of which the ends are indexed; `passages` gathers what facts are searched by."""

@@ -122,6 +122,10 @@ SELECT * FROM {index}.merge WHERE id = $1 AND scope = $2 FOR UPDATE
 SELECT id FROM {index}.merge
 WHERE id > $1 AND scope = $2 AND undone_at IS NULL AND (kept_key = $3 OR gone_key = $3) ORDER BY id
 
+-- name: rename_kept
+UPDATE {index}.merge m SET kept_key = n.key FROM unnest($1::integer[], $2::text[], $3::text[]) AS n (scope, former, key)
+WHERE m.scope = n.scope AND m.kept_key = n.former AND m.undone_at IS NULL
+
 -- name: end_merge
 UPDATE {index}.merge SET undone_at = now(), undone_by = $2, undone_reason = $3 WHERE id = $1 RETURNING *
 
