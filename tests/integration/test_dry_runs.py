@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from kgmem.domain.graph.entity import Entity
+from kgmem.domain.text.resolution import NewMerge
 from kgmem.memory import Memory
 from kgmem.services.imports.options import ImportOptions
 from tests.memories import new_graph
@@ -28,10 +29,18 @@ HELD = [
 ]
 
 
-async def reports(memory: Memory, lines: Sequence[dict[str, Any]], folder: Path, **made: Any) -> list[list[Any]]:
-    """Return what a dry run and the import reject of the same lines: by each, line and reason."""
+async def reports(
+    memory: Memory, lines: Sequence[dict[str, Any]], folder: Path, merged: str | None = None, **made: Any
+) -> list[list[Any]]:
+    """Return what a dry run and the import reject of the same lines: by each, line and reason.
+
+    `merged` is the key of an entity that was merged into `held`.
+    """
     graph = await new_graph(memory, f"dry_{uuid4().hex[:12]}", **made)
     await memory.entities.put(graph, HELD)
+    if merged is not None:
+        await memory.entities.put(graph, [Entity(merged)])
+        await memory.resolution.merge(graph, NewMerge("held", merged, by="ann", reason="One."))
     file = folder / "lines.jsonl"
     file.write_text("".join(json.dumps(each) + "\n" for each in lines))
     dry = await memory.imports.run(graph, [file], ImportOptions(dry_run=True, batch=7))
@@ -71,6 +80,34 @@ async def test_unique_values_of_the_files_and_of_the_graph(memory: Memory, tmp_p
     dry, real = await reports(memory, UNIQUE, tmp_path, schema=SCHEMA)
     assert dry == real
     assert [line for line, _ in real] == [1, 3, 4, 6, 7, 10, 11, 16]
+
+
+REQUIRED: dict[str, Any] = {
+    "labels": {"Worker": {"properties": {"mail": {"unique": True, "required": True}, "note": {}}}}
+}
+OLD_KEYS = [
+    entity("old", note="1"),  # Of one that is there, which need not say again what is required.
+    entity("old", mail="a"),  # Its own value.
+    entity("twice", mail="a"),
+    entity("old", mail="n", version=1),
+    entity("old", mail="n", version=3),
+    entity("held", note="2", version=4),
+    entity("old", note="3", version=5),
+    entity("twice", mail="a"),
+    entity("other2", mail="n"),
+    {"type": "relationship", "kind": "KNOWS", "from": "old", "to": "twice"},
+    {"type": "relationship", "kind": "KNOWS", "from": "old", "to": "nobody"},
+]
+
+
+@pytest.mark.parametrize("made", [{}, {"schema": REQUIRED}], ids=["plain", "required"])
+async def test_the_key_of_an_entity_that_was_merged_away_means_the_kept_one(
+    memory: Memory, tmp_path: Path, made: dict[str, Any]
+) -> None:
+    dry, real = await reports(memory, OLD_KEYS, tmp_path, merged="old", **made)
+    assert dry == real
+    assert {4, 11} <= {line for line, _ in real}
+    assert not {1, 2, 6, 7} & {line for line, _ in real}
 
 
 VERSIONS = [

@@ -89,11 +89,12 @@ class Check(ImportReader):
             imports, name = self.ports.imports, self.graph.name
             self._entities = EntityCheck(self.keys, await patiently(lambda: imports.entity_replay(name)))
         good = []
-        for each, refused in zip(stated, await self._entities.refused(stated), strict=True):
+        kept = await self.kept(stated)
+        for each, entity, refused in zip(stated, kept, await self._entities.refused(kept), strict=True):
             if refused is not None:
                 self._reject(checked, each, refused)
             else:
-                good.append((each.record.scope, each.record.key, each.record.label))
+                good.append((entity.scope, entity.key, entity.label))
         checked.kinds["entity"] += len(good)
         await asyncio.to_thread(self.keys.add_present, "entity", good)
 

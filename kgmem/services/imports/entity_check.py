@@ -6,7 +6,6 @@ from functools import partial
 
 import orjson
 
-from kgmem.domain.graph.batch import Stated
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.imports import EntityState, UniqueValue
 from kgmem.domain.ports import EntityReplay
@@ -24,9 +23,9 @@ class EntityCheck:
         self._keys = keys
         self._replay = replay
 
-    async def refused(self, stated: Sequence[Stated[Entity]]) -> list[str | None]:
+    async def refused(self, records: Sequence[Entity]) -> list[str | None]:
         """Return for each record why the import would reject it; None for what it would store."""
-        watched = [each.record for each in stated if self._replay.has_rules or each.record.version is not None]
+        watched = [each for each in records if self._replay.has_rules or each.version is not None]
         places = list(dict.fromkeys((each.scope, each.key) for each in watched))
         states = await self._states(places)
         held: dict[UniqueValue, str] = {}
@@ -34,10 +33,10 @@ class EntityCheck:
             wanted = {value for each in self._possible(states, watched) for value in self._replay.unique(each)}
             held = dict(await patiently(lambda: self._replay.holders(sorted(wanted, key=repr))))
         known = set(places)
-        before = await asyncio.to_thread(self._keys.states, [(each.record.scope, each.record.key) for each in stated])
+        before = await asyncio.to_thread(self._keys.states, [(each.scope, each.key) for each in records])
         states |= {place: state for place, state in before.items() if place not in known}
         known |= before.keys()
-        return [await self._refused(each.record, states, known, held) for each in stated]
+        return [await self._refused(each, states, known, held) for each in records]
 
     async def _refused(
         self, record: Entity, states: dict[Place, EntityState], known: set[Place], held: Mapping[UniqueValue, str]

@@ -1,6 +1,7 @@
 """Reading for an import and its dry run: the records of the files with the import's defaults, and their errors."""
 
 import asyncio
+from bisect import insort
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -21,6 +22,7 @@ from kgmem.domain.schema.schema import GraphSchema
 from kgmem.formats.io.files import Paths
 from kgmem.formats.kgmem.jsonl import dump
 from kgmem.formats.records import AnyRecord, Located, Rejected
+from kgmem.services import merged_keys
 from kgmem.services.imports.files import Found, Reading, ahead, count_of
 from kgmem.services.imports.options import ImportOptions, OnProgress, Tally
 from kgmem.services.imports.stated_keys import StatedKeys
@@ -77,29 +79,43 @@ class ImportReader:
         """Split a chunk into valid records by kind, and rejections. Raises InvalidInput if it must stop at one."""
         good: dict[type[Any], list[Stated[Any]]] = {}
         bad: dict[int, Rejection] = {}
-        partial: list[tuple[int, Stated[Any]]] = []
+        partial: list[Stated[Any]] = []
+        places: dict[int, int] = {}
         for at, (file, found) in enumerate(chunk):
             if isinstance(found, Rejected):
                 bad[at] = Rejection(file, found.line, found.reason, found.record)
             elif isinstance(found, Located):
                 stated: Stated[Any] = Stated(file, found.line, self.with_defaults(found.record))
+                places[id(stated)] = at
                 reason, lacks = self._fault(stated.record)
                 if lacks:
-                    partial.append((at, stated))
+                    partial.append(stated)
                 if reason:
                     bad[at] = Rejection(file, found.line, reason, describe(stated.record))
                 else:
                     good.setdefault(type(stated.record), []).append(stated)
-        beside = {(each.record.scope, each.record.key) for each in good.get(Entity, [])} if partial else set()
-        for at, stated in partial:
-            # What merges into a held entity need not say again what is required of a new one.
-            if await self.is_held(stated.record, beside):
-                good.setdefault(Entity, []).append(stated)
-                del bad[at]
+        if partial:
+            for stated in await self._partial_of_held(partial, good.get(Entity, [])):
+                del bad[places[id(stated)]]
+                # In its place: an entity becomes what its records state one after the other.
+                insort(good.setdefault(Entity, []), stated, key=lambda each: places[id(each)])
         rejections = [rejection for _, rejection in sorted(bad.items())]
         if rejections:
             self.stop_at(rejections[0])
         return good, rejections
+
+    async def _partial_of_held(
+        self, partial: Sequence[Stated[Entity]], good: Sequence[Stated[Entity]]
+    ) -> list[Stated[Entity]]:
+        """Return those statements that merge into a held entity: they need not say again what a new one requires."""
+        beside = {(each.record.scope, each.record.key) for each in good}
+        kept = await self.kept(partial)
+        return [each for each, entity in zip(partial, kept, strict=True) if await self.is_held(entity, beside)]
+
+    async def kept(self, stated: Sequence[Stated[Entity]]) -> Sequence[Entity]:
+        """Return the entities that statements are of: the key of one that was merged away means the kept one."""
+        entities = [each.record for each in stated]
+        return await patiently(lambda: merged_keys.of_entities(self.ports, self.graph.name, entities))
 
     async def is_held(self, entity: Entity, beside: Collection[tuple[str, str]]) -> bool:
         """Return whether an entity is stored, or stated `beside` (scope and key)."""
