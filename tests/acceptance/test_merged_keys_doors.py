@@ -9,6 +9,7 @@ from kgmem.domain.text.resolution import NewMerge
 from tests.rest import Door
 
 READ = "UNWIND $keys AS key MATCH (n:Person {key: key}) RETURN n.key AS key"
+AFTER_WITH = "MATCH (n:Person) WITH n WHERE n['key'] = $key OR n.key IN $keys RETURN n.key AS key"
 WRITE = "MERGE (n:Person {key: $key}) SET n.rank = $rank RETURN n.key AS key"
 
 
@@ -21,12 +22,17 @@ async def test_rest_and_bolt_find_and_write_the_kept_one(door: Door) -> None:
     answer = await door.client.post("/v1/graphs/main/cypher", json=asked)
     assert answer.json()["rows"] == [["neil"]]
 
+    asked = {"query": AFTER_WITH, "parameters": {"key": "n-a", "keys": []}}
+    assert (await door.client.post("/v1/graphs/main/cypher", json=asked)).json()["rows"] == [["neil"]]
+
     _, secret = await door.memory.keys.create("bolt", "writer")
     async with (
         serving(MemoryBackend(door.memory), ServerOptions("127.0.0.1", 0)) as bound,
         neo4j.AsyncGraphDatabase.driver(f"bolt://{bound}", auth=("kgmem", secret)) as driver,
     ):
         rows, _, _ = await driver.execute_query(READ, keys=["n-a"], database_="main")
+        assert [row["key"] for row in rows] == ["neil"]
+        rows, _, _ = await driver.execute_query(AFTER_WITH, key="", keys=["n-a"], database_="main")
         assert [row["key"] for row in rows] == ["neil"]
         async with driver.session(database="main") as session, await session.begin_transaction() as transaction:
             written = await (await transaction.run(WRITE, key="n-a", rank="commander")).single()

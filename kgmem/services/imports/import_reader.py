@@ -107,7 +107,7 @@ class ImportReader:
     async def _partial_of_held(
         self, partial: Sequence[Stated[Entity]], good: Sequence[Stated[Entity]]
     ) -> list[Stated[Entity]]:
-        """Return those statements that merge into a held entity: they need not say again what a new one requires."""
+        """Return those statements that merge into a stored entity, which need not repeat what a new one requires."""
         beside = {(each.record.scope, each.record.key) for each in good}
         kept = await self.kept(partial)
         return [each for each, entity in zip(partial, kept, strict=True) if await self.is_held(entity, beside)]
