@@ -57,7 +57,8 @@ class NumpyConsensus:
         """Return the verdicts on the claims of one subject and predicate, by what is known of their sources."""
         if not claims:
             return ()
-        reliance = Reliance(known.trust, known.houses, setting.wrong, known.now, known.reports, known.copies)
+        sharing = [*known.copies, known.new]
+        reliance = Reliance(known.trust, known.houses, setting.wrong, known.now, known.reports, sharing)
         facts = gather(claims, {claims[0].predicate: rule}, reliance)
         if rule.method is not Method.AUTO:
             setting = replace(setting, method=rule.method)
@@ -65,7 +66,11 @@ class NumpyConsensus:
             verdicts: Sequence[Verdict] = single_fact.weigh_alone(facts, known, setting, rule)
         else:
             asked = {claims[0].predicate: replace(rule, method=setting.method)}
-            sources = [ClaimedSource(name, each, known.houses.get(name)) for name, each in sorted(known.trust.items())]
+            first = min(known.new, default=None)  # Through which all new names speak, as one voice.
+            sources = [
+                ClaimedSource(name, each, first if name in known.new else known.houses.get(name))
+                for name, each in sorted(known.trust.items())
+            ]
             weighed = weigh(
                 claims,
                 sources=sources,

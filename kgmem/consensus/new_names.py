@@ -4,13 +4,17 @@ Two sources are connected that agree on at least `OUTSIDE` things. The largest s
 agrees on is believed, since a graph has to begin somewhere. Any other body without a source of known trust, in which
 hardly anybody contradicts anybody, has one voice together, as outlets of one house have, and no more trust than it
 began with, until others confirm what it says: on `OUTSIDE` things for each of its names.
+
+A graph has a history where a source has a record of an earlier run, or was given trust. Then no body is believed for
+its size, and names without either need agree on one thing alone to be looked at as a body.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
+from kgmem.consensus.claims import MANY
 from kgmem.consensus.fact_grouping import Gathered
 from kgmem.domain.claims.consensus import (
     PRIOR_TRUST,
@@ -22,6 +26,7 @@ from kgmem.domain.claims.consensus import (
     Verdict,
 )
 
+RECORD = 5  # Claims that others check, from which a source has a record beside which names without one are new.
 LEAST_FACTS = 5  # Facts that several of a body speak of, from which it is looked at.
 OUTSIDE = 3  # Things on which two sources agree before they know each other, and others with each name of a body.
 CONTRADICTED = 0.1  # The share of these on which it may contradict itself and still be of one voice.
@@ -37,13 +42,21 @@ Bodies = Mapping[str, int]  # Of each source of a body that shares one voice: th
 def bodies(gathered: Gathered, known: Mapping[str, ClaimedSource], houses: Mapping[str, str]) -> Bodies:
     """Return the sources that have hardly anything but each other, by body."""
     agreements = _agreements(gathered, houses)
-    top = _linked(agreements)
+    given = {name for name, each in known.items() if each.prior != PRIOR_TRUST} | {_PERSON}
+    checked = {name for name, each in known.items() if each.record}
+    proven = given | {name for name in checked if known[name].record >= OUTSIDE}
+    grown = any(each.prior > PRIOR_TRUST or each.record >= RECORD for each in known.values())
+    top = _linked(agreements, given | checked, among_new=1 if grown else OUTSIDE)
     record = _records(agreements, top)
-    main = min(record, key=lambda body: (-record[body].checked, body), default="")
-    trusted = {
-        _top(top, name) for name in top if name == _PERSON or (name in known and known[name].prior != PRIOR_TRUST)
+    main = "" if grown else min(record, key=lambda body: (-record[body].checked, body), default="")
+    trusted = {_top(top, name) for name in top if name in proven}
+    found = {
+        body
+        for body, each in record.items()
+        if body != main
+        and body not in trusted
+        and each.alone(1 if grown and checked.isdisjoint(each.members) else LEAST_FACTS)
     }
-    found = {body for body, each in record.items() if body != main and body not in trusted and each.alone()}
     number = {body: at for at, body in enumerate(sorted(found))}
     of = {name: number[_top(top, name)] for name in top if _top(top, name) in found}
     return of | {outlet: of[house] for outlet, house in houses.items() if house in of}
@@ -59,11 +72,11 @@ class _Record:
     contradicted: int = 0
     confirmed: int = 0
 
-    def alone(self) -> bool:
-        """Return whether these are names that have hardly anything but each other."""
+    def alone(self, fewest: int) -> bool:
+        """Return whether these are names that have hardly anything but each other, on so many facts or more."""
         return (
             len(self.members) > 1
-            and self.facts >= LEAST_FACTS
+            and self.facts >= fewest
             and self.contradicted < CONTRADICTED * self.checked
             and self.confirmed < OUTSIDE * len(self.members)
         )
@@ -72,28 +85,27 @@ class _Record:
 def _agreements(gathered: Gathered, houses: Mapping[str, str]) -> list[list[list[str]]]:
     """Return for each thing who names each of its values.
 
-    Who speaks of the same thing at another time contradicts nobody: of a thing that changed, all count as of one value.
+    Who speaks of the same thing at another time contradicts nobody: of a thing that changed, each value is a thing, as
+    where several values are true at once. A list is one value.
     """
-    said: dict[tuple[str, str], dict[str, set[str]]] = {}
+    said: dict[tuple[str, str, str], dict[str, set[str]]] = {}
     periods = Counter((fact.subject, fact.predicate) for fact in gathered.facts)
     for fact in gathered.facts:
-        thing = (fact.subject, fact.predicate)
-        values = said.setdefault(thing, {})
-        if periods[thing] > 1:
-            names = {gathered.claims[index].source for index in fact.claims}
-            values.setdefault("", set()).update(houses.get(name, name) for name in names)
-            continue
+        apart = fact.mode == MANY or periods[fact.subject, fact.predicate] > 1
         for index, keys in zip(fact.claims, fact.keys, strict=True):
-            name = gathered.claims[index].source
-            for key in keys:
-                values.setdefault(key, set()).add(houses.get(name, name))
-        for key in fact.accepted:
-            values.setdefault(key, set()).add(_PERSON)
+            name, key = gathered.claims[index].source, "\x1f".join(keys)
+            names = said.setdefault((fact.subject, fact.predicate, key if apart else ""), {}).setdefault(key, set())
+            names.add(houses.get(name, name))
+            if fact.accepted.issuperset(keys):
+                names.add(_PERSON)
     return [[sorted(names) for names in values.values()] for values in said.values()]
 
 
-def _linked(agreements: Sequence[list[list[str]]]) -> dict[str, str]:
-    """Return for each source the first of its body: sources are connected that agree on so many things."""
+def _linked(agreements: Sequence[list[list[str]]], known: Collection[str], *, among_new: int) -> dict[str, str]:
+    """Return for each source the first of its body: sources are connected that agree on so many things.
+
+    `among_new`: on how many two sources have to agree of which neither is known.
+    """
     groups = [names for values in agreements for names in values]
     claims: Counter[str] = Counter(name for names in groups for name in names)
     met: Counter[tuple[str, str]] = Counter()
@@ -105,7 +117,7 @@ def _linked(agreements: Sequence[list[list[str]]]) -> dict[str, str]:
             met.update((min(hub, name), max(hub, name)) for name in names if name != hub)
     top = {name: name for name in claims}
     for (one, other), times in met.items():
-        if times >= OUTSIDE:
+        if times >= (OUTSIDE if one in known or other in known else among_new):
             _join(top, one, other)
     return top
 

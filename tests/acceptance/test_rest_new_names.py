@@ -3,6 +3,8 @@
 import random
 from typing import Any
 
+import pytest
+
 from tests.rest import GRAPH, Door, done
 
 LIES = 20
@@ -64,3 +66,68 @@ async def test_what_a_known_source_says_too_is_verified_and_it_wins_against_a_ri
 async def test_in_a_graph_without_history_sources_that_agree_are_believed(door: Door) -> None:
     ids = await put(door, [claim(f"s{n}", "bridge", 1902, "opened") for n in range(3)])
     assert await states(door, ids) == {"verified"}
+
+
+async def registered(door: Door) -> None:
+    """A graph in which people gave two sources a trust of their own; nothing was learned yet."""
+    trusted = [{"key": name, "trust": 0.9} for name in ("registry", "court")]
+    done(await door.client.put(f"{GRAPH}/sources", json={"sources": trusted}))
+    await put(door, [claim(name, f"f{thing}", "right") for name in ("registry", "court") for thing in range(5)])
+
+
+async def test_a_ring_verifies_nothing_beside_sources_that_people_trust_before_any_full_run(door: Door) -> None:
+    await registered(door)
+    ring = [claim(f"new{name}", f"lie{thing}", "lie") for name in range(NAMES) for thing in range(LIES)]
+    ids = await put(door, ring)
+    assert await states(door, ids) == {"unverified"}
+    await door.memory.claims.compute_consensus("main")
+    assert await states(door, ids) == {"unverified"}
+
+
+async def test_who_repeats_one_known_fact_each_is_a_new_name_still(door: Door) -> None:
+    await settled(door)
+    await put(door, [claim(f"new{name}", f"f{name}", "right") for name in range(NAMES)])
+    await door.memory.claims.compute_consensus("main")
+    ids = await put(door, [claim(f"new{name}", f"lie{thing}", "lie") for name in range(NAMES) for thing in range(LIES)])
+    assert await states(door, ids) == {"unverified"}
+    await door.memory.claims.compute_consensus("main")
+    assert await states(door, ids) == {"unverified"}
+
+
+@pytest.mark.parametrize(
+    "values", [(12.5, 99.5), (["a", "b"], ["x", "y"]), ("right", "lie")], ids=["number", "list", "text"]
+)
+async def test_a_ring_does_not_outvote_known_sources_of_any_kind_of_value(door: Door, values: tuple[Any, Any]) -> None:
+    right, lie = values
+    known = [
+        claim(
+            f"old{n}",
+            f"f{thing}",
+            [f"{thing}"] if isinstance(right, list) else thing * 10.25 if isinstance(right, float) else f"v{thing}",
+        )
+        for n in range(5)
+        for thing in range(40)
+    ]
+    await put(door, known)
+    await door.memory.claims.compute_consensus("main")
+    (id_,) = await put(door, [claim(f"old{n}", "here", right) for n in range(2)])
+    (id_,) = await put(door, [claim(f"new{n}", "here", lie) for n in range(NAMES)])
+    fact = done(await door.client.get(f"{GRAPH}/facts/{id_}"))
+    print(fact["value"], fact["state"], fact["probability"], fact["reason"])
+    assert fact["value"] == right
+    await door.memory.claims.compute_consensus("main")
+    fact = done(await door.client.get(f"{GRAPH}/facts/{id_}"))
+    assert fact["value"] == right
+
+
+async def test_a_ring_ends_nothing_that_known_sources_say(door: Door) -> None:
+    done(await door.client.patch(f"{GRAPH}/schema", json={"schema": {"predicates": {"ceo": {"functional": True}}}}))
+    await settled(door)
+    await put(door, [{**claim(f"old{n}", "acme", "alice", "ceo"), "valid_from": "2010"} for n in range(5)])
+    await put(door, [{**claim(f"new{n}", "acme", "mallory", "ceo"), "valid_from": "2020"} for n in range(NAMES)])
+    facts = done(await door.client.get(f"{GRAPH}/facts", params={"subject": "acme", "valid_at": "2025"}))["facts"]
+    print([(each["value"], each["state"], each["probability"]) for each in facts])
+    await door.memory.claims.compute_consensus("main")
+    facts = done(await door.client.get(f"{GRAPH}/facts", params={"subject": "acme"}))["facts"]
+    print([(each["value"], each["state"], each["probability"]) for each in facts])
+    assert "verified" not in {each["state"] for each in facts if each["value"] == "mallory"}

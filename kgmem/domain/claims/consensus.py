@@ -134,6 +134,7 @@ class ClaimedSource:
     key: str
     prior: float = PRIOR_TRUST
     parent: str | None = None
+    record: int = 0  # Claims of it that others checked, when all claims were resolved last.
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,14 +88,17 @@ async def _run_scope(
         taken = await connection.fetch(layout.sql("batch_consensus", "labels"), number)
         keys = sorted({row["key"] for row in rows})
         # What was learned in the scope itself is what this run learns anew.
-        above = list(visible_from(path)[:-1]) if path else []
-        sources = await connection.fetch(layout.sql("batch_consensus", "sources"), keys, above)
+        seen = list(visible_from(path))
+        sources = await connection.fetch(layout.sql("batch_consensus", "sources"), keys, seen[:-1], seen)
     topics = {row["topic"]: Topic(row["topic"], path, row["subject"], row["predicate"], row["about"]) for row in rows}
     claims = [replace(claim_of(topics[row["topic"]], row), subject=str(row["topic"])) for row in rows]
     claims = labelled(claims, [_decision(row) for row in taken])
     known = [
         ClaimedSource(
-            row["key"], _bounded(row["learned"] if row["learned"] is not None else row["prior"]), row["parent"]
+            row["key"],
+            _bounded(row["learned"] if row["learned"] is not None else row["prior"]),
+            row["parent"],
+            row["record"] or 0,
         )
         for row in sources
     ]

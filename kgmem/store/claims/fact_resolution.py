@@ -181,6 +181,7 @@ def _labelled(claim: Claim, label: bool | None, end: int | None) -> Claim:
 
 
 _SECOND = 1_000_000  # Microseconds.
+_CHECKED = 3  # Claims of a source that others check, from which it is no new name any more.
 _RECORD = 5  # Claims that others check, from which a source has a record beside which new names are new.
 _LABELS = {"accept": True, "observe": True, "reject": False}
 
@@ -214,9 +215,13 @@ class _Parameters:
 
 
 def _without_record(row: Any) -> bool:
-    """Return whether the source of a claim was given no trust, and has earned none by other sources or by people."""
+    """Return whether the source of a claim was given no trust, and has earned none by other sources or by people.
+
+    What others checked of it counts from `_CHECKED` claims on, since a known fact or two are easily repeated.
+    """
     learned = PRIOR_TRUST if row["learned"] is None else row["learned"]
-    return row["prior"] == PRIOR_TRUST >= learned and not row["checked"] and not row["parent"]
+    earned = learned > PRIOR_TRUST if not row["checked"] else row["checked"] >= _CHECKED
+    return row["prior"] == PRIOR_TRUST and not earned and not row["parent"]
 
 
 async def _known(

@@ -35,7 +35,9 @@ ORDER BY c.id
 -- name: sources
 SELECT o.id, o.key, o.trust AS prior, k.parent,
        (SELECT s.trust FROM {index}.source_reliability s JOIN {index}.scope p ON p.id = s.scope
-        WHERE s.source = o.id AND p.path = ANY ($2::text[]) ORDER BY length(p.path) DESC LIMIT 1) AS learned
+        WHERE s.source = o.id AND p.path = ANY ($2::text[]) ORDER BY length(p.path) DESC LIMIT 1) AS learned,
+       (SELECT max(s.checked) FROM {index}.source_reliability s JOIN {index}.scope p ON p.id = s.scope
+        WHERE s.source = o.id AND p.path = ANY ($3::text[])) AS record
 FROM {index}.source o LEFT JOIN {index}.source_origin k ON k.source = o.id
 WHERE o.key = ANY ($1::text[])
 

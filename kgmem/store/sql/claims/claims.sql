@@ -396,7 +396,8 @@ ORDER BY c.id
 
 -- name: known
 -- What weighing a topic has to know besides its claims, in one row: settings and copies that the scope sees, decisions
--- that stand, what hangs together, and whether any source has a record of at least $5 claims that others check.
+-- that stand, what hangs together, and whether any source has a record of at least $5 claims that others check, or was
+-- given trust by people.
 SELECT
     (SELECT coalesce(json_agg(x), '[]') FROM (
         SELECT DISTINCT ON (s.predicate) s.predicate, s.method, s.reason, s.wrong, s.similarity
@@ -414,7 +415,8 @@ SELECT
     EXISTS (SELECT 1 FROM {index}.correlation r
             WHERE r.known_to IS NULL AND r.topics && $1::bigint[]) AS entangled,
     EXISTS (SELECT 1 FROM {index}.source_reliability s JOIN {index}.scope p ON p.id = s.scope
-            WHERE p.path = ANY ($3::text[]) AND s.checked >= $5) AS established
+            WHERE p.path = ANY ($3::text[]) AND s.checked >= $5)
+    OR EXISTS (SELECT 1 FROM {index}.source o WHERE o.trust > 0.5) AS established
 
 -- name: facts_of
 SELECT id, topic, valid, value::text AS value, state, probability, trust, supporting, opposing, method, reason,
