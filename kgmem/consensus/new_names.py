@@ -5,8 +5,8 @@ agrees on is believed, since a graph has to begin somewhere. Any other body with
 hardly anybody contradicts anybody, has one voice together, as outlets of one house have, and no more trust than it
 began with, until others confirm what it says: on `OUTSIDE` things for each of its names.
 
-A graph has a history where a source has a record of an earlier run, or was given trust. Then no body is believed for
-its size, and names without either need agree on one thing alone to be looked at as a body.
+Once a source has a record of an earlier run, no body is believed for its size. Names without a record that come then,
+or after a source that people trust, need agree on one thing alone to be looked at as a body.
 """
 
 from collections import Counter
@@ -41,25 +41,44 @@ Bodies = Mapping[str, int]  # Of each source of a body that shares one voice: th
 
 def bodies(gathered: Gathered, known: Mapping[str, ClaimedSource], houses: Mapping[str, str]) -> Bodies:
     """Return the sources that have hardly anything but each other, by body."""
-    agreements = _agreements(gathered, houses)
     given = {name for name, each in known.items() if each.prior != PRIOR_TRUST} | {_PERSON}
-    checked = {name for name, each in known.items() if each.record}
-    proven = given | {name for name in checked if known[name].record >= OUTSIDE}
-    grown = any(each.prior > PRIOR_TRUST or each.record >= RECORD for each in known.values())
-    top = _linked(agreements, given | checked, among_new=1 if grown else OUTSIDE)
+    proven = given | {name for name, each in known.items() if each.record >= OUTSIDE}
+    history = any(each.record >= RECORD for each in known.values())
+    recent = _recent(gathered, known, houses, history=history) - given
+    agreements = _agreements(gathered, houses, recent)
+    top = _linked(agreements, recent)
     record = _records(agreements, top)
-    main = "" if grown else min(record, key=lambda body: (-record[body].checked, body), default="")
+    old = [body for body, each in record.items() if not each.members <= recent]
+    main = "" if history else min(old, key=lambda body: (-record[body].checked, body), default="")
     trusted = {_top(top, name) for name in top if name in proven}
     found = {
         body
         for body, each in record.items()
-        if body != main
-        and body not in trusted
-        and each.alone(1 if grown and checked.isdisjoint(each.members) else LEAST_FACTS)
+        if body != main and body not in trusted and each.alone(1 if each.members <= recent else LEAST_FACTS)
     }
     number = {body: at for at, body in enumerate(sorted(found))}
     of = {name: number[_top(top, name)] for name in top if _top(top, name) in found}
     return of | {outlet: of[house] for outlet, house in houses.items() if house in of}
+
+
+def _recent(
+    gathered: Gathered, known: Mapping[str, ClaimedSource], houses: Mapping[str, str], *, history: bool
+) -> set[str]:
+    """Return the sources without a record that came after others had one, or after one that people trust."""
+    first: dict[str, int] = {}
+    for claim in gathered.claims:
+        if claim.known is not None:
+            house = houses.get(claim.source, claim.source)
+            first[house] = min(first.get(house, claim.known), claim.known)
+    trusted = [first[name] for name, each in known.items() if each.prior > PRIOR_TRUST and name in first]
+    since = min(trusted, default=None)
+    names = {houses.get(claim.source, claim.source) for claim in gathered.claims}
+    return {
+        name
+        for name in names
+        if (name not in known or not known[name].record)
+        and (history or (since is not None and name in first and first[name] > since))
+    }
 
 
 @dataclass(slots=True)
@@ -82,29 +101,37 @@ class _Record:
         )
 
 
-def _agreements(gathered: Gathered, houses: Mapping[str, str]) -> list[list[list[str]]]:
+def _agreements(gathered: Gathered, houses: Mapping[str, str], recent: set[str]) -> list[list[list[str]]]:
     """Return for each thing who names each of its values.
 
-    Who speaks of the same thing at another time contradicts nobody: of a thing that changed, each value is a thing, as
-    where several values are true at once. A list is one value.
+    Who speaks of the same thing at another time contradicts nobody: of a thing that changed, all count as of one value,
+    but recent names only with those that name theirs. Where several values are true at once, each is a thing. A list
+    is one value.
     """
     said: dict[tuple[str, str, str], dict[str, set[str]]] = {}
     periods = Counter((fact.subject, fact.predicate) for fact in gathered.facts)
     for fact in gathered.facts:
-        apart = fact.mode == MANY or periods[fact.subject, fact.predicate] > 1
+        named: dict[str, set[str]] = {}
         for index, keys in zip(fact.claims, fact.keys, strict=True):
-            name, key = gathered.claims[index].source, "\x1f".join(keys)
-            names = said.setdefault((fact.subject, fact.predicate, key if apart else ""), {}).setdefault(key, set())
+            name = gathered.claims[index].source
+            names = named.setdefault("\x1f".join(keys), set())
             names.add(houses.get(name, name))
             if fact.accepted.issuperset(keys):
                 names.add(_PERSON)
-    return [[sorted(names) for names in values.values()] for values in said.values()]
+        changed = periods[fact.subject, fact.predicate] > 1
+        for key, names in named.items():
+            if fact.mode == MANY or (changed and not recent.isdisjoint(names)):
+                said.setdefault((fact.subject, fact.predicate, key), {}).setdefault(key, set()).update(names)
+            if fact.mode != MANY:
+                whole = said.setdefault((fact.subject, fact.predicate, ""), {})
+                whole.setdefault("" if changed else key, set()).update(names.difference(recent) if changed else names)
+    return [[sorted(names) for names in values.values() if names] for values in said.values()]
 
 
-def _linked(agreements: Sequence[list[list[str]]], known: Collection[str], *, among_new: int) -> dict[str, str]:
+def _linked(agreements: Sequence[list[list[str]]], recent: Collection[str]) -> dict[str, str]:
     """Return for each source the first of its body: sources are connected that agree on so many things.
 
-    `among_new`: on how many two sources have to agree of which neither is known.
+    Of two recent ones, one agreement is enough.
     """
     groups = [names for values in agreements for names in values]
     claims: Counter[str] = Counter(name for names in groups for name in names)
@@ -117,7 +144,7 @@ def _linked(agreements: Sequence[list[list[str]]], known: Collection[str], *, am
             met.update((min(hub, name), max(hub, name)) for name in names if name != hub)
     top = {name: name for name in claims}
     for (one, other), times in met.items():
-        if times >= (OUTSIDE if one in known or other in known else among_new):
+        if times >= (1 if one in recent and other in recent else OUTSIDE):
             _join(top, one, other)
     return top
 

@@ -248,7 +248,9 @@ async def _known(
         topic = each.pop("topic")
         decisions[topic].append(Decision(**each, at=""))
     copies = groups_of((one, other) for one, other in orjson.loads(row["copies"]))
-    new = {row["key"] for row in rows if _without_record(row)} if row["established"] else set()
+    new = {row["key"] for row in rows if _without_record(row)}
+    if len(new) > 1 and not row["established"]:
+        new = {each["key"] for each in await connection.fetch(layout.sql("claims", "later_sources"), list(new))}
     reports = {
         houses.get(each["key"], each["key"]): Reporting(each["reported_changes"], each["reporting_delay"] * _SECOND)
         for each in rows

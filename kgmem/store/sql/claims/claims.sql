@@ -396,8 +396,7 @@ ORDER BY c.id
 
 -- name: known
 -- What weighing a topic has to know besides its claims, in one row: settings and copies that the scope sees, decisions
--- that stand, what hangs together, and whether any source has a record of at least $5 claims that others check, or was
--- given trust by people.
+-- that stand, what hangs together, and whether any source has a record of at least $5 claims that others check.
 SELECT
     (SELECT coalesce(json_agg(x), '[]') FROM (
         SELECT DISTINCT ON (s.predicate) s.predicate, s.method, s.reason, s.wrong, s.similarity
@@ -415,8 +414,19 @@ SELECT
     EXISTS (SELECT 1 FROM {index}.correlation r
             WHERE r.known_to IS NULL AND r.topics && $1::bigint[]) AS entangled,
     EXISTS (SELECT 1 FROM {index}.source_reliability s JOIN {index}.scope p ON p.id = s.scope
-            WHERE p.path = ANY ($3::text[]) AND s.checked >= $5)
-    OR EXISTS (SELECT 1 FROM {index}.source o WHERE o.trust > 0.5) AS established
+            WHERE p.path = ANY ($3::text[]) AND s.checked >= $5) AS established
+
+-- name: later_sources
+-- Those of these sources whose first claim came after the first one of a source that people trust.
+WITH trusted AS MATERIALIZED (
+    SELECT min(x.known_from) AS since
+    FROM {index}.source o
+    JOIN LATERAL (SELECT c.known_from FROM {index}.claim c WHERE c.source = o.id ORDER BY c.id LIMIT 1) x ON true
+    WHERE o.trust > 0.5
+)
+SELECT o.key FROM trusted t JOIN {index}.source o ON o.key = ANY ($1::text[])
+JOIN LATERAL (SELECT c.known_from FROM {index}.claim c WHERE c.source = o.id ORDER BY c.id LIMIT 1) x ON true
+WHERE x.known_from > t.since
 
 -- name: facts_of
 SELECT id, topic, valid, value::text AS value, state, probability, trust, supporting, opposing, method, reason,
