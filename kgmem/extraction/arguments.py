@@ -10,7 +10,9 @@ from spacy.tokens import Doc, Token
 _LEFT_OUT: Final = frozenset({"relcl", "appos", "acl", "conj", "cc", "punct", "preconj", "advcl", "parataxis", "dep"})
 _HYPHENS: Final = frozenset({"-", "/", "&", "'"})
 _JOINED: Final = _HYPHENS | {",", '"'}
-_STARTS_OFF: Final = frozenset({"the", "a", "an", "this", "that", "these", "those", "its", "his", "her", "their", "my"})
+_STARTS_OFF: Final = frozenset(
+    {"the", "a", "an", "this", "that", "these", "those", "its", "his", "her", "their", "my", "our", "your"}
+)
 _NAMES: Final = frozenset({"PROPN", "NOUN", "NUM", "PRON"})
 _SUFFIXES: Final = frozenset({"jr.", "sr.", "jr", "sr", "inc.", "inc", "ltd.", "etc", "etc.", "others"})
 _SPACES: Final = re.compile(r"\s+")
@@ -89,7 +91,10 @@ def _whole_entity(doc: Doc, first: int, last: int) -> tuple[int, int]:
 def _trimmed(doc: Doc, first: int, end: int) -> tuple[int, int]:
     """Drop articles, possessive pronouns, quotation marks and stops at the ends."""
     while first < end - 1 and (
-        doc[first].lower_ in _STARTS_OFF or doc[first].is_punct or doc[first].is_space or doc[first].pos_ == "ADP"
+        doc[first].lower_ in _STARTS_OFF
+        or doc[first].is_punct
+        or doc[first].is_space
+        or (doc[first].pos_ == "ADP" and doc[first + 1].text != "-")  # "On-call engineer" is one.
     ):
         if doc[first].lower_ in {"the", "a", "an"} and doc[first].ent_type_ == "WORK_OF_ART":
             break

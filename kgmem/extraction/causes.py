@@ -68,6 +68,7 @@ _NOUNS: Final = {
     "cause": 0.0,
     "reason": 0.0,
 }
+_TO: Final = frozenset({"due", "owing", "thanks"})  # Causes only before "to".
 _SURE: Final = 0.7  # Below it a verb may say who does something, and no cause.
 _MAKES: Final = frozenset({"drive", "create", "generate", "fuel"})
 _THINGS: Final = frozenset({"PERSON", "ORG", "GPE", "NORP", "PRODUCT", "WORK_OF_ART", "FAC", "LANGUAGE", "MONEY"})
@@ -197,6 +198,8 @@ def _by_preposition(word: Token) -> Iterator[CausalWords]:
         yield _stated(target, main, (word, main), "CAUSES", (0.55, "preposition"), against=True)
         return
     confidence = _PREPOSITIONS.get(lower, 0.0)
+    if lower in _TO and (word.i + 1 >= word.sent.end or word.nbor(1).lower_ != "to"):
+        confidence = 0.0  # "Due on Monday" is no cause.
     if lower in {"for", "over", "against"} and main.lemma_.lower() not in _PROTESTING:
         confidence = 0.0
     inner = next((child for child in word.children if child.lower_ in _NOUNS), None)

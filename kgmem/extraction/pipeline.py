@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from spacy.tokens import Doc, Token
@@ -115,6 +116,7 @@ _NO_MORE: Final = frozenset({"more", "anymore", "longer", "now"})
 _SAYS_MORE: Final = frozenset({"prep", "relcl", "acl", "poss"})
 
 
+_LIGHT: Final = frozenset({"membership", "subscription", "job", "position", "account", "contract", "registration"})
 # Predicates that tell what is to come as a fact.
 _APPOINTED: Final = frozenset({"scheduled for", "takes place in"})
 
@@ -224,6 +226,9 @@ class Reading:
                 continue
             each = self._of_owner(each)  # noqa: PLW2901  # The same assertion, about whom it is really about.
             subject, object_ = self._subject(each), self._argument(each.object)
+            if subject is not None and object_ is not None and object_.name == subject.name and each.rule == "copula":
+                # "Nora is the goalkeeper": what a thing is called is not yet its name.
+                object_ = replace(object_, name=plain_name(each.object.text))
             if subject is None or object_ is None or subject.name == object_.name:
                 continue
             verb = each.verb
@@ -257,7 +262,8 @@ class Reading:
         if last.i + 1 < len(self._doc) and last.nbor(1).text == ":" and each.object.first > last.i:
             return True
         owner = next((child for child in head.children if child.dep_ == "poss" and child.pos_ == "PRON"), None)
-        if owner is not None and self._reference.name(Phrase(owner, owner.i, owner.i + 1)) is None:
+        ours = owner is not None and owner.lower_ == "our" and self._asked.speaker is not None
+        if owner is not None and not ours and self._reference.name(Phrase(owner, owner.i, owner.i + 1)) is None:
             return True
         if each.object.head.ent_type_ not in {"DATE", "TIME"} or each.predicate == "scheduled for":
             return False
@@ -268,8 +274,22 @@ class Reading:
         if each.rule == "wish":
             name = self._asked.speaker
             return Argument(name, self._span(each.object.first, each.object.end)) if name else None
+        if (owned := self._owned(each)) is not None:
+            return owned
         ours = each.subject.head.lower_ == "we" and each.verb is not None and each.verb.lemma_.lower() in _SHARED
         return self.argument(each.subject) if ours else self._argument(each.subject)
+
+    def _owned(self, each: Assertion) -> Argument | None:
+        """Return "Ada's sister" for "my sister", of whom a verb says something; None for other subjects."""
+        head, verb = each.subject.head, each.verb
+        if head.pos_ != "NOUN" or head.dep_ not in _SUBJECTS or verb is None or verb.lemma_ == "be":
+            return None
+        owner = next((child for child in head.children if child.dep_ == "poss" and child.pos_ == "PRON"), None)
+        name = self._reference.name(Phrase(owner, owner.i, owner.i + 1)) if owner is not None else None
+        if owner is None or name is None or owner.lower_ == "its":
+            return None
+        words = self._doc[max(each.subject.first, owner.i + 1) : each.subject.end].text
+        return Argument(f"{plain_name(name)}'s {words}", self._span(each.subject.first, each.subject.end))
 
     def _ends(
         self, each: Assertion, aspect: Aspect, ends: tuple[Argument, Argument], time: FoundTime | None, *, hedged: bool
@@ -316,6 +336,8 @@ class Reading:
         if head.pos_ != "NOUN" or head.dep_ not in _SUBJECTS or each.verb is None:
             return each
         owner = next((child for child in head.children if child.dep_ == "poss"), None)
+        if owner is not None and self._owned(each) is not None:
+            return each
         if owner is not None:
             whose = (
                 Phrase(owner, owner.i, owner.i + 1) if owner.pos_ == "PRON" else phrase(owner, with_prepositions=False)
@@ -404,14 +426,25 @@ class Reading:
 def _without_ended(facts: Sequence[FoundFact], endings: Sequence[FoundEnding]) -> list[FoundFact]:
     """Drop what a noun phrase says of what the same text ends: "sold my Volvo"; and appointments said twice."""
     over = {(each.subject.name, each.object.name) for each in endings if each.subject and each.object}
+    swapped = {(each.object.name, each.instead.name) for each in endings if each.object and each.instead}
     planned = {(each.subject.name, each.object.name) for each in facts if each.predicate == "scheduled for"}
     kept = []
     for fact in facts:
         ends = fact.subject.name, fact.object.name
         twice = ends in planned and fact.predicate != "scheduled for"
+        twice = twice or (
+            ends in over and fact.predicate.split()[-1] in {"in", "at", "with", "of", "to"} and _is_light(fact)
+        )
+        twice = twice or (ends in swapped and fact.found_by == "rules:noun-link")
         if not twice and not (ends in over and fact.found_by in {"rules:owner", "rules:possessive"}):
             kept.append(fact)
     return kept
+
+
+def _is_light(fact: FoundFact) -> bool:
+    """Return whether a fact only words an ending: "cancelled membership in" of what is ended itself."""
+    words = fact.predicate.split()
+    return fact.found_by == "rules:verb-object-preposition" and len(words) > 1 and words[-2] in _LIGHT
 
 
 def _is_past(verb: Token) -> bool:

@@ -44,6 +44,7 @@ def repair(doc: Doc, people: frozenset[str]) -> None:
         _lost_pair(word)
         _lost_verb(word)
         _felt_towards(word)
+        _destination(word)
         _order(word)
         _object(word)
         _genitive(word)
@@ -83,6 +84,29 @@ def _felt_towards(word: Token) -> None:
     if to.lower_ == "to":
         to.pos_, to.tag_, to.dep_, to.head = "ADP", "IN", "prep", adjective
         word.pos_, word.tag_, word.dep_, word.head = "NOUN", "NN", "pobj", to
+
+
+def _destination(word: Token) -> None:
+    """ "Migrated to Render", "gone up to 15 euros": where something goes is no deed, and no part of a number."""
+    if word.lower_ != "to":
+        return
+    target = word.head
+    if word.dep_ == "aux" and target.tag_ == "VB" and target.is_title and target.i == word.i + 1 != word.sent.start + 1:
+        if target.dep_ not in {"advcl", "xcomp"} or any(True for _ in target.rights if not _.is_punct):
+            return
+        target.pos_, target.tag_ = "PROPN", "NNP"
+        word.head, target.dep_ = target.head, "pobj"
+        target.head = word
+    elif word.dep_ == "quantmod":
+        noun = target.head if target.dep_ == "nummod" else target
+        up = next((each for each in target.children if each.lower_ in {"up", "down"} and each.dep_ == "quantmod"), None)
+        if noun.dep_ not in {"dobj", "npadvmod", "attr"} or noun.head.pos_ != "VERB" or up is None:
+            return
+        verb = noun.head
+        up.dep_, up.head, word.head, noun.head, noun.dep_ = "prt", verb, verb, word, "pobj"
+    else:
+        return
+    word.pos_, word.tag_, word.dep_ = "ADP", "IN", "prep"
 
 
 def _lost_verb(word: Token) -> None:

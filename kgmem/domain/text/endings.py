@@ -13,6 +13,7 @@ from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.graph.relationship import Relationship, kind_in_words
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.names import LASTING, slug
+from kgmem.domain.text.predicate_words import happened, same_name, stem, value_type, within
 from kgmem.domain.time.interval import iso, parse_time
 
 STATES: Final = "STATES"
@@ -27,19 +28,13 @@ _BE: Final = frozenset({"is", "are", "was", "were", "am"})
 _STATIVE: Final = frozenset(
     """ALLERGIC_TO RESPONSIBLE_FOR PARTNER_OF ENGAGED_TO FRIEND_OF MARRIED_TO MEMBER_OF SCHEDULED_FOR""".split()  # noqa: SIM905
 )
-_TIME: Final = re.compile(
-    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b\d{1,2}:\d\d\b|"
-    r"\b\d{1,2}(?::\d\d)? ?(?:am|pm|a\.m\.|p\.m\.|o'clock)\b|"
-    r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b|"
-    r"\b(?:noon|midnight|today|tomorrow|tonight)\b",
-    re.IGNORECASE,
+# Stems of verbs for what one does until one retires or resigns.
+_JOBS: Final = frozenset(
+    map(stem, ("be", "teach", "coach", "manage", "run", "head", "chair", "edit", "conduct", "judge"))
 )
-# What happened is no state that could end: a predicate in the past tense.
-_HAPPENED: Final = re.compile(
-    r"^(?:\w+ed|left|quit|sold|bought|got|went|came|gave|took|met|said|told|made|broke|lost|won|wrote|began|became|was|"
-    r"were|had|used|spoke|felt|found|saw|sent|stopped|meant|knew|heard|kept|held|led|let|ran|set)\b",
-    re.IGNORECASE,
-)
+_BACK: Final = re.compile(r"\b(?:back|again|returned|rejoined)\b", re.IGNORECASE)
+# Of which somebody or something, and not what it is, was wrong where a person is named instead.
+_BY_SUBJECT: Final = frozenset({"LEADS", "RESPONSIBLE_FOR", "OWNS"})
 _ONE_AT_A_TIME: Final = re.compile(
     r"^(?:favou?rite\b.* (?:is|are)|name is|.*\bname is|(?:is|am|are) (?:called|named))$", re.IGNORECASE
 )
@@ -65,6 +60,8 @@ class Ending:
     becomes: str | None = None  # The kind of what holds between the same two from then on.
     verbs: Sequence[str] = ()  # Of predicates without a kind that may be meant too, where `latest`.
     latest: bool = False  # Only what was stated last of what fits is meant.
+    person: bool = False  # What takes a place is a person.
+    predicate: str | None = None  # The words of a predicate whose kind is among `kinds`.
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +105,7 @@ class Turn:
     relationships: Sequence[Relationship]
     endings: Sequence[Ending]
     spans: Sequence[tuple[int, int]] = ()  # Of the relationships.
+    said: str | None = None  # When, in ISO 8601.
 
 
 @dataclass(slots=True)
@@ -192,8 +190,8 @@ class _Resolver:
                 return
         last = [each for each in facts if each.episode != self._turn.episode] or facts
         if ending.instead is not None:
-            like = _type(ending.instead)
-            last = [each for each in last if _type(each.ends[1]) == like and self._may_end(each)][-1:]
+            like = value_type(ending.instead)
+            last = [each for each in last if value_type(each.ends[1]) == like and self._may_end(each)][-1:]
         elif ending.kinds and ending.subject is None:
             last = [each for each in facts if each.kind in ending.kinds][-1:]
         elif last:
@@ -202,7 +200,7 @@ class _Resolver:
 
     def _latest(self, facts: Sequence[KnownFact], ending: Ending) -> Iterator[KnownFact]:
         """Return what was stated last of the facts that an ending may mean: all that one text says of one object."""
-        verbs = {_stem(verb) for verb in ending.verbs}
+        verbs = {stem(verb) for verb in ending.verbs}
         fit = [each for each in facts if self._may_be_latest(each, ending, verbs)]
         if not fit:
             return
@@ -211,7 +209,7 @@ class _Resolver:
         )
         subject, object_ = last.ends
         for each in fit:
-            alike = object_ == each.ends[1] or _within(object_, each.words)
+            alike = object_ == each.ends[1] or within(object_, each.words)
             if each.episode == last.episode and each.ends[0] == subject and alike:
                 yield each
 
@@ -221,9 +219,9 @@ class _Resolver:
         pairs = [ends, ends[::-1]] if kind is not None and kind.symmetric else [ends]
         if not (fact.recent and self._may_end(fact)) or not any(self._is_about(pair, fact, ending) for pair in pairs):
             return False
-        if ending.instead is not None and _type(ends[1]) != _type(ending.instead):
+        if ending.instead is not None and value_type(ends[1]) != value_type(ending.instead):
             return False
-        return fact.kind in ending.kinds or (fact.kind == STATES and _stem(fact.words) in verbs)
+        return fact.kind in ending.kinds or (fact.kind == STATES and stem(fact.words) in verbs)
 
     def _facts(self, ending: Ending) -> list[KnownFact]:
         """Return the facts that an ending may mean, in the order in which they were said."""
@@ -245,32 +243,36 @@ class _Resolver:
         if not any(self._is_about(pair, fact, ending) for pair in pairs):
             return False
         if fact.kind == STATES:
-            return self._words_fit(fact, ending)
+            told = ending.predicate is not None and fact.words.lower() == ending.predicate.lower()
+            return (ending.never and told) or self._words_fit(fact, ending)
         if ending.kinds:
             return fact.kind in ending.kinds
         return self._may_end(fact) or ending.never
 
     def _is_about(self, ends: tuple[str, str], fact: KnownFact, ending: Ending) -> bool:
-        if ending.subject is not None and not _same(ends[0], ending.subject, ending.named[0]):
+        if ending.subject is not None and not same_name(ends[0], ending.subject, ending.named[0]):
             return False
-        if ending.object is None or _same(ends[1], ending.object, ending.named[1]):
+        wrong = ending.never and ending.instead is not None and ending.subject is None and ending.object is not None
+        if wrong and same_name(ends[0], ending.object or "", ending.named[1]):
+            return True  # "It's Maria, not Tom": it is the subject that was wrong.
+        if ending.object is None or same_name(ends[1], ending.object, ending.named[1]):
             return True
         # "Stepped down as CTO" of what was said as "is CTO of Globex".
-        return ending.subject is not None and fact.kind == STATES and _within(ending.named[1], fact.words)
+        return ending.subject is not None and fact.kind == STATES and within(ending.named[1], fact.words)
 
     def _words_fit(self, fact: KnownFact, ending: Ending) -> bool:
-        if _HAPPENED.match(fact.words) or is_over(fact.words):
+        if happened(fact.words) or is_over(fact.words):
             return False
         if ending.words is not None:
-            return _stem(ending.words) == _stem(fact.words)
+            return stem(ending.words) == stem(fact.words)
         if ending.kinds and STATES not in ending.kinds:
             # A role is said in words alone: "is CTO of Globex".
-            role = "LEADS" in ending.kinds and _stem(fact.words) == "be"
+            role = "LEADS" in ending.kinds and stem(fact.words) in _JOBS
             return (role and ending.object is None) or ("is" in ending.kinds and fact.words in {"is", "are"})
         return True
 
     def _may_end(self, fact: KnownFact) -> bool:
-        lasts = _HAPPENED.match(fact.words) is None and not is_over(fact.words)
+        lasts = not happened(fact.words) and not is_over(fact.words)
         return fact.kind in LASTING or (fact.kind == STATES and lasts)
 
     def _end(self, fact: KnownFact, ending: Ending) -> None:
@@ -315,7 +317,11 @@ class _Resolver:
         subject, object_ = fact.ends
         if ending.instead is not None:
             # "I meant Maria, not Tom": it is the subject that was wrong.
-            of_subject = ending.object is not None and not _same(object_, ending.object, ending.named[1])
+            role = fact.kind in _BY_SUBJECT or fact.words in _BE
+            of_subject = role and ending.person and ending.object is None
+            of_subject = of_subject or (
+                ending.object is not None and not same_name(object_, ending.object, ending.named[1])
+            )
             subject, object_ = (ending.instead, object_) if of_subject else (subject, ending.instead)
         subject = ending.heir or subject
         if subject == object_ or (subject, fact.kind, object_) in begun:
@@ -351,6 +357,23 @@ class _Resolver:
                 continue
             if (stated.properties.get(ENDS), *fact.ends) in now:
                 self._end(fact, Ending(None, None, (0, 0), never=True))
+            elif back := next((own for own in self._own if own.ends == fact.ends and _BACK.search(own.words)), None):
+                self._resume(str(stated.properties.get(ENDS)), back)
+                self._end(fact, Ending(None, None, (0, 0), never=True))
+
+    def _resume(self, former: str, back: KnownFact) -> None:
+        """Begin anew what ended between two: "back at Acme" is the job there, if that is what was over."""
+        stated = back.statement
+        if not isinstance(stated, Relationship):
+            return
+        since = stated.valid_from or _now(self._turn) or self._turn.said
+        if former in self._schema.kinds:
+            claim = ClaimStatement(
+                self._turn.source, stated.start, former, object=stated.end, valid_from=since,
+                confidence=stated.confidence or 0.5, episode=self._turn.episode, scope=self._turn.scope,
+            )  # fmt: skip
+            self._made.claims.append(claim)
+            self.begun.append(KnownFact(claim, self._turn.episode))
 
     def _contradicted(self) -> None:
         """End what a fact of this turn leaves no room for by its kind: who hates jazz does not like it any more."""
@@ -365,17 +388,32 @@ class _Resolver:
     def _one_at_a_time(self) -> None:
         """End what a fact of this turn leaves no room for: another favourite, another amount of the same thing."""
         for own in self._own:
+            if own.kind == "PREFERS":
+                # Of seats one prefers those at the window or those at the aisle.
+                alike = (each for each in self._before if each.kind == "PREFERS" and _one_sort(each.ends, own.ends))
+                for fact in alike:
+                    if id(fact.statement) not in self._gone:
+                        self._end(fact, Ending(None, None, (0, 0), instead=own.ends[1], at=own.statement.valid_from))
             if own.kind != STATES or not isinstance(own.statement, Relationship):
                 continue
-            amount = own.words in {"is", "are"} and _type(own.ends[1]) == "amount"
+            amount = own.words in {"is", "are"} and value_type(own.ends[1]) == "amount"
             if not (amount or _ONE_AT_A_TIME.match(own.words)):
                 continue
             for fact in self._before:
                 same = fact.kind == STATES and fact.ends[0] == own.ends[0] and fact.words == own.words
-                same = same and fact.ends[1] != own.ends[1] and _type(fact.ends[1]) == _type(own.ends[1])
+                same = same and fact.ends[1] != own.ends[1] and value_type(fact.ends[1]) == value_type(own.ends[1])
                 if same and id(fact.statement) not in self._gone:
                     at = own.statement.valid_from or _now(self._turn)
                     self._end(fact, Ending(None, None, (0, 0), instead=own.ends[1], at=at))
+
+
+def _one_sort(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Return whether the objects of one subject are two of one sort: "window seats" and "an aisle seat"."""
+    words = [slug(each[1]).split("-") for each in (one, other)]
+    several = all(len(each) > 1 for each in words)
+    return (
+        one[0] == other[0] and one[1] != other[1] and several and words[0][-1].rstrip("s") == words[1][-1].rstrip("s")
+    )
 
 
 def is_over(words: str) -> bool:
@@ -410,58 +448,6 @@ def _after(begun: str | None, at: str | None) -> str | None:
     if start is not None and (end is None or end <= start):
         return iso(start + 1)
     return iso(end) if end is not None else iso(1)
-
-
-def _same(key: str, meant: str, named: str) -> bool:
-    """Return whether a key is what a text means: the key itself, or a name that is part of the longer one."""
-    if key == meant:
-        return True
-    one, other = ({word.rstrip("s") for word in slug(each).split("-")} for each in (key, named))
-    return bool(one and other and named) and (one <= other or other <= one)
-
-
-def _within(named: str, words: str) -> bool:
-    told = set(slug(named).split("-"))
-    return bool(named) and told <= set(slug(words).split("-"))
-
-
-def _type(name: str) -> str:
-    if _TIME.search(name):
-        return "time"
-    return "amount" if any(letter.isdigit() for letter in name) else "name"
-
-
-def _stem(words: str) -> str:
-    """Return the verb of a predicate roughly in its base form, so that "liking" and "likes" are one."""
-    skipped = {
-        "to",
-        "not",
-        "no",
-        "longer",
-        "still",
-        "also",
-        "now",
-        "has",
-        "have",
-        "been",
-        "do",
-        "does",
-        "did",
-        "any",
-        "more",
-    }
-    told = [word for word in words.lower().split() if word not in skipped or words.lower() in {"have", "has"}]
-    first = told[0] if told else words.lower()
-    if first in {"is", "am", "are", "was", "were", "'m", "'s", "'re", "be", "being", "n't"}:
-        return "be"
-    if first in {"have", "has", "had", "having"}:
-        return "have"
-    for ending in ("ing", "ed", "es", "s"):
-        if first.endswith(ending) and len(first) > len(ending) + 1:
-            first = first.removesuffix(ending)
-            break
-    first = first.rstrip("eiy") or first
-    return first[:-1] if len(first) > 3 and first[-1] == first[-2] else first
 
 
 def keys_meant(endings: Iterable[Ending]) -> set[str]:

@@ -183,11 +183,21 @@ class _Bringing:
             return None
         if meant.kind == "LIVES_IN" and "based" in fact.predicate and not self._may_be_person(fact.subject.name):
             return Meaning(_LOCATED_IN) if _LOCATED_IN in self._schema.kinds else None
+        if meant.kind == "LIVES_IN" and "moved" in fact.predicate and self._takes_place_of_no_place(fact.object.name):
+            return None
         if meant.kind == "MEMBER_OF" and fact.object.name.split()[-1].lower() in _VISITED:
             return None
         taken = "took" in fact.predicate.split() or "taken" in fact.predicate.split()
         owner = self._labels.get(fact.object.name if not meant.reverse else fact.subject.name)
         return None if meant.kind == "ACQUIRED" and taken and owner != "Organization" else meant
+
+    def _takes_place_of_no_place(self, name: str) -> bool:
+        """Return whether a thing takes the place of what is no place: "moved from Jenkins to Buildkite"."""
+        known = self._labels.get(name, UNNAMED)
+        return known != "Place" and any(
+            each.instead is not None and each.instead.name == name and each.kinds == ("USES",)
+            for each in self._found.endings
+        )
 
     def _may_be_person(self, name: str) -> bool:
         """Return whether a name is a person's, or may be in talk, where nobody says that a name is a person's."""
@@ -242,6 +252,8 @@ class _Bringing:
         return Ending(
             keys[0], keys[1], (each.span.start, each.span.end), kinds, words, begun[0], begun[1], each.never,
             _iso(start) or self._said, (named[0], named[1]), each.becomes, tuple(each.verbs), each.latest,
+            each.instead is not None and self._labels.get(each.instead.name) == "Person",
+            each.predicate if meant is not None else None,
         )  # fmt: skip
 
     def _may_join(self, fact: FoundFact, meant: Meaning) -> bool:

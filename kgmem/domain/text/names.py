@@ -138,7 +138,7 @@ _WORDINGS: Final[tuple[tuple[str, str], ...]] = (
     (r"(?:stud(?:y|ied|ies|ying)|educated) at|attended|graduated from|alumn\w+ of|student (?:of|at)", "STUDIED_AT"),
     (r"(?:co-?)?founded|established|(?:co-?)?founder of", "FOUNDED"),
     (r"(?:co-?)?founded by|established by", "-FOUNDED"),
-    (rf"(?:{_HEAD}) of|leads|led", "LEADS"),
+    (rf"(?:{_HEAD}) of|leads|led|manages|managed|heads|headed|chairs|chaired", "LEADS"),
     (r"led by|headed by", "-LEADS"),
     (r"owns?|owned|owning|owner of", "OWNS"),
     (r"owned by", "-OWNS"),

@@ -74,7 +74,8 @@ def corrections(doc: Doc, name: Naming, facts: Sequence[FoundFact]) -> Iterator[
         span = Span(sentence.start_char, sentence.end_char)
         wrong = _ALL_WRONG.match(text)
         if wrong is not None and bool(_POSITIVE.search(wrong[0])) == bool(_NEGATIVE.search(wrong[0])):
-            yield FoundEnding(None, None, span, _CONFIDENCE, "rules:correction", never=True)
+            rest = list(_replaced(sentence, name, span, cued=True)) if _is_bare(sentence) else []
+            yield from rest or [FoundEnding(None, None, span, _CONFIDENCE, "rules:correction", never=True)]
             continue
         if (mark := _NOT_SO.match(text)) is not None or _JOKE.match(text):
             over = mark is not None and (mark["end"] or mark["over"]) is not None

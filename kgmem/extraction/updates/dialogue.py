@@ -59,6 +59,8 @@ _SET: Final[_Meant] = (
     ("SCHEDULED_FOR", "TAKES_PLACE_IN", "LOCATED_IN", "LIVES_IN"),
     ("be", "cost", "run", "sit", "stand", "live", "store", "host", "keep"),
 )
+_USED: Final[_Meant] = ("USES",), ("use", "have", "pay", "subscribe", "drive", "read", "order")
+_RELOCATES: Final = listed("move migrate transfer switch relocate shift port")
 _TASTE: Final[_Meant] = (("LIKES", "PREFERS", "USES"), ("like", "love", "enjoy", "eat", "drink", "watch"))
 
 _IT: Final = frozenset({"it", "them", "that", "this", "one", "those", "these", "both"})
@@ -107,6 +109,9 @@ def unnamed(clause: Clause, *, over: bool) -> Iterator[Over]:
     yield from _lapsed(clause)
     yield from _taken(clause)
     yield from _moved(clause)
+    yield from _perished(clause)
+    yield from _changed_over(clause)
+    yield from _last_day(clause)
 
 
 def _no_more(clause: Clause) -> Iterator[Over]:
@@ -128,7 +133,8 @@ def _given_up(clause: Clause) -> Iterator[Over]:
     if meant is None or clause.passive:
         return
     of = [noun for word in ("of", "with") for noun in clause.led.get(word, []) if noun.lower_ in _IT]
-    if not (_is_it(clause) or of):
+    hands = clause.lemma == "hand" and "over" in clause.particles and not clause.objects and clause.behind("to")
+    if not (_is_it(clause) or of or hands):
         return
     to = clause.behind("to") or next((c for c in clause.verb.children if c.dep_ == "dative"), None)
     heir = to if to is not None and to.pos_ in {"PROPN", "NOUN", "PRON"} and to.lower_ not in _IT else None
@@ -214,8 +220,42 @@ def _moved(clause: Clause) -> Iterator[Over]:
     if clause.lemma not in _MOVES or to is None:
         return
     things = clause.subjects if clause.passive or not clause.objects else clause.objects
+    named = [each for each in things if each.pos_ in {"NOUN", "PROPN"} and each.ent_type_ != "PERSON"]
+    if clause.lemma in _RELOCATES and to.pos_ == "PROPN" and not is_time(to) and clause.behind("from") is None:
+        yield from (_latest(each, _SET, instead=to) for each in named)
     if any(each.lower_ in {"it", "this", "that", "they", "them"} for each in things):
         yield _latest(None, _SET, instead=to)
+
+
+def _perished(clause: Clause) -> Iterator[Over]:
+    """ "It got stolen", "she died last night", "it broke down for good": what somebody had."""
+    verb = clause.verb
+    done = clause.lemma in {"steal", "wreck", "total", "demolish", "destroy", "scrap", "tow"} and clause.passive
+    done = done or clause.lemma in {"die", "burn", "sink", "perish"}
+    done = done or (clause.lemma == "run" and bool(clause.particles & {"away", "off"}))
+    if done and any(each.lower_ in {"it", "she", "he", "they"} for each in clause.subjects):
+        yield _latest(None, _OWNED)
+    if clause.lemma == "pass" and clause.particles & {"away"} and verb.tag_ == "VBD":
+        yield from (_latest(None, _OWNED) for each in clause.subjects if each.pos_ == "PRON")
+
+
+def _changed_over(clause: Clause) -> Iterator[Over]:
+    """ "I've switched to Orange": what was used for the same until now is not said."""
+    to = clause.behind("to")
+    if clause.lemma not in {"switch", "change", "convert"} or clause.passive or clause.objects or to is None:
+        return
+    if clause.behind("from") is None and to.pos_ == "PROPN" and not is_time(to):
+        yield from (_latest(subject, _USED, instead=to) for subject in clause.subjects)
+
+
+def _last_day(clause: Clause) -> Iterator[Over]:
+    """ "My last day there was Friday", "Friday was my last day"."""
+    for day in [*clause.subjects, *clause.objects]:
+        owner = next((child for child in day.children if child.dep_ == "poss"), None)
+        last = any(child.lower_ in {"last", "final"} for child in day.children)
+        named = any(child.dep_ == "prep" for child in day.children)
+        if clause.lemma == "be" and owner is not None and last and not named and day.lemma_ in {"day", "shift", "week"}:
+            yield _latest(owner, _TIE)
 
 
 def _latest(

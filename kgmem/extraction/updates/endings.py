@@ -89,7 +89,8 @@ _PEOPLE_PUT_OUT: Final = listed("fire dismiss lay let sack expel oust remove dis
 _HANDS_ON: Final = listed("sell give hand pass donate transfer sign turn leave cede bequeath gift delegate entrust")
 _RECEIVES: Final = listed("buy acquire purchase inherit get take")
 _SUCCEEDS: Final = listed("replace succeed supersede")
-_SWITCHES: Final = listed("switch change convert transfer move swap")
+_SWITCHES: Final = listed("switch change convert transfer move swap migrate")
+_LEFT_FOR: Final = listed("leave quit ditch drop dump abandon discard forsake jilt scrap")
 _EXCHANGES: Final = listed("swap trade exchange")
 # Verbs after which what a thing is set to is another: a date, an amount, a place.
 _SETS: Final = listed(
@@ -206,9 +207,9 @@ class Endings:
     def _switched(self, clause: Clause) -> Iterator[FoundEnding]:
         """ "Switched from Y to X", "replaced Y with X", "traded Y for X", "left Y for X"."""
         old = new = None
-        if clause.lemma in _SWITCHES or clause.lemma in {"go", "leave", "quit"}:
+        if clause.lemma in _SWITCHES or clause.lemma == "go" or clause.lemma in _LEFT_FOR:
             old, new = clause.behind("from"), clause.behind("to", "for")
-            if old is None and clause.lemma in {"leave", "quit"} and clause.objects and clause.behind("for"):
+            if old is None and clause.lemma in _LEFT_FOR and clause.objects and clause.behind("for"):
                 old, new = clause.objects[0], clause.behind("for")
         if clause.lemma in {"replace", "substitute"}:
             old, new = next(iter(clause.objects), None), clause.behind("with", "by")
@@ -217,7 +218,11 @@ class Endings:
         if old is None or new is None or self._is_time(new) != self._is_time(old):
             return
         for subject in clause.subjects:
+            # "We migrated from X to Y" of what the team uses: who "we" are is not said.
+            ours = subject.lower_ == "we" and clause.lemma in _SWITCHES and old.pos_ == "PROPN"
             yield from self._ending(clause, subject, old, instead=new)
+            if ours and not self._is_place(new):
+                yield from self._ending(clause, None, old, kinds=("USES",), instead=new)
 
     def _handed_on(self, clause: Clause) -> Iterator[FoundEnding]:
         """ "Sold X to Y", "handed X over to Y"; "bought X from Z", "took X over from Z"."""

@@ -50,6 +50,8 @@ def spoken(clause: Clause) -> Iterator[Over]:
         less = next((each for noun in clause.objects for each in _led(noun, "than")), clause.behind("than"))
         if less is not None:
             yield from (Over(subject, less, ("PREFERS",)) for subject in clause.subjects)
+        elif {"now", "nowadays", "lately", "days"} & {word.lower_ for word in verb.subtree}:
+            yield from (Over(subject, None, ("PREFERS",)) for subject in clause.subjects)
     if verb.head.lower_ == "let" and "instead" in {word.lower_ for word in verb.subtree}:
         when = next((each for word in ("on", "at", "for") for each in clause.led.get(word, []) if is_time(each)), None)
         if when is not None:

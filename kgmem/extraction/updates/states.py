@@ -11,6 +11,8 @@ from kgmem.extraction.facts import Assertion, Phrase, phrase
 from kgmem.extraction.updates.clause import Clause, is_time
 from kgmem.extraction.vocabulary import listed
 
+_NOWADAYS: Final = listed("now since nowadays currently these today presently")
+_HOMES: Final = listed("place flat apartment house home room studio loft dorm bungalow cottage villa condo")
 _TAKES_PLACE: Final = listed("be take happen start begin occur hold schedule plan set meet")
 _BECOMES: Final = listed("become appoint elect name promote crown ordain nominate")
 _ANSWERS: Final = listed("answer reply respond write speak talk use call address format keep send")
@@ -74,6 +76,16 @@ def _scheduled(clause: Clause) -> Iterator[Assertion]:
         clause.lemma == "take" and not any(n.lower_ == "place" for n in clause.objects)
     ):
         return
+    due = next((child for child in verb.children if child.lower_ == "due"), None)
+    if due is not None:
+        times = [n for c in due.children if c.lower_ in {"on", "at", "in"} for n in c.children if is_time(n)]
+        times += [child for child in due.children if child.dep_ == "npadvmod" and is_time(child)]
+        yield from (
+            Assertion(phrase(subject), "scheduled for", [verb], phrase(time), "verb-time", verb)
+            for subject in clause.subjects
+            for time in times
+            if subject.pos_ == "NOUN"
+        )
     times = [noun for word in ("on", "at", "for", "from", "in") for noun in clause.led.get(word, []) if is_time(noun)]
     if clause.lemma == "be":
         times += [child for child in verb.children if child.dep_ in {"attr", "npadvmod"} and is_time(child)]
@@ -167,8 +179,13 @@ def _receives(clause: Clause) -> Iterator[Assertion]:
         people, employers = clause.objects, clause.subjects
         if clause.passive:
             people, employers = clause.subjects, clause.led.get("by", [])
-    elif clause.lemma == "be" and {"now", "since"} & {child.lower_ for child in verb.children}:
-        employers = [each for each in employers if each.ent_type_ == "ORG"]
+    elif clause.lemma == "be" and _NOWADAYS & {
+        word.lower_ for child in verb.children for word in (child, *child.children)
+    }:
+        employers = [
+            each for each in employers if each.ent_type_ in {"ORG", "GPE", "PRODUCT", ""} and each.head.i > verb.i
+        ]
+        employers = [each for each in employers if each.head.lower_ == "with" or each.ent_type_ == "ORG"]
         people = [each for each in people if each.ent_type_ == "PERSON" or each.pos_ == "PRON"]
     elif not (_takes_job(clause) or (clause.lemma in {"start", "begin"} and not clause.objects)):
         return
@@ -184,12 +201,22 @@ def _takes_job(clause: Clause) -> bool:
 
 def _moves(clause: Clause) -> Iterator[Assertion]:
     """ "Moved back to Cork", "returned to Vienna" are no place that a verb's own preposition leads to."""
+    people = [phrase(each) for each in clause.subjects]
+    if clause.lemma in {"move", "settle"}:
+        homes = [noun for word in ("into", "to") for noun in clause.led.get(word, []) if noun.lemma_ in _HOMES]
+        led = [c for noun in homes for c in noun.children if c.dep_ == "prep" and c.lower_ in {"in", "at"}]
+        for place in [noun for preposition in led for noun in preposition.children]:
+            if place.pos_ == "PROPN" and not is_time(place):
+                yield from _each(people, "moved to", [clause.verb], phrase(place), clause.verb)
+    if clause.lemma == "be" and any(child.lower_ == "back" for child in clause.verb.children):
+        for word in ("at", "in", "with", "on", "to"):
+            for thing in clause.led.get(word, []):
+                if not is_time(thing) and thing.pos_ in {"PROPN", "NOUN"}:
+                    yield from _each(people, f"is back {word}", [clause.verb], phrase(thing), clause.verb)
     if clause.lemma in {"move", "relocate"} and any(child.lower_ in {"back", "over"} for child in clause.verb.children):
         for place in clause.led.get("to", []):
             if place.pos_ == "PROPN":
-                yield from _each(
-                    [phrase(s) for s in clause.subjects], "moved to", [clause.verb], phrase(place), clause.verb
-                )
+                yield from _each(people, "moved to", [clause.verb], phrase(place), clause.verb)
 
 
 def _pairs(clause: Clause) -> Iterator[Assertion]:

@@ -44,7 +44,9 @@ _TRIES: Final = 8  # Times that entities are resolved anew since somebody else h
 _OURS: Final = frozenset({"aliases", FOUND_BY, "geonames", "born", "died", "consensus"})
 _MOST_TOLD: Final = 1_000_000
 
-_LEAVE_NO_ROOM: Final = frozenset({"LIKES", "DISLIKES", "MARRIED_TO"})  # For another kind between the same two.
+_LEAVE_NO_ROOM: Final = frozenset(
+    {"LIKES", "DISLIKES", "MARRIED_TO", "PREFERS"}
+)  # For another kind between the same two.
 # What held before may hold again.
 _AGAIN: Final = re.compile(r"\b(?:again|back|anew|re-?join\w*|re-?hire\w*|return\w*|once more)\b", re.IGNORECASE)
 _NO_ENTITIES: Final = frozenset({"Episode", "Source"})
@@ -289,7 +291,7 @@ async def _changed(
             Turn(
                 episode.key or "", source or "text", episode.scope, episode.session, claims,
                 [each for each, _ in what.relationships], what.endings,
-                [(span.start, span.end) for _, span in what.relationships],
+                [(span.start, span.end) for _, span in what.relationships], what.said,
             )
         )  # fmt: skip
         if what.endings or _may_replace(unread, what):

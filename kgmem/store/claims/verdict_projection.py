@@ -68,12 +68,23 @@ class _ProjectedValue:
     def ended(self, stored: Mapping[str, Any], edge: int) -> dict[str, Any]:
         """Return the end of a relationship, where the fact has one, or had the one that is stored."""
         mine = [row for row in self.rows if row["edge"] == edge]
+        if self._follows_claims(stored.get("valid_to")):
+            return {"valid_to": self.valid_to(self.rows)}
         end, former = self.telling.draft.valid.end, self.telling.former_end
         begins = parse_time(stored["valid_from"]).start if stored.get("valid_from") else None
         cut_off = end is not None and (begins is None or begins < end)
         if not mine or not (cut_off or (former is not None and stored.get("valid_to") == iso(former))):
             return {}
         return {"valid_to": self.valid_to(mine)}
+
+    def _follows_claims(self, stored: str | None) -> bool:
+        """Return whether a relationship ends when its claims say: they did so before, and the fact has no time."""
+        valid = self.telling.draft.valid
+        stated = [row["valid_to"] for row in self.rows]
+        closed = [_end_of(each) for each in stated if each is not None]
+        if not self.option.chosen or valid.start is not None or valid.end is not None or not closed:
+            return False
+        return None not in stated if stored is None else _end_of(stored) in closed
 
     def properties(self) -> dict[str, Any]:
         return {
@@ -114,6 +125,8 @@ async def tell_relationships(
             mine = [rows[claim] for claim in option.claims if claim in rows]
             if any(row["object"] is not None for row in mine):
                 told.append(_ProjectedValue(telling, option, mine))
+    # Two facts of the same ends at two times share a relationship, which tells the later one.
+    told.sort(key=lambda each: each.telling.draft.valid.start or -(2**63))
     await _tie(connection, passages, told)
     made = await _make(connection, passages, [each for each in told if not each.edges])
     await _believe(connection, passages, {edge: each for each in told for edge in each.edges})
