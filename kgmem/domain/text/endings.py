@@ -362,7 +362,7 @@ class _Resolver:
                 self._end(fact, Ending(None, None, (0, 0), never=True))
 
     def _resume(self, former: str, back: KnownFact) -> None:
-        """Begin anew what ended between two: "back at Acme" is the job there, if that is what was over."""
+        """Begin again what ended between two: "back at Acme" is the job there, if that is what was over."""
         stated = back.statement
         if not isinstance(stated, Relationship):
             return
