@@ -43,6 +43,58 @@ async def test_what_lies_beyond_256_tokens_changes_nothing() -> None:
     assert list(cut) == list(longer)
 
 
+async def test_a_vector_does_not_depend_on_the_texts_beside_it() -> None:
+    words = ("river", "treaty", "Zürich", "landing", "1648", "東京", "unbelievably")
+    texts = [" ".join(words[(n * step) % 7] for step in range(n)) for n in range(0, 40, 3)]
+    embedder = MiniLMEmbedder()
+    together = np.asarray(await embedder.embed(texts))
+    reversed_ = np.asarray(await embedder.embed(texts[::-1]))[::-1]
+    alone = np.asarray([(await embedder.embed([text]))[0] for text in texts])
+    again = np.asarray(await embedder.embed(texts))
+    await embedder.aclose()
+    assert np.abs(together - alone).max() < 1e-5
+    assert np.abs(together - reversed_).max() < 1e-5
+    assert np.array_equal(together, again)
+
+
+async def test_more_texts_than_are_sorted_together_come_back_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kgmem.embedding.minilm._WINDOW", 7)
+    monkeypatch.setattr("kgmem.embedding.minilm._TOKENIZED_AT_ONCE", 3)
+    texts = [f"text {n} " + "of a river " * (n % 5) for n in range(24)]
+    embedder = MiniLMEmbedder(threads=3)
+    together = np.asarray(await embedder.embed(texts))
+    alone = np.asarray([(await embedder.embed([text]))[0] for text in texts])
+    await embedder.aclose()
+    assert np.abs(together - alone).max() < 1e-5
+
+
+async def test_the_event_loop_stays_free_while_long_texts_are_turned_into_tokens() -> None:
+    embedder = MiniLMEmbedder(threads=1)
+    await embedder.embed(["load"])
+    bulk = asyncio.create_task(embedder.embed([f"{n} " + "x" * 30_000 for n in range(200)]))
+    turns = 0
+    while not bulk.done():
+        await asyncio.sleep(0.001)
+        turns += 1
+    await embedder.aclose()
+    assert len(bulk.result()) == 200
+    assert turns > 20
+
+
+async def test_a_cancelled_caller_leaves_nothing_running() -> None:
+    embedder = MiniLMEmbedder(threads=1)
+    await embedder.embed(["load"])
+    bulk = asyncio.create_task(embedder.embed([f"document {n} " + "of a river " * 60 for n in range(2000)]))
+    await asyncio.sleep(0.05)
+    bulk.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await bulk
+    # Behind two thousand documents this would take half a minute.
+    async with asyncio.timeout(5):
+        await embedder.embed(["another document"])
+    await embedder.aclose()
+
+
 async def test_the_model_is_not_loaded_before_the_first_use(tmp_path: Path) -> None:
     embedder = MiniLMEmbedder(tmp_path / "missing.onnx")
     assert embedder.space.dimension == 384
