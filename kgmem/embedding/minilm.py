@@ -94,8 +94,8 @@ class MiniLMEmbedder:
 
         # Each call has at most one batch a thread in progress, so that a question that arrives while thousands of
         # documents are being embedded waits for a batch or two, not for all of them.
-        for start in range(0, len(texts), _WINDOW):
-            work = _Work(model, texts[start : start + _WINDOW], rows[start : start + _WINDOW])
+        for first in range(0, len(texts), _WINDOW):
+            work = _Work(model, texts[first : first + _WINDOW], rows[first : first + _WINDOW])
             for steps in (work.tokenizing, work.computing):
                 shared = steps()
                 async with asyncio.TaskGroup() as group:
