@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, KgmemError
@@ -30,6 +31,7 @@ from kgmem.services import merged_keys
 from kgmem.services.claims.claim import asker
 from kgmem.services.claims.distributions import superpose
 from kgmem.services.ports import Ports
+from kgmem.services.recall.causes_in_text import answer_with_causes
 from kgmem.services.recall.empty_answers import filter_matches
 from kgmem.services.upkeep.embed import embedder_in
 
@@ -152,16 +154,18 @@ async def _recalled(ports: Ports, graph: str, question: Question) -> Answer:
     question = await merged_keys.of_question(ports, graph, question)
     question, understood = timed(question, now())
     try:
-        answer = await _answer(ports, held, question)
+        answer = await answer_with_causes(ports, held, question, partial(_answer, ports, held))
     except KgmemError:
         if (present := await ports.graphs.get(graph)).space == held.space:
             raise
     else:
         if (present := await ports.graphs.get(graph)).space == held.space:
-            return replace(await superpose(ports, graph, question, answer), understood=understood)
+            answer = replace(answer, understood={**understood, **answer.understood})
+            return await superpose(ports, graph, question, answer)
     # The graph moved to another embedding space meanwhile, so the vector was of the wrong one.
-    answer = await _answer(ports, present, question)
-    return replace(await superpose(ports, graph, question, answer), understood=understood)
+    answer = await answer_with_causes(ports, present, question, partial(_answer, ports, present))
+    answer = replace(answer, understood={**understood, **answer.understood})
+    return await superpose(ports, graph, question, answer)
 
 
 async def _answer(ports: Ports, held: Graph, question: Question) -> Answer:
