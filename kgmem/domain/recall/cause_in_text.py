@@ -1,4 +1,4 @@
-"""Questions about causes and effects, by their words, in English: "why did ...", "what led to ...", "what came of ...".
+"""Questions about causes and effects, by their words, in English: "why did ...", "what led to ...", "what followed from ...".
 
 What follows the words names the event that is asked about; which entity that is, a search decides.
 """
