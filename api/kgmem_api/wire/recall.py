@@ -389,7 +389,10 @@ class RecallResult(BaseModel):
         bool | None, Field(description="Whether no hit is likely to answer what.text; null without a text.")
     ]
     cursor: str | None
-    understood: Annotated[dict[str, object], Field(description="What was read out of the question's text: its times, and the event that it asks the causes or effects of.")]
+    understood: Annotated[
+        dict[str, object],
+        Field(description="What was read out of the question's text: its times, and the event of a why."),
+    ]
     filter_matches: Annotated[
         dict[str, int],
         Field(description="Of an answer without hits: how many items pass each filter alone, at most 1,000."),

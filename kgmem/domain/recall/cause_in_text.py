@@ -1,6 +1,6 @@
-"""Questions about causes and effects, by their words, in English: "why did ...", "what led to ...", "what followed from ...".
+"""Questions about causes and effects, by their words, in English: "why did ...", "what led to ...", "how come".
 
-What follows the words names the event that is asked about; which entity that is, a search decides.
+What follows these words names the event of the question; a search decides which entity that is.
 """
 
 import re
