@@ -418,15 +418,12 @@ SELECT
 
 -- name: later_sources
 -- Those of these sources whose first claim came after the first one of a source that people trust.
-WITH trusted AS MATERIALIZED (
-    SELECT min(x.known_from) AS since
-    FROM {index}.source o
-    JOIN LATERAL (SELECT c.known_from FROM {index}.claim c WHERE c.source = o.id ORDER BY c.id LIMIT 1) x ON true
-    WHERE o.trust > 0.5
-)
-SELECT o.key FROM trusted t JOIN {index}.source o ON o.key = ANY ($1::text[])
-JOIN LATERAL (SELECT c.known_from FROM {index}.claim c WHERE c.source = o.id ORDER BY c.id LIMIT 1) x ON true
-WHERE x.known_from > t.since
+SELECT o.key FROM {index}.source o
+JOIN LATERAL (SELECT c.known_from FROM {index}.claim c WHERE c.source = o.id ORDER BY c.id LIMIT 1) first ON true
+WHERE o.key = ANY ($1::text[]) AND EXISTS (
+    SELECT 1 FROM {index}.source t
+    JOIN LATERAL (SELECT c.known_from FROM {index}.claim c WHERE c.source = t.id ORDER BY c.id LIMIT 1) its ON true
+    WHERE t.trust > 0.5 AND its.known_from < first.known_from)
 
 -- name: facts_of
 SELECT id, topic, valid, value::text AS value, state, probability, trust, supporting, opposing, method, reason,
