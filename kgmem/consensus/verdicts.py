@@ -51,7 +51,8 @@ def verdicts_of(gathered: Gathered, part: Part, verified: float) -> list[Verdict
             told += [_verdict(fact, part, [place], options, (trust, verified)) for place in range(len(options))]
         elif fact.mode == SET:
             places = [int(value - begin) for value in range(begin, end) if in_set[value]]
-            told.append(_verdict(fact, part, places, options, (trust, verified)))
+            learned = np.exp(outcome.score[begin:end]).tolist()
+            told.append(_verdict(fact, part, places, options, (trust, verified), learned=learned))
         else:
             told.append(_verdict(fact, part, [int(best[at] - begin)], options, (trust, verified)))
     return told
@@ -90,15 +91,15 @@ def _verdict(
     places: Sequence[int],
     options: Sequence[Alternative],
     held: tuple[Sequence[float], float],
+    *,
+    learned: Sequence[float] | None = None,
 ) -> Verdict:
+    """Return the verdict that some options are right; of a set, `learned` has the probability of each before doubt."""
     trust, verified = held
     chosen = [options[place] for place in places]
     others = [option for place, option in enumerate(options) if place not in places]
     sets = fact.mode == SET
-    # A set is right when every part is, and none is left out.
-    sure = prod(option.probability for option in chosen)
-    if sets:
-        sure *= prod(1 - option.probability for option in others)
+    sure = prod(option.probability for option in chosen) if learned is None else _of_set(options, places, learned)
     opposing = 0.0 if fact.mode == MANY else sum(option.independent for option in others)
     supporting = min(option.independent for option in chosen)
     state = state_of(sure, opposing, verified)
@@ -117,6 +118,20 @@ def _verdict(
         reason=_reason(part, sure, supporting, opposing, verified),
         chosen=chosen,
     )
+
+
+def _of_set(options: Sequence[Alternative], places: Sequence[int], learned: Sequence[float]) -> float:
+    """Return how probable it is that every part of a set is right and none is omitted.
+
+    Parts are right independently of each other, as far as the sources are as good as was learned. The doubt in that, by
+    which the probability of each part is lower than what was learned, is one and the same for all: the largest counts.
+    """
+    right = [each if place in places else 1 - each for place, each in enumerate(learned)]
+    doubted = [
+        option.probability if place in places else 1 - option.probability for place, option in enumerate(options)
+    ]
+    doubt = max(before - after for before, after in zip(right, doubted, strict=True))
+    return max(prod(right) - max(doubt, 0.0), prod(doubted))
 
 
 def _of_whole_lists(

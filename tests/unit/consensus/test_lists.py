@@ -69,6 +69,17 @@ def test_lists_are_never_resolved_worse_than_by_counting_whole_lists_or_parts_al
     assert np.mean(ours) >= max(np.mean(by_parts), np.mean(by_wholes)) - 0.02
 
 
+@pytest.mark.parametrize("telling", [_leaving_out_and_adding, _adding, _copied_page])
+def test_lists_are_about_as_probable_as_they_are_often_right(telling: Telling) -> None:
+    probable, right = [], []
+    for seed in range(3):
+        claims, truth = _claimed(telling, seed)
+        for each in _verdicts(claims):
+            probable.append(each.probability)
+            right.append(frozenset(each.value) == truth[each.subject])
+    assert abs(float(np.mean(probable)) - float(np.mean(right))) <= 0.1
+
+
 def test_both_ways_are_chosen_by_what_the_claims_are_like() -> None:
     by_parts = _verdicts(_claimed(_adding, 1)[0])
     by_wholes = _verdicts(_claimed(_copied_page, 1)[0])
