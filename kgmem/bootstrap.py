@@ -15,9 +15,11 @@ from kgmem.domain.graph.graph import Graph
 from kgmem.domain.ports import DatabaseMetrics, JobQueue, KeyRing, UploadFolder
 from kgmem.domain.recall.answer import Answer
 from kgmem.domain.recall.question import Question
+from kgmem.domain.recall.reranking import Reranker
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.extraction import Extractor
 from kgmem.embedding.registry import make_embedder
+from kgmem.embedding.reranker import RerankerChoice, make_reranker
 from kgmem.embedding.word_rarity import word_rarity
 from kgmem.extraction.registry import ExtractorChoice, make_extractor
 from kgmem.formats.named_queries import load_named_queries
@@ -244,7 +246,7 @@ async def _ports(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, s
         index,
         core,
         Infrastructure(keys, queue, vitals, Uploads(settings.home / "uploads")),
-        models=Models(embedder, embedders.of, _extractor(settings, stack)),
+        models=Models(embedder, embedders.of, _extractor(settings, stack), _reranker(settings, stack)),
         cypher=CypherSettings(limits, pools.transaction, settings.transaction_idle),
     )
     stack.push_async_callback(ports.answers.close)
@@ -266,11 +268,12 @@ def _no_embedder(space: EmbeddingSpace) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The embedder, extractor and wording; each may be None, and the memory then works without it."""
+    """The embedder, extractor, wording and reranker; each may be None, and the memory then works without it."""
 
     embedder: Embedder | None = None
     embedder_of: Callable[[EmbeddingSpace], Embedder | None] = _no_embedder
     extractor: Extractor | None = None
+    reranker: Reranker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +345,7 @@ def postgres_ports(
         embedder=models.embedder,
         embedder_of=models.embedder_of,
         extractor=models.extractor,
+        reranker=models.reranker,
         wording=models.extractor if isinstance(models.extractor, Wording) else None,
     )
     return ports
@@ -365,6 +369,16 @@ def _extractor(settings: Settings, stack: AsyncExitStack) -> Extractor | None:
     if extractor:
         stack.push_async_callback(extractor.aclose)
     return extractor
+
+
+def _reranker(settings: Settings, stack: AsyncExitStack) -> Reranker | None:
+    """Return the reranker, closed with the stack; None where the settings name none."""
+    key = settings.reranker_key.get_secret_value() if settings.reranker_key else None
+    choice = RerankerChoice(settings.reranker_url, key, settings.reranker_budget_ms)
+    reranker = make_reranker(settings.reranker, choice)
+    if reranker:
+        stack.push_async_callback(reranker.aclose)
+    return reranker
 
 
 class _Embedders:

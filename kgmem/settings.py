@@ -93,6 +93,16 @@ class Settings(BaseSettings):
         default=None, ge=1, le=4000, description="Dimension of the endpoint's vectors, where it is not known to kgmem."
     )
     embedder_timeout: float = Field(default=30.0, gt=0, description="Seconds that one embedding request may take.")
+    reranker: str = Field(
+        default="none",
+        description="What reranks hits when a question asks for it: none, tei, openai:<model>, cohere:<model>, "
+        "jina:<model>.",
+    )
+    reranker_url: str | None = Field(default=None, description="URL that /rerank follows.")
+    reranker_key: SecretStr | None = Field(default=None, description="API key of that endpoint.")
+    reranker_budget_ms: int = Field(
+        default=500, ge=1, le=30_000, description="Milliseconds that the reranker may add to a question."
+    )
     extractor: str = Field(
         default="rules",
         description="What reads texts for entities and facts: rules (offline), none, ollama:<model> or openai:<model>.",

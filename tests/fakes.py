@@ -49,6 +49,7 @@ def fake_memory(**others: Any) -> Memory:
         "embedder_of": lambda space: None,
         "extractor": None,
         "wording": None,
+        "reranker": None,
         "core_schema": GraphSchema(),
         "vitals": FakeVitals(),
         "imports": FakeImports(catalog),

@@ -18,6 +18,7 @@ from kgmem.domain.errors import EmbedderUnavailable, NotFound
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, Role, Vector
 from kgmem.domain.graph.graph import Change
 from kgmem.domain.ports import Job
+from kgmem.domain.recall.reranking import Reranker
 from kgmem.domain.text.extraction import Extractor
 from kgmem.embedding.registry import make_embedder
 from kgmem.formats.toml_schema import load_schema
@@ -108,6 +109,7 @@ async def opened_memory(
     words: bool | None = None,
     size: int = 10,
     extractor: Extractor | None = None,
+    reranker: Reranker | None = None,
     lease: float = LEASE,
 ) -> AsyncIterator[Memory]:
     """A memory over a database; `words` is whether to use pg_textsearch, by default where the database has it."""
@@ -128,7 +130,7 @@ async def opened_memory(
             PostgresMetrics(database, {"main": database, "search": searches}),
             Uploads(Path(tempfile.gettempdir()) / f"kgmem-uploads-{os.getpid()}"),
         )
-        models = Models(embedder=embedder, extractor=extractor)
+        models = Models(embedder=embedder, extractor=extractor, reranker=reranker)
         yield Memory(postgres_ports(catalog, index, CORE, beside, models=models, lease=lease))
 
 

@@ -100,6 +100,9 @@ def recall(
     min_score: Annotated[
         float | None, typer.Option("--min-score", help="Only hits of this relevance or more, 0 to 1.")
     ] = None,
+    rerank: Annotated[
+        bool, typer.Option("--rerank", help="Order the best hits by the reranker of the settings.")
+    ] = False,
     k: Annotated[int, typer.Option("-k", help="How many hits.")] = 10,
     cursor: Annotated[
         Text, typer.Option("--cursor", help="Continue after the answer that printed this cursor.")
@@ -144,6 +147,7 @@ def recall(
         diversity=diversity,
         min_score=min_score,
         budget=budget,
+        rerank=rerank,
         cursor=cursor,
         explain=explain,
     )

@@ -70,18 +70,18 @@ class Endpoint:
         self, base: str, *, key: str | None, timeout: float, name: str, backoff: Backoff | None = None
     ) -> None:
         """Take the base URL, the bearer key and the provider's name for messages. Raises InvalidInput for a bad URL."""
-        self._base = _checked(base)
-        self._key = _checked_key(key)
+        self._base = checked_url(base, "KGMEM_EMBEDDER_URL", "KGMEM_EMBEDDER_KEY")
+        self._key = checked_key(key, "KGMEM_EMBEDDER_KEY")
         self._timeout = timeout
         self._name = name
         self._backoff = backoff or Backoff()
         self._rest_until = 0.0
         self._last = _Fault("")
         self._client = httpx.AsyncClient(
-            headers={"Content-Type": "application/json"} | _authorization(self._key),
+            headers={"Content-Type": "application/json"} | authorization(self._key),
             timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
             # A proxy that is set for the internet must not swallow requests to this machine.
-            trust_env=not _is_local(self._base.host),
+            trust_env=not is_local(self._base.host),
         )
 
     async def post(self, path: str, body: dict[str, Any], final: Callable[[str], bool]) -> Reply:
@@ -150,23 +150,24 @@ class Endpoint:
         )
 
 
-def _checked(base: str) -> httpx.URL:
-    hint = "Give a URL such as http://127.0.0.1:11434 in KGMEM_EMBEDDER_URL."
+def checked_url(base: str, setting: str, key_setting: str) -> httpx.URL:
+    """Return the base URL of a provider. Raises InvalidInput, which names the settings of the URL and of the key."""
+    hint = f"Give a URL such as http://127.0.0.1:11434 in {setting}."
     try:
         url = httpx.URL(base)
     except httpx.InvalidURL as exc:
-        raise InvalidInput("The embedding provider's URL is not a URL.", hint=hint) from exc
+        raise InvalidInput("The provider's URL is not a URL.", hint=hint) from exc
     if url.scheme not in {"http", "https"} or not url.host:
-        raise InvalidInput("The embedding provider's URL is not an http or https URL.", hint=hint)
+        raise InvalidInput("The provider's URL is not an http or https URL.", hint=hint)
     if url.userinfo or url.query:
         raise InvalidInput(
-            "The embedding provider's URL holds a password or a query, which would end up in logs.",
-            hint="Give the plain base URL in KGMEM_EMBEDDER_URL and the key in KGMEM_EMBEDDER_KEY.",
+            "The provider's URL holds a password or a query, which would end up in logs.",
+            hint=f"Give the plain base URL in {setting} and the key in {key_setting}.",
         )
     return url
 
 
-def _is_local(host: str) -> bool:
+def is_local(host: str) -> bool:
     """Whether a host is this machine by its name (localhost) or its address (127.0.0.0/8, ::1)."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -176,17 +177,16 @@ def _is_local(host: str) -> bool:
         return False
 
 
-def _checked_key(key: str | None) -> str | None:
+def checked_key(key: str | None, setting: str) -> str | None:
     """Return the key without white space around it; what a header cannot hold would end up in an error's text."""
     key = (key or "").strip()
     if not (key.isascii() and key.isprintable()):
-        raise InvalidInput(
-            "The embedding provider's key has characters that no key has.", hint="Set KGMEM_EMBEDDER_KEY again."
-        )
+        raise InvalidInput("The provider's key has characters that no key has.", hint=f"Set {setting} again.")
     return key or None
 
 
-def _authorization(key: str | None) -> dict[str, str]:
+def authorization(key: str | None) -> dict[str, str]:
+    """Return the header with a bearer key; nothing without a key."""
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 

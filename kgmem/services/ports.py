@@ -20,6 +20,7 @@ from kgmem.domain.ports import (
     RetrievalIndex,
     UploadFolder,
 )
+from kgmem.domain.recall.reranking import Reranker
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.extraction import Extractor
 from kgmem.domain.text.queue import ExtractionStore
@@ -56,4 +57,5 @@ class Ports:
     embedder_of: Callable[[EmbeddingSpace], Embedder | None]
     extractor: Extractor | None  # None: nothing is extracted from texts.
     word_rarity: Callable[[str], float]  # Returns how rare a word is in its language, from 0 to 1.
+    reranker: Reranker | None  # None: no question may ask for one.
     wording: Wording | None  # None: summaries are in the words of the facts.

@@ -260,6 +260,7 @@ class RecallRequest(_Parts, BaseModel):  # type: ignore[misc]  # the first is ma
     tiers: Annotated[list[Tier], Field(max_length=4)] = []
     diversity: Annotated[Fraction, Field(description="0: by score alone; towards 1: unlike the hits above.")] = 0.0
     budget: Annotated[int, Field(ge=1, le=10_000_000, description="Tokens for the texts of all hits.")] | None = None
+    rerank: Annotated[bool, Field(description="Order the best hits by the reranker of the settings.")] = False
     cursor: Annotated[str, Field(max_length=20_000)] | None = None
     explain: bool = False
     profile: bool = False
@@ -293,6 +294,7 @@ class RecallRequest(_Parts, BaseModel):  # type: ignore[misc]  # the first is ma
             tiers=self.tiers,
             diversity=self.diversity,
             budget=self.budget,
+            rerank=self.rerank,
             cursor=self.cursor,
             explain=self.explain,
             profile=self.profile,

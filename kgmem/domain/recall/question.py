@@ -145,6 +145,7 @@ class Question:
     superposition: Superposed | None = None  # None: each hit for itself, whatever else is claimed.
     diversity: float = 0.0  # 0: by score alone; towards 1: unlike what stands above it (MMR).
     budget: int | None = None  # Tokens that the texts of the hits may take together.
+    rerank: bool = False  # The best hits in the order of the reranker, where it answers in time.
     cursor: str | None = None  # Of an answer: go on behind its last hit.
     explain: bool = False
     profile: bool = False

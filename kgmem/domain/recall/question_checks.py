@@ -23,6 +23,7 @@ from kgmem.domain.recall.question import (
     asks_something,
     retrievers_of,
 )
+from kgmem.domain.recall.reranking import MOST_RERANKED
 from kgmem.domain.time.interval import parse_time, valid_interval
 
 Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "exists", "contains", "starts_with"]
@@ -139,12 +140,25 @@ def check_question(question: Question) -> None:
         raise InvalidInput(f"diversity is {question.diversity}.", hint="Give 0 to 1.")
     if question.budget is not None and question.budget < 1:
         raise InvalidInput(f"budget is {question.budget}.", hint="Give a number of tokens of at least 1.")
+    _check_reranking(question)
     _check_weights(question)
     _check_superposed(question.superposition)
     check_why(question.why)
     _check_when(question.when)
     if not 1 <= question.k <= MOST_HITS:
         raise InvalidInput(f"k is {question.k}.", hint=f"Use 1 to {MOST_HITS}.")
+
+
+def _check_reranking(question: Question) -> None:
+    if question.rerank and not (question.what.text or "").strip():
+        raise InvalidInput(
+            "rerank needs what.text: the reranker compares texts.", hint="Set what.text, or leave rerank out."
+        )
+    if question.rerank and question.k > MOST_RERANKED:
+        raise InvalidInput(
+            f"rerank takes k up to {MOST_RERANKED}, not {question.k}.",
+            hint="Use a smaller k, and the cursor for more.",
+        )
 
 
 def check_weights(weights: Collection[float]) -> None:

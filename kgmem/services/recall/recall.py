@@ -33,6 +33,7 @@ from kgmem.services.claims.distributions import superpose
 from kgmem.services.ports import Ports
 from kgmem.services.recall.causes_in_text import answer_with_causes
 from kgmem.services.recall.empty_answers import filter_matches
+from kgmem.services.recall.rerank import check_reranker, pool_size, rerank, text_of
 from kgmem.services.upkeep.embed import embedder_in
 
 
@@ -81,13 +82,13 @@ async def choose(ports: Ports, graph: Graph, question: Question, found: Candidat
     passed = set(given)
     # Words tell one number from another by themselves.
     last = {"meaning": found.siblings}
-    fused = fuse(found.retrievers, method=method, weights=question.weights, most=most, last=last)
+    fused = fuse(found.retrievers, method=method, weights=question.weights, most=pool_size(question, most), last=last)
     ranked = [each for each in fused if each.id not in passed]
-    fetched = await _hits(ports, graph, question, ranked, found)
+    fetched, reranking = await _hits(ports, graph, question, ranked, found)
     asked = weighted_content(question.what.text or "", ports.word_rarity)
     fetched = [_rated(hit, graph, question, found, asked) for hit in fetched]
     hits = [hit for hit in fetched if question.min_score is None or (hit.relevance or 0.0) >= question.min_score]
-    suppressed, out = dict(found.suppressed), 0
+    suppressed, out = {**found.suppressed, **reranking}, 0
     if len(hits) < len(fetched):
         suppressed |= {"below_min_score": len(fetched) - len(hits)}
     passed_over = [hit.id for hit in fetched if hit not in hits]
@@ -109,27 +110,28 @@ def _rated(hit: Hit, graph: Graph, question: Question, found: Candidates, asked:
     if question.what.text is None:
         return hit
     cosine = cosine_of(hit.retrievers, found.retrievers, graph.space.model if graph.space else None)
-    ends = [end.name or end.key for end in (hit.start, hit.end) if end is not None]
-    told = " ".join((hit.name or hit.key, hit.text or "", *ends))
-    return replace(hit, relevance=relevance(asked, told, cosine))
+    return replace(hit, relevance=relevance(asked, text_of(hit), cosine))
 
 
 async def _hits(
     ports: Ports, graph: Graph, question: Question, ranked: Sequence[Ranked[int]], found: Candidates
-) -> Sequence[Hit]:
+) -> tuple[Sequence[Hit], dict[str, int]]:
+    """Return the hits of the question, and why they are not reranked, where it asked for that."""
     if not ranked:
-        return []
+        return [], {}
     then = question.when.known_at
+    pool = ranked if question.diversity or question.rerank else ranked[: question.k]
+    fetched = await ports.index.fetch(graph.name, pool, found.paths, question=question)
+    hits, reranking = await rerank(ports, question, fetched)
     if not question.diversity:
-        return await ports.index.fetch(graph.name, ranked[: question.k], found.paths, question=question)
-    hits = await ports.index.fetch(graph.name, ranked, found.paths, question=question)
+        return hits[: question.k], reranking
     near = await ports.index.similarity(graph.name, [hit.id for hit in hits], known_at=then)
 
     def alike(one: Hit, other: Hit) -> float:
         measured = near.get((min(one.id, other.id), max(one.id, other.id)))
         return measured if measured is not None else word_similarity(one.text or one.key, other.text or other.key)
 
-    return diverse(hits, [hit.score for hit in hits], alike, question.diversity, question.k)
+    return diverse(hits, [hit.score for hit in hits], alike, question.diversity, question.k), reranking
 
 
 def _weighed(hit: Hit, asked: Sequence[str]) -> Hit:
@@ -151,6 +153,7 @@ async def _recalled(ports: Ports, graph: str, question: Question) -> Answer:
     held = await ports.graphs.get(graph)
     question = with_recipe(question, held.recipe)
     check_question(question)
+    check_reranker(ports, question)
     question = await merged_keys.of_question(ports, graph, question)
     question, understood = timed(question, now())
     try:
