@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     embedder_timeout: float = Field(default=30.0, gt=0, description="Seconds that one embedding request may take.")
     reranker: str = Field(
         default="none",
-        description="What reranks hits when a question asks for it: none, tei, openai:<model>, cohere:<model>, "
+        description="What reranks hits of questions with `rerank`: none, tei, openai:<model>, cohere:<model>, "
         "jina:<model>.",
     )
     reranker_url: str | None = Field(default=None, description="URL that /rerank follows.")

@@ -60,7 +60,7 @@ def make_reranker(name: str, choice: RerankerChoice) -> Reranker | None:
 
 
 class EndpointReranker:
-    """Asks one endpoint, each time within the budget; a failure is not tried again."""
+    """Reranks by one endpoint, each time within the budget; a failure is not tried again."""
 
     def __init__(self, provider: str, model: str, *, url: str, key: str | None, budget_ms: int) -> None:
         """Take the kind of endpoint, its model and its base URL. Raises InvalidInput for a bad URL or key."""

@@ -21,7 +21,7 @@ def check_reranker(ports: Ports, question: Question) -> None:
 def pool_size(question: Question, most: int) -> int:
     """Return how many fused candidates are kept where `most` would do without a reranker.
 
-    More than are asked for, so that the reranker can bring one up. Diverse hits are chosen out of more anyway.
+    More than k, so that the reranker can move one up. Diverse hits are chosen out of more anyway.
     """
     return max(most, MOST_RERANKED) if question.rerank and not question.diversity else most
 
