@@ -2,7 +2,7 @@
 
 LoCoMo (KGMEM_DATA/locomo): two-person conversations of many sessions, and questions whose evidence turns are known.
 Each turn is an episode in its conversation's scope, with its session, embedded by the default embedder; recall runs
-with the graph's default fusion, and with the recipe "conversation". The baseline is BM25 by plain SQL over the same
+with nothing named, with the recipe "conversation", and without the turns beside what is found. The baseline is BM25 by plain SQL over the same
 texts, a table a conversation. recall@k is the mean share of a question's evidence turns that are among the k first. The
 rows are questions.
 """
@@ -21,14 +21,19 @@ from bench.rig.database import GRAPH, data_folder, fresh_database, memory_on, ra
 from bench.rig.machine import tell_database
 from bench.rig.plain import need_bm25
 from kgmem.domain.graph.episode import Episode
-from kgmem.domain.recall.question import Question, What
+from kgmem.domain.recall.question import Links, Question, What
 from kgmem.memory import Memory
 
 ROWS = 10_000  # All there are.
 SHORT = 60
 DEPTHS = (5, 10)
 _BARS = {5: 0.58, 10: 0.68}
-_RECIPES = ("balanced", "conversation")
+_BY_ITSELF = "by default"
+_WAYS = {
+    "neighbours off": Question(graph=Links(context=False)),
+    _BY_ITSELF: Question(),
+    "conversation": Question(recipe="conversation"),
+}
 _TURN = re.compile(r"D\d+:\d+")
 
 
@@ -57,21 +62,21 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
             for question in conversation.questions
         ]
         asked = asked[:: max(1, len(asked) // rows)]
-        ours = {(recipe, k): 0.0 for recipe in _RECIPES for k in DEPTHS}
+        ours = {(way, k): 0.0 for way in _WAYS for k in DEPTHS}
         base = dict.fromkeys(DEPTHS, 0.0)
         for number, conversation, (text, evidence) in asked:
             plain = await _words_alone(raw, number, text)
-            for recipe in _RECIPES:
-                question = Question(What(text=text), scope=conversation.scope, k=max(DEPTHS), recipe=recipe)
+            for way, how in _WAYS.items():
+                question = replace(how, what=What(text=text), scope=conversation.scope, k=max(DEPTHS))
                 hits = [hit.key for hit in (await memory.recall(GRAPH, question)).hits]
                 for k in DEPTHS:
-                    ours[recipe, k] += len(evidence & set(hits[:k])) / len(evidence) / len(asked)
+                    ours[way, k] += len(evidence & set(hits[:k])) / len(evidence) / len(asked)
             for k in DEPTHS:
                 base[k] += len(evidence & set(plain[:k])) / len(evidence) / len(asked)
-    for (recipe, k), share in ours.items():
-        told = f"recall@{k} of evidence turns, {len(asked)} questions, {recipe}"
+    for (way, k), share in ours.items():
+        told = f"recall@{k} of evidence turns, {len(asked)} questions, {way}"
         figure = compared(told, share, base[k], "share", at_least=1)
-        if recipe == "conversation":
+        if way == _BY_ITSELF:
             figure = replace(figure, bar=f">= {_BARS[k]} share", holds=share >= _BARS[k])
         yield figure
 

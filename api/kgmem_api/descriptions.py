@@ -60,7 +60,7 @@ FIELDS: Final[dict[str, str]] = {
     "confidence": "How sure the source is, from 0 to 1.",
     "Hit.confidence": "The trust in the hit, from 0 to 1.",
     "connected": "How many entities stay because relationships lead to them that stay.",
-    "context": "Whether an episode ranks also by what is found in the episodes beside it in its session.",
+    "context": "Whether an episode ranks also by what is found of the episodes beside it; null: in sessions.",
     "copies": "Sources that seem to copy each other.",
     "echoes": "Claims that repeat what another states (`derived_from`): they support nothing. The oldest hundred.",
     "correlations": "The correlations.",

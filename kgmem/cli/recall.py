@@ -203,6 +203,8 @@ def _show(answer: Answer, *, explain: bool) -> None:
 def _show_notes(answer: Answer) -> None:
     for part, told in answer.understood.items():
         NOTES.print(f"[dim]{part} understood as {_plain(str(dict(told)))}[/]")
+    for retriever, why in answer.gates.items():
+        NOTES.print(f"[dim]{retriever} {_plain(why)}[/]")
     for reason, count in answer.suppressed.items():
         NOTES.print(f"[dim]{reason.replace('_', ' ')}: {count}[/]")
     for name, count in answer.filter_matches.items():

@@ -44,6 +44,7 @@ class Candidates:
     retrievers: Mapping[str, Sequence[tuple[int, float]]]
     suppressed: Mapping[str, int]
     paths: Mapping[int, Sequence[FoundPath]] = field(default_factory=dict)
+    gates: Mapping[str, str] = field(default_factory=dict)  # Retrievers that run by themselves: on or off, and why.
     siblings: frozenset[int] = frozenset()  # What names Apollo 14 and not 13, where the question names Apollo 13.
 
 

@@ -9,6 +9,7 @@ from kgmem.memory import Memory
 
 ASKED = What(text="What did Ada think of the film about the lighthouse?")
 AROUND = Links(context=True)
+ALONE = Links(context=False)
 
 
 def keys(answer: Answer) -> list[str]:
@@ -25,7 +26,7 @@ async def test_an_answer_is_found_by_the_question_before_it(memory: Memory, grap
     turns = [(f"x{n}", f"Number {n} is about the weather.") for n in range(60)]
     turns[30:30] = [("z", "Have you seen the film about the lighthouse, Ada?"), ("a", "I loved every minute!")]
     await tell(memory, graph, turns)
-    plain = await memory.recall(graph, Question(ASKED, weights={"meaning": 0}))
+    plain = await memory.recall(graph, Question(ASKED, weights={"meaning": 0}, graph=ALONE))
     assert keys(plain)[0] == "z"
     assert "a" not in keys(plain)
     answer = await memory.recall(graph, Question(ASKED, weights={"meaning": 0}, graph=AROUND))
@@ -54,3 +55,36 @@ async def test_turns_of_one_batch_stand_in_the_order_in_which_they_were_told(mem
     assert values["c"] == values["b"] == pytest.approx(2 * values["d"])
     assert values["lighthouse"] == pytest.approx(values["d"])
     assert "a" not in values
+
+
+async def test_turns_of_a_session_are_found_by_their_neighbours_without_asking(memory: Memory, graph: str) -> None:
+    turns = [(f"x{n}", f"Number {n} is about the weather.") for n in range(60)]
+    turns[30:30] = [("z", "Have you seen the film about the lighthouse, Ada?"), ("a", "I loved every minute!")]
+    await tell(memory, graph, turns)
+    answer = await memory.recall(graph, Question(ASKED, weights={"meaning": 0}, explain=True))
+    asked = await memory.recall(graph, Question(ASKED, weights={"meaning": 0}, graph=AROUND))
+    assert "a" in keys(answer)[1:3]
+    assert answer.hits == asked.hits
+    assert answer.gates == {"context": "on: 1 of the 1 best hits belong to a session."}
+    assert (await memory.recall(graph, Question(ASKED, weights={"meaning": 0}))).gates == {}
+    off = await memory.recall(graph, Question(ASKED, weights={"meaning": 0}, graph=ALONE, explain=True))
+    assert (keys(off), off.gates) == (["z"], {})
+    weightless = await memory.recall(graph, Question(ASKED, weights={"meaning": 0, "context": 0}, explain=True))
+    assert keys(weightless) == ["z"]
+    entities = Question(What(text=ASKED.text, kinds=["entity"]), weights={"meaning": 0}, explain=True)
+    assert (await memory.recall(graph, entities)).gates == {}
+
+
+async def test_neighbours_count_by_themselves_only_where_the_best_hits_belong_to_sessions(
+    memory: Memory, graph: str
+) -> None:
+    documents = [Episode(f"The lighthouse and its film, part {n}.", f"d{n}") for n in range(6)]
+    await memory.episodes.put(graph, documents)
+    question = Question(What(text="lighthouse film"), weights={"meaning": 0}, explain=True)
+    none = await memory.recall(graph, question)
+    assert none.gates == {"context": "off: no hit belongs to a session."}
+    assert all(hit.retrievers.keys() == {"words"} for hit in none.hits)
+    await tell(memory, graph, [("said", "The lighthouse, again?"), ("answered", "Yes.")])
+    few = await memory.recall(graph, question)
+    assert few.gates == {"context": "off: 1 of the 7 best hits belong to a session."}
+    assert "answered" not in keys(few)

@@ -222,7 +222,7 @@ class GraphPart(BaseModel):
 
     expand: Annotated[bool, Field(description="Personalized PageRank from what the other retrievers find.")] = False
     hops: HopsFilter | None = None
-    context: bool = False
+    context: bool | None = None
 
 
 # The parts of a question that are made of the table of fields.
@@ -391,6 +391,7 @@ class RecallResult(BaseModel):
         bool | None, Field(description="Whether no hit is likely to answer what.text; null without a text.")
     ]
     cursor: str | None
+    gates: Annotated[dict[str, str], Field(description="With explain: what recall decided by itself, and why.")]
     understood: Annotated[
         dict[str, object],
         Field(description="What was read out of the question's text: its times, and the event of a why."),

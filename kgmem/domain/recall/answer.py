@@ -73,6 +73,8 @@ class Answer:
     hits: Sequence[Hit]
     suppressed: Mapping[str, int] = field(default_factory=dict)
     profile: Mapping[str, float] = field(default_factory=dict)  # Milliseconds a stage, when it was asked for.
+    # Of each retriever that recall decided on by itself whether it counts, and why; with `explain`.
+    gates: Mapping[str, str] = field(default_factory=dict)
     understood: Mapping[str, Any] = field(default_factory=dict)  # What was made of the text: the times in it.
     # Whether no hit is likely to answer the question's text, whatever its score; None without a text.
     nothing_relevant: bool | None = None

@@ -107,7 +107,8 @@ class Links:
 
     expand: bool = False  # Personalized PageRank from what the other retrievers find, and from what.start.
     hops: Hops | None = None
-    context: bool = False  # Ranks episodes also by what else is found of what was said around them.
+    # Ranks episodes also by what else is found of what was said around them; None: where the hits belong to sessions.
+    context: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ RETRIEVERS: Final[Mapping[str, Callable[[Question], bool]]] = {
     "why": lambda question: question.why != Why(),
     "hops": lambda question: question.graph.hops is not None,
     "expansion": lambda question: question.graph.expand,
-    "context": lambda question: question.graph.context,
+    "context": lambda question: question.graph.context is True,
     "trust": lambda _: False,  # Values what the others find, where it has a weight.
 }
 # Those that only order or value what others find, so that they ask nothing by themselves.

@@ -17,7 +17,7 @@ class Recipe:
     modes: Mapping[Part, Mode] = field(default_factory=dict)
     fusion: Fusion | None = None
     expand: bool = False
-    context: bool = False
+    context: bool | None = None
     half_life_days: float | None = None
     in_text: bool = False
     diversity: float = 0.0
@@ -65,7 +65,11 @@ def with_recipe(question: Question, default: str | None = None) -> Question:
         weights={**recipe.weights, **question.weights},
         modes={**recipe.modes, **question.modes},
         fusion=question.fusion or recipe.fusion,
-        graph=replace(graph, expand=graph.expand or recipe.expand, context=graph.context or recipe.context),
+        graph=replace(
+            graph,
+            expand=graph.expand or recipe.expand,
+            context=recipe.context if graph.context is None else graph.context,
+        ),
         when=replace(
             when,
             half_life_days=when.half_life_days or recipe.half_life_days,

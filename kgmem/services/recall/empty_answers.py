@@ -38,7 +38,8 @@ def filters_of(question: Question) -> Iterator[tuple[str, Question]]:
     known = When(known_at=when.known_at)
     bare = Question(scope=question.scope, when=known, k=MOST_HITS)
     if what.text is not None:
-        yield "text", replace(bare, what=What(text=what.text))
+        # What only stands beside a match does not match.
+        yield "text", replace(bare, what=What(text=what.text), graph=Links(context=False))
     for name in ("labels", "kinds", "sources", "properties"):
         if stated := getattr(what, name):
             yield name, replace(bare, what=replace(What(), **{name: stated}))

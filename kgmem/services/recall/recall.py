@@ -188,6 +188,8 @@ async def _answer(ports: Ports, held: Graph, question: Question) -> Answer:
         "candidates_ms": (searched - embedded) * 1000,
         "fetch_ms": (time.perf_counter() - searched) * 1000,
     }
+    if question.explain:
+        answer = replace(answer, gates=found.gates)
     told = question.explain or question.profile
     return replace(answer, suppressed={**answer.suppressed, **note}, profile=profile if told else {})
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kgmem.domain.graph.statement import EPISODE_LABEL
-from kgmem.domain.recall.fusion import fuse
+from kgmem.domain.recall.fusion import Ranked, fuse
 from kgmem.domain.recall.question import Question
-from kgmem.store.db.sql import SQL, fill, later, number
+from kgmem.store.db.sql import NOTHING, SQL, fill, later, number
 from kgmem.store.graph.layout import VERTEX, Layout
 from kgmem.store.search.request import STANDS, Dimension, Parameters, SearchRequest
 
@@ -18,13 +18,41 @@ NAME = "context"
 REACH = 2  # Episodes to each side; the second gets half as much as the first.
 _OWN = 0.5  # Of its own score, so that what is found stands before what only stands beside it.
 _MOST = 80
+_JUDGED = 10  # Of the best hits, half have to belong to sessions.
 _WAYS = {"before": SQL("< t.id ORDER BY id DESC"), "after": SQL("> t.id ORDER BY id")}
 
 
-def context(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension | None:
-    """Return the retriever of episodes around those that are found; None as of an earlier time."""
+def asks_context(layout: Layout, request: SearchRequest) -> bool:
+    """Return whether episodes around those that are found are read; never as of an earlier time.
+
+    A question that says nothing of it reads those of sessions, where it has a text and may be answered by episodes;
+    the walk of graph expansion finds its own way to them.
+    """
     question = request.question
-    if not question.graph.context or not question.weight(NAME) or layout.is_past:
+    if layout.is_past or not question.weight(NAME) or question.graph.context is False:
+        return False
+    if question.graph.context:
+        return True
+    by_text = question.what.text is not None or request.vector is not None
+    return by_text and not question.graph.expand and (not question.what.kinds or "episode" in question.what.kinds)
+
+
+def gate(
+    layout: Layout, question: Question, notes: Sequence[Any], retrievers: Mapping[str, Sequence[tuple[int, float]]]
+) -> tuple[bool, str]:
+    """Return whether the best that meaning and words find belong to sessions, so that neighbours count, and why."""
+    in_sessions = {ids[0] for retriever, _, _, _, ids in notes if retriever == "beside"}
+    if not in_sessions:
+        return False, "off: no hit belongs to a session."
+    best = _by_text(layout, question, retrievers)[:_JUDGED]
+    count = sum(each.id in in_sessions for each in best)
+    is_open = 2 * count >= len(best)
+    return is_open, f"{'on' if is_open else 'off'}: {count} of the {len(best)} best hits belong to a session."
+
+
+def context(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension | None:
+    """Return the retriever of episodes around those that are found; None where they are not read."""
+    if not asks_context(layout, request):
         return None
     label = layout.labels[VERTEX, EPISODE_LABEL].age_name
     ways = {
@@ -35,6 +63,9 @@ def context(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension 
         name: fill(layout.sql("adjacent_turns", "session", label=label), {"id": id_})
         for name, id_ in (("session", SQL("t.id")), ("session_beside", SQL("i.id")))
     }
+    sessions["in_session"] = (
+        NOTHING if request.question.graph.context else fill(SQL(" AND %(session)s IS NOT NULL"), sessions)
+    )
     return Dimension(
         NAME, notes=[fill(layout.sql("adjacent_turns", "note"), {**ways, **sessions, **later("filters", "stands")})]
     )
@@ -44,11 +75,16 @@ def around(
     layout: Layout, question: Question, notes: Sequence[Any], retrievers: Mapping[str, Sequence[tuple[int, float]]]
 ) -> list[tuple[int, float]]:
     """Return what is found and the episodes around it, with what they have of its fused scores, the most first."""
-    method = question.fusion or layout.graph.fusion
-    texts = {name: retrievers[name] for name in ("meaning", "words") if name in retrievers}
-    scores = {each.id: each.score for each in fuse(texts, method=method, weights=question.weights)}
+    scores = {each.id: each.score for each in _by_text(layout, question, retrievers)}
     given = {id_: _OWN * score for id_, score in scores.items()}
     for retriever, item, share, stands, ids in notes:
         if retriever == "beside" and stands == STANDS:
             given[item] = given.get(item, 0.0) + share * scores.get(ids[0], 0.0)
     return sorted(given.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST]
+
+
+def _by_text(
+    layout: Layout, question: Question, retrievers: Mapping[str, Sequence[tuple[int, float]]]
+) -> list[Ranked[int]]:
+    texts = {name: retrievers[name] for name in ("meaning", "words") if name in retrievers}
+    return fuse(texts, method=question.fusion or layout.graph.fusion, weights=question.weights)

@@ -11,7 +11,7 @@ import asyncpg
 from kgmem.domain.ports import Candidates
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, learn_labels, learn_subsystems, source_ids
 from kgmem.store.search import causal, siblings
-from kgmem.store.search.adjacent_turns import around
+from kgmem.store.search.adjacent_turns import around, asks_context, gate
 from kgmem.store.search.pagerank import ExpansionGraph, walk
 from kgmem.store.search.request import STANDS, SearchRequest
 from kgmem.store.search.retrievers import words_note
@@ -55,12 +55,20 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     if "words" in retrievers:  # BM25 gives 0 to what shares no word with the question.
         retrievers["words"] = [pair for pair in retrievers["words"] if pair[1] > 0]
     retrievers.pop("nothing", None)
-    if request.question.graph.context and not layout.is_past:
-        retrievers["context"] = around(layout, request.question, found.notes, retrievers)
+    gates: dict[str, str] = {}
+    asked = asks_context(layout, request)
+    if asked:
+        open_, why = (
+            (True, "") if request.question.graph.context else gate(layout, request.question, found.notes, retrievers)
+        )
+        if open_:
+            retrievers["context"] = around(layout, request.question, found.notes, retrievers)
+        if why:
+            gates["context"] = why
     if request.question.graph.expand:
         retrievers["expansion"] = walk(ExpansionGraph.of(found.notes), layout, request.question, retrievers)
     suppressed = {**Counter(held_back.values()), **words_note(layout, request), **causal.cut_note(found.notes)}
-    return Candidates(retrievers, suppressed, causal.paths_of(found.notes), siblings.told(found.notes))
+    return Candidates(retrievers, suppressed, causal.paths_of(found.notes), gates, siblings.told(found.notes))
 
 
 async def _ask_widely(

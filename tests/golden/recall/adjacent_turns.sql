@@ -38,8 +38,10 @@ SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands, ARRAY[t.id] AS ids
+FROM (SELECT t.id, t.scope
 FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning')) f
-JOIN "kgm_1".item t ON t.id = f.item AND t.kind = 2
+      JOIN "kgm_1".item t ON t.id = f.item AND t.kind = 2
+      WHERE true OFFSET 0) t
 CROSS JOIN LATERAL (
 (SELECT n.id, row_number() OVER () AS away
 FROM (SELECT id FROM "kgm_1".item WHERE scope = t.scope AND kind = 2 AND id < t.id ORDER BY id DESC LIMIT 2) n)

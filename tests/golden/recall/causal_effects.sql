@@ -142,3 +142,29 @@ WHERE v.value IS NOT NULL
 UNION ALL (SELECT 'paths_cut', 0::bigint, 1::float8, 0, NULL::bigint[]
 WHERE (SELECT bool_or(cut) OR count(*) > 25000 FROM why_paths)
 )
+UNION ALL (
+SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands, ARRAY[t.id] AS ids
+FROM (SELECT t.id, t.scope
+FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning')) f
+      JOIN "kgm_1".item t ON t.id = f.item AND t.kind = 2
+      WHERE true
+AND (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+ IS NOT NULL OFFSET 0) t
+CROSS JOIN LATERAL (
+(SELECT n.id, row_number() OVER () AS away
+FROM (SELECT id FROM "kgm_1".item WHERE scope = t.scope AND kind = 2 AND id < t.id ORDER BY id DESC LIMIT 2) n)
+UNION ALL
+(SELECT n.id, row_number() OVER () AS away
+FROM (SELECT id FROM "kgm_1".item WHERE scope = t.scope AND kind = 2 AND id > t.id ORDER BY id LIMIT 2) n)
+) b
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) i
+WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = i.id::text::ag_catalog.graphid)
+ IS NOT DISTINCT
+FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+)

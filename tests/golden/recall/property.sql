@@ -46,7 +46,8 @@ WHEN (SELECT count(*) <= 2000 FROM "probe_labels") THEN 'labels' END
 narrow (id) AS MATERIALIZED (SELECT id FROM "probe_properties"
 WHERE (SELECT name FROM narrow_by) = 'properties'
 UNION ALL SELECT id FROM "probe_labels"
-WHERE (SELECT name FROM narrow_by) = 'labels') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+WHERE (SELECT name FROM narrow_by) = 'labels'),
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $9::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
@@ -110,4 +111,41 @@ WHEN 9 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properti
 WHEN 10 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."SIMILAR_TO" l WHERE l.id = i.id::text::ag_catalog.graphid)
 ELSE (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"._ag_label_vertex l WHERE l.id = i.id::text::ag_catalog.graphid) END
 ORDER BY 2, 1 LIMIT $2::integer
-) "near_few"
+) "near_few") SELECT *, NULL::bigint[] AS ids
+FROM (SELECT * FROM found) rows
+UNION ALL (
+SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands, ARRAY[t.id] AS ids
+FROM (SELECT t.id, t.scope
+FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning')) f
+      JOIN "kgm_1".item t ON t.id = f.item AND t.kind = 2
+      WHERE true
+AND (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+ IS NOT NULL OFFSET 0) t
+CROSS JOIN LATERAL (
+(SELECT n.id, row_number() OVER () AS away
+FROM (SELECT id FROM "kgm_1".item WHERE scope = t.scope AND kind = 2 AND id < t.id ORDER BY id DESC LIMIT 2) n)
+UNION ALL
+(SELECT n.id, row_number() OVER () AS away
+FROM (SELECT id FROM "kgm_1".item WHERE scope = t.scope AND kind = 2 AND id > t.id ORDER BY id LIMIT 2) n)
+) b
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) i
+WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = i.id::text::ag_catalog.graphid)
+ IS NOT DISTINCT
+FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+AND (((i.id >> 48) = ANY ($7::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $8::text[]) AND CASE i.id >> 48
+WHEN 6 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[properties, '"number"'::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[properties, '"number"'::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."Mission" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 3 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."Episode" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 4 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."Person" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 5 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."Place" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 7 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."LED_BY" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 8 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."CAUSES" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 9 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."LOCATED_IN" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 10 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."SIMILAR_TO" l WHERE l.id = i.id::text::ag_catalog.graphid)
+ELSE (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"._ag_label_vertex l WHERE l.id = i.id::text::ag_catalog.graphid) END
+)

@@ -10,7 +10,8 @@ WITH RECURSIVE seen AS MATERIALIZED (
            WHERE c.scope = s.id OFFSET 1000) AS large
     FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
 )
- SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+,
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $5::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
@@ -86,4 +87,59 @@ ELSE (SELECT CASE
 WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
 WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"._ag_label_vertex l WHERE l.id = i.id::text::ag_catalog.graphid) END
 ORDER BY 2, 1 LIMIT $2::integer
-) "near_few"
+) "near_few") SELECT *, NULL::bigint[] AS ids
+FROM (SELECT * FROM found) rows
+UNION ALL (
+SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands, ARRAY[t.id] AS ids
+FROM (SELECT t.id, t.scope
+FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning')) f
+      JOIN "kgm_1".item t ON t.id = f.item AND t.kind = 2
+      WHERE true
+AND (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+ IS NOT NULL OFFSET 0) t
+CROSS JOIN LATERAL (
+(SELECT n.id, row_number() OVER () AS away
+FROM (SELECT id FROM "kgm_1".item WHERE scope = t.scope AND kind = 2 AND id < t.id ORDER BY id DESC LIMIT 2) n)
+UNION ALL
+(SELECT n.id, row_number() OVER () AS away
+FROM (SELECT id FROM "kgm_1".item WHERE scope = t.scope AND kind = 2 AND id > t.id ORDER BY id LIMIT 2) n)
+) b
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) i
+WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = i.id::text::ag_catalog.graphid)
+ IS NOT DISTINCT
+FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+  AND CASE i.id >> 48
+WHEN 3 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."Episode" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 4 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."Person" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 5 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."Place" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 6 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."Mission" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 7 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."LED_BY" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 8 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."CAUSES" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 9 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."LOCATED_IN" l WHERE l.id = i.id::text::ag_catalog.graphid)
+WHEN 10 THEN (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"."SIMILAR_TO" l WHERE l.id = i.id::text::ag_catalog.graphid)
+ELSE (SELECT CASE
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '""'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < 'false'::ag_catalog.agtype THEN position($3::text IN ag_catalog.agtype_to_text(ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]))) > 0
+WHEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) >= '[]'::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) < '""'::ag_catalog.agtype THEN ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.@>) jsonb_build_array($3::text)::text::ag_catalog.agtype END FROM "flights"._ag_label_vertex l WHERE l.id = i.id::text::ag_catalog.graphid) END
+)

@@ -189,7 +189,7 @@ WHERE true AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 ORDER BY 2, 1 LIMIT $2::integer
 ) p) n ORDER BY km, item) "where_found"
 UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT FROM where_spot)
-UNION ALL SELECT 'refused', 1::bigint, 0::float8, 0 WHERE EXISTS (SELECT FROM where_spot WHERE lon IS NULL)) SELECT *
+UNION ALL SELECT 'refused', 1::bigint, 0::float8, 0 WHERE EXISTS (SELECT FROM where_spot WHERE lon IS NULL)) SELECT *, NULL::bigint[] AS ids
 FROM (SELECT * FROM found
 UNION ALL
 SELECT v.retriever, i.id, v.value, f.stands
@@ -203,3 +203,29 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
 ))::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
 ) rows
+UNION ALL (
+SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands, ARRAY[t.id] AS ids
+FROM (SELECT t.id, t.scope
+FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning')) f
+      JOIN "kgm_1".item t ON t.id = f.item AND t.kind = 2
+      WHERE true
+AND (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+ IS NOT NULL OFFSET 0) t
+CROSS JOIN LATERAL (
+(SELECT n.id, row_number() OVER () AS away
+FROM (SELECT id FROM "kgm_1".item WHERE scope = t.scope AND kind = 2 AND id < t.id ORDER BY id DESC LIMIT 2) n)
+UNION ALL
+(SELECT n.id, row_number() OVER () AS away
+FROM (SELECT id FROM "kgm_1".item WHERE scope = t.scope AND kind = 2 AND id > t.id ORDER BY id LIMIT 2) n)
+) b
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) i
+WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = i.id::text::ag_catalog.graphid)
+ IS NOT DISTINCT
+FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+)

@@ -68,7 +68,8 @@ WHEN (SELECT count(*) <= 2000 FROM "probe_where") THEN 'where' END
 )
 ,
 narrow (id) AS MATERIALIZED (SELECT id FROM "probe_where"
-WHERE (SELECT name FROM narrow_by) = 'where') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+WHERE (SELECT name FROM narrow_by) = 'where'),
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $16::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
@@ -204,4 +205,65 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) 
  ) e)
 ) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))
 ORDER BY 2, 1 LIMIT $2::integer
-) "near_few"
+) "near_few") SELECT *, NULL::bigint[] AS ids
+FROM (SELECT * FROM found) rows
+UNION ALL (
+SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands, ARRAY[t.id] AS ids
+FROM (SELECT t.id, t.scope
+FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning')) f
+      JOIN "kgm_1".item t ON t.id = f.item AND t.kind = 2
+      WHERE true
+AND (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+ IS NOT NULL OFFSET 0) t
+CROSS JOIN LATERAL (
+(SELECT n.id, row_number() OVER () AS away
+FROM (SELECT id FROM "kgm_1".item WHERE scope = t.scope AND kind = 2 AND id < t.id ORDER BY id DESC LIMIT 2) n)
+UNION ALL
+(SELECT n.id, row_number() OVER () AS away
+FROM (SELECT id FROM "kgm_1".item WHERE scope = t.scope AND kind = 2 AND id > t.id ORDER BY id LIMIT 2) n)
+) b
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) i
+WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = i.id::text::ag_catalog.graphid)
+ IS NOT DISTINCT
+FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+AND ((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
+AND (
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+ OR (abs(i.place[0]) = 180 AND
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND -i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (-i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))
+)

@@ -11,7 +11,8 @@ WITH RECURSIVE seen AS MATERIALIZED (
            WHERE c.scope = s.id OFFSET 1000) AS large
     FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
 )
- SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+,
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $6::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
@@ -99,4 +100,64 @@ CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE NOT s.large
 ORDER BY 2, 1 LIMIT $2::integer
-) "near_few"
+) "near_few") SELECT *, NULL::bigint[] AS ids
+FROM (SELECT * FROM found) rows
+UNION ALL (
+SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+WHEN ((
+CASE
+WHEN i.kind = 2 THEN 0
+WHEN lower(i.valid) > now() THEN 2
+WHEN i.valid @> now() THEN 0
+WHEN (
+i.kind = 3
+AND (i.id >> 48) = ANY ($3::bigint[]) AND EXISTS (
+    SELECT 1 FROM "kgm_1".edge was
+    JOIN "kgm_1".edge later ON later.source = was.source AND later.kind = was.kind AND later.target <> was.target
+    WHERE was.id = i.id AND later.scope = ANY (ARRAY(SELECT id FROM seen)) AND lower(later.valid) <= now()
+AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
+AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
+      AND NOT EXISTS (SELECT 1 FROM "kgm_1".relationship_state b WHERE b.id = later.id AND b.state = 5))
+) OR EXISTS (SELECT 1 FROM "kgm_1".relationship_state b WHERE b.id = i.id AND b.state = 4) THEN 1
+ELSE 8 END
+) = ANY ($4::integer[]) OR (i.id >> 48) = ANY ($5::bigint[])) IS NOT TRUE THEN (
+CASE
+WHEN i.kind = 2 THEN 0
+WHEN lower(i.valid) > now() THEN 2
+WHEN i.valid @> now() THEN 0
+WHEN (
+i.kind = 3
+AND (i.id >> 48) = ANY ($3::bigint[]) AND EXISTS (
+    SELECT 1 FROM "kgm_1".edge was
+    JOIN "kgm_1".edge later ON later.source = was.source AND later.kind = was.kind AND later.target <> was.target
+    WHERE was.id = i.id AND later.scope = ANY (ARRAY(SELECT id FROM seen)) AND lower(later.valid) <= now()
+AND (lower_inf(was.valid) OR lower(later.valid) > lower(was.valid))
+AND (upper_inf(later.valid) OR upper(later.valid) > upper(was.valid))
+      AND NOT EXISTS (SELECT 1 FROM "kgm_1".relationship_state b WHERE b.id = later.id AND b.state = 5))
+) OR EXISTS (SELECT 1 FROM "kgm_1".relationship_state b WHERE b.id = i.id AND b.state = 4) THEN 1
+ELSE 8 END
+)
+ELSE 0 END AS stands, ARRAY[t.id] AS ids
+FROM (SELECT t.id, t.scope
+FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning')) f
+      JOIN "kgm_1".item t ON t.id = f.item AND t.kind = 2
+      WHERE true
+AND (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+ IS NOT NULL OFFSET 0) t
+CROSS JOIN LATERAL (
+(SELECT n.id, row_number() OVER () AS away
+FROM (SELECT id FROM "kgm_1".item WHERE scope = t.scope AND kind = 2 AND id < t.id ORDER BY id DESC LIMIT 2) n)
+UNION ALL
+(SELECT n.id, row_number() OVER () AS away
+FROM (SELECT id FROM "kgm_1".item WHERE scope = t.scope AND kind = 2 AND id > t.id ORDER BY id LIMIT 2) n)
+) b
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) i
+WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = i.id::text::ag_catalog.graphid)
+ IS NOT DISTINCT
+FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+)

@@ -31,7 +31,8 @@ WHEN (SELECT count(*) <= 2000 FROM "probe_when") THEN 'when' END
 )
 ,
 narrow (id) AS MATERIALIZED (SELECT id FROM "probe_when"
-WHERE (SELECT name FROM narrow_by) = 'when') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+WHERE (SELECT name FROM narrow_by) = 'when'),
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $6::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
@@ -65,4 +66,32 @@ CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE NOT s.large  AND i.valid && tstzrange($3::timestamptz, $4::timestamptz)
 ORDER BY 2, 1 LIMIT $2::integer
-) "near_few"
+) "near_few") SELECT *, NULL::bigint[] AS ids
+FROM (SELECT * FROM found) rows
+UNION ALL (
+SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands, ARRAY[t.id] AS ids
+FROM (SELECT t.id, t.scope
+FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning')) f
+      JOIN "kgm_1".item t ON t.id = f.item AND t.kind = 2
+      WHERE true
+AND (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+ IS NOT NULL OFFSET 0) t
+CROSS JOIN LATERAL (
+(SELECT n.id, row_number() OVER () AS away
+FROM (SELECT id FROM "kgm_1".item WHERE scope = t.scope AND kind = 2 AND id < t.id ORDER BY id DESC LIMIT 2) n)
+UNION ALL
+(SELECT n.id, row_number() OVER () AS away
+FROM (SELECT id FROM "kgm_1".item WHERE scope = t.scope AND kind = 2 AND id > t.id ORDER BY id LIMIT 2) n)
+) b
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) i
+WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = i.id::text::ag_catalog.graphid)
+ IS NOT DISTINCT
+FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
+ FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+  AND i.valid && tstzrange($3::timestamptz, $4::timestamptz)
+)
