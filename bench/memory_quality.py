@@ -2,9 +2,9 @@
 
 LoCoMo (KGMEM_DATA/locomo): two-person conversations of many sessions, and questions whose evidence turns are known.
 Each turn is an episode in its conversation's scope, with its session, embedded by the default embedder; recall runs
-with nothing named, with the recipe "conversation", and without the turns beside what is found. The baseline is BM25 by plain SQL over the same
-texts, a table a conversation. recall@k is the mean share of a question's evidence turns that are among the k first. The
-rows are questions.
+with nothing named, with the recipe "conversation", and without the turns beside what is found. The baseline is BM25 by
+plain SQL over the same texts, a table a conversation. recall@k is the mean share of a question's evidence turns that
+are among the k first. The rows are questions.
 """
 
 import json
