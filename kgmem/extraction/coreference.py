@@ -159,7 +159,10 @@ class Reference:
         if word in _HE or word in _SHE:
             gender = "he" if word in _HE else "she"
             people = [name for name, label in self._earlier if label == "PERSON"]
-            return next((name for name in reversed(people) if self._gender.get(name, gender) == gender), None)
+            found = next((name for name in reversed(people) if self._gender.get(name, gender) == gender), None)
+            if found is not None:
+                self._gender[found] = gender
+            return found
         if word in _IT and token.dep_ != "expl":
             return next(
                 (name for name, label in reversed(self._earlier) if label not in {"PERSON", "DATE", "TIME"}), None

@@ -33,6 +33,10 @@ KIN: Final = listed(
 _DONE_TO_PEOPLE: Final = listed("marry divorce hire fire dismiss promote appoint elect dump sack date recruit employ")
 _NOT_PEOPLE: Final = frozenset({"GPE", "NORP", "ORG", "EVENT", "PRODUCT", "LOC", "FAC", "WORK_OF_ART", "LAW", ""})
 _SUBJECTS: Final = frozenset({"nsubj", "nsubjpass"})
+_LED_HOME: Final = frozenset(
+    {(verb, "in") for verb in ("live", "reside", "settle", "bear", "dwell", "grow", "base")}
+    | {(verb, "to") for verb in ("move", "relocate", "emigrate", "back")}
+)
 _LONGEST_NAME: Final = 3
 
 
@@ -44,13 +48,30 @@ def repair(doc: Doc, people: frozenset[str]) -> None:
         _lost_pair(word)
         _lost_verb(word)
         _felt_towards(word)
+        _compound(word)
         _destination(word)
         _order(word)
         _object(word)
         _genitive(word)
         _role(word)
+        _role_taken(word)
         _amounts(word)
     _people(doc, people)
+    _homes(doc, people)
+
+
+def _homes(doc: Doc, people: frozenset[str]) -> None:
+    """Mark as places what somebody lives in, moves to or was born in, where the model takes it for a person."""
+    kept, changed = list[Span](), False
+    for ent in doc.ents:
+        root = ent.root
+        verb = root.head.head
+        home = root.dep_ == "pobj" and (verb.lemma_.lower(), root.head.lower_) in _LED_HOME
+        mistaken = home and ent.label_ in {"PERSON", "NORP"} and ent.text not in people
+        changed = changed or mistaken
+        kept.append(Span(doc, ent.start, ent.end, label="GPE") if mistaken else ent)
+    if changed:
+        doc.ents = tuple(kept)
 
 
 def _lost_subject(word: Token) -> None:
@@ -73,6 +94,17 @@ def _lost_pair(word: Token) -> None:
     if joined.lower_ == "and" and other.dep_ in _SUBJECTS and other.head.i == verb.i:
         word.dep_, other.dep_, other.head = other.dep_, "conj", word
         joined.head, joined.dep_ = word, "cc"
+
+
+def _compound(word: Token) -> None:
+    """ "Is the team lead", "is not lactose intolerant after all": the last of two words is what somebody is."""
+    before = word.nbor(-1) if word.i > word.sent.start else word
+    if (word.dep_, word.pos_) == ("ccomp", "NOUN") and word.head.lemma_ == "be":
+        if before.dep_ in _SUBJECTS and before.head.i == word.i and before.pos_ == "NOUN":
+            word.dep_, before.dep_ = "attr", "compound"
+    elif (word.lower_, word.dep_) == ("intolerant", "advmod") and word.head.i == before.i and before.dep_ == "acomp":
+        word.head, word.dep_ = before.head, "acomp"
+        before.head, before.dep_ = word, "npadvmod"
 
 
 def _felt_towards(word: Token) -> None:
@@ -181,6 +213,18 @@ def _role(word: Token) -> None:
         to = word.nbor(-1)
         to.pos_, to.tag_, to.dep_, to.head = "ADP", "IN", "prep", word.head
         word.pos_, word.tag_, word.dep_, word.head = "NOUN", "NN", "pobj", to
+
+
+def _role_taken(word: Token) -> None:
+    """ "Replaced Tom as team lead": that is a role and no clause."""
+    mark = next((child for child in word.children if child.lower_ == "as" and child.dep_ == "mark"), None)
+    subject = next((child for child in word.children if child.dep_ in _SUBJECTS), None)
+    if mark is None or subject is None or word.tag_ != "VBP" or word.dep_ != "advcl" or word.i != subject.i + 1:
+        return
+    if subject.tag_ != "NN" or any(True for _ in word.rights if not _.is_punct):
+        return
+    mark.pos_, mark.tag_, mark.dep_, mark.head = "ADP", "IN", "prep", word.head
+    word.pos_, word.tag_, word.dep_, word.head, subject.dep_ = "NOUN", "NN", "pobj", mark, "compound"
 
 
 def _amounts(word: Token) -> None:

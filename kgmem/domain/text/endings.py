@@ -236,6 +236,8 @@ class _Resolver:
 
     def _fits(self, fact: KnownFact, ending: Ending) -> bool:
         subject, object_ = fact.ends
+        if subject == ending.heir:
+            return False
         pairs = [(subject, object_)]
         kind = self._schema.kinds.get(fact.kind)
         if kind is not None and kind.symmetric:
@@ -265,6 +267,8 @@ class _Resolver:
             return False
         if ending.words is not None:
             return stem(ending.words) == stem(fact.words)
+        if any(stem(fact.words) == stem(verb) for verb in ending.verbs):
+            return True
         if ending.kinds and STATES not in ending.kinds:
             # A role is said in words alone: "is CTO of Globex".
             role = "LEADS" in ending.kinds and stem(fact.words) in _JOBS

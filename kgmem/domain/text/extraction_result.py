@@ -4,6 +4,7 @@ Facts of kinds that the graph knows become claims, which are weighed; the others
 STATES, in the words of the text. What is denied or only may be so is no fact; a denied cause is stored as no cause.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -44,6 +45,7 @@ _BECAUSE: Final[Mapping[str, str]] = {
     **{word: f"{word} to" for word in ("due", "owing", "thanks")},
 }
 _LEAST_CAUSE: Final = 0.3
+_AMOUNT: Final = re.compile(r"\d[\d.,' ]*%?")  # What an amount is raised or cut to, said without its unit.
 # What leads from a verb to its kind, where a text has "it" or "there" in its place: "work there" is "works for".
 _TIES: Final = ("", "in", "at", "for", "to")
 
@@ -75,7 +77,7 @@ def mentions_of(found: Extraction) -> list[Mention]:
             named.setdefault(end.name, Mention(end.name, "Event"))
     for ending in found.endings:
         for begun in (ending.instead, ending.heir):
-            if begun is not None and is_name(begun.name):
+            if begun is not None and (is_name(begun.name) or _AMOUNT.fullmatch(begun.name)):
                 named.setdefault(begun.name, Mention(begun.name, UNNAMED))
     return list(named.values())
 

@@ -5,6 +5,7 @@ what that is: what is sold was somebody's, what is postponed was appointed.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from spacy.tokens import Token
@@ -75,7 +76,7 @@ _BY_VERB: Final[Mapping[str, _Meant]] = {
 _BY_PARTICLE: Final[Mapping[tuple[str, str], _Meant]] = {
     **dict.fromkeys(
         [("give", "away"), ("throw", "away"), ("throw", "out"), ("trade", "in"), ("give", "back"), ("hand", "back"),
-         ("sell", "off"), ("put", "down")],
+         ("sell", "off"), ("put", "down"), ("write", "off")],
         _OWNED,
     ),
     ("give", "up"): _HABIT,
@@ -168,7 +169,8 @@ def _left(clause: Clause) -> Iterator[Over]:
     elif clause.lemma == "go" and "off" in words and any(n.lower_ in _IT for n in clause.led.get("off", [])):
         meant = _TASTE
     elif clause.lemma == "graduate" and not named and not clause.objects:
-        meant = ("STUDIED_AT",), ("study", "attend")
+        over = Over(None, None, ("STUDIED_AT",), verbs=("study", "attend"))
+        yield from (replace(over, subject=subject) for subject in clause.subjects)
     if meant is not None:
         yield from (_latest(subject, meant) for subject in clause.subjects)
 

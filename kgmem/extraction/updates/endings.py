@@ -36,6 +36,7 @@ _ENDS_WITH_PARTICLE: Final = frozenset(
         ("hand", "over"), ("pass", "on"), ("sign", "over"), ("shut", "down"), ("close", "down"), ("hand", "in"),
         ("hand", "back"), ("sell", "off"), ("cut", "out"), ("turn", "over"), ("wind", "up"), ("trade", "in"),
         ("get", "over"), ("break", "off"), ("throw", "out"), ("give", "back"), ("trade", "away"), ("step", "away"),
+        ("write", "off"),
     }
 )  # fmt: skip
 # Verbs that end what a preposition leads to, with the kinds that they end where nothing is named.
@@ -91,6 +92,12 @@ _RECEIVES: Final = listed("buy acquire purchase inherit get take")
 _SUCCEEDS: Final = listed("replace succeed supersede")
 _SWITCHES: Final = listed("switch change convert transfer move swap migrate")
 _LEFT_FOR: Final = listed("leave quit ditch drop dump abandon discard forsake jilt scrap")
+_IN_CHARGE: Final = listed("lead run manage head chair coordinate handle supervise captain")
+# Roles that one person has at a time.
+_ONE_PERSON: Final = listed(
+    """ceo cfo cto coo ciso head chair chairman chairwoman chairperson president captain director leader mayor treasurer
+    secretary goalkeeper landlord boss principal dean editor owner maintainer lead chef conductor"""
+)
 _EXCHANGES: Final = listed("swap trade exchange")
 # Verbs after which what a thing is set to is another: a date, an amount, a place.
 _SETS: Final = listed(
@@ -128,6 +135,8 @@ def _way_of_ending(clause: Clause) -> tuple[bool, frozenset[str], tuple[str, ...
     needed = _NEEDS_PARTICLE.get(clause.lemma)
     around = {child.lower_ for child in clause.verb.children}
     ends = bool(prepositions) and (needed is None or bool(around & needed))
+    if clause.lemma == "move" and "on" in around and not clause.led.get("to"):
+        kinds = WORK  # "Clara moved on" left what she did, and not her home.
     ends = ends or (clause.lemma in {"move", "relocate"} and "from" in clause.led and "to" in clause.led)
     return takes, prepositions, kinds, ends
 
@@ -189,7 +198,25 @@ class Endings:
         yield from self._done_to(clause)
         yield from self._states(clause)
         yield from self._preferred(clause)
+        yield from self._in_charge_now(clause)
         yield from self._over(clause, idioms(clause))
+
+    def _in_charge_now(self, clause: Clause) -> Iterator[FoundEnding]:
+        """ "Mira leads the billing team now", "Anna is the new CFO": whoever was it before is it no more."""
+        now = {"now", "nowadays"} & {child.lower_ for child in clause.verb.children}
+        for thing in clause.objects[:1]:
+            if clause.lemma in _IN_CHARGE and now:
+                kinds: tuple[str, ...] = ("LEADS", "RESPONSIBLE_FOR")
+            elif (
+                clause.lemma == "be"
+                and thing.lemma_.lower() in _ONE_PERSON
+                and (now or any(child.lower_ in {"new", "current"} for child in thing.children))
+            ):
+                kinds = ("is",)
+            else:
+                continue
+            for subject in clause.subjects[:1]:
+                yield from self._ending(clause, None, thing, kinds=kinds, heir=subject)
 
     def _preferred(self, clause: Clause) -> Iterator[FoundEnding]:
         """ "I prefer coffee now": what was preferred before is not any more; "coffee to tea" says which."""

@@ -141,7 +141,9 @@ def _wed(clause: Clause) -> Iterator[Over]:
     """ "We got married", "they got engaged": what was said last of the two is more than that from now on."""
     words = {clause.verb.lower_} | {child.lower_ for child in clause.verb.children}
     named = {child.lower_ for part in (clause.verb, *clause.verb.children) for child in part.children} & {"to", "with"}
-    if clause.lemma not in {"get", "be", "marry", "become"} or clause.objects or named:
+    knot = clause.lemma == "tie" and any(each.lower_ == "knot" for each in clause.objects)
+    words |= {"married"} if knot else set()
+    if (clause.lemma not in {"get", "be", "marry", "become"} or clause.objects or named) and not knot:
         return
     for each in clause.subjects:
         subject = each if each.lower_ == "we" else None

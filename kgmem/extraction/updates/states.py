@@ -46,7 +46,7 @@ def _adjectives(verb: Token, subjects: Sequence[Phrase]) -> Iterator[Assertion]:
     """ "Is allergic to X", "is responsible for X", "is friends with X"; "is lactose intolerant"."""
     direct = [child for child in verb.children if child.dep_ in {"acomp", "attr"}]
     for adjective in [*direct, *(each for child in direct for each in child.conjuncts if each.pos_ == "ADJ")]:
-        if adjective.pos_ == "NOUN" and adjective.lower_ != "friends":
+        if adjective.pos_ == "NOUN" and adjective.lower_ not in {"friends", "intolerant"}:
             continue
         yield from _led_by(adjective, verb, subjects)
         if adjective.lower_ in {"vegetarian", "vegan", "pescatarian"}:
@@ -164,6 +164,11 @@ def _tastes(clause: Clause, subjects: Sequence[Phrase]) -> Iterator[Assertion]:
 def _wishes(clause: Clause) -> Iterator[Assertion]:
     """ "Always answer in German", "reply in French from now on": what the speaker wants of the listener."""
     verb = clause.verb
+    me = any(child.lower_ == "me" for child in verb.children)
+    if clause.lemma == "call" and verb.tag_ == "VB" and me and not subjects_of(verb):
+        for name in (child for child in verb.children if child.dep_ in {"oprd", "dobj"} and child.pos_ == "PROPN"):
+            yield Assertion(Phrase(verb, verb.i, verb.i), "is called", [verb], phrase(name), "wish", verb)
+        return
     if clause.lemma not in _ANSWERS or verb.tag_ != "VB" or subjects_of(verb) or verb.dep_ != "ROOT":
         return
     if any(child.dep_ == "aux" and child.lower_ not in {"do", "please"} for child in verb.children):

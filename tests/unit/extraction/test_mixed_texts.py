@@ -111,3 +111,19 @@ def test_what_is_no_statement_brings_no_fact(text: str) -> None:
 )
 def test_only_an_answer_ends_what_it_does_not_name(text: str, ends: int) -> None:
     assert len(read_texts([TextToRead(text, None, "Ada", "Bob")])[0].endings) == ends
+
+
+def test_what_somebody_lives_in_is_a_place_and_what_he_is_called_is_his_wish() -> None:
+    home, name = read_texts(
+        [TextToRead(text, None, "Ada", "Bob") for text in ("I live in Cork again.", "Call me Liz.")]
+    )
+
+    assert {each.name: each.label for each in home.entities}["Cork"] == "Place"
+    assert [(each.subject.name, each.predicate, each.object.name) for each in name.facts] == [
+        ("Ada", "is called", "Liz")
+    ]
+
+
+@pytest.mark.parametrize("text", ["The invoice is due on Monday.", "We've since migrated the database to Render."])
+def test_what_is_due_and_where_something_goes_is_no_cause(text: str) -> None:
+    assert read_texts([TextToRead(text, None, "Ada", "Bob")])[0].causes == []
