@@ -29,6 +29,13 @@ def test_what_comes_of_one_vector_does_not_depend_on_the_others(vectors: list[li
         )
 
 
+@pytest.mark.parametrize("large", [65520.0, 1e10, 1e14, 1e30])
+def test_numbers_that_no_half_holds_are_scaled(large: float) -> None:
+    small, scaled = unit_vectors(GRAPH, ["a", "b"], [[1.0] * DIMENSION, [0.0, 0.0, large, 0.0, 0.0]])
+    assert list(scaled) == [0.0, 0.0, 1.0, 0.0, 0.0]
+    assert float(small[0]) == pytest.approx(DIMENSION**-0.5)
+
+
 @pytest.mark.parametrize("bad", [[0.0] * DIMENSION, [float("nan")] * DIMENSION, [float("inf")] * DIMENSION, [1.0]])
 def test_a_bad_vector_among_good_ones_is_refused_by_its_name(bad: list[float]) -> None:
     good = [1.0] * DIMENSION

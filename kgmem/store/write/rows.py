@@ -197,7 +197,9 @@ def unit_vectors(graph: Graph, keys: Sequence[str], given: Sequence[Vector]) -> 
             lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
         if np.all((lengths > 1e-15) & (lengths < 1e15)):
             # One that is as it is held already stays so: what was exported comes back unchanged.
-            kept = (np.abs(lengths - 1) <= _ROUNDED) & np.all(rows.astype(np.float16) == rows, axis=1)
+            with np.errstate(over="ignore"):
+                halves = rows.astype(np.float16)
+            kept = (np.abs(lengths - 1) <= _ROUNDED) & np.all(halves == rows, axis=1)
             return list(np.where(kept[:, None], rows, rows / lengths[:, None]))
     if len(given) > 1:
         return [unit_vector(graph, key, vector) for key, vector in zip(keys, given, strict=True)]
