@@ -1,5 +1,6 @@
 """What is imported record by record makes the graph that the same records make when they are put one by one."""
 
+import asyncio
 import io
 import json
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -173,3 +175,29 @@ async def test_properties_nested_too_deeply_cost_only_their_record(memory: Memor
     keys = [entity.key for entity in (await memory.entities.list(graph)).items]
     assert sorted(keys) == [each["key"] for each in lines[: len(lines) - rejected]]
     await let_go(memory, graph)
+
+
+async def test_an_import_that_is_stopped_while_it_is_registered_is_noted_as_failed(
+    memory: Memory, graph: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "one.jsonl"
+    file.write_text('{"key": "a"}\n')
+    register: Any = type(memory.ports.imports)
+    begin, registered, answer = register.begin, asyncio.Event(), asyncio.Event()
+
+    async def slow(*arguments: Any, **options: Any) -> int:
+        id_: int = await begin(*arguments, **options)
+        registered.set()
+        await answer.wait()
+        return id_
+
+    monkeypatch.setattr(register, "begin", slow)
+    running = asyncio.create_task(memory.imports.run(graph, [file]))
+    await registered.wait()
+    running.cancel()
+    await asyncio.sleep(0)
+    answer.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    (stopped,) = await memory.imports.list(graph)
+    assert (stopped.state, stopped.error) == ("failed", "The import was stopped.")

@@ -56,7 +56,12 @@ async def import_files(
         anew = await _hindrance(ports, graph, told)
         id_ = None if anew else await ports.imports.resume(graph, told, options.told())
     if id_ is None:
-        id_ = await ports.imports.begin(graph, told, options.told(), options.source)
+        starting = asyncio.ensure_future(ports.imports.begin(graph, told, options.told(), options.source))
+        try:
+            id_ = await asyncio.shield(starting)
+        except asyncio.CancelledError:  # It is registered all the same, and nothing else would note that it has ended.
+            async with noting_failure(ports, await starting):
+                raise
     async with noting_failure(ports, id_):
         tally = await run_import(ports, held, id_, files=files, options=options, progress=progress)
     return replace(await _result(ports, graph, id_, tally, options), anew=anew)
