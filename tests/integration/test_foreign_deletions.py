@@ -12,6 +12,7 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
+from kgmem.store.sync import retrieval_index
 from tests.imports import assert_changes_tell_all
 from tests.invariants import assert_index_matches_labels
 from tests.memories import other_client
@@ -141,4 +142,24 @@ async def test_edges_that_are_stored_before_their_vertices_are_indexed_with_thes
         )
         await memory.index.sync(graph)
     assert [(r.start, r.end) for r in (await memory.relationships.list(graph, entity="x")).items] == [("x", "y")]
+    await assert_index_matches_labels(memory, graph)
+
+
+async def test_the_first_of_a_new_label_and_kind_stays_while_somebody_looks_for_deletions(
+    memory: Memory, graph: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await memory.entities.put(graph, [Entity("a"), Entity("b")])
+    store: Any = memory.ports.index
+    layout = await store.catalog.layout(graph)
+    learn = retrieval_index.register_foreign_labels
+
+    async def then_others_write(connection: Any, layout: Any) -> None:
+        await learn(connection, layout)
+        await memory.entities.put(graph, [Entity("c", "Ship")])
+        await memory.relationships.put(graph, [Relationship("MET", "a", "b")])
+
+    monkeypatch.setattr(retrieval_index, "register_foreign_labels", then_others_write)
+    assert await store.remove_orphans(layout) == 0
+    assert [each.kind for each in (await memory.relationships.list(graph)).items] == ["MET"]
+    assert (await memory.entities.get(graph, "c")).label == "Ship"
     await assert_index_matches_labels(memory, graph)

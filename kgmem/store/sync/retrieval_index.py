@@ -286,7 +286,7 @@ class PostgresIndex:
             own = layout.apart()
             await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
             await register_foreign_labels(connection, own)
-            gone = [row["id"] for row in await connection.fetch(own.sql("index_sync", "lost_labels"), list(own.by_id))]
+            gone = [row["id"] for row in await connection.fetch(own.sql("index_sync", "lost_labels"), own.age_name)]
             for label in own.by_id.values():
                 gone += [row["id"] for row in await connection.fetch(*_orphans(own, label))]
             if endless:

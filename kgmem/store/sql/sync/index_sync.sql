@@ -98,9 +98,14 @@ SELECT e.id FROM {index}.edge e WHERE e.kind = $1
   AND NOT EXISTS (SELECT 1 FROM {graph}.{label} v WHERE v.id = e.id::text::ag_catalog.graphid)
 
 -- name: lost_labels
-SELECT i.id FROM {index}.item i WHERE NOT ((i.id >> 48) = ANY ($1::bigint[]))
+-- Of labels that AGE does not have any more. It is asked in the same snapshot: a list that was read before it would lack
+-- a label that somebody has made since, and with what was written of it.
+WITH known AS MATERIALIZED (
+    SELECT l.id::bigint AS id FROM ag_catalog.ag_label l JOIN ag_catalog.ag_graph g ON g.graphid = l.graph WHERE g.name = $1
+)
+SELECT i.id FROM {index}.item i WHERE NOT ((i.id >> 48) = ANY (ARRAY(SELECT id FROM known)))
 UNION ALL
-SELECT e.id FROM {index}.edge e WHERE NOT (e.kind = ANY ($1::bigint[]))
+SELECT e.id FROM {index}.edge e WHERE NOT (e.kind = ANY (ARRAY(SELECT id FROM known)))
 
 -- name: lost_vectors
 DELETE FROM {index}.{table} v WHERE NOT EXISTS (SELECT 1 FROM {index}.passage p WHERE p.id = v.passage)
