@@ -350,6 +350,7 @@ FIELDS: Final[dict[str, str]] = {
     "valid_from": "Since when it is true; null: not known. ISO 8601.",
     "valid_to": "Until when it is true; null: it still is, or not known. ISO 8601.",
     "value": "The value.",
+    "RetrieverShare.listed": "Whether the retriever lists the hit itself; else others do, and its value was looked up.",
     "RetrieverShare.value": "The raw value in the retriever's own unit.",
     "values": "For each fact the value that is meant; null: the one that is stored.",
     "vector": "The vector of the question: numbers, or base64 of little-endian float32.",

@@ -193,9 +193,10 @@ def _show(answer: Answer, *, explain: bool) -> None:
                 OUT.print(f"     [dim]path of strength {path.strength:.2f}: {_plain(_steps(path))}[/]")
         if explain:
             for name, retriever in sorted(hit.retrievers.items()):
+                looked_up = "" if retriever.listed else ", looked up"
                 OUT.print(
                     f"     [dim]{name}: rank {retriever.rank}, value {retriever.value:.3f}, "
-                    f"share {retriever.share:.0%}[/]"
+                    f"share {retriever.share:.0%}{looked_up}[/]"
                 )
     _show_notes(answer)
 

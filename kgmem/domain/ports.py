@@ -28,7 +28,7 @@ from kgmem.domain.imports import (
 )
 from kgmem.domain.recall.answer import Hit
 from kgmem.domain.recall.causality import Ancestry, CausalGraph, FoundPath
-from kgmem.domain.recall.fusion import Ranked
+from kgmem.domain.recall.fusion import LookedUp, Ranked
 from kgmem.domain.recall.question import Question
 from kgmem.domain.recall.view import Neighbourhood, Subgraph
 
@@ -37,6 +37,7 @@ from kgmem.domain.recall.view import Neighbourhood, Subgraph
 class Candidates:
     """The result of the candidate statement: per retriever (item id, value), the greatest value first.
 
+    `looked_up` contains what retrievers of the text make of candidates that only others list.
     `suppressed` counts what was hidden, by reason. A path is a candidate too, with a negative id; `paths` contains it,
     and the path by which an item was found.
     """
@@ -45,6 +46,7 @@ class Candidates:
     suppressed: Mapping[str, int]
     paths: Mapping[int, Sequence[FoundPath]] = field(default_factory=dict)
     gates: Mapping[str, str] = field(default_factory=dict)  # Retrievers that run by themselves: on or off, and why.
+    looked_up: Mapping[str, LookedUp[int]] = field(default_factory=dict)
     siblings: frozenset[int] = frozenset()  # What names Apollo 14 and not 13, where the question names Apollo 13.
 
 

@@ -165,7 +165,7 @@ async def test_hits_stand_in_the_order_that_fusing_their_retrievers_gives(
         Question(What(text="winter violin apple"), k=40),
         (await memory.ports.embedder.embed(["winter violin apple"], "query"))[0],  # type: ignore[union-attr]
     )
-    fused = fuse(found.retrievers, method=method, weights=weights)[:40]
+    fused = fuse(found.retrievers, method=method, weights=weights, looked_up=found.looked_up)[:40]
     assert [(hit.id, hit.score) for hit in answer.hits] == [(ranked.id, ranked.score) for ranked in fused]
     assert [hit.retrievers for hit in answer.hits] == [ranked.retrievers for ranked in fused]
     assert all(0 <= hit.score <= 1 for hit in answer.hits)

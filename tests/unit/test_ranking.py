@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.recall.fusion import Ranked, fuse
+from kgmem.domain.recall.fusion import LookedUp, Ranked, fuse
 from kgmem.domain.recall.question import Fusion
 
 METHODS: list[Fusion] = ["convex", "rrf"]
@@ -158,3 +158,41 @@ def test_what_is_to_be_last_counts_as_the_last_of_that_retriever_and_keeps_its_v
     assert ranked[1].retrievers["meaning"].value == values[0]
     unchanged = {each.id: each for each in fuse({"meaning": meaning}, method=method)}
     assert (ranked[2], ranked[3]) == (unchanged[2], unchanged[3])
+
+
+@given(st.dictionaries(st.integers(1, 30), st.tuples(VALUES, VALUES), min_size=2, max_size=15), METHOD, st.data())
+def test_a_looked_up_value_counts_like_a_listed_one(
+    both: dict[int, tuple[float, float]], method: Fusion, data: st.DataObject
+) -> None:
+    """However many a retriever lists itself, the ranking is that of complete lists; only `listed` shows which."""
+    complete = {name: _ranking({id_: pair[at] for id_, pair in both.items()}) for at, name in enumerate("ab")}
+    cut = data.draw(st.integers(0, len(both)))
+    looked_up = {"b": LookedUp(dict(complete["b"][cut:]), complete["b"][-1][1])}
+    partly = fuse({**complete, "b": complete["b"][:cut]}, method=method, looked_up=looked_up)
+    whole = fuse(complete, method=method)
+    assert [(item.id, item.score) for item in partly] == [(item.id, item.score) for item in whole]
+    listed = {id_ for id_, _ in complete["b"][:cut]}
+    assert {item.id for item in partly if item.retrievers["b"].listed} == listed
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_no_retriever_lists_is_no_candidate_and_changes_nothing(method: Fusion) -> None:
+    retrievers = {"words": [(1, 2.0), (2, 1.0)]}
+    looked_up = {"words": LookedUp({3: 9.0}, 1.0)}
+    assert fuse(retrievers, method=method, looked_up=looked_up) == fuse(retrievers, method=method)
+
+
+def test_what_shares_no_word_begins_the_scale() -> None:
+    """Two texts that match about as well score about the same, where a third one does not match at all."""
+    near = {"meaning": [(1, 0.9), (2, 0.9), (3, 0.9)]}
+    words = {**near, "words": [(1, 10.0), (2, 9.0)]}
+    first, second, _ = fuse(words, looked_up={"words": LookedUp({}, 0.0)})
+    assert second.score > 0.9 * first.score
+
+
+def test_what_is_worth_less_than_all_that_was_found_counts_as_the_least() -> None:
+    retrievers = {"meaning": [(1, 0.9), (2, 0.5)], "context": [(3, 1.0), (4, 1.0)]}
+    looked_up = {"meaning": LookedUp({3: 0.4, 4: -0.8}, 0.5)}
+    scores = {item.id: item.score for item in fuse(retrievers, looked_up=looked_up)}
+    assert scores[3] == scores[4]
+    assert scores[1] == pytest.approx(0.5)

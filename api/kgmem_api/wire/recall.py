@@ -312,6 +312,7 @@ class RetrieverShare(BaseModel):
     rank: int
     value: float
     share: Fraction
+    listed: bool
 
 
 class PathEntity(BaseModel):

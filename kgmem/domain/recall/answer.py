@@ -18,11 +18,16 @@ from kgmem.domain.recall.question import HitKind, Question, TimeState
 
 @dataclass(frozen=True, slots=True)
 class RetrieverShare:
-    """The part of one retriever in one hit: rank (from 1), raw value, and share of the score (0 to 1)."""
+    """The part of one retriever in one hit: rank (from 1), raw value, and share of the score (0 to 1).
+
+    `listed` is false where other retrievers found the hit, and its value was looked up; the rank is that among all
+    candidates either way.
+    """
 
     rank: int
     value: float
     share: float
+    listed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

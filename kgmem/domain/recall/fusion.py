@@ -3,13 +3,14 @@
 import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from kgmem.domain.recall.answer import RetrieverShare
 from kgmem.domain.recall.question import DEFAULT_WEIGHT, Fusion
 from kgmem.domain.recall.question_checks import check_weights
 
 Id = TypeVar("Id", bound=Hashable)
+_Part = tuple[int, float, float, bool]  # Rank, value, part of the score, and whether the retriever lists it itself.
 RRF_K = 60  # Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion", SIGIR 2009.
 
 
@@ -22,6 +23,21 @@ class Ranked(Generic[Id]):
     retrievers: Mapping[str, RetrieverShare]
 
 
+@dataclass(frozen=True, slots=True)
+class LookedUp(Generic[Id]):
+    """What a retriever makes of candidates that only others list: their values, and where its scale begins.
+
+    `lowest` is the least value of what retrievers list. A lower one, of a neighbour of a hit, counts like it, so that the
+    scale does not depend on the number of neighbours.
+    """
+
+    values: Mapping[Id, float]
+    lowest: float
+
+
+_ABSENT: Final[LookedUp[Any]] = LookedUp({}, math.inf)
+
+
 def fuse(
     retrievers: Mapping[str, Sequence[tuple[Id, float]]],
     *,
@@ -29,6 +45,7 @@ def fuse(
     weights: Mapping[str, float] | None = None,
     most: int | None = None,
     last: Mapping[str, Collection[Id]] | None = None,
+    looked_up: Mapping[str, LookedUp[Id]] | None = None,
 ) -> list[Ranked[Id]]:
     """Fuse retrievers, each a list of (id, value) with the greatest value first, into one ranking, best first.
 
@@ -37,19 +54,25 @@ def fuse(
     divided by the weights of all retrievers asked (for rrf also by 1 / 61), so that 1 is first in every retriever. Ties
     are broken by id, so equal questions give equal orders. `most` keeps the best so many. What `last` lists for an
     retriever counts there as the last that the retriever found, whatever its value.
+
+    `looked_up` completes a retriever by the values of candidates that only others list: a candidate that is the 41st of
+    a retriever then counts almost as much as the 40th, and not nothing. What no retriever lists is no candidate.
     """
     asked = {name: (weights or {}).get(name, DEFAULT_WEIGHT) for name in retrievers}
     check_weights(asked.values())
     total = math.fsum(asked.values())  # In any order of the retrievers the same.
-    parts: dict[Id, dict[str, tuple[int, float, float]]] = {}
+    candidates = {id_ for ranking in retrievers.values() for id_, _ in ranking} if looked_up else set()
+    parts: dict[Id, dict[str, _Part]] = {}
     scores: dict[Id, float] = {}
-    for name, ranking in sorted(retrievers.items()):
-        scaled = _reciprocal(ranking) if method == "rrf" else _minmax(ranking)
+    for name, listed in sorted(retrievers.items()):
+        more = (looked_up or {}).get(name, _ABSENT)
+        ranking = _completed(listed, more.values, candidates) if more.values else listed
+        scaled = _reciprocal(ranking) if method == "rrf" else _minmax(ranking, more.lowest)
         weight, lowered = asked[name] / total, (last or {}).get(name, ())
         lowest = scaled[-1] if scaled and method == "rrf" else _floor(ranking)
         for rank, ((id_, value), full) in enumerate(zip(ranking, scaled, strict=True), start=1):
             part = lowest if id_ in lowered else full
-            parts.setdefault(id_, {})[name] = (rank, value, weight * part)
+            parts.setdefault(id_, {})[name] = (rank, value, weight * part, id_ not in more.values)
             scores[id_] = scores.get(id_, 0.0) + weight * part
     # Parts that make a whole may sum to a little more than 1.
     best = sorted((-min(1.0, score), id_) for id_, score in scores.items())[:most]
@@ -57,28 +80,37 @@ def fuse(
     return [_ranked(id_, -negative, parts[id_]) for negative, id_ in best]
 
 
-def _ranked(id_: Id, score: float, told: Mapping[str, tuple[int, float, float]]) -> Ranked[Id]:
+def _ranked(id_: Id, score: float, told: Mapping[str, _Part]) -> Ranked[Id]:
     # A part, and its share, may be a little more than the whole: the score was cut off at 1.
     shares = {
-        name: RetrieverShare(rank, value, min(1.0, part / score) if score else 0.0)
-        for name, (rank, value, part) in told.items()
+        name: RetrieverShare(rank, value, min(1.0, part / score) if score else 0.0, listed)
+        for name, (rank, value, part, listed) in told.items()
     }
     return Ranked(id_, score, shares)
+
+
+def _completed(
+    listed: Sequence[tuple[Id, float]], values: Mapping[Id, float], candidates: Collection[Id]
+) -> Sequence[tuple[Id, float]]:
+    """Return a ranking with the values of candidates that it does not list."""
+    more = [(id_, value) for id_, value in values.items() if id_ in candidates]
+    return sorted((*listed, *more), key=lambda pair: (-pair[1], pair[0]))
 
 
 def _reciprocal(ranking: Sequence[tuple[Id, float]]) -> list[float]:
     return [(RRF_K + 1) / (RRF_K + rank) for rank in range(1, len(ranking) + 1)]
 
 
-def _minmax(ranking: Sequence[tuple[Id, float]]) -> list[float]:
+def _minmax(ranking: Sequence[tuple[Id, float]], lowest: float) -> list[float]:
+    """Return values scaled to 0..1; the scale begins at `lowest`, or at the least value where that is infinite."""
     if not ranking:
         return []
     values = [value for _, value in ranking]
-    low, high = min(values), max(values)
-    if high == low:
+    low, high = min(values) if math.isinf(lowest) else lowest, max(values)
+    if high <= low:
         return [1.0] * len(values)
     floor = _floor(ranking)
-    return [floor + (1 - floor) * (value - low) / (high - low) for value in values]
+    return [floor + (1 - floor) * max(0.0, value - low) / (high - low) for value in values]
 
 
 def _floor(ranking: Sequence[tuple[Id, float]]) -> float:

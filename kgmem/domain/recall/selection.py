@@ -165,10 +165,11 @@ def confidence(
     """Return trust x extraction x (1 + agreement) / 2.
 
     `trust` is the consensus on the fact, or else its source's trust (0.5 where neither is known); `extraction` what
-    the extractor gave it (1 for what was stated outright); agreement the share of the asked retrievers that found the
-    hit: what only one of several dimensions speaks for is worth less than what all do.
+    the extractor gave it (1 for what was stated outright); agreement the share of the asked retrievers that list the
+    hit: what only one of several dimensions speaks for is worth less than what all do. A value that was looked up for
+    what others found is no agreement.
     """
-    agreement = len(found) / len(asked) if asked else 1.0
+    agreement = sum(share.listed for share in found.values()) / len(asked) if asked else 1.0
     believed = UNKNOWN_TRUST if trust is None else _within(trust)
     return believed * (1.0 if extraction is None else _within(extraction)) * (1 + min(agreement, 1.0)) / 2
 

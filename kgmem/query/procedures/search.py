@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
 from kgmem.domain.recall.answer import Answer
-from kgmem.domain.recall.question import HitKind, Question, Spot, State, What, When, Where
+from kgmem.domain.recall.question import HitKind, Links, Question, Spot, State, What, When, Where
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.query.errors import ValueProblem, wrong_type
 from kgmem.query.evaluation.functions.spatial import kilometres, place
@@ -32,7 +32,8 @@ def procedures(context: ProcedureContext) -> list[Procedure]:
         if named is not None:
             return await _by_index(run, await run.transaction.nearest(named, vector, count_of(count, 1, _MOST)))
         what = What(vector=[float(each) for each in vector], kinds=_NODES)
-        question = Question(what, When(any_time=True), scope=run.scope or "", k=count_of(count, 1, _MOST))
+        alone = Links(context=False)
+        question = Question(what, When(any_time=True), scope=run.scope or "", graph=alone, k=count_of(count, 1, _MOST))
         return await _scored(run, await context.found(run, question), "meaning")
 
     async def texts(run: Run, arguments: Sequence[Any]) -> _Rows:
@@ -43,9 +44,8 @@ def procedures(context: ProcedureContext) -> list[Procedure]:
         if named is not None:
             return await _by_index(run, await run.transaction.worded(named, str(arguments[1]), count))
         what = What(text=str(arguments[1]), kinds=_NODES)
-        question = Question(
-            what, When(any_time=True), scope=run.scope or "", k=count, weights={"meaning": 0.0, "recency": 0.0}
-        )
+        weights = {"meaning": 0.0, "recency": 0.0, "context": 0.0}
+        question = Question(what, When(any_time=True), scope=run.scope or "", k=count, weights=weights)
         return await _scored(run, await context.found(run, question), "words")
 
     async def recall(run: Run, arguments: Sequence[Any]) -> _Rows:
@@ -63,7 +63,12 @@ def procedures(context: ProcedureContext) -> list[Procedure]:
                 hit.name,
                 hit.text,
                 {
-                    name: {"rank": retriever.rank, "value": retriever.value, "share": retriever.share}
+                    name: {
+                        "rank": retriever.rank,
+                        "value": retriever.value,
+                        "share": retriever.share,
+                        "listed": retriever.listed,
+                    }
                     for name, retriever in hit.retrievers.items()
                 },
                 hit.state,

@@ -82,7 +82,14 @@ async def choose(ports: Ports, graph: Graph, question: Question, found: Candidat
     passed = set(given)
     # Words tell one number from another by themselves.
     last = {"meaning": found.siblings}
-    fused = fuse(found.retrievers, method=method, weights=question.weights, most=pool_size(question, most), last=last)
+    fused = fuse(
+        found.retrievers,
+        method=method,
+        weights=question.weights,
+        most=pool_size(question, most),
+        last=last,
+        looked_up=found.looked_up,
+    )
     ranked = [each for each in fused if each.id not in passed]
     fetched, reranking = await _hits(ports, graph, question, ranked, found)
     asked = weighted_content(question.what.text or "", ports.word_rarity)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kgmem.domain.graph.statement import EPISODE_LABEL
-from kgmem.domain.recall.fusion import Ranked, fuse
+from kgmem.domain.recall.fusion import LookedUp, Ranked, fuse
 from kgmem.domain.recall.question import Question
 from kgmem.store.db.sql import NOTHING, SQL, fill, later, number
 from kgmem.store.graph.layout import VERTEX, Layout
@@ -17,6 +17,7 @@ from kgmem.store.search.request import STANDS, Dimension, Parameters, SearchRequ
 NAME = "context"
 REACH = 2  # Episodes to each side; the second gets half as much as the first.
 _OWN = 0.5  # Of its own score, so that what is found stands before what only stands beside it.
+_POWER = 3  # Chosen on LoCoMo, and LongMemEval loses nothing by it (bench/memory_quality.py, session_quality.py).
 _MOST = 80
 _JUDGED = 10  # Of the best hits, half have to belong to sessions.
 _WAYS = {"before": SQL("< t.id ORDER BY id DESC"), "after": SQL("> t.id ORDER BY id")}
@@ -37,17 +38,15 @@ def asks_context(layout: Layout, request: SearchRequest) -> bool:
     return by_text and not question.graph.expand and (not question.what.kinds or "episode" in question.what.kinds)
 
 
-def gate(
-    layout: Layout, question: Question, notes: Sequence[Any], retrievers: Mapping[str, Sequence[tuple[int, float]]]
-) -> tuple[bool, str]:
+def gate(notes: Sequence[Any], best: Sequence[Ranked[int]]) -> tuple[bool, str]:
     """Return whether the best that meaning and words find belong to sessions, so that neighbours count, and why."""
     in_sessions = {ids[0] for retriever, _, _, _, ids in notes if retriever == "beside"}
     if not in_sessions:
         return False, "off: no hit belongs to a session."
-    best = _by_text(layout, question, retrievers)[:_JUDGED]
-    count = sum(each.id in in_sessions for each in best)
-    is_open = 2 * count >= len(best)
-    return is_open, f"{'on' if is_open else 'off'}: {count} of the {len(best)} best hits belong to a session."
+    judged = best[:_JUDGED]
+    count = sum(each.id in in_sessions for each in judged)
+    is_open = 2 * count >= len(judged)
+    return is_open, f"{'on' if is_open else 'off'}: {count} of the {len(judged)} best hits belong to a session."
 
 
 def context(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension | None:
@@ -67,15 +66,19 @@ def context(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension 
         NOTHING if request.question.graph.context else fill(SQL(" AND %(session)s IS NOT NULL"), sessions)
     )
     return Dimension(
-        NAME, notes=[fill(layout.sql("adjacent_turns", "note"), {**ways, **sessions, **later("filters", "stands")})]
+        NAME,
+        notes=[fill(layout.sql("adjacent_turns", "note"), {**ways, **sessions, **later("filters", "stands")})],
+        beside=SQL("SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stands = 0"),
     )
 
 
-def around(
-    layout: Layout, question: Question, notes: Sequence[Any], retrievers: Mapping[str, Sequence[tuple[int, float]]]
-) -> list[tuple[int, float]]:
-    """Return what is found and the episodes around it, with what they have of its fused scores, the most first."""
-    scores = {each.id: each.score for each in _by_text(layout, question, retrievers)}
+def around(notes: Sequence[Any], best: Sequence[Ranked[int]]) -> list[tuple[int, float]]:
+    """Return what is found and the episodes around it, with what they have of its fused scores, the most first.
+
+    What is found speaks for its neighbours by the cube of its score: all candidates have one, and many weak ones would
+    else outweigh a strong one.
+    """
+    scores = {each.id: each.score**_POWER for each in best}
     given = {id_: _OWN * score for id_, score in scores.items()}
     for retriever, item, share, stands, ids in notes:
         if retriever == "beside" and stands == STANDS:
@@ -83,8 +86,13 @@ def around(
     return sorted(given.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST]
 
 
-def _by_text(
-    layout: Layout, question: Question, retrievers: Mapping[str, Sequence[tuple[int, float]]]
+def best_by_text(
+    layout: Layout,
+    question: Question,
+    retrievers: Mapping[str, Sequence[tuple[int, float]]],
+    looked_up: Mapping[str, LookedUp[int]],
 ) -> list[Ranked[int]]:
+    """Return what meaning and words find, fused, the best first."""
     texts = {name: retrievers[name] for name in ("meaning", "words") if name in retrievers}
-    return fuse(texts, method=question.fusion or layout.graph.fusion, weights=question.weights)
+    method = question.fusion or layout.graph.fusion
+    return fuse(texts, method=method, weights=question.weights, looked_up=looked_up)

@@ -10,8 +10,8 @@ import asyncpg
 
 from kgmem.domain.ports import Candidates
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, learn_labels, learn_subsystems, source_ids
-from kgmem.store.search import causal, siblings
-from kgmem.store.search.adjacent_turns import around, asks_context, gate
+from kgmem.store.search import causal, lookups, siblings
+from kgmem.store.search.adjacent_turns import around, asks_context, best_by_text, gate
 from kgmem.store.search.pagerank import ExpansionGraph, walk
 from kgmem.store.search.request import STANDS, SearchRequest
 from kgmem.store.search.retrievers import words_note
@@ -29,6 +29,7 @@ class _Candidates:
     """The result of a statement: the best value of each item by retriever, why items are held back, and notes."""
 
     values: Mapping[str, Mapping[int, float]]
+    looked_up: Mapping[str, Mapping[int, float]]  # By the retrievers of the text, of what only others list.
     held_back: Mapping[int, str]
     notes: Sequence[Any]
     outdated: bool = False  # Another process has made tables of the graph since this one last looked.
@@ -55,20 +56,21 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     if "words" in retrievers:  # BM25 gives 0 to what shares no word with the question.
         retrievers["words"] = [pair for pair in retrievers["words"] if pair[1] > 0]
     retrievers.pop("nothing", None)
+    looked_up = lookups.completed(retrievers, found.looked_up)
     gates: dict[str, str] = {}
-    asked = asks_context(layout, request)
-    if asked:
-        open_, why = (
-            (True, "") if request.question.graph.context else gate(layout, request.question, found.notes, retrievers)
-        )
+    if asks_context(layout, request):
+        best = best_by_text(layout, request.question, retrievers, looked_up)
+        open_, why = (True, "") if request.question.graph.context else gate(found.notes, best)
         if open_:
-            retrievers["context"] = around(layout, request.question, found.notes, retrievers)
+            retrievers["context"] = around(found.notes, best)
         if why:
             gates["context"] = why
     if request.question.graph.expand:
-        retrievers["expansion"] = walk(ExpansionGraph.of(found.notes), layout, request.question, retrievers)
+        retrievers["expansion"] = walk(ExpansionGraph.of(found.notes), layout, request.question, retrievers, looked_up)
     suppressed = {**Counter(held_back.values()), **words_note(layout, request), **causal.cut_note(found.notes)}
-    return Candidates(retrievers, suppressed, causal.paths_of(found.notes), gates, siblings.told(found.notes))
+    return Candidates(
+        retrievers, suppressed, causal.paths_of(found.notes), gates, looked_up, siblings.told(found.notes)
+    )
 
 
 async def _ask_widely(
@@ -79,7 +81,7 @@ async def _ask_widely(
     while True:
         statement = candidate_statement(layout, request, only_standing=only_standing, most=most)
         if statement is None:
-            return _Candidates({}, {}, ())
+            return _Candidates({}, {}, {}, ())
         rows = await connection.fetch(statement.sql, *statement.values)
         found, crowded = _read(layout, statement, rows, wanted=request.question.k, most=most)
         if found.outdated:
@@ -96,6 +98,7 @@ def _read(
     """Return the rows of a statement, and whether passages of few items crowd others out of a retriever."""
     found: dict[str, dict[int, float]] = {retriever: {} for retriever in statement.retrievers}
     back: dict[str, set[int]] = {retriever: set() for retriever in statement.retrievers}
+    looked_up: dict[str, dict[int, float]] = {name: {} for name in lookups.ROWS.values() if name in found}
     passages = dict.fromkeys(found, 0)
     held_back: dict[int, str] = {}
     notes = []
@@ -104,7 +107,9 @@ def _read(
         retriever, item = row[0], row[1]
         values = found.get(retriever)
         if values is None:
-            if retriever == "made":
+            if retriever in lookups.ROWS:
+                looked_up[lookups.ROWS[retriever]][item] = row[2]
+            elif retriever == "made":
                 outdated = True
             elif retriever == "refused":
                 raise statement.refusals[item]
@@ -122,4 +127,4 @@ def _read(
     crowded = any(
         count >= most and len(found[retriever]) + len(back[retriever]) < wanted for retriever, count in passages.items()
     )
-    return _Candidates(found, held_back, notes, outdated), crowded
+    return _Candidates(found, looked_up, held_back, notes, outdated), crowded

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.graph.statement import EPISODE_LABEL
-from kgmem.domain.recall.fusion import fuse
+from kgmem.domain.recall.fusion import LookedUp, Ranked, fuse
 from kgmem.domain.recall.question import Fusion, Question
 from kgmem.store.db.sql import SQL, compose, fill, join, later, number
 from kgmem.store.graph.layout import LABEL_SHIFT, VERTEX, Layout
@@ -125,7 +125,11 @@ class ExpansionGraph:
 
 
 def walk(
-    around: ExpansionGraph, layout: Layout, question: Question, retrievers: Mapping[str, Sequence[tuple[int, float]]]
+    around: ExpansionGraph,
+    layout: Layout,
+    question: Question,
+    retrievers: Mapping[str, Sequence[tuple[int, float]]],
+    looked_up: Mapping[str, LookedUp[int]],
 ) -> list[tuple[int, float]]:
     """Return the nodes that the question may be answered with, the most visited first.
 
@@ -133,9 +137,10 @@ def walk(
     """
     around.standing.update(id_ for ranking in retrievers.values() for id_, _ in ranking)
     pairs, weights = around.pairs()
-    start = _starts(
-        around, _told_by(layout, pairs), question.fusion or layout.graph.fusion, retrievers, question.weights
-    )
+    found = {name: ranking for name, ranking in retrievers.items() if name != "listed"}
+    method = question.fusion or layout.graph.fusion
+    best_found = fuse(found, method=method, weights=question.weights, most=2 * _FOUND, looked_up=looked_up)
+    start = _starts(around, _told_by(layout, pairs), method, best_found)
     if not start:
         return []
     begun = np.fromiter(start, np.int64, len(start))
@@ -153,8 +158,7 @@ def _starts(
     around: ExpansionGraph,
     told: Callable[[int], int],
     method: Fusion,
-    retrievers: Mapping[str, Sequence[tuple[int, float]]],
-    weights: Mapping[str, float],
+    best_found: Sequence[Ranked[int]],
 ) -> dict[int, float]:
     """Return where the walk starts, and how often.
 
@@ -176,8 +180,7 @@ def _starts(
         for seed in fuse({retriever: best}, method=method):
             for id_ in around.ends.get(seed.id, (seed.id,)):
                 add(id_, seed.score)
-    found = {name: ranking for name, ranking in retrievers.items() if name != "listed"}
-    for hit in fuse(found, method=method, weights=weights, most=2 * _FOUND):
+    for hit in best_found:
         if hit.id in around.standing and hit.id not in around.ends:
             start[hit.id] = start.get(hit.id, 0.0) + _FOUND_SHARE * hit.score
     return {id_: value for id_, value in start.items() if value > 0}

@@ -69,3 +69,5 @@ class Dimension:
     # Queries (retriever, item, value, stands, ids) for what else is told; they may read `found`, all that the
     # retrievers found.
     notes: Sequence[SQL] = ()
+    # A query (item, retriever) over `notes`, the rows of all notes, for candidates beside what was found.
+    beside: SQL = NOTHING

@@ -6,9 +6,9 @@ from typing import Any
 
 from kgmem.domain.errors import KgmemError
 from kgmem.domain.graph.scope import visible_from
-from kgmem.store.db.sql import NOTHING, SQL, compose, fill, identifier, join, literal, number
+from kgmem.store.db.sql import SQL, compose, fill, identifier, join, literal, number
 from kgmem.store.graph.layout import Layout
-from kgmem.store.search import as_of, temporal
+from kgmem.store.search import as_of, lookups, temporal
 from kgmem.store.search.adjacent_turns import context
 from kgmem.store.search.causal import why
 from kgmem.store.search.pagerank import SEEDS, walking
@@ -75,10 +75,12 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
         names["text"] = parameters.add(question.what.text, "text")
         names["words"] = literal(compose("{}.passage_words", identifier(layout.held_name)))
         names["sharing"] = fill(as_of.sharing(layout), names)
+        names["any_word"] = fill(layout.sql("recall", "any_word"), names)
     names["stands"] = visible.told
     narrow = narrowing(layout, dimensions)
     large = all_large(layout, question.scope)
     tables = [fill(layout.sql("recall", "seen_large" if large else "seen"), names)]
+    tables += lookups.tables(layout, texts, names)
     tables += [*(table for each in dimensions for table in each.tables), *narrow.tables]
     for each in (each for each in dimensions if each.chooses):
         narrow = chosen(each, {**names, **narrow.places, "filters": _all([*hard, visible.condition])})
@@ -113,7 +115,11 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
     ]
     retrievers = [*texts, *(each.name for each in ranking)]
     notes = [fill(note, places) for each in dimensions for note in each.notes]
-    sql = parameters.complete(_valued(layout, tables, join(" UNION ALL ", parts), ranking, notes))
+    values = _values(layout, texts, dimensions, places)
+    beside = [each.beside for each in dimensions if each.beside]
+    if values or notes:
+        parts, tables = [SQL("SELECT * FROM found"), *values], _with_found(layout, tables, parts, notes, beside)
+    sql = parameters.complete(_told(tables, parts, notes=bool(notes)))
     return Statement(sql, parameters.values, retrievers, [error for _, error in refusals])
 
 
@@ -158,25 +164,35 @@ def _seeds(layout: Layout, texts: Mapping[str, Sequence[str]], names: Mapping[st
     return compose("walk_seeds (retriever, item, value, stands) AS MATERIALIZED ({})", join(" UNION ALL ", parts))
 
 
-def _valued(
-    layout: Layout, tables: Sequence[SQL], found: SQL, ranking: Sequence[Dimension], notes: Sequence[SQL]
-) -> SQL:
-    """Return the whole statement; dimensions value what the other retrievers found, too, and tell more of it."""
-    valuing = [dimension for dimension in ranking if dimension.value]
-    if not valuing and not notes:
-        return compose("WITH RECURSIVE {} {}", join(", ", tables), found)
-    tables = [*tables, compose("found (retriever, item, value, stands) AS MATERIALIZED ({})", found)]
-    values = join(", ", (compose("({}, ({})::float8)", literal(each.name), each.value) for each in valuing))
-    valued = (
-        compose(" UNION ALL {}", fill(layout.sql("recall", "value_found"), {"values": values})) if values else NOTHING
-    )
-    rows = compose("SELECT * FROM found{}", valued)
-    more = join("", (compose(" UNION ALL ({})", note) for note in notes))
-    columns = SQL("*, NULL::bigint[] AS ids") if notes else SQL("*")
-    return compose(
-        "WITH RECURSIVE {} SELECT {columns} FROM ({rows}) rows{more}",
-        join(", ", tables),
-        columns=columns,
-        rows=rows,
-        more=more,
-    )
+def _values(
+    layout: Layout, texts: Mapping[str, Sequence[str]], dimensions: Sequence[Dimension], places: Mapping[str, SQL]
+) -> list[SQL]:
+    """Return the queries that value all candidates, whichever retriever found them: by dimensions, and by the text."""
+    valuing = [each for each in dimensions if each.value]
+    queries = []
+    if valuing:
+        values = join(", ", (compose("({}, ({})::float8)", literal(each.name), each.value) for each in valuing))
+        queries.append(fill(layout.sql("recall", "value_found"), {"values": values}))
+    finding = len(texts) + sum(bool(each.candidates) + bool(each.beside) for each in dimensions)
+    return [*queries, *(lookups.lookups(layout, texts, places) if finding > 1 else ())]
+
+
+def _with_found(
+    layout: Layout, tables: Sequence[SQL], parts: Sequence[SQL], notes: Sequence[SQL], beside: Sequence[SQL]
+) -> list[SQL]:
+    """Return the tables with those of what is found, of notes on it, and of all candidates."""
+    found = join(" UNION ALL ", parts)
+    complete = [*tables, compose("found (retriever, item, value, stands) AS MATERIALIZED ({})", found)]
+    if notes:
+        told = join(" UNION ALL ", (compose("({})", note) for note in notes))
+        complete.append(compose("notes (retriever, item, value, stands, ids) AS MATERIALIZED ({})", told))
+    more = join("", (compose(" UNION ALL {}", each) for each in beside))
+    return [*complete, fill(layout.sql("recall", "candidate"), {"beside": more})]
+
+
+def _told(tables: Sequence[SQL], parts: Sequence[SQL], *, notes: bool) -> SQL:
+    """Return the whole statement; with notes its rows have a fifth column."""
+    found = join(" UNION ALL ", parts)
+    if notes:
+        found = compose("SELECT *, NULL::bigint[] AS ids FROM ({}) rows UNION ALL SELECT * FROM notes", found)
+    return compose("WITH RECURSIVE {} {}", join(", ", tables), found)

@@ -42,6 +42,37 @@ seen AS MATERIALIZED (
     FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
 )
 ,
+words_of_few (id, item, value) AS MATERIALIZED (
+    WITH documents AS MATERIALIZED (
+        SELECT p.id, p.item, t.words,
+               coalesce(l.length, (SELECT sum(cardinality(w.positions)) FROM unnest(t.words) w), 0)::float8 AS length
+        FROM seen s
+        CROSS JOIN LATERAL (SELECT id FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
+        CROSS JOIN LATERAL (SELECT id, item, body FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
+        LEFT JOIN LATERAL (SELECT words, length FROM "kgm_1".lexeme WHERE passage = p.id OFFSET 0) l ON true
+        CROSS JOIN LATERAL (SELECT coalesce(l.words, to_tsvector('english', p.body)) AS words OFFSET 0) t
+        WHERE NOT (SELECT bool_or(large) FROM seen)
+    ),
+asked AS MATERIALIZED (
+        SELECT w.lexeme, ($$'$$ || replace(replace(w.lexeme, $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$)::tsquery AS query
+        FROM unnest(tsvector_to_array(to_tsvector('english', $31::text))) AS w (lexeme)
+    ),
+matching AS MATERIALIZED (
+        SELECT d.id, d.item, d.length, a.lexeme,
+               round(1 / (1.64493406685 * (1 - ts_rank('{1,1,1,1}', d.words, a.query)::float8)) - 0.5) AS often
+        FROM documents d CROSS JOIN asked a WHERE d.words @@ a.query
+    ),
+corpus AS (
+        SELECT count(*)::float8 AS size, avg(length) AS mean FROM documents
+    ),
+weights AS (
+        SELECT m.lexeme, ln(1 + (c.size - count(*) + 0.5) / (count(*) + 0.5)) AS idf, c.mean
+        FROM matching m CROSS JOIN corpus c GROUP BY m.lexeme, c.size, c.mean
+    )
+    SELECT m.id, m.item, -sum(a.idf * m.often * 2.2 / (m.often + 1.2 * (0.25 + 0.75 * m.length / a.mean)))
+    FROM weights a JOIN matching m ON m.lexeme = a.lexeme GROUP BY m.id, m.item
+)
+,
 where_spot (item, lon, lat) AS MATERIALIZED (
     SELECT i.id, i.place[0], i.place[1]
     FROM "kgm_1".item i JOIN "kgm_1".scope s ON s.id = i.scope
@@ -280,47 +311,15 @@ AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.i
 LIMIT 40
 ) "words_many"
 UNION ALL SELECT 'words', item, -value::float8, stands
-FROM (
-SELECT i.id AS item, -sum(w.idf * w.often * 2.2 / (w.often + 1.2 * (0.25 + 0.75 * w.length / w.mean))) AS value,
-       CASE
+FROM (SELECT i.id AS item, w.value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
-FROM (
-    WITH documents AS MATERIALIZED (
-        SELECT p.id, p.item, t.words,
-               coalesce(l.length, (SELECT sum(cardinality(w.positions)) FROM unnest(t.words) w), 0)::float8 AS length
-        FROM seen s
-        CROSS JOIN LATERAL (SELECT id FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
-        CROSS JOIN LATERAL (SELECT id, item, body FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
-        LEFT JOIN LATERAL (SELECT words, length FROM "kgm_1".lexeme WHERE passage = p.id OFFSET 0) l ON true
-        CROSS JOIN LATERAL (SELECT coalesce(l.words, to_tsvector('english', p.body)) AS words OFFSET 0) t
-        WHERE NOT (SELECT bool_or(large) FROM seen)
-    ),
-asked AS MATERIALIZED (
-        SELECT w.lexeme, ($$'$$ || replace(replace(w.lexeme, $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$)::tsquery AS query
-        FROM unnest(tsvector_to_array(to_tsvector('english', $31::text))) AS w (lexeme)
-    ),
-matching AS MATERIALIZED (
-        SELECT d.id, d.item, d.length, a.lexeme,
-               round(1 / (1.64493406685 * (1 - ts_rank('{1,1,1,1}', d.words, a.query)::float8)) - 0.5) AS often
-        FROM documents d CROSS JOIN asked a WHERE d.words @@ a.query
-    ),
-corpus AS (
-        SELECT count(*)::float8 AS size, avg(length) AS mean FROM documents
-    ),
-weights AS (
-        SELECT m.lexeme, ln(1 + (c.size - count(*) + 0.5) / (count(*) + 0.5)) AS idf, c.mean
-        FROM matching m CROSS JOIN corpus c GROUP BY m.lexeme, c.size, c.mean
-    )
-    SELECT m.id, m.item, m.often, m.length, a.idf, a.mean FROM weights a JOIN matching m ON m.lexeme = a.lexeme
-    OFFSET 0
-) w
-CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = w.item OFFSET 0) i
+FROM words_of_few w CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = w.item OFFSET 0) i
 WHERE true
 AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) AND i.kind <> 2
-GROUP BY w.id, i.id, 3 ORDER BY 2, 1 LIMIT 40
+ORDER BY 2, 1 LIMIT 40
 ) "words_few"),
 found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
@@ -424,43 +423,11 @@ AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17
 ORDER BY 2, 1 LIMIT $2::integer
 ) "words_narrow"
 UNION ALL SELECT 'words', item, -value::float8, stands
-FROM (
-SELECT i.id AS item, -sum(w.idf * w.often * 2.2 / (w.often + 1.2 * (0.25 + 0.75 * w.length / w.mean))) AS value,
-       CASE
+FROM (SELECT i.id AS item, w.value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
-FROM (
-    WITH documents AS MATERIALIZED (
-        SELECT p.id, p.item, t.words,
-               coalesce(l.length, (SELECT sum(cardinality(w.positions)) FROM unnest(t.words) w), 0)::float8 AS length
-        FROM seen s
-        CROSS JOIN LATERAL (SELECT id FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
-        CROSS JOIN LATERAL (SELECT id, item, body FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
-        LEFT JOIN LATERAL (SELECT words, length FROM "kgm_1".lexeme WHERE passage = p.id OFFSET 0) l ON true
-        CROSS JOIN LATERAL (SELECT coalesce(l.words, to_tsvector('english', p.body)) AS words OFFSET 0) t
-        WHERE NOT (SELECT bool_or(large) FROM seen)
-    ),
-asked AS MATERIALIZED (
-        SELECT w.lexeme, ($$'$$ || replace(replace(w.lexeme, $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$)::tsquery AS query
-        FROM unnest(tsvector_to_array(to_tsvector('english', $31::text))) AS w (lexeme)
-    ),
-matching AS MATERIALIZED (
-        SELECT d.id, d.item, d.length, a.lexeme,
-               round(1 / (1.64493406685 * (1 - ts_rank('{1,1,1,1}', d.words, a.query)::float8)) - 0.5) AS often
-        FROM documents d CROSS JOIN asked a WHERE d.words @@ a.query
-    ),
-corpus AS (
-        SELECT count(*)::float8 AS size, avg(length) AS mean FROM documents
-    ),
-weights AS (
-        SELECT m.lexeme, ln(1 + (c.size - count(*) + 0.5) / (count(*) + 0.5)) AS idf, c.mean
-        FROM matching m CROSS JOIN corpus c GROUP BY m.lexeme, c.size, c.mean
-    )
-    SELECT m.id, m.item, m.often, m.length, a.idf, a.mean FROM weights a JOIN matching m ON m.lexeme = a.lexeme
-    OFFSET 0
-) w
-CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = w.item OFFSET 0) i
+FROM words_of_few w CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = w.item OFFSET 0) i
 WHERE true
 AND (((i.id >> 48) = ANY ($28::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $29::text[])
 AND (
@@ -470,7 +437,7 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
-GROUP BY w.id, i.id, 3 ORDER BY 2, 1 LIMIT $2::integer
+ORDER BY 2, 1 LIMIT $2::integer
 ) "words_few"
 UNION ALL SELECT 'where', item, value::float8, stands
 FROM (SELECT item, $7::float8 / ($7::float8 + km) AS value, stands
@@ -671,23 +638,8 @@ UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT FRO
 UNION ALL SELECT 'refused', 1::bigint, 0::float8, 0 WHERE EXISTS (SELECT FROM where_spot WHERE lon IS NULL)
 UNION ALL SELECT 'refused', 2::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 FROM why_asked WHERE place = 1)
 UNION ALL SELECT 'refused', 3::bigint, 0::float8, 0
-WHERE (SELECT count(*) FROM ring0) < 1) SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found
-UNION ALL
-SELECT v.retriever, i.id, v.value, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('large', 'refused') GROUP BY item) f
-JOIN "kgm_1".item i ON i.id = f.item
-CROSS JOIN LATERAL (VALUES ('where', ($7::float8 / ($7::float8 +
-(CASE
-WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
-    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
-    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
-))::float8), ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8), ('trust', (
-coalesce(i.trust, (SELECT o.trust FROM "kgm_1".source o WHERE o.id = i.source), 0.5)
-)::float8), ('hops', ((SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id))::float8)) AS v (retriever, value)
-WHERE v.value IS NOT NULL
-) rows
-UNION ALL (SELECT 'paths_cut', 0::bigint, 1::float8, 0, NULL::bigint[]
+WHERE (SELECT count(*) FROM ring0) < 1),
+notes (retriever, item, value, stands, ids) AS MATERIALIZED ((SELECT 'paths_cut', 0::bigint, 1::float8, 0, NULL::bigint[]
 WHERE (SELECT bool_or(cut) OR count(*) > 25000 FROM why_paths)
 )
 UNION ALL (
@@ -817,4 +769,41 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
  <= $6::float8)
 AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($17::timestamptz, $18::timestamptz) AND i.id IN (SELECT id FROM rings)
+)),
+candidate (item, by) AS MATERIALIZED (
+    SELECT item, array_agg(retriever)
+FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'made')
+UNION ALL SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stands = 0) f
+    GROUP BY item
 )
+ SELECT *, NULL::bigint[] AS ids
+FROM (SELECT * FROM found
+UNION ALL
+SELECT v.retriever, i.id, v.value, 0
+FROM candidate c
+JOIN "kgm_1".item i ON i.id = c.item
+CROSS JOIN LATERAL (VALUES ('where', ($7::float8 / ($7::float8 +
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+))::float8), ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8), ('trust', (
+coalesce(i.trust, (SELECT o.trust FROM "kgm_1".source o WHERE o.id = i.source), 0.5)
+)::float8), ('hops', ((SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id))::float8)) AS v (retriever, value)
+WHERE v.value IS NOT NULL
+UNION ALL
+SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $30::halfvec))::float8, 0
+FROM candidate c
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE 'meaning' <> ALL (c.by) GROUP BY c.item
+UNION ALL SELECT 'words_looked_up', c.item, max(-(p.body <@> to_bm25query($31::text, '"kgm_1".passage_words')))::float8, 0
+FROM candidate c
+CROSS JOIN LATERAL (SELECT body FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
+WHERE 'words' <> ALL (c.by)
+AND (SELECT bool_or(large) FROM seen) GROUP BY c.item
+UNION ALL SELECT 'words_looked_up', c.item, max(-w.value)::float8, 0
+FROM candidate c JOIN words_of_few w ON w.item = c.item
+WHERE 'words' <> ALL (c.by) GROUP BY c.item
+) rows
+UNION ALL SELECT * FROM notes

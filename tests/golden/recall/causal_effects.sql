@@ -130,16 +130,8 @@ CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = w.item OFFSET 0) i
 WHERE true
 ORDER BY w.value DESC, w.item LIMIT $2::integer
 ) "why_found"
-UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 FROM why_asked WHERE place = 1)) SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found
-UNION ALL
-SELECT v.retriever, i.id, v.value, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('large', 'refused') GROUP BY item) f
-JOIN "kgm_1".item i ON i.id = f.item
-CROSS JOIN LATERAL (VALUES ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8)) AS v (retriever, value)
-WHERE v.value IS NOT NULL
-) rows
-UNION ALL (SELECT 'paths_cut', 0::bigint, 1::float8, 0, NULL::bigint[]
+UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 FROM why_asked WHERE place = 1)),
+notes (retriever, item, value, stands, ids) AS MATERIALIZED ((SELECT 'paths_cut', 0::bigint, 1::float8, 0, NULL::bigint[]
 WHERE (SELECT bool_or(cut) OR count(*) > 25000 FROM why_paths)
 )
 UNION ALL (
@@ -167,4 +159,26 @@ WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"s
  IS NOT DISTINCT
 FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
  FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+)),
+candidate (item, by) AS MATERIALIZED (
+    SELECT item, array_agg(retriever)
+FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'made')
+UNION ALL SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stands = 0) f
+    GROUP BY item
 )
+ SELECT *, NULL::bigint[] AS ids
+FROM (SELECT * FROM found
+UNION ALL
+SELECT v.retriever, i.id, v.value, 0
+FROM candidate c
+JOIN "kgm_1".item i ON i.id = c.item
+CROSS JOIN LATERAL (VALUES ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8)) AS v (retriever, value)
+WHERE v.value IS NOT NULL
+UNION ALL
+SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $10::halfvec))::float8, 0
+FROM candidate c
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE 'meaning' <> ALL (c.by) GROUP BY c.item
+) rows
+UNION ALL SELECT * FROM notes

@@ -129,18 +129,25 @@ UNION ALL SELECT 'why', item, value::float8, stands
 FROM (SELECT id AS item, strength AS value, 0 AS stands FROM why_found ORDER BY strength DESC, items, sign LIMIT $2::integer
 ) "why_found"
 UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 FROM why_asked WHERE place = 1)
-UNION ALL SELECT 'refused', 1::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 FROM why_asked WHERE place = 2)) SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found
-UNION ALL
-SELECT v.retriever, i.id, v.value, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('large', 'refused') GROUP BY item) f
-JOIN "kgm_1".item i ON i.id = f.item
-CROSS JOIN LATERAL (VALUES ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8)) AS v (retriever, value)
-WHERE v.value IS NOT NULL
-) rows
-UNION ALL (SELECT 'paths_cut', 0::bigint, 1::float8, 0, NULL::bigint[]
+UNION ALL SELECT 'refused', 1::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT 1 FROM why_asked WHERE place = 2)),
+notes (retriever, item, value, stands, ids) AS MATERIALIZED ((SELECT 'paths_cut', 0::bigint, 1::float8, 0, NULL::bigint[]
 WHERE (SELECT bool_or(cut) OR count(*) > 25000 FROM why_paths) OR (SELECT count(*) > 4 * 25000 FROM why_reached)
 )
 UNION ALL (SELECT 'path', f.id, f.sign * f.strength, 0, f.items || f.links
 FROM why_found f WHERE f.id IN (SELECT item FROM found WHERE retriever = 'why')
+)),
+candidate (item, by) AS MATERIALIZED (
+    SELECT item, array_agg(retriever)
+FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'made')) f
+    GROUP BY item
 )
+ SELECT *, NULL::bigint[] AS ids
+FROM (SELECT * FROM found
+UNION ALL
+SELECT v.retriever, i.id, v.value, 0
+FROM candidate c
+JOIN "kgm_1".item i ON i.id = c.item
+CROSS JOIN LATERAL (VALUES ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8)) AS v (retriever, value)
+WHERE v.value IS NOT NULL
+) rows
+UNION ALL SELECT * FROM notes

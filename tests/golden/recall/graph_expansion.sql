@@ -46,9 +46,8 @@ WHERE NOT s.large
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few"
 UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0
-WHERE (SELECT count(*) FROM walk_started) < 1) SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found) rows
-UNION ALL (
+WHERE (SELECT count(*) FROM walk_started) < 1),
+notes (retriever, item, value, stands, ids) AS MATERIALIZED ((
 WITH best AS MATERIALIZED (
     SELECT retriever, item, value, is_fact, place
 FROM (
@@ -136,4 +135,12 @@ FROM nodes n JOIN "kgm_1".item i ON i.id = n.id WHERE CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END = 0
+)),
+candidate (item, by) AS MATERIALIZED (
+    SELECT item, array_agg(retriever)
+FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'made')) f
+    GROUP BY item
 )
+ SELECT *, NULL::bigint[] AS ids
+FROM (SELECT * FROM found) rows
+UNION ALL SELECT * FROM notes

@@ -9,28 +9,7 @@ WITH RECURSIVE seen AS MATERIALIZED (
     FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
 )
 ,
-found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
-UNION ALL SELECT 'words', item, -value::float8, stands
-FROM (
-SELECT i.id AS item, h.value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
-) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
-ELSE 0 END AS stands
-FROM (SELECT (w.hit).item, (w.hit).value
-FROM (SELECT "kgm_1".by_words($3::text) AS hit WHERE true
-AND (SELECT bool_or(large) FROM seen) OFFSET 0) w) h
-CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = h.item OFFSET 0) i
-WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))
-LIMIT $2::integer
-) "words_many"
-UNION ALL SELECT 'words', item, -value::float8, stands
-FROM (
-SELECT i.id AS item, -sum(w.idf * w.often * 2.2 / (w.often + 1.2 * (0.25 + 0.75 * w.length / w.mean))) AS value,
-       CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
-) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
-ELSE 0 END AS stands
-FROM (
+words_of_few (id, item, value) AS MATERIALIZED (
     WITH documents AS MATERIALIZED (
         SELECT p.id, p.item, t.words,
                coalesce(l.length, (SELECT sum(cardinality(w.positions)) FROM unnest(t.words) w), 0)::float8 AS length
@@ -57,15 +36,34 @@ weights AS (
         SELECT m.lexeme, ln(1 + (c.size - count(*) + 0.5) / (count(*) + 0.5)) AS idf, c.mean
         FROM matching m CROSS JOIN corpus c GROUP BY m.lexeme, c.size, c.mean
     )
-    SELECT m.id, m.item, m.often, m.length, a.idf, a.mean FROM weights a JOIN matching m ON m.lexeme = a.lexeme
-    OFFSET 0
-) w
-CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = w.item OFFSET 0) i
+    SELECT m.id, m.item, -sum(a.idf * m.often * 2.2 / (m.often + 1.2 * (0.25 + 0.75 * m.length / a.mean)))
+    FROM weights a JOIN matching m ON m.lexeme = a.lexeme GROUP BY m.id, m.item
+)
+,
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+UNION ALL SELECT 'words', item, -value::float8, stands
+FROM (
+SELECT i.id AS item, h.value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM (SELECT (w.hit).item, (w.hit).value
+FROM (SELECT "kgm_1".by_words($3::text) AS hit WHERE true
+AND (SELECT bool_or(large) FROM seen) OFFSET 0) w) h
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = h.item OFFSET 0) i
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))
+LIMIT $2::integer
+) "words_many"
+UNION ALL SELECT 'words', item, -value::float8, stands
+FROM (SELECT i.id AS item, w.value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM words_of_few w CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = w.item OFFSET 0) i
 WHERE true
-GROUP BY w.id, i.id, 3 ORDER BY 2, 1 LIMIT $2::integer
-) "words_few") SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found) rows
-UNION ALL (
+ORDER BY 2, 1 LIMIT $2::integer
+) "words_few"),
+notes (retriever, item, value, stands, ids) AS MATERIALIZED ((
 SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
@@ -90,4 +88,22 @@ WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"s
  IS NOT DISTINCT
 FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
  FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+)),
+candidate (item, by) AS MATERIALIZED (
+    SELECT item, array_agg(retriever)
+FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'made')
+UNION ALL SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stands = 0) f
+    GROUP BY item
 )
+ SELECT *, NULL::bigint[] AS ids
+FROM (SELECT * FROM found
+UNION ALL SELECT 'words_looked_up', c.item, max(-(p.body <@> to_bm25query($3::text, '"kgm_1".passage_words')))::float8, 0
+FROM candidate c
+CROSS JOIN LATERAL (SELECT body FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
+WHERE 'words' <> ALL (c.by)
+AND (SELECT bool_or(large) FROM seen) GROUP BY c.item
+UNION ALL SELECT 'words_looked_up', c.item, max(-w.value)::float8, 0
+FROM candidate c JOIN words_of_few w ON w.item = c.item
+WHERE 'words' <> ALL (c.by) GROUP BY c.item
+) rows
+UNION ALL SELECT * FROM notes

@@ -111,9 +111,8 @@ WHEN 9 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properti
 WHEN 10 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."SIMILAR_TO" l WHERE l.id = i.id::text::ag_catalog.graphid)
 ELSE (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"._ag_label_vertex l WHERE l.id = i.id::text::ag_catalog.graphid) END
 ORDER BY 2, 1 LIMIT $2::integer
-) "near_few") SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found) rows
-UNION ALL (
+) "near_few"),
+notes (retriever, item, value, stands, ids) AS MATERIALIZED ((
 SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
@@ -148,4 +147,20 @@ WHEN 8 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properti
 WHEN 9 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."LOCATED_IN" l WHERE l.id = i.id::text::ag_catalog.graphid)
 WHEN 10 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."SIMILAR_TO" l WHERE l.id = i.id::text::ag_catalog.graphid)
 ELSE (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"._ag_label_vertex l WHERE l.id = i.id::text::ag_catalog.graphid) END
+)),
+candidate (item, by) AS MATERIALIZED (
+    SELECT item, array_agg(retriever)
+FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'made')
+UNION ALL SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stands = 0) f
+    GROUP BY item
 )
+ SELECT *, NULL::bigint[] AS ids
+FROM (SELECT * FROM found
+UNION ALL
+SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $9::halfvec))::float8, 0
+FROM candidate c
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE 'meaning' <> ALL (c.by) GROUP BY c.item
+) rows
+UNION ALL SELECT * FROM notes

@@ -207,9 +207,8 @@ CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.i
 WHERE NOT s.large
 AND (i.id IN (SELECT id FROM chosen)) IS TRUE
 ORDER BY 2, 1 LIMIT $2::integer
-) "near_few") SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found) rows
-UNION ALL (
+) "near_few"),
+notes (retriever, item, value, stands, ids) AS MATERIALIZED ((
 SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
@@ -235,4 +234,20 @@ WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"s
 FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
  FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
 AND (i.id IN (SELECT id FROM chosen)) IS TRUE
+)),
+candidate (item, by) AS MATERIALIZED (
+    SELECT item, array_agg(retriever)
+FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'made')
+UNION ALL SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stands = 0) f
+    GROUP BY item
 )
+ SELECT *, NULL::bigint[] AS ids
+FROM (SELECT * FROM found
+UNION ALL
+SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $7::halfvec))::float8, 0
+FROM candidate c
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE 'meaning' <> ALL (c.by) GROUP BY c.item
+) rows
+UNION ALL SELECT * FROM notes

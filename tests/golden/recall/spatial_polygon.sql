@@ -205,9 +205,8 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) 
  ) e)
 ) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))
 ORDER BY 2, 1 LIMIT $2::integer
-) "near_few") SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found) rows
-UNION ALL (
+) "near_few"),
+notes (retriever, item, value, stands, ids) AS MATERIALIZED ((
 SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
@@ -266,4 +265,20 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) 
          AS cut (x1, y1, x2, y2)
  ) e)
 ) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))
+)),
+candidate (item, by) AS MATERIALIZED (
+    SELECT item, array_agg(retriever)
+FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'made')
+UNION ALL SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stands = 0) f
+    GROUP BY item
 )
+ SELECT *, NULL::bigint[] AS ids
+FROM (SELECT * FROM found
+UNION ALL
+SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $16::halfvec))::float8, 0
+FROM candidate c
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE 'meaning' <> ALL (c.by) GROUP BY c.item
+) rows
+UNION ALL SELECT * FROM notes

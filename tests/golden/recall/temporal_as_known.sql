@@ -9,28 +9,8 @@ WITH RECURSIVE seen AS MATERIALIZED (
            WHERE c.scope = s.id OFFSET 1000) AS large
     FROM "kgm_1_asof".scope s WHERE s.path = ANY ($1::text[])
 )
- SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
-UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (
-SELECT item, value, stands
-FROM (
-    SELECT v.item, v.embedding <#> $3::halfvec AS value, CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1_asof".relationship_state b WHERE b.id = i.id
-) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
-ELSE 0 END AS stands
-    FROM "kgm_1_asof"."vector_1" v JOIN "kgm_1_asof".item i ON i.id = v.item
-    WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))
-    OFFSET 0) compared
-ORDER BY 2, 1 LIMIT $2::integer
-) "near_then"
-UNION ALL SELECT 'words', item, -value::float8, stands
-FROM (
-SELECT i.id AS item, -sum(w.idf * w.often * 2.2 / (w.often + 1.2 * (0.25 + 0.75 * w.length / w.mean))) AS value,
-       CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1_asof".relationship_state b WHERE b.id = i.id
-) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
-ELSE 0 END AS stands
-FROM (
+,
+words_of_few (id, item, value) AS MATERIALIZED (
     WITH documents AS MATERIALIZED (
         SELECT p.id, p.item, t.words,
                coalesce(l.length, (SELECT sum(cardinality(w.positions)) FROM unnest(t.words) w), 0)::float8 AS length
@@ -57,17 +37,11 @@ weights AS (
         SELECT m.lexeme, ln(1 + (c.size - count(*) + 0.5) / (count(*) + 0.5)) AS idf, c.mean
         FROM matching m CROSS JOIN corpus c GROUP BY m.lexeme, c.size, c.mean
     )
-    SELECT m.id, m.item, m.often, m.length, a.idf, a.mean FROM weights a JOIN matching m ON m.lexeme = a.lexeme
-    OFFSET 0
-) w
-CROSS JOIN LATERAL (SELECT * FROM "kgm_1_asof".item WHERE id = w.item OFFSET 0) i
-WHERE true
-GROUP BY w.id, i.id, 3 ORDER BY 2, 1 LIMIT $2::integer
-) "words_few"
-UNION ALL SELECT 'words', item, -value::float8, stands
-FROM (
-SELECT item, -sum(idf * often * 2.2 / (often + 1.2 * (0.25 + 0.75 * length / mean))) AS value, stands
-FROM (
+    SELECT m.id, m.item, -sum(a.idf * m.often * 2.2 / (m.often + 1.2 * (0.25 + 0.75 * m.length / a.mean)))
+    FROM weights a JOIN matching m ON m.lexeme = a.lexeme GROUP BY m.id, m.item
+)
+,
+words_of_then (id, item, value) AS MATERIALIZED (
     WITH asked AS MATERIALIZED (
         SELECT tsvector_to_array(to_tsvector('english', $4::text)) AS lexemes
     ),
@@ -80,16 +54,12 @@ UNION SELECT id FROM "kgm_1".past_passage
 WHERE (SELECT bool_or(large) FROM seen)
     ),
 documents AS MATERIALIZED (
-        SELECT p.id, i.id AS item, octet_length(p.body) AS length, to_tsvector('english', p.body) AS words,
-               CASE
-WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1_asof".relationship_state b WHERE b.id = i.id
-) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
-ELSE 0 END AS stands, (true ) AS wanted
+        SELECT p.id, i.id AS item, octet_length(p.body) AS length, to_tsvector('english', p.body) AS words
         FROM "kgm_1_asof".passage p JOIN "kgm_1_asof".item i ON i.id = p.item
         WHERE p.id IN (SELECT id FROM sharing) AND i.scope = ANY (ARRAY(SELECT id FROM seen))
     ),
 held AS MATERIALIZED (
-        SELECT d.id, d.item, d.stands, d.wanted, d.length, w.lexeme, cardinality(w.positions)::float8 AS often
+        SELECT d.id, d.item, d.length, w.lexeme, cardinality(w.positions)::float8 AS often
         FROM documents d CROSS JOIN asked q CROSS JOIN LATERAL unnest(d.words) AS w (lexeme, positions, weights)
         WHERE w.lexeme = ANY (q.lexemes)
     ),
@@ -102,8 +72,57 @@ weights AS (
         SELECT h.lexeme, ln(1 + (c.size - count(*) + 0.5) / (count(*) + 0.5)) AS idf, c.mean
         FROM held h CROSS JOIN corpus c GROUP BY h.lexeme, c.size, c.mean
     )
-    SELECT h.id, h.item, h.stands, h.often, h.length, a.idf, a.mean
-    FROM weights a JOIN held h ON h.lexeme = a.lexeme WHERE h.wanted
-) weighed
-GROUP BY id, item, stands ORDER BY 2, 1 LIMIT $2::integer
-) "words_then"
+    SELECT h.id, h.item, -sum(a.idf * h.often * 2.2 / (h.often + 1.2 * (0.25 + 0.75 * h.length / a.mean)))
+    FROM weights a JOIN held h ON h.lexeme = a.lexeme GROUP BY h.id, h.item
+)
+,
+found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+UNION ALL SELECT 'meaning', item, -value::float8, stands
+FROM (
+SELECT item, value, stands
+FROM (
+    SELECT v.item, v.embedding <#> $3::halfvec AS value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1_asof".relationship_state b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+    FROM "kgm_1_asof"."vector_1" v JOIN "kgm_1_asof".item i ON i.id = v.item
+    WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))
+    OFFSET 0) compared
+ORDER BY 2, 1 LIMIT $2::integer
+) "near_then"
+UNION ALL SELECT 'words', item, -value::float8, stands
+FROM (SELECT i.id AS item, w.value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1_asof".relationship_state b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM words_of_few w CROSS JOIN LATERAL (SELECT * FROM "kgm_1_asof".item WHERE id = w.item OFFSET 0) i
+WHERE true
+ORDER BY 2, 1 LIMIT $2::integer
+) "words_few"
+UNION ALL SELECT 'words', item, -value::float8, stands
+FROM (SELECT i.id AS item, w.value, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1_asof".relationship_state b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM words_of_then w JOIN "kgm_1_asof".item i ON i.id = w.item
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))
+ORDER BY 2, 1 LIMIT $2::integer
+) "words_then"),
+candidate (item, by) AS MATERIALIZED (
+    SELECT item, array_agg(retriever)
+FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'made')) f
+    GROUP BY item
+)
+ SELECT * FROM found
+UNION ALL
+SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $3::halfvec))::float8, 0
+FROM candidate c
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1_asof".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1_asof"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE 'meaning' <> ALL (c.by) GROUP BY c.item
+UNION ALL SELECT 'words_looked_up', c.item, max(-w.value)::float8, 0
+FROM candidate c JOIN words_of_few w ON w.item = c.item
+WHERE 'words' <> ALL (c.by) GROUP BY c.item
+UNION ALL SELECT 'words_looked_up', c.item, max(-w.value)::float8, 0
+FROM candidate c JOIN words_of_then w ON w.item = c.item
+WHERE 'words' <> ALL (c.by) GROUP BY c.item

@@ -38,15 +38,19 @@ ELSE 0 END AS stands
 FROM "kgm_1".item i
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) AND lower_inf(i.valid) AND upper_inf(i.valid)
 ORDER BY i.id LIMIT $2::integer
-)) "when_found") SELECT *
-FROM (SELECT * FROM found
+)) "when_found"),
+candidate (item, by) AS MATERIALIZED (
+    SELECT item, array_agg(retriever)
+FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'made')) f
+    GROUP BY item
+)
+ SELECT * FROM found
 UNION ALL
-SELECT v.retriever, i.id, v.value, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('large', 'refused') GROUP BY item) f
-JOIN "kgm_1".item i ON i.id = f.item
+SELECT v.retriever, i.id, v.value, 0
+FROM candidate c
+JOIN "kgm_1".item i ON i.id = c.item
 CROSS JOIN LATERAL (VALUES ('when', (CASE
 WHEN lower_inf(i.valid) AND upper_inf(i.valid) THEN NULL
 WHEN i.valid && tstzrange($3::timestamptz, $4::timestamptz) THEN 1::float8
 ELSE 0.5 * power(2::float8, greatest(-1000, -greatest(0, date_part('epoch', coalesce($3::timestamptz, '-infinity')) - date_part('epoch', coalesce(upper(i.valid), 'infinity')), date_part('epoch', coalesce(lower(i.valid), '-infinity')) - date_part('epoch', coalesce($4::timestamptz, 'infinity'))) / $5::float8)) END)::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
-) rows

@@ -41,18 +41,8 @@ CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE NOT s.large
 ORDER BY 2, 1 LIMIT $2::integer
-) "near_few") SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found
-UNION ALL
-SELECT v.retriever, i.id, v.value, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('large', 'refused') GROUP BY item) f
-JOIN "kgm_1".item i ON i.id = f.item
-CROSS JOIN LATERAL (VALUES ('trust', (
-coalesce(i.trust, (SELECT o.trust FROM "kgm_1".source o WHERE o.id = i.source), 0.5)
-)::float8)) AS v (retriever, value)
-WHERE v.value IS NOT NULL
-) rows
-UNION ALL (
+) "near_few"),
+notes (retriever, item, value, stands, ids) AS MATERIALIZED ((
 SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
@@ -81,4 +71,28 @@ WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"s
  IS NOT DISTINCT
 FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
  FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
+)),
+candidate (item, by) AS MATERIALIZED (
+    SELECT item, array_agg(retriever)
+FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'made')
+UNION ALL SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stands = 0) f
+    GROUP BY item
 )
+ SELECT *, NULL::bigint[] AS ids
+FROM (SELECT * FROM found
+UNION ALL
+SELECT v.retriever, i.id, v.value, 0
+FROM candidate c
+JOIN "kgm_1".item i ON i.id = c.item
+CROSS JOIN LATERAL (VALUES ('trust', (
+coalesce(i.trust, (SELECT o.trust FROM "kgm_1".source o WHERE o.id = i.source), 0.5)
+)::float8)) AS v (retriever, value)
+WHERE v.value IS NOT NULL
+UNION ALL
+SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $5::halfvec))::float8, 0
+FROM candidate c
+CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
+CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
+WHERE 'meaning' <> ALL (c.by) GROUP BY c.item
+) rows
+UNION ALL SELECT * FROM notes

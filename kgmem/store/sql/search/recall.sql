@@ -40,15 +40,13 @@ CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = h.item OFFSET 0) i
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
 LIMIT %(most)s
 
--- name: words_few
+-- name: words_of_few
 -- Where all that is seen is small, BM25 is computed over just that (k1 1.2, b 0.75, as pg_textsearch has them), so that a
 -- scope is answered like a graph that holds nothing else. An index could only weigh words by the whole graph, and counts
 -- what was changed since the last VACUUM twice. How often a text has a word is read out of ts_rank, which gives
 -- (1 + 1/4 + 1/9 + ... + 1/often^2) / (pi^2/6) for one word: what is lacking to pi^2/6 is about 1 / (often + 1/2). To
 -- unnest a text takes twenty times as long.
-SELECT i.id AS item, -sum(w.idf * w.often * 2.2 / (w.often + 1.2 * (0.25 + 0.75 * w.length / w.mean))) AS value,
-       %(stands)s AS stands
-FROM (
+words_of_few (id, item, value) AS MATERIALIZED (
     WITH documents AS MATERIALIZED (
         SELECT p.id, p.item, t.words,
                coalesce(l.length, (SELECT sum(cardinality(w.positions)) FROM unnest(t.words) w), 0)::float8 AS length
@@ -71,18 +69,24 @@ FROM (
         SELECT m.lexeme, ln(1 + (c.size - count(*) + 0.5) / (count(*) + 0.5)) AS idf, c.mean
         FROM matching m CROSS JOIN corpus c GROUP BY m.lexeme, c.size, c.mean
     )
-    SELECT m.id, m.item, m.often, m.length, a.idf, a.mean FROM weights a JOIN matching m ON m.lexeme = a.lexeme
-    OFFSET 0
-) w
-CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = w.item OFFSET 0) i
+    SELECT m.id, m.item, -sum(a.idf * m.often * 2.2 / (m.often + 1.2 * (0.25 + 0.75 * m.length / a.mean)))
+    FROM weights a JOIN matching m ON m.lexeme = a.lexeme GROUP BY m.id, m.item
+)
+
+-- name: words_few
+SELECT i.id AS item, w.value, %(stands)s AS stands
+FROM words_of_few w CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = w.item OFFSET 0) i
 WHERE true %(filters)s
-GROUP BY w.id, i.id, 3 ORDER BY 2, 1 LIMIT %(most)s
+ORDER BY 2, 1 LIMIT %(most)s
+
+-- name: any_word
+SELECT string_agg($$'$$ || replace(replace(w.lexeme, $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$, '|')::tsquery AS query
+FROM unnest(tsvector_to_array(to_tsvector('english', %(text)s))) AS w (lexeme)
 
 -- name: plain_words
 -- Each word once, and not ts_rank_cd: its time grows with the square of the question's length (2,000 words: 3 s).
 SELECT p.item, -ts_rank(to_tsvector('english', p.body), q.query) AS value, %(stands)s AS stands
-FROM (SELECT string_agg($$'$$ || replace(replace(w.lexeme, $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$, '|')::tsquery AS query
-      FROM unnest(tsvector_to_array(to_tsvector('english', %(text)s))) AS w (lexeme)) q
+FROM (%(any_word)s) q
 JOIN {index}.passage p ON to_tsvector('english', p.body) @@ q.query
 JOIN {index}.item i ON i.id = p.item
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
@@ -98,11 +102,19 @@ ORDER BY i.known_from DESC, i.id LIMIT %(most)s
 -- Where only the walk finds anything.
 SELECT 0::bigint AS item, 0::float8 AS value, 0 AS stands WHERE false LIMIT %(most)s
 
+-- name: candidate
+-- What may be a hit: what retrievers found and nothing holds back, and what stands beside that.
+candidate (item, by) AS MATERIALIZED (
+    SELECT item, array_agg(retriever)
+    FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'made')%(beside)s) f
+    GROUP BY item
+)
+
 -- name: value_found
--- What dimensions make of what the other retrievers found: each item is looked up once for all of them.
-SELECT v.retriever, i.id, v.value, f.stands
-FROM (SELECT item, max(stands) AS stands FROM found WHERE retriever NOT IN ('large', 'refused') GROUP BY item) f
-JOIN {index}.item i ON i.id = f.item
+-- What dimensions make of all candidates: each item is looked up once for all of them.
+SELECT v.retriever, i.id, v.value, 0
+FROM candidate c
+JOIN {index}.item i ON i.id = c.item
 CROSS JOIN LATERAL (VALUES %(values)s) AS v (retriever, value)
 WHERE v.value IS NOT NULL
 

@@ -11,23 +11,21 @@ SELECT item, value, stands FROM (
     OFFSET 0) compared
 ORDER BY 2, 1 LIMIT %(most)s
 
--- name: words_then
+-- name: words_of_then
 -- BM25 over what was known then (words_few tells of small scopes). To read 200,000 texts takes seven seconds, so the
 -- text index of now, in which all texts are that still stand, and that have a word of the question, are looked for; it
 -- weighs nothing. A text is as long as it has bytes, since that costs no reading.
-SELECT item, -sum(idf * often * 2.2 / (often + 1.2 * (0.25 + 0.75 * length / mean))) AS value, stands
-FROM (
+words_of_then (id, item, value) AS MATERIALIZED (
     WITH asked AS MATERIALIZED (
         SELECT tsvector_to_array(to_tsvector('english', %(text)s)) AS lexemes
     ), sharing AS MATERIALIZED (
         %(sharing)s
     ), documents AS MATERIALIZED (
-        SELECT p.id, i.id AS item, octet_length(p.body) AS length, to_tsvector('english', p.body) AS words,
-               %(stands)s AS stands, (true %(filters)s) AS wanted
+        SELECT p.id, i.id AS item, octet_length(p.body) AS length, to_tsvector('english', p.body) AS words
         FROM {index}.passage p JOIN {index}.item i ON i.id = p.item
         WHERE p.id IN (SELECT id FROM sharing) AND i.scope = ANY (ARRAY(SELECT id FROM seen))
     ), held AS MATERIALIZED (
-        SELECT d.id, d.item, d.stands, d.wanted, d.length, w.lexeme, cardinality(w.positions)::float8 AS often
+        SELECT d.id, d.item, d.length, w.lexeme, cardinality(w.positions)::float8 AS often
         FROM documents d CROSS JOIN asked q CROSS JOIN LATERAL unnest(d.words) AS w (lexeme, positions, weights)
         WHERE w.lexeme = ANY (q.lexemes)
     ), corpus AS MATERIALIZED (
@@ -38,10 +36,15 @@ FROM (
         SELECT h.lexeme, ln(1 + (c.size - count(*) + 0.5) / (count(*) + 0.5)) AS idf, c.mean
         FROM held h CROSS JOIN corpus c GROUP BY h.lexeme, c.size, c.mean
     )
-    SELECT h.id, h.item, h.stands, h.often, h.length, a.idf, a.mean
-    FROM weights a JOIN held h ON h.lexeme = a.lexeme WHERE h.wanted
-) weighed
-GROUP BY id, item, stands ORDER BY 2, 1 LIMIT %(most)s
+    SELECT h.id, h.item, -sum(a.idf * h.often * 2.2 / (h.often + 1.2 * (0.25 + 0.75 * h.length / a.mean)))
+    FROM weights a JOIN held h ON h.lexeme = a.lexeme GROUP BY h.id, h.item
+)
+
+-- name: words_then
+SELECT i.id AS item, w.value, %(stands)s AS stands
+FROM words_of_then w JOIN {index}.item i ON i.id = w.item
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
+ORDER BY 2, 1 LIMIT %(most)s
 
 -- name: sharing
 SELECT id FROM (SELECT p.id FROM {held}.passage p WHERE (SELECT bool_or(large) FROM seen)
