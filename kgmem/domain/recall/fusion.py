@@ -27,8 +27,8 @@ class Ranked(Generic[Id]):
 class LookedUp(Generic[Id]):
     """What a retriever makes of candidates that only others list: their values, and where its scale begins.
 
-    `lowest` is the least value of what retrievers list. A lower one, of a neighbour of a hit, counts like it, so that the
-    scale does not depend on the number of neighbours.
+    `lowest` is the least value of what retrievers list. A lower one, of a neighbour of a hit, counts like it, so that
+    the scale does not depend on the number of neighbours.
     """
 
     values: Mapping[Id, float]
@@ -102,7 +102,7 @@ def _reciprocal(ranking: Sequence[tuple[Id, float]]) -> list[float]:
 
 
 def _minmax(ranking: Sequence[tuple[Id, float]], lowest: float) -> list[float]:
-    """Return values scaled to 0..1; the scale begins at `lowest`, or at the least value where that is infinite."""
+    """Return values scaled to 0..1; the scale begins at `lowest`, or at the lowest value where that is infinite."""
     if not ranking:
         return []
     values = [value for _, value in ranking]
