@@ -184,12 +184,12 @@ def test_quickstart_answers_at_once_and_again(kgmem: Command) -> None:
     assert first.code == 0
     lines = first.out.splitlines()
     assert any(line.startswith("question: ") for line in lines)
-    # The embedder of tests compares words, not meaning, so the cause may come before the event.
+    # The cause may come before the event, or before a fact about it.
     hits = [line.strip().partition(": ")[2] for line in lines if line.strip().startswith(("answer: ", "next: "))]
     assert lines[1 + lines.index(next(line for line in lines if line.startswith("question: ")))].startswith("answer: ")
-    assert any(hit.startswith("Giving up of the landing of Apollo 13 - ") for hit in hits)
+    assert any(hit.startswith("Giving up of the landing of Apollo 13") for hit in hits)
     assert any(hit.startswith("Explosion of oxygen tank 2 on Apollo 13 - ") for hit in hits)
-    assert "because the explosion of oxygen tank 2" in first.out
+    assert "and had to give up the landing on the Moon" in first.out
     assert "kgm_" in first.out
     again = kgmem("quickstart")
     assert "kgm_" not in again.out
