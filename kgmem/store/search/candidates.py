@@ -56,7 +56,7 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     if "words" in retrievers:  # BM25 gives 0 to what shares no word with the question.
         retrievers["words"] = [pair for pair in retrievers["words"] if pair[1] > 0]
     retrievers.pop("nothing", None)
-    looked_up = lookups.completed(retrievers, found.looked_up)
+    looked_up = {} if request.question.graph.expand else lookups.completed(retrievers, found.looked_up)
     gates: dict[str, str] = {}
     if asks_context(layout, request):
         best = best_by_text(layout, request.question, retrievers, looked_up)

@@ -11,6 +11,7 @@ from kgmem.store.graph.layout import Layout
 from kgmem.store.search import as_of, lookups, temporal
 from kgmem.store.search.adjacent_turns import context
 from kgmem.store.search.causal import why
+from kgmem.store.search.pagerank import NAME as EXPANSION
 from kgmem.store.search.pagerank import SEEDS, walking
 from kgmem.store.search.prefilter import Prefilter, chosen, conditions, hops, labelled, narrowing
 from kgmem.store.search.properties import properties
@@ -174,7 +175,9 @@ def _values(
         values = join(", ", (compose("({}, ({})::float8)", literal(each.name), each.value) for each in valuing))
         queries.append(fill(layout.sql("recall", "value_found"), {"values": values}))
     finding = len(texts) + sum(bool(each.candidates) + bool(each.beside) for each in dimensions)
-    return [*queries, *(lookups.lookups(layout, texts, places) if finding > 1 else ())]
+    # Graph expansion ranks what text retrievers do not value: completing the others alone would hold that back.
+    completes = finding > 1 and not any(each.name == EXPANSION for each in dimensions)
+    return [*queries, *(lookups.lookups(layout, texts, places) if completes else ())]
 
 
 def _with_found(

@@ -791,19 +791,5 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
 coalesce(i.trust, (SELECT o.trust FROM "kgm_1".source o WHERE o.id = i.source), 0.5)
 )::float8), ('hops', ((SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id))::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
-UNION ALL
-SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $30::halfvec))::float8, 0
-FROM candidate c
-CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
-CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
-WHERE 'meaning' <> ALL (c.by) GROUP BY c.item
-UNION ALL SELECT 'words_looked_up', c.item, max(-(p.body <@> to_bm25query($31::text, '"kgm_1".passage_words')))::float8, 0
-FROM candidate c
-CROSS JOIN LATERAL (SELECT body FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
-WHERE 'words' <> ALL (c.by)
-AND (SELECT bool_or(large) FROM seen) GROUP BY c.item
-UNION ALL SELECT 'words_looked_up', c.item, max(-w.value)::float8, 0
-FROM candidate c JOIN words_of_few w ON w.item = c.item
-WHERE 'words' <> ALL (c.by) GROUP BY c.item
 ) rows
 UNION ALL SELECT * FROM notes
