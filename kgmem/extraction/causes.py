@@ -43,14 +43,12 @@ _BACKWARD: Final = {
     ("emanate", "from"),
 }
 _BECAUSE: Final = {"because": 0.9, "since": 0.4, "as": 0.35, "after": 0.4, "when": 0.25, "so": 0.5}
-_AGAINST: Final = frozenset({"although", "though", "unless", "before", "until"})
+_AGAINST: Final = frozenset({"although", "though"})
 _PREPOSITIONS: Final = {
     "due": 0.85, "because": 0.9, "owing": 0.85, "thanks": 0.7, "following": 0.45, "after": 0.4, "over": 0.35,
     "amid": 0.25, "for": 0.35, "through": 0.0, "against": 0.35, "with": 0.0,
 }  # fmt: skip
-_AGAINST_PREPOSITIONS: Final = frozenset(
-    {"despite", "notwithstanding", "without", "irrespective", "regardless", "before"}
-)
+_AGAINST_PREPOSITIONS: Final = frozenset({"despite", "notwithstanding", "without", "irrespective", "regardless"})
 _PROTESTING: Final = listed(
     """protest agitate demonstrate rally strike arrest detain kill injure book convict jail sentence fine
         suspend criticize criticise condemn blame punish charge"""
@@ -127,6 +125,8 @@ def _by_verb(verb: Token) -> Iterator[CausalWords]:
         # "Forced him to resign": the resignation follows, not the person.
         effects.sort(key=lambda child: child.dep_ not in {"ccomp", "xcomp"})
         for effect in effects[:1]:
+            if kind != "CAUSES" and _is_own_deed(subjects[0], effect):
+                continue
             if confidence < _SURE and not _may_cause(lemma, subjects[0], effect):
                 continue  # "Ada drives a Skoda", "the team created a page": who did it, and what came of it.
             yield _stated(subjects[0], effect, (verb, verb), kind, (confidence, "verb"))
@@ -242,6 +242,13 @@ def _stated(
 def _is_bare(verb: Token) -> bool:
     """Return whether a clause is a bare infinitive: "Ann to call the bank" says what is to be done."""
     return verb.tag_ == "VB" and any(child.lower_ == "to" and child.dep_ == "aux" for child in verb.children)
+
+
+def _is_own_deed(subject: Token, effect: Token) -> bool:
+    """Return whether somebody helps or stops doing something: "he stopped looking", "Ann helps carry the boxes"."""
+    person = subject.ent_type_ == "PERSON" or subject.pos_ in {"PRON", "PROPN"}
+    own = not any(child.dep_ in {"nsubj", "nsubjpass"} for child in effect.children)
+    return effect.pos_ in {"VERB", "AUX"} and own and (person or effect.tag_ == "VBG")
 
 
 def _may_cause(lemma: str, cause: Token, effect: Token) -> bool:

@@ -26,11 +26,12 @@ from kgmem.extraction.entities import entities_of, plain_name
 from kgmem.extraction.facts import CONFIDENCE, Assertion, Phrase, assertions, phrase
 from kgmem.extraction.gate import Gate
 from kgmem.extraction.gazetteer import Gazetteer, Spot
+from kgmem.extraction.layout.tables import table_facts
 from kgmem.extraction.nouns import bracketed, noun_assertions
 from kgmem.extraction.polarity import Aspect
+from kgmem.extraction.propositions import Propositions
 from kgmem.extraction.registry import RULES
 from kgmem.extraction.repair import repair
-from kgmem.extraction.tables import table_facts
 from kgmem.extraction.times import not_to_come, times_of
 from kgmem.extraction.updates.clause import PARTNERS
 from kgmem.extraction.updates.corrections import corrections
@@ -133,10 +134,11 @@ class Reading:
         *,
         changes: bool = True,
         previous: "Reading | None" = None,
+        labelled: Sequence[FoundFact] = (),
     ) -> None:
         """Take the parse of the text without its brackets, where these stand, and who was spoken of before it.
 
-        `previous` is the turn before, of a text that may be a reply to it.
+        `previous` is the turn before, of a text that may be a reply to it; `labelled` is what its labels say.
 
         Without `changes` only the general rules read: nothing ends, and no state is found that they do not find.
         """
@@ -159,6 +161,8 @@ class Reading:
             if each.rule == "alias":
                 self._reference.rename(asked.text[each.object.start : each.object.end], plain_name(each.about.text))
         self._gate = Gate(doc)
+        self._propositions = Propositions(doc)
+        self._labelled = labelled
 
     def extraction(self, gazetteer: Gazetteer, *, least: float) -> Extraction:
         """Return all that was found, facts and causes from the least confidence up."""
@@ -214,7 +218,7 @@ class Reading:
         self._reference.learn(found)
         facts: dict[tuple[str, str, str, bool], FoundFact] = {}
         tables = table_facts(self._asked.text) if self._changes else ()
-        for fact in [*self._asserted(found), *self._of_brackets(), *tables]:
+        for fact in [*self._asserted(found), *self._of_brackets(), *tables, *self._labelled]:
             key = (fact.subject.name, fact.predicate, fact.object.name, fact.denied)
             if key not in facts or facts[key].confidence < fact.confidence:
                 facts[key] = fact
@@ -239,6 +243,8 @@ class Reading:
             # What is to come is a plan; an appointment is one of its own.
             hedged = aspect.hedged or (aspect.future and each.predicate not in _APPOINTED)
             self._ends(each, aspect, (subject, object_), time, hedged=hedged)
+            if not self._propositions.accepts(each):
+                continue
             yield FoundFact(
                 subject,
                 each.predicate,

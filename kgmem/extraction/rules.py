@@ -16,7 +16,8 @@ from kgmem.extraction.entities import plain_name
 from kgmem.extraction.facts import phrase
 from kgmem.extraction.gate import Gate
 from kgmem.extraction.gazetteer import gazetteer
-from kgmem.extraction.layout import other_language, sentences_only
+from kgmem.extraction.layout.lines import other_language, sentences_only
+from kgmem.extraction.layout.notes import Notes, notes_of
 from kgmem.extraction.offline import Work
 from kgmem.extraction.pipeline import Reading
 from kgmem.extraction.registry import RULES
@@ -104,19 +105,27 @@ def read_texts(
     letters = [letter(asked) if changes else Letter(asked) for asked in texts]
     texts = [each.text for each in letters]
     foreign = [other_language(asked.text[:_LONGEST_TURN]) for asked in texts] if changes else [None] * len(texts)
+    notes = [
+        notes_of(asked.text[:_LONGEST]) if changes and language is None else Notes((), ())
+        for asked, language in zip(texts, foreign, strict=True)
+    ]
     cleaned = [
-        without_brackets(readable(sentences_only(asked.text[:_LONGEST]) if changes else asked.text[:_LONGEST]))
+        without_brackets(readable(_sentences(asked.text[:_LONGEST], labels) if changes else asked.text[:_LONGEST]))
         if language is None
         else ("", [])
-        for asked, language in zip(texts, foreign, strict=True)
+        for asked, language, labels in zip(texts, foreign, notes, strict=True)
     ]
     places = gazetteer()
     documents = parsed(plain for plain, _ in cleaned)
     earlier = spoken_of_before(texts) if changes else [()] * len(texts)
     previous = turns_replied_to(texts) if changes else [None] * len(texts)
     found = [
-        Reading(doc, asked, brackets, before, changes=changes, previous=turn).extraction(places, least=least)
-        for doc, asked, (_, brackets), before, turn in zip(documents, texts, cleaned, earlier, previous, strict=True)
+        Reading(doc, asked, brackets, before, changes=changes, previous=turn, labelled=labels.facts).extraction(
+            places, least=least
+        )
+        for doc, asked, (_, brackets), before, turn, labels in zip(
+            documents, texts, cleaned, earlier, previous, notes, strict=True
+        )
     ]
     return [
         replace(each, said_at=mail.said_at, speaker=mail.speaker)
@@ -124,6 +133,14 @@ def read_texts(
         else Extraction(extractor=RULES, problem=f"It is in {language}; the rules read English, and found nothing.")
         for each, mail, language in zip(found, letters, foreign, strict=True)
     ]
+
+
+def _sentences(text: str, notes: Notes) -> str:
+    """Return a text of the same length with blanks where its labels, and what else is no sentence, stand."""
+    text = sentences_only(text)
+    for span in notes.lines:
+        text = text[: span.start] + " " * (span.end - span.start) + text[span.end :]
+    return text
 
 
 _PRONOUN: Final = re.compile(r"\b(?:he|she|him|her|his|hers|it|its|they|them|their)\b", re.IGNORECASE)

@@ -3,7 +3,7 @@
 import pytest
 
 from kgmem.domain.text.extraction import TextToRead
-from kgmem.extraction.layout import other_language, sentences_only
+from kgmem.extraction.layout.lines import other_language, sentences_only
 from kgmem.extraction.rules import read_texts
 
 TRACE = """Traceback (most recent call last):

@@ -6,7 +6,7 @@ from bench.rig.mixed_texts import Mixed, mixed_texts, read, stored, wrong
 from kgmem.domain.text.extraction import FoundFact, TextToRead
 from kgmem.extraction.rules import read_texts
 
-LEAST = {"develop": 0.9, "held_out": 0.8}  # Of the stored facts; what the rules had in view, and what they had not.
+LEAST = {"develop": 0.9, "held_out": 0.9}  # Of the stored facts; what the rules had in view, and what they had not.
 
 
 def share_right(texts: list[Mixed]) -> float:
@@ -127,3 +127,79 @@ def test_what_somebody_lives_in_is_a_place_and_what_he_is_called_is_his_wish() -
 @pytest.mark.parametrize("text", ["The invoice is due on Monday.", "We've since migrated the database to Render."])
 def test_what_is_due_and_where_something_goes_is_no_cause(text: str) -> None:
     assert read_texts([TextToRead(text, None, "Ada", "Bob")])[0].causes == []
+
+
+def stated(text: str) -> set[tuple[str, str, str]]:
+    """Return the facts of a text that says nobody's words: neither speaker nor listener is known."""
+    found = read_texts([TextToRead(text, "2024-05-01T12:00:00Z")])[0]
+    kept = [each for each in found.facts if not (each.denied or each.hedged)]
+    return {(each.subject.name, each.predicate, each.object.name) for each in kept}
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        (
+            "Budget committee, 3 May 2024\nPresent: Ida Holm, Tom Reed\nApologies: Max Frey\nChair: Ida Holm",
+            {
+                ("Ida Holm", "present at", "Budget committee meeting"),
+                ("Tom Reed", "present at", "Budget committee meeting"),
+                ("Ida Holm", "is", "chair"),
+            },
+        ),
+        ("Owner of the rollout: Ida Holm\n", {("rollout", "has owner", "Ida Holm")}),
+        ("Chair of the choir: Ida Holm", {("Ida Holm", "is chair of", "choir"), ("Ida Holm", "is", "chair")}),
+        ("Action: Ida Holm - update the handbook - due Friday", {("Ida Holm", "to update", "handbook")}),
+        (
+            "Project: skylark\nLicense: MIT\nMaintainer: Noor Haddad\nStatus: beta",
+            {
+                ("skylark", "has license", "MIT"),
+                ("skylark", "has maintainer", "Noor Haddad"),
+                ("skylark", "has status", "beta"),
+            },
+        ),
+        (
+            "# Pea soup\n\nIngredients:\n- 2 onions\n- 500 g of peas\n\nWash the peas.",
+            {("Pea soup", "contains", "2 onions"), ("Pea soup", "contains", "500 g of peas")},
+        ),
+        ("Reviewer: none\nOwner: tbd", set()),
+        ("Standup\n- Ida: login page done\n- Tom: nothing new", set()),
+    ],
+)
+def test_labels_say_something_of_their_section(text: str, facts: set[tuple[str, str, str]]) -> None:
+    assert stated(text) == facts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dear Ida,\nbuy a dog and move to Spain.",
+        'Buy it now! "The lamp cured my back pain," says Ida.',
+        "It contains three leeks, 500 g of potatoes and a litre of stock.",
+        "Designed in Lund, made in Estonia.",
+        "Handover Ida -> Tom\n\nContact at the bank",
+        "They reproduced it on Windows.",
+    ],
+)
+def test_what_no_reader_would_state_is_no_fact(text: str) -> None:
+    assert stated(text) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Until a successor is found, Ida coaches the juniors.",
+        "Before you cook the dumplings, Ida removes the stones.",
+        "The shop stays closed unless a key is found.",
+        "Ida stopped working for Acme.",
+        "Mr Novak helps carry the boxes.",
+    ],
+)
+def test_an_order_of_events_and_a_deed_are_no_cause(text: str) -> None:
+    assert read_texts([TextToRead(text)])[0].causes == []
+
+
+def test_the_number_of_a_clause_is_no_part_of_a_name() -> None:
+    assert ("Agreement", "is governed by", "laws of Norway") in stated(
+        "7.2 This Agreement is governed by the laws of Norway."
+    )

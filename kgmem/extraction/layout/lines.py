@@ -35,7 +35,16 @@ _LOG_PREFIX: Final = re.compile(
 _CLOCK: Final = re.compile(
     r"(?:^|(?<=[.!?][ \n]))\d{1,2}:\d\d(?::\d\d)?(?: ?(?:am|pm|UTC|CET))?[ \t]*[-:]?[ \t]+(?=[A-Z])", re.MULTILINE
 )
-_BULLET: Final = re.compile(r"^[ \t]*(?:[-*+\u2022]|\d{1,2}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?", re.MULTILINE)
+# Of lists, and the numbers of clauses.
+_BULLET: Final = re.compile(
+    r"^[ \t]*(?:[-*+\u2022]|\d{1,2}[.)]|\(?\d{1,2}(?:\.\d{1,2}){1,3}\.?\)?|\(?[a-z]\)|(?:\u00a7|Art\.|Article|Clause|"
+    r"Section) ?\d{1,3}[.:]?)[ \t]+(?:\[[ xX]\][ \t]+)?(?=\S)",
+    re.MULTILINE,
+)
+_SALUTATION: Final = re.compile(
+    r"^[ \t]*(?:Dear|Hi|Hello|Hey|Good (?:morning|afternoon|evening))\b[^\n.?!,:]{0,50}[,!:][ \t]*$", re.MULTILINE
+)
+_INLINE_CODE: Final = re.compile(r"`[^`\n]*[^\w`.-][^`\n]*`")
 # The end of a line that is a sentence of its own: a short one, one of a list, or one before a list or an empty line.
 _LINE_END: Final = re.compile(r"(?<=[^\s.!?:;,|])[ \t]*\n(?=[ \t]*(?:\n|[-*+\u2022][ \t]|\d{1,2}[.)][ \t]|[A-Z]))")
 _SHORT: Final = 45  # Characters of a line that is no part of wrapped prose.
@@ -86,7 +95,7 @@ _LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
 def sentences_only(text: str) -> str:
     """Return a text of the same length with blanks where no sentences stand."""
-    for pattern in (_FENCED, _INDENTED, _HTML, _LINES, _LOG_PREFIX, _CLOCK):
+    for pattern in (_FENCED, _INDENTED, _HTML, _LINES, _LOG_PREFIX, _CLOCK, _SALUTATION, _INLINE_CODE):
         text = pattern.sub(_blank, text)
     listed = {found.start() for found in _BULLET.finditer(text)}
     text = _BULLET.sub(_blank, text)

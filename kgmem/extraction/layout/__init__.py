@@ -1,0 +1,1 @@
+"""How a text is laid out: which lines are sentences, and what tables and labels say."""
