@@ -66,6 +66,8 @@ log = EventLog(__name__)
 OCCURRENCE = "Event"  # What descends from this label happened: that it is over does not make it untrue.
 Report = Callable[[str], None]
 _REMOTE = ("ollama", "openai")
+_CONNECTIONS = 100  # What the embedded Postgres takes unless more are needed.
+_OTHER_CONNECTIONS = 30  # For commands and for clients of kgmem's Postgres.
 _TENDED_EVERY = 600.0  # Seconds between looks at the uploads.
 
 
@@ -80,7 +82,11 @@ async def open_database(settings: Settings, *, owner: bool = False, report: Repo
         yield settings.database_url_text
         return
     async with EmbeddedPostgres(
-        settings.home, port=settings.postgres_port, report=report, attach=not owner
+        settings.home,
+        port=settings.postgres_port,
+        report=report,
+        settings=_connection_settings(settings),
+        attach=not owner,
     ) as postgres:
         watch = asyncio.create_task(postgres.keep_running()) if owner else None
         try:
@@ -90,6 +96,14 @@ async def open_database(settings: Settings, *, owner: bool = False, report: Repo
             if watch:
                 watch.cancel()
                 await asyncio.gather(watch, return_exceptions=True)
+
+
+def _connection_settings(settings: Settings) -> dict[str, str]:
+    """Return how many connections the embedded Postgres takes, where several processes need more than it always has."""
+    # Each process has both pools and a connection that listens; one more runs background jobs.
+    needed = (settings.server_processes + 1) * (settings.pool_size + settings.transaction_pool_size + 1)
+    most = needed + _OTHER_CONNECTIONS
+    return {"max_connections": str(most)} if settings.server_processes > 1 and most > _CONNECTIONS else {}
 
 
 @asynccontextmanager

@@ -125,6 +125,9 @@ class Settings(BaseSettings):
         default=None, description="Password for the Bolt server that `kgmem import` and `kgmem export` are given."
     )
     worker: bool = Field(default=True, description="Run background jobs inside `kgmem serve`.")
+    server_processes: int = Field(
+        default=1, ge=1, le=64, description="Processes of `kgmem serve` that answer requests, beside that of its jobs."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged."
     )

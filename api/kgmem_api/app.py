@@ -54,6 +54,7 @@ from kgmem_api.routes import (
     view,
 )
 from kgmem_api.routes.query_api import QueryProblem
+from kgmem_api.siblings import Share, Siblings
 from kgmem_api.wire.answers import Problem
 
 # The OpenAPI document: what FastAPI knows of the routes, and the bodies, rights and problems that it does not see.
@@ -165,10 +166,10 @@ _GZIP_LEVEL = 4
 _LARGEST_BODIES = 8  # So many of the largest size may be under way at once.
 
 
-def create_app(memory: Memory | Opener | None, *, settings: Settings) -> FastAPI:
+def create_app(memory: Memory | Opener | None, *, settings: Settings, share: Share | None = None) -> FastAPI:
     """Return the app over a memory that is open, or over one that it opens when it starts and closes when it ends.
 
-    Without a memory the app only tells its OpenAPI document.
+    Without a memory the app only tells its OpenAPI document. With a `share` it is one of several processes.
     """
     app = FastAPI(
         title="kgmem",
@@ -181,13 +182,15 @@ def create_app(memory: Memory | Opener | None, *, settings: Settings) -> FastAPI
     )
     state = app.state
     state.settings = settings
-    state.metrics = Metrics()
+    state.metrics = Metrics(share.folder if share else None)
     state.stopping = asyncio.Event()
     state.streams = state.exports = 0
-    state.sessions = Sessions(settings.transaction_idle)
+    state.sessions = Sessions(settings.transaction_idle, process=share.number if share else None)
     state.room = Room(settings.max_body * _LARGEST_BODIES)
     if isinstance(memory, Memory):
         state.memory = memory
+    if share:
+        app.add_middleware(Siblings, share=share)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM, compresslevel=_GZIP_LEVEL)
     app.add_middleware(Requests, settings=settings, metrics=state.metrics)
     for router in _ROUTERS:

@@ -1,6 +1,10 @@
 """Metrics for Prometheus: requests by route, method and status, how long they took, and how busy the memory is."""
 
+from pathlib import Path
+from typing import Literal
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from kgmem.memory import Memory
 
@@ -10,9 +14,13 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 class Metrics:
     """The figures of one app; each app has a registry of its own."""
 
-    def __init__(self) -> None:
-        """Make the registry and what is counted in it."""
+    def __init__(self, folder: Path | None = None) -> None:
+        """Make the registry and what is counted in it.
+
+        `folder` has the counters of all processes of a server that has several; each reports the figures of all.
+        """
         self._registry = CollectorRegistry()
+        self._folder = folder
         self._requests = Counter(
             "kgmem_requests", "Requests answered.", ("method", "route", "status"), registry=self._registry
         )
@@ -23,11 +31,17 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
-        self.under_way = Gauge("kgmem_requests_in_progress", "Requests in progress.", registry=self._registry)
+        self.under_way = Gauge(
+            "kgmem_requests_in_progress", "Requests in progress.", registry=self._registry, multiprocess_mode="livesum"
+        )
         self._jobs = self._gauge("jobs", "Background jobs.", "status")
         self._oldest_job = self._gauge("jobs_oldest_waiting_seconds", "Seconds that the oldest waiting job has waited.")
-        self._connections = self._gauge("pool_connections_in_use", "Connections to the database in use.", "pool")
-        self._most_connections = self._gauge("pool_connections_most", "The most connections of a pool.", "pool")
+        self._connections = self._gauge(
+            "pool_connections_in_use", "Connections to the database in use.", "pool", several="livesum"
+        )
+        self._most_connections = self._gauge(
+            "pool_connections_most", "The most connections of a pool.", "pool", several="livesum"
+        )
         self._passages = self._gauge("passages_waiting", "Passages that wait for a vector, about.")
         self._damages = self._gauge("integrity_damages", "Kinds of damage in the newest integrity checks.", "state")
         self._unchecked = self._gauge(
@@ -62,7 +76,16 @@ class Metrics:
         self._oldest_job.set(figures.oldest_job_seconds)
         self._passages.set(figures.passages_waiting)
         self._unchecked.set(figures.unchecked_seconds)
-        return generate_latest(self._registry)
+        return generate_latest(self._registry if self._folder is None else _of_all(self._folder))
 
-    def _gauge(self, name: str, told: str, *labels: str) -> Gauge:
-        return Gauge(f"kgmem_{name}", told, labels, registry=self._registry)
+    def _gauge(
+        self, name: str, told: str, *labels: str, several: Literal["livesum", "mostrecent"] = "mostrecent"
+    ) -> Gauge:
+        """Return a gauge; of several processes the sum is reported, or what was set last."""
+        return Gauge(f"kgmem_{name}", told, labels, registry=self._registry, multiprocess_mode=several)
+
+
+def _of_all(folder: Path) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
+    return registry

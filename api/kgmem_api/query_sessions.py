@@ -39,9 +39,13 @@ class Session:
 class Sessions:
     """The open transactions of one server."""
 
-    def __init__(self, idle: float) -> None:
-        """Take the seconds after which a transaction that nobody uses is rolled back."""
+    def __init__(self, idle: float, *, process: int | None = None) -> None:
+        """Take the seconds after which a transaction that nobody uses is rolled back.
+
+        `process` is the number of this process where several answer requests; ids begin with it.
+        """
         self._idle = idle
+        self._prefix = "" if process is None else f"{process}-"
         self._open: dict[str, Session] = {}
         self._of_key: Counter[str] = Counter()
         self._ending: set[asyncio.Task[None]] = set()
@@ -63,7 +67,7 @@ class Sessions:
         except BaseException:
             self._left(key.id)
             raise
-        id_ = secrets.token_hex(_ID_BYTES)
+        id_ = self._prefix + secrets.token_hex(_ID_BYTES)
         unwatch = memory.keys.watch(key.id, lambda: self._bar(id_))
         expires = time.time() + self._idle
         session = Session(id_, graph, key.id, mode, transaction, leaving, expires, unwatch)

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import math
+import os
 import re
 import signal
 import socket
@@ -23,6 +24,7 @@ from kgmem.memory import Memory
 from kgmem.settings import Settings
 from kgmem_api.app import Opener, create_app
 from kgmem_api.connections import limited
+from kgmem_api.siblings import Share
 
 # Structured logs: JSON lines for machines, text for people; never a secret, never a body.
 
@@ -116,23 +118,27 @@ async def serve(
     *,
     ready: Callable[[str], None] | None = None,
     beside: Beside | None = None,
+    share: Share | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then finish requests in progress and close the memory that was opened.
 
     `ready` is called with the address once requests are accepted; port 0 takes any free port. `beside` is another
-    interface to the same memory, open as long. Raises ServerError when the address is not free, and what opening the
-    memory raises.
+    interface to the same memory, open as long. With a `share`, this is one process of several: it accepts connections
+    from their common socket, and stops at the end of `share.control`, too. Raises ServerError when the address is not
+    free, and what opening the memory raises.
     """
     configure(settings)
     async with AsyncExitStack() as stack:
         # Bound first, so that a second server says so at once, and opened here, so that its errors reach the caller.
-        bound = stack.enter_context(_bind(settings.host, settings.port))
+        bound = stack.enter_context(
+            socket.socket(fileno=share.rest) if share else bound_socket(settings.host, settings.port)
+        )
         held = memory if isinstance(memory, Memory) else await stack.enter_async_context(memory())
-        app = create_app(held, settings=settings)
+        app = create_app(held, settings=settings, share=share)
         if beside:
             await stack.enter_async_context(beside(held))
         stack.enter_context(_tuned_interpreter())
-        server = _Server(app, ready)
+        server = _Server(app, ready, share)
         try:
             await server.serve(sockets=[bound])
         finally:
@@ -167,15 +173,16 @@ def run(
     *,
     ready: Callable[[str], None] | None = None,
     beside: Beside | None = None,
+    share: Share | None = None,
 ) -> None:
     """Serve in an event loop of its own: uvloop where it is installed."""
     factory = uvicorn.Config(app="", loop="auto").get_loop_factory()
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(serve(settings, memory, ready=ready, beside=beside))
+        runner.run(serve(settings, memory, ready=ready, beside=beside, share=share))
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    """Return a socket that holds the address but does not listen yet."""
+def bound_socket(host: str, port: int, *, setting: str = "KGMEM_PORT") -> socket.socket:
+    """Return a socket that is bound to the address and does not listen yet. Raises ServerError if it is in use."""
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         bound = socket.socket(family, kind, proto)
@@ -189,15 +196,21 @@ def _bind(host: str, port: int) -> socket.socket:
         bound.close()
         raise ServerError(
             f"The address {host}:{port} cannot be taken: {error.strerror}.",
-            hint="Stop what uses it, or set KGMEM_PORT (0 takes any free port).",
+            hint=f"Stop what uses it, or set {setting} (0 takes any free port).",
         ) from error
     return bound
+
+
+def address_of(bound: socket.socket) -> str:
+    """Return the http:// address of a socket."""
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
     """A uvicorn server that reports when it is ready, and ends its event streams when it stops."""
 
-    def __init__(self, app: FastAPI, ready: Callable[[str], None] | None) -> None:
+    def __init__(self, app: FastAPI, ready: Callable[[str], None] | None, share: Share | None) -> None:
         settings: Settings = app.state.settings
         connection = limited(most=settings.max_connections, header_seconds=settings.header_timeout)
         super().__init__(
@@ -216,13 +229,21 @@ class _Server(uvicorn.Server):
         )
         self._stopping: asyncio.Event = app.state.stopping
         self._ready = ready
+        self._share = share
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then tell the address."""
         await super().startup(sockets)
+        if self._share:
+            loop = asyncio.get_running_loop()
+            self.servers.append(await loop.create_unix_server(self._connection, sock=self._share.listening()))
         if sockets and self._ready:
-            host, port = sockets[0].getsockname()[:2]
-            self._ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+            self._ready(address_of(sockets[0]))
+
+    def _connection(self) -> asyncio.Protocol:
+        """Return the protocol of a connection from another process of this server."""
+        make: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -234,13 +255,24 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop)
+        if self._share:
+            loop.add_reader(self._share.control, self._hear, loop, self._share.control)
         try:
             yield
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
+            if self._share:
+                loop.remove_reader(self._share.control)
+
+    def _hear(self, loop: asyncio.AbstractEventLoop, control: int) -> None:
+        """Stop at the end of the file through which the process that started this one controls it."""
+        if not os.read(control, 64):
+            loop.remove_reader(control)
+            self._stop()
 
     def _stop(self) -> None:
-        self.force_exit = self.should_exit
+        # One process of several may be told by a signal and by its control; who waits too long for it kills it.
+        self.force_exit = self.should_exit and self._share is None
         self.should_exit = True
         self._stopping.set()

@@ -1,6 +1,7 @@
 """The Bolt server over an open memory, as the settings say: one port for TCP and WebSocket, plain or TLS."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -33,6 +34,7 @@ class ServerOptions:
     advertised: str | None = None  # host:port that routing tells to clients, where it is not the one bound.
     connections: int = 500
     connections_per_caller: int | None = None  # None: as many as there are.
+    bound: socket.socket | None = None  # A socket that is bound to the address already, which processes may share.
     limits: Limits = field(default_factory=Limits)
 
 
@@ -41,9 +43,14 @@ async def serving(backend: Backend, listening: ServerOptions) -> AsyncIterator[s
     """Serve while the context is open; returns the address (host:port). Raises ServerError where it is in use."""
     server = _Server(backend, listening)
     try:
-        accepting = await asyncio.start_server(
-            server.connected, listening.host, listening.port, ssl=listening.tls, backlog=512
-        )
+        if listening.bound:
+            accepting = await asyncio.start_server(
+                server.connected, sock=listening.bound, ssl=listening.tls, backlog=512
+            )
+        else:
+            accepting = await asyncio.start_server(
+                server.connected, listening.host, listening.port, ssl=listening.tls, backlog=512
+            )
     except OSError as error:
         raise ServerError(
             f"The address {listening.host}:{listening.port} cannot be used for Bolt: {error.strerror}.",
@@ -157,8 +164,10 @@ async def _varint(read: Callable[[int], Awaitable[bytes]]) -> None:
 
 
 @asynccontextmanager
-async def bolt_server(settings: Settings, memory: Memory, *, say: Callable[[str], None]) -> AsyncIterator[None]:
-    """Serve Bolt while the context is open; `say` gets the address.
+async def bolt_server(
+    settings: Settings, memory: Memory, *, say: Callable[[str], None], bound: socket.socket | None = None
+) -> AsyncIterator[None]:
+    """Serve Bolt while the context is open, on the socket `bound` where there is one; `say` gets the address.
 
     Where the default port is in use, Bolt stays off, and `say` gets the reason. Raises ServerError where a port that
     was set is in use, and InvalidInput for an invalid certificate.
@@ -174,6 +183,7 @@ async def bolt_server(settings: Settings, memory: Memory, *, say: Callable[[str]
         connections=settings.bolt_connections,
         connections_per_caller=settings.bolt_connections_per_key or max(1, settings.bolt_connections * 4 // 5),
         limits=Limits(message=settings.max_body),
+        bound=bound,
     )
     door = serving(MemoryBackend(memory, home=settings.bolt_graph), listening)
     try:
