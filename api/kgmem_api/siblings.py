@@ -81,7 +81,7 @@ class Siblings:
             answer = await client.send(passed, stream=True)
         except httpx.TransportError as error:
             raise NotFound(
-                "Not found: the transaction. The process that held it has ended, and it was rolled back.",
+                "Not found: the transaction. The process that began it has ended, and it was rolled back.",
                 hint="Begin another one.",
             ) from error
         kept = {name: value for name, value in answer.headers.items() if name.lower() not in _OF_ONE_CONNECTION}

@@ -81,7 +81,7 @@ def _report_ready(_address: str = "") -> None:
 
 
 def _silent(_text: str) -> None:
-    """Report nothing: the process that started this one has told it."""
+    """Report nothing: the process that started this one prints it."""
 
 
 if __name__ == "__main__":

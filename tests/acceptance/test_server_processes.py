@@ -76,7 +76,7 @@ async def test_it_answers_other_processes_and_stops_when_its_control_ends(proces
 async def test_a_transaction_of_a_process_that_ended_is_not_found(process: _Process) -> None:
     async with httpx.AsyncClient(base_url=process.address) as client:
         gone = await client.post("/db/main/query/v2/tx/1-abc", json={"statement": "RETURN 1"})
-        refused(gone, 404, "process that held it has ended")
+        refused(gone, 404, "process that began it has ended")
         refused(await client.post("/db/main/query/v2/tx/7-abc", json={}), 401, "key")
 
 
