@@ -75,7 +75,7 @@ def _jobs(arguments: Any) -> None:
 
 
 def _report_ready(_address: str = "") -> None:
-    """Tell the process that started this one. Whatever is printed later goes to the error output."""
+    """Report to the process that started this one. Whatever is printed later goes to the error output."""
     os.write(1, b"ready\n")
     os.dup2(2, 1)
 
