@@ -218,6 +218,20 @@ async def test_links_and_geometry_lead_into_a_place(memory: Memory, graph: str) 
     assert keys(await memory.recall(graph, ask(Where(place="tree")))) == []
 
 
+async def test_a_retriever_that_says_the_same_of_all_has_no_share_and_explain_names_it(
+    memory: Memory, graph: str
+) -> None:
+    place = parse_place([10, 50])
+    await memory.entities.put(
+        graph, [Entity(key, text=f"{key} apple", place=place) for key in ("red", "green", "ripe")]
+    )
+    asked = ask(near(10, 50), "ripe apple", modes={"where": "should"}, explain=True)
+    answer = await memory.recall(graph, asked)
+    assert keys(answer)[0] == "ripe"
+    assert answer.hits[0].retrievers["where"].share == 0
+    assert answer.gates["where"] == "off: all 3 candidates have the same value."
+
+
 async def test_where_that_should_hold_ranks_and_leaves_what_has_no_place(memory: Memory, graph: str) -> None:
     await memory.entities.put(
         graph,
@@ -239,7 +253,9 @@ async def test_where_that_should_hold_ranks_and_leaves_what_has_no_place(memory:
     everywhere = await memory.recall(graph, ask(near(10, 50, km=30_000), "apple"))
     assert set(keys(everywhere)) == {"here", "there"}
     boxed = await memory.recall(graph, ask(Where(box=(10.5, 49, 12, 51)), "apple", **should))
-    assert {hit.key for hit in boxed.hits if "where" in hit.retrievers} == {"there"}
+    values = {hit.key: hit.retrievers["where"].value for hit in boxed.hits if "where" in hit.retrievers}
+    assert values == {"there": 1, "here": 0}
+    assert keys(boxed)[0] == "there"
     assert len(boxed.hits) == 3
     only = await memory.recall(graph, ask(near(10, 50, nearest=1), "apple", **should))
     assert {hit.key for hit in only.hits if "where" in hit.retrievers} == {"here"}

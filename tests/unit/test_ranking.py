@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.recall.fusion import LookedUp, Ranked, fuse
+from kgmem.domain.recall.fusion import LookedUp, Ranked, fuse, level
 from kgmem.domain.recall.question import Fusion
 
 METHODS: list[Fusion] = ["convex", "rrf"]
@@ -60,7 +60,11 @@ def test_every_candidate_is_there_once_with_the_retrievers_that_found_it(
         assert set(item.retrievers) == {name for name, ranking in retrievers.items() if item.id in dict(ranking)}
         for name, share in item.retrievers.items():
             assert retrievers[name][share.rank - 1] == (item.id, share.value)
-        assert math.isclose(sum(share.share for share in item.retrievers.values()), 1.0, rel_tol=1e-9)
+        whole = sum(share.share for share in item.retrievers.values())
+        # Not all of the score is shown where the item has no time, or only a level retriever found it.
+        assert math.isclose(whole, 1.0, rel_tol=1e-9) or (
+            whole < 1 and (item.score == 0 or (bool(retrievers.get("when")) and "when" not in item.retrievers))
+        )
         assert all(0.0 <= share.share <= 1.0 for share in item.retrievers.values())
 
 
@@ -196,3 +200,35 @@ def test_what_is_worth_less_than_all_that_was_found_counts_as_the_least() -> Non
     scores = {item.id: item.score for item in fuse(retrievers, looked_up=looked_up)}
     assert scores[3] == scores[4]
     assert scores[1] == pytest.approx(0.5)
+
+
+def test_what_has_no_time_stands_between_what_is_of_the_time_and_what_is_not() -> None:
+    words = [(1, 0.9), (2, 0.9), (3, 0.9), (4, 0.2)]
+    alone = {"words": words, "when": [(3, 1.0), (1, 0.1), (4, 0.0)]}
+    ranked = fuse(alone)
+    assert _order(ranked) == [3, 2, 1, 4]
+    assert set(next(each for each in ranked if each.id == 2).retrievers) == {"words"}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_retriever_that_says_the_same_of_all_has_no_share(method: Fusion) -> None:
+    words = [(1, 1.0), (2, 0.9), (3, 0.1)]
+    retrievers = {"when": [(1, 0.0), (2, 0.0), (3, 0.0)], "words": words}
+    assert level(retrievers) == ["when"]
+    ranked = fuse(retrievers, method=method)
+    assert [(each.id, each.score) for each in ranked] == [
+        (i.id, i.score) for i in fuse({"words": words}, method=method)
+    ]
+    assert all(each.retrievers["when"].share == 0.0 for each in ranked)
+
+
+def test_retrievers_that_all_say_the_same_share_alike() -> None:
+    retrievers = {"when": [(1, 0.5), (2, 0.5)], "words": [(1, 3.0), (2, 3.0)]}
+    assert level(retrievers) == []
+    assert [each.score for each in fuse(retrievers)] == [1.0, 1.0]
+
+
+def test_the_only_item_with_a_time_counts_by_how_near_it_is() -> None:
+    words = [(1, 1.0), (2, 0.95), (3, 0.1)]
+    far, held = (_order(fuse({"words": words, "when": [(2, value)]})) for value in (0.01, 1.0))
+    assert (far, held) == ([1, 2, 3], [2, 1, 3])

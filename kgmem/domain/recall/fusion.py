@@ -36,6 +36,9 @@ class LookedUp(Generic[Id]):
 
 
 _ABSENT: Final[LookedUp[Any]] = LookedUp({}, math.inf)
+# Retrievers of places and times: an item without a place or a time has no value there, and that speaks neither for it
+# nor against it.
+NEUTRAL: Final = frozenset({"where", "when", "recency"})
 
 
 def fuse(
@@ -55,29 +58,69 @@ def fuse(
     are broken by id, so equal questions give equal orders. `most` keeps the best so many. What `last` lists for an
     retriever counts there as the last that the retriever found, whatever its value.
 
+    A retriever that gives all candidates the same value (`level`) has no share, unless all are such. A candidate
+    without a value in one of NEUTRAL counts there as the mean of those that have one (convex: at most 0.5), and shows
+    no share of it.
+
     `looked_up` completes a retriever by the values of candidates that only others list: a candidate that is the 41st of
     a retriever then counts almost as much as the 40th, and not nothing. What no retriever lists is no candidate.
     """
     asked = {name: (weights or {}).get(name, DEFAULT_WEIGHT) for name in retrievers}
     check_weights(asked.values())
+    candidates = {id_ for ranking in retrievers.values() for id_, _ in ranking}
+    for name in level(retrievers, last=last, looked_up=looked_up):
+        asked[name] = 0.0
     total = math.fsum(asked.values())  # In any order of the retrievers the same.
-    candidates = {id_ for ranking in retrievers.values() for id_, _ in ranking} if looked_up else set()
     parts: dict[Id, dict[str, _Part]] = {}
     scores: dict[Id, float] = {}
     for name, listed in sorted(retrievers.items()):
         more = (looked_up or {}).get(name, _ABSENT)
         ranking = _completed(listed, more.values, candidates) if more.values else listed
         scaled = _reciprocal(ranking) if method == "rrf" else _minmax(ranking, more.lowest)
+        if name in NEUTRAL and method != "rrf" and len(ranking) < len(candidates) and _is_even(ranking):
+            scaled = [min(max(value, 0.0), 1.0) for _, value in ranking]  # There is nothing to scale them by.
         weight, lowered = asked[name] / total, (last or {}).get(name, ())
         lowest = scaled[-1] if scaled and method == "rrf" else _floor(ranking)
         for rank, ((id_, value), full) in enumerate(zip(ranking, scaled, strict=True), start=1):
             part = lowest if id_ in lowered else full
             parts.setdefault(id_, {})[name] = (rank, value, weight * part, id_ not in more.values)
             scores[id_] = scores.get(id_, 0.0) + weight * part
+        if name in NEUTRAL and ranking:
+            mean = math.fsum(scaled) / len(scaled)
+            neutral = mean if method == "rrf" else min(mean, 0.5)
+            for id_ in candidates.difference(id_ for id_, _ in ranking):
+                parts.setdefault(id_, {})
+                scores[id_] = scores.get(id_, 0.0) + weight * neutral
     # Parts that make a whole may sum to a little more than 1.
     best = sorted((-min(1.0, score), id_) for id_, score in scores.items())[:most]
     # Only what is kept is spelled out: candidates are several times as many.
     return [_ranked(id_, -negative, parts[id_]) for negative, id_ in best]
+
+
+def level(
+    retrievers: Mapping[str, Sequence[tuple[Id, float]]],
+    *,
+    last: Mapping[str, Collection[Id]] | None = None,
+    looked_up: Mapping[str, LookedUp[Id]] | None = None,
+) -> list[str]:
+    """Return the retrievers that give every candidate the same value, so that they say nothing of their order.
+
+    Where every retriever is such, none is returned: all count then.
+    """
+    candidates = {id_ for ranking in retrievers.values() for id_, _ in ranking}
+    found, telling = [], False
+    for name, listed in retrievers.items():
+        more = (looked_up or {}).get(name, _ABSENT)
+        ranking = _completed(listed, more.values, candidates) if more.values else listed
+        if len(ranking) == len(candidates) and _is_even(ranking) and not (last or {}).get(name):
+            found.append(name)
+        else:
+            telling = telling or bool(ranking)
+    return found if telling else []
+
+
+def _is_even(ranking: Sequence[tuple[Id, float]]) -> bool:
+    return bool(ranking) and all(value == ranking[0][1] for _, value in ranking)
 
 
 def _ranked(id_: Id, score: float, told: Mapping[str, _Part]) -> Ranked[Id]:

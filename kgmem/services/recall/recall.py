@@ -11,7 +11,7 @@ from kgmem.domain.graph.embedding import Vector, unit
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.ports import Candidates
 from kgmem.domain.recall.answer import Answer, Hit, current_first, given_before, next_cursor
-from kgmem.domain.recall.fusion import Ranked, fuse
+from kgmem.domain.recall.fusion import NEUTRAL, Ranked, fuse, level
 from kgmem.domain.recall.question import MOST_HITS, Question, When
 from kgmem.domain.recall.question_checks import check_question
 from kgmem.domain.recall.recipes import with_recipe
@@ -108,8 +108,10 @@ async def choose(ports: Ports, graph: Graph, question: Question, found: Candidat
     nothing = None
     if question.what.text is not None:
         nothing = not any((hit.relevance or 0.0) >= NOTHING_RELEVANT for hit in fetched)
+    even = level(found.retrievers, last=last, looked_up=found.looked_up)
     weighed = [_weighed(hit, list(found.retrievers)) for hit in hits]
-    return Answer(weighed, suppressed, nothing_relevant=nothing, cursor=following)
+    gates = {name: f"off: all {len(found.retrievers[name])} candidates have the same value." for name in even}
+    return Answer(weighed, suppressed, gates=gates, nothing_relevant=nothing, cursor=following)
 
 
 def _rated(hit: Hit, graph: Graph, question: Question, found: Candidates, asked: Mapping[str, float]) -> Hit:
@@ -143,7 +145,8 @@ async def _hits(
 
 def _weighed(hit: Hit, asked: Sequence[str]) -> Hit:
     """Return the hit with its confidence; until now that field contains the trust in its fact or source."""
-    return replace(hit, confidence=confidence(hit.confidence, None, hit.retrievers, asked))
+    applying = [name for name in asked if name in hit.retrievers or name not in NEUTRAL]
+    return replace(hit, confidence=confidence(hit.confidence, None, hit.retrievers, applying))
 
 
 async def recall(ports: Ports, graph: str, question: Question) -> Answer:
@@ -195,8 +198,7 @@ async def _answer(ports: Ports, held: Graph, question: Question) -> Answer:
         "candidates_ms": (searched - embedded) * 1000,
         "fetch_ms": (time.perf_counter() - searched) * 1000,
     }
-    if question.explain:
-        answer = replace(answer, gates=found.gates)
+    answer = replace(answer, gates={**answer.gates, **found.gates} if question.explain else {})
     told = question.explain or question.profile
     return replace(answer, suppressed={**answer.suppressed, **note}, profile=profile if told else {})
 

@@ -199,11 +199,16 @@ class _SpatialQueries:
         return compose("{} LIMIT {}", query, few) if few else query
 
     def value(self, *, must: bool) -> SQL:
-        """Return the value of a row that another retriever found; nearest rows have none unless they are among them."""
+        """Return the value of a row that another retriever found; nearest rows have none unless they are among them.
+
+        What lies outside of the regions has the value 0, and what has no place has none.
+        """
         if self.nearest and not must:
             return NOTHING
         value = compose("{half} / ({half} + {})", self.spot.distance, half=self.half) if self.spot else SQL("1")
-        return value if self.own == "true" else compose("CASE WHEN {} THEN {} END", self.own, value)
+        if self.own == "true":
+            return value
+        return compose("CASE WHEN {} THEN {} WHEN i.place IS NOT NULL THEN 0 END", self.own, value)
 
     def chooses(self) -> SQL:
         """Return the query (id) of the nearest."""
