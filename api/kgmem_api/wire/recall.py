@@ -373,6 +373,10 @@ class Hit(BaseModel):
     scope: str
     properties: dict[str, object]
     place: dict[str, object] | None
+    placed_by: Annotated[
+        list[str],
+        Field(description="With explain and where: by which links it stands at a place, where it has no point."),
+    ]
     retrievers: dict[str, RetrieverShare]
     provenance: list[dict[str, object]]
     paths: list[CausalPath]

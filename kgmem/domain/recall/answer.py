@@ -61,6 +61,8 @@ class Hit:
     scope: str = ""
     properties: Mapping[str, Any] = field(default_factory=dict)
     place: Mapping[str, Any] | None = None
+    # With `explain`: of what has no point of its own, the links to where it stands, as "OCCURRED_AT -> pad-34".
+    placed_by: Sequence[str] = ()
     retrievers: Mapping[str, RetrieverShare] = field(default_factory=dict)
     provenance: Sequence[Mapping[str, Any]] = ()
     paths: Sequence[CausalPath] = ()  # Of a path itself; of what causes or effects are, when it is to be explained.

@@ -71,6 +71,7 @@ class Layout:
     seen: frozenset[int] = frozenset()  # In a copy: the labels that the original knew.
     large: dict[int, float] = field(default_factory=dict)  # Scope -> when a search last found it large.
     joined: set[int] = field(default_factory=set)  # Labels that ends of facts were seen to have.
+    kinds_checked: float = 0.0  # When kinds of links that lead to places were last looked for.
     further: bool = False  # A node was seen that has further labels beside its table's.
     schema_of: Callable[[Graph], GraphSchema] = _own_schema
     held_schema: GraphSchema | None = None  # Once it was asked for.

@@ -5,5 +5,6 @@ from kgmem.store.search.causal import causal_graph
 from kgmem.store.search.hits import fetch
 from kgmem.store.search.neighbourhood import neighbourhood
 from kgmem.store.search.request import SearchRequest
+from kgmem.store.search.spatial import placed
 
-__all__ = ["SearchRequest", "candidates", "causal_graph", "fetch", "neighbourhood"]
+__all__ = ["SearchRequest", "candidates", "causal_graph", "fetch", "neighbourhood", "placed"]

@@ -12,6 +12,7 @@ from kgmem.domain.ports import Candidates
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, learn_labels, learn_subsystems, source_ids
 from kgmem.store.search import causal, lookups, siblings
 from kgmem.store.search.adjacent_turns import around, asks_context, best_by_text, gate
+from kgmem.store.search.linked_places import learn_kinds
 from kgmem.store.search.pagerank import ExpansionGraph, walk
 from kgmem.store.search.request import STANDS, SearchRequest
 from kgmem.store.search.retrievers import words_note
@@ -44,6 +45,7 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     what = request.question.what
     if any((VERTEX, name) not in layout.labels and (EDGE, name) not in layout.labels for name in what.labels):
         await learn_labels(connection, layout)
+    await learn_kinds(connection, layout, request.question)
     await source_ids(connection, layout, what.sources, make=False)
     found = await _ask_widely(connection, layout, request, only_standing=False)
     held_back = found.held_back

@@ -1,18 +1,23 @@
 """Where: what lies in regions or near a point, and how near; distances are haversine on the mean sphere.
 
-An item stands where its point is, also where its place is a line or an area. What lies at a limit is within it, up to
+An item stands where its point is, also where its place is a line or an area; without a point, where its links lead
+(linked_places.py). What lies at a limit is within it, up to
 one part in 10^9, since two ways of computing one distance differ by some rounding.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import asyncpg
+
 from kgmem.domain.errors import KgmemError, NotFound
-from kgmem.domain.recall.question import Spot, Where
+from kgmem.domain.recall.answer import Hit
+from kgmem.domain.recall.question import Question, Spot, Where
 from kgmem.domain.space.geometry import Box, area_of, boxes_of, check_where
 from kgmem.store.db.sql import NOTHING, SQL, compose, fill, identifier, join, later
 from kgmem.store.graph.layout import VERTEX, Layout
+from kgmem.store.search.linked_places import LinkedPlaces, linked_places, placed_by
 from kgmem.store.search.request import Dimension, Parameters, SearchRequest
 from kgmem.store.search.temporal import of_links
 
@@ -66,8 +71,8 @@ def in_place(layout: Layout, request: SearchRequest, parameters: Parameters, key
     links = {
         "inward": parameters.add(inward, "text[]"),
         "outward": parameters.add(outward, "text[]"),
-        "inward_holds": _holds(layout, request, parameters, SQL("e.source")),
-        "outward_holds": _holds(layout, request, parameters, SQL("e.target")),
+        "inward_holds": holds(layout, request.question, request.occurrences, parameters)(SQL("e.source")),
+        "outward_holds": holds(layout, request.question, request.occurrences, parameters)(SQL("e.target")),
     }
     name = {"name": SQL("where_place")}
     tables = [
@@ -104,18 +109,27 @@ def _in_strips(layout: Layout, name: SQL) -> SQL:
     return compose("({} OR (abs(i.place[0]) = 180 AND {}) OR {pole})", inside[0], inside[1], pole=pole)
 
 
-def _holds(layout: Layout, request: SearchRequest, parameters: Parameters, inside: SQL) -> SQL:
-    """The time at which a link has to be valid: that of the question, unless it tells where something happened."""
-    when = request.question.when
-    holds = join(" AND ", of_links(when, parameters))
-    if not holds:
-        return NOTHING
-    if when.valid_at is not None or when.between is not None:
-        return compose(" AND {}", holds)
-    known = [layout.labels[VERTEX, name].id for name in request.occurrences if (VERTEX, name) in layout.labels]
-    return compose(
-        " AND ({holds} OR ({inside} >> 48) = ANY ({}))", parameters.add(known, "bigint[]"), holds=holds, inside=inside
-    )
+def holds(
+    layout: Layout, question: Question, occurrences: Sequence[str], parameters: Parameters
+) -> Callable[[SQL], SQL]:
+    """Return what returns the condition that a link `e` of what is inside is valid at the question's time.
+
+    A link that says where something happened holds whenever the question has no time of its own.
+    """
+    when = question.when
+    conditions = join(" AND ", of_links(when, parameters))
+    known = [layout.labels[VERTEX, name].id for name in occurrences if (VERTEX, name) in layout.labels]
+    exempt = when.valid_at is None and when.between is None
+    labels = parameters.add(known, "bigint[]") if conditions and exempt else NOTHING
+
+    def condition(inside: SQL) -> SQL:
+        if not conditions:
+            return NOTHING
+        if not exempt:
+            return compose(" AND {}", conditions)
+        return compose(" AND ({} OR ({} >> 48) = ANY ({}))", conditions, inside, labels)
+
+    return condition
 
 
 def where(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dimension | None:
@@ -127,15 +141,21 @@ def where(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dim
     must = request.question.mode("where") == "must"
     spot = _spot(layout, asked.near, parameters) if asked.near else None
     regions = _regions(layout, request, parameters)
+    linked = linked_places(layout, parameters, holds(layout, request.question, request.occurrences, parameters))
     conditions, limit = [region.condition for region in regions], NOTHING
     if spot and must and asked.km is not None:
         # Besides a millionth of a metre, because a distance of nothing is not always computed as nothing.
         limit = parameters.add(asked.km * (1 + 1e-9) + 1e-9, "float8")
         conditions.insert(0, compose("({} <= {})", spot.distance, limit))
+    meets = join(" AND ", conditions)
+    if linked and meets:
+        meets = linked.also(compose("({})", meets))
     search = _SpatialQueries(
         layout,
         spot,
-        own=join(" AND ", conditions) if conditions and not must else SQL("true"),
+        linked,
+        own=meets if meets and not must else SQL("true"),
+        met=join(" AND ", conditions) or SQL("true"),
         bounded=bool(limit) or any(region.boxes for region in regions),
         nearest=parameters.add(asked.nearest, "integer") if asked.nearest is not None else NOTHING,
         half=parameters.add(asked.half_km or (asked.km or 2 * HALF_KM) / 2, "float8"),
@@ -149,10 +169,10 @@ def where(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dim
             *(table for region in regions for table in region.tables),
             _pool(layout, regions, limit, parameters),
         ],
-        condition=join(" AND ", conditions) if must else NOTHING,
+        condition=meets if must else NOTHING,
         candidates=search.candidates(must=must) if ranks and (spot or _alone(request)) else NOTHING,
         value=search.value(must=must) if ranks else NOTHING,
-        reads=reads if must else NOTHING,
+        reads=linked.reads(reads) if must and reads and linked else reads if must else NOTHING,
         chooses=search.chooses() if must and asked.nearest is not None else NOTHING,
         refusals=[*(spot.refusals if spot else ()), *(refusal for region in regions for refusal in region.refusals)],
     )
@@ -177,7 +197,9 @@ class _SpatialQueries:
 
     layout: Layout
     spot: _Point | None
+    linked: LinkedPlaces | None
     own: SQL  # What the retriever's items must meet although the question's need not.
+    met: SQL  # What a point of the retriever's items meets.
     bounded: bool  # Whether boxes hold all that can be found.
     nearest: SQL  # How many, as a parameter, or nothing.
     half: SQL
@@ -205,15 +227,28 @@ class _SpatialQueries:
         """
         if self.nearest and not must:
             return NOTHING
-        value = compose("{half} / ({half} + {})", self.spot.distance, half=self.half) if self.spot else SQL("1")
+        value = compose("{half} / ({half} + {})", self._distance, half=self.half) if self.spot else SQL("1")
         if self.own == "true":
             return value
-        return compose("CASE WHEN {} THEN {} WHEN i.place IS NOT NULL THEN 0 END", self.own, value)
+        return compose("CASE WHEN {} THEN {} WHEN {} THEN 0 END", self.own, value, self._placed)
 
     def chooses(self) -> SQL:
         """Return the query (id) of the nearest."""
         found = self._near(self.nearest, self._ways)
         return compose("SELECT item AS id FROM ({}) n ORDER BY km, item LIMIT {}", found, self.nearest)
+
+    @property
+    def _distance(self) -> SQL:
+        """Return the distance of a row, by links where it has no point."""
+        own = self.spot.distance if self.spot else NOTHING
+        return self.linked.nearest(own, self.met) if self.linked else own
+
+    @property
+    def _placed(self) -> SQL:
+        """Return whether a row stands anywhere."""
+        if not self.linked:
+            return SQL("i.place IS NOT NULL")
+        return compose("(i.place IS NOT NULL OR EXISTS ({}))", self.linked.places)
 
     @property
     def _ways(self) -> tuple[str, ...]:
@@ -226,6 +261,8 @@ class _SpatialQueries:
         places = {
             "count": count,
             "distance": self.spot.distance if self.spot else NOTHING,
+            "linked_distance": self._distance,
+            "placed": self._placed,
             "beyond": SQL("other") if self.bounded else _BEYOND,
             "cap_of_first": fill(cap, {"km": fill(furthest, {"count": count, "table": SQL("first")})}),
             "cap_of_nearest": fill(cap, {"km": fill(furthest, {"count": count, "table": SQL("nearest")})}),
@@ -234,11 +271,13 @@ class _SpatialQueries:
             places["wide"] = SQL("true")
         if self.own != "true":
             places["filters"] = compose("AND {} %(filters)s", self.own)
-        return self._pieces("near", ways, places)
+        more = [self.linked.near(self._distance, count, bounded=self.bounded)] if self.linked and "many" in ways else []
+        return self._pieces("near", ways, places, more)
 
-    def _pieces(self, name: str, ways: Sequence[str], places: Mapping[str, SQL]) -> SQL:
+    def _pieces(self, name: str, ways: Sequence[str], places: Mapping[str, SQL], more: Sequence[SQL] = ()) -> SQL:
         left = later("wide", "narrow", "filters", "stands", "most")
-        found = (fill(self.layout.sql("spatial", f"{name}_{way}"), {**left, **places}) for way in ways)
+        found = [fill(self.layout.sql("spatial", f"{name}_{way}"), {**left, **places}) for way in ways]
+        found += [fill(each, {**left, **places}) for each in more]
         return join(" UNION ALL ", (compose("SELECT * FROM ({}) p", piece) for piece in found))
 
 
@@ -295,3 +334,18 @@ def _ranks(request: SearchRequest, *, must: bool) -> bool:
 def _alone(request: SearchRequest) -> bool:
     """Return whether places are the only retriever of a question."""
     return request.question.what.text is None and request.vector is None
+
+
+async def placed(
+    connection: asyncpg.Connection, layout: Layout, hits: Sequence[Hit], question: Question, occurrences: Sequence[str]
+) -> list[Hit]:
+    """Return hits with the links by which those without a point stand at a place, where the question has places."""
+    parameters = Parameters()
+    if question.where == Where() or not hits:
+        return list(hits)
+    linked = linked_places(layout, parameters, holds(layout, question, occurrences, parameters))
+    if linked is None:
+        return list(hits)
+    ids = [hit.id for hit in hits if hit.kind == "entity"]
+    ways = await placed_by(connection, linked, ids, question.scope, parameters)
+    return [replace(hit, placed_by=ways.get(hit.id, ())) for hit in hits]

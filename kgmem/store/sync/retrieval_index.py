@@ -102,7 +102,10 @@ class PostgresIndex:
     ) -> Sequence[Hit]:
         """Return the hits of these, in their order, that still stand in the label tables, by one statement."""
         async with self._reading(graph, question.when.known_at, reads=_RECALL_READS) as (layout, connection):
-            return await search.fetch(connection, layout, best, paths or {}, question)
+            hits = await search.fetch(connection, layout, best, paths or {}, question)
+            if question.explain:
+                hits = await search.placed(connection, layout, hits, question, self._occurrences(layout.graph))
+            return hits
 
     async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
         """Return all causes of entities, the paths between them and, with `effects`, their effects. Raises NotFound."""

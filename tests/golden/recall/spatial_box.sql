@@ -5,17 +5,20 @@
 -- $4: -10.0
 -- $5: -170.0
 -- $6: 10.0
--- $7: 50.0
--- $8: -180.0
--- $9: -10.0
--- $10: -170.0
--- $11: 10.0
--- $12: 170.0
--- $13: -10.0
--- $14: 180.0
--- $15: 10.0
--- $16: (0.6, 0.8)
-WITH RECURSIVE unused AS (SELECT $7::float8),
+-- $7: [9]
+-- $8: []
+-- $9: []
+-- $10: 50.0
+-- $11: -180.0
+-- $12: -10.0
+-- $13: -170.0
+-- $14: 10.0
+-- $15: 170.0
+-- $16: -10.0
+-- $17: 180.0
+-- $18: 10.0
+-- $19: (0.6, 0.8)
+WITH RECURSIVE unused AS (SELECT $10::float8),
 seen AS MATERIALIZED (
     SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
                SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
@@ -23,7 +26,7 @@ seen AS MATERIALIZED (
     FROM "kgm_1".scope s WHERE s.path = ANY ($1::text[])
 )
 ,
-where_pool (one, other) AS MATERIALIZED (SELECT box(point($8::float8, $9::float8), point($10::float8, $11::float8)), box(point($12::float8, $13::float8), point($14::float8, $15::float8)))
+where_pool (one, other) AS MATERIALIZED (SELECT box(point($11::float8, $12::float8), point($13::float8, $14::float8)), box(point($15::float8, $16::float8), point($17::float8, $18::float8)))
 ,
 "probe_where" (id) AS MATERIALIZED (
     SELECT DISTINCT id
@@ -31,6 +34,24 @@ FROM (SELECT id
 FROM (SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_pool)
 UNION ALL
 SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT other FROM where_pool)
+UNION ALL
+SELECT n.id
+FROM (SELECT id
+FROM (SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_pool)
+UNION ALL
+SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT other FROM where_pool)
+) q LIMIT 2001) p
+CROSS JOIN LATERAL (
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = p.id AND e.kind = ANY ($7::integer[])
+UNION ALL
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = p.id AND e.kind = ANY ($8::integer[])
+) o
+CROSS JOIN LATERAL (SELECT o.id
+UNION ALL
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = o.id AND e.kind = ANY ($7::integer[])
+UNION ALL
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = o.id AND e.kind = ANY ($8::integer[])
+) n
 ) r
 WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 )
@@ -45,20 +66,54 @@ narrow (id) AS MATERIALIZED (SELECT id FROM "probe_where"
 WHERE (SELECT name FROM narrow_by) = 'where'),
 found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT v.item, v.embedding <#> $16::halfvec AS value, CASE
+FROM (SELECT v.item, v.embedding <#> $19::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
 WHERE (SELECT name IS NULL FROM narrow_by)
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
-AND (i.place[1] BETWEEN $4::float8 AND $6::float8
+AND (((i.place[1] BETWEEN $4::float8 AND $6::float8
 AND ((i.place[0] >= $3::float8 OR i.place[0] <= $5::float8) OR abs(i.place[1]) = 90 OR (abs(i.place[0]) = 180
-AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))
-ORDER BY v.embedding <#> $16::halfvec LIMIT $2::integer
+AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE ((i.place[1] BETWEEN $4::float8 AND $6::float8
+AND ((i.place[0] >= $3::float8 OR i.place[0] <= $5::float8) OR abs(i.place[1]) = 90 OR (abs(i.place[0]) = 180
+AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))))))
+ORDER BY v.embedding <#> $19::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $16::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $19::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -67,13 +122,47 @@ CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
-AND (i.place[1] BETWEEN $4::float8 AND $6::float8
+AND (((i.place[1] BETWEEN $4::float8 AND $6::float8
 AND ((i.place[0] >= $3::float8 OR i.place[0] <= $5::float8) OR abs(i.place[1]) = 90 OR (abs(i.place[0]) = 180
-AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))
+AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE ((i.place[1] BETWEEN $4::float8 AND $6::float8
+AND ((i.place[0] >= $3::float8 OR i.place[0] <= $5::float8) OR abs(i.place[1]) = 90 OR (abs(i.place[0]) = 180
+AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))))))
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $16::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $19::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -82,9 +171,43 @@ CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE NOT s.large
-AND (i.place[1] BETWEEN $4::float8 AND $6::float8
+AND (((i.place[1] BETWEEN $4::float8 AND $6::float8
 AND ((i.place[0] >= $3::float8 OR i.place[0] <= $5::float8) OR abs(i.place[1]) = 90 OR (abs(i.place[0]) = 180
-AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))
+AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE ((i.place[1] BETWEEN $4::float8 AND $6::float8
+AND ((i.place[0] >= $3::float8 OR i.place[0] <= $5::float8) OR abs(i.place[1]) = 90 OR (abs(i.place[0]) = 180
+AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))))))
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few"),
 notes (retriever, item, value, stands, ids) AS MATERIALIZED ((
@@ -112,9 +235,43 @@ WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"s
  IS NOT DISTINCT
 FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
  FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
-AND (i.place[1] BETWEEN $4::float8 AND $6::float8
+AND (((i.place[1] BETWEEN $4::float8 AND $6::float8
 AND ((i.place[0] >= $3::float8 OR i.place[0] <= $5::float8) OR abs(i.place[1]) = 90 OR (abs(i.place[0]) = 180
-AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))
+AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE ((i.place[1] BETWEEN $4::float8 AND $6::float8
+AND ((i.place[0] >= $3::float8 OR i.place[0] <= $5::float8) OR abs(i.place[1]) = 90 OR (abs(i.place[0]) = 180
+AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))))))
 )),
 candidate (item, by) AS MATERIALIZED (
     SELECT item, array_agg(retriever)
@@ -125,7 +282,7 @@ UNION ALL SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stand
  SELECT *, NULL::bigint[] AS ids
 FROM (SELECT * FROM found
 UNION ALL
-SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $16::halfvec))::float8, 0
+SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $19::halfvec))::float8, 0
 FROM candidate c
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v

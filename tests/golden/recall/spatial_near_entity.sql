@@ -2,8 +2,11 @@
 -- $1: ['']
 -- $2: 40
 -- $3: 'cape'
--- $4: 10.0
--- $5: (0.6, 0.8)
+-- $4: [9]
+-- $5: []
+-- $6: []
+-- $7: 10.0
+-- $8: (0.6, 0.8)
 -- refused: There is no entity 'cape' to be near. Correct where.near.entity: it is a key.
 -- refused: The entity 'cape' has no place. Give where.near.point instead.
 WITH RECURSIVE seen AS MATERIALIZED (
@@ -24,17 +27,17 @@ where_pool (one, other) AS MATERIALIZED (SELECT box(point(-180, -90), point(180,
 ,
 found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT v.item, v.embedding <#> $5::halfvec AS value, CASE
+FROM (SELECT v.item, v.embedding <#> $8::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
 WHERE true
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
-ORDER BY v.embedding <#> $5::halfvec LIMIT $2::integer
+ORDER BY v.embedding <#> $8::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $5::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $8::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -46,35 +49,171 @@ WHERE NOT s.large
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few"
 UNION ALL SELECT 'where', item, value::float8, stands
-FROM (SELECT item, $4::float8 / ($4::float8 + km) AS value, stands
+FROM (SELECT item, $7::float8 / ($7::float8 + km) AS value, stands
 FROM (SELECT *
-FROM (SELECT i.id AS item,
+FROM (SELECT i.id AS item, CASE
+WHEN i.place IS NOT NULL THEN
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- AS km, CASE
+ELSE (SELECT min(
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+)
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i WHERE true) END AS km, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM seen s
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
-WHERE NOT s.large AND i.place IS NOT NULL
+WHERE NOT s.large
+AND (i.place IS NOT NULL OR EXISTS (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+))
 ORDER BY 2, 1 LIMIT $2::integer
 ) p
 UNION ALL SELECT *
-FROM (SELECT i.id AS item,
+FROM (SELECT i.id AS item, CASE
+WHEN i.place IS NOT NULL THEN
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- AS km, CASE
+ELSE (SELECT min(
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+)
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i WHERE true) END AS km, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM (SELECT NULL::bigint AS id WHERE false) n
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
-WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) AND i.place IS NOT NULL
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+AND (i.place IS NOT NULL OR EXISTS (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+))
 ORDER BY 2, 1 LIMIT $2::integer
 ) p
 UNION ALL SELECT *
@@ -187,6 +326,132 @@ ELSE 0 END AS stands
 FROM held i
 WHERE true AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 ORDER BY 2, 1 LIMIT $2::integer
+) p
+UNION ALL SELECT *
+FROM (
+SELECT i.id AS item, CASE
+WHEN i.place IS NOT NULL THEN
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+ELSE (SELECT min(
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+)
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i WHERE true) END AS km, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM (SELECT DISTINCT id
+FROM (
+SELECT n.id
+FROM (SELECT *
+FROM (
+    (SELECT a.id FROM "kgm_1".item a
+     WHERE true
+AND (SELECT bool_or(large) FROM seen) AND a.place IS NOT NULL
+     ORDER BY a.place <-> (SELECT point(lon, lat) FROM where_spot) LIMIT 1000)
+    UNION ALL
+    (SELECT a.id FROM "kgm_1".item a
+     WHERE true
+AND (SELECT bool_or(large) FROM seen) AND a.place IS NOT NULL
+     ORDER BY a.place <-> (SELECT point(CASE
+WHEN lon > 0 THEN lon - 360
+ELSE lon + 360 END, lat) FROM where_spot)
+     LIMIT 1000)
+) a
+) p
+CROSS JOIN LATERAL (
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = p.id AND e.kind = ANY ($4::integer[])
+UNION ALL
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = p.id AND e.kind = ANY ($5::integer[])
+) o
+CROSS JOIN LATERAL (SELECT o.id
+UNION ALL
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = o.id AND e.kind = ANY ($4::integer[])
+UNION ALL
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = o.id AND e.kind = ANY ($5::integer[])
+) n
+) l) n
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
+WHERE i.place IS NULL AND i.kind = 1 AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+      AND CASE
+WHEN i.place IS NOT NULL THEN
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+ELSE (SELECT min(
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+)
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i WHERE true) END IS NOT NULL
+ORDER BY 2, 1 LIMIT $2::integer
 ) p) n ORDER BY km, item) "where_found"
 UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT FROM where_spot)
 UNION ALL SELECT 'refused', 1::bigint, 0::float8, 0 WHERE EXISTS (SELECT FROM where_spot WHERE lon IS NULL)),
@@ -228,15 +493,52 @@ UNION ALL
 SELECT v.retriever, i.id, v.value, 0
 FROM candidate c
 JOIN "kgm_1".item i ON i.id = c.item
-CROSS JOIN LATERAL (VALUES ('where', ($4::float8 / ($4::float8 +
+CROSS JOIN LATERAL (VALUES ('where', ($7::float8 / ($7::float8 + CASE
+WHEN i.place IS NOT NULL THEN
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
-))::float8)) AS v (retriever, value)
+ELSE (SELECT min(
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
+)
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i WHERE true) END))::float8)) AS v (retriever, value)
 WHERE v.value IS NOT NULL
 UNION ALL
-SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $5::halfvec))::float8, 0
+SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $8::halfvec))::float8, 0
 FROM candidate c
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v

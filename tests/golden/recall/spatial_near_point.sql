@@ -3,10 +3,13 @@
 -- $2: 40
 -- $3: 1.0
 -- $4: 2.0
--- $5: 30.000000031000003
--- $6: 15.0
--- $7: (0.6, 0.8)
-WITH RECURSIVE unused AS (SELECT $6::float8),
+-- $5: [9]
+-- $6: []
+-- $7: []
+-- $8: 30.000000031000003
+-- $9: 15.0
+-- $10: (0.6, 0.8)
+WITH RECURSIVE unused AS (SELECT $9::float8),
 seen AS MATERIALIZED (
     SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
                SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
@@ -35,7 +38,7 @@ FROM (SELECT lon, lat,
                      degrees(CASE
 WHEN km > 20038 THEN 20038
 ELSE km END / 6371.0088) * (1 + 1e-9) + 1e-5 AS high
-FROM (SELECT lon, lat, $5::float8 AS km FROM where_spot OFFSET 0) given) radius
+FROM (SELECT lon, lat, $8::float8 AS km FROM where_spot OFFSET 0) given) radius
         OFFSET 0
     ) reach
     OFFSET 0
@@ -48,6 +51,24 @@ FROM (SELECT id
 FROM (SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_pool)
 UNION ALL
 SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT other FROM where_pool)
+UNION ALL
+SELECT n.id
+FROM (SELECT id
+FROM (SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_pool)
+UNION ALL
+SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT other FROM where_pool)
+) q LIMIT 2001) p
+CROSS JOIN LATERAL (
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = p.id AND e.kind = ANY ($5::integer[])
+UNION ALL
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = p.id AND e.kind = ANY ($6::integer[])
+) o
+CROSS JOIN LATERAL (SELECT o.id
+UNION ALL
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = o.id AND e.kind = ANY ($5::integer[])
+UNION ALL
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = o.id AND e.kind = ANY ($6::integer[])
+) n
 ) r
 WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 )
@@ -62,23 +83,60 @@ narrow (id) AS MATERIALIZED (SELECT id FROM "probe_where"
 WHERE (SELECT name FROM narrow_by) = 'where'),
 found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT v.item, v.embedding <#> $7::halfvec AS value, CASE
+FROM (SELECT v.item, v.embedding <#> $10::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
 WHERE (SELECT name IS NULL FROM narrow_by)
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
-AND (
+AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
- <= $5::float8)
-ORDER BY v.embedding <#> $7::halfvec LIMIT $2::integer
+ <= $8::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE ((
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
+ <= $8::float8)))))
+ORDER BY v.embedding <#> $10::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $10::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -87,16 +145,53 @@ CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
-AND (
+AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
- <= $5::float8)
+ <= $8::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE ((
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
+ <= $8::float8)))))
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $10::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -105,12 +200,49 @@ CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE NOT s.large
-AND (
+AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
- <= $5::float8)
+ <= $8::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE ((
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
+ <= $8::float8)))))
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few"),
 notes (retriever, item, value, stands, ids) AS MATERIALIZED ((
@@ -138,12 +270,49 @@ WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"s
  IS NOT DISTINCT
 FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
  FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
-AND (
+AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
- <= $5::float8)
+ <= $8::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE ((
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
+ <= $8::float8)))))
 )),
 candidate (item, by) AS MATERIALIZED (
     SELECT item, array_agg(retriever)
@@ -154,7 +323,7 @@ UNION ALL SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stand
  SELECT *, NULL::bigint[] AS ids
 FROM (SELECT * FROM found
 UNION ALL
-SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $7::halfvec))::float8, 0
+SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $10::halfvec))::float8, 0
 FROM candidate c
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v

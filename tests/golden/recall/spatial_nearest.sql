@@ -3,10 +3,13 @@
 -- $2: 40
 -- $3: 1.0
 -- $4: 2.0
--- $5: 3
--- $6: 50.0
--- $7: (0.6, 0.8)
-WITH RECURSIVE unused AS (SELECT $6::float8),
+-- $5: [9]
+-- $6: []
+-- $7: []
+-- $8: 3
+-- $9: 50.0
+-- $10: (0.6, 0.8)
+WITH RECURSIVE unused AS (SELECT $9::float8),
 seen AS MATERIALIZED (
     SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
                SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
@@ -20,38 +23,174 @@ where_pool (one, other) AS MATERIALIZED (SELECT box(point(-180, -90), point(180,
 ,
 chosen (id) AS MATERIALIZED (SELECT item AS id
 FROM (SELECT *
-FROM (SELECT i.id AS item,
+FROM (SELECT i.id AS item, CASE
+WHEN i.place IS NOT NULL THEN
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
- AS km, CASE
+ELSE (SELECT min(
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
+)
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i WHERE true) END AS km, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM seen s
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
-WHERE NOT s.large AND i.place IS NOT NULL
+WHERE NOT s.large
+AND (i.place IS NOT NULL OR EXISTS (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+))
 AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5))
-ORDER BY 2, 1 LIMIT $5::integer
+ORDER BY 2, 1 LIMIT $8::integer
 ) p
 UNION ALL SELECT *
-FROM (SELECT i.id AS item,
+FROM (SELECT i.id AS item, CASE
+WHEN i.place IS NOT NULL THEN
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
- AS km, CASE
+ELSE (SELECT min(
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
+)
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i WHERE true) END AS km, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM (SELECT NULL::bigint AS id WHERE false) n
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
-WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) AND i.place IS NOT NULL
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+AND (i.place IS NOT NULL OR EXISTS (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+))
 AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5))
-ORDER BY 2, 1 LIMIT $5::integer
+ORDER BY 2, 1 LIMIT $8::integer
 ) p
 UNION ALL SELECT *
 FROM (
@@ -68,7 +207,7 @@ AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM se
           AND i.place <@ (SELECT one FROM where_pool)
 AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5))
-    ORDER BY i.place <-> (SELECT point(lon, lat) FROM where_spot) LIMIT $5::integer
+    ORDER BY i.place <-> (SELECT point(lon, lat) FROM where_spot) LIMIT $8::integer
 ),
 reached AS MATERIALIZED (
 SELECT CASE
@@ -90,7 +229,7 @@ FROM (SELECT lon, lat,
 WHEN km > 20038 THEN 20038
 ELSE km END / 6371.0088) * (1 + 1e-9) + 1e-5 AS high
 FROM (SELECT lon, lat, (SELECT CASE
-WHEN count(*) >= $5::integer THEN max(km) END FROM first) AS km FROM where_spot OFFSET 0) given) radius
+WHEN count(*) >= $8::integer THEN max(km) END FROM first) AS km FROM where_spot OFFSET 0) given) radius
         OFFSET 0
     ) reach
     OFFSET 0
@@ -113,12 +252,12 @@ AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.i
     ORDER BY i.place <-> (SELECT point(CASE
 WHEN lon > 0 THEN lon - 360
 ELSE lon + 360 END, lat) FROM where_spot)
-    LIMIT $5::integer
+    LIMIT $8::integer
 ),
 nearest AS MATERIALIZED (
     SELECT id, km
 FROM (SELECT id, km FROM first UNION SELECT id, km FROM second) both_sides
-    ORDER BY km LIMIT $5::integer
+    ORDER BY km LIMIT $8::integer
 ),
 around AS MATERIALIZED (
 SELECT CASE
@@ -140,7 +279,7 @@ FROM (SELECT lon, lat,
 WHEN km > 20038 THEN 20038
 ELSE km END / 6371.0088) * (1 + 1e-9) + 1e-5 AS high
 FROM (SELECT lon, lat, (SELECT CASE
-WHEN count(*) >= $5::integer THEN max(km) END FROM nearest) AS km FROM where_spot OFFSET 0) given) radius
+WHEN count(*) >= $8::integer THEN max(km) END FROM nearest) AS km FROM where_spot OFFSET 0) given) radius
         OFFSET 0
     ) reach
     OFFSET 0
@@ -153,7 +292,7 @@ held AS (
     WHERE i.place <@ (SELECT other FROM around) AND NOT i.place <@ (SELECT one FROM around)
     UNION ALL
     SELECT i.* FROM nearest n CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
-WHERE (SELECT count(*) < $5::integer FROM nearest)
+WHERE (SELECT count(*) < $8::integer FROM nearest)
 )
 SELECT i.id AS item,
 (CASE
@@ -168,11 +307,139 @@ FROM held i
 WHERE true AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5))
-ORDER BY 2, 1 LIMIT $5::integer
-) p) n ORDER BY km, item LIMIT $5::integer),
+ORDER BY 2, 1 LIMIT $8::integer
+) p
+UNION ALL SELECT *
+FROM (
+SELECT i.id AS item, CASE
+WHEN i.place IS NOT NULL THEN
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
+ELSE (SELECT min(
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
+)
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i WHERE true) END AS km, CASE
+WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
+) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
+ELSE 0 END AS stands
+FROM (SELECT DISTINCT id
+FROM (
+SELECT n.id
+FROM (SELECT *
+FROM (
+    (SELECT a.id FROM "kgm_1".item a
+     WHERE true
+AND (SELECT bool_or(large) FROM seen) AND a.place IS NOT NULL
+     ORDER BY a.place <-> (SELECT point(lon, lat) FROM where_spot) LIMIT 1000)
+    UNION ALL
+    (SELECT a.id FROM "kgm_1".item a
+     WHERE true
+AND (SELECT bool_or(large) FROM seen) AND a.place IS NOT NULL
+     ORDER BY a.place <-> (SELECT point(CASE
+WHEN lon > 0 THEN lon - 360
+ELSE lon + 360 END, lat) FROM where_spot)
+     LIMIT 1000)
+) a
+) p
+CROSS JOIN LATERAL (
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = p.id AND e.kind = ANY ($5::integer[])
+UNION ALL
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = p.id AND e.kind = ANY ($6::integer[])
+) o
+CROSS JOIN LATERAL (SELECT o.id
+UNION ALL
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = o.id AND e.kind = ANY ($5::integer[])
+UNION ALL
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = o.id AND e.kind = ANY ($6::integer[])
+) n
+) l) n
+CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
+WHERE i.place IS NULL AND i.kind = 1 AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+      AND CASE
+WHEN i.place IS NOT NULL THEN
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
+ELSE (SELECT min(
+(CASE
+WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
+    sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
+    * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
+)
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i WHERE true) END IS NOT NULL
+AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
+) IS DISTINCT FROM 5))
+ORDER BY 2, 1 LIMIT $8::integer
+) p) n ORDER BY km, item LIMIT $8::integer),
 found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT v.item, v.embedding <#> $7::halfvec AS value, CASE
+FROM (SELECT v.item, v.embedding <#> $10::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -180,10 +447,10 @@ FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE i
 WHERE false
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 AND (i.id IN (SELECT id FROM chosen)) IS TRUE
-ORDER BY v.embedding <#> $7::halfvec LIMIT $2::integer
+ORDER BY v.embedding <#> $10::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $10::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -196,7 +463,7 @@ AND (i.id IN (SELECT id FROM chosen)) IS TRUE
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $10::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -244,7 +511,7 @@ UNION ALL SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stand
  SELECT *, NULL::bigint[] AS ids
 FROM (SELECT * FROM found
 UNION ALL
-SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $7::halfvec))::float8, 0
+SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $10::halfvec))::float8, 0
 FROM candidate c
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v

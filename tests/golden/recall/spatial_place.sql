@@ -4,10 +4,13 @@
 -- $3: ['LOCATED_IN']
 -- $4: []
 -- $5: 'florida'
--- $6: 50.0
--- $7: (0.6, 0.8)
+-- $6: [9]
+-- $7: []
+-- $8: []
+-- $9: 50.0
+-- $10: (0.6, 0.8)
 -- refused: There is no entity 'florida' to be in. Correct where.place: it is the key of an entity.
-WITH RECURSIVE unused AS (SELECT $6::float8),
+WITH RECURSIVE unused AS (SELECT $9::float8),
 seen AS MATERIALIZED (
     SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
                SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
@@ -100,6 +103,24 @@ FROM (SELECT id
 FROM (SELECT item AS id FROM where_inside
 UNION ALL
 SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_hull)
+UNION ALL
+SELECT n.id
+FROM (SELECT id
+FROM (SELECT item AS id FROM where_inside
+UNION ALL
+SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_hull)
+) q LIMIT 2001) p
+CROSS JOIN LATERAL (
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = p.id AND e.kind = ANY ($6::integer[])
+UNION ALL
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = p.id AND e.kind = ANY ($7::integer[])
+) o
+CROSS JOIN LATERAL (SELECT o.id
+UNION ALL
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = o.id AND e.kind = ANY ($6::integer[])
+UNION ALL
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = o.id AND e.kind = ANY ($7::integer[])
+) n
 ) r
 WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 )
@@ -114,14 +135,14 @@ narrow (id) AS MATERIALIZED (SELECT id FROM "probe_where"
 WHERE (SELECT name FROM narrow_by) = 'where'),
 found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT v.item, v.embedding <#> $7::halfvec AS value, CASE
+FROM (SELECT v.item, v.embedding <#> $10::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
 WHERE (SELECT name IS NULL FROM narrow_by)
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
-AND (i.id <> (SELECT item FROM where_place)
+AND (((i.id <> (SELECT item FROM where_place)
 AND ((i.id IN (SELECT item FROM where_inside)) IS TRUE OR (i.place <@ (SELECT one FROM where_hull)
 AND (
 (SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
@@ -155,11 +176,77 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) A
                 ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
          AS cut (x1, y1, x2, y2)
  ) e)
-) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))
-ORDER BY v.embedding <#> $7::halfvec LIMIT $2::integer
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE ((i.id <> (SELECT item FROM where_place)
+AND ((i.id IN (SELECT item FROM where_inside)) IS TRUE OR (i.place <@ (SELECT one FROM where_hull)
+AND (
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_place_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_place_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_place_strips))[start:stop], ((SELECT y1 FROM where_place_strips))[start:stop],
+                ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+ OR (abs(i.place[0]) = 180 AND
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND -i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_place_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_place_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (-i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_place_strips))[start:stop], ((SELECT y1 FROM where_place_strips))[start:stop],
+                ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))))))
+ORDER BY v.embedding <#> $10::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $10::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -168,7 +255,7 @@ CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
-AND (i.id <> (SELECT item FROM where_place)
+AND (((i.id <> (SELECT item FROM where_place)
 AND ((i.id IN (SELECT item FROM where_inside)) IS TRUE OR (i.place <@ (SELECT one FROM where_hull)
 AND (
 (SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
@@ -202,11 +289,77 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) A
                 ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
          AS cut (x1, y1, x2, y2)
  ) e)
-) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE ((i.id <> (SELECT item FROM where_place)
+AND ((i.id IN (SELECT item FROM where_inside)) IS TRUE OR (i.place <@ (SELECT one FROM where_hull)
+AND (
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_place_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_place_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_place_strips))[start:stop], ((SELECT y1 FROM where_place_strips))[start:stop],
+                ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+ OR (abs(i.place[0]) = 180 AND
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND -i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_place_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_place_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (-i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_place_strips))[start:stop], ((SELECT y1 FROM where_place_strips))[start:stop],
+                ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))))))
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $7::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $10::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -215,7 +368,7 @@ CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE NOT s.large
-AND (i.id <> (SELECT item FROM where_place)
+AND (((i.id <> (SELECT item FROM where_place)
 AND ((i.id IN (SELECT item FROM where_inside)) IS TRUE OR (i.place <@ (SELECT one FROM where_hull)
 AND (
 (SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
@@ -249,7 +402,73 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) A
                 ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
          AS cut (x1, y1, x2, y2)
  ) e)
-) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE ((i.id <> (SELECT item FROM where_place)
+AND ((i.id IN (SELECT item FROM where_inside)) IS TRUE OR (i.place <@ (SELECT one FROM where_hull)
+AND (
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_place_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_place_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_place_strips))[start:stop], ((SELECT y1 FROM where_place_strips))[start:stop],
+                ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+ OR (abs(i.place[0]) = 180 AND
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND -i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_place_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_place_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (-i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_place_strips))[start:stop], ((SELECT y1 FROM where_place_strips))[start:stop],
+                ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))))))
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few"
 UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT FROM where_place)),
@@ -278,7 +497,7 @@ WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"s
  IS NOT DISTINCT
 FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
  FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
-AND (i.id <> (SELECT item FROM where_place)
+AND (((i.id <> (SELECT item FROM where_place)
 AND ((i.id IN (SELECT item FROM where_inside)) IS TRUE OR (i.place <@ (SELECT one FROM where_hull)
 AND (
 (SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
@@ -312,7 +531,73 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) A
                 ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
          AS cut (x1, y1, x2, y2)
  ) e)
-) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE ((i.id <> (SELECT item FROM where_place)
+AND ((i.id IN (SELECT item FROM where_inside)) IS TRUE OR (i.place <@ (SELECT one FROM where_hull)
+AND (
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_place_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_place_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_place_strips))[start:stop], ((SELECT y1 FROM where_place_strips))[start:stop],
+                ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+ OR (abs(i.place[0]) = 180 AND
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND -i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_place_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_place_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (-i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_place_strips))[start:stop], ((SELECT y1 FROM where_place_strips))[start:stop],
+                ((SELECT x2 FROM where_place_strips))[start:stop], ((SELECT y2 FROM where_place_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))))))
 )),
 candidate (item, by) AS MATERIALIZED (
     SELECT item, array_agg(retriever)
@@ -323,7 +608,7 @@ UNION ALL SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stand
  SELECT *, NULL::bigint[] AS ids
 FROM (SELECT * FROM found
 UNION ALL
-SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $7::halfvec))::float8, 0
+SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $10::halfvec))::float8, 0
 FROM candidate c
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v

@@ -9,13 +9,16 @@
 -- $8: 0.0
 -- $9: 2.0
 -- $10: 2.0
--- $11: 50.0
--- $12: 0.0
--- $13: 0.0
--- $14: 2.0
--- $15: 2.0
--- $16: (0.6, 0.8)
-WITH RECURSIVE unused AS (SELECT $11::float8),
+-- $11: [9]
+-- $12: []
+-- $13: []
+-- $14: 50.0
+-- $15: 0.0
+-- $16: 0.0
+-- $17: 2.0
+-- $18: 2.0
+-- $19: (0.6, 0.8)
+WITH RECURSIVE unused AS (SELECT $14::float8),
 seen AS MATERIALIZED (
     SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
                SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
@@ -49,7 +52,7 @@ counted AS (
 FROM (SELECT * FROM placed ORDER BY strip) p
 )
 ,
-where_pool (one, other) AS MATERIALIZED (SELECT box(point($12::float8, $13::float8), point($14::float8, $15::float8)), NULL::box)
+where_pool (one, other) AS MATERIALIZED (SELECT box(point($15::float8, $16::float8), point($17::float8, $18::float8)), NULL::box)
 ,
 "probe_where" (id) AS MATERIALIZED (
     SELECT DISTINCT id
@@ -57,6 +60,24 @@ FROM (SELECT id
 FROM (SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_pool)
 UNION ALL
 SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT other FROM where_pool)
+UNION ALL
+SELECT n.id
+FROM (SELECT id
+FROM (SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_pool)
+UNION ALL
+SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT other FROM where_pool)
+) q LIMIT 2001) p
+CROSS JOIN LATERAL (
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = p.id AND e.kind = ANY ($11::integer[])
+UNION ALL
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = p.id AND e.kind = ANY ($12::integer[])
+) o
+CROSS JOIN LATERAL (SELECT o.id
+UNION ALL
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = o.id AND e.kind = ANY ($11::integer[])
+UNION ALL
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = o.id AND e.kind = ANY ($12::integer[])
+) n
 ) r
 WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
 )
@@ -71,14 +92,14 @@ narrow (id) AS MATERIALIZED (SELECT id FROM "probe_where"
 WHERE (SELECT name FROM narrow_by) = 'where'),
 found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT v.item, v.embedding <#> $16::halfvec AS value, CASE
+FROM (SELECT v.item, v.embedding <#> $19::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
 WHERE (SELECT name IS NULL FROM narrow_by)
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
-AND ((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
+AND ((((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
 AND (
 (SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
 AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
@@ -111,11 +132,76 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) 
                 ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
          AS cut (x1, y1, x2, y2)
  ) e)
-) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))
-ORDER BY v.embedding <#> $16::halfvec LIMIT $2::integer
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($13::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($11::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($13::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($11::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($13::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($11::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE (((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
+AND (
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+ OR (abs(i.place[0]) = 180 AND
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND -i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (-i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))))))
+ORDER BY v.embedding <#> $19::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $16::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $19::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -124,7 +210,7 @@ CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
-AND ((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
+AND ((((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
 AND (
 (SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
 AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
@@ -157,11 +243,76 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) 
                 ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
          AS cut (x1, y1, x2, y2)
  ) e)
-) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($13::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($11::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($13::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($11::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($13::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($11::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE (((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
+AND (
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+ OR (abs(i.place[0]) = 180 AND
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND -i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (-i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))))))
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $16::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $19::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -170,7 +321,7 @@ CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE NOT s.large
-AND ((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
+AND ((((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
 AND (
 (SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
 AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
@@ -203,7 +354,72 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) 
                 ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
          AS cut (x1, y1, x2, y2)
  ) e)
-) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($13::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($11::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($13::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($11::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($13::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($11::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE (((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
+AND (
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+ OR (abs(i.place[0]) = 180 AND
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND -i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (-i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))))))
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few"),
 notes (retriever, item, value, stands, ids) AS MATERIALIZED ((
@@ -231,7 +447,7 @@ WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"s
  IS NOT DISTINCT
 FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
  FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
-AND ((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
+AND ((((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
 AND (
 (SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
 AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
@@ -264,7 +480,72 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) 
                 ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
          AS cut (x1, y1, x2, y2)
  ) e)
-) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))) OR (i.place IS NULL AND EXISTS (SELECT
+FROM (
+SELECT i.id AS id, n.place, n.via
+FROM (
+    SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($13::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($11::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
+    WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    UNION ALL
+    SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
+FROM (
+SELECT e.target AS id, e.kind, e.kind = ANY ($13::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = i.id AND e.kind = ANY ($11::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) a
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
+    CROSS JOIN LATERAL (
+SELECT e.target AS id, e.kind, e.kind = ANY ($13::integer[]) AS part
+FROM "kgm_1".edge e
+WHERE e.source = m.id AND e.kind = ANY ($11::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+) b
+    CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
+    WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
+          AND t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
+    ORDER BY rank FETCH FIRST 1 ROW WITH TIES
+) n
+WHERE i.place IS NULL AND i.kind = 1
+) i
+WHERE (((i.place <@ box(point($7::float8, $8::float8), point($9::float8, $10::float8)))
+AND (
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+ OR (abs(i.place[0]) = 180 AND
+(SELECT mod(count(*) FILTER (WHERE (e.y1 > i.place[1]) <> (e.y2 > i.place[1])
+AND (e.side > 0) = (e.y2 > e.y1)), 2) = 1
+        OR coalesce(bool_or(e.side = 0 AND -i.place[0] BETWEEN least(e.x1, e.x2) AND greatest(e.x1, e.x2)
+                            AND i.place[1] BETWEEN least(e.y1, e.y2) AND greatest(e.y1, e.y2)), false)
+FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_within_strips)) AS n) strip
+ CROSS JOIN LATERAL (
+    SELECT ((SELECT starts FROM where_within_strips))[n + 1] AS start,
+           ((SELECT starts FROM where_within_strips))[n + 2] - 1 AS stop
+ ) range
+ CROSS JOIN LATERAL (
+    SELECT x1, y1, x2, y2, (x2 - x1) * (i.place[1] - y1) - (-i.place[0] - x1) * (y2 - y1) AS side
+    FROM unnest(((SELECT x1 FROM where_within_strips))[start:stop], ((SELECT y1 FROM where_within_strips))[start:stop],
+                ((SELECT x2 FROM where_within_strips))[start:stop], ((SELECT y2 FROM where_within_strips))[start:stop])
+         AS cut (x1, y1, x2, y2)
+ ) e)
+) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_within_edges WHERE y1 = i.place[1]))))))))
 )),
 candidate (item, by) AS MATERIALIZED (
     SELECT item, array_agg(retriever)
@@ -275,7 +556,7 @@ UNION ALL SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stand
  SELECT *, NULL::bigint[] AS ids
 FROM (SELECT * FROM found
 UNION ALL
-SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $16::halfvec))::float8, 0
+SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $19::halfvec))::float8, 0
 FROM candidate c
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v

@@ -58,17 +58,17 @@ UNION ALL
 SELECT i.id FROM {index}.item i WHERE i.place <@ (SELECT other FROM where_pool)
 
 -- name: near_few
-SELECT i.id AS item, %(distance)s AS km, %(stands)s AS stands
+SELECT i.id AS item, %(linked_distance)s AS km, %(stands)s AS stands
 FROM seen s
 CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE scope = s.id OFFSET 0) i
-WHERE NOT s.large AND i.place IS NOT NULL %(filters)s
+WHERE NOT s.large AND %(placed)s %(filters)s
 ORDER BY 2, 1 LIMIT %(count)s
 
 -- name: near_narrow
-SELECT i.id AS item, %(distance)s AS km, %(stands)s AS stands
+SELECT i.id AS item, %(linked_distance)s AS km, %(stands)s AS stands
 FROM %(narrow)s n
 CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = n.id OFFSET 0) i
-WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) AND i.place IS NOT NULL %(filters)s
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) AND %(placed)s %(filters)s
 ORDER BY 2, 1 LIMIT %(count)s
 
 -- name: near_many
