@@ -16,11 +16,12 @@ from kgmem.extraction.entities import plain_name
 from kgmem.extraction.facts import phrase
 from kgmem.extraction.gate import Gate
 from kgmem.extraction.gazetteer import gazetteer
+from kgmem.extraction.identifiers import JOIN, restore_verbs
+from kgmem.extraction.languages.models import read_in
 from kgmem.extraction.layout.lines import other_language, sentences_only
 from kgmem.extraction.layout.notes import Notes, notes_of
 from kgmem.extraction.offline import Work
 from kgmem.extraction.pipeline import Reading
-from kgmem.extraction.registry import RULES
 from kgmem.extraction.repair import repair
 from kgmem.extraction.updates.letters import Letter, letter
 from kgmem.extraction.updates.replies import replies_to
@@ -78,6 +79,7 @@ def language() -> Language:
         except ImportError:
             continue
         found: Language = module.load()
+        found.add_pipe(JOIN, first=True)
         return found
     raise ExtractorUnavailable(
         "spaCy has no English model here.",
@@ -87,7 +89,10 @@ def language() -> Language:
 
 def parsed(texts: Iterable[str]) -> Iterator[Doc]:
     """Return texts with their parse, in order."""
-    yield from language().pipe(texts, batch_size=_BATCH)
+    model = language()
+    for doc in model.pipe(texts, batch_size=_BATCH):
+        restore_verbs(doc, model)
+        yield doc
 
 
 LEAST_CONFIDENCE: Final = 0.25
@@ -127,11 +132,12 @@ def read_texts(
             documents, texts, cleaned, earlier, previous, notes, strict=True
         )
     ]
+    for language in {each for each in foreign if each is not None}:
+        ats = [at for at, each in enumerate(foreign) if each == language]
+        for at, each in zip(ats, read_in(language, [texts[at] for at in ats]), strict=True):
+            found[at] = each
     return [
-        replace(each, said_at=mail.said_at, speaker=mail.speaker)
-        if language is None
-        else Extraction(extractor=RULES, problem=f"It is in {language}; the rules read English, and found nothing.")
-        for each, mail, language in zip(found, letters, foreign, strict=True)
+        replace(each, said_at=mail.said_at, speaker=mail.speaker) for each, mail in zip(found, letters, strict=True)
     ]
 
 

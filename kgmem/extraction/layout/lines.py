@@ -56,9 +56,11 @@ _ENGLISH: Final = frozenset(
 )
 _OTHERS: Final = {
     "German": """der die das und ist nicht ein eine ich wir sie er es mit auf für von zu im dem den des sich auch als an
-        bei nach aus wie aber oder wird wurde haben hat sind war seit mein ihr kein""",
+        bei nach aus wie aber oder wird wurde haben hat sind war seit mein ihr kein am vom zum zur beim bis unser unsere
+        ihre seine seiner werden kann noch nur schon dass wenn einen einem einer hatte waren""",
     "French": """le la les et est un une des du de je nous vous il elle dans pour que qui ne pas sur avec ce cette au
-        aux par plus sont a été mon ma son sa ses mais ou depuis chez""",
+        aux par plus sont a été mon ma son sa ses mais ou depuis chez à était être avait ont ils elles leur leurs lui on
+        nos notre votre vos ces donc aussi très comme après avant pendant jusqu entre sans deux fait sera où""",
     "Spanish": """el la los las y es un una de del que en por para con no se su lo al como más pero sus le ya o este sí
         porque esta entre cuando muy sin sobre también me hasta vive yo mi""",
     "Italian": """il lo la gli le e è un una di del della che in per con non si su sono da come più ma suo anche nel
