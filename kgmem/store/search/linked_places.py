@@ -1,8 +1,8 @@
 """Places by links: an item without a point of its own stands where its links lead, in one step or two.
 
 An event stands where it occurred, a part where the whole is. Links of containing kinds count (OCCURRED_AT, LOCATED_IN
-and what a schema declares) and PART_OF, with their inverses. Nothing is stored: the question walks from an item to its
-places, or from places to what links to them, so that both clocks, scopes and ended links count as everywhere else.
+and what a schema declares) and PART_OF, with their inverses. Nothing is stored: the query follows links from an item to
+its places, or from places to what links to them, so that both clocks, scopes and ended links count as everywhere else.
 """
 
 import time
@@ -40,7 +40,7 @@ class LinkedPlaces:
 
     @property
     def places(self) -> SQL:
-        """Return the query (id, place, via) of the points where a row `i` stands."""
+        """Return the query (id, place, via) of the points of a row `i`."""
         places = {"links": self._links(SQL("i.id")), "links_of_middle": self._links(SQL("m.id"))}
         return fill(self.layout.sql("linked_places", "places"), places)
 
@@ -58,7 +58,7 @@ class LinkedPlaces:
         return compose("CASE WHEN i.place IS NOT NULL THEN {} ELSE ({}) END", distance, query)
 
     def reads(self, query: SQL) -> SQL:
-        """Return a query for ids of places, with at least the ids of all that stands there by links."""
+        """Return a query for ids of places, with at least the ids of all items there by links."""
         places = {
             "query": compose("SELECT id FROM ({}) q LIMIT {}", query, number(NARROW + 1)),
             "linked_to": self._linked_to(SQL("p.id")),
@@ -67,7 +67,7 @@ class LinkedPlaces:
         return compose("{} UNION ALL {}", query, fill(self.layout.sql("linked_places", "led_to"), places))
 
     def near(self, distance: SQL, count: SQL, *, bounded: bool) -> SQL:
-        """Return the query (item, km, stands) of what stands nearest to the spot by links, in large scopes."""
+        """Return the query (item, km, stands) of items nearest to the spot by links, in large scopes."""
         name = "of_pool" if bounded else "of_nearest"
         left = later("wide", "filters", "stands", "most")
         anchors = {**left, "anchors": number(_IN_POOL if bounded else _NEAREST)}
