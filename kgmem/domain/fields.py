@@ -39,8 +39,9 @@ FieldType = Literal[
     "json",  # Any JSON value.
 ]
 # value: what a record says. identity: what makes it this record. condition: what must hold before it is written.
-# action: what shall be done with it. known: what only a store knows, so that no statement has it.
-Role = Literal["value", "identity", "condition", "action", "known"]
+# action: what shall be done with it. claim: what is noted with the claims that it makes, not with what is stored.
+# known: what only a store knows, so that no statement has it.
+Role = Literal["value", "identity", "condition", "action", "claim", "known"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,11 @@ def stored_fields(record: type[Any]) -> tuple[Field, ...]:
 def indexed_fields(record: type[Any]) -> tuple[Field, ...]:
     """Return the fields that the retrieval index keeps in a column of their own, beside the vertex."""
     return tuple(field for field in stored_fields(record) if field.indexed)
+
+
+def shown_fields(record: type[Any]) -> tuple[Field, ...]:
+    """Return the fields that a stored record may have: all but those that only a statement has."""
+    return tuple(field for field in fields_of(record) if field.role not in {"action", "claim"})
 
 
 def value_names(record: type[Any]) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from kgmem.domain.graph.folding import ENTITIES, EPISODES, RELATIONSHIPS, Folded
 from kgmem.domain.graph.graph import Change, Dangling
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.statement import DEFAULT_LABEL, check_entities, check_episodes, check_relationships
+from kgmem.store.claims.claim_origins import with_origins
 from kgmem.store.db.sql import SQL
 from kgmem.store.export import records
 from kgmem.store.graph.catalog import PostgresCatalog
@@ -90,7 +91,6 @@ class AgeGraphStore:
         async with self.catalog.on(graph, reads=()) as held:
             layout = await self._prepare(held, entities)
             await ensure_labels(self.database, layout, VERTEX, {e.label or DEFAULT_LABEL for e in entities})
-            said = claims_from_entities.said_by(layout, entities)
             statements = await each(partial(_entity_statement, layout), entities)
 
             async def work(connection: asyncpg.Connection) -> Outcomes:
@@ -99,6 +99,7 @@ class AgeGraphStore:
                 async def write(batch: Sequence[Statement]) -> Outcome:
                     return await write_vertices(connection, passages, ENTITY, batch)
 
+                said = claims_from_entities.said_by(layout, await with_origins(connection, layout, entities))
                 await claims_from_entities.lock_topics(connection, layout, said)
                 outcomes = await _in_rounds(statements, lambda s: (s.scope, s.key), write)
                 new = await claims_from_entities.record(connection, layout, said)
@@ -123,7 +124,8 @@ class AgeGraphStore:
                 async def write(batch: Sequence[Relationship]) -> Outcome:
                     return await write_edges(connection, passages, batch)
 
-                outcomes = await _in_rounds(relationships, edge_identity, write)
+                stated = await with_origins(connection, layout, relationships)
+                outcomes = await _in_rounds(stated, edge_identity, write)
                 await passages.store(connection)
                 return outcomes
 

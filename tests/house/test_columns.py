@@ -23,9 +23,15 @@ REMOVES = {"note": None}
 # Records that have something for every column.
 FULL: dict[BatchKind, Entity | Relationship] = {
     "entity": Entity(
-        "k", properties=REMOVES, labels=["Further"], text="A sentence. " * 200, embedding=[1.0, 0.0], version=1
+        "k",
+        properties=REMOVES,
+        labels=["Further"],
+        text="A sentence. " * 200,
+        embedding=[1.0, 0.0],
+        version=1,
+        derived_from=["source:s"],
     ),
-    "relationship": Relationship("KNOWS", "a", "b", properties=REMOVES),
+    "relationship": Relationship("KNOWS", "a", "b", properties=REMOVES, derived_from=["source:s"]),
 }
 CONSTRAINTS = {"UNIQUE", "PRIMARY", "CHECK", "FOREIGN"}
 

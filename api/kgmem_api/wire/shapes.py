@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationInfo, create_model
 from typing_extensions import TypedDict
 
 from kgmem.domain.fields import Field as Declared
-from kgmem.domain.fields import FieldType, fields_of, is_declared, stated_fields
+from kgmem.domain.fields import FieldType, is_declared, shown_fields, stated_fields
 from kgmem_api.wire.fields import STRICT, TIME_FORM, From, PlaceField, Properties, Scope, Time, Value, Vector, own_scope
 
 _SPAN = Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]], Field(min_length=2, max_length=2)]
@@ -97,7 +97,7 @@ def parts_of(request: type[Any]) -> dict[str, Part]:
 
 def answer(record: type[Any], name: str, doc: str, **more: Any) -> type[BaseModel]:
     """Return the model of a record in answers, for the OpenAPI document: fields without a value are omitted."""
-    known: dict[str, Any] = {field.name: _shown_type(field) for field in fields_of(record) if field.role != "action"}
+    known: dict[str, Any] = {field.name: _shown_type(field) for field in shown_fields(record)}
     return create_model(name, __doc__=doc, __module__=__name__, **known, **more)
 
 
@@ -126,7 +126,7 @@ CURSOR: Final[Any] = (str | None, ...)  # Of a page: continues it, null at its e
 
 def shown(record: type[Any]) -> Callable[[Any], dict[str, Any]]:
     """Return what makes the shape of a record in answers: fields without a value are omitted."""
-    table = [field for field in fields_of(record) if field.role != "action"]
+    table = shown_fields(record)
     names = [field.wire for field in table]
     values = attrgetter(*(field.name for field in table))
     special = [(field.wire, _CONVERTED[field.type], field.nullable) for field in table if field.type in _CONVERTED]

@@ -1,10 +1,11 @@
 """Entities: as callers send them, and as they are stored."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Generic, TypeVar
 
 from kgmem.domain.fields import (
+    DERIVED_FROM,
     ID,
     KEY,
     LABEL,
@@ -49,6 +50,7 @@ class Entity:
     valid_to: Annotated[str | None, stored(VALID_TO)] = None
     source: Annotated[str | None, stored(SOURCE)] = None
     scope: Annotated[str, stored(SCOPE)] = ""
+    derived_from: Annotated[Sequence[str] | None, replace(DERIVED_FROM, role="claim")] = None
     version: Annotated[int | None, VERSION] = None  # In a statement: must be the stored one, else VersionConflict.
     id: Annotated[int | None, ID] = None
     known_from: Annotated[str | None, MOMENT] = None

@@ -80,7 +80,7 @@ def _merged_entities(run: Sequence[Entity]) -> Entity:
             embedding = each.embedding
         fields |= _stated(each)
         properties |= each.properties
-    return replace(run[0], **fields, embedding=embedding, properties=properties)
+    return replace(run[0], **fields, embedding=embedding, properties=properties, derived_from=_origins(run))
 
 
 def _may_relationships(one: Relationship, other: Relationship) -> bool:
@@ -94,7 +94,7 @@ def _merged_relationships(run: Sequence[Relationship]) -> Relationship:
     for each in run:
         fields |= _stated(each)
         properties |= each.properties
-    return replace(run[0], **fields, properties=properties)
+    return replace(run[0], **fields, properties=properties, derived_from=_origins(run))
 
 
 def _may_episodes(_one: Episode, other: Episode) -> bool:
@@ -122,6 +122,13 @@ EPISODES = (_may_episodes, _merged_episodes)
 
 def _stated(item: Any) -> dict[str, Any]:
     return {name: value for name in value_names(type(item)) if (value := getattr(item, name)) is not None}
+
+
+def _origins(run: Sequence[Entity] | Sequence[Relationship]) -> Sequence[str] | None:
+    """Return what statements are derived from together; nothing where one of them is by itself."""
+    if not all(each.derived_from for each in run):
+        return None
+    return list(dict.fromkeys(origin for each in run for origin in each.derived_from or ()))
 
 
 def _lifted(entity: Entity) -> Entity:

@@ -1,11 +1,12 @@
 """Relationships: typed edges between entities, with properties and valid time, and their wording as sentences."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from kgmem.domain.fields import (
+    DERIVED_FROM,
     FRACTION,
     ID,
     KEY,
@@ -44,6 +45,7 @@ class Relationship:
     confidence: Annotated[float | None, stored(FRACTION)] = None
     source: Annotated[str | None, stored(SOURCE)] = None
     scope: Annotated[str, stored(SCOPE)] = ""
+    derived_from: Annotated[Sequence[str] | None, replace(DERIVED_FROM, role="claim")] = None
     version: Annotated[int | None, replace(VERSION, role="known")] = None
     id: Annotated[int | None, ID] = None
     known_from: Annotated[str | None, MOMENT] = None

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from kgmem.domain.claims.echoes import check_origins
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.fields import LONGEST_LABEL, Field, number_fields
 from kgmem.domain.graph.entity import Entity
@@ -28,6 +29,7 @@ def check_entities(stated: Sequence[Entity]) -> None:
     for item in stated:
         check_names(item.properties)
         _check_numbers(item, numbers)
+        check_origins(item.derived_from or ())
         if item.valid_from is not None or item.valid_to is not None:
             valid_interval(item.valid_from, item.valid_to)
 
@@ -43,6 +45,7 @@ def check_relationships(stated: Sequence[Relationship]) -> None:
         if item.valid_from is not None or item.valid_to is not None:
             valid_interval(item.valid_from, item.valid_to)
         _check_numbers(item, numbers)
+        check_origins(item.derived_from or ())
 
 
 def check_episodes(stated: Sequence[Episode]) -> None:

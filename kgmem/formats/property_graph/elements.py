@@ -36,7 +36,7 @@ PREFIX = "kgmem_"
 VECTOR = PREFIX + "embedding"
 _SHARED_WORDS = frozenset({"name", "text", "valid_from", "valid_to", "place"})
 # What a vertex or an edge has beside its properties.
-_BESIDE = frozenset({"key", "label", "labels", "kind", "start", "end", "properties", "version"})
+_BESIDE = frozenset({"key", "label", "labels", "kind", "start", "end", "properties", "version", "derived_from"})
 _FIELDS: Final[Mapping[BatchKind, Mapping[str, Field]]] = {
     "entity": {field.name: field for field in stated_fields(Entity) if field.name not in _BESIDE},
     "relationship": {field.name: field for field in stated_fields(Relationship) if field.name not in _BESIDE},

@@ -1,6 +1,8 @@
 """What new claims are derived from: as their writer says, or as their text and the answers before it show."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import asyncpg
 
@@ -13,6 +15,8 @@ from kgmem.domain.claims.echoes import (
     sentence_fingerprint,
 )
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.time.interval import now, parse_time
 from kgmem.store.claims.answer_log import REMEMBERED
@@ -20,6 +24,8 @@ from kgmem.store.claims.cited_episodes import check_cited
 from kgmem.store.claims.claim_rows import StoredClaims
 from kgmem.store.graph.layout import Layout
 from kgmem.store.graph.records import encoded
+
+Item = TypeVar("Item", Entity, Relationship)
 
 
 async def note_origins(
@@ -41,7 +47,7 @@ async def note_origins(
     derived = {
         id_: (*claim.derived_from, *(said[id_].derived_from if id_ in said else ())) for id_, claim in stated.items()
     }
-    origins = await _resolved(connection, layout, [(claim.scope, derived[id_]) for id_, claim in stated.items()])
+    origins = await resolved(connection, layout, [(claim.scope, derived[id_]) for id_, claim in stated.items()])
     found = {id_: each for id_, each in zip(stated, origins, strict=True) if each}
     sentences = {id_: sentence_fingerprint(by.sentence) for id_, by in said.items() if by.sentence}
     open_ = {id_: claim for id_, claim in stated.items() if id_ not in found}
@@ -66,7 +72,15 @@ async def note_origins(
     await connection.execute(layout.sql("claim_origins", "inherited"), list(places))
 
 
-async def _resolved(
+async def with_origins(connection: asyncpg.Connection, layout: Layout, stated: Sequence[Item]) -> Sequence[Item]:
+    """Return statements with what they are derived from as `resolved` has it. Raises InvalidInput."""
+    if not any(each.derived_from for each in stated):
+        return stated
+    origins = await resolved(connection, layout, [(each.scope, each.derived_from or ()) for each in stated])
+    return [replace(each, derived_from=found) for each, found in zip(stated, origins, strict=True)]
+
+
+async def resolved(
     connection: asyncpg.Connection, layout: Layout, derived: Sequence[tuple[str, Sequence[str]]]
 ) -> list[list[str]]:
     """Return origins as the texts and sources that state them: ids differ from graph to graph. Raises InvalidInput."""

@@ -102,6 +102,8 @@ class _Stage:
             "valid_from": starts,
             "valid_to": ends,
         }
+        if "derived_from" in self.fields:
+            shared["derived_from"] = self.fields["derived_from"]
         if self.objects is not None and any(self.objects.removed):
             shared["removed"] = pa.array(self.objects.removed, pa.string())
         return pa.table({**shared, **own})

@@ -8,7 +8,7 @@ from kgmem.domain.space.place import parse_place
 from kgmem.store.db.sql import NOTHING, fill
 from kgmem.store.graph.layout import Layout, source_ids
 from kgmem.store.graph.records import plain_fields, stored_name
-from kgmem.store.load.copy_load import BatchLoad, merge_rows, staged, stated_properties
+from kgmem.store.load.copy_load import BatchLoad, merge_rows, origins_at, staged, stated_properties
 from kgmem.store.write import claims_from_entities
 from kgmem.store.write.dedup import rounds_of
 from kgmem.store.write.passages import Passages, take_turn
@@ -57,7 +57,9 @@ async def _record_claims(load: BatchLoad, scopes: tuple[list[str], list[int]], r
     stored = {stored_name(name, "entity"): name for name in names}
     rows = await load.connection.fetch(load.sql("said_properties"), list(stored), *scopes, list(recorded))
     said = [
-        claims_from_entities.Property(row["scope"], row["key"], stored[row["name"]], row["value"], row["source"])
+        claims_from_entities.Property(
+            row["scope"], row["key"], stored[row["name"]], row["value"], row["source"], origins_at(row)
+        )
         for row in rows
     ]
     await claims_from_entities.record(load.connection, load.layout, said)
@@ -124,6 +126,7 @@ def entity_at(row: Any) -> Entity:
         "label": row["label"] if row["relabels"] else None,
         "labels": stored.get("labels"),
         "properties": stated_properties(stored, row["removed"], "entity"),
+        "derived_from": origins_at(row),
         "place": parse_place(place) if place is not None else None,
         **{name: row[name] for name in ("key", "source", "scope", "version", "embedding")},
     }

@@ -174,6 +174,11 @@ def stated_properties(stored: Mapping[str, Any], removed: str | None, what: str)
     return others_of(stored, what) | dict.fromkeys(names)
 
 
+def origins_at(row: Any) -> Sequence[str]:
+    """Return what a staged statement is derived from."""
+    return tuple(orjson.loads(row["derived_from"])) if row["derived_from"] else ()
+
+
 def staged(row: Any) -> dict[str, Any]:
     """Return the properties that stand in a staged row."""
     return loads(row["stored"])

@@ -9,10 +9,11 @@ from kgmem.domain.schema.refusal import end_refused
 from kgmem.store.db.sql import NOTHING, SQL, fill
 from kgmem.store.graph.layout import LABEL_SHIFT, know_labels, source_ids
 from kgmem.store.graph.records import plain_fields
-from kgmem.store.load.copy_load import BatchLoad, merge_rows, staged, stated_properties
+from kgmem.store.load.copy_load import BatchLoad, merge_rows, origins_at, staged, stated_properties
 from kgmem.store.write import endpoint_checks, fact_index
 from kgmem.store.write.claims_from_edges import record, record_former, record_said, said_by, valued_kinds, weighed_kinds
 from kgmem.store.write.dedup import rounds_of
+from kgmem.store.write.derived_claims import note_edges
 from kgmem.store.write.edges import identity, read_edges, write_edges
 from kgmem.store.write.passages import Passages, take_turn
 from kgmem.store.write.vertices import existing
@@ -78,6 +79,9 @@ async def _record_claims(load: BatchLoad, *, fresh: bool, recorded: Sequence[int
         stated = [said_by(layout, row["edge"], relationship_at(row), fresh=row["fresh"]) for row in rows]
         said = [each for each in stated if each is not None]
         _count_updates(load, sum(not said[at].fresh for at in await record(connection, layout, said)))
+    if await connection.fetchval(load.sql("any_derived")):
+        derived = await connection.fetch(load.sql("said_derived"), list(recorded))
+        await note_edges(connection, layout, ((row["edge"], row["source"], origins_at(row)) for row in derived))
     await load.execute(load.sql("mark_changes"), load.import_id)
 
 
@@ -207,6 +211,7 @@ def relationship_at(row: Any) -> Relationship:
         "start": row["start_key"],
         "end": row["end_key"],
         "properties": stated_properties(stored, row["removed"], "relationship"),
+        "derived_from": origins_at(row),
         **{name: row[name] for name in ("kind", "key", "source", "scope")},
     }
     return Relationship(**{**plain_fields(stored, "relationship"), **told})

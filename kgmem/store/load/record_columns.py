@@ -85,7 +85,7 @@ def _refusal(graph: Graph, kind: BatchKind, stated: Sequence[Stated[Any]]) -> st
 def _columns_of(graph: Graph, field: Field, records: Sequence[Any]) -> Iterator[tuple[str, Sequence[str | None]]]:
     """Return the columns of a field by their names; none where no record states it."""
     values = list(map(attrgetter(field.name), records))
-    if field.type == "properties":
+    if field.type == "properties" or field.role == "claim":
         values = [value or None for value in values]
     if not any(value is not None for value in values):
         return

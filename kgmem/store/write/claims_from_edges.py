@@ -15,6 +15,7 @@ from kgmem.store.db.database import Database
 from kgmem.store.db.sql import SQL, fill
 from kgmem.store.graph.layout import EDGE, Layout, know_labels, label_id, learn_labels
 from kgmem.store.graph.records import encoded, loads, others_of, text_of
+from kgmem.store.write.derived_claims import note_edges
 from kgmem.store.write.rows import fraction_of
 
 Properties = Mapping[str, Any]
@@ -33,6 +34,7 @@ class SourceStatement(NamedTuple):
     properties: Properties
     fresh: bool = False
     episode: str | None = None
+    derived_from: Sequence[str] = ()
 
 
 def weighed_kinds(layout: Layout) -> list[str]:
@@ -61,7 +63,16 @@ def said_by(layout: Layout, id_: int, stated: Relationship, *, fresh: bool) -> S
     if source is None:
         return None
     times = (stated.valid_from, stated.valid_to)
-    return SourceStatement(id_, stated.kind, source, *times, stated.confidence, stated.properties, fresh)
+    return SourceStatement(
+        id_,
+        stated.kind,
+        source,
+        *times,
+        stated.confidence,
+        stated.properties,
+        fresh,
+        derived_from=stated.derived_from or (),
+    )
 
 
 def said_in(layout: Layout, id_: int, stored: Properties, *, fresh: bool) -> SourceStatement | None:
@@ -104,6 +115,8 @@ async def record(
     columns = list(map(list, zip(*rows, strict=True)))
     source = layout.sql("claims", "said_of_edges")
     new = await record_said(connection, layout, source, columns, fresh=not held, partial=partial)
+    derived = ((each.edge, each.source, each.derived_from) for each in said)
+    await note_edges(connection, layout, derived, {edge for edge, _ in held} if new else ())
     return {row["at"] - 1 for row in new} if held else set(range(len(said)))
 
 

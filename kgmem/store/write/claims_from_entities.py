@@ -12,6 +12,7 @@ import asyncpg
 from kgmem.domain.graph.entity import Entity
 from kgmem.store.graph.layout import Layout
 from kgmem.store.graph.records import encoded, merge_entity, others_of, stored_name, text_of
+from kgmem.store.write.derived_claims import note_properties
 
 CONSENSUS = "consensus"  # The property of an entity that tells of its other properties how far they are believed.
 
@@ -24,6 +25,7 @@ class Property(NamedTuple):
     predicate: str
     value: str  # As JSON.
     source: int
+    derived_from: Sequence[str] = ()
 
 
 def weighed_properties(layout: Layout) -> frozenset[str]:
@@ -54,7 +56,14 @@ def said_by(layout: Layout, stated: Iterable[Entity]) -> list[Property]:
     """Return what statements say of weighed properties for their sources."""
     names = weighed_properties(layout)
     return [
-        Property(layout.scopes[each.scope], each.key, name, encoded(value).decode(), layout.sources[each.source])
+        Property(
+            layout.scopes[each.scope],
+            each.key,
+            name,
+            encoded(value).decode(),
+            layout.sources[each.source],
+            each.derived_from or (),
+        )
         for each in stated
         if names and each.source in layout.sources and each.source is not None
         for name, value in _own(each.properties, names)
@@ -105,7 +114,9 @@ async def record(
     if not said:
         return set()
     await layout.ensure("claims")
-    columns = list(map(list, zip(*said, strict=True)))
+    columns = list(map(list, zip(*(each[:5] for each in said), strict=True)))
     await connection.execute(layout.sql("claims", "make_topics"), columns[0], columns[1], columns[2], [""] * len(said))
     rows = await connection.fetch(layout.sql("claims", "say_properties"), *columns, whole)
+    derived = ((each.scope, each.subject, each.predicate, each.source, each.derived_from) for each in said)
+    await note_properties(connection, layout, derived)
     return {(row["scope"], row["subject"]) for row in rows}

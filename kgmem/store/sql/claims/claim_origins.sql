@@ -21,6 +21,44 @@ WHERE c.id = ANY ($1::bigint[])
 ORDER BY c.id, d.id
 ON CONFLICT (claim) DO UPDATE SET derived_from = excluded.derived_from
 
+-- name: edge_origins
+-- What sources derived that state relationships: noted with the claims that this transaction has made of it, also where a
+-- claim is of another value than its relationship shows, and so names none.
+INSERT INTO {index}.claim_origin (claim, derived_from)
+SELECT c.id, ARRAY(SELECT jsonb_array_elements_text(n.origins::jsonb))
+FROM unnest($1::bigint[], $2::integer[], $3::text[]) AS n (edge, source, origins)
+JOIN {index}.edge e ON e.id = n.edge
+JOIN {index}.item a ON a.id = e.source AND a.kind = 1
+JOIN {index}.item b ON b.id = e.target AND b.kind = 1
+JOIN {index}.label l ON l.id = e.kind
+JOIN {index}.topic t ON t.scope = e.scope AND t.subject = a.key AND t.predicate = l.name AND t.about IN ('', b.key)
+JOIN {index}.claim c ON c.topic = t.id AND c.source = n.source AND c.known_to IS NULL AND c.known_from >= now()
+    AND (c.edge = n.edge OR (c.edge IS NULL AND t.about = b.key))
+ON CONFLICT (claim) DO NOTHING
+
+-- name: edges_inherit
+-- New claims of relationships, by what `inherited` does.
+INSERT INTO {index}.claim_origin (claim, sentence, derived_from)
+SELECT DISTINCT ON (c.id) c.id, x.sentence, x.derived_from
+FROM {index}.claim c
+JOIN {index}.claim d ON d.topic = c.topic AND d.source = c.source AND d.id < c.id
+    AND d.object IS NOT DISTINCT FROM c.object AND d.value IS NOT DISTINCT FROM c.value
+    AND (d.known_to IS NULL OR d.known_to >= now())
+JOIN {index}.claim_origin x ON x.claim = d.id AND x.derived_from IS NOT NULL
+WHERE c.edge = ANY ($1::bigint[]) AND c.known_to IS NULL AND c.known_from >= now()
+ORDER BY c.id, d.id
+ON CONFLICT (claim) DO NOTHING
+
+-- name: property_origins
+-- What sources derived that state properties of entities, as for relationships.
+INSERT INTO {index}.claim_origin (claim, derived_from)
+SELECT c.id, ARRAY(SELECT jsonb_array_elements_text(n.origins::jsonb))
+FROM unnest($1::integer[], $2::text[], $3::text[], $4::integer[], $5::text[]) AS n (scope, subject, predicate, source, origins)
+JOIN {index}.topic t ON t.scope = n.scope AND t.subject = n.subject AND t.predicate = n.predicate AND t.about = ''
+JOIN {index}.claim c ON c.topic = t.id AND c.source = n.source AND c.adopted AND c.object IS NULL AND c.edge IS NULL
+    AND c.known_to IS NULL AND c.known_from >= now()
+ON CONFLICT (claim) DO NOTHING
+
 -- name: of_claims
 -- What claims state it first-hand, of those that a scope sees: the text that they cite, or else their source.
 SELECT c.id, coalesce(x.derived_from, ARRAY[coalesce('episode:' || c.episode, 'source:' || o.key)]) AS origins

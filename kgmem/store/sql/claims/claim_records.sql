@@ -160,7 +160,9 @@ WITH said AS MATERIALIZED (
     SELECT m.id, ARRAY(SELECT jsonb_array_elements_text(s.origins::jsonb))
     FROM made m
     JOIN said s ON s.topic = m.topic AND s.content_hash = m.content_hash AND s.known_to IS NOT DISTINCT FROM m.known_to
-    WHERE m.created AND s.origins IS NOT NULL
+    -- A relationship of the same file may have made the claim already.
+    WHERE s.origins IS NOT NULL
+    ON CONFLICT (claim) DO NOTHING
 ), stale AS (
     UPDATE {index}.topic t SET stale = true
     WHERE t.id IN (SELECT topic FROM made WHERE created AND known_to IS NULL) AND NOT t.stale

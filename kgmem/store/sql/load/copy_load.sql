@@ -16,6 +16,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_entities (
     removed    text,
     body       text NOT NULL,
     further    text,
+    derived_from text,                    -- As JSON.
     version    integer,
     embedding  halfvec
 ) ON COMMIT DELETE ROWS
@@ -65,7 +66,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS kgmem_relationships (
     valid_to      timestamptz,
     parallel_edge_hash bigint NOT NULL,
     stored        text NOT NULL,
-    removed       text
+    removed       text,
+    derived_from  text
 ) ON COMMIT DELETE ROWS
 
 -- name: found_stage
@@ -173,7 +175,7 @@ INSERT INTO {index}.passage (id, item, ordinal, start, body) SELECT id, item, or
 -- name: said_properties
 -- What sources state of weighed properties ($1, as they are stored), where no verdict comes with the value; rows of $4 are
 -- recorded already.
-SELECT c.id AS scope, s.key, n.name, (j.stored -> n.name)::text AS value, o.id AS source
+SELECT c.id AS scope, s.key, n.name, (j.stored -> n.name)::text AS value, o.id AS source, s.derived_from
 FROM kgmem_entities s
 JOIN {index}.source o ON o.key = s.source
 JOIN unnest($2::text[], $3::integer[]) AS c (path, id) ON c.path = s.scope COLLATE "C"
@@ -432,6 +434,20 @@ WHERE f.origin IS NOT NULL AND s.kind = ANY ($1::text[]) AND f.at <> ALL ($2::in
   AND coalesce(k.id, e.id) IS NOT NULL
 ORDER BY f.place, f.at
 
+-- name: said_derived
+-- What sources state that they derived, but for the rows of $1, of which that is noted already.
+SELECT coalesce(k.id, e.id) AS edge, f.origin AS source, s.derived_from
+FROM kgmem_found f JOIN kgmem_relationships s ON s.at = f.at
+LEFT JOIN {index}.edge k ON k.scope = f.scope AND k.key = f.key AND f.key IS NOT NULL
+LEFT JOIN {index}.edge e ON e.source = f.source AND e.kind = f.kind AND e.target = f.target AND e.scope = f.scope
+                        AND e.parallel_edge_hash = f.parallel_edge_hash AND k.id IS NULL
+WHERE f.origin IS NOT NULL AND s.derived_from IS NOT NULL AND f.at <> ALL ($1::integer[])
+  AND coalesce(k.id, e.id) IS NOT NULL
+ORDER BY f.place, f.at
+
+-- name: any_derived
+SELECT EXISTS (SELECT 1 FROM kgmem_relationships WHERE derived_from IS NOT NULL)
+
 -- name: said_before
 -- Relationships that other sources state already, which may have been written before every statement became a claim.
 SELECT DISTINCT e.id AS edge, f.origin AS source FROM kgmem_found f
@@ -445,9 +461,10 @@ SELECT s.* FROM kgmem_relationships s WHERE NOT EXISTS (SELECT 1 FROM kgmem_foun
 
 -- name: set_aside
 INSERT INTO kgmem.import_relationship (import, file, line, scope, kind, start_key, end_key, key, source, strength,
-                                       confidence, valid_from, valid_to, parallel_edge_hash, stored, removed)
+                                       confidence, valid_from, valid_to, parallel_edge_hash, stored, removed,
+                                       derived_from)
 SELECT $1, s.file, s.line, s.scope, s.kind, s.start_key, s.end_key, s.key, s.source, s.strength, s.confidence,
-       s.valid_from, s.valid_to, s.parallel_edge_hash, s.stored, s.removed
+       s.valid_from, s.valid_to, s.parallel_edge_hash, s.stored, s.removed, s.derived_from
 FROM kgmem_relationships s WHERE NOT EXISTS (SELECT 1 FROM kgmem_found f WHERE f.at = s.at)
 ORDER BY s.place, s.at
 
@@ -458,9 +475,9 @@ WITH taken AS (
     RETURNING *
 ), staged AS (
     INSERT INTO kgmem_relationships (place, file, line, number, scope, kind, start_key, end_key, key, source, strength,
-                                     confidence, valid_from, valid_to, parallel_edge_hash, stored, removed)
+                                     confidence, valid_from, valid_to, parallel_edge_hash, stored, removed, derived_from)
     SELECT id, file, line, row_number() OVER (PARTITION BY kind ORDER BY id) - 1, scope, kind, start_key, end_key, key, source,
-           strength, confidence, valid_from, valid_to, parallel_edge_hash, stored, removed
+           strength, confidence, valid_from, valid_to, parallel_edge_hash, stored, removed, derived_from
     FROM taken ORDER BY id
     RETURNING kind, scope
 )

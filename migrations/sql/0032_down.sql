@@ -1,0 +1,1 @@
+ALTER TABLE kgmem.import_relationship DROP COLUMN derived_from;

@@ -1,0 +1,1 @@
+ALTER TABLE kgmem.import_relationship ADD COLUMN derived_from text;
