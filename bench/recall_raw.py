@@ -1,7 +1,7 @@
 """How long a recall takes beside the two raw index scans it stands on.
 
 A graph of entities with words and a 384-d vector each, all written through the façade; the same rows in a plain table
-with an HNSW (halfvec, ef_search 200) and a BM25 index. Each question has four words and a vector. Ours is
+with an HNSW (halfvec, ef_search 100) and a BM25 index. Each question has four words and a vector. Ours is
 memory.recall of 20 hits: candidates of both retrievers, fusion, and the hits with all that they say. The baseline runs
 the
 two index scans one after the other, each giving 20 ids and nothing else. p50 of interleaved repetitions. Also how many

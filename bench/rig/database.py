@@ -28,7 +28,7 @@ DIMENSION = 384
 SPACE = EmbeddingSpace("bench", "given-by-the-caller", DIMENSION)
 GRAPH = "bench"
 # What kgmem's own connections set: the baseline is to lack nothing that costs nothing.
-_RAW_SETTINGS = {"search_path": "ag_catalog,public", "jit": "off", "hnsw.ef_search": "200"}
+_RAW_SETTINGS = {"search_path": "ag_catalog,public", "jit": "off", "hnsw.ef_search": "100"}
 
 
 def data_folder(name: str) -> Path:

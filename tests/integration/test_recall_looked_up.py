@@ -1,5 +1,6 @@
 """Every candidate is valued by words and by meaning, also where only the other lists it; nothing leaks by that."""
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -152,3 +153,19 @@ async def test_a_very_long_text_is_valued_in_bounded_time_and_found_by_its_first
     await put(memory, graph, [f"Apple river. {filler}", *texts(60, 7)])
     found = await hits(memory, graph, Question(ASKED, k=60))
     assert found["k0"].retrievers.keys() == {"meaning", "words"}
+
+
+@pytest.mark.parametrize("k", [20, 100])
+async def test_the_nearest_vectors_are_found_however_many_are_asked_for(memory: Memory, graph: str, k: int) -> None:
+    draw = random.Random(8)
+    vectors = {f"k{n}": [draw.gauss(0, 1) for _ in range(DIMENSION)] for n in range(1500)}
+    await memory.entities.put(graph, [Entity(key, embedding=each) for key, each in vectors.items()])
+    asked = [draw.gauss(0, 1) for _ in range(DIMENSION)]
+
+    def cosine(each: Sequence[float]) -> float:
+        return sum(one * other for one, other in zip(each, asked, strict=True)) / math.hypot(*each)
+
+    exact = sorted(vectors, key=lambda key: -cosine(vectors[key]))[:k]
+    found = await hits(memory, graph, Question(What(vector=asked), k=k))
+    assert len(found) == k
+    assert len(found.keys() & set(exact)) >= 0.97 * k

@@ -10,7 +10,6 @@ from kgmem.domain.recall.question import DEFAULT_WEIGHT, Fusion
 from kgmem.domain.recall.question_checks import check_weights
 
 Id = TypeVar("Id", bound=Hashable)
-_Part = tuple[int, float, float, bool]  # Rank, value, part of the score, and whether the retriever lists it itself.
 RRF_K = 60  # Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion", SIGIR 2009.
 
 
@@ -65,36 +64,32 @@ def fuse(
     `looked_up` completes a retriever by the values of candidates that only others list: a candidate that is the 41st of
     a retriever then counts almost as much as the 40th, and not nothing. What no retriever lists is no candidate.
     """
-    asked = {name: (weights or {}).get(name, DEFAULT_WEIGHT) for name in retrievers}
-    check_weights(asked.values())
-    candidates = {id_ for ranking in retrievers.values() for id_, _ in ranking}
-    for name in level(retrievers, last=last, looked_up=looked_up):
-        asked[name] = 0.0
-    total = math.fsum(asked.values())  # In any order of the retrievers the same.
-    parts: dict[Id, dict[str, _Part]] = {}
-    scores: dict[Id, float] = {}
-    for name, listed in sorted(retrievers.items()):
-        more = (looked_up or {}).get(name, _ABSENT)
-        ranking = _completed(listed, more.values, candidates) if more.values else listed
-        scaled = _reciprocal(ranking) if method == "rrf" else _minmax(ranking, more.lowest)
-        if name in NEUTRAL and method != "rrf" and len(ranking) < len(candidates) and _is_even(ranking):
-            scaled = [min(max(value, 0.0), 1.0) for _, value in ranking]  # There is nothing to scale them by.
-        weight, lowered = asked[name] / total, (last or {}).get(name, ())
-        lowest = scaled[-1] if scaled and method == "rrf" else _floor(ranking)
-        for rank, ((id_, value), full) in enumerate(zip(ranking, scaled, strict=True), start=1):
-            part = lowest if id_ in lowered else full
-            parts.setdefault(id_, {})[name] = (rank, value, weight * part, id_ not in more.values)
-            scores[id_] = scores.get(id_, 0.0) + weight * part
-        if name in NEUTRAL and ranking:
-            mean = math.fsum(scaled) / len(scaled)
-            neutral = mean if method == "rrf" else min(mean, 0.5)
-            for id_ in candidates.difference(id_ for id_, _ in ranking):
-                parts.setdefault(id_, {})
-                scores[id_] = scores.get(id_, 0.0) + weight * neutral
+    scaled, candidates = _scaled(retrievers, method, weights, last, looked_up)
+    sums = _sums(scaled, candidates)
     # Parts that make a whole may sum to a little more than 1.
-    best = sorted((-min(1.0, score), id_) for id_, score in scores.items())[:most]
+    best = sorted((-min(1.0, score), id_) for id_, score in sums.items())[:most]
     # Only what is kept is spelled out: candidates are several times as many.
-    return [_ranked(id_, -negative, parts[id_]) for negative, id_ in best]
+    shares: dict[Id, dict[str, RetrieverShare]] = {id_: {} for _, id_ in best}
+    for each in scaled:
+        values = looked_up[each.name].values if looked_up and each.name in looked_up else ()
+        for rank, ((id_, value), part) in enumerate(zip(each.ranking, each.parts, strict=True), start=1):
+            if id_ in shares:
+                # A part, and its share, may be a little more than the whole: the score was cut off at 1.
+                share = min(1.0, part / min(1.0, sums[id_])) if sums[id_] else 0.0
+                shares[id_][each.name] = RetrieverShare(rank, value, share, id_ not in values)
+    return [Ranked(id_, -negative, shares[id_]) for negative, id_ in best]
+
+
+def scores(
+    retrievers: Mapping[str, Sequence[tuple[Id, float]]],
+    *,
+    method: Fusion,
+    weights: Mapping[str, float],
+    looked_up: Mapping[str, LookedUp[Id]],
+) -> dict[Id, float]:
+    """Return the scores alone that `fuse` gives to all candidates."""
+    sums = _sums(*_scaled(retrievers, method, weights, None, looked_up))
+    return {id_: min(1.0, score) for id_, score in sums.items()}
 
 
 def level(
@@ -107,11 +102,16 @@ def level(
 
     Where every retriever is such, none is returned: all count then.
     """
-    candidates = {id_ for ranking in retrievers.values() for id_, _ in ranking}
+    return _level(*_complete(retrievers, looked_up), last)
+
+
+def _level(
+    rankings: Mapping[str, Sequence[tuple[Id, float]]],
+    candidates: Collection[Id],
+    last: Mapping[str, Collection[Id]] | None,
+) -> list[str]:
     found, telling = [], False
-    for name, listed in retrievers.items():
-        more = (looked_up or {}).get(name, _ABSENT)
-        ranking = _completed(listed, more.values, candidates) if more.values else listed
+    for name, ranking in rankings.items():
         if len(ranking) == len(candidates) and _is_even(ranking) and not (last or {}).get(name):
             found.append(name)
         else:
@@ -123,13 +123,71 @@ def _is_even(ranking: Sequence[tuple[Id, float]]) -> bool:
     return bool(ranking) and all(value == ranking[0][1] for _, value in ranking)
 
 
-def _ranked(id_: Id, score: float, told: Mapping[str, _Part]) -> Ranked[Id]:
-    # A part, and its share, may be a little more than the whole: the score was cut off at 1.
-    shares = {
-        name: RetrieverShare(rank, value, min(1.0, part / score) if score else 0.0, listed)
-        for name, (rank, value, part, listed) in told.items()
-    }
-    return Ranked(id_, score, shares)
+@dataclass(frozen=True, slots=True)
+class _Scaled(Generic[Id]):
+    """A complete ranking, and what each place of it adds to the score; `absent` is for candidates without a value."""
+
+    name: str
+    ranking: Sequence[tuple[Id, float]]
+    parts: Sequence[float]
+    absent: float
+
+
+def _scaled(
+    retrievers: Mapping[str, Sequence[tuple[Id, float]]],
+    method: Fusion,
+    weights: Mapping[str, float] | None,
+    last: Mapping[str, Collection[Id]] | None,
+    looked_up: Mapping[str, LookedUp[Id]] | None,
+) -> tuple[list[_Scaled[Id]], Collection[Id]]:
+    """Return the retrievers as they count in the score, and all candidates."""
+    asked = {name: (weights or {}).get(name, DEFAULT_WEIGHT) for name in retrievers}
+    check_weights(asked.values())
+    rankings, candidates = _complete(retrievers, looked_up)
+    even = _level(rankings, candidates, last)
+    if any(weight for name, weight in asked.items() if name not in even):
+        asked |= dict.fromkeys(even, 0.0)
+    total = math.fsum(asked.values())  # In any order of the retrievers the same.
+    scaled = []
+    for name, ranking in sorted(rankings.items()):
+        lowest = (looked_up or {}).get(name, _ABSENT).lowest
+        parts = _reciprocal(ranking) if method == "rrf" else _minmax(ranking, lowest)
+        if name in NEUTRAL and method != "rrf" and len(ranking) < len(candidates) and _is_even(ranking):
+            parts = [min(max(value, 0.0), 1.0) for _, value in ranking]  # There is nothing to scale them by.
+        weight, neutral = asked[name] / total, 0.0
+        if name in NEUTRAL and ranking:
+            mean = math.fsum(parts) / len(parts)
+            neutral = mean if method == "rrf" else min(mean, 0.5)
+        if lowered := (last or {}).get(name, ()):
+            last_part = parts[-1] if parts and method == "rrf" else _floor(ranking)
+            parts = [last_part if id_ in lowered else part for (id_, _), part in zip(ranking, parts, strict=True)]
+        scaled.append(_Scaled(name, ranking, [weight * part for part in parts], weight * neutral))
+    return scaled, candidates
+
+
+def _sums(scaled: Sequence[_Scaled[Id]], candidates: Collection[Id]) -> dict[Id, float]:
+    sums: dict[Id, float] = {}
+    for each in scaled:
+        for (id_, _), part in zip(each.ranking, each.parts, strict=True):
+            sums[id_] = sums.get(id_, 0.0) + part
+        if each.absent:
+            valued = {id_ for id_, _ in each.ranking}
+            for id_ in candidates:
+                if id_ not in valued:
+                    sums[id_] = sums.get(id_, 0.0) + each.absent
+    return sums
+
+
+def _complete(
+    retrievers: Mapping[str, Sequence[tuple[Id, float]]], looked_up: Mapping[str, LookedUp[Id]] | None
+) -> tuple[dict[str, Sequence[tuple[Id, float]]], set[Id]]:
+    """Return the rankings with the values that were looked up, and all candidates: what retrievers list."""
+    candidates = {id_ for ranking in retrievers.values() for id_, _ in ranking}
+    complete = {}
+    for name, listed in retrievers.items():
+        more = (looked_up or {}).get(name, _ABSENT)
+        complete[name] = _completed(listed, more.values, candidates) if more.values else listed
+    return complete, candidates
 
 
 def _completed(

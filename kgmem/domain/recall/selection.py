@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from kgmem.domain.recall.answer import Hit, RetrieverShare
@@ -82,6 +83,7 @@ def cosine_of(
     return share.value if share is not None else near[-1][1]
 
 
+@lru_cache(maxsize=20_000)  # The hits of a question have many words in common.
 def _stem(word: str) -> str:
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:

@@ -98,7 +98,8 @@ async def choose(ports: Ports, graph: Graph, question: Question, found: Candidat
     suppressed, out = {**found.suppressed, **reranking}, 0
     if len(hits) < len(fetched):
         suppressed |= {"below_min_score": len(fetched) - len(hits)}
-    passed_over = [hit.id for hit in fetched if hit not in hits]
+    kept = {hit.id for hit in hits}
+    passed_over = [hit.id for hit in fetched if hit.id not in kept]
     if question.budget is not None:
         hits, out = within_budget(hits, question.budget)
         suppressed |= {"over_budget": out} if out else {}
@@ -108,18 +109,22 @@ async def choose(ports: Ports, graph: Graph, question: Question, found: Candidat
     nothing = None
     if question.what.text is not None:
         nothing = not any((hit.relevance or 0.0) >= NOTHING_RELEVANT for hit in fetched)
-    even = level(found.retrievers, last=last, looked_up=found.looked_up)
-    weighed = [_weighed(hit, list(found.retrievers)) for hit in hits]
+    even = level(found.retrievers, last=last, looked_up=found.looked_up) if question.explain else ()
     gates = {name: f"off: all {len(found.retrievers[name])} candidates have the same value." for name in even}
-    return Answer(weighed, suppressed, gates=gates, nothing_relevant=nothing, cursor=following)
+    return Answer(hits, suppressed, gates=gates, nothing_relevant=nothing, cursor=following)
 
 
 def _rated(hit: Hit, graph: Graph, question: Question, found: Candidates, asked: Mapping[str, float]) -> Hit:
-    """Return the hit with its relevance to the question's text."""
+    """Return the hit with its confidence, and its relevance to the question's text.
+
+    Until now its field `confidence` contains the trust in its fact or source.
+    """
+    applying = [name for name in found.retrievers if name in hit.retrievers or name not in NEUTRAL]
+    relied = confidence(hit.confidence, None, hit.retrievers, applying)
     if question.what.text is None:
-        return hit
+        return replace(hit, confidence=relied)
     cosine = cosine_of(hit.retrievers, found.retrievers, graph.space.model if graph.space else None)
-    return replace(hit, relevance=relevance(asked, text_of(hit), cosine))
+    return replace(hit, confidence=relied, relevance=relevance(asked, text_of(hit), cosine))
 
 
 async def _hits(
@@ -141,12 +146,6 @@ async def _hits(
         return measured if measured is not None else word_similarity(one.text or one.key, other.text or other.key)
 
     return diverse(hits, [hit.score for hit in hits], alike, question.diversity, question.k), reranking
-
-
-def _weighed(hit: Hit, asked: Sequence[str]) -> Hit:
-    """Return the hit with its confidence; until now that field contains the trust in its fact or source."""
-    applying = [name for name in asked if name in hit.retrievers or name not in NEUTRAL]
-    return replace(hit, confidence=confidence(hit.confidence, None, hit.retrievers, applying))
 
 
 async def recall(ports: Ports, graph: str, question: Question) -> Answer:

@@ -62,7 +62,7 @@ SEARCH_SETTINGS = {
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",  # It would read all that a filter passes before the first row is there.
     "enable_memoize": "off",  # What an exact scan looks up it looks up once; to remember it costs as much again.
-    "hnsw.ef_search": "200",
+    "hnsw.ef_search": "100",  # More where more are asked for (near_many, recall.sql).
     "hnsw.iterative_scan": "strict_order",
     "hnsw.max_scan_tuples": "40000",
 }

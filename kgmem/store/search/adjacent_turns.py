@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kgmem.domain.graph.statement import EPISODE_LABEL
-from kgmem.domain.recall.fusion import LookedUp, Ranked, fuse
+from kgmem.domain.recall.fusion import LookedUp, scores
 from kgmem.domain.recall.question import Question
 from kgmem.store.db.sql import NOTHING, SQL, fill, later, number
 from kgmem.store.graph.layout import VERTEX, Layout
@@ -38,13 +38,13 @@ def asks_context(layout: Layout, request: SearchRequest) -> bool:
     return by_text and not question.graph.expand and (not question.what.kinds or "episode" in question.what.kinds)
 
 
-def gate(notes: Sequence[Any], best: Sequence[Ranked[int]]) -> tuple[bool, str]:
+def gate(notes: Sequence[Any], scored: Mapping[int, float]) -> tuple[bool, str]:
     """Return whether the best that meaning and words find belong to sessions, so that neighbours count, and why."""
     in_sessions = {ids[0] for retriever, _, _, _, ids in notes if retriever == "beside"}
     if not in_sessions:
         return False, "off: no hit belongs to a session."
-    judged = best[:_JUDGED]
-    count = sum(each.id in in_sessions for each in judged)
+    judged = sorted(scored, key=lambda id_: (-scored[id_], id_))[:_JUDGED]
+    count = sum(id_ in in_sessions for id_ in judged)
     is_open = 2 * count >= len(judged)
     return is_open, f"{'on' if is_open else 'off'}: {count} of the {len(judged)} best hits belong to a session."
 
@@ -72,27 +72,27 @@ def context(layout: Layout, request: SearchRequest, _: Parameters) -> Dimension 
     )
 
 
-def around(notes: Sequence[Any], best: Sequence[Ranked[int]]) -> list[tuple[int, float]]:
+def around(notes: Sequence[Any], scored: Mapping[int, float]) -> list[tuple[int, float]]:
     """Return what is found and the episodes around it, with what they have of its fused scores, the most first.
 
     What is found speaks for its neighbours by the cube of its score: all candidates have one, and many weak ones would
     else outweigh a strong one.
     """
-    scores = {each.id: each.score**_POWER for each in best}
-    given = {id_: _OWN * score for id_, score in scores.items()}
+    cubes = {id_: score**_POWER for id_, score in scored.items()}
+    given = {id_: _OWN * cube for id_, cube in cubes.items()}
     for retriever, item, share, stands, ids in notes:
         if retriever == "beside" and stands == STANDS:
-            given[item] = given.get(item, 0.0) + share * scores.get(ids[0], 0.0)
+            given[item] = given.get(item, 0.0) + share * cubes.get(ids[0], 0.0)
     return sorted(given.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST]
 
 
-def best_by_text(
+def scores_by_text(
     layout: Layout,
     question: Question,
     retrievers: Mapping[str, Sequence[tuple[int, float]]],
     looked_up: Mapping[str, LookedUp[int]],
-) -> list[Ranked[int]]:
-    """Return what meaning and words find, fused, the best first."""
+) -> dict[int, float]:
+    """Return the fused scores of what meaning and words find."""
     texts = {name: retrievers[name] for name in ("meaning", "words") if name in retrievers}
     method = question.fusion or layout.graph.fusion
-    return fuse(texts, method=method, weights=question.weights, looked_up=looked_up)
+    return scores(texts, method=method, weights=question.weights, looked_up=looked_up)

@@ -11,7 +11,7 @@ import asyncpg
 from kgmem.domain.ports import Candidates
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, learn_labels, learn_subsystems, source_ids
 from kgmem.store.search import causal, lookups, siblings
-from kgmem.store.search.adjacent_turns import around, asks_context, best_by_text, gate
+from kgmem.store.search.adjacent_turns import around, asks_context, gate, scores_by_text
 from kgmem.store.search.linked_places import learn_kinds
 from kgmem.store.search.pagerank import ExpansionGraph, walk
 from kgmem.store.search.request import STANDS, SearchRequest
@@ -61,10 +61,12 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     looked_up = {} if request.question.graph.expand else lookups.completed(retrievers, found.looked_up)
     gates: dict[str, str] = {}
     if asks_context(layout, request):
-        best = best_by_text(layout, request.question, retrievers, looked_up)
-        open_, why = (True, "") if request.question.graph.context else gate(found.notes, best)
+        named = request.question.graph.context or False
+        needed = named or any(note[0] == "beside" for note in found.notes)
+        scored = scores_by_text(layout, request.question, retrievers, looked_up) if needed else {}
+        open_, why = (True, "") if named else gate(found.notes, scored)
         if open_:
-            retrievers["context"] = around(found.notes, best)
+            retrievers["context"] = around(found.notes, scored)
         if why:
             gates["context"] = why
     if request.question.graph.expand:

@@ -6,7 +6,7 @@ from typing import Any
 
 from kgmem.domain.errors import KgmemError
 from kgmem.domain.graph.scope import visible_from
-from kgmem.store.db.sql import SQL, compose, fill, identifier, join, literal, number
+from kgmem.store.db.sql import NOTHING, SQL, compose, fill, identifier, join, literal, number
 from kgmem.store.graph.layout import Layout
 from kgmem.store.search import as_of, lookups, temporal
 from kgmem.store.search.adjacent_turns import context
@@ -21,6 +21,8 @@ from kgmem.store.search.siblings import siblings
 from kgmem.store.search.spatial import where
 from kgmem.store.search.visibility import trusted, visibility
 
+_WIDE = 50  # For up to so many, the setting of connections looks at enough (SEARCH_SETTINGS).
+_MOST_LOOKED_AT = 1000  # The most that pgvector takes for hnsw.ef_search.
 Build = Callable[[Layout, SearchRequest, Parameters], Dimension | None]
 # None of a dimension of which the question asks nothing.
 _DIMENSIONS: Sequence[Build] = (
@@ -70,13 +72,12 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
         if question.what.text or request.vector is not None:
             return None  # All that could run is away, or weighs nothing.
         texts = {"nothing": ("nothing",)} if question.what.start else {"listed": ("listed",)}
-    if "meaning" in texts:
-        names["vector"] = parameters.add(request.vector, "halfvec")
-    if "words" in texts:
-        names["text"] = parameters.add(question.what.text, "text")
-        names["words"] = literal(compose("{}.passage_words", identifier(layout.held_name)))
-        names["sharing"] = fill(as_of.sharing(layout), names)
-        names["any_word"] = fill(layout.sql("recall", "any_word"), names)
+    names |= {**_text_names(layout, request, parameters, texts), "wider": NOTHING}
+    if (
+        "meaning" in texts and most > _WIDE
+    ):  # With twice as many looked at as are wanted, HNSW misses one in two hundred.
+        ef_search = parameters.add(str(min(2 * most, _MOST_LOOKED_AT)), "text")
+        names["wider"] = fill(layout.sql("recall", "ef_search"), {"ef_search": ef_search})
     names["stands"] = visible.told
     narrow = narrowing(layout, dimensions)
     large = all_large(layout, question.scope)
@@ -122,6 +123,24 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
         parts, tables = [SQL("SELECT * FROM found"), *values], _with_found(layout, tables, parts, notes, beside)
     sql = parameters.complete(_told(tables, parts, notes=bool(notes)))
     return Statement(sql, parameters.values, retrievers, [error for _, error in refusals])
+
+
+def _text_names(
+    layout: Layout,
+    request: SearchRequest,
+    parameters: Parameters,
+    texts: Mapping[str, Sequence[str]],
+) -> dict[str, SQL]:
+    """Return what the pieces of meaning and words are filled with."""
+    filled: dict[str, SQL] = {}
+    if "meaning" in texts:
+        filled["vector"] = parameters.add(request.vector, "halfvec")
+    if "words" in texts:
+        filled["text"] = parameters.add(request.question.what.text, "text")
+        filled["words"] = literal(compose("{}.passage_words", identifier(layout.held_name)))
+        filled["sharing"] = fill(as_of.sharing(layout), filled)
+        filled["any_word"] = fill(layout.sql("recall", "any_word"), filled)
+    return filled
 
 
 def _all(conditions: Sequence[SQL]) -> SQL:

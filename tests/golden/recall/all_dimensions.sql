@@ -299,7 +299,8 @@ WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
 WHERE true
-AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+AND (SELECT bool_or(large) FROM seen)
+      AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) AND i.kind <> 2
 ORDER BY v.embedding <#> $35::halfvec LIMIT 40
@@ -352,7 +353,8 @@ WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
 WHERE (SELECT name IS NULL FROM narrow_by)
-AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+AND (SELECT bool_or(large) FROM seen)
+      AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
 AND (((
 (CASE

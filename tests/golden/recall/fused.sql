@@ -49,7 +49,8 @@ WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
 WHERE true
-AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+AND (SELECT bool_or(large) FROM seen)
+      AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 ORDER BY v.embedding <#> $3::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
@@ -131,8 +132,8 @@ FROM candidate c
 CROSS JOIN LATERAL (SELECT body FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
 WHERE 'words' <> ALL (c.by)
 AND (SELECT bool_or(large) FROM seen) GROUP BY c.item
-UNION ALL SELECT 'words_looked_up', c.item, max(-w.value)::float8, 0
-FROM candidate c JOIN words_of_few w ON w.item = c.item
-WHERE 'words' <> ALL (c.by) GROUP BY c.item
+UNION ALL
+SELECT 'words_looked_up', item, max(-value)::float8, 0 FROM words_of_few
+WHERE (item IN (SELECT item FROM candidate WHERE 'words' <> ALL (by))) IS TRUE GROUP BY item
 ) rows
 UNION ALL SELECT * FROM notes

@@ -102,8 +102,8 @@ FROM candidate c
 CROSS JOIN LATERAL (SELECT body FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
 WHERE 'words' <> ALL (c.by)
 AND (SELECT bool_or(large) FROM seen) GROUP BY c.item
-UNION ALL SELECT 'words_looked_up', c.item, max(-w.value)::float8, 0
-FROM candidate c JOIN words_of_few w ON w.item = c.item
-WHERE 'words' <> ALL (c.by) GROUP BY c.item
+UNION ALL
+SELECT 'words_looked_up', item, max(-value)::float8, 0 FROM words_of_few
+WHERE (item IN (SELECT item FROM candidate WHERE 'words' <> ALL (by))) IS TRUE GROUP BY item
 ) rows
 UNION ALL SELECT * FROM notes

@@ -40,7 +40,8 @@ WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
 WHERE (SELECT name IS NULL FROM narrow_by)
-AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+AND (SELECT bool_or(large) FROM seen)
+      AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 AND (((i.id >> 48) = ANY ($5::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $6::text[]) AND i.kind = ANY ($7::smallint[]) AND i.source = ANY ($8::integer[])
 ORDER BY v.embedding <#> $9::halfvec LIMIT $2::integer
 ) "near_many"

@@ -55,7 +55,8 @@ WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
 WHERE (SELECT name IS NULL FROM narrow_by)
-AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+AND (SELECT bool_or(large) FROM seen)
+      AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 AND (((i.id >> 48) = ANY ($7::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $8::text[]) AND CASE i.id >> 48
 WHEN 6 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[properties, '"number"'::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[properties, '"number"'::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."Mission" l WHERE l.id = i.id::text::ag_catalog.graphid)
 WHEN 3 THEN (SELECT (ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.>=) $3::ag_catalog.agtype AND ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, $4::ag_catalog.agtype]) OPERATOR(ag_catalog.<) 'null'::ag_catalog.agtype) FROM "flights"."Episode" l WHERE l.id = i.id::text::ag_catalog.graphid)

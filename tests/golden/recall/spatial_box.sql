@@ -72,7 +72,8 @@ WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
 WHERE (SELECT name IS NULL FROM narrow_by)
-AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
+AND (SELECT bool_or(large) FROM seen)
+      AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 AND (((i.place[1] BETWEEN $4::float8 AND $6::float8
 AND ((i.place[0] >= $3::float8 OR i.place[0] <= $5::float8) OR abs(i.place[1]) = 90 OR (abs(i.place[0]) = 180
 AND (-i.place[0] >= $3::float8 OR -i.place[0] <= $5::float8))))) OR (i.place IS NULL AND EXISTS (SELECT

@@ -120,9 +120,8 @@ FROM candidate c
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1_asof".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1_asof"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE 'meaning' <> ALL (c.by) GROUP BY c.item
-UNION ALL SELECT 'words_looked_up', c.item, max(-w.value)::float8, 0
-FROM candidate c JOIN words_of_few w ON w.item = c.item
-WHERE 'words' <> ALL (c.by) GROUP BY c.item
-UNION ALL SELECT 'words_looked_up', c.item, max(-w.value)::float8, 0
-FROM candidate c JOIN words_of_then w ON w.item = c.item
-WHERE 'words' <> ALL (c.by) GROUP BY c.item
+UNION ALL
+SELECT 'words_looked_up', item, max(-value)::float8, 0 FROM words_of_few
+WHERE (item IN (SELECT item FROM candidate WHERE 'words' <> ALL (by))) IS TRUE GROUP BY item
+UNION ALL SELECT 'words_looked_up', item, max(-value)::float8, 0 FROM words_of_then
+WHERE (item IN (SELECT item FROM candidate WHERE 'words' <> ALL (by))) IS TRUE GROUP BY item

@@ -37,7 +37,8 @@ WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.
 ELSE 0 END AS stands
 FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = v.item OFFSET 0) i
 WHERE (SELECT name IS NULL FROM narrow_by)
-AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))  AND i.valid <@ tstzrange($3::timestamptz, $4::timestamptz) AND NOT (lower_inf(i.valid) AND upper_inf(i.valid)) AND coalesce(lower(i.valid), '-infinity') > coalesce($3::timestamptz, '-infinity') AND coalesce(upper(i.valid), 'infinity') < coalesce($4::timestamptz, 'infinity')
+AND (SELECT bool_or(large) FROM seen)
+      AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))  AND i.valid <@ tstzrange($3::timestamptz, $4::timestamptz) AND NOT (lower_inf(i.valid) AND upper_inf(i.valid)) AND coalesce(lower(i.valid), '-infinity') > coalesce($3::timestamptz, '-infinity') AND coalesce(upper(i.valid), 'infinity') < coalesce($4::timestamptz, 'infinity')
 ORDER BY v.embedding <#> $6::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands

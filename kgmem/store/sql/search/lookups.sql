@@ -16,14 +16,13 @@ CROSS JOIN LATERAL (SELECT body FROM {index}.passage WHERE item = c.item ORDER B
 WHERE 'words' <> ALL (c.by) AND (SELECT bool_or(large) FROM seen) GROUP BY c.item
 
 -- name: words_few
-SELECT 'words_looked_up', c.item, max(-w.value)::float8, 0
-FROM candidate c JOIN words_of_few w ON w.item = c.item
-WHERE 'words' <> ALL (c.by) GROUP BY c.item
+-- Written so that the candidates are hashed: searches join by nested loops.
+SELECT 'words_looked_up', item, max(-value)::float8, 0 FROM words_of_few
+WHERE (item IN (SELECT item FROM candidate WHERE 'words' <> ALL (by))) IS TRUE GROUP BY item
 
 -- name: words_then
-SELECT 'words_looked_up', c.item, max(-w.value)::float8, 0
-FROM candidate c JOIN words_of_then w ON w.item = c.item
-WHERE 'words' <> ALL (c.by) GROUP BY c.item
+SELECT 'words_looked_up', item, max(-value)::float8, 0 FROM words_of_then
+WHERE (item IN (SELECT item FROM candidate WHERE 'words' <> ALL (by))) IS TRUE GROUP BY item
 
 -- name: plain_words
 SELECT 'words_looked_up', c.item, max(ts_rank(to_tsvector('english', p.body), q.query))::float8, 0

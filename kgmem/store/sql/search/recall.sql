@@ -15,10 +15,15 @@ SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 -- name: more_made
 SELECT 'made', id::bigint, 0::float8, 0 FROM kgmem.graph WHERE id = %(graph)s AND cardinality(subsystems) > %(made)s
 
+-- name: ef_search
+-- A setting of this statement alone. As a subquery it is read before the scan begins.
+ AND (SELECT set_config('hnsw.ef_search', %(ef_search)s, true)) IS NOT NULL
+
 -- name: near_many
 SELECT v.item, v.embedding <#> %(vector)s AS value, %(stands)s AS stands
 FROM {index}.{table} v CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = v.item OFFSET 0) i
-WHERE %(wide)s AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) %(filters)s
+WHERE %(wide)s%(wider)s AND (SELECT bool_or(large) FROM seen)
+      AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) %(filters)s
 ORDER BY v.embedding <#> %(vector)s LIMIT %(most)s
 
 -- name: near_few
