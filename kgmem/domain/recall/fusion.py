@@ -140,7 +140,7 @@ def _scaled(
     last: Mapping[str, Collection[Id]] | None,
     looked_up: Mapping[str, LookedUp[Id]] | None,
 ) -> tuple[list[_Scaled[Id]], Collection[Id]]:
-    """Return the retrievers as they count in the score, and all candidates."""
+    """Return what each retriever adds to scores, and all candidates."""
     asked = {name: (weights or {}).get(name, DEFAULT_WEIGHT) for name in retrievers}
     check_weights(asked.values())
     rankings, candidates = _complete(retrievers, looked_up)
