@@ -150,3 +150,27 @@ async def test_who_commanded_apollo_11_is_answered(memory: Memory) -> None:
     hit: Hit = next(hit for hit in answer.hits if hit.label == "COMMANDED")
     assert (hit.start and hit.start.key, hit.end and hit.end.key, hit.state) == ("neil-armstrong", "apollo-11", "past")
     assert (hit.valid_from, hit.valid_to) == ("1969-07-16T13:32:00Z", "1969-07-24T16:50:35Z")
+
+
+async def test_a_question_in_the_past_tense_keeps_what_is_over_in_its_place(memory: Memory) -> None:
+    graph = await new_graph(memory, f"tense_{secrets.token_hex(6)}")
+    people = ("ada", "bob", "eve")
+    await memory.entities.put(graph, [Entity(key, "Person", key.title()) for key in people])
+    await memory.entities.put(graph, [Entity("board", "Agency", "The board")])
+    led = [
+        Relationship("CHAIRS", "ada", "board", text="Ada chairs the board of safety.", valid_to="1990"),
+        Relationship("CHAIRS", "bob", "board", text="Since Ada left, Bob chairs it, the board that we have."),
+    ]
+    await memory.relationships.put(graph, led)
+
+    async def first(text: str) -> tuple[str, Answer]:
+        answer = await memory.recall(graph, Question(What(text=text, kinds=("fact",)), explain=True))
+        start = answer.hits[0].start
+        assert start is not None
+        return start.key, answer
+
+    assert (await first("Who chairs the board of safety?"))[0] == "bob"
+    key, answer = await first("Who chaired the board of safety?")
+    assert key == "ada"
+    assert answer.hits[0].state == "past"
+    assert answer.gates["tense"].startswith("past")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,7 @@ from kgmem.domain.recall.selection import (
     within_budget,
     word_similarity,
 )
+from kgmem.domain.recall.tense import tense_of
 from kgmem.domain.time.interval import iso, now, parse_time
 from kgmem.domain.time.times_in_text import time_in
 from kgmem.services import merged_keys
@@ -187,8 +189,9 @@ async def _answer(ports: Ports, held: Graph, question: Question) -> Answer:
     found = await ports.index.candidates(held.name, widened(held.name, question), vector)
     searched = time.perf_counter()
     answer = await choose(ports, held, question, found)
+    answer = replace(answer, gates={**answer.gates, **found.gates} if question.explain else {})
     if question.when == When() and not question.states:
-        answer = replace(answer, hits=current_first(answer.hits))
+        answer = _in_tense(answer, question)
     if not answer.hits:
         matches = await filter_matches(ports, held, question, vector, answer.suppressed)
         answer = replace(answer, filter_matches=matches)
@@ -197,9 +200,17 @@ async def _answer(ports: Ports, held: Graph, question: Question) -> Answer:
         "candidates_ms": (searched - embedded) * 1000,
         "fetch_ms": (time.perf_counter() - searched) * 1000,
     }
-    answer = replace(answer, gates={**answer.gates, **found.gates} if question.explain else {})
     told = question.explain or question.profile
     return replace(answer, suppressed={**answer.suppressed, **note}, profile=profile if told else {})
+
+
+def _in_tense(answer: Answer, question: Question) -> Answer:
+    """Return the answer with what holds before what is over, unless the question's words ask about then."""
+    text = question.what.text
+    if text is not None and tense_of(text, datetime.now(UTC).year) == "past":
+        why = "past: the question is about then, so that what is over keeps its place."
+        return replace(answer, gates={**answer.gates, "tense": why}) if question.explain else answer
+    return replace(answer, hits=current_first(answer.hits))
 
 
 async def _vector(ports: Ports, graph: Graph, question: Question) -> tuple[Vector | None, dict[str, int]]:
