@@ -101,7 +101,7 @@ def _trimmed(doc: Doc, first: int, end: int) -> tuple[int, int]:
         first += 1
     while end - 1 > first and (
         doc[end - 1].lower_ in _ADDED
-        or (doc[end - 1].is_punct and doc[end - 1].text not in {")", "!", "?", "."})
+        or (doc[end - 1].is_punct and doc[end - 1].text not in {")", "!", "?", ".", "%"})
         or doc[end - 1].is_space
         or doc[end - 1].pos_ in {"ADP", "CCONJ"}
         or doc[end - 1].tag_ == "POS"

@@ -24,6 +24,11 @@ _FORMER: Final = re.compile(
     r"^(?:formerly|also|previously|born|n\u00e9e|aka|a\.k\.a\.)(?:\s+known as|\s+called)?\s+"
     r"(?P<name>[A-Z][^,;()\d]{1,60})$"
 )
+# What a contract calls a party: '(hereinafter "the Provider")', '("Buyer")'.
+_CALLED: Final = re.compile(
+    r"^(?:(?:hereinafter|hereafter|referred to|called|together|collectively|the|as)[ ,]+)*"
+    r"[\"\u201c\u201d\u201e'\u2018\u2019](?:the )?(?P<name>[A-Z][\w -]{1,40})[\"\u201c\u201d'\u2019]$"
+)
 _BORN: Final = re.compile(r"\b(?:born|b\.)", re.IGNORECASE)
 _DIED: Final = re.compile(r"\b(?:died|d\.)", re.IGNORECASE)
 _LIFE: Final = re.compile(r"\s*(?:-|\u2013|\u2014|to)\s*")
@@ -202,6 +207,9 @@ def _names(about: Words, text: str, inside: Span) -> Iterator[Bracketed]:
     if _ACRONYM.fullmatch(bare) and sum(letter.isupper() for letter in bare) >= 2 and _initials(about.text, bare):
         start = inside.start + words.index(bare)
         yield Bracketed(about, "also known as", Span(start, start + len(bare)), "alias")
+    elif called := _CALLED.match(bare):
+        start = inside.start + words.index(bare) + called.start("name")
+        yield Bracketed(about, "is", Span(start, start + len(called["name"])), "role")
     elif former := _FORMER.match(bare):
         start = inside.start + words.index(former["name"])
         yield Bracketed(about, "also known as", Span(start, start + len(former["name"].rstrip())), "alias")

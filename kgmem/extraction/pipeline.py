@@ -20,7 +20,7 @@ from kgmem.domain.text.extraction import (
     TextToRead,
 )
 from kgmem.domain.time.interval import parse_time
-from kgmem.extraction.causes import causal_words
+from kgmem.extraction.causes import CausalWords, causal_words
 from kgmem.extraction.coreference import Reference, mark_topic, trim_names
 from kgmem.extraction.entities import entities_of, plain_name
 from kgmem.extraction.facts import CONFIDENCE, Assertion, Phrase, assertions, phrase
@@ -117,6 +117,9 @@ _NO_MORE: Final = frozenset({"more", "anymore", "longer", "now"})
 _SAYS_MORE: Final = frozenset({"prep", "relcl", "acl", "poss"})
 
 
+_SUSPECTS: Final = frozenset(
+    {"suspect", "guess", "wonder", "doubt", "assume", "suppose", "think", "fear", "hope", "wish", "imagine"}
+)
 _LIGHT: Final = frozenset({"membership", "subscription", "job", "position", "account", "contract", "registration"})
 # Predicates that tell what is to come as a fact.
 _APPOINTED: Final = frozenset({"scheduled for", "takes place in"})
@@ -386,12 +389,17 @@ class Reading:
 
     def _causes(self) -> Iterator[FoundCause]:
         for each in causal_words(self._doc):
-            if self._gate.asks(self._doc[each.trigger[0]]):
+            if self._gate.asks(self._doc[each.trigger[0]]) or (each.hedged and not each.denied and self._doubts(each)):
                 continue
             yield FoundCause(
                 self._stretch(*each.cause), self._stretch(*each.effect), each.kind, self._span(*each.trigger),
                 round(each.confidence, 3), f"rules:{each.rule}", each.denied, each.hedged,
             )  # fmt: skip
+
+    def _doubts(self, each: CausalWords) -> bool:
+        """Return whether somebody only suspects a cause: "we suspected that the driver causes the crash"."""
+        word = self._doc[each.trigger[0]]
+        return any(above.lemma_.lower() in _SUSPECTS and above.i < word.i for above in word.ancestors)
 
     def _argument(self, end: Phrase) -> Argument | None:
         name = self._reference.name(end)

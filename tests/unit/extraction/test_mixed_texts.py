@@ -217,3 +217,15 @@ def test_the_number_of_a_clause_is_no_part_of_a_name() -> None:
 )
 def test_names_that_the_parser_does_not_know_have_their_verb(text: str, fact: tuple[str, str, str]) -> None:
     assert fact in stated(text)
+
+
+def test_a_contract_says_what_it_calls_its_parties() -> None:
+    facts = stated(
+        'This lease is made between Norrland Timber AB ("Supplier") and Fenwick Ltd (hereinafter the "Buyer").'
+    )
+
+    assert {("Norrland Timber AB", "is", "Supplier"), ("Fenwick Ltd", "is", "Buyer")} <= facts
+
+
+def test_a_suspicion_is_no_cause() -> None:
+    assert read_texts([TextToRead("I first suspected that the GPU driver causes the crash.")])[0].causes == []
