@@ -123,6 +123,18 @@ class MiniLMEmbedder:
                         group.create_task(lane(shared))
         return unit_rows(rows, len(texts), self.space)
 
+    def embed_here(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return one vector of length 1 a text as rows, computed on the calling thread. Raises EmbedderUnavailable."""
+        rows = np.empty((len(texts), SPACE.dimension), np.float32)
+        if texts:
+            work = _Work(self._loaded(), texts, rows)
+            for steps in (work.tokenizing, work.computing):
+                for step in steps():
+                    step()
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        units: npt.NDArray[np.float32] = rows / np.maximum(lengths, np.float32(1e-9))
+        return units
+
     async def aclose(self) -> None:
         """Release the model and its threads; the next use would load it again."""
         pools, self._threads, self._model = self._threads, {}, None

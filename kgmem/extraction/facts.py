@@ -231,7 +231,14 @@ def places_around(noun: Token, depth: int = 0) -> Iterator[Token]:
                 yield from places_around(place, depth + 1)
 
 
+def _is_have(verb: Token) -> bool:
+    """Return whether "got" is what one has: "I've got a car"."""
+    return any(child.dep_ == "aux" and child.lower_ in {"have", "'ve", "has", "'s"} for child in verb.children)
+
+
 def _worded(words: Sequence[Token]) -> str:
     if len(words) == 1 and words[0].lower_ in {"'m", "am"}:
         return "is"
+    if len(words) == 1 and words[0].lower_ in {"got", "gotten"} and _is_have(words[0]):
+        return "has"
     return " ".join(word.lower_ if word.i == 0 or not word.ent_type_ else word.text for word in words)

@@ -33,6 +33,7 @@ from kgmem.extraction.propositions import Propositions
 from kgmem.extraction.registry import RULES
 from kgmem.extraction.repair import repair
 from kgmem.extraction.times import not_to_come, times_of
+from kgmem.extraction.updates.acts import Judged, implied
 from kgmem.extraction.updates.clause import PARTNERS
 from kgmem.extraction.updates.corrections import corrections
 from kgmem.extraction.updates.endings import Endings
@@ -107,12 +108,16 @@ def _plain(name: str) -> str:
 
 
 _HEDGED, _REPORTED, _PRONOUN, _NAMELESS = 0.5, 0.8, 0.9, 0.4  # What confidence is multiplied with.
+_TURNED: Final = 0.6  # The confidence in what a clause ends of another wording of the same.
 _MOST_STEPS: Final = 8
 _SUBJECTS: Final = frozenset({"nsubj", "nsubjpass"})
 _IDENTITY: Final = frozenset({"apposition", "place-in-place", "copula"})
 _SAME: Final = frozenset({"is", "was", "are", "were", "part of"})
 # Verbs of which "we" says that it is so of the speaker, too.
-_SHARED: Final = frozenset({"move", "live", "relocate", "settle", "buy", "adopt", "own", "use", "have", "get", "marry"})
+_SHARED: Final = frozenset(
+    {"move", "live", "relocate", "settle", "buy", "adopt", "own", "use", "have", "get", "marry", "base", "rent",
+     "drive",     "subscribe", "keep", "reside", "stay"}
+)  # fmt: skip
 _NO_MORE: Final = frozenset({"more", "anymore", "longer", "now"})
 _SAYS_MORE: Final = frozenset({"prep", "relcl", "acl", "poss"})
 
@@ -138,16 +143,19 @@ class Reading:
         changes: bool = True,
         previous: "Reading | None" = None,
         labelled: Sequence[FoundFact] = (),
+        acts: Sequence[Judged] = (),
     ) -> None:
         """Take the parse of the text without its brackets, where these stand, and who was spoken of before it.
 
-        `previous` is the turn before, of a text that may be a reply to it; `labelled` is what its labels say.
+        `previous` is the turn before, of a text that may be a reply to it; `labelled` is what its labels say, `acts`
+        its clauses as they are judged.
 
         Without `changes` only the general rules read: nothing ends, and no state is found that they do not find.
         """
         self._doc = doc
         self._changes = changes
         self._previous = previous
+        self._acts = acts
         self._asked = asked
         self._brackets = brackets
         trim_names(doc)
@@ -203,6 +211,9 @@ class Reading:
         if self._previous is not None:
             yield from agreed(self._doc, self._previous.doc)
             yield from answered(self._doc, self._previous.doc, self._previous.asked)
+        if self._acts:
+            people = self._asked.speaker, self._asked.listener
+            yield from implied(self._acts, self._gate, self, facts, people)
 
     @property
     def doc(self) -> Doc:
@@ -240,6 +251,8 @@ class Reading:
                 continue
             verb = each.verb
             time = self.time(verb) if verb is not None else None
+            if time is not None and _is_part(time, object_, each.object):
+                time = None
             aspect = self._gate.aspect(
                 each.subject.head, each.object.head, verb, identity=each.rule in _IDENTITY or each.predicate in _SAME
             )
@@ -322,6 +335,7 @@ class Reading:
             return
         if not (aspect.denied or over):
             return
+        self._denied.extend(self._turned(each, ends, time))
         over_it = {word.i for word in each.words if word.i < verb.i and word.dep_ in {"xcomp", "ROOT", "aux", "ccomp"}}
         words = [word.lower_ for word in each.words if word.i not in over_it] if over_it else [each.predicate]
         kinds = PARTNERS if verb.lemma_ in {"see", "date"} and each.object.head.ent_type_ == "PERSON" else ()
@@ -337,6 +351,21 @@ class Reading:
                 never=not over and _never_was(verb),
                 time=time,
             )
+        )
+
+    def _turned(
+        self, each: Assertion, ends: tuple[Argument, Argument], time: FoundTime | None
+    ) -> Iterator[FoundEnding]:
+        """Return what "Queen isn't my favourite band any more" ends of "my favourite band is Queen"."""
+        head = each.object.head
+        owner = next((child for child in head.children if child.dep_ == "poss"), None)
+        name = self._reference.name(Phrase(owner, owner.i, owner.i + 1)) if owner is not None else None
+        if each.rule != "copula" or owner is None or name is None:
+            return
+        role = self._doc[max(each.object.first, owner.i + 1) : each.object.end].text
+        whose = Argument(plain_name(name), self._span(owner.i, owner.i + 1))
+        yield FoundEnding(
+            whose, ends[0], _between(whose.span, ends[0].span), _TURNED, "rules:role", predicate=f"{role} is", time=time
         )
 
     def _of_owner(self, each: Assertion) -> Assertion:
@@ -491,6 +520,12 @@ def _never_was(verb: Token) -> bool:
     if words & {"longer", "anymore", "more", "stopped", "quit", "ceased"}:
         return False
     return "never" in words or "did" in words
+
+
+def _is_part(time: FoundTime, object_: Argument, end: Phrase) -> bool:
+    """Return whether a time is only a part of a thing's name: "a 2014 Honda Jazz"."""
+    inside = object_.span.start <= time.span.start and time.span.end <= object_.span.end
+    return inside and end.head.ent_type_ not in {"DATE", "TIME"} and end.head.dep_ == "dobj"
 
 
 def _between(one: Span, other: Span) -> Span:

@@ -5,6 +5,7 @@ first name for a place or a people, and "to" between two amounts for a part of t
 form of a sentence alone.
 """
 
+import re
 from typing import Final
 
 from spacy.tokens import Doc, Span, Token
@@ -38,12 +39,14 @@ _LED_HOME: Final = frozenset(
     | {(verb, "to") for verb in ("move", "relocate", "emigrate", "back")}
 )
 _LONGEST_NAME: Final = 3
+_LONG_NUMBER: Final = re.compile(r"\+?\d(?:[ /()-]*\d){6,}")
 
 
 def repair(doc: Doc, people: frozenset[str]) -> None:
     """Repair the parse of a text in place; `people` are known to be such: who speaks to whom."""
     _cut_names(doc)
     for word in doc:
+        _clause_for_noun(word)
         _lost_subject(word)
         _lost_pair(word)
         _lost_verb(word)
@@ -56,8 +59,18 @@ def repair(doc: Doc, people: frozenset[str]) -> None:
         _role(word)
         _role_taken(word)
         _amounts(word)
+    _numbers(doc)
     _people(doc, people)
     _homes(doc, people)
+
+
+def _numbers(doc: Doc) -> None:
+    """Mark the number of a telephone or an account as a number, where the model takes it for a date."""
+    if any(ent.label_ in _TIMES and _LONG_NUMBER.fullmatch(ent.text) for ent in doc.ents):
+        doc.ents = tuple(
+            Span(doc, ent.start, ent.end, label="CARDINAL") if _LONG_NUMBER.fullmatch(ent.text) else ent
+            for ent in doc.ents
+        )
 
 
 def _homes(doc: Doc, people: frozenset[str]) -> None:
@@ -72,6 +85,12 @@ def _homes(doc: Doc, people: frozenset[str]) -> None:
         kept.append(Span(doc, ent.start, ent.end, label="GPE") if mistaken else ent)
     if changed:
         doc.ents = tuple(kept)
+
+
+def _clause_for_noun(word: Token) -> None:
+    """ "Standup with the team is on Tuesday": a noun without a verb is no clause."""
+    if word.dep_ == "csubj" and word.pos_ in {"NOUN", "PROPN"} and not any(c.dep_ in _SUBJECTS for c in word.children):
+        word.dep_ = "nsubj"
 
 
 def _lost_subject(word: Token) -> None:

@@ -20,9 +20,12 @@ from kgmem.extraction.identifiers import JOIN, restore_verbs
 from kgmem.extraction.languages.models import read_in
 from kgmem.extraction.layout.lines import other_language, sentences_only
 from kgmem.extraction.layout.notes import Notes, notes_of
+from kgmem.extraction.names_first import parsed_by_names
 from kgmem.extraction.offline import Work
 from kgmem.extraction.pipeline import Reading
 from kgmem.extraction.repair import repair
+from kgmem.extraction.talk import in_sentences
+from kgmem.extraction.updates.acts import judged
 from kgmem.extraction.updates.letters import Letter, letter
 from kgmem.extraction.updates.replies import replies_to
 
@@ -90,7 +93,11 @@ def language() -> Language:
 def parsed(texts: Iterable[str]) -> Iterator[Doc]:
     """Return texts with their parse, in order."""
     model = language()
-    for doc in model.pipe(texts, batch_size=_BATCH):
+    yield from parsed_by_names(_restored(model.pipe(texts, batch_size=_BATCH), model), model)
+
+
+def _restored(docs: Iterable[Doc], model: Language) -> Iterator[Doc]:
+    for doc in docs:
         restore_verbs(doc, model)
         yield doc
 
@@ -110,6 +117,15 @@ def read_texts(
     letters = [letter(asked) if changes else Letter(asked) for asked in texts]
     texts = [each.text for each in letters]
     foreign = [other_language(asked.text[:_LONGEST_TURN]) for asked in texts] if changes else [None] * len(texts)
+    talk = [
+        in_sentences(
+            asked.text,
+            asked.before[-1] if asked.before else "",
+            spoken=changes and language is None and asked.speaker is not None,
+        )
+        for asked, language in zip(texts, foreign, strict=True)
+    ]
+    texts = [replace(asked, text=said.text) for asked, said in zip(texts, talk, strict=True)]
     notes = [
         notes_of(asked.text[:_LONGEST]) if changes and language is None else Notes((), ())
         for asked, language in zip(texts, foreign, strict=True)
@@ -121,15 +137,19 @@ def read_texts(
         for asked, language, labels in zip(texts, foreign, notes, strict=True)
     ]
     places = gazetteer()
-    documents = parsed(plain for plain, _ in cleaned)
+    documents = list(parsed(plain for plain, _ in cleaned))
+    spoken = [
+        doc if changes and asked.speaker is not None else None for doc, asked in zip(documents, texts, strict=True)
+    ]
+    acts = judged(spoken)
     earlier = spoken_of_before(texts) if changes else [()] * len(texts)
     previous = turns_replied_to(texts) if changes else [None] * len(texts)
     found = [
-        Reading(doc, asked, brackets, before, changes=changes, previous=turn, labelled=labels.facts).extraction(
-            places, least=least
-        )
-        for doc, asked, (_, brackets), before, turn, labels in zip(
-            documents, texts, cleaned, earlier, previous, notes, strict=True
+        Reading(
+            doc, asked, brackets, before, changes=changes, previous=turn, labelled=labels.facts, acts=mine
+        ).extraction(places, least=least)
+        for doc, asked, (_, brackets), before, turn, labels, mine in zip(
+            documents, texts, cleaned, earlier, previous, notes, acts, strict=True
         )
     ]
     for language in {each for each in foreign if each is not None}:
@@ -137,7 +157,8 @@ def read_texts(
         for at, each in zip(ats, read_in(language, [texts[at] for at in ats]), strict=True):
             found[at] = each
     return [
-        replace(each, said_at=mail.said_at, speaker=mail.speaker) for each, mail in zip(found, letters, strict=True)
+        replace(said.back(each), said_at=mail.said_at, speaker=mail.speaker)
+        for each, mail, said in zip(found, letters, talk, strict=True)
     ]
 
 

@@ -14,6 +14,7 @@ from kgmem.domain.graph.relationship import Relationship, kind_in_words
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.names import LASTING, slug
 from kgmem.domain.text.predicate_words import happened, same_name, stem, value_type, within
+from kgmem.domain.text.slots import role_of, says_change, slot_of
 from kgmem.domain.time.interval import iso, parse_time
 
 STATES: Final = "STATES"
@@ -23,6 +24,8 @@ _INSTEAD_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "LIKES": ("DISLIKES",), "DISLIKES": ("LIKES",), "MARRIED_TO": ("ENGAGED_TO", "PARTNER_OF"),
 }  # fmt: skip
 _NO_LONGER: Final = "no longer"
+# Slots that may hold several values unless a text says that one takes the place of another.
+_BESIDE: Final = frozenset({"place"})
 _BE: Final = frozenset({"is", "are", "was", "were", "am"})
 # Kinds whose words are no verb: "is no longer allergic to".
 _STATIVE: Final = frozenset(
@@ -62,6 +65,7 @@ class Ending:
     latest: bool = False  # Only what was stated last of what fits is meant.
     person: bool = False  # What takes a place is a person.
     predicate: str | None = None  # The words of a predicate whose kind is among `kinds`.
+    otherwise: bool = False  # Meant only where nothing else in the same words ends anything.
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,7 @@ class Turn:
     endings: Sequence[Ending]
     spans: Sequence[tuple[int, int]] = ()  # Of the relationships.
     said: str | None = None  # When, in ISO 8601.
+    text: str = ""
 
 
 @dataclass(slots=True)
@@ -168,12 +173,18 @@ class _Resolver:
     def changed(self) -> Changed:
         """Return what the turn's endings and its own facts come to."""
         begun: set[tuple[str, str, str]] = set()
+        ended = set[tuple[int, int]]()
         for ending in self._turn.endings:
+            if ending.otherwise and any(start < ending.span[1] and ending.span[0] < end for start, end in ended):
+                continue
             for fact in list(self._meant(ending)):
                 self._end(fact, ending)
+                ended.add(ending.span)
                 if ending.instead is not None or ending.heir is not None or self._becomes(fact, ending):
                     self._begin(fact, ending, begun)
         self._one_at_a_time()
+        self._slots()
+        self._holders()
         self._again()
         self._contradicted()
         return self._made
@@ -388,6 +399,40 @@ class _Resolver:
                     if fact.kind == kind and fact.ends in ends and id(fact.statement) not in self._gone:
                         at = own.statement.valid_from or _now(self._turn)
                         self._end(fact, Ending(None, None, (0, 0), at=at))
+
+    def _slots(self) -> None:
+        """End what filled a slot that a fact of this turn fills with another value."""
+        said = says_change(self._turn.text)
+        for own in self._own:
+            slot = slot_of(own.kind, own.words, own.ends[1])
+            if slot is None or (slot in _BESIDE and not said):
+                continue
+            for fact in self._before:
+                same = same_name(fact.ends[0], own.ends[0], own.ends[0]) and fact.ends[1] != own.ends[1]
+                same = same and not same_name(fact.ends[1], own.ends[1], own.ends[1])
+                if (
+                    same
+                    and id(fact.statement) not in self._gone
+                    and slot_of(fact.kind, fact.words, fact.ends[1]) == slot
+                ):
+                    at = own.statement.valid_from or _now(self._turn) or self._turn.said
+                    self._end(fact, Ending(None, None, (0, 0), instead=own.ends[1], at=at))
+
+    def _holders(self) -> None:
+        """End who had a role that somebody else has by this turn, where the turn says that it changed."""
+        if not says_change(self._turn.text):
+            return
+        for own in self._own:
+            role = role_of(own.kind, own.words, own.ends[1])
+            for fact in self._before if role is not None else ():
+                other = fact.ends[0] != own.ends[0] and not same_name(fact.ends[0], own.ends[0], own.ends[0])
+                if (
+                    other
+                    and id(fact.statement) not in self._gone
+                    and role_of(fact.kind, fact.words, fact.ends[1]) == role
+                ):
+                    at = own.statement.valid_from or _now(self._turn) or self._turn.said
+                    self._end(fact, Ending(None, None, (0, 0), instead=own.ends[1], at=at))
 
     def _one_at_a_time(self) -> None:
         """End what a fact of this turn leaves no room for: another favourite, another amount of the same thing."""

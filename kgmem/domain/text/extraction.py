@@ -137,6 +137,7 @@ class FoundEnding:
     becomes: str | None = None
     verbs: Sequence[str] = ()
     latest: bool = False
+    otherwise: bool = False  # Meant only where nothing else in the same words ends anything.
 
 
 @dataclass(frozen=True, slots=True)

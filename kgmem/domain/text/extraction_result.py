@@ -256,6 +256,7 @@ class _Bringing:
             _iso(start) or self._said, (named[0], named[1]), each.becomes, tuple(each.verbs), each.latest,
             each.instead is not None and self._labels.get(each.instead.name) == "Person",
             each.predicate if meant is not None else None,
+            each.otherwise,
         )  # fmt: skip
 
     def _may_join(self, fact: FoundFact, meant: Meaning) -> bool:

@@ -20,6 +20,8 @@ _NO_NAMES: Final = frozenset(
     day days week weeks month months year years today yesterday tomorrow place places""".split()  # noqa: SIM905
 )
 _WORD: Final = re.compile(r"\w+")
+_LONG_NUMBER: Final = 7  # Digits.
+_GROUPED: Final = re.compile(r"\d{1,3}(?:[,.' ]\d{3})*(?:[.,]\d+)?|\d{4}-\d\d-\d\d(?:[T ].*)?")
 # Types of which a thing has one; a label of none of them may turn out to be any.
 _TYPES: Final = {"Person": 1, "Organization": 2, "Place": 3, "Event": 4, "Object": 4, "Document": 4}
 
@@ -49,12 +51,18 @@ class Resolver(Protocol):
 
 
 def is_name(text: str) -> bool:
-    """Return whether a phrase may name an entity: it has letters, one line, and is no pronoun and not too long."""
+    """Return whether a phrase may name an entity.
+
+    It has letters or is a long number, has one line, and is no pronoun and not too long.
+    """
     words = _WORD.findall(text)
     if any(unicodedata.category(sign) == "Cc" for sign in text):  # No key may have one.
         return False
-    if not words or len(text) > LONGEST or len(words) > _MOST_WORDS or not any(letter.isalpha() for letter in text):
+    if not words or len(text) > LONGEST or len(words) > _MOST_WORDS:
         return False
+    if not any(letter.isalpha() for letter in text):
+        # The number of a telephone or an account is a name; an amount or a year is none.
+        return sum(letter.isdigit() for letter in text) >= _LONG_NUMBER and not _GROUPED.fullmatch(text)
     return any(word.lower() not in _NO_NAMES and not word.isdigit() and len(word) > 1 for word in words)
 
 

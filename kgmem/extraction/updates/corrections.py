@@ -22,7 +22,8 @@ _CUE: Final = re.compile(
     r"^\W*(?:(?:oh|ah|uh|um|well|hey|and|but|hm+|ok(?:ay)?)\b[\s,.]*)*"
     r"(?:no\b(?! longer| one| more)|nope|wait|sorry|oops|whoops|correction|actually|never ?mind|nevermind|"
     r"scratch that|strike that|"
-    r"make (?:that|it)|i mean(?:t)?|not|rather|or rather|my (?:bad|mistake)|on second thought|excuse me|apologies|"
+    r"make (?:that|it)|(?:i|you|u) mean(?:t)?|not|rather|or rather|my (?:bad|mistake)|on second thought|"
+    r"excuse me|apologies|"
     r"let me correct (?:that|myself)|to correct myself|hang on|hold on|i misspoke|i was wrong|i made a mistake|"
     r"typo|on closer look|wait a minute|"
     r"forget (?:that|it|what i said))\b",

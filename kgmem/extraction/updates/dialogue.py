@@ -223,7 +223,12 @@ def _moved(clause: Clause) -> Iterator[Over]:
         return
     things = clause.subjects if clause.passive or not clause.objects else clause.objects
     named = [each for each in things if each.pos_ in {"NOUN", "PROPN"} and each.ent_type_ != "PERSON"]
-    if clause.lemma in _RELOCATES and to.pos_ == "PROPN" and not is_time(to) and clause.behind("from") is None:
+    if (
+        clause.lemma in _RELOCATES
+        and to.pos_ in {"PROPN", "NOUN"}
+        and not is_time(to)
+        and clause.behind("from") is None
+    ):
         yield from (_latest(each, _SET, instead=to) for each in named)
     if any(each.lower_ in {"it", "this", "that", "they", "them"} for each in things):
         yield _latest(None, _SET, instead=to)

@@ -42,6 +42,15 @@ _ARRANGES: Final = listed(
     "make do say take move push meet have go schedule put set reschedule postpone shift bring try settle start hold"
 )
 _AGREED: Final = listed("agree settle decide go opt")
+# "Fine, 11:30 then."
+_AGREED_TIME: Final = re.compile(
+    r"^\W*(?:ok(?:ay)?|fine|sure|deal|agreed|great|perfect|good|alright|all right|yes|yep|yeah|cool|no problem)[\s,.!]+"
+    r"(?:let's (?:say|do|make it) |make it |then )?"
+    r"(?P<time>(?:(?:on|at) )?(?:\d{1,2}[:.]\d\d|\d{1,2}(?= ?(?:am|pm|o'clock)|"
+    r" then)|(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?: ?(?:am|pm|o'clock))?(?: at [\d:.]+(?: ?[ap]m)?)?)"
+    r"(?: (?:then|it is|instead))*\W*$",
+    re.IGNORECASE,
+)
 _NOT_THIS: Final = frozenset({"not", "n't", "from", "than", "of"})
 _DECLINES: Final = re.compile(
     r"\b(?:can't|cannot|can not|doesn't|does not|won't|isn't|is not|not|unable|no good)\b", re.IGNORECASE
@@ -65,6 +74,9 @@ def arranged(clause: Clause) -> Iterator[Over]:
         time = next(
             (each for word in ("on", "for", "with") for each in clause.led.get(word, []) if is_time(each)), None
         )
+    elif clause.lemma == "have" and not clause.objects:
+        # "We have until 15 May."
+        time = next((each for word in ("until", "till") for each in clause.led.get(word, []) if is_time(each)), None)
     else:
         return
     if time is None:
@@ -112,6 +124,13 @@ def _is_former(word: Token) -> bool:
 def agreed(doc: Doc, previous: Doc) -> Iterator[FoundEnding]:
     """Return what agreement to a proposal sets to another time: "works for me" after "how about Friday?"."""
     text = doc.text
+    if (bare := _AGREED_TIME.match(text)) is not None and previous.text.strip():
+        span = Span(0, len(text))
+        instead = Argument(bare["time"].strip(), span)
+        yield FoundEnding(
+            None, None, span, _CONFIDENCE, "rules:agreement", kinds=_APPOINTED, instead=instead, latest=True
+        )
+        return
     if not _AGREES.match(text) or any(is_time(word) for word in doc) or _DECLINES.search(text):
         return
     for sentence in reversed(list(previous.sents)):

@@ -22,6 +22,12 @@ _TASTES: Final = {
     **dict.fromkeys(("like", "love", "enjoy", "adore"), "likes"),
     **dict.fromkeys(("hate", "dislike", "detest"), "dislikes"),
 }
+# What somebody or something is until it changes, said by an adjective alone.
+_STATUS: Final = listed("down up offline online back")
+_STATES: Final = _STATUS | listed(
+    """vegetarian vegan pescatarian coeliac celiac diabetic pregnant single divorced widowed retired unemployed kosher
+    teetotal broken fixed live healthy unhealthy degraded unavailable available deprecated unreachable closed"""
+)
 _FOOD: Final = listed("eat tolerate drink digest")
 
 
@@ -45,16 +51,27 @@ def state_assertions(doc: Doc) -> Iterator[Assertion]:
 def _adjectives(verb: Token, subjects: Sequence[Phrase]) -> Iterator[Assertion]:
     """ "Is allergic to X", "is responsible for X", "is friends with X"; "is lactose intolerant"."""
     direct = [child for child in verb.children if child.dep_ in {"acomp", "attr"}]
+    if verb.lemma_ == "be" and not direct:
+        things = [each for each in subjects if each.head.pos_ in {"NOUN", "PROPN"} and each.head.ent_type_ != "PERSON"]
+        for child in verb.children:
+            if child.lower_ in _STATUS and child.i > verb.i and child.dep_ in {"advmod", "prt", "prep"}:
+                yield from _each(things, "is", [verb], Phrase(child, child.i, child.i + 1), verb)
     for adjective in [*direct, *(each for child in direct for each in child.conjuncts if each.pos_ == "ADJ")]:
         if adjective.pos_ == "NOUN" and adjective.lower_ not in {"friends", "intolerant"}:
             continue
         yield from _led_by(adjective, verb, subjects)
-        if adjective.lower_ in {"vegetarian", "vegan", "pescatarian"}:
+        if adjective.lower_ in _STATES or (adjective.dep_ == "acomp" and _is_favourite(subjects)):
             yield from _each(subjects, "is", [verb], Phrase(adjective, adjective.i, adjective.i + 1), verb)
         if adjective.lower_ in {"intolerant", "allergic"}:
             for child in adjective.lefts:
                 if child.dep_ in {"npadvmod", "compound", "nmod", "amod"}:
                     yield from _each(subjects, "is allergic to", [verb, adjective], phrase(child), verb)
+
+
+def _is_favourite(subjects: Sequence[Phrase]) -> bool:
+    """Return whether it is a favourite, or a colour, which an adjective names: "my favourite colour is green"."""
+    words = {word.lower_ for each in subjects for word in (each.head, *each.head.children)}
+    return bool(words & {"favourite", "favorite", "colour", "color"})
 
 
 def _led_by(adjective: Token, verb: Token, subjects: Sequence[Phrase]) -> Iterator[Assertion]:

@@ -291,7 +291,7 @@ async def _changed(
             Turn(
                 episode.key or "", source or "text", episode.scope, episode.session, claims,
                 [each for each, _ in what.relationships], what.endings,
-                [(span.start, span.end) for _, span in what.relationships], what.said,
+                [(span.start, span.end) for _, span in what.relationships], what.said, episode.text,
             )
         )  # fmt: skip
         if what.endings or _may_replace(unread, what):
