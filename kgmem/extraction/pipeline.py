@@ -1,12 +1,10 @@
 """One text, read: from its parse to all that is found in it."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from spacy.tokens import Doc, Token
-from spacy.tokens import Span as Words
 
 from kgmem.domain.text.extraction import (
     Argument,
@@ -14,7 +12,6 @@ from kgmem.domain.text.extraction import (
     FoundCause,
     FoundEnding,
     FoundFact,
-    FoundPlace,
     FoundTime,
     Span,
     TextToRead,
@@ -25,9 +22,10 @@ from kgmem.extraction.coreference import Reference, mark_topic, trim_names
 from kgmem.extraction.entities import entities_of, plain_name
 from kgmem.extraction.facts import CONFIDENCE, Assertion, Phrase, assertions, phrase
 from kgmem.extraction.gate import Gate
-from kgmem.extraction.gazetteer import Gazetteer, Spot
+from kgmem.extraction.gazetteer import Gazetteer
 from kgmem.extraction.layout.tables import table_facts
 from kgmem.extraction.nouns import bracketed, noun_assertions
+from kgmem.extraction.places import places_of
 from kgmem.extraction.polarity import Aspect
 from kgmem.extraction.propositions import Propositions
 from kgmem.extraction.registry import RULES
@@ -39,73 +37,6 @@ from kgmem.extraction.updates.corrections import corrections
 from kgmem.extraction.updates.endings import Endings
 from kgmem.extraction.updates.replies import agreed, answered
 from kgmem.extraction.updates.states import state_assertions
-
-# Places that a text names, on the earth: the gazetteer's, chosen by what stands beside the name.
-
-_ABBREVIATED: Final = re.compile(r"[A-Z]{2}")
-_METROPOLIS: Final = 1_000_000  # People; such a city is meant wherever it is named, unless its country is said.
-
-
-def places_of(doc: Doc, gazetteer: Gazetteer, *, country: str | None, people: frozenset[str]) -> Iterator[FoundPlace]:
-    """Return the places that a text names. What is in `people`, or part of a person's name in the text, is none."""
-    persons = {word.lower() for ent in doc.ents if ent.label_ == "PERSON" for word in (*ent.text.split(), ent.text)}
-    persons |= {word.lower() for name in people for word in (*name.split(), name)}
-    names = [ent for ent in doc.ents if ent.label_ in {"GPE", "LOC"} and ent.text.lower() not in persons]
-    mentioned = {code for ent in names if (code := gazetteer.country_codes.get(_plain(ent.text).lower())) is not None}
-    for ent in names:
-        name = _plain(ent.text)
-        region, code = _beside(doc, ent, gazetteer)
-        found = gazetteer.best(name, country=code or country, region=region)
-        if found is None:
-            continue
-        spot, confidence = found
-        if (
-            code is None
-            and country is None
-            and len(mentioned) == 1
-            and spot.population < _METROPOLIS
-            and spot.kind == "city"
-        ):
-            spot, confidence = gazetteer.best(name, country=next(iter(mentioned))) or found
-        yield _found(ent, spot, confidence)
-
-
-def _found(ent: Words, spot: Spot, confidence: float) -> FoundPlace:
-    return FoundPlace(
-        ent.text, Span(ent.start_char, ent.end_char), spot.name, spot.country, spot.lon, spot.lat, spot.population,
-        f"geonames:{spot.id}", confidence, f"geonames:{spot.kind}",
-    )  # fmt: skip
-
-
-def _beside(doc: Doc, ent: Words, gazetteer: Gazetteer) -> tuple[str | None, str | None]:
-    """Return the region and country that a text names right behind a place: "Paris, Texas", "Osh in Kyrgyzstan"."""
-    end = ent.end
-    while (
-        end < len(doc)
-        and (doc[end].text == "," or doc[end].is_space or doc[end].lower_ in {"in", "the", "of"})
-        and end - ent.end < 3
-    ):
-        end += 1
-    if end == ent.end or end >= len(doc) or not doc[end].ent_type_:
-        return None, None
-    behind = next((other for other in doc.ents if other.start <= end < other.end), None)
-    if behind is None or behind.label_ not in {"GPE", "LOC"}:
-        return None, None
-    name = _plain(behind.text)
-    if code := gazetteer.country_codes.get(name.lower()):
-        return None, code
-    states = [spot for spot in gazetteer.find(name) if spot.kind == "state"]
-    if states:
-        return states[0].region, "US"
-    if _ABBREVIATED.fullmatch(name):
-        return name, "US"
-    # "Malmesbury, Wiltshire, England": one further on.
-    return (None, _beside(doc, behind, gazetteer)[1]) if behind.start > ent.start else (None, None)
-
-
-def _plain(name: str) -> str:
-    return name.strip(" .,'\"").removesuffix("'s").removeprefix("the ").removeprefix("The ").strip()
-
 
 _HEDGED, _REPORTED, _PRONOUN, _NAMELESS = 0.5, 0.8, 0.9, 0.4  # What confidence is multiplied with.
 _TURNED: Final = 0.6  # The confidence in what a clause ends of another wording of the same.
@@ -143,19 +74,16 @@ class Reading:
         changes: bool = True,
         previous: "Reading | None" = None,
         labelled: Sequence[FoundFact] = (),
-        acts: Sequence[Judged] = (),
     ) -> None:
         """Take the parse of the text without its brackets, where these stand, and who was spoken of before it.
 
-        `previous` is the turn before, of a text that may be a reply to it; `labelled` is what its labels say, `acts`
-        its clauses as they are judged.
+        `previous` is the turn before, of a text that may be a reply to it; `labelled` is what its labels say.
 
         Without `changes` only the general rules read: nothing ends, and no state is found that they do not find.
         """
         self._doc = doc
         self._changes = changes
         self._previous = previous
-        self._acts = acts
         self._asked = asked
         self._brackets = brackets
         trim_names(doc)
@@ -175,10 +103,10 @@ class Reading:
         self._propositions = Propositions(doc)
         self._labelled = labelled
 
-    def extraction(self, gazetteer: Gazetteer, *, least: float) -> Extraction:
-        """Return all that was found, facts and causes from the least confidence up."""
+    def extraction(self, gazetteer: Gazetteer, *, least: float, acts: Sequence[Judged] = ()) -> Extraction:
+        """Return all that was found, facts and causes from the least confidence up; `acts` are its clauses, judged."""
         facts = [fact for fact in self._facts() if fact.confidence >= least]
-        endings = list(self._endings(facts)) if self._changes else []
+        endings = list(self._endings(facts, acts)) if self._changes else []
         people = frozenset(name for name in (self._asked.speaker, self._asked.listener) if name)
         places = list(places_of(self._doc, gazetteer, country=self._asked.country, people=people))
         names = self._reference.full_names
@@ -204,16 +132,14 @@ class Reading:
         found = self._time_of_verb.get(verb.i)
         return not_to_come(found, self._said) if found is not None and _is_past(verb) else found
 
-    def _endings(self, facts: Sequence[FoundFact]) -> Iterator[FoundEnding]:
+    def _endings(self, facts: Sequence[FoundFact], acts: Sequence[Judged]) -> Iterator[FoundEnding]:
         yield from self._denied
         yield from Endings(self._doc, self._gate, self).found()
         yield from corrections(self._doc, self, facts)
         if self._previous is not None:
             yield from agreed(self._doc, self._previous.doc)
             yield from answered(self._doc, self._previous.doc, self._previous.asked)
-        if self._acts:
-            people = self._asked.speaker, self._asked.listener
-            yield from implied(self._acts, self._gate, self, facts, people)
+        yield from implied(acts, self._gate, self, facts, (self._asked.speaker, self._asked.listener))
 
     @property
     def doc(self) -> Doc:

@@ -20,14 +20,14 @@ from kgmem.extraction.identifiers import JOIN, restore_verbs
 from kgmem.extraction.languages.models import read_in
 from kgmem.extraction.layout.lines import other_language, sentences_only
 from kgmem.extraction.layout.notes import Notes, notes_of
-from kgmem.extraction.names_first import parsed_by_names
 from kgmem.extraction.offline import Work
 from kgmem.extraction.pipeline import Reading
 from kgmem.extraction.repair import repair
-from kgmem.extraction.talk import in_sentences
 from kgmem.extraction.updates.acts import judged
 from kgmem.extraction.updates.letters import Letter, letter
+from kgmem.extraction.updates.names_first import parsed_by_names
 from kgmem.extraction.updates.replies import replies_to
+from kgmem.extraction.updates.talk import in_sentences
 
 # Texts made easier to parse without moving a character, so that positions stay those of the original.
 
@@ -145,9 +145,9 @@ def read_texts(
     earlier = spoken_of_before(texts) if changes else [()] * len(texts)
     previous = turns_replied_to(texts) if changes else [None] * len(texts)
     found = [
-        Reading(
-            doc, asked, brackets, before, changes=changes, previous=turn, labelled=labels.facts, acts=mine
-        ).extraction(places, least=least)
+        Reading(doc, asked, brackets, before, changes=changes, previous=turn, labelled=labels.facts).extraction(
+            places, least=least, acts=mine
+        )
         for doc, asked, (_, brackets), before, turn, labels, mine in zip(
             documents, texts, cleaned, earlier, previous, notes, acts, strict=True
         )

@@ -184,7 +184,6 @@ class _Resolver:
                     self._begin(fact, ending, begun)
         self._one_at_a_time()
         self._slots()
-        self._holders()
         self._again()
         self._contradicted()
         return self._made
@@ -401,36 +400,11 @@ class _Resolver:
                         self._end(fact, Ending(None, None, (0, 0), at=at))
 
     def _slots(self) -> None:
-        """End what filled a slot that a fact of this turn fills with another value."""
+        """End what a fact of this turn takes the place of: another value of a slot, another holder of a role."""
         said = says_change(self._turn.text)
         for own in self._own:
-            slot = slot_of(own.kind, own.words, own.ends[1])
-            if slot is None or (slot in _BESIDE and not said):
-                continue
             for fact in self._before:
-                same = same_name(fact.ends[0], own.ends[0], own.ends[0]) and fact.ends[1] != own.ends[1]
-                same = same and not same_name(fact.ends[1], own.ends[1], own.ends[1])
-                if (
-                    same
-                    and id(fact.statement) not in self._gone
-                    and slot_of(fact.kind, fact.words, fact.ends[1]) == slot
-                ):
-                    at = own.statement.valid_from or _now(self._turn) or self._turn.said
-                    self._end(fact, Ending(None, None, (0, 0), instead=own.ends[1], at=at))
-
-    def _holders(self) -> None:
-        """End who had a role that somebody else has by this turn, where the turn says that it changed."""
-        if not says_change(self._turn.text):
-            return
-        for own in self._own:
-            role = role_of(own.kind, own.words, own.ends[1])
-            for fact in self._before if role is not None else ():
-                other = fact.ends[0] != own.ends[0] and not same_name(fact.ends[0], own.ends[0], own.ends[0])
-                if (
-                    other
-                    and id(fact.statement) not in self._gone
-                    and role_of(fact.kind, fact.words, fact.ends[1]) == role
-                ):
+                if id(fact.statement) not in self._gone and _takes_place(own, fact, said=said):
                     at = own.statement.valid_from or _now(self._turn) or self._turn.said
                     self._end(fact, Ending(None, None, (0, 0), instead=own.ends[1], at=at))
 
@@ -454,6 +428,17 @@ class _Resolver:
                 if same and id(fact.statement) not in self._gone:
                     at = own.statement.valid_from or _now(self._turn)
                     self._end(fact, Ending(None, None, (0, 0), instead=own.ends[1], at=at))
+
+
+def _takes_place(own: KnownFact, fact: KnownFact, *, said: bool) -> bool:
+    """Return whether a fact leaves no room for a former one; `said` is whether its text speaks of a change."""
+    same = [one == other or same_name(one, other, other) for one, other in zip(fact.ends, own.ends, strict=True)]
+    if same == [True, False]:
+        slot = slot_of(own.kind, own.words, own.ends[1])
+        beside = slot is None or (slot in _BESIDE and not said)
+        return not beside and slot_of(fact.kind, fact.words, fact.ends[1]) == slot
+    role = role_of(own.kind, own.words, own.ends[1]) if said and not same[0] else None
+    return role is not None and role_of(fact.kind, fact.words, fact.ends[1]) == role
 
 
 def _one_sort(one: tuple[str, str], other: tuple[str, str]) -> bool:

@@ -12,13 +12,13 @@ from kgmem.domain.text.predicate_words import value_type
 _BE: Final = r"(?:is|are|'s|'re|was|were|be|been|has been|have been)"
 _HOSTED: Final = "runs?|running|hosted|deployed|listens?|listening|lives?|back|built|served"
 _REACHED: Final = "number|address|phone|mobile|e-?mail|password|pin|extension|plate|iban"
-_HELD: Final = "held|meets?|meeting|takes? place|took place|happens?|happening"
+_TAKES_PLACE: Final = r"\bmeets?|\bmeeting|takes? place|took place|happens?|happening|he[l]d"
 # By the words of a predicate. What is said with "is in" and "is at" is a place only of what takes place.
 _PATTERNS: Final = (
     ("host", rf"(?:{_BE} )?(?:now )?(?:{_HOSTED})(?: back)? (?:on|at|from|to|onto)"),
     ("host", r"(?:was |were )?(?:moved|switched|ported|migrated)(?: back)? (?:on|to|onto)"),
     ("host", rf"{_BE}(?: now| back)? on"),
-    ("place", rf"(?:{_BE} )?(?:now )?(?:{_HELD}) (?:in|at)"),
+    ("place", rf"(?:{_BE} )?(?:now )?(?:{_TAKES_PLACE}) (?:in|at)"),
     ("place", rf"{_BE}(?: now)? (?:in|at)"),
     ("number", rf"(?:.* )?(?:{_REACHED})(?: address| number)? (?:is|are|'s)"),
     ("version", r".*\bversion (?:is|are)|(?:got|has|gets|upgraded to|updated to)"),

@@ -1,9 +1,9 @@
 """What a clause does to what was so before, learned from examples: whether it ends it, and of what kind that is.
 
 The rules beside this module follow words that they know. People end things in other words, too: "Leeds is history",
-"the picnic fell through", "Salma is a widow now". A clause, with its names made alike, is embedded by the built-in
-MiniLM; with marks of its grammar (tense, denial, modals, conditions) that goes through a logistic regression whose
-weights lie beside this file. `python -m bench.rig.act_training` makes them from `tests/data/acts`.
+"the picnic fell through", "Salma is a widow now". A clause, with common names in place of its own, is embedded by the
+built-in MiniLM; with marks of its grammar (tense, denial, modals, conditions) that goes through a logistic regression
+whose weights lie beside this file. `python -m bench.rig.act_training` makes them from `tests/data/acts`.
 
 What a clause ends is meant only where it names it: a known fact is ended whose subject and object both stand in the
 clause, or are who speaks. Where only one of them does, the kind decides, and the clause must be surer.
@@ -107,7 +107,7 @@ def features(clauses: Sequence[Words]) -> npt.NDArray[np.float64]:
 
 
 def plain(clause: Words) -> str:
-    """Return a clause with its names made alike, so that nothing is learned of names."""
+    """Return a clause with common names in place of its own, so that nothing is learned of names."""
     said = [_STANDS_FOR.get(word.ent_type_, "Acme") if word.pos_ == "PROPN" else word.text for word in clause]
     made = "".join(
         name + word.whitespace_

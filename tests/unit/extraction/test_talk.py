@@ -4,7 +4,7 @@ import pytest
 
 from kgmem.domain.text.extraction import Extraction, TextToRead
 from kgmem.extraction.rules import read_texts
-from kgmem.extraction.talk import in_sentences
+from kgmem.extraction.updates.talk import in_sentences
 
 
 def _read(text: str, *before: str) -> Extraction:

@@ -26,7 +26,7 @@ _LONGEST: Final = 2_000  # Characters of a text that is looked at; longer ones a
 
 
 def parsed_by_names(docs: Iterable[Doc], language: Language) -> Iterator[Doc]:
-    """Return the documents, those parsed anew that begin with a name which the parser did not know."""
+    """Return the documents, those parsed again that begin with a name which the parser did not know."""
     for doc in docs:
         yield _anew(doc, language) if len(doc.text) <= _LONGEST else doc
 

@@ -1,4 +1,4 @@
-"""Talk as whole sentences: what people leave out or add in messages, put right before the parser reads them.
+"""Talk as whole sentences: what people omit or add in messages, put right before the parser reads them.
 
 "Yep, still living in Leeds" says "I am still living in Leeds", "btw" and "lol" say nothing, "..., ok?" states and does
 not ask, and "Meera is." answers the question of the turn before. Every character of the new text has its place in the
@@ -112,7 +112,7 @@ class Talk:
     said: str
 
     def back(self, found: Extraction) -> Extraction:
-        """Return what was found with its spans where they stand in the text that was said."""
+        """Return what was found with its spans as they are in the text that was said."""
         if self.text == self.said:
             return found
         moved: Extraction = self._moved(found)
@@ -154,7 +154,7 @@ class _Rewriting:
 def in_sentences(text: str, before: str = "", *, spoken: bool) -> Talk:
     """Return a message as whole sentences; `before` is the turn that it may answer.
 
-    Only what somebody says to somebody (`spoken`) leaves out who speaks; another text is returned as it is.
+    Only what somebody says to somebody (`spoken`) omits who speaks; another text is returned as it is.
     """
     made = _Rewriting(text)
     if not spoken or len(text) > _LONGEST:
