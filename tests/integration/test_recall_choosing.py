@@ -1,5 +1,6 @@
 """Which candidates become hits: pages, diversity, budgets and recipes over a real index."""
 
+import secrets
 from dataclasses import replace
 from typing import Any
 
@@ -135,3 +136,14 @@ async def test_a_graph_has_a_recipe_for_questions_that_name_none(memory: Memory)
     assert (await memory.graphs.get(graph)).recipe == "exact_words"
     with pytest.raises(InvalidInput, match="no recipe 'guess'"):
         await memory.graphs.update(graph, recipe="guess")
+
+
+async def test_the_last_page_says_that_there_are_more_than_a_thousand_hits(memory: Memory) -> None:
+    graph = await new_graph(memory, f"many_{secrets.token_hex(6)}", space=None)
+    for count, cut in ((1000, {}), (1, {"hits_cut": 1})):
+        offset = 0 if count == 1000 else 1000
+        await memory.entities.put(graph, [Entity(f"e{offset + n}", "Thing") for n in range(count)])
+        question = Question(What(labels=["Thing"]), k=1000)
+        answer = await memory.recall(graph, question)
+        assert (len(answer.hits), answer.cursor) == (1000, None)
+        assert answer.suppressed == cut

@@ -106,6 +106,8 @@ async def choose(ports: Ports, graph: Graph, question: Question, found: Candidat
         hits, out = within_budget(hits, question.budget)
         suppressed |= {"over_budget": out} if out else {}
     more = bool(fetched) and (out > 0 or len(ranked) > question.k) and len(given) + len(hits) < MOST_HITS
+    if not more and len(ranked) > question.k:  # There are further hits, but an answer goes no further.
+        suppressed |= {"hits_cut": 1}
     shown = [*given, *passed_over, *(hit.id for hit in hits)]
     following = next_cursor(graph.name, question, shown) if more else None
     nothing = None
