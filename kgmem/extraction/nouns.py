@@ -207,7 +207,7 @@ def _names(about: Words, text: str, inside: Span) -> Iterator[Bracketed]:
     if _ACRONYM.fullmatch(bare) and sum(letter.isupper() for letter in bare) >= 2 and _initials(about.text, bare):
         start = inside.start + words.index(bare)
         yield Bracketed(about, "also known as", Span(start, start + len(bare)), "alias")
-    elif called := _CALLED.match(bare):
+    elif (called := _CALLED.match(bare)) is not None and about.label_ not in _PLACES:
         start = inside.start + words.index(bare) + called.start("name")
         yield Bracketed(about, "is", Span(start, start + len(called["name"])), "role")
     elif former := _FORMER.match(bare):
