@@ -4,6 +4,8 @@ The graph and the questions (words and a vector) of recall_raw. Ours is POST /v1
 each on a kept connection with one request at a time, in a process of their own, against a server process. The baseline
 is what these recalls ask of the database, recorded beforehand: their two statements with their parameters, on 16
 connections with the settings of kgmem's searches, rows decoded and thrown away. In turns, the median of the rounds.
+A server of two processes answers the same 16 callers beside the one of a single process, and each of them 64. A recall
+that is answered with an error fails the run.
 """
 
 import asyncio
@@ -27,6 +29,8 @@ from kgmem.store.db.database import SEARCH_SETTINGS
 ROWS = 200_000
 SHORT = 2_000
 CALLERS = 16
+MANY = 64
+PROCESSES = 2
 ROUNDS = 5
 _SETTINGS = {**SEARCH_SETTINGS, "search_path": "ag_catalog,public", "jit": "off"}
 
@@ -47,21 +51,33 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
                 await recall(question)
         recalls = [told[at : at + 2] for at in range(0, len(told), 2)]
         connections = [await _connect(url) for _ in range(CALLERS)]
-        async with serving(url, memory, EMBEDDER="none") as door:
-            maker = LoadMaker(door)
+        async with (
+            serving(url, memory, EMBEDDER="none") as door,
+            serving(url, memory, EMBEDDER="none", SERVER_PROCESSES=str(PROCESSES), WORKER="false") as door_of_several,
+        ):
+            maker, several = LoadMaker(door), LoadMaker(door_of_several)
             path = f"/v1/graphs/{GRAPH}/recall"
             bodies = [{"what": {"text": text, "vector": vector}, "k": K} for text, vector, _ in asked]
             messages = [door.message("POST", path, body) for body in bodies]
+            others = [door_of_several.message("POST", path, body) for body in bodies]
             maker.hammer(messages, CALLERS)
+            several.hammer(others, CALLERS)
             await _alone(connections, recalls)
-            ours, base = [], []
+            ours, base, shared, many, many_shared = [], [], [], [], []
             for _ in range(ROUNDS):
                 base.append(await _alone(connections, recalls))
                 ours.append(maker.hammer(messages, CALLERS).rate)
+                shared.append(several.hammer(others, CALLERS).rate)
+                many.append(maker.hammer(messages, MANY).rate)
+                many_shared.append(several.hammer(others, MANY).rate)
             maker.close()
+            several.close()
         for connection in connections:
             await connection.close()
     yield compared(f"recalls of {CALLERS} callers through REST", median(ours), median(base), "recalls/s", at_least=0.4)
+    yield compared(f"the same, {PROCESSES} processes", median(shared), median(base), "recalls/s")
+    yield compared(f"recalls of {MANY} callers, beside {CALLERS}", median(many), median(ours), "recalls/s")
+    yield compared(f"the same, {PROCESSES} processes", median(many_shared), median(shared), "recalls/s")
 
 
 @contextmanager
