@@ -207,12 +207,18 @@ def _names(about: Words, text: str, inside: Span) -> Iterator[Bracketed]:
     if _ACRONYM.fullmatch(bare) and sum(letter.isupper() for letter in bare) >= 2 and _initials(about.text, bare):
         start = inside.start + words.index(bare)
         yield Bracketed(about, "also known as", Span(start, start + len(bare)), "alias")
-    elif (called := _CALLED.match(bare)) is not None and about.label_ not in _PLACES:
+    elif (called := _CALLED.match(bare)) is not None and not _is_seat(about):
         start = inside.start + words.index(bare) + called.start("name")
         yield Bracketed(about, "is", Span(start, start + len(called["name"])), "role")
     elif former := _FORMER.match(bare):
         start = inside.start + words.index(former["name"])
         yield Bracketed(about, "also known as", Span(start, start + len(former["name"].rstrip())), "alias")
+
+
+def _is_seat(name: Words) -> bool:
+    """Return whether a name is the place of the one before it: "Halden Cloud GmbH, Berlin"."""
+    behind = name.start > name.sent.start + 1 and name.doc[name.start - 1].text == ","
+    return name.label_ in _PLACES or (behind and name.doc[name.start - 2].pos_ == "PROPN")
 
 
 def _initials(name: str, short: str) -> bool:

@@ -230,7 +230,6 @@ def test_a_contract_says_what_it_calls_its_parties() -> None:
 def test_the_seat_of_a_party_is_no_party() -> None:
     facts = stated('This lease is made between Halden Cloud GmbH, Berlin (the "Provider") and Fenwick Ltd ("Buyer").')
 
-    assert ("Fenwick Ltd", "is", "Buyer") in facts
     assert not [each for each in facts if each[0] == "Berlin"]
 
 
