@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
-from kgmem.domain.recall.answer import Answer
+from kgmem.domain.recall.answer import Answer, Hit
 from kgmem.domain.recall.question import HitKind, Links, Question, Spot, State, What, When, Where
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.query.errors import ValueProblem, wrong_type
@@ -12,11 +12,12 @@ from kgmem.query.execution.executor import Run
 from kgmem.query.execution.procedures import Procedure
 from kgmem.query.procedures.context import ProcedureContext, count_of, given, key_of, procedure, scope_of
 from kgmem.query.procedures.overview import TEXTS, VECTORS, named_index
-from kgmem.query.values import Node, Relationship, Value
+from kgmem.query.values import Node, Point, Relationship, Value
 
 _Rows = list[tuple[Value, ...]]
 _STATES = get_args(State)
 _MOST = 1000  # Hits of one question.
+_HALF_KM = 10.0  # Where a place has half the value; distances are computed back from values.
 _NODES: tuple[HitKind, ...] = ("entity", "episode")
 _OPTIONS = ["k", "labels", "kinds", "scope", "valid_at", "known_at", "any_time", "states", "near", "km"]
 
@@ -85,10 +86,10 @@ def procedures(context: ProcedureContext) -> list[Procedure]:
         labels = given(arguments, 2, [])
         what = What(labels=[labels] if isinstance(labels, str) else labels, kinds=("entity",))
         count = count_of(given(arguments, 1, 10), 1, _MOST)
-        where = Where(near=Spot(point=(spot.x, spot.y)), nearest=count)
+        where = Where(near=Spot(point=(spot.x, spot.y)), nearest=count, half_km=_HALF_KM)
         answer = await context.found(run, Question(what, When(any_time=True), where, scope=run.scope or "", k=count))
         nodes, _ = await held(run, answer)
-        found = [(nodes[hit.id], kilometres(hit.place, spot)) for hit in answer.hits if hit.id in nodes and hit.place]
+        found = [(nodes[hit.id], _kilometres_of(hit, spot)) for hit in answer.hits if hit.id in nodes]
         return sorted(found, key=lambda pair: pair[1])
 
     by_vector = "db.index.vector.queryNodes(indexName STRING, numberOfNearestNeighbours INTEGER, query LIST)"
@@ -109,6 +110,12 @@ def procedures(context: ProcedureContext) -> list[Procedure]:
         procedure(f"kgmem.recall(question STRING, options MAP?) :: ({columns})", "Hits of recall.", recall),
         procedure(near, "Entities nearest to a point or to a node with a place.", nearest),
     ]
+
+
+def _kilometres_of(hit: Hit, spot: Point) -> float:
+    """Return how far a hit is; that of one placed by links alone follows from its value in `where`."""
+    own = kilometres(hit.place, spot) if hit.place else None
+    return _HALF_KM / hit.retrievers["where"].value - _HALF_KM if own is None else own
 
 
 async def held(run: Run, answer: Answer) -> tuple[Mapping[int, Node], Mapping[int, Relationship]]:
