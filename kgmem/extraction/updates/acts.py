@@ -64,6 +64,12 @@ _MARKS: Final = tuple(
         "his|her|their",
     )
 )  # fmt: skip
+# Words without which a clause in plain present tense changes nothing.
+_TURNS: Final = re.compile(
+    r"\b(?:not|n't|no|never|any ?more|now|instead|again|back|over|off|out|up|away|gone|new|these days|nowadays|since|"
+    r"else|another|longer|only|today|yesterday|finally|already|for good)\b|n['\u2019]t\b",
+    re.IGNORECASE,
+)
 _TAGS: Final = ("VBD", "VBZ", "VBP", "VBG", "VBN", "VB")
 _SELF: Final = frozenset({"i", "we", "me", "us", "my", "our", "mine", "ours"})
 _OTHER: Final = frozenset({"you", "your", "yours"})
@@ -194,8 +200,16 @@ def _judgeable(doc: Doc) -> list[Words]:
         and not is_question(list(each[-1].sent))
         and any(word.pos_ in {"NOUN", "PROPN", "PRON"} for word in each)
         and sum(word.is_alpha for word in each) > 1
+        and not _only_states(each)
     ]
     return found[:_MOST_CLAUSES]
+
+
+def _only_states(clause: Words) -> bool:
+    """Return whether a clause only says what somebody does, in plain present tense: it ends nothing."""
+    root = clause.root
+    plain_present = root.tag_ in {"VBZ", "VBP"} and root.lemma_ != "be" and root.pos_ == "VERB"
+    return plain_present and _TURNS.search(clause.text) is None
 
 
 def _logistic(values: Any) -> Any:
