@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from kgmem.domain.agents.state import RetentionRule, StateAddress, VersionChoice
 from kgmem.domain.claims.claim import (
     ClaimFilter,
     ClaimResult,
@@ -82,16 +83,19 @@ __all__ = [
     "Place",
     "Question",
     "Relationship",
+    "RetentionRule",
     "RetrieverShare",
     "SchemaViolation",
     "ServerError",
     "Source",
+    "StateAddress",
     "StoredFact",
     "TimedOut",
     "TooLarge",
     "Unauthenticated",
     "Unavailable",
     "UnknownEntities",
+    "VersionChoice",
     "VersionConflict",
     "What",
     "When",

@@ -36,6 +36,7 @@ from kgmem.services.ports import Ports
 from kgmem.services.recall.recall import recall
 from kgmem.services.texts.remember import schema_of
 from kgmem.settings import Settings
+from kgmem.store.agents.states import PostgresStates
 from kgmem.store.claims.claim_store import PostgresClaims
 from kgmem.store.cypher.graphs import PostgresGraphs
 from kgmem.store.db.database import SEARCH_SETTINGS, ConnectionShare, Database
@@ -191,6 +192,8 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "detect_communities": memory.tasks.update_communities,
         "summarize": memory.tasks.update_summaries,
         "queue_summaries": memory.tasks.queue_summaries,
+        "prune_states": memory.tasks.prune_states,
+        "queue_pruning": memory.tasks.queue_pruning,
         "queue_communities": memory.tasks.queue_communities,
         "unlink_similar": memory.similarity.unlink,
         "queue_similarity": memory.tasks.queue_similarity,
@@ -350,6 +353,7 @@ def postgres_ports(
         similarity=PostgresConnections(catalog),
         communities=PostgresCommunities(catalog),
         summaries=PostgresSummaries(catalog),
+        states=PostgresStates(catalog),
         integrity=PostgresInspector(index),
         jobs=infrastructure.jobs,
         keys=infrastructure.keys,

@@ -30,6 +30,7 @@ from kgmem_api.query_sessions import Sessions
 from kgmem_api.requests import Requests
 from kgmem_api.routes import (
     adjudications,
+    agent_states,
     changes,
     claims,
     communities,
@@ -149,6 +150,7 @@ _ROUTERS = (
     adjudications.router,
     merges.router,
     communities.router,
+    agent_states.router,
     sources.router,
     changes.router,
     imports.router,

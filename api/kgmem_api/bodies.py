@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Generic, TypeVar
 
 from starlette.requests import Request
@@ -63,6 +63,23 @@ class JSONBody(Generic[M]):
                 return self.parser.parse(raw, key, settings.max_batch)
             context.large = True
             return await asyncio.to_thread(self.parser.parse, raw, key, settings.max_batch)
+        finally:
+            state.room.give_back(sum(taken))
+
+
+class RawBody:
+    """A dependency that gives a request's body as it was sent, unpacked, up to a limit in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        """Take the limit; the server's own limit on bodies holds besides."""
+        self.limit = limit
+
+    async def __call__(self, request: Request) -> AsyncIterator[bytes]:
+        """Read the body; its memory counts as taken until the request is answered. Raises TooLarge, MalformedBody."""
+        state = request.app.state
+        taken: list[int] = []
+        try:
+            yield await _read(request, min(self.limit, state.settings.max_body), state.room, taken)
         finally:
             state.room.give_back(sum(taken))
 

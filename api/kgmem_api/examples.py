@@ -100,6 +100,17 @@ REQUESTS: Final[dict[str, Any]] = {
     "undo_merge": {"reason": "They are two persons."},
     "mark_as_distinct": {"reason": "They are father and son."},
     "detect_communities": {},
+    "put_state": {"goal": "Find who was the first on the Moon.", "steps": ["search", "read"]},
+    "put_checkpoint": {},
+    "restore_state": {"version": 1},
+    "branch_state": {"name": "plan-b", "version": 1},
+    "put_retention": {
+        "rules": [
+            {"within_seconds": 3600},
+            {"within_seconds": 86400, "every_seconds": 3600},
+            {"within_seconds": 2592000, "every_seconds": 86400},
+        ]
+    },
     "summarize": {"key": "person/armstrong"},
     "forget": {"keys": ["note/landing"], "dry_run": True},
     "post_integrity_check": {"repair": False},
@@ -107,7 +118,14 @@ REQUESTS: Final[dict[str, Any]] = {
     "post_key": {"name": "reader of space", "role": "reader", "graph": "space"},
 }
 # What stands for the parts of an address, by operation where the plain name has several meanings.
-PATH: Final[dict[str, Any]] = {"graph": "space", "key": "person/armstrong", "id": 17}
+PATH: Final[dict[str, Any]] = {
+    "graph": "space",
+    "key": "person/armstrong",
+    "id": 17,
+    "agent": "planner",
+    "name": "plan",
+    "checkpoint": "before-search",
+}
 PATHS: Final[dict[str, dict[str, Any]]] = {
     "put_entity": {"key": "person/collins"},
     "get_episode": {"key": "note/landing"},
@@ -119,7 +137,13 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
     "query_api_roll_back": {"id": "q1"},
 }
 # Of the parameters that a request must have.
-QUERY: Final[dict[str, Any]] = {"key": "person/armstrong", "id": 17, "reason": "The source withdrew it."}
+QUERY: Final[dict[str, Any]] = {
+    "key": "person/armstrong",
+    "id": 17,
+    "reason": "The source withdrew it.",
+    "before": 1,
+    "after": 1,
+}
 QUERIES: Final[dict[str, dict[str, Any]]] = {
     "delete_episodes": {"key": "note/landing"},
     "provenance": {"key": "note/landing"},

@@ -29,6 +29,7 @@ STATUS: Mapping[type[errors.KgmemError], int] = {
     errors.OutOfSpace: 507,
     errors.TimedOut: 504,
     errors.DatabaseOutdated: 503,
+    errors.ChecksumMismatch: 500,
 }
 _FACTS_SHOWN = 100
 _PLAIN = Version(5, 0)  # Of which an error is only code and message.
@@ -53,8 +54,8 @@ STATUS = {**STATUS, MalformedBody: 400}
 
 def problem(error: Exception, scope: Scope, request_id: str) -> Response:
     """Return the response for an error: what is wrong and how to fix it, and nothing of kgmem's inside."""
-    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
-    if status == 500 or not isinstance(error, errors.KgmemError):
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
+    if status is None or not isinstance(error, errors.KgmemError):
         return _response(
             500,
             "internal-error",

@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "kgmem.cli.communities:link_similar",
         "Link similar entities, and update the links in the background.",
     ),
+    "state": ("kgmem.cli.states:app", "Write, read, compare, restore and prune the states of agents."),
     "communities": ("kgmem.cli.communities:app", "Detect, list, show and delete communities of entities."),
     "summarize": ("kgmem.cli.communities:summarize", "Summarise an entity."),
     "recall": ("kgmem.cli.recall:recall", "Query a graph by meaning, words, place, time and cause."),

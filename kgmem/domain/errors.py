@@ -17,6 +17,7 @@ KgmemError
 │   ├── ExtractorUnavailable
 │   └── OutOfSpace          no room left on the server's disk
 ├── TimedOut                the work took longer than its limit and was stopped
+├── ChecksumMismatch        what is stored is damaged
 ├── DatabaseOutdated        the database and this kgmem are of different versions
 └── ServerError             the embedded Postgres could not be set up, started or stopped
     └── DataFolderInUse     another kgmem owns the data folder
@@ -141,6 +142,12 @@ class TimedOut(KgmemError):
     """The request took longer than its time limit and was stopped."""
 
     code = "timed-out"
+
+
+class ChecksumMismatch(KgmemError):
+    """What is stored is not what was written: its checksum differs."""
+
+    code = "checksum-mismatch"
 
 
 class DatabaseOutdated(KgmemError):

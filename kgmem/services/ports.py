@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from kgmem.domain.agents.state import StateStore
 from kgmem.domain.claims.ports import Answers, ClaimStore
 from kgmem.domain.cypher import Cypher, NamedQuery
 from kgmem.domain.derived.communities import CommunityStore
@@ -47,6 +48,7 @@ class Ports:
     similarity: SimilarityStore
     communities: CommunityStore
     summaries: SummaryStore
+    states: StateStore
     integrity: Inspector
     jobs: JobQueue
     keys: KeyRing

@@ -23,7 +23,8 @@ ROUTES = [route for route in bare_app().routes if isinstance(route, APIRoute)]
 def test_every_route_is_named_and_shown_by_an_example(route: APIRoute) -> None:
     assert f"{route.path_format}`" in REST or f"{route.path_format}?" in REST, "docs/rest.md does not name it"
     address = re.escape(route.path_format).replace(r"\{graph\}", "[^/]+").replace(r"\{id\}", r"[^/?\"]+")
-    address = address.replace(r"\{key\}", r"[^?\" ]+").replace(r"\{file\}", r"[^/?\" ]+")
+    address = address.replace(r"\{key\}", r"[^?\" ]+")
+    address = re.sub(r"\\\{\w+\\\}", lambda _: r"[^/?\" ]+", address)
     for method in route.methods or ():
         flag = "" if method == "GET" else f"-X {method} "
         assert re.search(rf'^curl {flag}"\$KGMEM{address}["?]', REST, re.MULTILINE), (

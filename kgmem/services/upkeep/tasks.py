@@ -5,6 +5,7 @@ from typing import Any
 
 from kgmem.domain.derived.communities import CommunityChanges
 from kgmem.domain.derived.similarity import LinkChanges
+from kgmem.services.agents import states as agent_states
 from kgmem.services.claims import claim as claiming
 from kgmem.services.imports import import_uploads as uploading
 from kgmem.services.imports import imports as undoing
@@ -94,3 +95,11 @@ class Tasks:
     async def queue_integrity_checks(self) -> int:
         """Enqueue a check of every graph without one for a day; returns for how many."""
         return await index.defer_due(self._ports)
+
+    async def prune_states(self, graph: str) -> int:
+        """Apply the retention rules of a graph's agents; returns how many versions of states were deleted."""
+        return await agent_states.prune_all(self._ports, graph)
+
+    async def queue_pruning(self) -> int:
+        """Enqueue the pruning of every graph with retention rules; returns for how many."""
+        return await agent_states.defer_pruning(self._ports)

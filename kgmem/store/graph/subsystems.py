@@ -17,7 +17,9 @@ from kgmem.store.db.database import Database
 from kgmem.store.db.sql import SQL, fill, literal, number
 from kgmem.store.db.statements import statement
 
-Subsystem = Literal["history", "claims", "merges", "names", "extraction", "communities", "similarity", "summaries"]
+Subsystem = Literal[
+    "history", "claims", "merges", "names", "extraction", "communities", "similarity", "summaries", "agent_states"
+]
 
 # What makes the tables of each (SQL file, statements), and their names.
 MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
@@ -29,6 +31,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "communities": ("communities", ("create",)),
     "similarity": ("similarity", ("create",)),
     "summaries": ("summaries", ("create",)),
+    "agent_states": ("agent_states", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -56,6 +59,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "communities": ("community_scope", "community", "community_member"),
     "similarity": ("similarity_settings", "similarity_done"),
     "summaries": ("summary", "summary_of"),
+    "agent_states": ("agent_state", "agent_state_version", "agent_state_checkpoint", "agent_retention"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

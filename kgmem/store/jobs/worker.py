@@ -51,6 +51,7 @@ _PERIODIC = {
     "queue_similarity": "*/2 * * * *",
     "queue_summaries": "*/5 * * * *",
     "queue_communities": "*/5 * * * *",
+    "queue_pruning": "29 * * * *",
     "build_deferred_indexes": "*/3 * * * *",
     "queue_integrity_checks": "41 * * * *",
     "tidy": "17 * * * *",
