@@ -14,6 +14,7 @@ from kgmem.domain.claims.claim import (
     StoredFact,
 )
 from kgmem.domain.errors import (
+    ChecksumMismatch,
     Conflict,
     DatabaseOutdated,
     DatabaseUnavailable,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "ChecksumMismatch",
     "ClaimFilter",
     "ClaimResult",
     "ClaimStatement",

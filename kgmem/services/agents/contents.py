@@ -17,7 +17,7 @@ def to_bytes(value: Any, media_type: str | None) -> tuple[bytes, str]:
     """Return a value as the bytes to store, and their media type.
 
     Bytes with a media type are taken as they are; without one they are application/octet-stream. Any other value
-    becomes JSON, or msgpack where that is asked for. Raises InvalidInput, TooLarge.
+    becomes JSON, or msgpack for its media type. Raises InvalidInput, TooLarge.
     """
     kind = None if media_type is None else known_type(media_type)
     if isinstance(value, bytes | bytearray | memoryview):

@@ -23,7 +23,7 @@ def checksum(content: bytes) -> bytes:
 def base_place(place: int) -> int:
     """Return the place in its run of the version from which the one at `place` is stored as the difference.
 
-    The lowest bit of its number that is set is left out, so that reading unpacks at most six versions of a run of 64,
+    Its number has one bit less, the lowest, so that reading unpacks at most six versions of a run of 64,
     and most differences are from the version just before.
     """
     return place & (place - 1)

@@ -236,7 +236,7 @@ class PostgresStates:
     ) -> _Packed | int:
         """Compress content as the difference from an earlier version; returns the current version where it has it.
 
-        No lock is held meanwhile. Raises VersionConflict where the condition does not hold.
+        It takes no lock. Raises VersionConflict where the condition does not hold.
         """
         base: int | None = None
         place, chain = 0, []
