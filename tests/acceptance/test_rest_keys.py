@@ -75,6 +75,12 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     },
     ("POST", "/v1/graphs/{graph}/summaries"): lambda scope: {"key": "secret", **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/communities"): _scoped,
+    ("PUT", "/v1/graphs/{graph}/agents/{agent}/state/{name}"): lambda _: {"vault": 1},
+    ("POST", "/v1/graphs/{graph}/agents/{agent}/state/{name}/restore"): lambda _: {"version": 1},
+    ("POST", "/v1/graphs/{graph}/agents/{agent}/state/{name}/branch"): lambda _: {"name": "vault"},
+    ("PUT", "/v1/graphs/{graph}/agents/{agent}/state/{name}/checkpoints/{checkpoint}"): lambda _: {},
+    ("PUT", "/v1/graphs/{graph}/agents/{agent}/retention"): lambda _: {"rules": [{"within_seconds": 60}]},
+    ("POST", "/v1/graphs/{graph}/agents/{agent}/prune"): lambda _: {},
     ("POST", "/v1/graphs/{graph}/resolve"): lambda scope: {"described": [{"names": ["vault"]}], **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/merges"): lambda scope: {
         "keep": "ann",
@@ -151,11 +157,16 @@ class Route:
             .replace("{key}", "secret")
             .replace("{key:key}", "secret")
             .replace("{id}", "1")
+            .replace("{agent}", "secret")
+            .replace("{name}", "secret")
+            .replace("{checkpoint}", "secret")
         )
         assert "{" not in address, f"no sample for {self}"
         parameters: dict[str, Any] = _scoped(scope) if self.takes_scope else {}
         if needed := NEEDED.get((self.method, self.template)):
             parameters[needed] = "secret"
+        if self.template.endswith("/diff"):
+            parameters |= {"before": 1, "after": 1}
         if self.method == "DELETE" and self.template.endswith(("/relationships", "/claims")):
             parameters["id"] = 1
         if self.method == "DELETE" and self.template.endswith("/correlations/{id}"):
