@@ -15,8 +15,7 @@ from kgmem.domain.recall.selection import content, weighted_content
 _SOURCES: Final = 3  # Of the best hits: facts that may describe the bridge.
 _MOST: Final = 4  # Entities that are asked about.
 _DESCRIBES: Final = 0.3  # The least share of the question's words, by rarity, that such a fact contains.
-_ANSWERED: Final = 0.5  # The least share of the open words that a second fact contains.
-_LIKELY: Final = 0.5  # Or the least relevance of that fact to the open words.
+_LIKELY: Final = 0.5  # The least relevance to them of a second fact that contains no open word.
 _ADDED: Final = 2  # Facts that are added.
 _WORD: Final = re.compile(r"\w+")
 
@@ -41,12 +40,12 @@ def bridge_of(text: str, hits: Sequence[Hit], rarity: Callable[[str], float]) ->
         found = content(_words_of(hit))
         if hit.kind != "fact" or sum(asked[word] for word in asked.keys() & found) < _DESCRIBES * total:
             continue
-        described = [
-            end
-            for end in (hit.start, hit.end)
-            if end is not None and not content(end.name or end.key) <= asked.keys()
-        ]
-        if len(described) == 1:  # The other end is named; of two strangers the question says nothing.
+        ends = [end for end in (hit.start, hit.end) if end is not None]
+        described = [end for end in ends if not content(end.name or end.key) <= asked.keys()]
+        if len(described) != 1:  # Of two strangers the question says nothing, and what it names it does not describe.
+            continue
+        named = frozenset().union(*(content(end.name or end.key) for end in ends if end not in described))
+        if (asked.keys() & found) - named:  # Words that say what the stranger is to the one that is named.
             answered |= found
             if described[0].key not in entities and len(entities) < _MOST:
                 entities[described[0].key] = rank
@@ -63,16 +62,15 @@ def bridged(bridge: Bridge, hits: Sequence[Hit], found: Sequence[Hit]) -> list[H
 
     It takes a score just below that one's. What was found already moves up.
     """
-    total = sum(bridge.open_words.values())
     known = {hit.id: rank for rank, hit in enumerate(hits)}
     added: dict[int, list[Hit]] = {}
     for hit in found:
         ranks = [bridge.entities[end.key] for end in (hit.start, hit.end) if end and end.key in bridge.entities]
-        share = sum(bridge.open_words[word] for word in bridge.open_words.keys() & content(_words_of(hit)))
-        if not ranks or (share < _ANSWERED * total and (hit.relevance or 0.0) < _LIKELY):
+        share = bridge.open_words.keys() & content(_words_of(hit))
+        if not ranks or (not share and (hit.relevance or 0.0) < _LIKELY):
             continue
         behind = min(ranks)
-        if known.get(hit.id, len(hits)) > behind + 1 and sum(map(len, added.values())) < _ADDED:
+        if known.get(hit.id, behind + 2) > behind + 1 and sum(map(len, added.values())) < _ADDED:
             added.setdefault(behind, []).append(replace(hit, score=hits[behind].score))
     moved = {hit.id for each in added.values() for hit in each}
     return [

@@ -1,0 +1,96 @@
+"""Questions that describe an entity and ask something of it, over the sample graph: is the answer in the first five?
+
+"Where was the commander of Apollo 11 born?" for every commander and pilot of a flight whose place of birth is known;
+right is the relationship BORN_IN of that person. The baseline is graph expansion. Beside them direct questions, one
+step each, of other relationships of the sample, by kind and both ends.
+"""
+
+import json
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from bench.contract import Figure, alone, compared
+from bench.rig.database import fresh_database, memory_on
+from kgmem import Question, What
+from kgmem.domain.recall.question import Links
+from kgmem.memory import Memory
+from kgmem.resources import resource
+
+ROWS = 250
+SHORT = 60
+_FIRST = 5
+_DIRECT = {
+    "BORN_IN": "Where was {subject} born?",
+    "COMMANDED": "Which mission did {subject} command?",
+    "CREW_OF": "Who flew on {object}?",
+    "TRAINED_AT": "Where did {subject} train?",
+    "WORKED_FOR": "Who did {subject} work for?",
+    "LAUNCHED_FROM": "Where was {subject} launched from?",
+    "SUCCEEDED_BY": "What came after {subject}?",
+    "MEMBER_OF": "What group did {subject} belong to?",
+    "BACKUP_CREW_OF": "Who was backup for {object}?",
+}
+Case = tuple[str, str, str | None, str | None]  # The text, and of a right fact its kind, start and end (None: any).
+
+
+async def measure(rows: int) -> AsyncIterator[Figure]:
+    """Return how many described and direct questions have their answer among the first five hits."""
+    folder = resource("sample") / "apollo"
+    names = {each["key"]: each.get("name") or each["key"] for each in _records(folder, "entities")}
+    relationships = list(_records(folder, "relationships"))
+    async with fresh_database() as url, memory_on(url, embedder="minilm") as memory:
+        await memory.graphs.create("main")
+        for part in ("sources", "entities", "relationships", "episodes"):
+            await memory.imports.run("main", [folder / f"{part}.jsonl"])
+        await memory.embeddings.run("main")
+        described, direct = _described(relationships, names)[:rows], _direct(relationships, names)[:rows]
+        found = await _found(memory, described, Links())
+        walked = await _found(memory, described, Links(expand=True))
+        yield compared("described, recall@5 by default, beside graph expansion", found, max(walked, 0.1), "%")
+        plain = await _found(memory, direct, Links())
+        yield alone("direct, recall@5 by default", plain, "%", "any relationship of the kind that is asked for counts")
+
+
+def _records(folder: Any, part: str) -> Sequence[Mapping[str, Any]]:
+    return [json.loads(line) for line in (folder / f"{part}.jsonl").read_text().splitlines()]
+
+
+def _described(relationships: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> list[Case]:
+    born = {each["from"]: each["to"] for each in relationships if each["kind"] == "BORN_IN"}
+    cases: list[Case] = []
+    for each in relationships:
+        person = each["from"]
+        if each["kind"] == "COMMANDED" and person in born:
+            cases.append((f"Where was the commander of {names[each['to']]} born?", "BORN_IN", person, born[person]))
+        if each["kind"] == "CREW_OF" and person in born and " was " in (each.get("text") or ""):
+            role = each["text"].split(" was ", 1)[1].rstrip(".")
+            cases.append((f"In which town was the {role} born?", "BORN_IN", person, born[person]))
+    return cases
+
+
+def _direct(relationships: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> list[Case]:
+    cases: list[Case] = []
+    for each in relationships:
+        if each["kind"] in _DIRECT:
+            asked = _DIRECT[each["kind"]]
+            text = asked.format(subject=names[each["from"]], object=names[each["to"]])
+            ends = (None, each["to"]) if "{object}" in asked else (each["from"], None)
+            cases.append((text, each["kind"], *ends))
+    random.Random(3).shuffle(cases)
+    return cases
+
+
+async def _found(memory: Memory, cases: Sequence[Case], links: Links) -> float:
+    right = 0
+    for text, kind, start, end in cases:
+        answer = await memory.recall("main", Question(What(text=text), graph=links, k=_FIRST))
+        right += any(
+            hit.label == kind
+            and hit.start is not None
+            and hit.end is not None
+            and start in {None, hit.start.key}
+            and end in {None, hit.end.key}
+            for hit in answer.hits
+        )
+    return 100 * right / len(cases)
