@@ -50,7 +50,7 @@ async def test_what_is_asked_of_a_described_entity_is_found(memory: Memory) -> N
     await fleet(memory)
     answer = await memory.recall(GRAPH, Question(What(text=ASKED), k=5, explain=True))
     assert texts(answer)[:2] == ["Ada Moor was captain of the Aurora.", "Ada Moor was born in Riga."]
-    assert answer.gates["bridge"] == "on: born is asked of ada-moor."
+    assert answer.gates["bridge"] == "on: born sought in facts about ada-moor."
     assert len(answer.hits) == 5
     assert len({hit.id for hit in answer.hits}) == 5
     scores = [hit.score for hit in answer.hits]

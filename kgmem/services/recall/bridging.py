@@ -18,7 +18,7 @@ Ask = Callable[[Question], Awaitable[Answer]]
 async def answer_with_bridge(ports: Ports, graph: str, question: Question, ask: Ask) -> Answer:
     """Answer a question; where its best facts describe an entity and leave words open, add the facts that answer these.
 
-    Only the first page of a question in words alone takes the second step: what else is asked filters the hits anyway.
+    Only the first page of a question in words alone takes the second step: any other part filters or ranks by itself.
     """
     answer = await ask(question)
     text = question.what.text
@@ -51,7 +51,9 @@ async def answer_with_bridge(ports: Ports, graph: str, question: Question, ask: 
         cursor = next_cursor(graph, question, [hit.id for hit in hits])
     gates = dict(answer.gates)
     if question.explain:
-        gates["bridge"] = f"on: {', '.join(sorted(bridge.open_words))} is asked of {', '.join(bridge.entities)}."
+        gates["bridge"] = (
+            f"on: {', '.join(sorted(bridge.open_words))} sought in facts about {', '.join(bridge.entities)}."
+        )
     return replace(answer, hits=hits, suppressed=suppressed, cursor=cursor, gates=gates)
 
 
