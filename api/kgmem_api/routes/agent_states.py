@@ -201,11 +201,12 @@ StatePath = Annotated[_Path, Depends(_path)]
 DryRun = Annotated[bool, Query(description="Only say what it would delete.")]
 _ANY = {"schema": {"description": "Any JSON."}}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_CONTENT: dict[str, Any] = {JSON: _ANY, MSGPACK: _BINARY, BYTES: _BINARY}
+# Not application/msgpack: generators of clients do not know it.
+_CONTENT: dict[str, Any] = {JSON: _ANY, BYTES: _BINARY}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": f"The state, at most {MOST_BYTES:,} bytes; it is kept byte for byte.",
+        "description": f"The state, at most {MOST_BYTES:,} bytes; it is kept byte for byte. {MSGPACK} is taken, too.",
         "content": {**_CONTENT, JSON: {**_ANY, "example": REQUESTS["put_state"]}},
     }
 }

@@ -53,8 +53,11 @@ class LinkedPlaces:
         )
 
     def nearest(self, distance: SQL, condition: SQL) -> SQL:
-        """Return the distance of a row `i`: of its point, or of the nearest place by links that meets a condition."""
-        query = compose("SELECT min({}) FROM ({}) i WHERE {}", distance, self.places, condition)
+        """Return the distance of a row `i`: of its point, or of the nearest place by links that meets a condition.
+
+        A place by links counts as a metre further away, so that what is there itself comes first.
+        """
+        query = compose("SELECT min({}) + 0.001 FROM ({}) i WHERE {}", distance, self.places, condition)
         return compose("CASE WHEN i.place IS NOT NULL THEN {} ELSE ({}) END", distance, query)
 
     def reads(self, query: SQL) -> SQL:
