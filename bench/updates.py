@@ -4,8 +4,8 @@ Kinds are jobs, homes, relationships, ownership, plans, meetings, preferences, a
 memberships, advice and causes, dates of mails, and dialogues. A sentence is right when all is so that must be, and
 nothing current says what must not be. The baseline reads the same texts by the general rules alone, which end nothing.
 The rules were written with one half of the set in view; of the other (`held_out`) some failures were read, too. New
-talk fares worse: of 30 dialogues that somebody else wrote, 8 were right throughout. The rows are sentences and
-dialogues of each half.
+talk fares worse: of 12 dialogues and 40 sentences written after the rules, 5 and 29 were right throughout, and in 2 of
+the dialogues recall gave a fact first that was over or denied. The rows are sentences and dialogues of each half.
 """
 
 from collections.abc import AsyncIterator, Sequence
