@@ -1,4 +1,6 @@
-"""Questions that describe an entity and ask something of it, over the sample graph: is the answer in the first five?
+"""How often a question that describes an entity, and asks something of it, has its answer in the first five hits.
+
+The graph is the sample.
 
 "Where was the commander of Apollo 11 born?" for every commander and pilot of a flight whose place of birth is known;
 right is the relationship BORN_IN of that person. The baseline is graph expansion. Beside them direct questions, one

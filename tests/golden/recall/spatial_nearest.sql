@@ -34,7 +34,7 @@ ELSE (SELECT min(
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
-)
+) + 0.001
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
@@ -119,7 +119,7 @@ ELSE (SELECT min(
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
-)
+) + 0.001
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
@@ -322,7 +322,7 @@ ELSE (SELECT min(
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
-)
+) + 0.001
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
@@ -401,7 +401,7 @@ ELSE (SELECT min(
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - $4::float8), 1e-99)) / 2) ^ 2 + cos(radians($4::float8)) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - $3::float8), 1e-99)) / 2) ^ 2))) END)
-)
+) + 0.001
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
