@@ -91,6 +91,13 @@ async def test_what_is_added_keeps_to_the_scope_and_to_what_was_known(memory: Me
         assert "Ada Moor was born in Riga." not in texts(await memory.recall(GRAPH, question))
 
 
+async def test_what_is_added_is_as_relevant_as_is_asked_for(memory: Memory) -> None:
+    await fleet(memory)
+    for least in (0.01, 0.2, 0.5, 0.9):
+        answer = await memory.recall(GRAPH, Question(What(text=ASKED), k=10, min_score=least))
+        assert all((hit.relevance or 0.0) >= least for hit in answer.hits), least
+
+
 async def test_what_is_added_counts_towards_the_budget(memory: Memory) -> None:
     await fleet(memory)
     answer = await memory.recall(GRAPH, Question(What(text=ASKED), k=10, budget=40))

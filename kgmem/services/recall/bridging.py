@@ -33,7 +33,6 @@ async def answer_with_bridge(ports: Ports, graph: str, question: Question, ask: 
         graph=Links(context=False),
         k=_FOUND,
         budget=None,
-        min_score=None,
         superposition=None,
     )
     found = await ask(second)
