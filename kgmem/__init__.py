@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from kgmem.domain.agents.message import Message
+from kgmem.domain.agents.session import SessionAddress, SessionDetails
 from kgmem.domain.agents.state import RetentionRule, StateAddress, VersionChoice
 from kgmem.domain.claims.claim import (
     ClaimFilter,
@@ -78,6 +80,7 @@ __all__ = [
     "InvalidInput",
     "KgmemError",
     "Memory",
+    "Message",
     "NewAdjudication",
     "NotFound",
     "OutOfSpace",
@@ -89,6 +92,8 @@ __all__ = [
     "RetrieverShare",
     "SchemaViolation",
     "ServerError",
+    "SessionAddress",
+    "SessionDetails",
     "Source",
     "StateAddress",
     "StoredFact",

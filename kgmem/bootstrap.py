@@ -8,6 +8,7 @@ from importlib.metadata import version as version_of
 from typing import Any
 
 from kgmem.consensus.engine import NumpyConsensus
+from kgmem.domain.agents.tokens import ESTIMATE, TokenCounter
 from kgmem.domain.derived.summaries import Wording
 from kgmem.domain.errors import InvalidInput, KgmemError, Unavailable
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
@@ -20,6 +21,7 @@ from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.extraction import Extractor
 from kgmem.embedding.registry import make_embedder
 from kgmem.embedding.reranker import RerankerChoice, make_reranker
+from kgmem.embedding.tokenizer import make_token_counter
 from kgmem.embedding.word_rarity import word_rarity
 from kgmem.extraction.registry import ExtractorChoice, make_extractor
 from kgmem.formats.named_queries import load_named_queries
@@ -36,6 +38,7 @@ from kgmem.services.ports import Ports
 from kgmem.services.recall.recall import recall
 from kgmem.services.texts.remember import schema_of
 from kgmem.settings import Settings
+from kgmem.store.agents.sessions import PostgresSessions
 from kgmem.store.agents.states import PostgresStates
 from kgmem.store.claims.claim_store import PostgresClaims
 from kgmem.store.cypher.graphs import PostgresGraphs
@@ -263,7 +266,13 @@ async def _ports(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, s
         index,
         core,
         Infrastructure(keys, queue, vitals, Uploads(settings.home / "uploads")),
-        models=Models(embedder, embedders.of, _extractor(settings, stack), _reranker(settings, stack)),
+        models=Models(
+            embedder,
+            embedders.of,
+            _extractor(settings, stack),
+            _reranker(settings, stack),
+            make_token_counter(settings.tokenizer),
+        ),
         cypher=CypherSettings(limits, pools.transaction, settings.transaction_idle),
     )
     stack.push_async_callback(ports.answers.close)
@@ -291,6 +300,7 @@ class Models:
     embedder_of: Callable[[EmbeddingSpace], Embedder | None] = _no_embedder
     extractor: Extractor | None = None
     reranker: Reranker | None = None
+    token_counter: TokenCounter = ESTIMATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +364,8 @@ def postgres_ports(
         communities=PostgresCommunities(catalog),
         summaries=PostgresSummaries(catalog),
         states=PostgresStates(catalog),
+        sessions=PostgresSessions(catalog),
+        token_counter=models.token_counter,
         integrity=PostgresInspector(index),
         jobs=infrastructure.jobs,
         keys=infrastructure.keys,

@@ -121,6 +121,10 @@ class Settings(BaseSettings):
     extractor_processes: int = Field(
         default=1, ge=0, le=64, description="Processes that read texts; 0 reads in the process that stores them."
     )
+    tokenizer: str = Field(
+        default="auto",
+        description="What counts tokens: auto, estimate, bpe-openai[:ENCODING], or a path of a tokenizer.json.",
+    )
     neo4j_password: SecretStr | None = Field(
         default=None, description="Password for the Bolt server that `kgmem import` and `kgmem export` are given."
     )

@@ -51,6 +51,7 @@ from kgmem_api.routes import (
     recall,
     relationships,
     schema,
+    sessions,
     sources,
     view,
 )
@@ -151,6 +152,7 @@ _ROUTERS = (
     merges.router,
     communities.router,
     agent_states.router,
+    sessions.router,
     sources.router,
     changes.router,
     imports.router,

@@ -102,6 +102,13 @@ REQUESTS: Final[dict[str, Any]] = {
     "detect_communities": {},
     "put_state": {"goal": "Find who was the first on the Moon.", "steps": ["search", "read"]},
     "put_checkpoint": {},
+    "put_session": {"agent": "planner", "users": ["Clara"]},
+    "post_messages": {
+        "messages": [
+            {"role": "user", "content": "Who was the first on the Moon?", "id": "m1"},
+            {"role": "assistant", "content": "Neil Armstrong was."},
+        ]
+    },
     "restore_state": {"version": 1},
     "branch_state": {"name": "plan-b", "version": 1},
     "put_retention": {
@@ -125,6 +132,8 @@ PATH: Final[dict[str, Any]] = {
     "agent": "planner",
     "name": "plan",
     "checkpoint": "before-search",
+    "session": "chat-1",
+    "message": "m1",
 }
 PATHS: Final[dict[str, dict[str, Any]]] = {
     "put_entity": {"key": "person/collins"},

@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "kgmem.cli.communities:link_similar",
         "Link similar entities, and update the links in the background.",
     ),
+    "session": ("kgmem.cli.agents.sessions:app", "Open, fill, read and close the sessions of agents."),
     "state": ("kgmem.cli.states:app", "Write, read, compare, restore and prune the states of agents."),
     "communities": ("kgmem.cli.communities:app", "Detect, list, show and delete communities of entities."),
     "summarize": ("kgmem.cli.communities:summarize", "Summarise an entity."),

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from kgmem.domain.agents.session import SessionStore
 from kgmem.domain.agents.state import StateStore
+from kgmem.domain.agents.tokens import TokenCounter
 from kgmem.domain.claims.ports import Answers, ClaimStore
 from kgmem.domain.cypher import Cypher, NamedQuery
 from kgmem.domain.derived.communities import CommunityStore
@@ -49,6 +51,8 @@ class Ports:
     communities: CommunityStore
     summaries: SummaryStore
     states: StateStore
+    sessions: SessionStore
+    token_counter: TokenCounter
     integrity: Inspector
     jobs: JobQueue
     keys: KeyRing

@@ -16,9 +16,9 @@ from tests.rest_app import openapi_document
 VERBS = set(
     re.findall(
         r"\w+",
-        "begin branch check commit correct create decide delete detect diff export extend extract find forget get "
-        "list mark merge preview prune put recall register replace resolve restore resume revoke roll run summarise "
-        "test undo update verify withdraw",
+        "append begin branch check close commit correct create decide delete detect diff export extend extract find "
+        "forget get list mark merge preview prune put recall register reopen replace resolve restore resume revoke "
+        "roll run summarise test undo update verify withdraw",
     )
 )
 # What these name has to be made first, and gets its number then.

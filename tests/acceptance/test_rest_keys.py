@@ -81,6 +81,12 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("PUT", "/v1/graphs/{graph}/agents/{agent}/state/{name}/checkpoints/{checkpoint}"): lambda _: {},
     ("PUT", "/v1/graphs/{graph}/agents/{agent}/retention"): lambda _: {"rules": [{"within_seconds": 60}]},
     ("POST", "/v1/graphs/{graph}/agents/{agent}/prune"): lambda _: {},
+    ("PUT", "/v1/graphs/{graph}/sessions/{session}"): lambda _: {"metadata": {"vault": 1}},
+    ("POST", "/v1/graphs/{graph}/sessions/{session}/close"): lambda _: {},
+    ("POST", "/v1/graphs/{graph}/sessions/{session}/reopen"): lambda _: {},
+    ("POST", "/v1/graphs/{graph}/sessions/{session}/messages"): lambda _: {
+        "messages": [{"role": "user", "content": "vault"}]
+    },
     ("POST", "/v1/graphs/{graph}/resolve"): lambda scope: {"described": [{"names": ["vault"]}], **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/merges"): lambda scope: {
         "keep": "ann",
@@ -160,6 +166,8 @@ class Route:
             .replace("{agent}", "secret")
             .replace("{name}", "secret")
             .replace("{checkpoint}", "secret")
+            .replace("{session}", "secret")
+            .replace("{message}", "secret")
         )
         assert "{" not in address, f"no sample for {self}"
         parameters: dict[str, Any] = _scoped(scope) if self.takes_scope else {}

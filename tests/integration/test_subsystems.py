@@ -54,7 +54,12 @@ FORMERLY = {
     "past_source_reliability": "past_standing",
 }
 
-LATER = {"claim_origin", "answered", *TABLES["agent_states"]}  # Tables that revision 0023 did not know.
+LATER = {
+    "claim_origin",
+    "answered",
+    *TABLES["agent_states"],
+    *TABLES["sessions"],
+}  # Tables that revision 0023 did not know.
 
 
 async def made(memory: Memory) -> set[str]:

@@ -18,7 +18,16 @@ from kgmem.store.db.sql import SQL, fill, literal, number
 from kgmem.store.db.statements import statement
 
 Subsystem = Literal[
-    "history", "claims", "merges", "names", "extraction", "communities", "similarity", "summaries", "agent_states"
+    "history",
+    "claims",
+    "merges",
+    "names",
+    "extraction",
+    "communities",
+    "similarity",
+    "summaries",
+    "agent_states",
+    "sessions",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -32,6 +41,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "similarity": ("similarity", ("create",)),
     "summaries": ("summaries", ("create",)),
     "agent_states": ("agent_states", ("create",)),
+    "sessions": ("sessions", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -60,6 +70,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "similarity": ("similarity_settings", "similarity_done"),
     "summaries": ("summary", "summary_of"),
     "agent_states": ("agent_state", "agent_state_version", "agent_state_checkpoint", "agent_retention"),
+    "sessions": ("session", "session_message"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

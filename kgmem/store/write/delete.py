@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from kgmem.domain.errors import VersionConflict
-from kgmem.domain.graph.entity import ENTITY, RELATIONSHIP, DeleteResult
+from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP, DeleteResult
 from kgmem.store.graph.layout import Layout, label_id, learn_subsystems, scope_ids
 from kgmem.store.write import fact_index
 from kgmem.store.write.edges import read_edges
@@ -63,6 +63,8 @@ async def delete_vertices(
     await _delete_rows(connection, layout, ids)
     await connection.execute(layout.sql("write", "delete_items"), ids)
     await connection.execute(layout.sql("communities", "leave"), ids)
+    if kind == EPISODE:
+        await connection.execute(layout.sql("sessions", "forget"), ids)
     await connection.execute(layout.sql("write", "change"), DELETED, kind, ids, [row["key"] for row in rows])
     return passages, vectors, kept
 

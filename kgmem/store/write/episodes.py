@@ -5,6 +5,7 @@ from hashlib import blake2b
 
 import asyncpg
 
+from kgmem.domain.agents.message import NOT_EXTRACTED
 from kgmem.domain.graph.entity import EPISODE
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
@@ -29,11 +30,16 @@ async def ask(
     wanted = {
         ids[at]: digest_of(episode)
         for at, episode in enumerate(episodes)
-        if at in ids and setting != "off" and (episode.extract or setting == "all")
+        if at in ids and setting != "off" and (episode.extract or (setting == "all" and not _is_spared(episode)))
     }
     if wanted:
         await layout.ensure("extraction")
         await connection.execute(layout.sql("extraction", "ask"), list(wanted), list(wanted.values()))
+
+
+def _is_spared(episode: Episode) -> bool:
+    """Return whether an episode is extracted only on request, whatever the graph's setting."""
+    return episode.properties.get(NOT_EXTRACTED) is True
 
 
 def digest_of(episode: Episode) -> int:

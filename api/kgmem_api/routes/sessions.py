@@ -1,0 +1,253 @@
+"""Sessions: open, append messages as the APIs of models have them, page in both directions, close."""
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from kgmem.domain.agents.message import Message, role_of
+from kgmem.domain.agents.session import SessionAddress, SessionDetails
+from kgmem_api.access import Access, Reads, Writes
+from kgmem_api.bodies import JSONBody, in_turn
+from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
+from kgmem_api.replies import reply
+from kgmem_api.wire.fields import STRICT
+
+_ID = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class SessionDetailsRequest(BaseModel):
+    """What a caller says of a session."""
+
+    model_config = STRICT
+
+    agent: Annotated[_ID | None, Field(description="The agent that talks in it.")] = None
+    users: Annotated[list[str], Field(max_length=100, description="Who talks with the agent.")] = []
+    metadata: Annotated[dict[str, Any], Field(description="Your own values, up to 64 KB of JSON.")] = {}
+
+
+class SessionShape(BaseModel):
+    """A session as it is stored."""
+
+    id: str
+    scope: str
+    agent: Annotated[str | None, Field(description="The agent that talks in it.")]
+    users: Annotated[list[str], Field(description="Who talks with the agent.")]
+    metadata: Annotated[dict[str, Any], Field(description="Your own values.")]
+    opened_at: Annotated[str, Field(description="ISO 8601.")]
+    closed_at: Annotated[str | None, Field(description="Null while it takes messages.")]
+    latest_at: Annotated[str | None, Field(description="When the newest message was stored.")]
+    messages: Annotated[int, Field(description="How many there are.")]
+    tokens: Annotated[int, Field(description="Of all messages.")]
+    created: Annotated[bool, Field(description="True in the answer to the call that made it.")]
+
+
+class SessionPage(BaseModel):
+    """Sessions, the newest first."""
+
+    sessions: Annotated[list[SessionShape], Field(description="Without their messages.")]
+    cursor: str | None
+
+
+class MessageRequest(BaseModel):
+    """A message as a model's API gives or takes it."""
+
+    model_config = STRICT
+
+    role: Annotated[str, Field(description="user, assistant, system (or developer), tool (or function).")]
+    content: Annotated[
+        str | list[dict[str, Any]] | None,
+        Field(description='A text, or parts such as {"type": "text", "text": "..."}, also tool_use and tool_result.'),
+    ] = None
+    id: Annotated[_ID | None, Field(description="Sent again with the same id, it is stored once.")] = None
+    name: Annotated[str | None, Field(max_length=2000, description="Who speaks, or the tool that answers.")] = None
+    tool_calls: Annotated[list[dict[str, Any]] | None, Field(description="Calls of tools by an assistant.")] = None
+    tool_call_id: Annotated[str | None, Field(max_length=2000, description="Which call a tool answers.")] = None
+    tokens: Annotated[int | None, Field(ge=0, lt=2**31, description="As the model's API counted them.")] = None
+    occurred_at: Annotated[str | None, Field(max_length=50, description="ISO 8601; by default now.")] = None
+    refusal: Annotated[str | None, Field(description="What the model says in place of an answer.")] = None
+    metadata: Annotated[dict[str, Any], Field(description="Your own values, up to 64 KB of JSON.")] = {}
+
+    def message(self, place: int) -> Message:
+        """Return the message. Raises InvalidInput for an unknown role."""
+        return Message(
+            role_of(self.role, f"messages[{place}].role"), self.content, self.id, self.name,
+            tuple(self.tool_calls or ()), self.tool_call_id, self.tokens, self.occurred_at, self.refusal, self.metadata,
+        )  # fmt: skip
+
+
+class MessageBatch(BaseModel):
+    """Messages to store at the end of a session, in this order, all or none."""
+
+    model_config = STRICT
+
+    messages: Annotated[list[MessageRequest], Field(description="1 to 1,000.")]
+    extract: Annotated[bool, Field(description="Whether to extract what users and assistants say.")] = True
+
+
+class MessageShape(BaseModel):
+    """A message with its place in the session."""
+
+    seq: Annotated[int, Field(description="From 1, in the order of the session.")]
+    id: str
+    session: str
+    episode: Annotated[str, Field(description="The key of its episode.")]
+    role: Literal["user", "assistant", "system", "tool"]
+    content: Annotated[str | list[dict[str, Any]] | None, Field(description="As it was sent.")]
+    name: str | None
+    tool_calls: Annotated[list[dict[str, Any]], Field(description="As they were sent.")]
+    tool_call_id: Annotated[str | None, Field(description="Which call a tool answers.")]
+    refusal: Annotated[str | None, Field(description="What the model says in place of an answer.")]
+    metadata: Annotated[dict[str, Any], Field(description="Your own values.")]
+    tokens: Annotated[int, Field(description="As sent, or counted by KGMEM_TOKENIZER.")]
+    occurred_at: str
+    created_at: Annotated[str, Field(description="When it was stored.")]
+    created: Annotated[bool, Field(description="False in the answer to a message that was stored before.")]
+
+
+class AppendResult(BaseModel):
+    """The messages as they are stored, in the order of the request."""
+
+    messages: Annotated[list[MessageShape], Field(description="In the order of the request.")]
+    created: Annotated[int, Field(description="How many are new.")]
+
+
+class MessagePage(BaseModel):
+    """Messages of a session."""
+
+    messages: Annotated[list[MessageShape], Field(description="In the order that was requested.")]
+    cursor: str | None
+
+
+router = APIRouter(tags=["sessions"])
+_ALL = "/v1/graphs/{graph}/sessions"
+_ONE = _ALL + "/{session}"
+SessionId = Annotated[str, Path(min_length=1, max_length=200, description="The session's id.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """The session that an address names."""
+
+    id: str
+
+    def at(self, access: Access, scope: str | None) -> SessionAddress:
+        """Return where the session is. Raises Forbidden for a scope that the key does not reach."""
+        return SessionAddress(self.id, access.scope(scope))
+
+
+def _path(session: SessionId) -> _Path:
+    return _Path(session)
+
+
+SessionPath = Annotated[_Path, Depends(_path)]
+Details = Annotated[SessionDetailsRequest, Depends(JSONBody(SessionDetailsRequest, optional=True))]
+Order = Annotated[Literal["oldest", "newest"], Query(description="Which messages come first.")]
+
+
+class SessionQuery(BaseModel):
+    """Which sessions are listed."""
+
+    model_config = ConfigDict(extra="forbid", strict=False)  # All comes as text.
+
+    scope: Annotated[str | None, Field(max_length=400, description="The scope to act in; default: the key's.")] = None
+    agent: Annotated[str | None, Field(max_length=200, description="Only sessions of this agent.")] = None
+    user: Annotated[str | None, Field(max_length=400, description="Only sessions with this user.")] = None
+    open: Annotated[bool | None, Field(description="Only open sessions, or only closed ones.")] = None
+    cursor: Annotated[str | None, Field(max_length=1000, description="Where the last page ended.")] = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="Most items of a page.")] = 100
+
+
+@router.get(_ALL, responses=gives(SessionPage))
+async def list_sessions(graph: GraphName, access: Reads, asked: Annotated[SessionQuery, Query()]) -> Response:
+    """List the sessions in this scope only, the newest first."""
+    page = await access.memory.sessions.list(
+        graph, scope=access.scope(asked.scope), agent=asked.agent, user=asked.user, is_open=asked.open,
+        cursor=asked.cursor, limit=asked.limit,
+    )  # fmt: skip
+    return reply({"sessions": [asdict(each) for each in page.items], "cursor": page.cursor})
+
+
+@router.put(_ONE, responses={**gives(SessionShape, 201, "Made."), **gives(SessionShape, 200, "It was there.")})
+async def put_session(
+    graph: GraphName, path: SessionPath, access: Writes, asked: Details, *, scope: ScopeQuery = None
+) -> Response:
+    """Open a session; one that is there gets these details in the place of its own."""
+    details = SessionDetails(asked.agent, tuple(asked.users), asked.metadata)
+    session = await access.memory.sessions.open(graph, path.at(access, scope), details)
+    return reply(asdict(session), 201 if session.created else 200)
+
+
+@router.get(_ONE, responses=gives(SessionShape))
+async def get_session(graph: GraphName, path: SessionPath, access: Reads, scope: ScopeQuery = None) -> Response:
+    """Return a session of this scope only, without its messages."""
+    return reply(asdict(await access.memory.sessions.get(graph, path.at(access, scope))))
+
+
+@router.post(_ONE + "/close", responses=gives(SessionShape))
+async def close_session(graph: GraphName, path: SessionPath, access: Writes, scope: ScopeQuery = None) -> Response:
+    """Close a session: new messages are refused (409) until it is opened again."""
+    return reply(asdict(await access.memory.sessions.close(graph, path.at(access, scope))))
+
+
+@router.post(_ONE + "/reopen", responses=gives(SessionShape))
+async def reopen_session(graph: GraphName, path: SessionPath, access: Writes, scope: ScopeQuery = None) -> Response:
+    """Open a closed session again."""
+    return reply(asdict(await access.memory.sessions.reopen(graph, path.at(access, scope))))
+
+
+@router.post(_ONE + "/messages", responses=gives(AppendResult))
+async def post_messages(
+    graph: GraphName,
+    path: SessionPath,
+    request: Request,
+    access: Writes,
+    asked: Annotated[MessageBatch, Depends(JSONBody(MessageBatch))],
+    *,
+    scope: ScopeQuery = None,
+) -> Response:
+    """Store messages at the end of a session, in this order, all or none.
+
+    A message whose id is stored with the same content stays as it is; with another content the answer is 409. What
+    users and assistants say is extracted soon after.
+    """
+    messages = await in_turn(request, _messages, asked)
+    appended = await access.memory.sessions.append(graph, path.at(access, scope), messages, extract=asked.extract)
+    return reply({"messages": [asdict(each) for each in appended.messages], "created": appended.created})
+
+
+@router.get(_ONE + "/messages", responses=gives(MessagePage))
+async def list_messages(
+    graph: GraphName,
+    path: SessionPath,
+    access: Reads,
+    *,
+    order: Order = "oldest",
+    scope: ScopeQuery = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """List the messages of a session, from the oldest on or from the newest back."""
+    page = await access.memory.sessions.messages(
+        graph, path.at(access, scope), newest_first=order == "newest", cursor=cursor, limit=limit
+    )
+    return reply({"messages": [asdict(each) for each in page.items], "cursor": page.cursor})
+
+
+@router.get(_ONE + "/messages/{message}", responses=gives(MessageShape))
+async def get_message(
+    graph: GraphName,
+    path: SessionPath,
+    message: Annotated[str, Path(min_length=1, max_length=200, description="The message's id.")],
+    access: Reads,
+    scope: ScopeQuery = None,
+) -> Response:
+    """Return one message of a session."""
+    return reply(asdict(await access.memory.sessions.message(graph, path.at(access, scope), message)))
+
+
+def _messages(asked: MessageBatch) -> list[Message]:
+    return [each.message(place) for place, each in enumerate(asked.messages)]

@@ -1,0 +1,94 @@
+-- Sessions of agents, and the order of their messages.
+
+-- name: create
+CREATE TABLE {index}.session (
+    id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    scope    integer NOT NULL,
+    name     text NOT NULL,
+    agent    text,
+    users    text[] NOT NULL DEFAULT '{}',
+    metadata text NOT NULL DEFAULT '{}',
+    opened   timestamptz NOT NULL DEFAULT now(),
+    closed   timestamptz,
+    latest   timestamptz,
+    last     bigint NOT NULL DEFAULT 0,  -- The number of the newest message; numbers are never given again.
+    messages bigint NOT NULL DEFAULT 0,
+    tokens   bigint NOT NULL DEFAULT 0,
+    UNIQUE (scope, name)
+);
+CREATE INDEX session_order ON {index}.session (scope, id);
+CREATE TABLE {index}.session_message (
+    session bigint NOT NULL,
+    seq     bigint NOT NULL,
+    name    text NOT NULL,
+    item    bigint NOT NULL,  -- Its episode.
+    role    text NOT NULL,
+    tokens  integer NOT NULL,
+    at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    digest  bytea NOT NULL,
+    body    text NOT NULL,  -- JSON.
+    PRIMARY KEY (session, seq),
+    UNIQUE (session, name)
+);
+CREATE INDEX session_message_item ON {index}.session_message (item);
+
+-- name: put
+INSERT INTO {index}.session AS s (scope, name, agent, users, metadata) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (scope, name) DO UPDATE SET agent = excluded.agent, users = excluded.users, metadata = excluded.metadata
+RETURNING *, xmax = 0 AS created
+
+-- name: get
+SELECT *, false AS created FROM {index}.session WHERE scope = $1 AND name = $2
+
+-- name: list
+SELECT *, false AS created FROM {index}.session
+WHERE scope = $1 AND ($2::text IS NULL OR agent = $2) AND ($3::text IS NULL OR $3 = ANY (users))
+  AND ($4::boolean IS NULL OR (closed IS NULL) = $4) AND id < $5
+ORDER BY id DESC LIMIT $6
+
+-- name: set_closed
+-- Closed again, it keeps the time at which it was closed first.
+UPDATE {index}.session SET closed = CASE WHEN $3::boolean THEN coalesce(closed, now()) END
+WHERE scope = $1 AND name = $2 RETURNING *, false AS created
+
+-- name: lock
+-- Writers of one session go one after the other, so that numbers rise in the order of the commits.
+SELECT id, last, closed FROM {index}.session WHERE scope = $1 AND name = $2 FOR UPDATE
+
+-- name: known
+SELECT name, digest, seq FROM {index}.session_message WHERE session = $1 AND name = ANY ($2::text[])
+
+-- name: add
+INSERT INTO {index}.session_message (session, seq, name, item, role, tokens, digest, body)
+SELECT $1, t.* FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::integer[], $7::bytea[], $8::text[]) t
+
+-- name: note_added
+UPDATE {index}.session
+SET last = $2, messages = messages + $3, tokens = tokens + $4, latest = clock_timestamp() WHERE id = $1
+
+-- name: named
+SELECT seq, name, tokens, at, body FROM {index}.session_message WHERE session = $1 AND name = ANY ($2::text[])
+ORDER BY seq
+
+-- name: after
+SELECT seq, name, tokens, at, body FROM {index}.session_message WHERE session = $1 AND seq > $2 ORDER BY seq LIMIT $3
+
+-- name: before
+SELECT seq, name, tokens, at, body FROM {index}.session_message
+WHERE session = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3
+
+-- name: keys
+SELECT i.key FROM {index}.session_message m JOIN {index}.item i ON i.id = m.item WHERE m.session = $1 ORDER BY m.seq
+
+-- name: forget
+-- Messages whose episodes are deleted go with them.
+WITH gone AS (
+    DELETE FROM {index}.session_message WHERE item = ANY ($1::bigint[]) RETURNING session, tokens
+)
+UPDATE {index}.session s SET messages = s.messages - g.messages, tokens = s.tokens - g.tokens
+FROM (SELECT session, count(*) AS messages, sum(tokens) AS tokens FROM gone GROUP BY session) g WHERE s.id = g.session
+
+-- name: delete
+DELETE FROM {index}.session s WHERE s.scope = $1 AND s.name = $2
+  AND NOT EXISTS (SELECT FROM {index}.session_message m WHERE m.session = s.id)
+RETURNING s.id

@@ -1,0 +1,2 @@
+DROP TABLE "kgm_0".session_message;
+DROP TABLE "kgm_0".session;

@@ -1,0 +1,16 @@
+"""Sessions keep the messages of agents and users in order."""
+
+from kgmem.store.db.alembic_run import run_sql
+
+revision = "0034"
+down_revision = "0033"
+
+
+def upgrade() -> None:
+    """Make the tables that stand in for absent ones; a graph's own are made when they are first needed."""
+    run_sql("0034_up")
+
+
+def downgrade() -> None:
+    """Drop them, after migrations/sql/0034_down_graph.sql has dropped those of each graph."""
+    run_sql("0034_down")
