@@ -21,6 +21,7 @@ from kgmem.extraction import wording
 from kgmem.extraction.answers import Checked, messages_of, schema_of
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.extraction.registry import ExtractorChoice
+from kgmem.extraction.updates.letters import letter
 
 _URLS: Final = {"openai": "https://api.openai.com/v1", "ollama": "http://127.0.0.1:11434/v1"}
 _MINUTE: Final = 60.0
@@ -92,6 +93,7 @@ class ChatExtractor:
 
     async def _asked(self, text: TextToRead) -> Extraction | str:
         """Return what a model finds in a text that the text supports; else why there is nothing."""
+        text = letter(text).text
         found = await self._ask(messages_of(text), ("extraction", schema_of(text)), len(text.text))
         if isinstance(found, str):
             return found

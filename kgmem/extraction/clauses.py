@@ -133,3 +133,11 @@ def verbs_of(sentence: Sequence[Token]) -> Iterator[Token]:
             continue
         if token.pos_ in {"VERB", "AUX"}:
             yield token
+
+
+def is_past(verb: Token) -> bool:
+    """Return whether a clause tells what has happened by now: "joined", "has joined", "was hired"."""
+    helpers = [child for child in verb.children if child.dep_ in {"aux", "auxpass"}]
+    if any(child.tag_ == "MD" or child.lower_ in {"to", "wo"} for child in helpers):
+        return False
+    return verb.tag_ == "VBD" or any(child.tag_ == "VBD" or child.lemma_ == "have" for child in helpers)

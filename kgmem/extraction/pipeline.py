@@ -18,6 +18,7 @@ from kgmem.domain.text.extraction import (
 )
 from kgmem.domain.time.interval import parse_time
 from kgmem.extraction.causes import CausalWords, causal_words
+from kgmem.extraction.clauses import is_past
 from kgmem.extraction.coreference import Reference, mark_topic, trim_names
 from kgmem.extraction.entities import entities_of, plain_name
 from kgmem.extraction.facts import CONFIDENCE, Assertion, Phrase, assertions, phrase
@@ -130,7 +131,7 @@ class Reading:
     def time(self, verb: Token) -> FoundTime | None:
         """Return the time of a clause."""
         found = self._time_of_verb.get(verb.i)
-        return not_to_come(found, self._said) if found is not None and _is_past(verb) else found
+        return not_to_come(found, self._said) if found is not None and is_past(verb) else found
 
     def _endings(self, facts: Sequence[FoundFact], acts: Sequence[Judged]) -> Iterator[FoundEnding]:
         yield from self._denied
@@ -414,14 +415,6 @@ def _is_light(fact: FoundFact) -> bool:
     """Return whether a fact only words an ending: "cancelled membership in" of what is ended itself."""
     words = fact.predicate.split()
     return fact.found_by == "rules:verb-object-preposition" and len(words) > 1 and words[-2] in _LIGHT
-
-
-def _is_past(verb: Token) -> bool:
-    """Return whether a clause tells what has happened by now: "joined", "has joined", "was hired"."""
-    helpers = [child for child in verb.children if child.dep_ in {"aux", "auxpass"}]
-    if any(child.tag_ == "MD" or child.lower_ in {"to", "wo"} for child in helpers):
-        return False
-    return verb.tag_ == "VBD" or any(child.tag_ == "VBD" or child.lemma_ == "have" for child in helpers)
 
 
 def _says_no_more(verb: Token) -> bool:

@@ -225,14 +225,18 @@ def check_texts(work: Sequence[tuple[TextToRead, Extraction]]) -> list[Extractio
     """
     documents = parsed(without_brackets(readable(asked.text[:_LONGEST]))[0] for asked, _ in work)
     read = read_texts([asked for asked, _ in work])
+    checked_by_parse = [
+        Gate(doc, letter(asked).text.occurred_at).checked(found)
+        for doc, (asked, found) in zip(documents, work, strict=True)
+    ]
     return [
         replace(
-            Gate(doc).checked(found),
-            endings=[*found.endings, *rules.endings],
+            checked,
+            endings=[*checked.endings, *rules.endings],
             said_at=rules.said_at,
             speaker=rules.speaker,
         )
-        for doc, (_, found), rules in zip(documents, work, read, strict=True)
+        for checked, rules in zip(checked_by_parse, read, strict=True)
     ]
 
 

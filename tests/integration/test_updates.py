@@ -7,8 +7,10 @@ import orjson
 import pytest
 
 from bench.rig.update_cases import dialogues, sentences
+from bench.rig.update_model import understanding
 from bench.rig.update_runs import played, stale_first
-from kgmem.domain.claims.claim import ClaimFilter
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement
+from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.recall.question import Question, What
 from kgmem.domain.text.extraction import TextToRead
@@ -182,3 +184,44 @@ async def test_what_a_model_reads_is_ended_and_corrected_as_what_the_rules_read(
         await model.aclose()
 
     assert sum(each.right for each in outcomes) / len(outcomes) >= least
+
+
+@pytest.mark.parametrize(
+    ("part", "step"),
+    [
+        pytest.param("develop", 1, marks=pytest.mark.slow),
+        pytest.param("held_out", 1, marks=pytest.mark.slow),
+        ("held_out", 9),
+    ],
+    ids=["develop", "held-out", "some"],
+)
+async def test_what_a_model_understands_of_talk_is_what_holds_after_each_turn(
+    shared_database_url: str, graph: str, part: str, step: int
+) -> None:
+    cases = [*sentences(part), *dialogues(part)][::step]
+    async with (
+        understanding(cases) as model,
+        opened_memory(shared_database_url, embedder=hashing(), extractor=model) as memory,
+    ):
+        outcomes = await played(memory, graph, cases)
+        stale = await stale_first(memory, graph, cases)
+
+    assert sum(each.right for each in outcomes) / len(outcomes) >= 0.95
+    assert stale == []
+
+
+async def test_what_was_ended_and_is_said_again_holds_again(shared_database_url: str, graph: str) -> None:
+    said = [
+        ("Cork", "2024-05-01", "2024-06-01"), ("Cork", None, "2024-06-01"), ("Dublin", "2024-06-01", "2024-07-01"),
+        ("Dublin", None, "2024-07-01"), ("Cork", "2024-07-01", None),
+    ]  # fmt: skip
+    async with opened_memory(shared_database_url, embedder=hashing(), extractor=OfflineExtractor()) as memory:
+        await memory.entities.put(graph, [Entity("Ada", "Person"), Entity("Cork", "Place"), Entity("Dublin", "Place")])
+        for place, start, end in said:
+            claim = ClaimStatement("Ada", "Ada", "LIVES_IN", object=place, valid_from=start, valid_to=end)
+            await memory.claims.put(graph, [claim])
+        facts = (await memory.relationships.list(graph, limit=200)).items
+
+    assert [(each.end, each.valid_from) for each in facts if each.kind == "LIVES_IN" and each.valid_to is None] == [
+        ("Cork", "2024-07-01")
+    ]

@@ -43,6 +43,7 @@ class TextToRead:
     labels: Sequence[str] = ()  # Of the graph, for extractors that can be told them.
     kinds: Sequence[str] = ()
     before: Sequence[str] = ()  # The turns before it in the same conversation, the nearest last.
+    before_by: Sequence[str | None] = ()  # Who said each of them.
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,8 +191,8 @@ class ExtractionStore(Resolver, Protocol):
         `before` is the id of an episode: the last ones before it count, of its session where it has one.
         """
 
-    async def turns_before(self, graph: str, ids: Sequence[int]) -> Mapping[int, Sequence[str]]:
-        """Return the texts of the two turns before each of these episodes in its session, the nearest last."""
+    async def turns_before(self, graph: str, ids: Sequence[int]) -> Mapping[int, Sequence[Episode]]:
+        """Return the four turns before each of these episodes in its session, the nearest last."""
 
     async def topics(self, graph: str, claims: Sequence[int]) -> Collection[tuple[str, str]]:
         """Return the subjects and predicates that claims are about."""

@@ -188,7 +188,7 @@ async def _give_back(ports: Ports, graph: str, taken: Sequence[QueuedEpisode]) -
         log.debug("extraction_release_failed", graph=graph, episodes=len(taken), error=error)
 
 
-def _text_of(episode: Episode, schema: GraphSchema, before: Sequence[str] = ()) -> TextToRead:
+def _text_of(episode: Episode, schema: GraphSchema, before: Sequence[Episode] = ()) -> TextToRead:
     listener = episode.properties.get("listener")
     return TextToRead(
         episode.text,
@@ -198,7 +198,8 @@ def _text_of(episode: Episode, schema: GraphSchema, before: Sequence[str] = ()) 
         episode.title,
         labels=sorted(schema.labels.keys() - _NO_ENTITIES),
         kinds=sorted(schema.kinds.keys() - _NO_FACTS),
-        before=tuple(before),
+        before=[each.text for each in before],
+        before_by=[each.speaker for each in before],
     )
 
 

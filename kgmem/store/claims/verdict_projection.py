@@ -123,6 +123,8 @@ async def tell_relationships(
         rows = {row["id"]: row for row in telling.rows}
         for option in telling.draft.options:
             mine = [rows[claim] for claim in option.claims if claim in rows]
+            if option.chosen:
+                mine = _of_period(mine, telling.draft)
             if any(row["object"] is not None for row in mine):
                 told.append(_ProjectedValue(telling, option, mine))
     # Two facts of the same ends at two times share a relationship, which tells the later one.
@@ -135,6 +137,20 @@ async def tell_relationships(
         (edge, each.telling.fact, STATE_NUMBERS[each.state], round(each.option.probability, _DIGITS))
         for edge, each in stances
     ]
+
+
+def _of_period(rows: list[Any], draft: Draft) -> list[Any]:
+    """Return the claims of a fact's value that speak of its period, where any does.
+
+    What ended before and holds again has a relationship of its own: the former one stays over.
+    """
+    begins = draft.valid.start
+    over = {
+        row["id"]
+        for row in rows
+        if begins is not None and row["valid_to"] is not None and _end_of(row["valid_to"]) <= begins
+    }
+    return [row for row in rows if row["id"] not in over] or rows
 
 
 STATE_NUMBERS = {

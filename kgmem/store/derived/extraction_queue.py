@@ -7,6 +7,7 @@ import asyncpg
 
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.graph.entity import ENTITY
+from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.text.endings import STATES, KnownFact
 from kgmem.domain.text.extraction_result import CO_MENTIONED
@@ -197,9 +198,9 @@ class PostgresExtractionStore:
                     known.append((item, KnownFact(stated, names.get(item, str(item)), recent=item in ids)))
         return [fact for _, fact in sorted(known, key=lambda each: each[0])]
 
-    async def turns_before(self, graph: str, ids: Sequence[int]) -> dict[int, list[str]]:
-        """Return the texts of the four turns before each of these episodes in its session, the nearest last."""
-        found: dict[int, list[str]] = {}
+    async def turns_before(self, graph: str, ids: Sequence[int]) -> dict[int, list[Episode]]:
+        """Return the four turns before each of these episodes in its session, the nearest last."""
+        found: dict[int, list[Episode]] = {}
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             own = await connection.fetch(layout.sql("extraction", "episodes"), list(ids))
             for each in await episodes_of(connection, layout, own):
@@ -207,7 +208,7 @@ class PostgresExtractionStore:
                     continue
                 rows = await connection.fetch(layout.sql("extraction", "last_read"), each.scope, each.id, _LAST)
                 before = [one for one in await episodes_of(connection, layout, rows) if one.session == each.session]
-                found[each.id] = [one.text for one in before[:4]][::-1]
+                found[each.id] = before[:4][::-1]
         return found
 
     async def topics(self, graph: str, claims: Sequence[int]) -> set[tuple[str, str]]:

@@ -179,3 +179,68 @@ def test_choice_that_cannot_work_is_refused(choice: ExtractorChoice) -> None:
     with pytest.raises(InvalidInput) as refused:
         chat_extractor("openai", choice)
     assert "KGMEM_EXTRACTOR" in refused.value.hint
+
+
+TURN = TextToRead(
+    "He quit. She might follow.", "2024-06-10", "Bob", before=("Tom works for Bosch.",), before_by=("Eva",)
+)
+OVER = {
+    "subject": "Tom", "predicate": "works for", "object": "Bosch", "words": "He quit.", "when": None, "wrong": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "ends"),
+    [
+        ({}, True),
+        ({"object": None}, True),
+        ({"words": "She might follow."}, False),  # Only what is so ends something.
+        ({"words": "He resigned."}, False),
+        ({"subject": "Max"}, False),
+        ({"object": "Siemens"}, False),
+        ({"predicate": ""}, False),
+    ],
+)
+async def test_model_may_end_what_the_conversation_names(change: dict[str, Any], ends: bool) -> None:
+    async with asking() as (extractor, server):
+        server.rule = lambda _: said({"entities": [], "facts": [], "ended": [{**OVER, **change}], "causes": []})
+        found = (await extractor.extract([TURN]))[0]
+        request = server.requests[0].body["messages"][0]["content"]
+    mine = [each for each in found.endings if each.found_by == "openai:small" and not each.otherwise]
+    assert [each.subject.name if each.subject else None for each in mine] == (["Tom"] if ends else [])
+    assert bool(found.refused) is not ends
+    assert '{"speaker": "Eva", "text": "Tom works for Bosch."}' in request
+
+
+async def test_what_takes_the_place_of_what_a_model_ends_is_believed_and_the_rest_is_checked() -> None:
+    text = "I left Acme and joined Globex."
+    asked = TextToRead(text, "2024-06-10", "Ada")
+    fact = {
+        "subject": "Ada",
+        "predicate": "works for",
+        "words": text,
+        "when": None,
+        "denied": False,
+        "uncertain": False,
+    }
+    ended = {**OVER, "subject": "Ada", "object": "Acme", "words": text}
+
+    async def holding(*over: dict[str, Any]) -> list[str]:
+        async with asking() as (extractor, server):
+            facts = [{**fact, "object": name} for name in ("Acme", "Globex")]
+            server.rule = lambda _: said({"entities": [], "facts": facts, "ended": list(over), "causes": []})
+            found = (await extractor.extract([asked]))[0]
+        return [each.object.name for each in found.facts if not each.denied]
+
+    assert await holding(ended) == ["Globex"]
+    assert "Acme" not in await holding()
+
+
+async def test_time_of_what_has_happened_is_none_to_come() -> None:
+    asked = TextToRead("Clara moved to Hamburg in August.", "2024-06-10", "Ada")
+    words = {"words": "Clara moved to Hamburg in August", "when": "August"}
+    async with asking() as (extractor, server):
+        server.rule = lambda _: said({**ANSWER, "facts": [{**FACT, **words}], "causes": []})
+        found = (await extractor.extract([asked]))[0]
+    assert found.facts[0].time is not None
+    assert iso(found.facts[0].time.interval.start or 0)[:7] == "2023-08"
