@@ -5,8 +5,9 @@ memberships, advice and causes, dates of mails, and dialogues. A sentence is rig
 nothing current says what must not be. The baseline reads the same texts by the general rules alone, which end nothing.
 The rules were written with one half of the set in view; of the other (`held_out`) some failures were read, too. New
 talk fares worse: of 12 dialogues and 40 sentences written after the rules, 5 and 29 were right throughout, and in 2 of
-the dialogues recall gave a fact first that was over or denied. The rows are sentences and dialogues of each half. "By a model" is the same set through the extractor by
-model and an endpoint whose scripted model understands every turn: what is missing there is lost behind the model.
+the dialogues recall gave a fact first that was over or denied. The rows are sentences and dialogues of each half.
+"By a model" is the same set through the extractor by model and an endpoint whose scripted model understands every turn:
+what is missing there is lost behind the model.
 """
 
 from collections.abc import AsyncIterator, Sequence
