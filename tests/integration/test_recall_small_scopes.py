@@ -151,7 +151,9 @@ async def test_no_plan_weighs_again_what_the_text_index_has_weighed(memory: Memo
             assert statement is not None
             plan = await explained(connection, statement.sql, statement.values)
             assert any("by_words" in line for line in plan), name
-            assert not [line for line in outputs(plan) if "<@>" in line], name
+            # The look-up of candidates names the operator, and computes it for those alone that only others list.
+            weighed = [line for line in outputs(plan) if "<@>" in line and "'words'::text <> ALL (c.by)" not in line]
+            assert not weighed, name
         body = await connection.fetchval(
             "SELECT prosrc FROM pg_proc WHERE oid = to_regproc($1)", f"{layout.index_name}.by_words"
         )

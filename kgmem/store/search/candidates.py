@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import asyncpg
@@ -107,27 +108,30 @@ def _read(
     held_back: dict[int, str] = {}
     notes = []
     outdated = False
-    for row in rows:
-        retriever, item = row[0], row[1]
+    for retriever, items, told, standing, ids in rows:
         values = found.get(retriever)
         if values is None:
             if retriever in lookups.ROWS:
-                looked_up[lookups.ROWS[retriever]][item] = row[2]
+                pairs = zip(items, told, strict=True)
+                looked_up[lookups.ROWS[retriever]].update(pair for pair in pairs if pair[1] is not None)
             elif retriever == "made":
                 outdated = True
             elif retriever == "refused":
-                raise statement.refusals[item]
+                raise statement.refusals[items[0]]
             elif retriever == "large":
-                layout.large[item] = time.monotonic()
+                layout.large.update(dict.fromkeys(items, time.monotonic()))
             else:
-                notes.append(row)
+                notes.append((retriever, items[0], told[0], standing[0], ids))
             continue
-        passages[retriever] += 1
-        if row[3] != STANDS:
-            held_back[item] = HELD_BACK[row[3]]
-            back[retriever].add(item)
-        elif item not in values or row[2] > values[item]:
-            values[item] = row[2]
+        for item, value, stands in zip(items, told, standing or repeat(STANDS), strict=False):
+            if value is None:
+                continue
+            passages[retriever] += 1
+            if stands != STANDS:
+                held_back[item] = HELD_BACK[stands]
+                back[retriever].add(item)
+            elif item not in values or value > values[item]:
+                values[item] = value
     crowded = any(
         count >= most and len(found[retriever]) + len(back[retriever]) < wanted for retriever, count in passages.items()
     )

@@ -7,21 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from kgmem.domain.recall.fusion import LookedUp
-from kgmem.store.db.sql import SQL, fill, number
+from kgmem.store.db.sql import NOTHING, SQL, compose, fill, identifier, join, number
 from kgmem.store.graph.layout import Layout
 
 # The names of their rows, and whose they are.
 ROWS: Final[Mapping[str, str]] = {"meaning_looked_up": "meaning", "words_looked_up": "words"}
+_COLUMNS: Final[Mapping[str, str]] = {"meaning": "meaning_looked_up", "words_many": "words_looked_up"}
 _PASSAGES = 32  # Of a candidate, from its first on: some 29,000 characters.
-_PIECES: Final[Mapping[str, str]] = {
+# What reads the passages of candidates, by piece, and what reads tables that value everything that is seen.
+_OF_PASSAGES: Final[Mapping[str, str]] = {
     "near_many": "meaning",
     "near_few": "meaning",
     "near_then": "meaning",
     "words_many": "words_many",
-    "words_few": "words_few",
-    "words_then": "words_then",
-    "plain_words": "plain_words",
 }
+_OF_TABLES: Final = ("words_few", "words_then", "plain_words")
 # The tables in which pieces compute the value of everything that is seen.
 _TABLES: Final[Mapping[str, tuple[str, str]]] = {
     "words_few": ("recall", "words_of_few"),
@@ -35,15 +35,33 @@ def tables(layout: Layout, texts: Mapping[str, Sequence[str]], places: Mapping[s
     return [fill(layout.sql(file, name, held=layout.held_name), places) for file, name in of]
 
 
-def lookups(layout: Layout, texts: Mapping[str, Sequence[str]], places: Mapping[str, SQL]) -> list[SQL]:
-    """Return the queries of the rows that complete retrievers; they read the table `candidate`."""
-    names = dict.fromkeys(_PIECES[piece] for pieces in texts.values() for piece in pieces if piece in _PIECES)
-    filled = {**places, "passages": number(_PASSAGES)}
-    return [fill(layout.sql("lookups", name, table=layout.vectors or ""), filled) for name in names]
+def rows(layout: Layout, texts: Mapping[str, Sequence[str]], places: Mapping[str, SQL]) -> list[SQL]:
+    """Return the queries of rows (retriever, item, value, stands) that complete retrievers by tables of their own."""
+    names = [piece for pieces in texts.values() for piece in pieces if piece in _OF_TABLES]
+    return [fill(layout.sql("lookups", name), {**places, "passages": number(_PASSAGES)}) for name in names]
+
+
+def columns(
+    layout: Layout, texts: Mapping[str, Sequence[str]], places: Mapping[str, SQL]
+) -> tuple[dict[str, SQL], SQL]:
+    """Return what completes retrievers by the passages of a candidate `c`: columns by name, and their source."""
+    names = dict.fromkeys(_OF_PASSAGES[piece] for pieces in texts.values() for piece in pieces if piece in _OF_PASSAGES)
+    if not names:
+        return {}, NOTHING
+    values = {name: fill(layout.sql("lookups", name), places) for name in names}
+    vectors = layout.sql("lookups", "vectors", table=layout.vectors or "") if "meaning" in names else NOTHING
+    aliases = {name: identifier(name) for name in names}
+    filled = {
+        "values": join(", ", (compose("{} AS {}", value, aliases[name]) for name, value in values.items())),
+        "vectors": vectors,
+        "passages": number(_PASSAGES),
+    }
+    read = {_COLUMNS[name]: compose("t.{}", alias) for name, alias in aliases.items()}
+    return read, fill(layout.sql("lookups", "texts"), filled)
 
 
 def completed(
-    retrievers: Mapping[str, Sequence[tuple[int, float]]], rows: Mapping[str, Mapping[int, float]]
+    retrievers: Mapping[str, Sequence[tuple[int, float]]], looked_up: Mapping[str, Mapping[int, float]]
 ) -> dict[str, LookedUp[int]]:
     """Return the values that were looked up, by retriever, with the least of what retrievers found themselves.
 
@@ -51,7 +69,7 @@ def completed(
     """
     found = {id_ for ranking in retrievers.values() for id_, _ in ranking if id_ >= 0}
     complete = {}
-    for name, values in rows.items():
+    for name, values in looked_up.items():
         listed = dict(retrievers.get(name, ()))
         of_found = [value for id_ in found if (value := listed.get(id_, values.get(id_))) is not None]
         lowest = min(of_found, default=0.0)

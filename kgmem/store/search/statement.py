@@ -42,11 +42,12 @@ _DIMENSIONS: Sequence[Build] = (
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A candidate statement: rows of (retriever, item, value, stands), the retrievers that it can have, and its values.
+    """A candidate statement: rows of (retriever, items, values, stands, ids), its retrievers, and its parameters.
 
-    Besides, rows of the retriever "large" name scopes that were found large, one of "made" says that the graph has
-    tables that the layout does not know, those of "refused" name the place of an error among the refusals, and notes
-    of dimensions have a fifth column, ids.
+    The arrays of a row have one order. Where `stands` is null nothing is held back, and a value may be null, which is
+    none. Besides, the row of "large" names scopes that were found large, that of "made" says that the graph has tables
+    that the layout does not know, that of "refused" names the place of an error among the refusals, and each note of a
+    dimension is a row of one item, with ids.
     """
 
     sql: SQL
@@ -117,11 +118,14 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
     ]
     retrievers = [*texts, *(each.name for each in ranking)]
     notes = [fill(note, places) for each in dimensions for note in each.notes]
-    values = _values(layout, texts, dimensions, places)
+    rows, valued = _values(layout, texts, dimensions, places)
     beside = [each.beside for each in dimensions if each.beside]
-    if values or notes:
-        parts, tables = [SQL("SELECT * FROM found"), *values], _with_found(layout, tables, parts, notes, beside)
-    sql = parameters.complete(_told(tables, parts, notes=bool(notes)))
+    if rows or valued or notes:
+        parts, tables = [SQL("SELECT * FROM found"), *rows], _with_found(layout, tables, parts, notes, beside)
+    packed = [fill(layout.sql("recall", "packed"), {"rows": join(" UNION ALL ", parts)}), *valued]
+    if notes:
+        packed.append(layout.sql("recall", "packed_notes"))
+    sql = parameters.complete(compose("WITH RECURSIVE {} {}", join(", ", tables), join(" UNION ALL ", packed)))
     return Statement(sql, parameters.values, retrievers, [error for _, error in refusals])
 
 
@@ -186,17 +190,34 @@ def _seeds(layout: Layout, texts: Mapping[str, Sequence[str]], names: Mapping[st
 
 def _values(
     layout: Layout, texts: Mapping[str, Sequence[str]], dimensions: Sequence[Dimension], places: Mapping[str, SQL]
-) -> list[SQL]:
-    """Return the queries that value all candidates, whichever retriever found them: by dimensions, and by the text."""
-    valuing = [each for each in dimensions if each.value]
-    queries = []
-    if valuing:
-        values = join(", ", (compose("({}, ({})::float8)", literal(each.name), each.value) for each in valuing))
-        queries.append(fill(layout.sql("recall", "value_found"), {"values": values}))
+) -> tuple[list[SQL], list[SQL]]:
+    """Return the queries that value all candidates, whichever retriever found them: by dimensions, and by the text.
+
+    The first give a row for each candidate, the second one for each retriever.
+    """
     finding = len(texts) + sum(bool(each.candidates) + bool(each.beside) for each in dimensions)
     # Graph expansion ranks what text retrievers do not value: completing the others alone would hold that back.
     completes = finding > 1 and not any(each.name == EXPANSION for each in dimensions)
-    return [*queries, *(lookups.lookups(layout, texts, places) if completes else ())]
+    columns = {each.name: each.value for each in dimensions if each.value}
+    sources = [layout.sql("recall", "item_of_candidate")] if columns else []
+    if completes:
+        of_text, source = lookups.columns(layout, texts, places)
+        columns |= of_text
+        sources.append(source)
+    valued = [_valued(layout, columns, sources)] if columns else []
+    return lookups.rows(layout, texts, places) if completes else [], valued
+
+
+def _valued(layout: Layout, columns: Mapping[str, SQL], sources: Sequence[SQL]) -> SQL:
+    """Return the query of the values of all candidates, a row for each column."""
+    aliases = {name: identifier(name) for name in columns}
+    places = {
+        "columns": join(", ", (compose("({})::float8 AS {}", each, aliases[name]) for name, each in columns.items())),
+        "arrays": join(", ", (compose("array_agg({}) AS {}", alias, alias) for alias in aliases.values())),
+        "rows": join(", ", (compose("({}, v.{})", literal(name), alias) for name, alias in aliases.items())),
+        "sources": join(" ", sources),
+    }
+    return fill(layout.sql("recall", "valued"), places)
 
 
 def _with_found(
@@ -210,11 +231,3 @@ def _with_found(
         complete.append(compose("notes (retriever, item, value, stands, ids) AS MATERIALIZED ({})", told))
     more = join("", (compose(" UNION ALL {}", each) for each in beside))
     return [*complete, fill(layout.sql("recall", "candidate"), {"beside": more})]
-
-
-def _told(tables: Sequence[SQL], parts: Sequence[SQL], *, notes: bool) -> SQL:
-    """Return the whole statement; with notes its rows have a fifth column."""
-    found = join(" UNION ALL ", parts)
-    if notes:
-        found = compose("SELECT *, NULL::bigint[] AS ids FROM ({}) rows UNION ALL SELECT * FROM notes", found)
-    return compose("WITH RECURSIVE {} {}", join(", ", tables), found)

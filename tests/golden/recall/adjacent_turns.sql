@@ -62,13 +62,22 @@ FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('
 UNION ALL SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stands = 0) f
     GROUP BY item
 )
- SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found
+SELECT retriever, array_agg(item), array_agg(value), array_agg(stands), NULL::bigint[]
+FROM (SELECT * FROM found) AS rows (retriever, item, value, stands) GROUP BY retriever
 UNION ALL
-SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $3::halfvec))::float8, 0
-FROM candidate c
-CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
-CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
-WHERE 'meaning' <> ALL (c.by) GROUP BY c.item
-) rows
-UNION ALL SELECT * FROM notes
+SELECT r.retriever, v.items, r.value, NULL::integer[], NULL::bigint[]
+FROM (
+    SELECT array_agg(item) AS items, array_agg("meaning_looked_up") AS "meaning_looked_up"
+FROM (SELECT c.item, (t."meaning")::float8 AS "meaning_looked_up" FROM candidate c
+CROSS JOIN LATERAL (
+    SELECT max(-(v.embedding <#> $3::halfvec))::float8
+ AS "meaning"
+FROM (SELECT id, body FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p LEFT JOIN LATERAL (
+    SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id AND 'meaning' <> ALL (c.by) OFFSET 0
+) v ON true
+) t
+ OFFSET 0) each
+) v
+CROSS JOIN LATERAL (VALUES ('meaning_looked_up', v."meaning_looked_up")) AS r (retriever, value)
+WHERE v.items IS NOT NULL
+UNION ALL SELECT retriever, ARRAY[item]::bigint[], ARRAY[value]::float8[], ARRAY[stands]::integer[], ids FROM notes

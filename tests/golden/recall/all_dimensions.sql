@@ -1570,13 +1570,13 @@ FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('
 UNION ALL SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stands = 0) f
     GROUP BY item
 )
- SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found
+SELECT retriever, array_agg(item), array_agg(value), array_agg(stands), NULL::bigint[]
+FROM (SELECT * FROM found) AS rows (retriever, item, value, stands) GROUP BY retriever
 UNION ALL
-SELECT v.retriever, i.id, v.value, 0
-FROM candidate c
-JOIN "kgm_1".item i ON i.id = c.item
-CROSS JOIN LATERAL (VALUES ('where', ($12::float8 / ($12::float8 + CASE
+SELECT r.retriever, v.items, r.value, NULL::integer[], NULL::bigint[]
+FROM (
+    SELECT array_agg(item) AS items, array_agg("where") AS "where", array_agg("why") AS "why", array_agg("trust") AS "trust", array_agg("hops") AS "hops"
+FROM (SELECT c.item, ($12::float8 / ($12::float8 + CASE
 WHEN i.place IS NOT NULL THEN
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
@@ -1624,9 +1624,11 @@ WHERE (
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) END))::float8), ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8), ('trust', (
+ <= $11::float8)) END))::float8 AS "where", (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8 AS "why", (
 coalesce(i.trust, (SELECT o.trust FROM "kgm_1".source o WHERE o.id = i.source), 0.5)
-)::float8), ('hops', ((SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id))::float8)) AS v (retriever, value)
-WHERE v.value IS NOT NULL
-) rows
-UNION ALL SELECT * FROM notes
+)::float8 AS "trust", ((SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id))::float8 AS "hops" FROM candidate c CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = c.item OFFSET 0) i
+ OFFSET 0) each
+) v
+CROSS JOIN LATERAL (VALUES ('where', v."where"), ('why', v."why"), ('trust', v."trust"), ('hops', v."hops")) AS r (retriever, value)
+WHERE v.items IS NOT NULL
+UNION ALL SELECT retriever, ARRAY[item]::bigint[], ARRAY[value]::float8[], ARRAY[stands]::integer[], ids FROM notes

@@ -132,13 +132,15 @@ candidate (item, by) AS MATERIALIZED (
 FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'made')) f
     GROUP BY item
 )
- SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found
+SELECT retriever, array_agg(item), array_agg(value), array_agg(stands), NULL::bigint[]
+FROM (SELECT * FROM found) AS rows (retriever, item, value, stands) GROUP BY retriever
 UNION ALL
-SELECT v.retriever, i.id, v.value, 0
-FROM candidate c
-JOIN "kgm_1".item i ON i.id = c.item
-CROSS JOIN LATERAL (VALUES ('why', (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8)) AS v (retriever, value)
-WHERE v.value IS NOT NULL
-) rows
-UNION ALL SELECT * FROM notes
+SELECT r.retriever, v.items, r.value, NULL::integer[], NULL::bigint[]
+FROM (
+    SELECT array_agg(item) AS items, array_agg("why") AS "why"
+FROM (SELECT c.item, (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8 AS "why" FROM candidate c CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = c.item OFFSET 0) i
+ OFFSET 0) each
+) v
+CROSS JOIN LATERAL (VALUES ('why', v."why")) AS r (retriever, value)
+WHERE v.items IS NOT NULL
+UNION ALL SELECT retriever, ARRAY[item]::bigint[], ARRAY[value]::float8[], ARRAY[stands]::integer[], ids FROM notes

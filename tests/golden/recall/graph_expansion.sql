@@ -142,6 +142,6 @@ candidate (item, by) AS MATERIALIZED (
 FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'made')) f
     GROUP BY item
 )
- SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found) rows
-UNION ALL SELECT * FROM notes
+SELECT retriever, array_agg(item), array_agg(value), array_agg(stands), NULL::bigint[]
+FROM (SELECT * FROM found) AS rows (retriever, item, value, stands) GROUP BY retriever
+UNION ALL SELECT retriever, ARRAY[item]::bigint[], ARRAY[value]::float8[], ARRAY[stands]::integer[], ids FROM notes

@@ -32,7 +32,9 @@ WHEN (SELECT count(*) <= 2000 FROM "probe_labels") THEN 'labels' END
 )
 ,
 narrow (id) AS MATERIALIZED (SELECT id FROM "probe_labels"
-WHERE (SELECT name FROM narrow_by) = 'labels') SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
+WHERE (SELECT name FROM narrow_by) = 'labels')
+SELECT retriever, array_agg(item), array_agg(value), array_agg(stands), NULL::bigint[]
+FROM (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
 FROM (SELECT v.item, v.embedding <#> $9::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
@@ -70,4 +72,4 @@ CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.i
 WHERE NOT s.large
 AND (((i.id >> 48) = ANY ($5::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $6::text[]) AND i.kind = ANY ($7::smallint[]) AND i.source = ANY ($8::integer[])
 ORDER BY 2, 1 LIMIT $2::integer
-) "near_few"
+) "near_few") AS rows (retriever, item, value, stands) GROUP BY retriever

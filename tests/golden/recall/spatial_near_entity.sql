@@ -488,13 +488,13 @@ FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('
 UNION ALL SELECT item, retriever FROM notes WHERE retriever = 'beside' AND stands = 0) f
     GROUP BY item
 )
- SELECT *, NULL::bigint[] AS ids
-FROM (SELECT * FROM found
+SELECT retriever, array_agg(item), array_agg(value), array_agg(stands), NULL::bigint[]
+FROM (SELECT * FROM found) AS rows (retriever, item, value, stands) GROUP BY retriever
 UNION ALL
-SELECT v.retriever, i.id, v.value, 0
-FROM candidate c
-JOIN "kgm_1".item i ON i.id = c.item
-CROSS JOIN LATERAL (VALUES ('where', ($7::float8 / ($7::float8 + CASE
+SELECT r.retriever, v.items, r.value, NULL::integer[], NULL::bigint[]
+FROM (
+    SELECT array_agg(item) AS items, array_agg("where") AS "where", array_agg("meaning_looked_up") AS "meaning_looked_up"
+FROM (SELECT c.item, ($7::float8 / ($7::float8 + CASE
 WHEN i.place IS NOT NULL THEN
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
@@ -536,13 +536,16 @@ WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(
     ORDER BY rank FETCH FIRST 1 ROW WITH TIES
 ) n
 WHERE i.place IS NULL AND i.kind = 1
-) i WHERE true) END))::float8)) AS v (retriever, value)
-WHERE v.value IS NOT NULL
-UNION ALL
-SELECT 'meaning_looked_up', c.item, max(-(v.embedding <#> $8::halfvec))::float8, 0
-FROM candidate c
-CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p
-CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
-WHERE 'meaning' <> ALL (c.by) GROUP BY c.item
-) rows
-UNION ALL SELECT * FROM notes
+) i WHERE true) END))::float8 AS "where", (t."meaning")::float8 AS "meaning_looked_up" FROM candidate c CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = c.item OFFSET 0) i
+CROSS JOIN LATERAL (
+    SELECT max(-(v.embedding <#> $8::halfvec))::float8
+ AS "meaning"
+FROM (SELECT id, body FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p LEFT JOIN LATERAL (
+    SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id AND 'meaning' <> ALL (c.by) OFFSET 0
+) v ON true
+) t
+ OFFSET 0) each
+) v
+CROSS JOIN LATERAL (VALUES ('where', v."where"), ('meaning_looked_up', v."meaning_looked_up")) AS r (retriever, value)
+WHERE v.items IS NOT NULL
+UNION ALL SELECT retriever, ARRAY[item]::bigint[], ARRAY[value]::float8[], ARRAY[stands]::integer[], ids FROM notes

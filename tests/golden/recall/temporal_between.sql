@@ -44,13 +44,17 @@ candidate (item, by) AS MATERIALIZED (
 FROM (SELECT item, retriever FROM found WHERE stands = 0 AND retriever NOT IN ('large', 'refused', 'made')) f
     GROUP BY item
 )
- SELECT * FROM found
+SELECT retriever, array_agg(item), array_agg(value), array_agg(stands), NULL::bigint[]
+FROM (SELECT * FROM found) AS rows (retriever, item, value, stands) GROUP BY retriever
 UNION ALL
-SELECT v.retriever, i.id, v.value, 0
-FROM candidate c
-JOIN "kgm_1".item i ON i.id = c.item
-CROSS JOIN LATERAL (VALUES ('when', (CASE
+SELECT r.retriever, v.items, r.value, NULL::integer[], NULL::bigint[]
+FROM (
+    SELECT array_agg(item) AS items, array_agg("when") AS "when"
+FROM (SELECT c.item, (CASE
 WHEN lower_inf(i.valid) AND upper_inf(i.valid) THEN NULL
 WHEN i.valid && tstzrange($3::timestamptz, $4::timestamptz) THEN 1::float8
-ELSE 0.5 * power(2::float8, greatest(-1000, -greatest(0, date_part('epoch', coalesce($3::timestamptz, '-infinity')) - date_part('epoch', coalesce(upper(i.valid), 'infinity')), date_part('epoch', coalesce(lower(i.valid), '-infinity')) - date_part('epoch', coalesce($4::timestamptz, 'infinity'))) / $5::float8)) END)::float8)) AS v (retriever, value)
-WHERE v.value IS NOT NULL
+ELSE 0.5 * power(2::float8, greatest(-1000, -greatest(0, date_part('epoch', coalesce($3::timestamptz, '-infinity')) - date_part('epoch', coalesce(upper(i.valid), 'infinity')), date_part('epoch', coalesce(lower(i.valid), '-infinity')) - date_part('epoch', coalesce($4::timestamptz, 'infinity'))) / $5::float8)) END)::float8 AS "when" FROM candidate c CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = c.item OFFSET 0) i
+ OFFSET 0) each
+) v
+CROSS JOIN LATERAL (VALUES ('when', v."when")) AS r (retriever, value)
+WHERE v.items IS NOT NULL

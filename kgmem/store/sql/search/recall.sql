@@ -115,13 +115,26 @@ candidate (item, by) AS MATERIALIZED (
     GROUP BY item
 )
 
--- name: value_found
--- What dimensions make of all candidates: each item is looked up once for all of them.
-SELECT v.retriever, i.id, v.value, 0
-FROM candidate c
-JOIN {index}.item i ON i.id = c.item
-CROSS JOIN LATERAL (VALUES %(values)s) AS v (retriever, value)
-WHERE v.value IS NOT NULL
+-- name: packed
+-- One row for each retriever, with arrays of the same order: hundreds of rows take several times as long to read.
+SELECT retriever, array_agg(item), array_agg(value), array_agg(stands), NULL::bigint[]
+FROM (%(rows)s) AS rows (retriever, item, value, stands) GROUP BY retriever
+
+-- name: packed_notes
+SELECT retriever, ARRAY[item]::bigint[], ARRAY[value]::float8[], ARRAY[stands]::integer[], ids FROM notes
+
+-- name: valued
+-- What dimensions and retrievers of the text make of all candidates: each is looked up once for all of them.
+SELECT r.retriever, v.items, r.value, NULL::integer[], NULL::bigint[]
+FROM (
+    SELECT array_agg(item) AS items, %(arrays)s
+    FROM (SELECT c.item, %(columns)s FROM candidate c %(sources)s OFFSET 0) each
+) v
+CROSS JOIN LATERAL (VALUES %(rows)s) AS r (retriever, value)
+WHERE v.items IS NOT NULL
+
+-- name: item_of_candidate
+CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = c.item OFFSET 0) i
 
 -- name: siblings
 -- What meaning found whose texts name a sibling of what the question names, and nothing that it names.
