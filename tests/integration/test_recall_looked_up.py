@@ -15,6 +15,8 @@ from kgmem.domain.recall.question import Links, Question, Spot, What, When, Wher
 from kgmem.domain.space.place import parse_place
 from kgmem.domain.time.interval import iso, now
 from kgmem.memory import Memory
+from kgmem.store.db.sql import SQL, fill
+from kgmem.store.db.statements import statement
 from tests.memories import DIMENSION, index_schema, query, stable_vector
 
 ASKED = What(text="apple river")
@@ -169,3 +171,69 @@ async def test_the_nearest_vectors_are_found_however_many_are_asked_for(memory: 
     found = await hits(memory, graph, Question(What(vector=asked), k=k))
     assert len(found) == k
     assert len(found.keys() & set(exact)) >= 0.97 * k
+
+
+BASES = """
+abandon able adapt agree apolog argue beauty care center cherish class comfort compli cry definit democrat depend
+die dig digit dry dye eager elect email excel fall fly formal gentl happi hope hop idl indic inter lie logic luxuri
+mine modern nation nav news one oper organ possib provi pray quiz rad rate rational ris sing sensit ski sky sue tan
+technolog tie tri ugl univers van vi vis zoo naïv Éclair ÜBER Ångström straße ИСТОРИЯ istanbul x
+"""
+SUFFIXES = """
+s 's es ed er ers ing ings ingly edly ly li y ies ied ier iest ying e est al ally ality alities alism alist alize
+alizing alization ate ated ating ation ational ationally ator ative ativeness ity iti ities iveness ively ful fully
+fulness less lessly lessness ness ous ously ousness able ably ability abilities ible ibility bli ence ency ent ently
+ance ancy ant enci anci entli ousli ic ical ically icate icity iciti ize izer izing ization ism ist ogy ogi ogist
+logy ment ments ement sion tion tional ably fulli lessli yed ss us
+"""
+IRREGULAR = """
+dying dies died dyed lying lies tying ties skies skis sky idly gently ugly early only singly news howe atlas cosmos
+bias andes inning innings outing canning herring earring proceed exceed succeed 3.14 -12 1e5 2001:db8::1 42nd
+foo-bar_baz user@example.com https://example.com/a_b?c=d%20e back\\slash 100% under_score K9 ΟΔΟΣ ОДЕССА
+"""
+
+
+async def test_each_text_matches_the_patterns_of_its_stems(memory: Memory) -> None:
+    words = [f"{base}{suffix}" for base in BASES.split() for suffix in ("", *SUFFIXES.split())] + IRREGULAR.split()
+    words += [each.upper() for each in words] + [each.capitalize() for each in words]
+    patterns = fill(statement("lookups", "patterns"), {"text": SQL("told.word")})
+    missed = await query(
+        memory,
+        f"""SELECT told.word, p.patterns FROM unnest($1::text[]) AS told (word)
+        CROSS JOIN LATERAL ({patterns}) p (patterns)
+        WHERE EXISTS (SELECT FROM unnest(p.patterns) pattern WHERE lower(told.word) NOT LIKE pattern)""",
+        words,
+    )
+    assert not [tuple(row) for row in missed]
+    other = await query(
+        memory,
+        f"SELECT lower('Apollo landed') LIKE ANY (({patterns})::text[]) FROM (SELECT 'tomato soup' AS word) told",
+    )
+    assert [tuple(row) for row in other] == [(False,)]
+
+
+async def test_values_that_are_looked_up_are_those_of_the_operators(memory: Memory, graph: str) -> None:
+    told = texts(1100, 7)
+    await put(memory, graph, told)
+    asked = replace(ASKED, vector=stable_vector("elsewhere", DIMENSION))
+    found = await hits(memory, graph, Question(asked, k=80, weights={"words": 0.2}))
+    schema = await index_schema(memory, graph)
+    table = (await query(memory, "SELECT space_table FROM kgmem.graph WHERE index_name = $1", schema))[0][0]
+    rows = await query(
+        memory,
+        f"""SELECT i.key, -(v.embedding <#> $1::halfvec), -(p.body <@> to_bm25query($2, '{schema}.passage_words'))
+        FROM {schema}.item i JOIN {schema}.passage p ON p.item = i.id JOIN {schema}.{table} v ON v.passage = p.id""",
+        list(asked.vector or ()),
+        asked.text,
+    )
+    exact = {key: {"meaning": meaning, "words": words} for key, meaning, words in rows}
+    looked_up = [
+        (share.value, exact[key][name])
+        for key, hit in found.items()
+        for name, share in hit.retrievers.items()
+        if not share.listed
+    ]
+    assert looked_up
+    assert all(value == pytest.approx(other, abs=1e-6) for value, other in looked_up)
+    without = [key for key, hit in found.items() if "words" not in hit.retrievers]
+    assert all(exact[key]["words"] == 0 for key in without)

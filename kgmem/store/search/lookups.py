@@ -48,6 +48,8 @@ def columns(
     names = dict.fromkeys(_OF_PASSAGES[piece] for pieces in texts.values() for piece in pieces if piece in _OF_PASSAGES)
     if not names:
         return {}, NOTHING
+    if "words_many" in names:
+        places = {**places, "patterns": compose("({})", fill(layout.sql("lookups", "patterns"), places))}
     values = {name: fill(layout.sql("lookups", name), places) for name in names}
     vectors = layout.sql("lookups", "vectors", table=layout.vectors or "") if "meaning" in names else NOTHING
     aliases = {name: identifier(name) for name in names}

@@ -135,12 +135,15 @@ CROSS JOIN LATERAL (
  AS "meaning",
 max(CASE
 WHEN 'words' <> ALL (c.by)
-AND (SELECT bool_or(large) FROM seen) AND lower(p.body) LIKE ANY ((
-    SELECT array_agg(chr(37) || replace(left(lexeme, CASE
-WHEN length(lexeme) > 3 THEN length(lexeme) - 1
-ELSE 1 END), $$\$$, '_') || chr(37))
-    FROM unnest(tsvector_to_array(to_tsvector('english', $4::text))) AS w (lexeme))::text[])
-    THEN -(p.body <@> to_bm25query($4::text, '"kgm_1".passage_words')) END)::float8
+AND (SELECT bool_or(large) FROM seen)
+              AND lower(p.body) LIKE ANY (((
+SELECT array_agg(chr(37) || replace(left(w.lexeme, CASE
+WHEN length(w.lexeme) > 3 THEN length(w.lexeme) - 1
+ELSE 1 END),
+                                    $$\$$, '_') || chr(37))
+FROM unnest(tsvector_to_array(to_tsvector('english', $4::text))) AS w (lexeme)
+))::text[])
+         THEN -(p.body <@> to_bm25query($4::text, '"kgm_1".passage_words')) END)::float8
  AS "words_many"
 FROM (SELECT id, body FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p LEFT JOIN LATERAL (
     SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id AND 'meaning' <> ALL (c.by) OFFSET 0

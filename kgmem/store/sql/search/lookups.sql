@@ -17,12 +17,17 @@ LEFT JOIN LATERAL (
 max(-(v.embedding <#> %(vector)s))::float8
 
 -- name: words_many
--- To score a text takes ten times as long as to see that it has none of the words. Its stem has all letters of a word but the
--- last few, of which it may change one; stems of three letters are those of "dying" and "lying", too.
-max(CASE WHEN 'words' <> ALL (c.by) AND (SELECT bool_or(large) FROM seen) AND lower(p.body) LIKE ANY ((
-    SELECT array_agg(chr(37) || replace(left(lexeme, CASE WHEN length(lexeme) > 3 THEN length(lexeme) - 1 ELSE 1 END), $$\$$, '_') || chr(37))
-    FROM unnest(tsvector_to_array(to_tsvector('english', %(text)s))) AS w (lexeme))::text[])
-    THEN -(p.body <@> to_bm25query(%(text)s, %(words)s)) END)::float8
+-- To score a text takes ten times as long as to see that it has none of the words.
+max(CASE WHEN 'words' <> ALL (c.by) AND (SELECT bool_or(large) FROM seen)
+              AND lower(p.body) LIKE ANY ((%(patterns)s)::text[])
+         THEN -(p.body <@> to_bm25query(%(text)s, %(words)s)) END)::float8
+
+-- name: patterns
+-- A pattern for each stem of the question, which at least all texts match that have it. A word begins with its stem, of
+-- which it may change the last letter; the stems of "dying" and "lying" have three letters, and share the first.
+SELECT array_agg(chr(37) || replace(left(w.lexeme, CASE WHEN length(w.lexeme) > 3 THEN length(w.lexeme) - 1 ELSE 1 END),
+                                    $$\$$, '_') || chr(37))
+FROM unnest(tsvector_to_array(to_tsvector('english', %(text)s))) AS w (lexeme)
 
 -- name: words_few
 -- Written so that the candidates are hashed: searches join by nested loops.
