@@ -4,13 +4,16 @@ Entities with words, a label and a 384-d vector, and four facts (relationships w
 every figure is raw SQL on an embedded Postgres of its own: COPY, indexes, and one statement that fuses HNSW 40 and BM25
 40 by RRF. Peers are installed as `bench/rig/peers/requirements` pins them, into the folder that KGMEM_TEST_PEERS names
 (else one below the temporary folder), and asked in turns, question by question. recall@20 is of the vectors alone,
-against every row compared: of a hybrid recall there is no truth, because each fuses in its own way. A table of all
-peers goes to the error output, with "cannot" for what a peer has no function for, and "not run" with the reason.
+against every row compared: of a hybrid recall there is no truth, because each fuses in its own way. Peers that need
+minutes for thousands of rows do the same work with fewer, beside raw SQL and kgmem with as many. Those that embed texts
+themselves are given the same vectors by a stub, and those that ask for a model a scripted one on this machine. A table
+of all goes to the error output, with "-" for what a peer has no function for, and "not run", each with the reason.
 """
 
 import random
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -23,7 +26,7 @@ from bench.contract import Figure, SkippedError, alone, compared
 from bench.rig.database import temporary_home
 from bench.rig.machine import facts as machine
 from bench.rig.peers.data import Shared
-from bench.rig.peers.process import REQUIREMENTS, NotRunError, Peer, installed, own_python, worker
+from bench.rig.peers.process import REQUIREMENTS, NotRunError, Peer, Requirements, installed, own_python, worker
 from bench.rig.rows import Corpus
 
 ROWS = 50_000
@@ -47,14 +50,6 @@ _UNITS = {
     "memory": "MB",
     "disk": "MB",
 }
-# Peers that have no adapter yet, each with what stands against one.
-_NOT_RUN = {
-    "mem0": "no adapter yet",
-    "Graphiti": "no adapter yet",
-    "Hindsight": "no adapter yet",
-    "cognee": "no adapter yet",
-    "neo4j-graphrag": "no adapter: it needs a Neo4j server",
-}
 
 
 @dataclass(slots=True)
@@ -62,8 +57,10 @@ class Result:
     """What one peer did: numbers by figure, and words where there is no number."""
 
     name: str
+    rows: int = 0
     numbers: dict[str, float] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
+    note: str | None = None  # What is peculiar to how it was run.
     not_run: str | None = None
     seconds: dict[str, list[float]] = field(default_factory=dict)
     found: dict[str, list[float]] = field(default_factory=dict)
@@ -71,25 +68,35 @@ class Result:
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
     """Return the figures of every peer that ran, and print the table of all."""
-    async with temporary_home() as home:
-        shared = _shared(rows)
-        (home / "data").mkdir()
-        shared.write(home / "data")
-        results = run(home, shared, {FLOOR: None, "kgmem": None, **_peers()})
-    results += [Result(name, not_run=reason) for name, reason in _NOT_RUN.items()]
+    results: list[Result] = []
+    for size, peers in _groups(rows).items():
+        async with temporary_home() as home:
+            shared = _shared(size)
+            (home / "data").mkdir()
+            shared.write(home / "data")
+            results += run(home, shared, {FLOOR: None, "kgmem": None, **peers})
     show(results)
-    floor = results[0]
-    if floor.not_run:
-        raise SkippedError(f"the floor did not run: {floor.not_run}.")
-    for result in results[1:]:
-        for name, number in result.numbers.items():
-            label, unit = f"{result.name}: {name.replace('_', ' ')}", _UNITS[name]
-            base = floor.numbers.get(name)
+    floors = _floors(results)
+    if all(floor.not_run for floor in floors.values()):
+        raise SkippedError(f"the floor did not run: {results[0].not_run}.")
+    for result in results:
+        for name, number in result.numbers.items() if result.name != FLOOR else ():
+            label, unit = f"{result.name}, {result.rows:,} rows: {name.replace('_', ' ')}", _UNITS[name]
+            base = floors[result.rows].numbers.get(name)
             yield compared(label, number, base, unit) if base else alone(label, number, unit, "the floor has none")
 
 
-def _peers() -> dict[str, Path]:
-    return {path.stem: path for path in sorted(REQUIREMENTS.glob("*.txt"))}
+def _groups(rows: int) -> dict[int, dict[str, Requirements | None]]:
+    """Return the peers by how many rows they take; there are always those that take all."""
+    groups: dict[int, dict[str, Requirements | None]] = defaultdict(dict, {rows: {}})
+    for path in sorted(REQUIREMENTS.glob("*.txt")):
+        requirements = Requirements.read(path)
+        groups[min(rows, requirements.rows or rows)][path.stem] = requirements
+    return groups
+
+
+def _floors(results: Sequence[Result]) -> dict[int, Result]:
+    return {result.rows: result for result in results if result.name == FLOOR}
 
 
 def _shared(rows: int) -> Shared:
@@ -108,9 +115,9 @@ def _shared(rows: int) -> Shared:
     return Shared(stated, facts, questions, corpus.vectors, np.stack([vector for *_, vector in asked]))
 
 
-def run(home: Path, shared: Shared, peers: dict[str, Path | None]) -> list[Result]:
+def run(home: Path, shared: Shared, peers: Mapping[str, Requirements | None]) -> list[Result]:
     """Let the peers do the tasks, in turns where these are short; a peer that fails is out with its reason."""
-    results = {name: Result(name) for name in peers}
+    results = {name: Result(name, len(shared.rows)) for name in peers}
     running: dict[str, Peer] = {}
     pythons: dict[str, str] = {}
     try:
@@ -138,6 +145,9 @@ def _load(peer: Peer, result: Result, shared: Shared) -> None:
     answer = peer.call("open", limit=_LIMITS["open"])
     if "error" in answer:
         raise NotRunError(f"open: {answer['error']}")
+    if "cannot" in answer:
+        raise NotRunError(" ".join(str(answer["cannot"]).split()))
+    result.note = answer.get("found")
     for task, count in (("load_entities", len(shared.rows)), ("load_facts", len(shared.facts))):
         answer = peer.call(task, limit=_LIMITS[task])
         if _noted(answer, task, result):
@@ -150,7 +160,8 @@ def _noted(answer: dict[str, object], task: str, result: Result) -> bool:
     """Say whether a task was done; what it was not done for is kept for the table."""
     for kind in ("cannot", "error"):
         if kind in answer:
-            result.words[task] = f"{kind}: {answer[kind]}" if kind == "error" else "cannot"
+            reason = " ".join(str(answer[kind]).split())
+            result.words[task] = f"{'-' if kind == 'cannot' else kind}: {reason}"
             return False
     return True
 
@@ -209,7 +220,7 @@ def _alone(running: dict[str, Peer], result: Result, python: str, home: Path) ->
     result.numbers["disk"] = sum(path.stat().st_size for path in (home / name).rglob("*") if path.is_file()) / 1e6
     running[name] = worker(python, name, home / name, home / "data")
     opened = running[name].call("open", limit=_LIMITS["open"])
-    answered = running[name].call("vector", 0)
+    answered = running[name].call("vector" if "vector" not in result.words else "hybrid", 0)
     if _noted(opened, "reopen", result) and _noted(answered, "reopen", result):
         result.numbers["reopen"] = opened["seconds"] + answered["seconds"]
 
@@ -221,22 +232,34 @@ def _out(running: dict[str, Peer], result: Result, reason: str) -> None:
 
 
 def show(results: Sequence[Result], console: Console | None = None) -> None:
-    """Print one table: a row a peer, each number with its ratio to the floor's; then why peers did not run."""
+    """Print one table: a row a peer, each number with its ratio to the floor's; then why there is no number."""
     console = console or Console(stderr=True, width=220)
-    floor = results[0].numbers
+    floors = _floors(results)
     table = Table(title=f"{machine()}; in brackets the ratio to the raw SQL floor", title_justify="left")
     table.add_column("peer")
+    table.add_column("rows", justify="right")
     for name, unit in _UNITS.items():
         table.add_column(f"{name.replace('_', ' ')}\n{unit}", justify="right")
-    for result in results:
-        table.add_row(result.name, *(_cell(result, name, floor.get(name)) for name in _UNITS))
+    for result in sorted(results, key=lambda result: -result.rows):
+        floor = floors[result.rows].numbers
+        cells = (_cell(result, name, floor.get(name)) for name in _UNITS)
+        table.add_row(result.name, f"{result.rows:,}", *cells)
     console.print(table)
     for result in results:
+        if result.note:
+            console.print(f"{result.name}: {result.note}", markup=False)
         if result.not_run:
             console.print(f"{result.name}: not run: {result.not_run}", markup=False)
-        for task, words in result.words.items():
-            if words != "cannot":
-                console.print(f"{result.name}: {task}: {words}", markup=False)
+        for reason, tasks in _reasons(result).items():
+            console.print(f"{result.name}: {', '.join(tasks)}: {reason}", markup=False)
+
+
+def _reasons(result: Result) -> dict[str, list[str]]:
+    """Return the tasks that a peer did not do by the reason."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for task, words in result.words.items():
+        reasons[words].append(task.replace("_", " "))
+    return reasons
 
 
 def _cell(result: Result, name: str, floor: float | None) -> str:

@@ -1,17 +1,21 @@
 """The benchmark of peers reports what each did, and why one did not; with fake peers, nothing is installed."""
 
+import signal
+import subprocess
 import sys
 import time
 from io import StringIO
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from rich.console import Console
 
 from bench import peers
 from bench.rig.peers.data import Shared
-from bench.rig.peers.process import NotRunError, Peer, installed
+from bench.rig.peers.process import REQUIREMENTS, NotRunError, Peer, Requirements, installed
+from bench.rig.peers.stub import Vectors, body, endpoint
 
 # Answers as a worker does. What it does instead for one task stands in the place of BROKEN.
 FAKE = """
@@ -57,7 +61,7 @@ def test_numbers_are_those_of_the_answers(results: dict[str, peers.Result]) -> N
 
 
 def test_what_a_peer_cannot_do_or_gets_wrong_is_no_number(results: dict[str, peers.Result]) -> None:
-    assert results["mute"].words["hybrid"] == "cannot"
+    assert results["mute"].words["hybrid"] == "-: no words"
     assert "hybrid" not in results["mute"].numbers
     assert results["mute"].numbers["vector"] == 500
     assert results["faulty"].words["filtered"] == "error: ValueError: no filter"
@@ -72,7 +76,8 @@ def test_table_has_a_row_for_every_peer_with_ratios_and_reasons(results: dict[st
     row = {name: next(line for line in lines if f" {name} " in line) for name in results}
     assert "500" in row["kgmem"]
     assert "(1 x)" in printed.getvalue()
-    assert "cannot" in row["mute"]
+    assert " - " in row["mute"]
+    assert "mute: hybrid, 1 caller, 8 callers: -: no words" in lines
     assert "error" in row["faulty"]
     assert "not run" in row["short"]
     assert "short: not run: load_facts: the process ended: out of luck" in lines
@@ -97,8 +102,87 @@ def test_line_that_is_no_answer_is_reported(tmp_path: Path) -> None:
 
 def test_peer_that_does_not_install_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KGMEM_TEST_PEERS", str(tmp_path / "environments"))
-    monkeypatch.setattr("venv.create", lambda *_, **__: None)
     requirements = tmp_path / "peer.txt"
-    requirements.write_text("peer==1\n")
-    with pytest.raises(NotRunError, match=r"not installed: .*No such file"):
+    requirements.write_text("-r nowhere.txt\n")
+    with pytest.raises(NotRunError, match=r"not installed: ERROR: .*nowhere\.txt"):
+        installed(Requirements.read(requirements))
+
+
+def test_requirements_name_the_rows_and_the_python_that_a_peer_takes(tmp_path: Path) -> None:
+    path = tmp_path / "peer.txt"
+    path.write_text("# rows 2000\n# python 3.12\npeer==1\n")
+    assert Requirements.read(path) == Requirements(path, 2000, (3, 12))
+    path.write_text("peer==1\n")
+    assert Requirements.read(path) == Requirements(path)
+
+
+def test_python_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("KGMEM_TEST_PEERS", str(tmp_path / "environments"))
+    requirements = Requirements(tmp_path / "peer.txt", python=(3, 99))
+    requirements.path.write_text("peer==1\n")
+    with pytest.raises(NotRunError, match=r"it needs Python 3\.99, which is not on the PATH"):
         installed(requirements)
+    newer = tmp_path / "versions" / "3.99.1" / "bin" / "python"
+    newer.parent.mkdir(parents=True)
+    newer.write_text("#!/bin/sh\nif [ $1 = -c ]; then echo 3 99; else echo made by 3.99 >&2; exit 1; fi\n")
+    newer.chmod(0o755)
+    with pytest.raises(NotRunError, match=r"made by 3\.99"):
+        installed(requirements)
+
+
+def test_every_peer_has_an_adapter_and_a_pinned_package() -> None:
+    pinned = {path.stem: path.read_text() for path in REQUIREMENTS.glob("*.txt")}
+    adapters = {path.stem for path in (REQUIREMENTS.parent / "adapters").glob("*.py")}
+    assert set(pinned) == adapters - {"__init__", "floor", "kgmem", "loop"}
+    assert [name for name, text in pinned.items() if "==" not in text] == []
+
+
+def test_slow_peers_are_grouped_by_the_rows_that_they_take() -> None:
+    groups = peers._groups(50_000)
+    assert {"lance", "falkor"} <= set(groups[50_000])
+    assert {"mem0", "graphiti", "hindsight", "cognee", "neo4j_graphrag"} <= set(groups[2000])
+    assert list(peers._groups(300)) == [300]
+
+
+def test_ratio_is_to_the_floor_of_as_many_rows() -> None:
+    results = [
+        peers.Result("floor", 100, {"hybrid": 10.0}),
+        peers.Result("fast", 100, {"hybrid": 20.0}),
+        peers.Result("floor", 5, {"hybrid": 1.0}),
+        peers.Result("slow", 5, {"hybrid": 4.0}, note="half of it"),
+    ]
+    printed = StringIO()
+    peers.show(results, Console(file=printed, width=220))
+    lines = printed.getvalue().splitlines()
+    after = {name: lines[at + 1] for at, line in enumerate(lines) for name in ("fast", "slow") if f" {name} " in line}
+    assert "(2 x)" in after["fast"]
+    assert "(4 x)" in after["slow"]
+    assert "slow: half of it" in lines
+
+
+def test_what_a_peer_started_ends_with_it(tmp_path: Path) -> None:
+    started = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    peer = start(tmp_path / "peer", f"if task == 'open': answer['processes'] = [{started.pid}]")
+    peer.call("open")
+    peer.kill()
+    assert started.wait(10) == -signal.SIGTERM
+
+
+def test_stub_gives_the_vectors_of_rows_and_questions_and_one_of_its_own_for_the_rest() -> None:
+    shared = small()
+    vectors = Vectors(shared)
+    assert vectors.of(body(shared.rows[1])) == [0, 1]
+    assert vectors.of("a") == [1, 1]
+    made = vectors.of("a knows b")
+    assert np.linalg.norm(made) == pytest.approx(1)
+    assert made == Vectors(shared).of("a knows b") != vectors.of("b knows a")
+
+
+def test_scripted_model_embeds_and_answers_chats() -> None:
+    url = endpoint(Vectors(small()))
+    embedded = httpx.post(f"{url}/embeddings", json={"model": "given", "input": ["a\na", "b\nb"]}).json()
+    assert [each["embedding"] for each in embedded["data"]] == [[1, 0], [0, 1]]
+    chat = {"model": "none", "messages": [{"role": "user", "content": "hello"}]}
+    assert httpx.post(f"{url}/chat/completions", json=chat).json()["choices"][0]["message"]["content"] == "{}"

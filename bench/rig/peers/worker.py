@@ -32,14 +32,16 @@ def main() -> None:
             started = time.perf_counter()
             if task == "open":
                 adapter = importlib.import_module(f"bench.rig.peers.adapters.{name}").Adapter(folder, shared)
-                found = None
+                found = getattr(adapter, "note", None)
             elif task == "callers":
                 found = _callers(adapter, value["callers"], value["questions"])
-            elif task == "processes":  # Those that a peer runs besides this one.
-                found = adapter.processes() if hasattr(adapter, "processes") else []
+            elif task == "processes":
+                found = _processes(adapter)
             else:
                 found = getattr(adapter, task)(*([] if value is None else [value]))
             answer = {"seconds": time.perf_counter() - started, "found": found}
+            if task == "open":
+                answer["processes"] = _processes(adapter)
         except CannotError as reason:
             answer = {"cannot": str(reason)}
         except Exception as error:
@@ -48,6 +50,11 @@ def main() -> None:
         print(json.dumps(answer), file=answers, flush=True)
     if hasattr(adapter, "end"):
         adapter.end()
+
+
+def _processes(adapter: Any) -> list[int]:
+    """Return those that a peer runs besides this one."""
+    return adapter.processes() if hasattr(adapter, "processes") else []
 
 
 def _callers(adapter: Any, callers: int, questions: int) -> float:

@@ -21,7 +21,8 @@ class Adapter:
 
     def __init__(self, folder: Path, shared: Shared) -> None:
         self._shared = shared
-        self._graph = FalkorDB(str(folder / "graph.db")).select_graph("rows")
+        self._database = FalkorDB(str(folder / "graph.db"))
+        self._graph = self._database.select_graph("rows")
 
     def load_entities(self) -> None:
         self._graph.query("CREATE INDEX FOR (r:Row) ON (r.key)")
@@ -61,3 +62,10 @@ class Adapter:
 
     def _keys(self, query: str, values: dict[str, object]) -> list[str]:
         return [row[0] for row in self._graph.query(query, values).result_set]
+
+    def processes(self) -> list[int]:
+        return [self._database.client.pid]
+
+    def end(self) -> None:
+        # Its server would otherwise run on and the next process find it there.
+        self._database.client.shutdown(save=True)
