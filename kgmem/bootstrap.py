@@ -33,6 +33,7 @@ from kgmem.query.execution.limits import Limits
 from kgmem.query.procedures.context import ProcedureContext
 from kgmem.resolution.comparer import Comparer
 from kgmem.resources import resource
+from kgmem.services.agents.states import check_content
 from kgmem.services.imports.import_reader import describe
 from kgmem.services.ports import Ports
 from kgmem.services.recall.recall import recall
@@ -354,7 +355,7 @@ def postgres_ports(
         answers=claims.answers,
         cypher=GraphCypher(graphs, around, limits=cypher.limits, transactions=transactions, idle=cypher.idle),
         named_queries=load_named_queries(resource("cypher")),
-        imports=PostgresImports(catalog, describe),
+        imports=PostgresImports(catalog, describe, check_content),
         uploads=infrastructure.uploads,
         extractions=PostgresExtractionStore(catalog, lease=lease),
         merges=PostgresMerges(catalog),

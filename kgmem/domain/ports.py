@@ -320,14 +320,19 @@ class ImportStore(Protocol):
         """
 
     async def await_beliefs(
-        self, graph: str, id_: int, number: int, waiting: Sequence[tuple[str, int, str, BeliefKind]]
+        self, graph: str, id_: int, number: int, waiting: Sequence[tuple[str, int, str, BeliefRecord]]
     ) -> BatchResult:
-        """Queue claims, decisions and the like (file, line, record, kind) until all else is stored."""
+        """Queue claims and the like (file, line, record as text, record) until all else is stored."""
 
     async def link_beliefs(
         self, graph: str, id_: int, most: int, read: Callable[[str, BeliefKind], BeliefRecord]
     ) -> BatchResult | None:
         """Store the next queued claims, decisions and the like; invalid ones are rejected. None: none are left."""
+
+    async def link_states(
+        self, graph: str, id_: int, read: Callable[[str, BeliefKind], BeliefRecord]
+    ) -> BatchResult | None:
+        """Store the next queued agent state as a whole, or reject all its records. None when none are left."""
 
     async def link_episodes(
         self, graph: str, id_: int, most: int, read: Callable[[str], Episode]

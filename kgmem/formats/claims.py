@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from kgmem.domain.agents.records import PART_BYTES
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.claims.records import BeliefKind
 from kgmem.domain.errors import InvalidInput
@@ -13,6 +14,7 @@ from kgmem.formats.fields import Read, reader_of
 
 _KEY, _NAME, _SCOPE, _TIME = map(reader_of, (KEY, LABEL, SCOPE, TIME))
 _FRACTION, _json, _REASON = reader_of(FRACTION), fields.json_value, fields.text(0, 10_000)
+_AGENT, _DATA = fields.text(1, 200), fields.text(0, 2 * PART_BYTES)
 
 
 def _known(value: Any, name: str) -> str:
@@ -62,6 +64,15 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
         "one": _KEY, "other": _KEY, "decided": _of("different"), "by": fields.text(0, 500), "reason": _REASON,
         "at": _known, "scope": _SCOPE, "detail": _json,
     },
+    "agent_state": {
+        "agent": _AGENT, "name": _AGENT, "scope": _SCOPE, "last": _json, "versions": _json, "checkpoints": _json,
+    },
+    "agent_state_version": {
+        "agent": _AGENT, "name": _AGENT, "scope": _SCOPE, "version": _json, "at": _known, "media_type": _AGENT,
+        "size": _json, "sha256": _AGENT, "author": fields.text(0, 500), "restored_from": _json,
+        "branched_from": fields.text(0, 500), "base": _json, "part": _json, "parts": _json, "data": _DATA,
+    },
+    "agent_retention": {"agent": _AGENT, "scope": _SCOPE, "rules": _json},
 }  # fmt: skip
 REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "claim": tuple(field.wire for field in stated_fields(ClaimStatement) if field.required),
@@ -71,5 +82,14 @@ REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "trust": ("of", "detail"),
     "merge": ("keep", "gone", "at"),
     "pair": ("one", "other", "decided"),
+    "agent_state": ("agent", "name", "last"),
+    "agent_state_version": ("agent", "name", "version", "at", "media_type", "size", "sha256", "data"),
+    "agent_retention": ("agent", "rules"),
 }
-AS_JSON: Final = frozenset({"value", "span", "relationship", "detail", "facts"})  # Fields of any JSON value.
+# Fields of any JSON value.
+AS_JSON: Final = frozenset(
+    {
+        "value", "span", "relationship", "detail", "facts", "last", "versions", "checkpoints", "size", "restored_from", "base",
+        "part", "parts", "rules",
+    }
+)  # fmt: skip

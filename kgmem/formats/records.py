@@ -27,6 +27,9 @@ Kind = Literal[
     "trust",
     "merge",
     "pair",
+    "agent_state",
+    "agent_state_version",
+    "agent_retention",
 ]
 # In the order in which they can be stored.
 KINDS: tuple[Kind, ...] = ("source", "entity", "relationship", "episode")

@@ -48,7 +48,10 @@ FILES = {
 }
 IRI = "http://example.org/"
 TERM = f"<{IRI}s> <{IRI}p> <<( <{IRI}a> <{IRI}b> <{IRI}c> )>> .\n".encode()
-BELIEFS = {"claims", "adjudications", "facts", "correlations", "learned trust", "merges", "pairs"}
+BELIEFS = {
+    "claims", "adjudications", "facts", "correlations", "learned trust", "merges", "pairs", "agent states",
+    "versions of agent states", "retention rules of agents",
+}  # fmt: skip
 DIRECTED = f'<{IRI}s> <{IRI}q> "x"@en--ltr .\n'.encode()
 
 
@@ -121,6 +124,18 @@ def believed() -> Sequence[BeliefRecord]:
         "trust": {"of": "source", "source": "nasa", "trust": 0.5, "detail": {}},
         "merge": {"keep": "b", "gone": "c", "at": at},
         "pair": {"one": "b", "other": "c", "decided": "different"},
+        "agent_state": {"agent": "scout", "name": "plan", "last": 1},
+        "agent_state_version": {
+            "agent": "scout",
+            "name": "plan",
+            "version": 1,
+            "at": at,
+            "media_type": "application/json",
+            "size": 2,
+            "sha256": "0" * 64,
+            "data": "AAAA",
+        },
+        "agent_retention": {"agent": "scout", "rules": [{"within_seconds": 60}]},
     }
     return [BeliefRecord(kind, told[kind]) for kind in BELIEF_KINDS]
 

@@ -1,4 +1,4 @@
-"""Claims, adjudications, facts, correlations, source reliability, merges and merge candidates as records of a file.
+"""Claims, adjudications, facts, source reliability, merges and the states of agents as records of a file.
 
 Unlike entities and relationships these records have no key: a claim is identified by what it states, a decision by what
 it decided and when. So they can be imported into any graph, and imported again without duplicates. An import and its
@@ -10,13 +10,28 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+from kgmem.domain.agents.records import check_retention, check_state, check_version
 from kgmem.domain.claims.consensus import FactState
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.time.interval import parse_time
 
-BeliefKind = Literal["claim", "adjudication", "fact", "correlation", "trust", "merge", "pair"]
+BeliefKind = Literal[
+    "claim",
+    "adjudication",
+    "fact",
+    "correlation",
+    "trust",
+    "merge",
+    "pair",
+    "agent_state",
+    "agent_state_version",
+    "agent_retention",
+]
 # In the order in which they can be stored: adjudications and facts refer to claims, facts to adjudications.
-BELIEF_KINDS: tuple[BeliefKind, ...] = ("claim", "adjudication", "fact", "correlation", "trust", "merge", "pair")
+BELIEF_KINDS: tuple[BeliefKind, ...] = (
+    "claim", "adjudication", "fact", "correlation", "trust", "merge", "pair", "agent_state", "agent_state_version",
+    "agent_retention",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,4 +284,7 @@ _PARTS: Final[Mapping[BeliefKind, _Check]] = {
         {}, {"detail": _map({}, {"told": _map({}, {**_COUNTS, **_LISTS, "contested": _FREE}), "undone": _UNDONE})}
     ),
     "pair": _map({}, {"detail": _map({}, {"evidence": _number, "parts": _numbers, "vetoed": _text})}),
+    "agent_state": check_state,
+    "agent_state_version": check_version,
+    "agent_retention": check_retention,
 }  # fmt: skip

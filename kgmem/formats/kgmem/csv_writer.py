@@ -141,6 +141,9 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "trust": "trust.csv",
     "merge": "merges.csv",
     "pair": "pairs.csv",
+    "agent_state": "agent_states.csv",
+    "agent_state_version": "agent_state_versions.csv",
+    "agent_retention": "agent_retention.csv",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 

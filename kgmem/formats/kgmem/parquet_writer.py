@@ -29,6 +29,9 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "trust": "trust.parquet",
     "merge": "merges.parquet",
     "pair": "pairs.parquet",
+    "agent_state": "agent_states.parquet",
+    "agent_state_version": "agent_state_versions.parquet",
+    "agent_retention": "agent_retention.parquet",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 # In a file's own notes: what its rows are, and of which space its embeddings.
@@ -138,7 +141,7 @@ def column_type(value: Any) -> str | None:
 
 def _columns(kind: Kind) -> list[str]:
     """Return the columns that every table of a kind has."""
-    names = [name for name in FIELDS[kind] if name not in {"version", "extract"}]
+    names = [name for name in FIELDS[kind] if kind in BELIEF_FILES or name not in {"version", "extract"}]
     return [*names, "lat", "lon"] if kind == "entity" else names
 
 

@@ -183,6 +183,11 @@ class AgentStates:
         return await self._ports.states.list(graph, check_scope(scope), agent, cursor, limit)
 
 
+def check_content(content: bytes, media_type: str) -> None:
+    """Raise InvalidInput for content that is not what its media type says."""
+    importlib.import_module(_CONTENTS).check(content, media_type)
+
+
 async def prune_all(ports: Ports, graph: str) -> int:
     """Apply every retention rule of a graph; returns how many versions were deleted."""
     deleted = 0

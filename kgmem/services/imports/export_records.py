@@ -34,6 +34,12 @@ from kgmem.services.ports import Ports
 Target: TypeAlias = Path | str | BinaryIO | Destination
 
 _BATCH = 1000
+_PLURALS: Mapping[Kind, str] = {  # Of kinds whose plural is not made by an s.
+    "trust": "learned trust",
+    "agent_state": "agent states",
+    "agent_state_version": "versions of agent states",
+    "agent_retention": "retention rules of agents",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ async def export_file(
                 async for page in pages:
                     kind = _kind_of(page)
                     if kind in BELIEF_KINDS and not isinstance(page, Shapes) and not isinstance(writer, BeliefWriter):
-                        lost[f"{kind}s" if kind != "trust" else "learned trust"] += len(page)
+                        lost[_PLURALS.get(kind, f"{kind}s")] += len(page)
                         continue
                     if kind is None or options.kind not in {None, kind} or (kind == "source" and not options.sources):
                         continue

@@ -6,7 +6,7 @@ lanes store in parallel; statements about one item keep their order, since an it
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -74,27 +74,22 @@ class ImportRun(ImportReader):
     async def link(self, progress: OnProgress | None) -> None:
         """Store what names entities, now that these are there, unless it is interrupted as the tally tells."""
         self._fresh = self._fresh or time.monotonic()
-        imports, most = self.ports.imports, self.options.batch
+        imports, most, name = self.ports.imports, self.options.batch, self.graph.name
         waiting = await patiently(lambda: imports.waiting(self._id))
         total, done = waiting.relationships + waiting.episodes, 0
-        while result := await patiently(lambda: imports.link(self.graph.name, self._id, most)):
-            done += self._count(result)
-            if progress:
-                progress(self.tally.progress("linking", done, total))
-            if await self._break_off():
-                return
-        while result := await patiently(lambda: imports.link_episodes(self.graph.name, self._id, most, self._episode)):
-            done += self._count(result)
-            if progress:
-                progress(self.tally.progress("linking", done, total))
-            if await self._break_off():
-                return
-        while result := await patiently(lambda: imports.link_beliefs(self.graph.name, self._id, most, self._belief)):
-            done += self._count(result)
-            if progress:
-                progress(self.tally.progress("linking", done, total))
-            if await self._break_off():
-                return
+        steps: Sequence[Callable[[], Awaitable[BatchResult | None]]] = (
+            lambda: imports.link(name, self._id, most),
+            lambda: imports.link_episodes(name, self._id, most, self._episode),
+            lambda: imports.link_beliefs(name, self._id, most, self._belief),
+            lambda: imports.link_states(name, self._id, self._belief),
+        )
+        for step in steps:
+            while result := await patiently(step):
+                done += self._count(result)
+                if progress:
+                    progress(self.tally.progress("linking", done, total))
+                if await self._break_off():
+                    return
         await self._let_vectors_follow()
 
     async def _take(self, chunk: Sequence[Found], first: int) -> None:
@@ -114,7 +109,7 @@ class ImportRun(ImportReader):
             )
         if good.get(BeliefRecord) and self._is_new(first + _BELIEFS):
             waiting = [
-                (file, line, orjson.dumps(to_wire(record)).decode(), record.kind)
+                (file, line, orjson.dumps(to_wire(record)).decode(), record)
                 for file, line, record in good[BeliefRecord]
             ]
             imports = self.ports.imports

@@ -29,6 +29,22 @@ def base_place(place: int) -> int:
     return place & (place - 1)
 
 
+def base_of(run: Sequence[tuple[int, int]], place: int) -> int | None:
+    """Return the version that one at `place` is the difference from; None where it is stored by itself.
+
+    `run` has the (version, place) of what there is of the run, the newest first. Retention may have deleted the
+    version that is meant: then it is the one before.
+    """
+    if not place:
+        return None
+    for version, of_version in run:
+        if of_version <= base_place(place):
+            return version
+        if not of_version:
+            break
+    return None
+
+
 def pack(content: bytes, base: bytes | None) -> tuple[bytes, bool]:
     """Return the compressed content, and whether it is the difference from `base`."""
     if base is not None:
@@ -40,13 +56,18 @@ def pack(content: bytes, base: bytes | None) -> tuple[bytes, bool]:
     return zstandard.ZstdCompressor(level=3).compress(content), False
 
 
-def unpack(chain: Sequence[bytes]) -> bytes:
-    """Return the content of the last of a chain: the first is stored by itself, each other as a difference."""
-    content = b""
-    for position, packed in enumerate(chain):
-        known = zstandard.ZstdCompressionDict(content, dict_type=zstandard.DICT_TYPE_RAWCONTENT) if position else None
+def unpack(chain: Sequence[bytes], before: bytes | None = None) -> bytes:
+    """Return the content of the last of a chain: each is the difference from the one before it.
+
+    The first is stored by itself, or is the difference from `before`.
+    """
+    content = before
+    for packed in chain:
+        known = None
+        if content is not None:
+            known = zstandard.ZstdCompressionDict(content, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
         content = zstandard.ZstdDecompressor(dict_data=known, max_window_size=_WIDEST).decompress(packed)
-    return content
+    return content or b""
 
 
 def _difference(content: bytes, base: bytes) -> bytes:

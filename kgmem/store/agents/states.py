@@ -22,7 +22,7 @@ from kgmem.domain.agents.state import (
 from kgmem.domain.errors import ChecksumMismatch, NotFound, Unavailable, VersionConflict
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.time.interval import iso, parse_time
-from kgmem.store.agents.packing import RUN, base_place, checksum, packed_from, unpacked
+from kgmem.store.agents.packing import RUN, base_of, checksum, packed_from, unpacked
 from kgmem.store.agents.retention import prune
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import Layout, scope_ids
@@ -251,7 +251,7 @@ class PostgresStates:
             _check(condition, state.current, address)
             if run:
                 place = (run[0]["place"] + 1) % RUN
-                base = _base_of(run, place)
+                base = base_of([(row["version"], row["place"]) for row in run], place)
             if base is not None:
                 chain = await connection.fetch(layout.sql(_FILE, "chain"), state.id, base)
         if base is not None and not chain:
@@ -351,22 +351,6 @@ async def _described(
 async def _rules(connection: asyncpg.Connection, layout: Layout, scope: int, agent: str) -> list[RetentionRule]:
     text = await connection.fetchval(layout.sql(_FILE, "rules"), scope, agent)
     return [RetentionRule(**each) for each in orjson.loads(text)] if text else []
-
-
-def _base_of(run: Sequence[asyncpg.Record], place: int) -> int | None:
-    """Return the version that one at `place` is the difference from; None where it is stored by itself.
-
-    `run` is what there is of the run, the newest first. Retention may have deleted the version that is meant: then it
-    is the one before.
-    """
-    if not place:
-        return None
-    for row in run:
-        if row["place"] <= base_place(place):
-            return int(row["version"])
-        if not row["place"]:
-            break
-    return None
 
 
 def _told(row: asyncpg.Record) -> StateVersion:

@@ -15,6 +15,7 @@ from kgmem.domain.graph.embedding import Vector, WhichVectors
 from kgmem.domain.graph.entity import ENTITY, EPISODE, Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
+from kgmem.store.agents.records import state_records
 from kgmem.store.export.claims import beliefs
 from kgmem.store.export.table_shapes import entity_shapes, read_keys, relationship_shapes
 from kgmem.store.graph.layout import Layout
@@ -36,9 +37,10 @@ async def everything(
         yield edges
     async for episodes in _read(connection, layout, (layout.sql("read", "all_items"), EPISODE, scope), episodes_of):
         yield episodes
-    async with aclosing(beliefs(connection, layout, scope)) as pages:
-        async for page in pages:
-            yield page
+    for read in (beliefs, state_records):
+        async with aclosing(read(connection, layout, scope)) as pages:
+            async for page in pages:
+                yield page
 
 
 async def shapes(
@@ -62,9 +64,10 @@ async def shapes(
             yield block
     async for episodes in _read(connection, layout, (layout.sql("read", "all_items"), EPISODE, None), episodes_of):
         yield episodes
-    async with aclosing(beliefs(connection, layout, None)) as believed:
-        async for page in believed:
-            yield page
+    for read in (beliefs, state_records):
+        async with aclosing(read(connection, layout, None)) as known:
+            async for page in known:
+                yield page
 
 
 async def _entities(

@@ -17,15 +17,20 @@ from kgmem.domain.claims.records import BeliefKind, BeliefRecord
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.text.resolution import pair
 from kgmem.domain.time.interval import parse_time
+from kgmem.store.agents.restore import restore_rules
 from kgmem.store.claims.cited_episodes import check_cited
 from kgmem.store.claims.verdict_projection import STATE_NUMBERS
 from kgmem.store.graph.layout import Layout
 from kgmem.store.graph.records import encoded
+from kgmem.store.graph.subsystems import Subsystem
 from kgmem.store.read.items import kept_keys
 
 Told: TypeAlias = Mapping[str, Any]
 _Place: TypeAlias = tuple[int, str, str, str]  # The scope's number, subject, predicate, and about.
 _NUMBERS = {state.value: number for state, number in STATE_NUMBERS.items()}
+_SUBSYSTEMS: Mapping[BeliefKind, Subsystem] = {
+    "merge": "merges", "pair": "merges", "agent_retention": "agent_states"
+}  # fmt: skip
 _LONGEST = 10_000  # Characters of a reason.
 _NAMING = frozenset({"claim", "adjudication", "fact"})  # The kinds of records that name entities by key ...
 _KEYS = frozenset({"subject", "object", "about"})  # ... in these fields.
@@ -44,7 +49,7 @@ async def restore(connection: asyncpg.Connection, layout: Layout, records: Seque
 
     Raises InvalidInput for a record of which a part is not what kgmem writes there.
     """
-    await layout.ensure("merges" if records[0].kind in ("merge", "pair") else "claims")
+    await layout.ensure(_SUBSYSTEMS.get(records[0].kind, "claims"))
     run = _RestoreRun(connection, layout)
     told = await _with_kept_keys(connection, layout, records)
     ways: Mapping[BeliefKind, Callable[[Sequence[Told]], Awaitable[None]]] = {
@@ -55,6 +60,7 @@ async def restore(connection: asyncpg.Connection, layout: Layout, records: Seque
         "trust": run.trust,
         "merge": run.merges,
         "pair": run.pairs,
+        "agent_retention": run.retention,
     }
     try:
         await ways[records[0].kind](told)
@@ -303,6 +309,11 @@ class _RestoreRun:
         for row in await self._rows("put_pairs", *_columns([unique[place] for place in sorted(unique)])):
             self.done.created += row["created"]
             self.done.updated += not row["created"]
+
+    async def retention(self, told: Sequence[Told]) -> None:
+        """Store the retention rules of agents that have none."""
+        for each in told:
+            self.done.created += await restore_rules(self.connection, self.layout, each)
 
     _current: dict[int, set[int]] = field(default_factory=dict)
 

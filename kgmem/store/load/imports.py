@@ -1,7 +1,7 @@
 """Imports: the loading of their batches, each of which is noted in the register in the transaction that stores it."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, TypeAlias
@@ -9,11 +9,13 @@ from typing import Final, TypeAlias
 import asyncpg
 import orjson
 
+from kgmem.domain.agents.records import STATE_KINDS, place_in_state, state_of
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BELIEF_KINDS, BeliefKind, BeliefRecord
-from kgmem.domain.errors import Conflict, NotFound
+from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.domain.graph.batch import Batch, BatchResult, Rejection, Stated
 from kgmem.domain.graph.episode import Episode
+from kgmem.store.agents.restore import CheckContent, restore_state
 from kgmem.store.db.savepoints import REFUSALS
 from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
@@ -47,7 +49,7 @@ from kgmem.store.load.import_register import LAST, ImportRegister
 from kgmem.store.write.episodes import ensure_episode_labels
 from kgmem.store.write.rows import item_sql
 
-Waits: TypeAlias = tuple[str, int, str, BeliefKind]  # File, line, record, kind.
+Waits: TypeAlias = tuple[str, int, str, BeliefRecord]  # File, line, record as text, record.
 # The fields of records of what the graph believes that name a source.
 _SOURCES: Final[Mapping[BeliefKind, Sequence[str]]] = {"claim": ("source",), "trust": ("source", "other")}
 _KINDS = {"entity": VERTEX, "relationship": EDGE}
@@ -57,9 +59,10 @@ _EPISODE_BYTES = 16 * 1024 * 1024  # Of episodes that are stored at once; one al
 class PostgresImports(ImportRegister):
     """Imports of every graph."""
 
-    def __init__(self, catalog: PostgresCatalog, describe: Describe) -> None:
-        """Take the catalog, which knows the database, and what writes the text of a rejected record."""
+    def __init__(self, catalog: PostgresCatalog, describe: Describe, check_content: CheckContent) -> None:
+        """Take the catalog, what writes the text of a rejected record, and what checks the content of agent states."""
         super().__init__(catalog)
+        self._check_content = check_content
         self.aside = DeferredIndexes(catalog)
         self._statistics = Statistics(catalog.database)
         self._describe = describe
@@ -201,7 +204,7 @@ class PostgresImports(ImportRegister):
             return await self.database.transact(work)
 
     async def await_beliefs(self, graph: str, id_: int, number: int, waiting: Sequence[Waits]) -> BatchResult:
-        """Queue records of claims, facts and decisions (file, line, record, kind) until all else is stored."""
+        """Queue records of claims, facts, agent states and the like until all else is stored."""
         async with self.catalog.on(graph) as layout:
             await layout.ensure("history")
 
@@ -209,9 +212,9 @@ class PostgresImports(ImportRegister):
                 before = await _enter(connection, layout, id_, number)
                 if before:
                     return before
-                ranks = [BELIEF_KINDS.index(kind) + 1 for *_, kind in waiting]
-                columns = map(list, zip(*(each[:3] for each in waiting), strict=True))
-                await connection.execute(statement("imports", "await_beliefs"), id_, *columns, ranks)
+                rows = [(*each[:3], *_queued(each[3])) for each in waiting]
+                columns = map(list, zip(*rows, strict=True))
+                await connection.execute(statement("imports", "await_beliefs"), id_, *columns)
                 result = BatchResult(read=len(waiting))
                 await _journal(connection, id_, number, result)
                 return result
@@ -250,6 +253,49 @@ class PostgresImports(ImportRegister):
 
             return await self.database.transact(work)
 
+    async def link_states(
+        self, graph: str, id_: int, read: Callable[[str, BeliefKind], BeliefRecord]
+    ) -> BatchResult | None:
+        """Store the next agent state that waited, with all its versions, or reject all its records. None: none left."""
+        async with self.catalog.on(graph) as layout:
+            async with self.database.connection() as connection:
+                about = await connection.fetchval(statement("imports", "next_about"), id_)
+            if about is None:
+                return None
+            await layout.ensure("agent_states")
+
+            async def work(connection: asyncpg.Connection) -> BatchResult:
+                await _enter(connection, layout, id_, LAST)
+                result = await self._restored(connection, layout, (id_, about), read)
+                await connection.execute(statement("imports", "settle_about"), id_, about)
+                number = await connection.fetchval(statement("imports", "next_number"), id_, LAST)
+                await _journal(connection, id_, number, result)
+                return result
+
+            return await self.database.transact(work)
+
+    async def _restored(
+        self,
+        connection: asyncpg.Connection,
+        layout: Layout,
+        waiting: tuple[int, str],
+        read: Callable[[str, BeliefKind], BeliefRecord],
+    ) -> BatchResult:
+        """Store an agent state from the records that wait for it; one that is damaged changes nothing."""
+
+        async def records() -> AsyncIterator[BeliefRecord]:
+            async for row in connection.cursor(statement("imports", "waiting_about"), *waiting, prefetch=1):
+                yield read(row["record"], BELIEF_KINDS[row["kind"] - 1])
+
+        try:
+            async with connection.transaction():
+                done = await restore_state(connection, layout.apart(), records(), self._check_content)
+        except (InvalidInput, Conflict) as error:
+            rows = await connection.fetch(statement("imports", "heads_about"), *waiting)
+            what = f"The agent state {waiting[1].partition(' ')[2]!r} was not imported. {error}"
+            return BatchResult(rejections=[Rejection(row["file"], row["line"], what, row["record"]) for row in rows])
+        return BatchResult(created=done.created, updated=done.updated, unchanged=done.unchanged, kinds=done.kinds)
+
     async def build_indexes(self, graph: str) -> None:
         """Build what large batches have set aside, and let the planner know what was loaded."""
         await self.aside.build(graph)
@@ -259,6 +305,14 @@ class PostgresImports(ImportRegister):
     async def left_without_indexes(self) -> Sequence[str]:
         """Return the graphs of which an import that died has left indexes aside."""
         return await self.aside.left()
+
+
+def _queued(record: BeliefRecord) -> tuple[int, str | None, int | None]:
+    """Return the rank of a record's kind, and of one that is stored with others what about, and its place there."""
+    rank = BELIEF_KINDS.index(record.kind) + 1
+    if record.kind not in STATE_KINDS:
+        return rank, None, None
+    return rank, state_of(record.told), place_in_state(record.told)
 
 
 def _facts(layout: Layout, staged: StagedRows) -> int:

@@ -163,3 +163,48 @@ DELETE FROM {index}.agent_state_version WHERE state = $1 AND version = ANY ($2::
 SELECT v.state, v.version, v.checksum, s.agent, s.name
 FROM {index}.agent_state_version v JOIN {index}.agent_state s ON s.id = v.state
 WHERE (v.state, v.version) > ($1, $2) ORDER BY v.state, v.version LIMIT $3
+
+-- name: checks
+-- What is known of all versions of a state, without their content.
+SELECT version, at, checksum, place FROM {index}.agent_state_version WHERE state = $1 ORDER BY version
+
+-- name: restore_version
+INSERT INTO {index}.agent_state_version
+    (state, version, at, media_type, size, checksum, place, base, packed, author, restored_from, branched_from)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+
+-- name: restore_last
+UPDATE {index}.agent_state SET last = $2, gone = $3 WHERE id = $1
+
+-- name: restore_checkpoint
+INSERT INTO {index}.agent_state_checkpoint (state, name, version, at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (state, name) DO NOTHING RETURNING name
+
+-- name: restore_rules
+INSERT INTO {index}.agent_retention (scope, agent, rules) VALUES ($1, $2, $3::text::jsonb)
+ON CONFLICT (scope, agent) DO NOTHING RETURNING agent
+
+-- name: all_states
+SELECT s.id, p.path AS scope, s.agent, s.name, s.last,
+       (SELECT count(*) FROM {index}.agent_state_version v WHERE v.state = s.id) AS versions,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(c.name, c.version, (extract(epoch FROM c.at) * 1000000)::bigint)
+                                  ORDER BY c.version, c.name), '[]')
+        FROM {index}.agent_state_checkpoint c WHERE c.state = s.id)::text AS checkpoints
+FROM {index}.agent_state s JOIN {index}.scope p ON p.id = s.scope
+WHERE s.last > 0 AND ($1::text IS NULL OR p.path = $1) ORDER BY p.path, s.agent, s.name
+
+-- name: all_sizes
+-- All versions in the order of their states, with the bytes of each.
+SELECT s.id, p.path AS scope, s.agent, s.name, v.version, octet_length(v.packed) AS stored
+FROM {index}.agent_state s JOIN {index}.scope p ON p.id = s.scope
+JOIN {index}.agent_state_version v ON v.state = s.id
+WHERE $1::text IS NULL OR p.path = $1 ORDER BY p.path, s.agent, s.name, v.version
+
+-- name: packed
+SELECT version, at, media_type, size, checksum, base, author, restored_from, branched_from, packed
+FROM {index}.agent_state_version WHERE state = $1 AND version = ANY ($2::integer[]) ORDER BY version
+
+-- name: all_rules
+SELECT p.path AS scope, r.agent, r.rules::text AS rules
+FROM {index}.agent_retention r JOIN {index}.scope p ON p.id = r.scope
+WHERE $1::text IS NULL OR p.path = $1 ORDER BY p.path, r.agent

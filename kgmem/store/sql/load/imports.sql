@@ -39,17 +39,33 @@ FROM (SELECT *, sum(length(record)) OVER (ORDER BY id) - length(record) AS befor
 WHERE before < $3 ORDER BY id
 
 -- name: await_beliefs
-INSERT INTO kgmem.import_episode (import, file, line, record, kind)
-SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::smallint[])
+INSERT INTO kgmem.import_episode (import, file, line, record, kind, about, place)
+SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::smallint[], $6::text[], $7::bigint[])
 
 -- name: waiting_beliefs
 -- The next of the kind that comes first.
 SELECT id, file, line, record, kind
 FROM (SELECT *, sum(length(record)) OVER (ORDER BY id) - length(record) AS before
       FROM (SELECT * FROM kgmem.import_episode
-            WHERE import = $1 AND kind = (SELECT min(kind) FROM kgmem.import_episode WHERE import = $1 AND kind > 0)
+            WHERE import = $1 AND about IS NULL
+              AND kind = (SELECT min(kind) FROM kgmem.import_episode WHERE import = $1 AND kind > 0 AND about IS NULL)
             ORDER BY id LIMIT $2) first) next
 WHERE before < $3 ORDER BY id
+
+-- name: next_about
+-- What the next of those records are about that are stored together.
+SELECT about FROM kgmem.import_episode WHERE import = $1 AND about IS NOT NULL ORDER BY about LIMIT 1
+
+-- name: waiting_about
+SELECT id, file, line, record, kind FROM kgmem.import_episode
+WHERE import = $1 AND about = $2 ORDER BY about, place, id
+
+-- name: heads_about
+SELECT file, line, left(record, 4000) AS record FROM kgmem.import_episode
+WHERE import = $1 AND about = $2 ORDER BY line, id
+
+-- name: settle_about
+DELETE FROM kgmem.import_episode WHERE import = $1 AND about = $2
 
 -- name: settle_episodes
 WITH gone AS (DELETE FROM kgmem.import_episode WHERE import = $1 AND id = ANY ($2::bigint[]) RETURNING id)
