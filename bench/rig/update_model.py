@@ -6,7 +6,7 @@ turn what a model understood of it, and nothing else.
 """
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -62,24 +62,23 @@ def _read(case: Case, at: int) -> dict[str, Any]:
     ]}  # fmt: skip
 
 
-def _stated(case: Case, at: int) -> Iterator[Expectation]:
-    """Return what a turn states: what must hold after it and is new, and what a later turn ends that it names."""
-    earlier = {_about(each) for turn in case.turns[:at] for each in turn.expected if each.holds}
+def _stated(case: Case, at: int) -> list[Expectation]:
+    """Return what a turn states: what must hold after it and is new, and in the first what later turns end of it."""
+    before = {_about(each) for n in range(at) for each in _stated(case, n)}
     gone = {_about(each) for turn in case.turns[:at] for each in turn.expected if not each.holds}
-    known = set[tuple[str, str, str]]()
+    found = {
+        _about(each): each
+        for each in case.turns[at].expected
+        if each.holds and (_about(each) not in before or _about(each) in gone)
+    }
     if at == 0:
         first = case.turns[0]
         for each in (one for turn in case.turns[1:] for one in turn.expected):
             tied = each.relation not in _VOWED or _VOWED[each.relation] in first.text
             tied = tied and (each.subject == first.speaker or _names(first.text, each.subject))
-            if tied and _names(first.text, each.object) and _about(each) not in known:
-                known.add(_about(each))
-                yield each
-    for each in case.turns[at].expected:
-        new = _about(each) not in earlier or _about(each) in gone
-        told = at == 0 or _names(case.turns[at].text, each.object) or not _names(case.turns[0].text, each.object)
-        if each.holds and new and told and _about(each) not in known:
-            yield each
+            if tied and _names(first.text, each.object):
+                found.setdefault(_about(each), each)
+    return list(found.values())
 
 
 def _about(each: Expectation) -> tuple[str, str, str]:

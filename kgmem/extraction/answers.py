@@ -111,8 +111,9 @@ class Checked:
         causes = [cause for row in _rows(answer, "causes") if (cause := self._cause(row)) is not None]
         endings = [ending for row in _rows(answer, "ended") for ending in self._endings(row)]
         return Extraction(
-            entities, facts, list(self._times.values()), (), causes, endings, self._by, tokens, cost, self.refused
-        )
+            entities, facts, list(self._times.values()), (), causes, endings, isinstance(answer.get("ended"), list),
+            self._by, tokens, cost, self.refused,
+        )  # fmt: skip
 
     def _entities(self, rows: Sequence[Mapping[str, Any]]) -> list[FoundEntity]:
         found: dict[str, FoundEntity] = {}

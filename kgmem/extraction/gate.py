@@ -87,7 +87,11 @@ class Gate:
     def _may_end(self, ending: FoundEnding) -> bool:
         """Return whether a text says that something is over, and does not only ask, plan or suppose it."""
         words = self._words(ending.span)
-        verbs = [word for word in words if word.pos_ in {"VERB", "AUX"} and word.dep_ not in {"aux", "auxpass"}]
+        verbs = [
+            word
+            for word in words
+            if word.pos_ in {"VERB", "AUX"} and word.dep_ not in {"aux", "auxpass"} and not _is_purpose(word)
+        ]
         # "I'd rather have tea" says what is preferred now.
         aspects = [self._of(verb) for verb in verbs if not any(child.lower_ == "rather" for child in verb.children)]
         named = ending.time is not None or (ending.object is not None and value_type(ending.object.name) == "time")
@@ -117,7 +121,9 @@ class Gate:
         verbs = {over.i: over} if over is not None else {}
         if object_ is None or subject is None:  # Who speaks is not named: every clause of the quotation counts.
             verbs |= {
-                word.i: word for word in words if word.pos_ in {"VERB", "AUX"} and word.dep_ not in {"aux", "auxpass"}
+                word.i: word
+                for word in words
+                if word.pos_ in {"VERB", "AUX"} and word.dep_ not in {"aux", "auxpass"} and not _is_purpose(word)
             }
         aspects = [self.aspect(*ends, verb, identity=identity) for verb in verbs.values()]
         aspects = aspects or [self.aspect(*ends, None, identity=identity)]
@@ -175,6 +181,11 @@ def _takes_place(fact: FoundFact, ending: FoundEnding) -> bool:
     ends = (fact.subject.name, ending.subject), (fact.object.name, ending.object)
     same = [end is not None and name.casefold() == end.name.casefold() for name, end in ends]
     return same[0] != same[1]
+
+
+def _is_purpose(verb: Token) -> bool:
+    """Return whether a clause says what for: "to keep the parrot company"."""
+    return verb.dep_ == "advcl" and any(child.dep_ == "aux" and child.lower_ == "to" for child in verb.children)
 
 
 def _is_goal(noun: Token, verb: Token) -> bool:

@@ -221,7 +221,8 @@ def _named(doc: Doc) -> list[tuple[str, str]]:
 def check_texts(work: Sequence[tuple[TextToRead, Extraction]]) -> list[Extraction]:
     """Return what a model found in each text with what the text denies or leaves open marked so, and what it ends.
 
-    Endings and corrections are those of the rules, and so are the date and the writer of a mail.
+    Endings and corrections are those of the rules where the model was not able to return any, and so are the date and
+    the writer of a mail.
     """
     documents = parsed(without_brackets(readable(asked.text[:_LONGEST]))[0] for asked, _ in work)
     read = read_texts([asked for asked, _ in work])
@@ -232,7 +233,7 @@ def check_texts(work: Sequence[tuple[TextToRead, Extraction]]) -> list[Extractio
     return [
         replace(
             checked,
-            endings=[*checked.endings, *rules.endings],
+            endings=checked.endings if checked.says_endings else [*checked.endings, *rules.endings],
             said_at=rules.said_at,
             speaker=rules.speaker,
         )

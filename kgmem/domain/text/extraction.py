@@ -165,6 +165,7 @@ class Extraction:
     places: Sequence[FoundPlace] = ()
     causes: Sequence[FoundCause] = ()
     endings: Sequence[FoundEnding] = ()
+    says_endings: bool = False  # A model was asked for them and answered, if only that there are none.
     extractor: str = ""
     tokens: int = 0  # That a model counted, question and answer.
     cost: float = 0.0  # In the currency of the prices that were set.

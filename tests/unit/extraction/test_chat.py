@@ -244,3 +244,13 @@ async def test_time_of_what_has_happened_is_none_to_come() -> None:
         found = (await extractor.extract([asked]))[0]
     assert found.facts[0].time is not None
     assert iso(found.facts[0].time.interval.start or 0)[:7] == "2023-08"
+
+
+@pytest.mark.parametrize(("answer", "ends"), [({"ended": []}, False), ({}, True)])
+async def test_endings_of_the_rules_count_where_a_model_returns_no_list_of_them(
+    answer: dict[str, Any], ends: bool
+) -> None:
+    async with asking() as (extractor, server):
+        server.rule = lambda _: said({"entities": [], "facts": [], "causes": [], **answer})
+        found = (await extractor.extract([TextToRead("I quit Acme.", "2024-06-10", "Ada")]))[0]
+    assert bool(found.endings) is ends
