@@ -7,7 +7,9 @@ pairs. The baselines are TF-IDF and four string measures over whole records, eac
 the set's training labels (of FEBRL-1, which has no split, on half of the pairs); the best of them is told. Beside it
 stands the share of true pairs that are told as the same or listed as candidates. Of the smaller catalogues, both in
 one graph, F1 of `find_duplicates` is shown before and after a person decides the 100 doubtful pairs of the training
-labels on the review list. The rows are the most pairs that a set may have labelled to be measured.
+labels on the review list. Each set is looked at once more in a graph with the built-in embedder, whose vectors are
+evidence as well. Sixty things that two catalogues describe in other words, written for this, show what vectors are for.
+The rows are the most pairs that a set may have labelled to be measured.
 """
 
 import math
@@ -20,7 +22,7 @@ from rapidfuzz.distance import Indel, JaroWinkler
 
 from bench.contract import Figure, alone, compared
 from bench.rig.database import GRAPH, data_folder, fresh_database, memory_on
-from bench.rig.resolution_sets import KINDS, LabelledSet, Pair, Row, catalogues, register
+from bench.rig.resolution_sets import KINDS, LabelledSet, Pair, Row, catalogues, paraphrases, register
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.text.resolution import SAME_FROM, Candidate, Described, NewMerge
 from kgmem.memory import Memory
@@ -33,6 +35,9 @@ _AFTER_REVIEW = 0.97  # One pair of the smallest set, which has 15 true ones tha
 _DECIDED = 100  # Pairs that a person decides.
 _REVIEWED_SET = 4000  # Records of the largest set of which that is shown.
 _LEAST = {"Textual/Abt-Buy": 60.0}
+_PARAPHRASES = "paraphrases"
+_PARAPHRASED = 70.0  # F1 where words differ and vectors are there.
+_WITH_VECTORS = 0.985  # Of F1 without, which vectors have to keep.
 _STRINGS: Mapping[str, Callable[[str, str], float]] = {
     "Levenshtein": Indel.normalized_similarity,
     "Jaro-Winkler": JaroWinkler.normalized_similarity,
@@ -45,14 +50,20 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     """Return F1 of each set that has no more labelled pairs than `rows`, beside the best baseline."""
     sets = [catalogues(data_folder("er_magellan"), name) for name in KINDS]
     sets.append(register(data_folder("er_febrl") / "dataset1.csv.xz"))
+    sets.append(paraphrases())
+    sets = [each for each in sets if len(each.judged) <= rows]
+    by_words: dict[str, float] = {}
     async with fresh_database() as url, memory_on(url) as memory:
-        for number, labelled in enumerate(each for each in sets if len(each.judged) <= rows):
+        for number, labelled in enumerate(sets):
             same, listed = await _found(memory, f"{GRAPH}{number}", labelled)
             name, baseline = _best_baseline(labelled)
             truth = labelled.same & labelled.tested
             f1 = _f1(same & labelled.tested if labelled.judged else same, truth)
+            by_words[labelled.name] = f1
             figure = compared(f"{labelled.name}: F1 over {name}", f1, baseline, "%", at_least=1)
             least = _LEAST.get(labelled.name)
+            if labelled.name == _PARAPHRASES:  # Words do not tell these; what vectors add is shown below.
+                figure = alone(f"{labelled.name}: F1 by words", f1, "%", name)
             yield replace(figure, holds=figure.holds and f1 >= least) if least else figure
             kept = 100 * len(labelled.same & listed) / len(labelled.same)
             yield alone(f"{labelled.name}: true pairs that are told or listed", kept, "%", "a share of what is true")
@@ -61,6 +72,14 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
                 yield compared(
                     f"{labelled.name}: F1 after review over before", after, before, "%", at_least=_AFTER_REVIEW
                 )
+    async with fresh_database() as url, memory_on(url, embedder="minilm") as memory:
+        for number, labelled in enumerate(sets):
+            same, _ = await _found(memory, f"{GRAPH}{number}", labelled)
+            f1 = _f1(same & labelled.tested if labelled.judged else same, labelled.same & labelled.tested)
+            title = f"{labelled.name}: F1 with vectors over without"
+            figure = compared(title, f1, by_words[labelled.name], "%", at_least=_WITH_VECTORS)
+            paraphrased = labelled.name == _PARAPHRASES
+            yield replace(figure, bar=f">= {_PARAPHRASED:g} %", holds=f1 >= _PARAPHRASED) if paraphrased else figure
 
 
 async def _found(memory: Memory, graph: str, labelled: LabelledSet) -> tuple[set[Pair], set[Pair]]:
@@ -69,6 +88,7 @@ async def _found(memory: Memory, graph: str, labelled: LabelledSet) -> tuple[set
     entities = [_entity(place, row) for place, row in enumerate(labelled.left)]
     for at in range(0, len(entities), _BATCH):
         await memory.entities.put(graph, entities[at : at + _BATCH])
+    await memory.embeddings.run(graph)
     if labelled.left is labelled.right:
         return await _reviewed(memory, graph)
     same: set[Pair] = set()

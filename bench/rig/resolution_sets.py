@@ -22,6 +22,8 @@ _CALLED = {
 }
 _TRUTH = {"Structured/Fodors-Zagats": "class"}
 KINDS = tuple(_CALLED)
+PARAPHRASES = Path(__file__).parents[2] / "tests" / "data" / "resolution" / "paraphrases.tsv"
+_MAKERS = ("Norvik", "Halden", "Castor", "Brunel", "Ostara", "Velmo", "Quist", "Tarrow", "Ibex", "Solent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,19 @@ def register(file: Path) -> LabelledSet:
     table = [{"name": f"{row.pop('given_name')} {row.pop('surname')}", **row} for row in rows]
     same = frozenset((one, other) for found in people.values() for one in found for other in found if one < other)
     return LabelledSet("FEBRL-1", table, table, [], same, same, same)
+
+
+def paraphrases(file: Path = PARAPHRASES) -> LabelledSet:
+    """Return things that two catalogues of the same makers describe in other words: name and text of each, by tab."""
+    rows = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
+    made = [_MAKERS[place % len(_MAKERS)] for place in range(len(rows))]
+    left = [{"name": f"{by} {row[0]}", "description": row[1]} for by, row in zip(made, rows, strict=True)]
+    right = [{"name": f"{by} {row[2]}", "description": row[3]} for by, row in zip(made, rows, strict=True)]
+    every = [(one, other) for one in range(len(rows)) for other in range(len(rows))]
+    same = frozenset((place, place) for place in range(len(rows)))
+    # Halves of the catalogues: the baselines choose their thresholds on one, and figures are of the other.
+    halves = [frozenset(pair for pair in every if pair[0] % 2 == half) for half in (0, 1)]
+    return LabelledSet("paraphrases", left, right, every, same, halves[0], halves[1])
 
 
 def _pairs(file: Path) -> Iterator[list[str]]:

@@ -8,39 +8,21 @@ local false discovery rate of a pair tells how likely it is one of them.
 """
 
 import math
-import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kgmem.domain.text.resolution import SAME_FROM, Described, JudgedPair, MatchedPair, Similarity
-from kgmem.resolution import alike
-from kgmem.resolution.described import Rarity, is_code, is_date, names_apart
-from kgmem.resolution.words import numeral, trigrams, words
-
-Pair = tuple[int, int]
-Floats = NDArray[np.float64]
+from kgmem.resolution.records import Floats, Pair, Records
 
 LEAST_RECORDS = 30  # Fewer show no distribution; their cut is fixed.
 # Where few are compared: half of everything is shared at even odds. By samples of 7 to 28 records of six sets, where
 # 0.45 to 0.55 give the same F1 within two points but for products, and at most one wrong pair in two samples.
 _FEW_CUT, _FEW_SPREAD = 0.5, 0.05
-NEIGHBOURS = 8  # Pairs that a record finds.
-_RAREST = 64  # Features of a record by which it finds others.
-_LARGEST, _LEAST_POSTINGS, _MOST_POSTINGS = 0.1, 20, 200  # As a share of records, and in records.
-_TRIGRAM = 0.35  # What a trigram weighs beside a word of the same rarity.
-_LONGEST = 5000  # Characters of a value.
-_JOINED = re.compile(r"[^\W_]+(?:[-/.][^\W_]+)*")
-_VALUE, _MOST_VALUES = 0.075, 2  # What a typed value (a date, a number's code) that agrees adds, and how many count.
-_SAME_CODE, _OTHER_CODE, _OTHER_NUMERAL = 0.15, 0.15, 0.1
-_AGREES, _CONTRADICTS = 0.85, 0.4  # Similarities of typed values.
-_LITTLE = 0.5  # Below this similarity one contradiction is enough to leave a pair to a person.
-_LEAST_CODE = 4  # Signs of a model number or the like: letters and digits.
+_WEIGHTS = (0.5, 1.0, 2.0)  # Of the nearness of vectors, beside three parts by words.
+_LEAST_GAIN = 1.0  # Pairs more that are expected right, from which vectors count.
 _GRID = np.linspace(-0.3, 1.3, 321)
 _HIGHEST = 6.0  # The most that nearness adds to or takes from the cut: a natural logarithm of odds.
 _NOT_NEAREST = SAME_FROM - 1.5  # The most evidence of a pair of which one has a nearer partner.
@@ -51,176 +33,6 @@ _NAMES_DIFFER = "Their names have nothing in common."
 _TURNS = 8  # In which the cut and who is alone are found; it changes little after two.
 _MOST_SHIFT = 10.0
 _SHIFT_SPREAD = 2.0  # Of the cut, before a person has judged any pair.
-
-
-@dataclass(frozen=True)
-class Record:
-    """A description as bags of words, codes and trigrams."""
-
-    names: Sequence[tuple[str, ...]]
-    words: Mapping[str, int]
-    codes: frozenset[str]
-    typed: Mapping[str, str]  # Values of which a difference contradicts: dates and long numbers.
-
-    @classmethod
-    def of(cls, described: Described) -> "Record":
-        """Read a description."""
-        texts = [*described.names, *_texts(described.values.values()), *([described.text] if described.text else [])]
-        counted: Counter[str] = Counter()
-        codes: set[str] = set()
-        for text in texts:
-            counted.update(words(text[:_LONGEST]))
-            codes.update(_codes(text[:_LONGEST]))
-        values = {name: str(value) for name, value in described.values.items() if isinstance(value, str | int)}
-        typed = {name: value for name, value in values.items() if is_date(value) or is_code(value)}
-        return cls([words(name) for name in described.names if words(name)], counted, frozenset(codes), typed)
-
-    @cached_property
-    def all_words(self) -> frozenset[str]:
-        """The different words."""
-        return frozenset(self.words)
-
-    @cached_property
-    def features(self) -> dict[str, float]:
-        """How often each word, code and trigram occurs; codes and trigrams begin with signs that no word has."""
-        found = {word: 1 + math.log(count) for word, count in self.words.items()}
-        found.update((f"#{code}", 1.0) for code in self.codes)
-        found.update((f"~{trigram}", 1.0) for trigram in trigrams(tuple(self.words)))
-        return found
-
-
-def _texts(values: Any) -> Iterator[str]:
-    for value in values:
-        if isinstance(value, list | tuple):
-            yield from _texts(value)
-        elif isinstance(value, str | int | float) and not isinstance(value, bool):
-            yield str(value)
-
-
-def _codes(text: str) -> Iterator[str]:
-    """Return the model numbers and the like in a text: letters and digits, however they are parted."""
-    for joined in _JOINED.findall(text.casefold()):
-        code = re.sub(r"[-/.]", "", joined)
-        if len(code) >= _LEAST_CODE and any(map(str.isdigit, code)) and any(map(str.isalpha, code)):
-            yield code
-
-
-class Records:
-    """Descriptions that are compared with each other, with the rarity of what they are made of."""
-
-    def __init__(self, described: Sequence[Described]) -> None:
-        """Read descriptions, and count in how many of them each word stands."""
-        self.records = [Record.of(each) for each in described]
-        self.rarity = Rarity.of(record.features for record in self.records)
-
-    @cached_property
-    def units(self) -> list[dict[str, float]]:
-        """Each record's features by TF-IDF, of length 1."""
-        return [self._unit(record) for record in self.records]
-
-    def _unit(self, record: Record) -> dict[str, float]:
-        weighed = {
-            feature: count * self.rarity(feature) * (_TRIGRAM if feature[0] == "~" else 1.0)
-            for feature, count in record.features.items()
-        }
-        length = math.sqrt(sum(weight * weight for weight in weighed.values())) or 1.0
-        return {feature: weight / length for feature, weight in weighed.items()}
-
-    def near(self) -> list[Pair]:
-        """Return the pairs that share most of what is rare, the nearest few of each record, the smaller place first."""
-        postings: dict[str, list[int]] = defaultdict(list)
-        for place, unit in enumerate(self.units):
-            for feature in unit:
-                postings[feature].append(place)
-        bound = min(max(_LEAST_POSTINGS, int(_LARGEST * len(self.records))), _MOST_POSTINGS)
-        lists = {
-            feature: (np.array(places), np.array([self.units[place][feature] for place in places]))
-            for feature, places in postings.items()
-            if 1 < len(places) <= bound
-        }
-        pairs: set[Pair] = set()
-        for place, unit in enumerate(self.units):
-            rare = sorted((feature for feature in unit if feature in lists), key=lambda each: (-unit[each], each))
-            pairs.update((min(place, other), max(place, other)) for other in _nearest(place, unit, rare, lists))
-        return sorted(pairs)
-
-    def similarity(self, left: int, right: int) -> float:
-        """Return how near two descriptions are, about 0 to 1.
-
-        The mean of the cosine of all features, the similarity of names, and the share of the shorter description's
-        words that the longer one has; equal model numbers add, other ones and other numerals take away.
-        """
-        one, other = self.records[left], self.records[right]
-        shared = sum(self.rarity(word) for word in one.all_words & other.all_words)
-        least = min(sum(map(self.rarity, each.all_words)) for each in (one, other))
-        similarity = (self._cosine(left, right) + self._names(one, other) + (shared / least if least else 0.0)) / 3
-        if one.codes & other.codes:
-            similarity += _SAME_CODE
-        elif one.codes and other.codes and not _contained(one.codes, other.codes):
-            similarity -= _OTHER_CODE
-        agree, differ = self.agreement(left, right)
-        similarity += _VALUE * max(-_MOST_VALUES, min(agree - differ, _MOST_VALUES))
-        mine, yours = (_numerals(a) - b.all_words for a, b in ((one, other), (other, one)))
-        return similarity - (_OTHER_NUMERAL if mine and yours else 0.0)
-
-    def agreement(self, left: int, right: int) -> tuple[int, int]:
-        """How many typed values of two descriptions agree (a slip allowed), and how many contradict each other."""
-        one, other = self.records[left].typed, self.records[right].typed
-        agree = differ = 0
-        for name in one.keys() & other.keys():
-            dates = is_date(one[name]) and is_date(other[name])
-            similarity = (alike.dates if dates else alike.codes)(one[name], other[name])
-            agree += similarity >= _AGREES
-            differ += similarity < _CONTRADICTS
-        return agree, differ
-
-    def contradict(self, left: int, right: int, similarity: float) -> bool:
-        """Return whether typed values keep two descriptions from being one thing without a person."""
-        agree, differ = self.agreement(left, right)
-        return differ - agree >= _MOST_VALUES or (similarity < _LITTLE and differ > agree == 0)
-
-    def foreign(self, left: int, right: int) -> bool:
-        """Return whether the names have nothing in common, nor most of the rest, nor a model number."""
-        one, other = self.records[left], self.records[right]
-        if one.codes & other.codes:
-            return False
-        shared = len(one.all_words & other.all_words)
-        alone = 2 * shared < min(len(one.all_words), len(other.all_words))
-        return alone and bool(one.names and other.names) and names_apart(self._names(one, other))
-
-    def _cosine(self, left: int, right: int) -> float:
-        one, other = self.units[left], self.units[right]
-        if len(one) > len(other):
-            one, other = other, one
-        return sum(weight * other.get(feature, 0.0) for feature, weight in one.items())
-
-    def _names(self, one: Record, other: Record) -> float:
-        told = one.all_words, other.all_words
-        pairs = ((left, right) for left in one.names for right in other.names)
-        return max((alike.texts(left, right, self.rarity, told) for left, right in pairs), default=0.5)
-
-
-def _nearest(
-    place: int, unit: Mapping[str, float], rare: Sequence[str], lists: Mapping[str, tuple[NDArray[np.int64], Floats]]
-) -> list[int]:
-    if not rare:
-        return []
-    some = rare[:_RAREST]
-    places = np.concatenate([lists[feature][0] for feature in some])
-    products = np.concatenate([lists[feature][1] * unit[feature] for feature in some])
-    others, at = np.unique(places, return_inverse=True)
-    cosines = np.bincount(at, products)
-    cosines[others == place] = 0.0
-    best = np.lexsort((others, -cosines))[:NEIGHBOURS]
-    return [int(others[each]) for each in best if cosines[each] > 0]
-
-
-def _contained(one: frozenset[str], other: frozenset[str]) -> bool:
-    return any(a in b or b in a for a in one for b in other)
-
-
-def _numerals(record: Record) -> set[str]:
-    return {word for name in record.names for word in name if numeral(word)}
 
 
 @dataclass(slots=True)
@@ -317,9 +129,13 @@ def _errors(judged: Sequence[tuple[float, bool]], shift: float) -> int:
 def dedupe(
     described: Sequence[Described], may_be_one: Callable[[int, int], bool], judged: Sequence[JudgedPair] = ()
 ) -> list[MatchedPair]:
-    """Return the pairs of one collection that are near and may be one, each with its evidence."""
+    """Return the pairs of one collection that are near and may be one, each with its evidence.
+
+    Pairs are found by what is rare in them, and by their vectors where they have some.
+    """
     records = Records(described)
-    return _matched(records, [pair for pair in records.near() if may_be_one(*pair)], judged, thirds=True)
+    near = sorted({*records.near(), *records.meaning.near()})
+    return _matched(records, [pair for pair in near if may_be_one(*pair)], judged, thirds=True)
 
 
 def link(
@@ -335,25 +151,74 @@ def link(
     return [MatchedPair(each.one, each.other - len(asked), each.similarity) for each in found]
 
 
+@dataclass(frozen=True, slots=True)
+class _Rounds:
+    """Pairs, the nearest first; of these the nearest such that a record is in one; and such of what remains."""
+
+    similar: dict[Pair, float]
+    ordered: Sequence[Pair]
+    first: Sequence[Pair]
+    second: Sequence[Pair]
+
+    @classmethod
+    def of(cls, records: Records, pairs: Sequence[Pair], *, thirds: bool) -> "_Rounds":
+        similar = {pair: records.similarity(*pair) for pair in pairs}
+        ordered = sorted(similar, key=lambda pair: (-similar[pair], pair))
+        first = _greedy(ordered)
+        taken = set(first)
+        partner = {one: other for pair in first for one, other in (pair, pair[::-1])}
+        # A third of three that are one would look like chance, so what is as near to the partner is left out.
+        rest = [
+            pair
+            for pair in ordered
+            if pair not in taken and not (thirds and _is_third(records, pair, partner, similar))
+        ]
+        return cls(similar, ordered, first, _greedy(rest))
+
+    def cut(self, judged: Sequence[JudgedPair] = ()) -> Cut:
+        """Return the cut that these rounds show; both have pairs."""
+        first, second = ({pair: self.similar[pair] for pair in some} for some in (self.first, self.second))
+        return Cut.of(first, second, judged)
+
+    def gain(self) -> float:
+        """Return how many more of the pairs that the cut takes for duplicates are expected to be right than wrong."""
+        if not self.first or not self.second:
+            return 0.0
+        doubt = np.interp([self.similar[pair] for pair in self.first], _GRID, self.cut().doubt)
+        return float(np.sum(np.maximum(1 - 2 * doubt, 0.0)))
+
+
+def _rounds(records: Records, pairs: Sequence[Pair], *, thirds: bool) -> _Rounds:
+    """Return the rounds with that weight of vectors from which the cut expects most, and set it; of equals the least.
+
+    Where vectors of different things are as near as those of one, they blur the cut, and count nothing.
+    """
+    best = _Rounds.of(records, pairs, thirds=thirds)
+    if len(records.records) < LEAST_RECORDS or not records.meaning.places:
+        return best
+    records.fit_meaning(pairs)
+    gain, chosen = best.gain() + _LEAST_GAIN, 0.0
+    for weight in _WEIGHTS:
+        records.weight = weight
+        rounds = _Rounds.of(records, pairs, thirds=thirds)
+        if (expected := rounds.gain()) > gain:
+            best, gain, chosen = rounds, expected, weight
+    records.weight = chosen
+    return best
+
+
 def _matched(
     records: Records, pairs: Sequence[Pair], judged: Sequence[JudgedPair], *, thirds: bool
 ) -> list[MatchedPair]:
-    similar = {pair: records.similarity(*pair) for pair in pairs}
-    ordered = sorted(similar, key=lambda pair: (-similar[pair], pair))
-    first = _greedy(ordered)
+    rounds = _rounds(records, pairs, thirds=thirds)
+    similar, ordered, first = rounds.similar, rounds.ordered, rounds.first
     taken = set(first)
-    partner = {one: other for pair in first for one, other in (pair, pair[::-1])}
-    # A third of three that are one would look like chance, so what is as near to the partner is left out.
-    rest = [
-        pair for pair in ordered if pair not in taken and not (thirds and _is_third(records, pair, partner, similar))
-    ]
-    second = _greedy(rest)
     if len(records.records) < LEAST_RECORDS:
         cut = Cut.fixed(judged)
-    elif not first or not second:
+    elif not first or not rounds.second:
         return []
     else:
-        cut = Cut.of({pair: similar[pair] for pair in first}, {pair: similar[pair] for pair in second}, judged)
+        cut = rounds.cut(judged)
     nearest = taken | (_thirds(records, ordered, first, similar, cut) if thirds else set())
     best = {place: similar[pair] for pair in reversed(ordered) for place in pair}
     doubtful = _tied(ordered, nearest, similar, cut)

@@ -1,19 +1,23 @@
 """Whether what is described is an entity that a graph knows."""
 
 import asyncio
+import math
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.embedding import EmbeddingSpace
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.space.place import parse_place
 from kgmem.domain.text.resolution import Described, NewMerge
 from kgmem.memory import Memory
+from tests.memories import opened_memory
 
 NEIL = {"born": "1930-08-05", "aliases": ["First Man"]}
 
@@ -275,3 +279,50 @@ async def test_in_a_small_graph_too_duplicates_are_found_by_all_that_they_say(me
     assert (found[0].one, found[0].other, found[0].decision) == ("a", "b", "same")
     assert [each for each in found if each.decision == "same"] == found[:1]
     assert len(found) <= len(said)
+
+
+class Synonyms:
+    """An embedder for which texts of one thing, in whatever words, have nearly one vector."""
+
+    def __init__(self, rows: list[list[str]]) -> None:
+        self.thing = {name: place for place, row in enumerate(rows) for name in (row[0], row[2])}
+        self.space = EmbeddingSpace(provider="test", model="synonyms", dimension=96, revision="1", max_tokens=1000)
+
+    async def embed(self, texts: Sequence[str], role: str = "document") -> list[list[float]]:
+        return [self._vector(text) for text in texts]
+
+    def _vector(self, text: str) -> list[float]:
+        draw = random.Random(text)
+        vector = [draw.gauss(0, 0.05) for _ in range(96)]
+        vector[self.thing[text.split("\n", maxsplit=1)[0]]] += 1
+        length = math.hypot(*vector)
+        return [each / length for each in vector]
+
+    async def aclose(self) -> None:
+        return None
+
+
+async def test_stored_vectors_find_what_other_words_describe(database_url: str) -> None:
+    file = Path(__file__).parents[1] / "data" / "resolution" / "paraphrases.tsv"
+    rows = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
+    async with opened_memory(database_url, embedder=Synonyms(rows)) as memory:
+        await memory.graphs.create("things")
+        left = [
+            Entity(f"l{at}", "Thing", name=row[0], properties={"description": row[1]}) for at, row in enumerate(rows)
+        ]
+        await memory.entities.put("things", left)
+        await memory.embeddings.run("things")
+        asked = [Described([row[2]], "Thing", {"description": row[3]}) for row in rows]
+        told = await memory.resolution.resolve("things", asked)
+        right = sum(each.key == f"l{at}" for at, each in enumerate(told))
+        assert right >= 0.9 * len(rows)
+        assert all(each.key in (None, f"l{at}") for at, each in enumerate(told))
+        more = [
+            Entity(f"r{at}", "Thing", name=row[2], properties={"description": row[3]}) for at, row in enumerate(rows)
+        ]
+        await memory.entities.put("things", more)
+        await memory.embeddings.run("things")
+        await memory.resolution.find_duplicates("things")
+        found = (await memory.resolution.candidates("things", limit=500)).items
+        same = {(each.one, each.other) for each in found if each.decision == "same"}
+        assert len(same & {(f"l{at}", f"r{at}") for at in range(len(rows))}) >= 0.9 * len(rows)

@@ -2,21 +2,25 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
-from kgmem.domain.errors import InvalidInput
+from kgmem.domain.errors import EmbedderUnavailable, InvalidInput
+from kgmem.domain.graph.graph import Graph
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.names import fits
 from kgmem.domain.text.resolution import Alike, Candidate, Described, LookedUp, Resolved, pair
 from kgmem.services.ports import Ports
 from kgmem.services.texts.merge import propose
 from kgmem.services.texts.remember import schema_of
+from kgmem.services.upkeep.embed import embedder_in
 
 MOST_DESCRIBED: Final = 1000
 _LOOKED_UP: Final = 20  # Held entities that are compared with one description.
 _TOLD: Final = 5  # Candidates that an answer gives.
 # By so much evidence the best must lead, else nobody knows which of two it is; equal names lead near ones by 1.9.
 _CLEAR: Final = 1.5
+_SHORT: Final = 200  # Characters of a value that is embedded, as with stored entities.
 _PAGE: Final = 200
 _PROPOSED: Final = 5000  # Pairs that one transaction puts on the review list.
 # So many of the nearest pairs are listed whatever their evidence: at least a few, and of many entities a share.
@@ -35,7 +39,10 @@ async def resolve(
         raise InvalidInput(f"{len(described)} things are described.", hint=f"Ask for at most {MOST_DESCRIBED}.")
     if not described:
         return []
-    schema = schema_of(ports.core_schema, await ports.graphs.get(graph))
+    held_graph = await ports.graphs.get(graph)
+    schema = schema_of(ports.core_schema, held_graph)
+    if _tells_much(ports, described):
+        described = await _embedded(ports, held_graph, described)
     found = await ports.names.look_up(graph, described, scope, compared)
     linked = await _linked(ports, graph, described, found, schema=schema, scope=scope)
     return [
@@ -48,7 +55,7 @@ async def _linked(
     ports: Ports, graph: str, described: Sequence[Described], found: LookedUp, *, schema: GraphSchema, scope: str
 ) -> dict[int, list[Alike]]:
     """Return what may be each description, where so many say more than names that a cut can be chosen from them."""
-    if sum(bool(each.values or each.text) for each in described) < ports.comparer.least_records:
+    if not _tells_much(ports, described):
         return {}
     places = [at for at in range(len(described)) if found.found[at]]
     held = list({each.key: each for at in places for each in found.found[at]}.values())
@@ -67,6 +74,34 @@ async def _linked(
         if each.similarity.decision != "different":
             linked[places[each.one]].append(Alike(other.key or "", other.label or "", each.similarity))
     return {at: sorted(some, key=lambda one: (-one.similarity.evidence, one.key)) for at, some in linked.items()}
+
+
+def _tells_much(ports: Ports, described: Sequence[Described]) -> bool:
+    """Return whether so many say more than names that a cut can be chosen from them."""
+    return sum(bool(each.values or each.text) for each in described) >= ports.comparer.least_records
+
+
+async def _embedded(ports: Ports, graph: Graph, described: Sequence[Described]) -> Sequence[Described]:
+    """Return descriptions with vectors of the graph's space, where it has an embedder; others as they are."""
+    embedder = embedder_in(ports, graph.space)
+    texts = {at: _text_of(each) for at, each in enumerate(described) if each.vector is None}
+    texts = {at: text for at, text in texts.items() if text}
+    if embedder is None or not texts:
+        return described
+    try:
+        vectors = dict(zip(texts, await embedder.embed(list(texts.values()), "document"), strict=True))
+    except EmbedderUnavailable:
+        # Words still find much, as in a recall while a provider is away.
+        return described
+    return [replace(each, vector=vectors.get(at, each.vector)) for at, each in enumerate(described)]
+
+
+def _text_of(described: Described) -> str:
+    """Return a description as entities are embedded: names, and the text or else short values."""
+    values = [described.values[name] for name in sorted(described.values)]
+    short = [value for value in values if isinstance(value, str) and len(value) <= _SHORT]
+    rest = [described.text] if described.text else short
+    return "\n".join(part for part in (*described.names, *rest) if part.strip())
 
 
 def _may_be_one(one: str | None, other: str | None, schema: GraphSchema) -> bool:

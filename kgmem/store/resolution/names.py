@@ -3,8 +3,9 @@
 The table follows the change feed and is brought up to date when somebody asks, so that who writes pays nothing for it.
 """
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
@@ -73,6 +74,8 @@ class PostgresNames:
                 await _add_near(connection, layout, described, scopes, ids)
                 around = any(each.neighbours for each in described)
                 held = await _described(connection, layout, {id_ for found in ids for id_ in found}, around=around)
+                if any(each.vector is not None for each in described):
+                    held = await _with_vectors(connection, layout, held)
         found = [[held[id_] for id_ in each if id_ in held] for each in ids]
         of_words = {part[1:]: share for part, share in common.shares.items() if part[0] == "="}
         return LookedUp(found, of_words, common.count)
@@ -82,7 +85,8 @@ class PostgresNames:
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             number = (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
             rows = await connection.fetch(layout.sql("names", "ids"), number, list(keys))
-            return list((await _described(connection, layout, [row["id"] for row in rows])).values())
+            described = await _described(connection, layout, [row["id"] for row in rows])
+            return list((await _with_vectors(connection, layout, described)).values())
 
     async def _catch_up(self, layout: Layout) -> None:
         """Bring the names in line with the change feed."""
@@ -246,6 +250,18 @@ async def _described(
         for row in rows
         if row["id"] in stored
     }
+
+
+async def _with_vectors(
+    connection: asyncpg.Connection, layout: Layout, described: Mapping[int, Described]
+) -> dict[int, Described]:
+    """Return descriptions of stored entities by id, with the vectors that they have in the graph's space."""
+    if not layout.vectors or not described:
+        return dict(described)
+    rows = await connection.fetch(layout.sql("names", "vectors", table=layout.vectors), list(described))
+    # As an array of floats, which is a tenth of a list: a whole scope is compared at once.
+    vectors = {row["item"]: array("f", row["embedding"]) for row in rows}
+    return {id_: replace(each, vector=vectors.get(id_)) for id_, each in described.items()}
 
 
 def described_as(key: str, label: str, stored: Mapping[str, Any], neighbours: frozenset[str]) -> Described:

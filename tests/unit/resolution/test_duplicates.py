@@ -1,6 +1,8 @@
 """Many descriptions compared: the cut is chosen from the data, without labels."""
 
 import random
+from dataclasses import replace
+from pathlib import Path
 
 from kgmem.domain.text.resolution import Described, JudgedPair, MatchedPair
 from kgmem.resolution.duplicates import dedupe, link
@@ -164,3 +166,80 @@ def test_what_people_reject_moves_the_cut_of_few() -> None:
     (found,) = [each for each in dedupe(doubled, anything) if each.similarity.decision == "same"]
     rejected = [JudgedPair(found.similarity.parts["similarity"], same=False)] * 20
     assert same(dedupe(doubled, anything, rejected)) == set()
+
+
+def paraphrased(rows: list[list[str]]) -> list[Described]:
+    return [Described([row[side]], "Thing", {"description": row[side + 1]}) for side in (0, 2) for row in rows]
+
+
+def directions(count: int, seed: int) -> list[list[float]]:
+    """Return vectors that have nothing to do with each other."""
+    draw = random.Random(seed)
+    return [[draw.gauss(0, 1) for _ in range(64)] for _ in range(count)]
+
+
+def near_to(vector: list[float], seed: int, by: float = 0.5) -> list[float]:
+    draw = random.Random(seed)
+    return [each + by * draw.gauss(0, 1) for each in vector]
+
+
+def paraphrases() -> list[list[str]]:
+    file = Path(__file__).parents[2] / "data" / "resolution" / "paraphrases.tsv"
+    return [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def test_what_other_words_describe_is_found_by_vectors() -> None:
+    rows = paraphrases()
+    truth = {(place, place + len(rows)) for place in range(len(rows))}
+    told = paraphrased(rows)
+    vectors = directions(len(rows), 1)
+    vectors += [near_to(vector, seed) for seed, vector in enumerate(vectors)]
+    with_vectors = [replace(each, vector=vector) for each, vector in zip(told, vectors, strict=True)]
+    assert len(same(dedupe(told, anything)) & truth) <= 2
+    found = same(dedupe(with_vectors, anything))
+    assert len(found & truth) >= 0.9 * len(truth)
+    assert len(found - truth) <= 2
+
+
+def test_vectors_that_say_nothing_change_nothing() -> None:
+    left = people(150)
+    rows = described(left + [slipped(row, place) for place, row in enumerate(left[:60])])
+    by_words = same(dedupe(rows, anything))
+    noise = [replace(each, vector=vector) for each, vector in zip(rows, directions(len(rows), 2), strict=True)]
+    flat = [replace(each, vector=[1.0, 2.0, 2.0]) for each in rows]
+    assert same(dedupe(noise, anything)) == by_words
+    assert same(dedupe(flat, anything)) == by_words
+
+
+def test_what_has_no_vector_among_some_that_have_is_found_as_without() -> None:
+    left = people(150)
+    truth = {(place, 150 + place) for place in range(60)}
+    rows = described(left + [slipped(row, place) for place, row in enumerate(left[:60])])
+    vectors = directions(150, 3)
+    vectors += [near_to(vector, seed) for seed, vector in enumerate(vectors[:60])]
+    some = [
+        replace(each, vector=vector) if place % 3 == 0 else each
+        for place, (each, vector) in enumerate(zip(rows, vectors, strict=True))
+    ]
+    found = same(dedupe(some, anything))
+    assert len(found & truth) >= 0.95 * len(truth)
+    assert len(found - truth) <= 2
+
+
+def test_names_alone_that_mean_similar_things_are_left_to_a_person() -> None:
+    rows = paraphrases()
+    names = [Described([row[side]], "Thing") for side in (0, 2) for row in rows]
+    vectors = directions(len(rows), 1)
+    vectors += [near_to(vector, seed) for seed, vector in enumerate(vectors)]
+    found = dedupe([replace(each, vector=v) for each, v in zip(names, vectors, strict=True)], anything)
+    near = [each for each in found if each.similarity.evidence >= 4 and not rows_share_words(rows, each)]
+    assert len(near) >= 40
+    # Two have letters enough in common to be forms of one name.
+    assert sum(each.similarity.vetoed is None for each in near) <= 2
+
+
+def rows_share_words(rows: list[list[str]], found: MatchedPair) -> bool:
+    """Whether the names of a pair have a word in common."""
+    names = [row[side] for side in (0, 2) for row in rows]
+    one, other = (set(names[place].casefold().split()) for place in (found.one, found.other))
+    return bool(one & other)

@@ -59,7 +59,7 @@ SELECT gin_clean_pending_list('{index}.entity_name_parts')
 -- The commonest words and trigrams of names, each with the share of names that have it.
 SELECT most_common_elems::text::text[] AS parts, most_common_elem_freqs AS shares,
        (SELECT greatest(reltuples, 1)::bigint FROM pg_class WHERE oid = '{index}.entity_name'::regclass) AS count
-FROM pg_stats WHERE schemaname = $1 AND tablename = 'named' AND attname = 'parts'
+FROM pg_stats WHERE schemaname = $1 AND tablename = 'entity_name' AND attname = 'parts'
 
 -- name: by_index
 -- What is looked up is little, whatever the planner makes of arrays that it does not know yet.
@@ -91,6 +91,11 @@ GROUP BY a.at, c.item ORDER BY a.at, max(c.shared) DESC, c.item
 -- name: near
 SELECT v.item FROM {index}.{table} v JOIN {index}.item i ON i.id = v.item
 WHERE i.kind = 1 AND i.scope = ANY ($1::integer[]) ORDER BY v.embedding <#> $2::halfvec LIMIT $3
+
+-- name: vectors
+-- The vectors of entities, by their first passages.
+SELECT v.item, v.embedding FROM {index}.{table} v JOIN {index}.passage p ON p.id = v.passage AND p.ordinal = 0
+WHERE v.item = ANY ($1::bigint[])
 
 -- name: merged
 -- Where the entities went that were known by these keys, in scopes that are seen.
