@@ -7,8 +7,9 @@ import zlib
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import cache
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from kgmem.domain.claims.claim import Option
 from kgmem.domain.errors import InvalidInput
@@ -180,12 +181,17 @@ def _digest(graph: str, question: Question) -> str:
     return blake2b(repr((graph, _plain(asked))).encode() + vector, digest_size=9).hexdigest()
 
 
+@cache
+def _names(of: type) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(of))
+
+
 def _plain(value: object) -> object:
     """Return a value in one canonical form: lists as tuples, mappings sorted by key."""
-    if isinstance(value, str) or value is None:
+    if value is None or isinstance(value, (str, int, float)):
         return value
     if is_dataclass(value):
-        return tuple(_plain(getattr(value, each.name)) for each in fields(value))
+        return tuple([_plain(getattr(value, name)) for name in _names(cast("type[object]", type(value)))])
     if isinstance(value, Mapping):
         return tuple((key, _plain(value[key])) for key in sorted(value))
     if not isinstance(value, Iterable):

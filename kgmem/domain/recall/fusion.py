@@ -1,8 +1,9 @@
 """Fusion of the rankings of several retrievers into one. Pure and deterministic, whatever the order of the input."""
 
 import math
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
 
 from kgmem.domain.recall.answer import RetrieverShare
@@ -10,6 +11,7 @@ from kgmem.domain.recall.question import DEFAULT_WEIGHT, Fusion
 from kgmem.domain.recall.question_checks import check_weights
 
 Id = TypeVar("Id", bound=Hashable)
+_ID, _VALUE = itemgetter(0), itemgetter(1)
 RRF_K = 60  # Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion", SIGIR 2009.
 
 
@@ -38,6 +40,13 @@ _ABSENT: Final[LookedUp[Any]] = LookedUp({}, math.inf)
 # Retrievers of places and times: an item without a place or a time has no value there, and that speaks neither for it
 # nor against it.
 NEUTRAL: Final = frozenset({"where", "when", "recency"})
+
+
+def ranked(values: Iterable[tuple[Id, float]]) -> list[tuple[Id, float]]:
+    """Return pairs of an id and its value with the greatest value first, of equal ones the lesser id."""
+    ranking = sorted(values, key=_ID)
+    ranking.sort(key=_VALUE, reverse=True)
+    return ranking
 
 
 def fuse(
@@ -166,15 +175,13 @@ def _scaled(
 
 
 def _sums(scaled: Sequence[_Scaled[Id]], candidates: Collection[Id]) -> dict[Id, float]:
-    sums: dict[Id, float] = {}
+    sums = dict.fromkeys(candidates, 0.0)
     for each in scaled:
         for (id_, _), part in zip(each.ranking, each.parts, strict=True):
-            sums[id_] = sums.get(id_, 0.0) + part
+            sums[id_] += part
         if each.absent:
-            valued = {id_ for id_, _ in each.ranking}
-            for id_ in candidates:
-                if id_ not in valued:
-                    sums[id_] = sums.get(id_, 0.0) + each.absent
+            for id_ in sums.keys() - map(_ID, each.ranking):
+                sums[id_] += each.absent
     return sums
 
 
@@ -194,8 +201,8 @@ def _completed(
     listed: Sequence[tuple[Id, float]], values: Mapping[Id, float], candidates: Collection[Id]
 ) -> Sequence[tuple[Id, float]]:
     """Return a ranking with the values of candidates that it does not list."""
-    more = [(id_, value) for id_, value in values.items() if id_ in candidates]
-    return sorted((*listed, *more), key=lambda pair: (-pair[1], pair[0]))
+    more = [pair for pair in values.items() if pair[0] in candidates]
+    return ranked((*listed, *more))
 
 
 def _reciprocal(ranking: Sequence[tuple[Id, float]]) -> list[float]:
@@ -210,8 +217,9 @@ def _minmax(ranking: Sequence[tuple[Id, float]], lowest: float) -> list[float]:
     low, high = min(values) if math.isinf(lowest) else lowest, max(values)
     if high <= low:
         return [1.0] * len(values)
-    floor = _floor(ranking)
-    return [floor + (1 - floor) * max(0.0, value - low) / (high - low) for value in values]
+    floor, width = _floor(ranking), high - low
+    over = 1 - floor
+    return [floor + over * (value - low) / width if value > low else floor for value in values]
 
 
 def _floor(ranking: Sequence[tuple[Id, float]]) -> float:

@@ -38,7 +38,7 @@ _STOP = frozenset(_STOP_WORDS.split())
 
 def content(text: str) -> frozenset[str]:
     """Return the content words of a text, without stop words and common endings."""
-    return frozenset(_stem(word) for word in _content(text))
+    return frozenset([_stem(word) for word in _content(text)])
 
 
 def weighted_content(text: str, rarity: Callable[[str], float]) -> Mapping[str, float]:
@@ -50,9 +50,8 @@ def weighted_content(text: str, rarity: Callable[[str], float]) -> Mapping[str, 
     return found
 
 
-def _content(text: str) -> Iterable[str]:
-    words = (word.lower() for word in _WORD.findall(text))
-    return (word for word in words if word not in _STOP and len(word) > 1)
+def _content(text: str) -> list[str]:
+    return [word for word in map(str.lower, _WORD.findall(text)) if word not in _STOP and len(word) > 1]
 
 
 def relevance(question: Mapping[str, float], text: str, cosine: float | None) -> float:

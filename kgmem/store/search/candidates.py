@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 import asyncpg
 
 from kgmem.domain.ports import Candidates
+from kgmem.domain.recall.fusion import ranked
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, learn_labels, learn_subsystems, source_ids
 from kgmem.store.search import causal, lookups, siblings
 from kgmem.store.search.adjacent_turns import around, asks_context, gate, scores_by_text
@@ -24,6 +26,7 @@ from kgmem.store.search.visibility import HELD_BACK
 LEAST_CANDIDATES = 40
 # Passages of few long texts may fill a retriever; then so many times as many are asked for, up to a limit.
 _WIDER, _WIDEST = 5, 10_000
+_VALUE = itemgetter(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,7 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     held_back = found.held_back
     if held_back and any(len(retriever) < request.question.k for retriever in found.values.values()):
         found = await _ask_widely(connection, layout, request, only_standing=True)
-    retrievers = {
-        retriever: sorted(values.items(), key=lambda pair: (-pair[1], pair[0]))
-        for retriever, values in found.values.items()
-    }
+    retrievers = {retriever: ranked(values.items()) for retriever, values in found.values.items()}
     if "words" in retrievers:  # BM25 gives 0 to what shares no word with the question.
         retrievers["words"] = [pair for pair in retrievers["words"] if pair[1] > 0]
     retrievers.pop("nothing", None)
@@ -122,6 +122,10 @@ def _read(
                 layout.large.update(dict.fromkeys(items, time.monotonic()))
             else:
                 notes.append((retriever, items[0], told[0], standing[0], ids))
+            continue
+        if not (values or None in told or (standing and any(standing))):  # Most of them: nothing has to be compared.
+            passages[retriever] += len(items)
+            values.update(sorted(zip(items, told, strict=True), key=_VALUE))  # Of an item of several passages the best.
             continue
         for item, value, stands in zip(items, told, standing or repeat(STANDS), strict=False):
             if value is None:

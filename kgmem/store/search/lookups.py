@@ -73,7 +73,8 @@ def completed(
     complete = {}
     for name, values in looked_up.items():
         listed = dict(retrievers.get(name, ()))
-        of_found = [value for id_ in found if (value := listed.get(id_, values.get(id_))) is not None]
+        known = {**values, **listed}
+        of_found = [known[id_] for id_ in found & known.keys()]
         lowest = min(of_found, default=0.0)
         if name != "words":
             complete[name] = LookedUp(values, lowest)
