@@ -7,9 +7,8 @@ import zlib
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from functools import cache
 from hashlib import blake2b
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from kgmem.domain.claims.claim import Option
 from kgmem.domain.errors import InvalidInput
@@ -181,9 +180,13 @@ def _digest(graph: str, question: Question) -> str:
     return blake2b(repr((graph, _plain(asked))).encode() + vector, digest_size=9).hexdigest()
 
 
-@cache
+_NAMES: dict[type, tuple[str, ...]] = {}  # Of the fields of the classes that a question has.
+
+
 def _names(of: type) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(of))
+    if of not in _NAMES:
+        _NAMES[of] = tuple(each.name for each in fields(of))
+    return _NAMES[of]
 
 
 def _plain(value: object) -> object:
@@ -191,7 +194,7 @@ def _plain(value: object) -> object:
     if value is None or isinstance(value, (str, int, float)):
         return value
     if is_dataclass(value):
-        return tuple([_plain(getattr(value, name)) for name in _names(cast("type[object]", type(value)))])
+        return tuple([_plain(getattr(value, name)) for name in _names(type(value))])
     if isinstance(value, Mapping):
         return tuple((key, _plain(value[key])) for key in sorted(value))
     if not isinstance(value, Iterable):
