@@ -47,3 +47,11 @@ def _share(pid: int) -> float:
     except OSError:
         return resident(pid)
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def cpu_seconds(pids: Iterable[int]) -> float | None:
+    """Return the seconds that processes of this machine have run on its cores; None where the system does not say."""
+    try:
+        return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids) / 1e9
+    except OSError:
+        return None
