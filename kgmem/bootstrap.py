@@ -39,6 +39,7 @@ from kgmem.services.ports import Ports
 from kgmem.services.recall.recall import recall
 from kgmem.services.texts.remember import schema_of
 from kgmem.settings import Settings
+from kgmem.store.agents.session_context import PostgresContexts
 from kgmem.store.agents.sessions import PostgresSessions
 from kgmem.store.agents.states import PostgresStates
 from kgmem.store.claims.claim_store import PostgresClaims
@@ -366,6 +367,7 @@ def postgres_ports(
         summaries=PostgresSummaries(catalog),
         states=PostgresStates(catalog),
         sessions=PostgresSessions(catalog),
+        contexts=PostgresContexts(catalog),
         token_counter=models.token_counter,
         integrity=PostgresInspector(index),
         jobs=infrastructure.jobs,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kgmem.domain.agents.session import SessionStore
+from kgmem.domain.agents.session import ContextStore, SessionStore
 from kgmem.domain.agents.state import StateStore
 from kgmem.domain.agents.tokens import TokenCounter
 from kgmem.domain.claims.ports import Answers, ClaimStore
@@ -52,6 +52,7 @@ class Ports:
     summaries: SummaryStore
     states: StateStore
     sessions: SessionStore
+    contexts: ContextStore
     token_counter: TokenCounter
     integrity: Inspector
     jobs: JobQueue

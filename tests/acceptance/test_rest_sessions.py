@@ -129,3 +129,19 @@ async def test_a_session_of_another_scope_is_not_found(door: Door) -> None:
     found = done(await door.client.get(f"{GRAPH}/sessions", params={"scope": "user/42", "open": "true"}))["sessions"]
     assert [each["agent"] for each in found] == ["other"]
     refused(await door.client.get(CHAT, params={"scope": "user/43"}), 404, "chat-1")
+
+
+async def test_a_context_is_given_within_its_budget(door: Door) -> None:
+    await opened(door)
+    refused(await door.client.get(f"{CHAT}/context", params={"budget": 0}), 422, "budget")
+    refused(await door.client.get(f"{CHAT}/context", params={"budget": "many"}), 422, "budget")
+    refused(await door.client.get(f"{GRAPH}/sessions/none/context"), 404, "none")
+    assert done(await door.client.get(f"{CHAT}/context"))["text"] == ""
+    done(await door.client.post(MESSAGES, json={"messages": OPENAI}))
+    found = done(await door.client.get(f"{CHAT}/context", params={"budget": 300}))
+    assert found["tokens"] <= found["budget"] == 300
+    assert found["tokenizer"] == "estimate"
+    shown = found["sections"]["messages"]
+    assert shown[-1]["told"]["content"] == "Four degrees."
+    assert "| (calls weather(" in found["text"]
+    assert list(found["sections"]) == ["blocks", "facts", "memories", "summaries", "messages"]

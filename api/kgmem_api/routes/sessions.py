@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from kgmem.domain.agents.context import DEFAULT_BUDGET, LARGEST_BUDGET
 from kgmem.domain.agents.message import Message, role_of
 from kgmem.domain.agents.session import SessionAddress, SessionDetails
 from kgmem_api.access import Access, Reads, Writes
@@ -122,6 +123,37 @@ class MessagePage(BaseModel):
     cursor: str | None
 
 
+class ContextEntry(BaseModel):
+    """One entry of a context: its text as it stands there, what it is made of, and its fields."""
+
+    text: Annotated[str, Field(description="As it stands in the text of the context.")]
+    sources: Annotated[list[str], Field(description="message:ID, fact:ID, entity:KEY, episode:KEY, block:NAME.")]
+    told: Annotated[dict[str, Any], Field(description="The same as fields, which depend on the section.")]
+    cut: Annotated[bool, Field(description="Whether only its beginning fits.")]
+
+
+class ContextSections(BaseModel):
+    """The sections of a context, in the order of its text."""
+
+    blocks: Annotated[list[ContextEntry], Field(description="Memory blocks of the agent.")]
+    facts: Annotated[list[ContextEntry], Field(description="Facts that hold now, about what is talked of.")]
+    memories: Annotated[list[ContextEntry], Field(description="What recall finds for the last turns.")]
+    summaries: Annotated[list[ContextEntry], Field(description="Sentences of older messages.")]
+    messages: Annotated[list[ContextEntry], Field(description="The latest messages, from the oldest on.")]
+
+
+class ContextShape(BaseModel):
+    """What to put into the next prompt."""
+
+    text: Annotated[str, Field(description="Ready-made; what is stored is quoted in it.")]
+    tokens: Annotated[int, Field(description="That the text takes; never more than the budget.")]
+    budget: Annotated[int, Field(description="As requested.")]
+    tokenizer: Annotated[str, Field(description="What counted the tokens.")]
+    exact: Annotated[bool, Field(description="Whether that is a tokenizer, and not an estimate.")]
+    sections: Annotated[ContextSections, Field(description="The same by section.")]
+    omitted: Annotated[dict[str, int], Field(description="By section, how many entries did not fit.")]
+
+
 router = APIRouter(tags=["sessions"])
 _ALL = "/v1/graphs/{graph}/sessions"
 _ONE = _ALL + "/{session}"
@@ -185,6 +217,22 @@ async def put_session(
 async def get_session(graph: GraphName, path: SessionPath, access: Reads, scope: ScopeQuery = None) -> Response:
     """Return a session of this scope only, without its messages."""
     return reply(asdict(await access.memory.sessions.get(graph, path.at(access, scope))))
+
+
+@router.get(_ONE + "/context", responses=gives(ContextShape))
+async def get_context(
+    graph: GraphName,
+    path: SessionPath,
+    access: Reads,
+    budget: Annotated[int, Query(ge=1, le=LARGEST_BUDGET, description="Most tokens of the text.")] = DEFAULT_BUDGET,
+    scope: ScopeQuery = None,
+) -> Response:
+    """Return what to put into the next prompt, within a budget of tokens.
+
+    Current facts about what is talked of, what recall finds with the last turns as its question, sentences of older
+    messages, and the latest messages.
+    """
+    return reply(asdict(await access.memory.sessions.context(graph, path.at(access, scope), budget=budget)))
 
 
 @router.post(_ONE + "/close", responses=gives(SessionShape))

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from kgmem.cli.console import OUT, AsJSON, GraphName, Limit, ScopeName, note, print_json
 from kgmem.cli.opening import with_memory
+from kgmem.domain.agents.context import DEFAULT_BUDGET
 from kgmem.domain.agents.message import Message, StoredMessage, message_from
 from kgmem.domain.agents.session import Session, SessionAddress, SessionDetails
 from kgmem.domain.errors import InvalidInput
@@ -110,6 +111,22 @@ def messages(
         OUT.print(f"{each.seq} {who}: {each.message().text}", markup=False, soft_wrap=True)
     if page.cursor:
         note(f"There are more: --cursor {page.cursor}")
+
+
+@app.command()
+def context(
+    session: SessionId,
+    graph: GraphName = DEFAULT_GRAPH,
+    scope: ScopeName = "",
+    budget: Annotated[int, typer.Option("--budget", min=1, help="Most tokens of the text.")] = DEFAULT_BUDGET,
+    as_json: AsJSON = False,
+) -> None:
+    """Print what to put into the next prompt: facts, memories, earlier and latest messages, within a budget."""
+    found = with_memory(lambda m: m.sessions.context(graph, SessionAddress(session, scope), budget=budget))
+    if as_json:
+        print_json(found)
+        return
+    OUT.print(found.text, markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from kgmem.domain.agents.digest import Digest
 from kgmem.domain.agents.message import StoredMessage
 from kgmem.domain.agents.state import check_name
 from kgmem.domain.errors import InvalidInput, NotFound, TooLarge
@@ -152,3 +153,30 @@ def no_such_session(address: SessionAddress) -> NotFound:
         f"There is no session {address.id!r} in this scope.",
         hint="Open it by PUT /v1/graphs/{graph}/sessions/{session}, or list the sessions.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentFact:
+    """A relationship that holds now, in words."""
+
+    id: int
+    kind: str
+    start: str  # Key.
+    end: str
+    text: str
+    valid_from: str | None
+
+
+class ContextStore(Protocol):
+    """Reads what the context of a session is made of."""
+
+    async def latest(self, graph: str, address: SessionAddress, limit: int) -> tuple[Session, Sequence[StoredMessage]]:
+        """Return a session and its latest messages, the newest first. Raises NotFound."""
+
+    async def digests(self, graph: str, address: SessionAddress, parts: Sequence[tuple[int, int]]) -> Sequence[Digest]:
+        """Return the digests of parts (level, place) of a session, in this order. Raises NotFound."""
+
+    async def facts(
+        self, graph: str, address: SessionAddress, messages: Sequence[int], entities: Sequence[int]
+    ) -> Sequence[CurrentFact]:
+        """Return current relationships of what messages (numbers) mention and of entities (ids), by worth."""

@@ -1,9 +1,10 @@
 """Sessions: open, append messages, page, close; each message is an episode, and what was said is extracted."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from kgmem.domain.agents.context import DEFAULT_BUDGET, SessionContext
 from kgmem.domain.agents.message import NOT_EXTRACTED, Message, StoredMessage, check_messages
 from kgmem.domain.agents.session import (
     Appended,
@@ -18,6 +19,7 @@ from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.time.interval import iso, now
+from kgmem.services.agents.context import context as make_context
 from kgmem.services.ports import Ports
 
 NOTHING = SessionDetails()
@@ -104,9 +106,17 @@ class Sessions:
         """Return one message. Raises NotFound."""
         return await self._ports.sessions.message(graph, address.checked(), id_)
 
+    async def context(self, graph: str, address: SessionAddress, *, budget: int = DEFAULT_BUDGET) -> SessionContext:
+        """Return what to put into the next prompt, as text and in parts, in at most `budget` tokens.
+
+        In this order: current facts, what recall finds with the last turns as its question, what was said earlier,
+        and the latest messages, each with the ids of its sources. Raises NotFound, InvalidInput.
+        """
+        return await make_context(self._ports, graph, address, budget)
+
     def _ready(self, session: Session, message: Message, said_at: str, *, extract: bool) -> NewMessage:
         """Return what is stored of a message; when, by whom and under which id where it says none of it."""
-        id_ = message.id or f"msg_{secrets.token_hex(12)}"
+        id_ = message.id or f"msg_{secrets.token_hex(8)}"
         key = f"{session.id}/{id_}"
         occurred_at = message.occurred_at or said_at
         body = {
@@ -143,12 +153,3 @@ def _tool(message: Message) -> str | None:
     if message.role in {"user", "assistant"}:
         return None
     return (message.name or message.role)[:LONGEST_KEY]
-
-
-def as_given(message: StoredMessage) -> Mapping[str, Any]:
-    """Return a message as a model's API takes it."""
-    given: dict[str, Any] = {"role": message.role, "content": message.content}
-    for name in ("name", "tool_calls", "tool_call_id", "refusal"):
-        if value := getattr(message, name):
-            given[name] = value
-    return given

@@ -1,14 +1,13 @@
 """Sessions in the tables of each graph: their messages in one strict order, each an episode of the graph."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 from weakref import WeakValueDictionary
 
 import asyncpg
-import orjson
 
 from kgmem.domain.agents.message import StoredMessage
 from kgmem.domain.agents.session import (
@@ -22,7 +21,8 @@ from kgmem.domain.agents.session import (
 )
 from kgmem.domain.errors import Conflict, NotFound
 from kgmem.domain.graph.entity import Page
-from kgmem.domain.time.interval import iso
+from kgmem.store.agents.session_parts import add_parts
+from kgmem.store.agents.session_rows import existing, message_of, scope_number, session_of
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import Layout, scope_ids, source_ids
 from kgmem.store.graph.records import encoded
@@ -31,7 +31,7 @@ from kgmem.store.write.episodes import ensure_episode_labels, write_episodes
 from kgmem.store.write.passages import Passages
 
 _FILE: Final = "sessions"
-_READS: Final = ("sessions",)
+READS: Final = ("sessions", "session_parts")
 _HIGHEST: Final = 2**62
 
 
@@ -46,7 +46,7 @@ class PostgresSessions:
 
     async def put(self, graph: str, address: SessionAddress, details: SessionDetails) -> Session:
         """Make a session, or give the one that is there these details."""
-        async with self.catalog.on(graph, reads=_READS) as layout:
+        async with self.catalog.on(graph, reads=READS) as layout:
             await layout.ensure("sessions")
             async with self.database.connection() as connection:
                 number = (await scope_ids(connection, layout, [address.scope], make=True))[address.scope]
@@ -54,39 +54,39 @@ class PostgresSessions:
                 row = await connection.fetchrow(
                     layout.sql(_FILE, "put"), number, address.id, details.agent, list(details.users), metadata
                 )
-        return _session(row, address.scope)
+        return session_of(row, address.scope)
 
     async def get(self, graph: str, address: SessionAddress) -> Session:
         """Return a session. Raises NotFound."""
-        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
-            return _session(await _existing(connection, layout, address), address.scope)
+        async with self.catalog.on(graph, reads=READS) as layout, self.database.connection() as connection:
+            return session_of(await existing(connection, layout, address), address.scope)
 
     async def list(self, graph: str, which: SessionFilter, cursor: str | None, limit: int) -> Page[Session]:
         """Return sessions in this scope only, the newest first."""
         below = PageRange(cursor, limit).after or _HIGHEST
-        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
-            number = await _scope(connection, layout, which.scope)
+        async with self.catalog.on(graph, reads=READS) as layout, self.database.connection() as connection:
+            number = await scope_number(connection, layout, which.scope)
             rows = await connection.fetch(
                 layout.sql(_FILE, "list"), number, which.agent, which.user, which.is_open, below, limit + 1
             )
         more = str(rows[limit - 1]["id"]) if len(rows) > limit else None
-        return Page([_session(row, which.scope) for row in rows[:limit]], more)
+        return Page([session_of(row, which.scope) for row in rows[:limit]], more)
 
     async def set_closed(self, graph: str, address: SessionAddress, *, closed: bool) -> Session:
         """Close a session, or open it again. Raises NotFound."""
-        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
-            number = await _scope(connection, layout, address.scope)
+        async with self.catalog.on(graph, reads=READS) as layout, self.database.connection() as connection:
+            number = await scope_number(connection, layout, address.scope)
             row = await connection.fetchrow(layout.sql(_FILE, "set_closed"), number, address.id, closed)
         if row is None:
             raise no_such_session(address)
-        return _session(row, address.scope)
+        return session_of(row, address.scope)
 
     async def append(self, graph: str, address: SessionAddress, messages: Sequence[NewMessage]) -> Appended:
         """Store messages behind those that are there, in order; those that are there already stay as they are.
 
         Raises NotFound, and Conflict for a closed session and for an id that has another content.
         """
-        async with self._turn(graph, address), self.catalog.on(graph, reads=_READS) as held:
+        async with self._turn(graph, address), self.catalog.on(graph, reads=READS) as held:
             layout = await self._prepared(held, address, messages)
             created: list[str] = []
 
@@ -106,7 +106,7 @@ class PostgresSessions:
                 rows = await connection.fetch(layout.sql(_FILE, "named"), row["id"], names)
                 created[:] = [each.id for each in new]
                 await passages.store(connection)
-                return [_message(each, address.id) for each in rows]
+                return [message_of(each, address.id) for each in rows]
 
             stored = {each.id: each for each in await self.database.transact(work)}
         fresh = set(created)
@@ -117,32 +117,32 @@ class PostgresSessions:
     ) -> Page[StoredMessage]:
         """Return messages of a session in order, or the newest first. Raises NotFound."""
         place = PageRange(cursor, limit).after
-        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
-            session = await _existing(connection, layout, address)
+        async with self.catalog.on(graph, reads=READS) as layout, self.database.connection() as connection:
+            session = await existing(connection, layout, address)
             way, start = ("before", place or _HIGHEST) if newest_first else ("after", place)
             rows = await connection.fetch(layout.sql(_FILE, way), session["id"], start, limit + 1)
         more = str(rows[limit - 1]["seq"]) if len(rows) > limit else None
-        return Page([_message(row, address.id) for row in rows[:limit]], more)
+        return Page([message_of(row, address.id) for row in rows[:limit]], more)
 
     async def message(self, graph: str, address: SessionAddress, id_: str) -> StoredMessage:
         """Return one message. Raises NotFound."""
-        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
-            session = await _existing(connection, layout, address)
+        async with self.catalog.on(graph, reads=READS) as layout, self.database.connection() as connection:
+            session = await existing(connection, layout, address)
             rows = await connection.fetch(layout.sql(_FILE, "named"), session["id"], [id_])
         if not rows:
             raise NotFound(f"The session {address.id!r} has no message {id_[:80]!r}.", hint="List its messages.")
-        return _message(rows[0], address.id)
+        return message_of(rows[0], address.id)
 
     async def keys(self, graph: str, address: SessionAddress) -> Sequence[str]:
         """Return the keys of the episodes of all messages, in order. Raises NotFound."""
-        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
-            session = await _existing(connection, layout, address)
+        async with self.catalog.on(graph, reads=READS) as layout, self.database.connection() as connection:
+            session = await existing(connection, layout, address)
             return [row["key"] for row in await connection.fetch(layout.sql(_FILE, "keys"), session["id"])]
 
     async def delete(self, graph: str, address: SessionAddress) -> bool:
         """Delete a session that has no messages any more; returns whether it is gone."""
-        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
-            number = await _scope(connection, layout, address.scope)
+        async with self.catalog.on(graph, reads=READS) as layout, self.database.connection() as connection:
+            number = await scope_number(connection, layout, address.scope)
             return await connection.fetchval(layout.sql(_FILE, "delete"), number, address.id) is not None
 
     @asynccontextmanager
@@ -156,24 +156,13 @@ class PostgresSessions:
         """Return the layout with the scope, and make what the transaction needs before it begins."""
         await layout.ensure("history")
         await layout.ensure("sessions")
+        await layout.ensure("session_parts")
         episodes = [each.episode for each in messages]
         async with self.database.connection() as connection:
             numbers = await scope_ids(connection, layout, [address.scope], make=True)
             await source_ids(connection, layout, {each.source for each in episodes}, make=True)
         await ensure_episode_labels(self.database, layout, episodes)
         return replace(layout, scopes=numbers)
-
-
-async def _scope(connection: asyncpg.Connection, layout: Layout, scope: str) -> int:
-    return (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
-
-
-async def _existing(connection: asyncpg.Connection, layout: Layout, address: SessionAddress) -> asyncpg.Record:
-    number = await _scope(connection, layout, address.scope)
-    row = await connection.fetchrow(layout.sql(_FILE, "get"), number, address.id)
-    if row is None:
-        raise no_such_session(address)
-    return row
 
 
 async def _new(
@@ -205,31 +194,16 @@ async def _add(
 ) -> None:
     """Store messages as the next ones of a session; `place` is its number and that of its newest message."""
     session, last = place
+    newest = last + len(new)
     outcome = await write_episodes(connection, passages, [each.episode for each in new])
     layout = passages.layout
     await connection.execute(
-        layout.sql(_FILE, "add"), session, list(range(last + 1, last + len(new) + 1)), [each.id for each in new],
+        layout.sql(_FILE, "add"), session, list(range(last + 1, newest + 1)), [each.id for each in new],
         [outcome.ids[at] for at in range(len(new))], [str(each.body["role"]) for each in new],
         [each.tokens for each in new], [each.digest for each in new],
         [encoded(each.body).decode() for each in new],
     )  # fmt: skip
     await connection.execute(
-        layout.sql(_FILE, "note_added"), session, last + len(new), len(new), sum(each.tokens for each in new)
+        layout.sql(_FILE, "note_added"), session, newest, len(new), sum(each.tokens for each in new)
     )
-
-
-def _session(row: asyncpg.Record, scope: str) -> Session:
-    return Session(
-        id=row["name"], scope=scope, agent=row["agent"], users=tuple(row["users"]),
-        metadata=orjson.loads(row["metadata"]), opened_at=iso(row["opened"]),
-        closed_at=iso(row["closed"]) if row["closed"] is not None else None,
-        latest_at=iso(row["latest"]) if row["latest"] is not None else None, messages=row["messages"],
-        tokens=row["tokens"], created=row["created"],
-    )  # fmt: skip
-
-
-def _message(row: asyncpg.Record, session: str) -> StoredMessage:
-    body: Mapping[str, Any] = orjson.loads(row["body"])
-    return StoredMessage(
-        seq=row["seq"], id=row["name"], session=session, tokens=row["tokens"], created_at=iso(row["at"]), **body
-    )
+    await add_parts(connection, layout, session, last, newest)

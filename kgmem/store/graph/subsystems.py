@@ -28,6 +28,7 @@ Subsystem = Literal[
     "summaries",
     "agent_states",
     "sessions",
+    "session_parts",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -42,6 +43,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "summaries": ("summaries", ("create",)),
     "agent_states": ("agent_states", ("create",)),
     "sessions": ("sessions", ("create",)),
+    "session_parts": ("session_parts", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -71,6 +73,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "summaries": ("summary", "summary_of"),
     "agent_states": ("agent_state", "agent_state_version", "agent_state_checkpoint", "agent_retention"),
     "sessions": ("session", "session_message"),
+    "session_parts": ("session_part",),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

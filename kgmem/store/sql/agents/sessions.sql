@@ -81,14 +81,26 @@ WHERE session = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3
 SELECT i.key FROM {index}.session_message m JOIN {index}.item i ON i.id = m.item WHERE m.session = $1 ORDER BY m.seq
 
 -- name: forget
--- Messages whose episodes are deleted go with them.
+-- Messages whose episodes are deleted go with them, also from what stands for older parts.
 WITH gone AS (
-    DELETE FROM {index}.session_message WHERE item = ANY ($1::bigint[]) RETURNING session, tokens
+    DELETE FROM {index}.session_message WHERE item = ANY ($1::bigint[]) RETURNING session, seq, tokens
+), shorter AS (
+    UPDATE {index}.session_part p
+    SET body = (SELECT coalesce(jsonb_agg(x.said ORDER BY x.place), '[]') FROM jsonb_array_elements(p.body)
+                WITH ORDINALITY x (said, place) WHERE (x.said ->> 'seq')::bigint <> ALL (g.numbers))
+    FROM (SELECT session, level, (seq - 1) / (32 ^ level)::bigint AS place, array_agg(seq) AS numbers
+          FROM gone, generate_series(1, 4) level GROUP BY 1, 2, 3) g
+    WHERE p.session = g.session AND p.level = g.level AND p.place = g.place
 )
 UPDATE {index}.session s SET messages = s.messages - g.messages, tokens = s.tokens - g.tokens
 FROM (SELECT session, count(*) AS messages, sum(tokens) AS tokens FROM gone GROUP BY session) g WHERE s.id = g.session
 
 -- name: delete
+WITH parts AS (
+    DELETE FROM {index}.session_part p USING {index}.session s
+    WHERE p.session = s.id AND s.scope = $1 AND s.name = $2
+      AND NOT EXISTS (SELECT FROM {index}.session_message m WHERE m.session = s.id)
+)
 DELETE FROM {index}.session s WHERE s.scope = $1 AND s.name = $2
   AND NOT EXISTS (SELECT FROM {index}.session_message m WHERE m.session = s.id)
 RETURNING s.id

@@ -1,0 +1,132 @@
+"""The context of a session: latest messages, what the memory knows that matters to them, facts, and older parts."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Final
+
+from kgmem.domain.agents.context import (
+    LARGEST_BUDGET,
+    Entry,
+    Gathered,
+    SessionContext,
+    fitted,
+    line_of,
+    message_entry,
+    moment,
+)
+from kgmem.domain.agents.digest import PART, Digest, covering, most_telling, sentences_of
+from kgmem.domain.agents.message import READ, ROLES, StoredMessage
+from kgmem.domain.agents.session import CurrentFact, SessionAddress
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.recall.answer import Hit
+from kgmem.domain.recall.question import Question, What
+from kgmem.services.ports import Ports
+from kgmem.services.recall.recall import recall
+
+_TURNS: Final = 3  # Of the conversation, which are the question.
+_LONGEST_QUESTION: Final = 600  # Characters; the last turn comes first.
+_HITS: Final = 24
+_ENTITIES: Final = 5  # Best hits that are entities, whose facts are read too.
+_MENTIONING: Final = 8  # Latest messages whose entities are looked up.
+_ENOUGH: Final = 8  # Facts of what the turns mention, where those of the hits are not read too.
+_SUMMARIES: Final = 24
+_SHORTEST: Final = 16  # Tokens of a message with its heading: so many messages may fit at most.
+_MOST_MESSAGES: Final = 500
+
+
+async def context(ports: Ports, graph: str, address: SessionAddress, budget: int) -> SessionContext:
+    """Return the context of a session within a budget of tokens. Raises NotFound, InvalidInput."""
+    if not 1 <= budget <= LARGEST_BUDGET:
+        raise InvalidInput(
+            f"budget is {budget}, but must be from 1 to {LARGEST_BUDGET:,}.", hint="Give tokens.", field="budget"
+        )
+    limit = min(budget // _SHORTEST, _MOST_MESSAGES) + PART
+    _, latest = await ports.contexts.latest(graph, address.checked(), limit)
+    end = latest[0].seq if latest else 0
+    spoken = [each.seq for each in latest if each.role in READ][:_MENTIONING]
+    hits, mentioned, stored = await asyncio.gather(
+        _recalled(ports, graph, address, latest),
+        ports.contexts.facts(graph, address, spoken, ()),
+        ports.contexts.digests(graph, address, covering(end, _SUMMARIES) if end > PART else ()),
+    )
+    facts = await _facts(ports, graph, address, hits, mentioned)
+    counter = ports.token_counter
+    gathered = Gathered(
+        facts=[_fact(each) for each in facts],
+        memories=[_memory(each) for each in hits if each.id not in {fact.id for fact in facts} and _may_be_shown(each)],
+        messages=[message_entry(each) for each in latest],
+        older=lambda before: _older(latest, stored, before),
+    )
+    return await asyncio.to_thread(fitted, gathered, budget, (counter.name, counter.exact), counter.count)
+
+
+async def _recalled(
+    ports: Ports, graph: str, address: SessionAddress, latest: Sequence[StoredMessage]
+) -> Sequence[Hit]:
+    """Return what recall finds with the last turns as its question."""
+    turns = [each.message().words.strip() for each in latest if each.role in READ]
+    text = "\n".join([turn for turn in turns if turn][:_TURNS])[:_LONGEST_QUESTION]
+    if not text:
+        return []
+    return (await recall(ports, graph, Question(What(text), scope=address.scope, k=_HITS))).hits
+
+
+async def _facts(
+    ports: Ports, graph: str, address: SessionAddress, hits: Sequence[Hit], mentioned: Sequence[CurrentFact]
+) -> list[CurrentFact]:
+    """Return current facts: those that recall found, then those of what the latest turns mention, or the hits are."""
+    facts = {each.id: _current(each) for each in hits if each.kind == "fact" and each.state == "current"}
+    facts |= {each.id: each for each in mentioned if each.id not in facts}
+    entities = [each.id for each in hits if each.kind == "entity"][:_ENTITIES]
+    if len(mentioned) < _ENOUGH and entities:
+        more = await ports.contexts.facts(graph, address, (), entities)
+        facts |= {each.id: each for each in more if each.id not in facts}
+    return list(facts.values())
+
+
+def _current(hit: Hit) -> CurrentFact:
+    start, end = hit.start.key if hit.start else "", hit.end.key if hit.end else ""
+    return CurrentFact(hit.id, hit.label, start, end, hit.text or hit.key, hit.valid_from)
+
+
+def _older(latest: Sequence[StoredMessage], stored: Sequence[Digest], before: int) -> list[Digest]:
+    """Return the digests of what lies before a message: of the part that is not complete yet, and of those before."""
+    begin = (latest[0].seq - 1) // PART * PART
+    rest = [each for each in latest[::-1] if begin < each.seq < before]
+    sentences = most_telling(sentences_of(rest))
+    return [*([Digest(rest[0].seq, rest[-1].seq, sentences)] if sentences else []), *stored]
+
+
+def _may_be_shown(hit: Hit) -> bool:
+    """Return whether a hit is knowledge: what the system and tools say in sessions is none."""
+    role = hit.properties.get("role") if hit.kind == "episode" else None
+    return hit.kind != "path" and (role not in ROLES or role in READ)
+
+
+def _fact(fact: CurrentFact) -> Entry:
+    since = f" (since {moment(fact.valid_from)})" if fact.valid_from else ""
+    return Entry(line_of(f"fact:{fact.id}", f"{fact.text}{since}"), (f"fact:{fact.id}",), asdict(fact))
+
+
+def _memory(hit: Hit) -> Entry:
+    source = f"{hit.kind}:{hit.id if hit.kind == 'fact' else hit.key}"
+    role = hit.properties.get("role")
+    is_message = hit.kind == "episode" and role in READ and hit.properties.get("message")
+    speaker = next((each["speaker"] for each in hit.provenance if each.get("speaker")), None)
+    who = f"{speaker or role} said: " if is_message or speaker else ""
+    when = ", ".join(
+        each for each in (hit.valid_from, hit.state if hit.state not in {None, "current"} else None) if each
+    )
+    told = {
+        "id": hit.id, "kind": hit.kind, "key": hit.key, "text": _words(hit), "when": hit.valid_from,
+        "state": hit.state, "speaker": speaker,
+    }  # fmt: skip
+    return Entry(line_of(source, f"{who}{_words(hit)}{f' ({when})' if when else ''}"), (source,), told)
+
+
+def _words(hit: Hit) -> str:
+    """Return a hit in words: its text, after the name that it has besides."""
+    if hit.kind == "fact":
+        return hit.text or hit.key
+    return ": ".join(each for each in (hit.name, hit.text) if each) or hit.key

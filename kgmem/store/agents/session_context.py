@@ -1,0 +1,86 @@
+"""What a context needs of the store: the latest messages, digests of older parts, and current facts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import asyncpg
+
+from kgmem.domain.agents.digest import Digest
+from kgmem.domain.agents.message import StoredMessage
+from kgmem.domain.agents.session import CurrentFact, Session, SessionAddress
+from kgmem.domain.derived.similarity import SIMILAR_TO
+from kgmem.domain.graph.relationship import Relationship, worded
+from kgmem.domain.graph.scope import visible_from
+from kgmem.domain.text.extraction_result import CO_MENTIONED
+from kgmem.store.agents.session_parts import read_parts
+from kgmem.store.agents.session_rows import existing, message_of, session_of
+from kgmem.store.agents.sessions import READS
+from kgmem.store.graph.catalog import PostgresCatalog
+from kgmem.store.graph.layout import EDGE, Layout, know_labels, learn_labels
+from kgmem.store.graph.records import text_of
+from kgmem.store.read.items import relationships_of
+from kgmem.store.write.episodes import MENTIONS
+from kgmem.store.write.vertices import read_vertices
+
+_FILE: Final = "session_parts"
+_READS: Final = (*READS, "claims")
+_ENTITIES: Final = 8  # Of which facts are read.
+_FACTS: Final = 24
+_DERIVED: Final = (MENTIONS, CO_MENTIONED, SIMILAR_TO)
+_HIGHEST: Final = 2**62
+
+
+class PostgresContexts:
+    """Reads what contexts are made of."""
+
+    def __init__(self, catalog: PostgresCatalog) -> None:
+        """Take the catalog, which knows the database."""
+        self.catalog = catalog
+        self.database = catalog.database
+
+    async def latest(self, graph: str, address: SessionAddress, limit: int) -> tuple[Session, Sequence[StoredMessage]]:
+        """Return a session and its latest messages, the newest first. Raises NotFound."""
+        async with self.catalog.on(graph, reads=READS) as layout, self.database.connection() as connection:
+            row = await existing(connection, layout, address)
+            rows = await connection.fetch(layout.sql("sessions", "before"), row["id"], _HIGHEST, limit)
+        return session_of(row, address.scope), [message_of(each, address.id) for each in rows]
+
+    async def digests(self, graph: str, address: SessionAddress, parts: Sequence[tuple[int, int]]) -> Sequence[Digest]:
+        """Return the digests of parts (level, place) of a session, in this order. Raises NotFound."""
+        async with self.catalog.on(graph, reads=READS) as layout, self.database.connection() as connection:
+            row = await existing(connection, layout, address)
+            return await read_parts(connection, layout, row["id"], parts)
+
+    async def facts(
+        self, graph: str, address: SessionAddress, messages: Sequence[int], entities: Sequence[int]
+    ) -> Sequence[CurrentFact]:
+        """Return current relationships of what messages (numbers) mention and of entities (ids), by worth."""
+        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
+            row = await existing(connection, layout, address)
+            items = await connection.fetch(layout.sql(_FILE, "items"), row["id"], list(messages))
+            if any((EDGE, kind) not in layout.labels for kind in _DERIVED):
+                await learn_labels(connection, layout)
+            kinds = {kind: label.id for kind in _DERIVED if (label := layout.labels.get((EDGE, kind)))}
+            rows = await connection.fetch(
+                layout.sql(_FILE, "facts"), [each["item"] for each in items], kinds.get(MENTIONS, -1),
+                list(entities), _ENTITIES, list(visible_from(address.scope)), list(kinds.values()),
+            )  # fmt: skip
+            unique = list({each["id"]: each for each in rows}.values())[:_FACTS]
+            await know_labels(connection, layout, [each["id"] for each in unique])
+            names = await _names(connection, layout, unique)
+            relationships = await relationships_of(connection, layout, unique)
+        return [_fact(each, names) for each in relationships]
+
+
+async def _names(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> dict[str, str]:
+    """Return the names of the ends of relationships by key, of those that have one."""
+    keys = {row[end]: row[key] for row in rows for end, key in (("source", "start_key"), ("target", "end_key"))}
+    await know_labels(connection, layout, keys)
+    stored = await read_vertices(connection, layout, list(keys))
+    found = {keys[id_]: text_of(properties, "name") for id_, properties in stored.items()}
+    return {key: name for key, name in found.items() if name}
+
+
+def _fact(held: Relationship, names: Mapping[str, str]) -> CurrentFact:
+    sentence = worded(names.get(held.start, held.start), held.kind, names.get(held.end, held.end))
+    return CurrentFact(held.id or 0, held.kind, held.start, held.end, held.text or sentence, held.valid_from)

@@ -1,0 +1,16 @@
+"""Sessions keep digests of their older parts."""
+
+from kgmem.store.db.alembic_run import run_sql
+
+revision = "0036"
+down_revision = "0035"
+
+
+def upgrade() -> None:
+    """Make the tables that stand in for absent ones; a graph's own are made when they are first needed."""
+    run_sql("0036_up")
+
+
+def downgrade() -> None:
+    """Drop them, after migrations/sql/0036_down_graph.sql has dropped those of each graph."""
+    run_sql("0036_down")
