@@ -59,6 +59,7 @@ LATER = {
     "answered",
     *TABLES["agent_states"],
     *TABLES["sessions"],
+    *TABLES["session_parts"],
 }  # Tables that revision 0023 did not know.
 
 

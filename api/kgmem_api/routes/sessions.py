@@ -124,9 +124,9 @@ class MessagePage(BaseModel):
 
 
 class ContextEntry(BaseModel):
-    """One entry of a context: its text as it stands there, what it is made of, and its fields."""
+    """One entry of a context: its text, what it is made of, and its fields."""
 
-    text: Annotated[str, Field(description="As it stands in the text of the context.")]
+    text: Annotated[str, Field(description="As in the text of the context.")]
     sources: Annotated[list[str], Field(description="message:ID, fact:ID, entity:KEY, episode:KEY, block:NAME.")]
     told: Annotated[dict[str, Any], Field(description="The same as fields, which depend on the section.")]
     cut: Annotated[bool, Field(description="Whether only its beginning fits.")]

@@ -170,8 +170,13 @@ class CurrentFact:
 class ContextStore(Protocol):
     """Reads what the context of a session is made of."""
 
-    async def latest(self, graph: str, address: SessionAddress, limit: int) -> tuple[Session, Sequence[StoredMessage]]:
-        """Return a session and its latest messages, the newest first. Raises NotFound."""
+    async def latest(
+        self, graph: str, address: SessionAddress, least: int, budget: int
+    ) -> tuple[Session, Sequence[StoredMessage]]:
+        """Return a session and its latest messages, the newest first: `least`, and more within a budget of tokens.
+
+        Raises NotFound.
+        """
 
     async def digests(self, graph: str, address: SessionAddress, parts: Sequence[tuple[int, int]]) -> Sequence[Digest]:
         """Return the digests of parts (level, place) of a session, in this order. Raises NotFound."""

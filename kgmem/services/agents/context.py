@@ -31,8 +31,6 @@ _ENTITIES: Final = 5  # Best hits that are entities, whose facts are read too.
 _MENTIONING: Final = 8  # Latest messages whose entities are looked up.
 _ENOUGH: Final = 8  # Facts of what the turns mention, where those of the hits are not read too.
 _SUMMARIES: Final = 24
-_SHORTEST: Final = 16  # Tokens of a message with its heading: so many messages may fit at most.
-_MOST_MESSAGES: Final = 500
 
 
 async def context(ports: Ports, graph: str, address: SessionAddress, budget: int) -> SessionContext:
@@ -41,8 +39,7 @@ async def context(ports: Ports, graph: str, address: SessionAddress, budget: int
         raise InvalidInput(
             f"budget is {budget}, but must be from 1 to {LARGEST_BUDGET:,}.", hint="Give tokens.", field="budget"
         )
-    limit = min(budget // _SHORTEST, _MOST_MESSAGES) + PART
-    _, latest = await ports.contexts.latest(graph, address.checked(), limit)
+    _, latest = await ports.contexts.latest(graph, address.checked(), PART, budget)
     end = latest[0].seq if latest else 0
     spoken = [each.seq for each in latest if each.role in READ][:_MENTIONING]
     hits, mentioned, stored = await asyncio.gather(

@@ -27,7 +27,7 @@ _READS: Final = (*READS, "claims")
 _ENTITIES: Final = 8  # Of which facts are read.
 _FACTS: Final = 24
 _DERIVED: Final = (MENTIONS, CO_MENTIONED, SIMILAR_TO)
-_HIGHEST: Final = 2**62
+_MESSAGES: Final = 500
 
 
 class PostgresContexts:
@@ -38,11 +38,18 @@ class PostgresContexts:
         self.catalog = catalog
         self.database = catalog.database
 
-    async def latest(self, graph: str, address: SessionAddress, limit: int) -> tuple[Session, Sequence[StoredMessage]]:
-        """Return a session and its latest messages, the newest first. Raises NotFound."""
+    async def latest(
+        self, graph: str, address: SessionAddress, least: int, budget: int
+    ) -> tuple[Session, Sequence[StoredMessage]]:
+        """Return a session and its latest messages, the newest first: `least`, and more within a budget of tokens.
+
+        Raises NotFound.
+        """
         async with self.catalog.on(graph, reads=READS) as layout, self.database.connection() as connection:
             row = await existing(connection, layout, address)
-            rows = await connection.fetch(layout.sql("sessions", "before"), row["id"], _HIGHEST, limit)
+            rows = await connection.fetch(
+                layout.sql("sessions", "latest"), row["id"], least, max(least, min(budget // 12, _MESSAGES)), budget
+            )
         return session_of(row, address.scope), [message_of(each, address.id) for each in rows]
 
     async def digests(self, graph: str, address: SessionAddress, parts: Sequence[tuple[int, int]]) -> Sequence[Digest]:

@@ -77,6 +77,14 @@ SELECT seq, name, tokens, at, body FROM {index}.session_message WHERE session = 
 SELECT seq, name, tokens, at, body FROM {index}.session_message
 WHERE session = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3
 
+-- name: latest
+-- The newest messages, the newest first: $2 of them, and others (up to $3) while all take at most $4 tokens.
+SELECT seq, name, tokens, at, body
+FROM (SELECT *, row_number() OVER newest AS place, sum(tokens + 12) OVER newest AS total
+      FROM (SELECT * FROM {index}.session_message WHERE session = $1 ORDER BY seq DESC LIMIT $3) m
+      WINDOW newest AS (ORDER BY seq DESC ROWS UNBOUNDED PRECEDING)) t
+WHERE place <= $2 OR total <= $4 ORDER BY seq DESC
+
 -- name: keys
 SELECT i.key FROM {index}.session_message m JOIN {index}.item i ON i.id = m.item WHERE m.session = $1 ORDER BY m.seq
 
