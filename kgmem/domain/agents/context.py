@@ -31,7 +31,7 @@ _DROPPED_FIRST: Final[tuple[SectionName, ...]] = ("summaries", "memories", "fact
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a section: its text as it stands there, and the ids of what it is made of."""
+    """One entry of a section: its text, and the ids of what it is made of."""
 
     text: str
     sources: Sequence[str]
@@ -55,7 +55,7 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class SessionContext:
-    """What to put into the next prompt: the text, how many tokens it takes, and its sections as they stand there."""
+    """What to put into the next prompt: the text, how many tokens it takes, and its sections."""
 
     text: str
     tokens: int
@@ -205,7 +205,7 @@ class _Page:
         self.preface = False
 
     def in_order(self, name: SectionName) -> list[Entry]:
-        """Return a section as it stands in the text: messages and summaries from the oldest on."""
+        """Return a section in the order of the text: messages and summaries from the oldest on."""
         return self.sections[name][::-1] if name in {"messages", "summaries"} else self.sections[name]
 
     def text(self) -> str:
