@@ -49,7 +49,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     rate, own_rate, wide_rate = (_TEXTS_A_TURN * 1000 / times.p50 for times in (base, own_times, wide_times))
     yield compared(f"{cores} threads with a session each", own_rate, rate, "texts/s")
     yield compared(f"one session of {cores} intra-op threads", wide_rate, rate, "texts/s")
-    yield compared(f"memory of {cores} sessions", several - single, single - before, "MB")
+    yield compared(f"memory of {cores} further sessions, beside the first", several - single, single - before, "MB")
 
 
 class _Pool:

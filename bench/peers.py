@@ -13,7 +13,7 @@ of all goes to the error output, with "-" for what a peer has no function for, a
 import random
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -74,15 +74,22 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
             shared = _shared(size)
             (home / "data").mkdir()
             shared.write(home / "data")
-            results += run(home, shared, {FLOOR: None, "kgmem": None, **peers})
+            group = run(home, shared, {FLOOR: None, "kgmem": None, **peers})
+        for figure in _figures(group):
+            yield figure
+        results += group
     show(results)
-    floors = _floors(results)
-    if all(floor.not_run for floor in floors.values()):
+    if all(floor.not_run for floor in _floors(results).values()):
         raise SkippedError(f"the floor did not run: {results[0].not_run}.")
+
+
+def _figures(results: Sequence[Result]) -> Iterator[Figure]:
+    """Return the numbers of peers that took as many rows, each beside the floor's."""
+    floor = _floors(results)[results[0].rows].numbers
     for result in results:
         for name, number in result.numbers.items() if result.name != FLOOR else ():
             label, unit = f"{result.name}, {result.rows:,} rows: {name.replace('_', ' ')}", _UNITS[name]
-            base = floors[result.rows].numbers.get(name)
+            base = floor.get(name)
             yield compared(label, number, base, unit) if base else alone(label, number, unit, "the floor has none")
 
 

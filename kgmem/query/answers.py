@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode, RowNodes
@@ -222,4 +222,6 @@ def _over() -> Conflict:
 
 
 def _answer(result: Result) -> CypherAnswer:
-    return CypherAnswer(result.columns, result.rows, asdict(result.counters), result.writes, result.plan, result.graphs)
+    # Not asdict, which copies each number: a twentieth of the time of a short query.
+    counters = {each.name: getattr(result.counters, each.name) for each in fields(result.counters)}
+    return CypherAnswer(result.columns, result.rows, counters, result.writes, result.plan, result.graphs)

@@ -186,3 +186,12 @@ def test_scripted_model_embeds_and_answers_chats() -> None:
     assert [each["embedding"] for each in embedded["data"]] == [[1, 0], [0, 1]]
     chat = {"model": "none", "messages": [{"role": "user", "content": "hello"}]}
     assert httpx.post(f"{url}/chat/completions", json=chat).json()["choices"][0]["message"]["content"] == "{}"
+
+
+def test_figures_are_beside_the_floor_and_name_the_rows() -> None:
+    results = [
+        peers.Result("floor", 2000, {"hybrid": 2.0}),
+        peers.Result("kgmem", 2000, {"hybrid": 3.0, "reopen": 1.0}),
+    ]
+    told = [(figure.figure, figure.value, figure.baseline, figure.ratio) for figure in peers._figures(results)]
+    assert told == [("kgmem, 2,000 rows: hybrid", 3, 2, 1.5), ("kgmem, 2,000 rows: reopen", 1, None, None)]
