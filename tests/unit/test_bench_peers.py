@@ -142,7 +142,8 @@ def test_every_peer_has_an_adapter_and_a_pinned_package() -> None:
 def test_slow_peers_are_grouped_by_the_rows_that_they_take() -> None:
     groups = peers._groups(50_000)
     assert {"lance", "falkor"} <= set(groups[50_000])
-    assert {"mem0", "graphiti", "hindsight", "cognee", "neo4j_graphrag"} <= set(groups[2000])
+    assert {"mem0", "graphiti", "cognee", "neo4j_graphrag"} <= set(groups[2000])
+    assert "hindsight" in groups[500]
     assert list(peers._groups(300)) == [300]
 
 
