@@ -50,7 +50,13 @@ def _stretches(rows: Sequence[Any]) -> list[list[Any]]:
 def _state(row: Any) -> dict[str, Any]:
     checkpoints = orjson.loads(row["checkpoints"])
     names = [{"name": name, "version": version, "at": iso(at)} for name, version, at in checkpoints]
-    return {**_owner(row), "name": row["name"], "last": row["last"], "versions": row["versions"], "checkpoints": names or None}
+    return {
+        **_owner(row),
+        "name": row["name"],
+        "last": row["last"],
+        "versions": row["versions"],
+        "checkpoints": names or None,
+    }
 
 
 def _parts(state: Any, row: Any) -> list[dict[str, Any]]:
