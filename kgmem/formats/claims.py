@@ -89,7 +89,7 @@ REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
 # Fields of any JSON value.
 AS_JSON: Final = frozenset(
     {
-        "value", "span", "relationship", "detail", "facts", "last", "versions", "checkpoints", "size", "restored_from", "base",
-        "part", "parts", "rules",
+        "value", "span", "relationship", "detail", "facts", "last", "versions", "checkpoints", "size", "restored_from",
+        "base", "part", "parts", "rules",
     }
 )  # fmt: skip
