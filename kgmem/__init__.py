@@ -27,6 +27,7 @@ from kgmem.domain.errors import (
     Forbidden,
     InvalidInput,
     KgmemError,
+    LimitReached,
     NotFound,
     OutOfSpace,
     SchemaViolation,
@@ -41,6 +42,14 @@ from kgmem.domain.errors import (
 from kgmem.domain.graph.entity import DeleteResult, Entity, Page, WriteResult
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.ledger.ledger import (
+    AccountLimits,
+    AccountSpec,
+    LedgerNote,
+    Posting,
+    Reservation,
+    StatementQuery,
+)
 from kgmem.domain.recall.answer import Answer, Hit, RetrieverShare
 from kgmem.domain.recall.question import Question, What, When
 from kgmem.domain.space.place import Place, parse_place
@@ -55,6 +64,8 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AccountLimits",
+    "AccountSpec",
     "Answer",
     "ChecksumMismatch",
     "ClaimFilter",
@@ -79,6 +90,8 @@ __all__ = [
     "ImportResult",
     "InvalidInput",
     "KgmemError",
+    "LedgerNote",
+    "LimitReached",
     "Memory",
     "Message",
     "NewAdjudication",
@@ -86,8 +99,10 @@ __all__ = [
     "OutOfSpace",
     "Page",
     "Place",
+    "Posting",
     "Question",
     "Relationship",
+    "Reservation",
     "RetentionRule",
     "RetrieverShare",
     "SchemaViolation",
@@ -96,6 +111,7 @@ __all__ = [
     "SessionDetails",
     "Source",
     "StateAddress",
+    "StatementQuery",
     "StoredFact",
     "TimedOut",
     "TooLarge",

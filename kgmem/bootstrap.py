@@ -59,6 +59,7 @@ from kgmem.store.jobs.keys import PostgresKeyRing
 from kgmem.store.jobs.metrics import PostgresMetrics
 from kgmem.store.jobs.queue import ProcrastinateQueue, open_queue
 from kgmem.store.jobs.worker import WorkerOptions
+from kgmem.store.ledger.ledger import PostgresLedger
 from kgmem.store.load.imports import PostgresImports
 from kgmem.store.load.uploads import Uploads
 from kgmem.store.resolution.merge_store import PostgresMerges
@@ -199,6 +200,8 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "queue_summaries": memory.tasks.queue_summaries,
         "prune_states": memory.tasks.prune_states,
         "queue_pruning": memory.tasks.queue_pruning,
+        "expire_holds": memory.tasks.expire_holds,
+        "queue_hold_expiry": memory.tasks.queue_hold_expiry,
         "queue_communities": memory.tasks.queue_communities,
         "unlink_similar": memory.similarity.unlink,
         "queue_similarity": memory.tasks.queue_similarity,
@@ -369,6 +372,7 @@ def postgres_ports(
         sessions=PostgresSessions(catalog),
         contexts=PostgresContexts(catalog),
         token_counter=models.token_counter,
+        ledger=PostgresLedger(catalog),
         integrity=PostgresInspector(index),
         jobs=infrastructure.jobs,
         keys=infrastructure.keys,

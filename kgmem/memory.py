@@ -26,6 +26,7 @@ from kgmem.services.entities import Entities, Relationships
 from kgmem.services.graphs import Graphs
 from kgmem.services.imports.exports import Exports
 from kgmem.services.imports.imports import Imports
+from kgmem.services.ledger.ledger import Ledger
 from kgmem.services.ports import Ports
 from kgmem.services.recall import evaluate as evaluating
 from kgmem.services.recall import recall as recalling
@@ -71,6 +72,7 @@ class Memory:
         self.summaries = EntitySummaries(ports)
         self.states = AgentStates(ports)
         self.sessions = Sessions(ports)
+        self.ledger = Ledger(ports)
         self.imports = Imports(ports)
         self.exports = Exports(ports)
         self.embeddings = Embeddings(ports)

@@ -87,6 +87,7 @@ BEGIN
     END IF;
     FOR relation IN
         SELECT c.oid::regclass AS name,
+               EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'append_only') AS guarded,
                c.reltuples > 0 OR pg_relation_size(c.oid) > 100000 OR special.amname IS NOT NULL AS anew,
                CASE special.amname WHEN 'bm25' THEN special.indexrelid::regclass END AS words,
                CASE special.amname WHEN 'bm25' THEN pg_get_indexdef(special.indexrelid) END AS made
@@ -102,6 +103,9 @@ BEGIN
         IF relation.words IS NOT NULL THEN
             EXECUTE format('DROP INDEX %s', relation.words);
         END IF;
+        IF relation.guarded THEN
+            EXECUTE format('ALTER TABLE %s DISABLE TRIGGER append_only', relation.name);
+        END IF;
         EXECUTE format(CASE WHEN relation.anew THEN 'TRUNCATE %s CASCADE' ELSE 'DELETE FROM ONLY %s' END, relation.name);
         IF relation.made IS NOT NULL THEN
             EXECUTE relation.made;
@@ -110,6 +114,12 @@ BEGIN
     FOR relation IN SELECT key::oid::regclass AS name, value FROM jsonb_each(p.contents) LOOP
         EXECUTE format('INSERT INTO %s OVERRIDING SYSTEM VALUE SELECT * FROM jsonb_populate_recordset(NULL::%s, $1)',
                        relation.name, relation.name) USING relation.value;
+    END LOOP;
+    FOR relation IN
+        SELECT t.tgrelid::regclass AS name FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE t.tgname = 'append_only' AND t.tgenabled = 'D' AND c.relnamespace = to_regnamespace(fresh.index_name)
+    LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER append_only', relation.name);
     END LOOP;
     -- The numbers of labels go on: statements are kept by them, and AGE does not use one twice either.
     FOR relation IN

@@ -55,6 +55,7 @@ from kgmem_api.routes import (
     sources,
     view,
 )
+from kgmem_api.routes.ledger import routes as ledger_routes
 from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.siblings import Share, Siblings
 from kgmem_api.wire.answers import Problem
@@ -152,6 +153,7 @@ _ROUTERS = (
     merges.router,
     communities.router,
     agent_states.router,
+    ledger_routes.router,
     sessions.router,
     sources.router,
     changes.router,

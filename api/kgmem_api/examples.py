@@ -118,6 +118,19 @@ REQUESTS: Final[dict[str, Any]] = {
             {"within_seconds": 2592000, "every_seconds": 86400},
         ]
     },
+    "put_account": {"kind": "budget", "unit": "USD", "limits": {"hard_min": "-100", "soft_min": "-80"}},
+    "post_transaction": {
+        "entries": [{"account": "budget", "amount": "-0.0125"}, {"account": "model-calls", "amount": "0.0125"}],
+        "description": "One call of a model",
+        "agent": "planner",
+        "tags": ["llm"],
+        "idempotency_key": "call-1",
+    },
+    "reverse_transaction": {"description": "Posted twice."},
+    "post_hold": {"from": "budget", "to": "model-calls", "amount": "0.50", "seconds": 600},
+    "settle_hold": {"amount": "0.31"},
+    "release_hold": {},
+    "verify_ledger": {},
     "summarize": {"key": "person/armstrong"},
     "forget": {"keys": ["note/landing"], "dry_run": True},
     "post_integrity_check": {"repair": False},
@@ -134,6 +147,7 @@ PATH: Final[dict[str, Any]] = {
     "checkpoint": "before-search",
     "session": "chat-1",
     "message": "m1",
+    "account": "budget",
 }
 PATHS: Final[dict[str, dict[str, Any]]] = {
     "put_entity": {"key": "person/collins"},

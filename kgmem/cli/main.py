@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "session": ("kgmem.cli.agents.sessions:app", "Open, fill, read and close the sessions of agents."),
     "state": ("kgmem.cli.states:app", "Write, read, compare, restore and prune the states of agents."),
+    "ledger": ("kgmem.cli.ledger.commands:app", "Keep accounts of what agents spend: post, reserve, limit, verify."),
     "communities": ("kgmem.cli.communities:app", "Detect, list, show and delete communities of entities."),
     "summarize": ("kgmem.cli.communities:summarize", "Summarise an entity."),
     "recall": ("kgmem.cli.recall:recall", "Query a graph by meaning, words, place, time and cause."),

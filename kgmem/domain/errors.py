@@ -8,7 +8,8 @@ KgmemError
 │   └── TooLarge            over a limit on size
 ├── NotFound                no such graph, entity, job, ...
 ├── Conflict                it exists already, or a change in progress excludes it
-│   └── VersionConflict     the stored version is another one
+│   ├── VersionConflict     the stored version is another one
+│   └── LimitReached        a hard limit of a ledger account refuses it
 ├── Unauthenticated         no key, or a key that is unknown, expired or revoked
 ├── Forbidden               the key does not reach that far
 ├── Unavailable             a part that kgmem needs is unavailable; try again
@@ -89,6 +90,12 @@ class VersionConflict(Conflict):
     """Conflict: the stored version is another one."""
 
     code = "version-conflict"
+
+
+class LimitReached(Conflict):
+    """Conflict: a hard limit of an account refuses it."""
+
+    code = "limit-reached"
 
 
 class Unauthenticated(KgmemError):

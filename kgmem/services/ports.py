@@ -13,6 +13,7 @@ from kgmem.domain.derived.similarity import SimilarityStore
 from kgmem.domain.derived.summaries import SummaryStore, Wording
 from kgmem.domain.diagnostics import Inspector
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
+from kgmem.domain.ledger.ports import LedgerStore
 from kgmem.domain.ports import (
     DatabaseMetrics,
     GraphCatalog,
@@ -54,6 +55,7 @@ class Ports:
     sessions: SessionStore
     contexts: ContextStore
     token_counter: TokenCounter
+    ledger: LedgerStore
     integrity: Inspector
     jobs: JobQueue
     keys: KeyRing

@@ -87,6 +87,15 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("POST", "/v1/graphs/{graph}/sessions/{session}/messages"): lambda _: {
         "messages": [{"role": "user", "content": "vault"}]
     },
+    ("PUT", "/v1/graphs/{graph}/ledger/accounts/{account}"): lambda _: {"kind": "budget", "unit": "vault"},
+    ("POST", "/v1/graphs/{graph}/ledger/transactions"): lambda _: {
+        "entries": [{"account": "secret", "amount": "1"}, {"account": "vault", "amount": "-1"}]
+    },
+    ("POST", "/v1/graphs/{graph}/ledger/transactions/{id}/reverse"): lambda _: {"description": "vault"},
+    ("POST", "/v1/graphs/{graph}/ledger/holds"): lambda _: {"from": "secret", "to": "vault", "amount": "1"},
+    ("POST", "/v1/graphs/{graph}/ledger/holds/{id}/settle"): lambda _: {"amount": "1"},
+    ("POST", "/v1/graphs/{graph}/ledger/holds/{id}/release"): lambda _: {},
+    ("POST", "/v1/graphs/{graph}/ledger/verify"): lambda _: {},
     ("POST", "/v1/graphs/{graph}/resolve"): lambda scope: {"described": [{"names": ["vault"]}], **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/merges"): lambda scope: {
         "keep": "ann",
@@ -125,6 +134,7 @@ ASKING = (
     "/causality/separation",
     "/causality/ancestry",
     "/claims/verify",
+    "/ledger/verify",
     "/view",
     "/resolve",
     "/cypher",
@@ -168,6 +178,7 @@ class Route:
             .replace("{checkpoint}", "secret")
             .replace("{session}", "secret")
             .replace("{message}", "secret")
+            .replace("{account}", "secret")
         )
         assert "{" not in address, f"no sample for {self}"
         parameters: dict[str, Any] = _scoped(scope) if self.takes_scope else {}

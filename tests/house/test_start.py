@@ -19,7 +19,7 @@ LATE = (
     "shapely",
     "sqlalchemy",
 )
-MOST_MEGABYTES = 120
+MOST_MEGABYTES = 124
 _SCRIPT = """
 import pathlib, resource, sys
 import kgmem.cli.main, kgmem.cli.serve, kgmem.bootstrap, kgmem_api.server

@@ -60,6 +60,7 @@ LATER = {
     *TABLES["agent_states"],
     *TABLES["sessions"],
     *TABLES["session_parts"],
+    *TABLES["ledger"],
 }  # Tables that revision 0023 did not know.
 
 

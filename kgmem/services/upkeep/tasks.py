@@ -9,6 +9,7 @@ from kgmem.services.agents import states as agent_states
 from kgmem.services.claims import claim as claiming
 from kgmem.services.imports import import_uploads as uploading
 from kgmem.services.imports import imports as undoing
+from kgmem.services.ledger import ledger as ledgers
 from kgmem.services.ports import Ports
 from kgmem.services.texts import extract as reading
 from kgmem.services.upkeep import communities as grouping
@@ -99,6 +100,14 @@ class Tasks:
     async def prune_states(self, graph: str) -> int:
         """Apply the retention rules of a graph's agents; returns how many versions of states were deleted."""
         return await agent_states.prune_all(self._ports, graph)
+
+    async def expire_holds(self, graph: str) -> int:
+        """Close the holds of a graph's ledger whose time is over; returns how many."""
+        return await self._ports.ledger.expire(graph)
+
+    async def queue_hold_expiry(self) -> int:
+        """Enqueue the closing of such holds for every graph that has some; returns for how many."""
+        return await ledgers.defer_expiry(self._ports)
 
     async def queue_pruning(self) -> int:
         """Enqueue the pruning of every graph with retention rules; returns for how many."""

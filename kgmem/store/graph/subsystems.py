@@ -29,6 +29,7 @@ Subsystem = Literal[
     "agent_states",
     "sessions",
     "session_parts",
+    "ledger",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -44,6 +45,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "agent_states": ("agent_states", ("create",)),
     "sessions": ("sessions", ("create",)),
     "session_parts": ("session_parts", ("create",)),
+    "ledger": ("ledger", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -74,6 +76,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "agent_states": ("agent_state", "agent_state_version", "agent_state_checkpoint", "agent_retention"),
     "sessions": ("session", "session_message"),
     "session_parts": ("session_part",),
+    "ledger": ("ledger_record", "ledger_entry", "ledger_account", "ledger_hold", "ledger_head"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

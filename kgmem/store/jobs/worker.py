@@ -52,6 +52,7 @@ _PERIODIC = {
     "queue_summaries": "*/5 * * * *",
     "queue_communities": "*/5 * * * *",
     "queue_pruning": "29 * * * *",
+    "queue_hold_expiry": "* * * * *",
     "build_deferred_indexes": "*/3 * * * *",
     "queue_integrity_checks": "41 * * * *",
     "tidy": "17 * * * *",

@@ -1,0 +1,1 @@
+"""The budget ledger: double entry, append-only, sealed by a hash chain."""

@@ -1,0 +1,16 @@
+"""Graphs have a budget ledger: accounts, entries, holds, and the chain that seals them."""
+
+from kgmem.store.db.alembic_run import run_sql
+
+revision = "0037"
+down_revision = "0036"
+
+
+def upgrade() -> None:
+    """Make the tables that stand in for absent ones; a graph's own are made when they are first needed."""
+    run_sql("0037_up")
+
+
+def downgrade() -> None:
+    """Drop them, after migrations/sql/0037_down_graph.sql has dropped those of each graph."""
+    run_sql("0037_down")
