@@ -57,8 +57,8 @@ class NumpyConsensus:
         """Return the verdicts on the claims of one subject and predicate, by what is known of their sources."""
         if not claims:
             return ()
-        sharing = [*known.copies, known.new]
-        reliance = Reliance(known.trust, known.houses, setting.wrong, known.now, known.reports, sharing)
+        told = (known.trust, known.houses, setting.wrong, known.now, known.reports, known.copies, known.new)
+        reliance = Reliance(*told)
         facts = gather(claims, {claims[0].predicate: rule}, reliance)
         if rule.method is not Method.AUTO:
             setting = replace(setting, method=rule.method)
@@ -68,7 +68,9 @@ class NumpyConsensus:
             asked = {claims[0].predicate: replace(rule, method=setting.method)}
             first = min(known.new, default=None)  # Through which all new names speak, as one voice.
             sources = [
-                ClaimedSource(name, each, first if name in known.new else known.houses.get(name))
+                ClaimedSource(name, each, first)
+                if name in known.new
+                else ClaimedSource(name, each, known.houses.get(name), new_names.RECORD if known.new else 0)
                 for name, each in sorted(known.trust.items())
             ]
             weighed = weigh(
@@ -104,7 +106,9 @@ def weigh(
     known = {source.key: source for source in sources}
     rules = rules or {}
     trust = {key: each.prior for key, each in known.items()}
-    reliance = Reliance(trust, _houses(known), now=now, reports=reports or {})
+    houses = _houses(known)
+    new = frozenset(new_names.recent(claims, known, houses))
+    reliance = Reliance(trust, houses, now=now, reports=reports or {}, new=new)
     gathered = gather(claims, rules, reliance)
     for _ in range(_FIRST_TURNS if _parted(gathered) else 0):
         reliance = replace(reliance, reports=_reports(reports, gathered, reliance))

@@ -19,6 +19,7 @@ from kgmem.consensus.fact_grouping import Gathered
 from kgmem.domain.claims.consensus import (
     PRIOR_TRUST,
     Alternative,
+    Claim,
     ClaimedSource,
     Copying,
     FactState,
@@ -41,38 +42,45 @@ Bodies = Mapping[str, int]  # Of each source of a body that shares one voice: th
 
 def bodies(gathered: Gathered, known: Mapping[str, ClaimedSource], houses: Mapping[str, str]) -> Bodies:
     """Return the sources that have hardly anything but each other, by body."""
-    given = {name for name, each in known.items() if each.prior != PRIOR_TRUST} | {_PERSON}
+    given = _given(known) | {_PERSON}
     proven = given | {name for name, each in known.items() if each.record >= OUTSIDE}
-    history = any(each.record >= RECORD for each in known.values())
-    recent = _recent(gathered, known, houses, history=history) - given
-    agreements = _agreements(gathered, houses, recent)
-    top = _linked(agreements, recent)
+    history = _history(known)
+    new = recent(gathered.claims, known, houses)
+    agreements = _agreements(gathered, houses, new)
+    top = _linked(agreements, new)
     record = _records(agreements, top)
-    old = [body for body, each in record.items() if not each.members <= recent]
+    old = [body for body, each in record.items() if not each.members <= new]
     main = "" if history else min(old, key=lambda body: (-record[body].checked, body), default="")
     trusted = {_top(top, name) for name in top if name in proven}
     found = {
         body
         for body, each in record.items()
-        if body != main and body not in trusted and each.alone(1 if each.members <= recent else LEAST_FACTS)
+        if body != main and body not in trusted and each.alone(1 if each.members <= new else LEAST_FACTS)
     }
     number = {body: at for at, body in enumerate(sorted(found))}
     of = {name: number[_top(top, name)] for name in top if _top(top, name) in found}
     return of | {outlet: of[house] for outlet, house in houses.items() if house in of}
 
 
-def _recent(
-    gathered: Gathered, known: Mapping[str, ClaimedSource], houses: Mapping[str, str], *, history: bool
-) -> set[str]:
+def _given(known: Mapping[str, ClaimedSource]) -> set[str]:
+    return {name for name, each in known.items() if each.prior != PRIOR_TRUST}
+
+
+def _history(known: Mapping[str, ClaimedSource]) -> bool:
+    return any(each.record >= RECORD for each in known.values())
+
+
+def recent(claims: Sequence[Claim], known: Mapping[str, ClaimedSource], houses: Mapping[str, str]) -> set[str]:
     """Return the sources without a record that came after others had one, or after one that people trust."""
     first: dict[str, int] = {}
-    for claim in gathered.claims:
+    for claim in claims:
         if claim.known is not None:
             house = houses.get(claim.source, claim.source)
             first[house] = min(first.get(house, claim.known), claim.known)
     trusted = [first[name] for name, each in known.items() if each.prior > PRIOR_TRUST and name in first]
     since = min(trusted, default=None)
-    names = {houses.get(claim.source, claim.source) for claim in gathered.claims}
+    history = _history(known)
+    names = {houses.get(claim.source, claim.source) for claim in claims} - _given(known)
     return {
         name
         for name in names

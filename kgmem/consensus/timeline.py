@@ -10,6 +10,8 @@ begins or ends. Four prices are weighed against each other, all in logarithms of
   began earlier where its source is trusted at least T (or 0.05 less, since what is learned of sources moves by little
   things), and sources that are trusted less may do so together. It never
   costs more than the votes of the sources that still claim what ends: where nobody does any more, change is free;
+- new names (sources without a record where others have one) together vote for a value a little less than a change
+  costs, so that their word alone ends nothing: one known source that says so too, or a person, is enough;
 - a claim with an end opposes what begins before that end, by the share of its time that is cut off;
 - where others tell of changes in time, their silence on one speaks against it: -log(1 - R) for each source that speaks
   of this at all and tells of the share R of changes (`reporting.py`), as far as there was time to.
@@ -34,6 +36,7 @@ _NEVER = 2**63
 _SAME_TRUST = 0.05  # Sources that differ by no more are equally trusted.
 _FEWEST_WRONG = 2.0
 _TINY = 1e-6  # A change that costs as much as it gains takes place.
+_SHORT_OF_CHANGE = 0.1  # By so much the votes of new names together stay below the price of a change.
 _NONE = ""  # The state after an end; no value has this key.
 _LABELLED = 20.0  # The vote of a claim that a person accepted.
 _MOST_STATES = 64  # Of the values that may hold at a moment: the most probable ones.
@@ -51,6 +54,7 @@ class Reliance:
     now: int | None = None  # None: claims do not age.
     reports: Mapping[str, Reporting] = field(default_factory=dict)  # By house.
     copies: Sequence[frozenset[str]] = ()  # Sets of sources that share one voice for the same value.
+    new: frozenset[str] = frozenset()  # Sources without history where others have one: alone they end nothing.
 
     @property
     def alternatives(self) -> float:
@@ -174,7 +178,10 @@ def periods(
         words.append(_Word(index, house, key, begin, stop, vote, _known(claim)))
     if not words:
         return [], timeless
-    _share(words, reliance.copies)
+    _share(words, [*reliance.copies, reliance.new])
+    if rule.policy is not Policy.RECENCY:
+        most = max(_price(rule, reliance) - _SHORT_OF_CHANGE, 0.0)
+        _bound(words, reliance.new, most)
     return _History(words, rule, reliance).periods(), timeless
 
 
@@ -187,6 +194,21 @@ def _share(words: Sequence[_Word], copies: Sequence[frozenset[str]]) -> None:
             sharing[word.key].add(word.house)
         for word in mine:
             word.vote /= len(sharing[word.key])
+
+
+def _bound(words: Sequence[_Word], new: frozenset[str], most: float) -> None:
+    """Bound what new names vote together for each value; what a person accepted is no word of a new name."""
+    for key in {word.key for word in words if word.house in new}:
+        mine = [word for word in words if word.key == key and word.house in new and word.vote < _LABELLED]
+        total = sum({word.house: word.vote for word in mine}.values())
+        for word in mine if total > most else ():
+            word.vote *= most / total
+
+
+def _price(rule: ValueRule, reliance: Reliance) -> float:
+    """Return what a change costs, as a logarithm of odds."""
+    threshold = min(max(rule.succession - _SAME_TRUST, 0.01), 0.99)
+    return max(log(reliance.alternatives) + log(threshold / (1 - threshold)), _TINY)
 
 
 def _last_known(claims: Sequence[Claim], keys: Mapping[int, str]) -> dict[str, int]:
@@ -210,9 +232,7 @@ class _History:
         self._last_said: dict[str, dict[str, int]] = defaultdict(dict)  # By house and value: when it said so last.
         for word in self.words:
             self._last_said[word.house][word.key] = word.start
-        threshold = min(max(rule.succession - _SAME_TRUST, 0.01), 0.99)
-        price = log(reliance.alternatives) + log(threshold / (1 - threshold))
-        self._price = 0.0 if rule.policy is Policy.RECENCY else max(price, _TINY)
+        self._price = 0.0 if rule.policy is Policy.RECENCY else _price(rule, reliance)
         self._begins: dict[int, list[_Word]] = defaultdict(list)
         self._stops: dict[int, list[_Word]] = defaultdict(list)
         self._follow()

@@ -128,3 +128,48 @@ async def test_sources_that_came_before_a_trusted_one_are_not_new_for_it(door: D
     assert await states(door, ids) == {"verified"}
     await door.memory.claims.compute_consensus("main")
     assert await states(door, ids) == {"verified"}
+
+
+async def led_by_alice(door: Door) -> None:
+    """A graph with a history, in which known sources say who leads Acme since 2010."""
+    done(await door.client.patch(f"{GRAPH}/schema", json={"schema": {"predicates": {"ceo": {"functional": True}}}}))
+    await settled(door)
+    await put(door, [{**claim(f"old{n}", "acme", "alice", "ceo"), "valid_from": "2010"} for n in range(3)])
+
+
+def later(source: str) -> dict[str, Any]:
+    return {**claim(source, "acme", "mallory", "ceo"), "valid_from": "2020"}
+
+
+async def led_in_2025(door: Door) -> list[dict[str, Any]]:
+    params = {"subject": "acme", "valid_at": "2025"}
+    return list(done(await door.client.get(f"{GRAPH}/facts", params=params))["facts"])
+
+
+@pytest.mark.parametrize("names", [1, 5])
+async def test_later_words_of_new_names_alone_end_nothing_and_are_shown_against_it(door: Door, names: int) -> None:
+    await led_by_alice(door)
+    await put(door, [later(f"new{n}") for n in range(names)])
+    for _ in range(2):  # At once, and after a full run.
+        (fact,) = await led_in_2025(door)
+        assert fact["value"] == "alice"
+        told = done(await door.client.get(f"{GRAPH}/facts/{fact['id']}"))
+        assert {each["source"] for each in told["claims"]["against"]} == {f"new{n}" for n in range(names)}
+        await door.memory.claims.compute_consensus("main")
+
+
+async def test_a_known_source_that_says_so_too_lets_the_later_value_follow(door: Door) -> None:
+    await led_by_alice(door)
+    await put(door, [later("new1"), later("old4")])
+    for _ in range(2):
+        values = {each["value"]: each["state"] for each in await led_in_2025(door)}
+        assert "alice" not in values
+        assert "mallory" in values
+        await door.memory.claims.compute_consensus("main")
+
+
+async def test_without_a_history_a_lone_later_word_ends_what_was(door: Door) -> None:
+    done(await door.client.patch(f"{GRAPH}/schema", json={"schema": {"predicates": {"ceo": {"functional": True}}}}))
+    await put(door, [{**claim("one", "acme", "alice", "ceo"), "valid_from": "2010"}])
+    await put(door, [later("two")])
+    assert [each["value"] for each in await led_in_2025(door)] == ["mallory"]
