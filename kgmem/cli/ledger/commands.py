@@ -1,5 +1,7 @@
 """`kgmem ledger`: accounts, postings, holds, statements, and the proof that nothing was changed."""
 
+import sys
+from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
@@ -29,7 +31,7 @@ from kgmem.formats.ledger import (
     transaction_wire,
     verification_wire,
 )
-from kgmem.memory import DEFAULT_GRAPH
+from kgmem.memory import DEFAULT_GRAPH, Memory
 
 app = typer.Typer(help="Accounts, postings, holds and statements of a budget ledger.", no_args_is_help=True)
 
@@ -312,6 +314,41 @@ def verify(
         OUT.print(f"[bold red]broken:[/] {found.broken.table}, {found.broken.row}: {found.broken.problem}")
     if not found.ok:
         raise typer.Exit(1)
+
+
+@app.command("export")
+def export_(
+    file: Annotated[Path, typer.Argument(help="A file to write; - for standard output.")],
+    graph: GraphName = DEFAULT_GRAPH,
+) -> None:
+    """Write the records of a graph's ledger as lines of JSON, sealed as they are."""
+
+    async def write(memory: Memory) -> int:
+        count = 0
+        target = sys.stdout if str(file) == "-" else file.open("w", encoding="utf-8")
+        try:
+            async for line in memory.ledger.export(graph):
+                target.write(line + "\n")
+                count += 1
+        finally:
+            if target is not sys.stdout:
+                target.close()
+        return count
+
+    note(f"{with_memory(write):,} records exported.")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="What kgmem ledger export wrote.")], graph: GraphName = DEFAULT_GRAPH
+) -> None:
+    """Append the records of an export that are not there yet, all or none; a broken chain is refused."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{file} cannot be read: {error}.", hint="Name a file of kgmem ledger export.") from error
+    added = with_memory(lambda m: m.ledger.restore(graph, lines))
+    OUT.print(f"{added:,} records imported; {len(lines) - added:,} were there.")
 
 
 def _print_transaction(made: Transaction, as_json: bool) -> None:

@@ -31,6 +31,14 @@ class Record:
     hash: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class SealedText:
+    """A record as a file has it: its text, and its hash as hexadecimal digits."""
+
+    content: str
+    hash: str
+
+
 def seal(previous: bytes, content: str) -> bytes:
     """Return the hash of a record after the one with hash `previous`."""
     return hashlib.sha256(previous + content.encode()).digest()

@@ -278,7 +278,7 @@ def _usable(book: Book, scope: str, name: str, field: str) -> OpenAccount:
     if account is None:
         raise InvalidInput(
             f"{field}: there is no account {name[:80]!r} in this scope.",
-            hint="Open it by PUT /v1/graphs/{graph}/ledger/accounts/{account} or kgmem ledger open, or correct the name.",
+            hint="Open it by PUT /v1/graphs/{graph}/ledger/accounts/{account}, or correct its name.",
             field=field,
         )
     if account.spec.closed:

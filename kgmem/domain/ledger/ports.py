@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kgmem.domain.graph.entity import Page
-from kgmem.domain.ledger.chain import Record
+from kgmem.domain.ledger.chain import Record, SealedText
 from kgmem.domain.ledger.ledger import (
     Account,
     AccountKind,
@@ -71,6 +71,12 @@ class LedgerStore(Protocol):
 
     async def verify(self, graph: str, anchors: Sequence[tuple[int, str]]) -> Verification:
         """Check sums, chain and balances, and that records have the hashes that somebody kept."""
+
+    async def sealed(self, graph: str, after: int, limit: int) -> Sequence[SealedText]:
+        """Return records as they were sealed, in their order, after a number."""
+
+    async def restore(self, graph: str, sealed: Sequence[SealedText]) -> int:
+        """Append the records of a file that are not there yet, all or none. Raises InvalidInput, Conflict."""
 
     async def expire(self, graph: str) -> int:
         """Close the holds whose time is over; returns how many."""

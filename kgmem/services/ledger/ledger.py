@@ -1,7 +1,8 @@
 """The budget ledger: accounts, transactions, holds, statements, and the proof that none of it was changed."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -9,7 +10,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.ledger.amounts import parse_amount
-from kgmem.domain.ledger.chain import Record, canonical
+from kgmem.domain.ledger.chain import Record, SealedText, canonical
 from kgmem.domain.ledger.ledger import (
     LONGEST_HOLD,
     MOST_METADATA,
@@ -49,6 +50,7 @@ from kgmem.tasks import caller
 Amount = str | int | Decimal
 ALL_ENTRIES: Final = StatementQuery()
 _LONGEST_KEY: Final = 200
+_PAGE: Final = 1000
 
 
 class Ledger:
@@ -255,6 +257,36 @@ class Ledger:
                     f"anchors: {seq}:{hash_[:80]} is no head.", hint="Give what head printed.", field="anchors"
                 )
         return await self._ports.ledger.verify(graph, anchors)
+
+    async def export(self, graph: str) -> AsyncIterator[str]:
+        """Yield the records of all scopes as lines of JSON, `{"content": ..., "hash": ...}`, in their order.
+
+        Records that are posted meanwhile come, too.
+        """
+        after = 0
+        while page := await self._ports.ledger.sealed(graph, after, _PAGE):
+            after += len(page)
+            for each in page:
+                yield canonical(asdict(each))
+
+    async def restore(self, graph: str, lines: Iterable[str]) -> int:
+        """Append the records of an export that a graph's ledger does not have; returns how many.
+
+        All or none: raises InvalidInput at the first record that is not what was written, and Conflict where the graph
+        has other records.
+        """
+        sealed = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                fields = json.loads(line)
+                sealed.append(SealedText(str(fields["content"]), str(fields["hash"])))
+            except (ValueError, KeyError, TypeError) as error:
+                raise InvalidInput(
+                    f"Line {number} is no record of a ledger.",
+                    hint="Import what kgmem ledger export wrote.",
+                    line=number,
+                ) from error
+        return await self._ports.ledger.restore(graph, sealed)
 
     async def _transaction(self, graph: str, request: Request) -> Transaction:
         outcome = await self._ports.ledger.submit(graph, request)

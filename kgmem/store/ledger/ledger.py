@@ -1,5 +1,6 @@
 """The ledger in the tables of each graph: batches of requests, balances, statements."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -11,7 +12,7 @@ from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.ledger.amounts import ZERO, exact
 from kgmem.domain.ledger.book import Book, OpenAccount
-from kgmem.domain.ledger.chain import GENESIS
+from kgmem.domain.ledger.chain import GENESIS, SealedText
 from kgmem.domain.ledger.ledger import (
     Account,
     AccountKind,
@@ -37,6 +38,7 @@ from kgmem.store.graph.layout import Layout, scope_ids
 from kgmem.store.ledger.batch import run_batch
 from kgmem.store.ledger.queue import RequestQueue, Results
 from kgmem.store.ledger.rows import FILE, hold_row, open_account, put_holds, record_of
+from kgmem.store.ledger.transfer import checked_records, restore
 from kgmem.store.ledger.verify import check_ledger
 
 _READS: Final = ("ledger",)
@@ -226,6 +228,23 @@ class PostgresLedger:
             while part := await self.database.transact(lambda c: _expire(c, layout)):
                 closed += part
         return closed
+
+    async def sealed(self, graph: str, after: int, limit: int) -> Sequence[SealedText]:
+        """Return records as they were sealed, in their order, after a number."""
+        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
+            rows = await connection.fetch(layout.sql(FILE, "sealed"), after, limit)
+        return [SealedText(row["content"], row["hash"]) for row in rows]
+
+    async def restore(self, graph: str, sealed: Sequence[SealedText]) -> int:
+        """Append the records of a file that are not there yet, all or none. Raises InvalidInput, Conflict."""
+        records = await asyncio.to_thread(checked_records, sealed)
+        if not records:
+            return 0
+        async with self.catalog.on(graph, reads=_READS) as layout:
+            await layout.ensure("ledger")
+            async with self.database.connection() as connection:
+                scopes = await scope_ids(connection, layout, {each.scope for each in records}, make=True)
+            return await self.database.transact(lambda c: restore(c, layout, records, scopes))
 
     async def verify(self, graph: str, anchors: Sequence[tuple[int, str]]) -> Verification:
         """Check sums, chain and balances, and that records have the hashes that somebody kept."""

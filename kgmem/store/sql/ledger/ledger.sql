@@ -265,6 +265,12 @@ WHERE e.account = $1 AND e.seq <= coalesce((SELECT seq FROM {index}.ledger_recor
                                             ORDER BY at DESC LIMIT 1), 0)
 ORDER BY e.seq DESC, e.position DESC LIMIT 1
 
+-- name: sealed
+SELECT content, encode(hash, 'hex') AS hash FROM {index}.ledger_record WHERE seq > $1 ORDER BY seq LIMIT $2
+
+-- name: hash_of
+SELECT hash FROM {index}.ledger_record WHERE seq = $1
+
 -- name: page_of_records
 SELECT r.seq, r.at, r.kind, s.path AS scope, r.key, r.agent, r.session, r.tags, r.reverses, r.noted, r.content, r.hash
 FROM {index}.ledger_record r LEFT JOIN {index}.scope s ON s.id = r.scope
