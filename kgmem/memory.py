@@ -14,6 +14,7 @@ from kgmem.domain.recall.question import Question, What
 from kgmem.domain.text.document import Document
 from kgmem.formats.kgmem.sample import Sample
 from kgmem.services import ask_cypher
+from kgmem.services.agents.decisions import Decisions
 from kgmem.services.agents.sessions import Sessions
 from kgmem.services.agents.states import AgentStates
 from kgmem.services.ask_cypher import NamedQueries
@@ -71,6 +72,7 @@ class Memory:
         self.communities = CommunityDetection(ports)
         self.summaries = EntitySummaries(ports)
         self.states = AgentStates(ports)
+        self.decisions = Decisions(ports)
         self.sessions = Sessions(ports)
         self.ledger = Ledger(ports)
         self.imports = Imports(ports)

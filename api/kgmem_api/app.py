@@ -55,6 +55,7 @@ from kgmem_api.routes import (
     sources,
     view,
 )
+from kgmem_api.routes.agents import decisions
 from kgmem_api.routes.ledger import routes as ledger_routes
 from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.siblings import Share, Siblings
@@ -154,6 +155,7 @@ _ROUTERS = (
     communities.router,
     agent_states.router,
     ledger_routes.router,
+    decisions.router,
     sessions.router,
     sources.router,
     changes.router,

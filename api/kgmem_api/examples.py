@@ -109,6 +109,24 @@ REQUESTS: Final[dict[str, Any]] = {
             {"role": "assistant", "content": "Neil Armstrong was."},
         ]
     },
+    "record_decision": {
+        "key": "answer-landing",
+        "decision": "Answer that Armstrong landed first.",
+        "agent": "planner",
+        "session": "chat-1",
+        "chosen": "Armstrong",
+        "options": [
+            {"name": "Armstrong", "score": 0.9, "probability": 0.8},
+            {"name": "Aldrin", "score": 0.2, "probability": 0.2},
+        ],
+        "rationale": "NASA lists him as commander of Apollo 11.",
+        "expected": "The user accepts the answer.",
+        "probability": 0.9,
+        "evidence": [{"type": "episode", "key": "note/landing"}, {"type": "entity", "key": "person/armstrong"}],
+        "cost": [{"unit": "tokens", "amount": "1200"}],
+    },
+    "put_outcome": {"outcome": "yes", "note": "She said thanks."},
+    "review_decision": {"reason": "The note was forgotten; the answer is right all the same."},
     "restore_state": {"version": 1},
     "branch_state": {"name": "plan-b", "version": 1},
     "put_retention": {
@@ -148,6 +166,7 @@ PATH: Final[dict[str, Any]] = {
     "session": "chat-1",
     "message": "m1",
     "account": "budget",
+    "decision": "answer-landing",
 }
 PATHS: Final[dict[str, dict[str, Any]]] = {
     "put_entity": {"key": "person/collins"},

@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Link similar entities, and update the links in the background.",
     ),
     "session": ("kgmem.cli.agents.sessions:app", "Open, fill, read and close the sessions of agents."),
+    "decision": ("kgmem.cli.agents.decisions:app", "Record, list, resolve, review and follow the decisions of agents."),
     "state": ("kgmem.cli.states:app", "Write, read, compare, restore and prune the states of agents."),
     "ledger": ("kgmem.cli.ledger.commands:app", "Keep accounts of what agents spend: post, reserve, limit, verify."),
     "communities": ("kgmem.cli.communities:app", "Detect, list, show and delete communities of entities."),

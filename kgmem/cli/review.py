@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from kgmem.cli.agents import decisions
 from kgmem.cli.console import OUT, AsJSON, By, GraphName, Limit, Reason, ScopeName, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.cli.shapes import fact_shape
 from kgmem.cli.why import listed, shown
+from kgmem.domain.agents.decision import DecisionFilter
 from kgmem.domain.claims.claim import Action, NewAdjudication
 from kgmem.domain.text.resolution import Candidate, Merge, NewMerge
 from kgmem.memory import DEFAULT_GRAPH
@@ -139,12 +141,19 @@ def list_(
     limit: Limit = 50,
     as_json: AsJSON = False,
 ) -> None:
-    """List the contested facts of predicates that the schema marks critical."""
+    """List the contested facts of predicates that the schema marks critical, and decisions whose evidence is in doubt.
+
+    JSON has the facts; `kgmem decision list --waiting --json` has the decisions.
+    """
     page = with_memory(lambda memory: memory.adjudications.queue(graph, scope=scope, limit=limit))
     if as_json:
         print_json([fact_shape(each) for each in page.items])
         return
     OUT.print(listed(page.items) if page.items else "No facts wait for review.")
+    asked = DecisionFilter(scope, waiting=True, limit=limit)
+    waiting = with_memory(lambda memory: memory.decisions.list(graph, asked))
+    if waiting.items:
+        OUT.print(decisions.listed(waiting.items))
 
 
 @app.command()

@@ -81,6 +81,9 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("PUT", "/v1/graphs/{graph}/agents/{agent}/state/{name}/checkpoints/{checkpoint}"): lambda _: {},
     ("PUT", "/v1/graphs/{graph}/agents/{agent}/retention"): lambda _: {"rules": [{"within_seconds": 60}]},
     ("POST", "/v1/graphs/{graph}/agents/{agent}/prune"): lambda _: {},
+    ("POST", "/v1/graphs/{graph}/decisions"): lambda _: {"decision": "vault", "agent": "vault", "key": "vault"},
+    ("PUT", "/v1/graphs/{graph}/decisions/{decision}/outcome"): lambda _: {"outcome": "yes"},
+    ("POST", "/v1/graphs/{graph}/decisions/{decision}/review"): lambda _: {"reason": "vault"},
     ("PUT", "/v1/graphs/{graph}/sessions/{session}"): lambda _: {"metadata": {"vault": 1}},
     ("POST", "/v1/graphs/{graph}/sessions/{session}/close"): lambda _: {},
     ("POST", "/v1/graphs/{graph}/sessions/{session}/reopen"): lambda _: {},
@@ -177,6 +180,7 @@ class Route:
             .replace("{name}", "secret")
             .replace("{checkpoint}", "secret")
             .replace("{session}", "secret")
+            .replace("{decision}", "secret")
             .replace("{message}", "secret")
             .replace("{account}", "secret")
         )

@@ -1,5 +1,6 @@
 """Facts: what is made of claims, why, and whether something said agrees with it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field, model_validator
 from starlette.responses import Response
 
+from kgmem.domain.agents.decision import DecisionFilter, DecisionRecord
 from kgmem.domain.claims.claim import ClaimStatement, Correction, FactTarget, StoredFact
 from kgmem.domain.graph.entity import Page
 from kgmem_api.access import Reads, Writes
@@ -25,8 +27,17 @@ from kgmem_api.wire.claims import (
     judged_out,
     why_out,
 )
+from kgmem_api.wire.decisions import DecisionShape, decision_out
 from kgmem_api.wire.fields import STRICT, Key, Label, Name, Scope, Time
 from kgmem_api.wire.shapes import copied
+
+
+class ReviewPage(FactPage):
+    """What waits for a person: facts by id, and on the first page decisions."""
+
+    decisions: Annotated[
+        list[DecisionShape], Field(description="Those whose evidence is contested, superseded, retracted or gone.")
+    ]
 
 
 class FactStatement(BaseModel):
@@ -135,12 +146,21 @@ async def list_conflicts(
     return _page(await access.memory.facts.conflicts(graph, scope=access.scope(scope), cursor=cursor, limit=limit))
 
 
-@router.get("/v1/graphs/{graph}/adjudications/queue", responses=gives(FactPage))
+@router.get("/v1/graphs/{graph}/adjudications/queue", responses=gives(ReviewPage))
 async def list_review(
     graph: GraphName, access: Reads, *, scope: ScopeQuery = None, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
-    """List the contested facts of critical predicates, which wait for a person."""
-    return _page(await access.memory.adjudications.queue(graph, scope=access.scope(scope), cursor=cursor, limit=limit))
+    """List what waits for a person: contested facts of critical predicates, and decisions whose evidence is in doubt.
+
+    Decisions are on the first page only; listing decisions with waiting=true has pages of them.
+    """
+    seen = access.scope(scope)
+    page = await access.memory.adjudications.queue(graph, scope=seen, cursor=cursor, limit=limit)
+    waiting: Sequence[DecisionRecord] = ()
+    if cursor is None:
+        waiting = (await access.memory.decisions.list(graph, DecisionFilter(seen, waiting=True, limit=limit))).items
+    facts = [fact_out(fact) for fact in page.items]
+    return reply({"facts": facts, "cursor": page.cursor, "decisions": [decision_out(each) for each in waiting]})
 
 
 @router.post("/v1/graphs/{graph}/claims/verify", responses=gives(VerificationResult))

@@ -140,8 +140,13 @@ class PruneResult:
     freed: int  # Bytes.
 
 
-Of = Literal["agent", "name", "checkpoint"]
-_OWNERS: Final[Mapping[Of, str]] = {"agent": "an agent", "name": "a state", "checkpoint": "a checkpoint"}
+Of = Literal["agent", "name", "checkpoint", "decision"]
+_OWNERS: Final[Mapping[Of, str]] = {
+    "agent": "an agent",
+    "name": "a state",
+    "checkpoint": "a checkpoint",
+    "decision": "a decision",
+}
 
 
 def check_name(of: Of, name: str) -> str:

@@ -1,0 +1,1 @@
+"""Routes about what agents keep beside knowledge."""

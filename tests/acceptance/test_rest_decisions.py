@@ -1,0 +1,51 @@
+"""Decisions of agents over REST."""
+
+from tests.rest import GRAPH, Door, done, refused
+
+ONE = {"key": "d1", "decision": "Answer Ada.", "agent": "planner", "expected": "Thanks.", "probability": 0.8}
+
+
+async def test_a_decision_is_recorded_resolved_and_followed(door: Door) -> None:
+    entities = [{"key": key} for key in ("ada", "acme", "thanks")]
+    done(await door.client.put(f"{GRAPH}/entities", json={"entities": entities}))
+    body = {"relationships": [{"kind": "KNOWS", "from": "ada", "to": "acme"}]}
+    (fact,) = done(await door.client.put(f"{GRAPH}/relationships", json=body))["ids"]
+    stated = {**ONE, "evidence": [{"type": "fact", "id": fact}], "caused": [{"to": "thanks"}]}
+    made = done(await door.client.post(f"{GRAPH}/decisions", json=stated), 201)
+    assert made["created"]
+    assert made["evidence"][0]["state"] == "current"
+    assert not done(await door.client.post(f"{GRAPH}/decisions", json=stated))["created"]
+    refused(await door.client.post(f"{GRAPH}/decisions", json={**stated, "probability": 0.1}), 409, "another decision")
+
+    correction = {"action": "retract", "fact": fact, "reason": "Never met."}
+    done(await door.client.post(f"{GRAPH}/corrections", json=correction))
+    listed = done(await door.client.get(f"{GRAPH}/decisions", params={"evidence": "retracted"}))
+    assert [each["key"] for each in listed["decisions"]] == ["d1"]
+    queue = done(await door.client.get(f"{GRAPH}/adjudications/queue"))
+    assert [each["key"] for each in queue["decisions"]] == ["d1"]
+    seen = done(await door.client.post(f"{GRAPH}/decisions/d1/review", json={"reason": "Fine."}))
+    assert seen["review"]["states"] == ["retracted"]
+    assert done(await door.client.get(f"{GRAPH}/adjudications/queue"))["decisions"] == []
+
+    done(await door.client.put(f"{GRAPH}/decisions/d1/outcome", json={"outcome": "no"}))
+    told = done(await door.client.put(f"{GRAPH}/decisions/d1/outcome", json={"outcome": "yes", "by": "ann"}))
+    assert [each["outcome"] for each in told["outcomes"]] == ["no", "yes"]
+    assert told["outcome"]["by"] == "ann"
+    found = done(await door.client.get(f"{GRAPH}/agents/planner/calibration", params={"bins": 2}))
+    assert (found["resolved"], round(found["brier"], 2)) == (1, 0.04)
+    after = done(await door.client.get(f"{GRAPH}/decisions/d1/consequences"))
+    assert [each["key"] for each in after["consequences"]] == ["thanks"]
+    assert after["cut"] is False
+
+
+async def test_bad_input_is_named(door: Door) -> None:
+    refused(await door.client.post(f"{GRAPH}/decisions", json={"decision": "x"}), 422, "agent")
+    refused(await door.client.post(f"{GRAPH}/decisions", json={**ONE, "probability": 2}), 422, "probability")
+    refused(await door.client.post(f"{GRAPH}/decisions", json={**ONE, "why": 2}), 422, "why")
+    for evidence in ({"type": "fact", "id": 1}, {"type": "episode", "key": "no"}, {"type": "rumour", "key": "x"}):
+        refused(await door.client.post(f"{GRAPH}/decisions", json={**ONE, "evidence": [evidence]}), 422, "evidence")
+    refused(await door.client.get(f"{GRAPH}/decisions", params={"evidence": "lost"}), 422, "evidence")
+    refused(await door.client.get(f"{GRAPH}/decisions/none"), 404, "none")
+    refused(await door.client.put(f"{GRAPH}/decisions/none/outcome", json={"outcome": "yes"}), 404, "none")
+    refused(await door.client.get(f"{GRAPH}/agents/planner/calibration", params={"bins": 0}), 422, "bins")
+    assert done(await door.client.get(f"{GRAPH}/decisions"))["decisions"] == []
