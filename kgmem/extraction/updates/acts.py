@@ -2,14 +2,15 @@
 
 The rules beside this module follow words that they know. People end things in other words, too: "Leeds is history",
 "the picnic fell through", "Salma is a widow now". A clause, with common names in place of its own, is embedded by the
-built-in MiniLM; with marks of its grammar (tense, denial, modals, conditions) that goes through a logistic regression
-whose weights lie beside this file. `python -m bench.rig.act_training` makes them from `tests/data/acts`.
+built-in MiniLM; with marks of its grammar (tense, denial, modals, conditions) and its runs of one to three words, hashed,
+that goes through a logistic regression whose weights lie beside this file. `python -m bench.rig.act_training` makes them from `tests/data/acts`.
 
 What a clause ends is meant only where it names it: a known fact is ended whose subject and object both stand in the
 clause, or are who speaks. Where only one of them does, the kind decides, and the clause must be surer.
 """
 
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -70,6 +71,8 @@ _TURNS: Final = re.compile(
     r"else|another|longer|only|today|yesterday|finally|already|for good)\b|n['\u2019]t\b",
     re.IGNORECASE,
 )
+RUNS: Final = 2048  # Columns for runs of words; two that share one are rarely both in a clause.
+_WORD: Final = re.compile(r"[\w']+|[?!.]")
 _TAGS: Final = ("VBD", "VBZ", "VBP", "VBG", "VBN", "VB")
 _SELF: Final = frozenset({"i", "we", "me", "us", "my", "our", "mine", "ours"})
 _OTHER: Final = frozenset({"you", "your", "yours"})
@@ -104,12 +107,24 @@ def _embedder() -> MiniLMEmbedder:
 
 
 def features(clauses: Sequence[Words]) -> npt.NDArray[np.float64]:
-    """Return a row of numbers for each clause: its vector, and the marks of its grammar."""
+    """Return a row of numbers for each clause: its vector, the marks of its grammar, and `RUNS` columns of its runs."""
     if not clauses:
         return np.zeros((0, 0))
-    vectors = _embedder().embed_here([plain(each) for each in clauses])
+    texts = [plain(each) for each in clauses]
+    vectors = _embedder().embed_here(texts)
     marks = np.array([_marks(each) for each in clauses], np.float64)
-    return np.hstack([4.0 * np.asarray(vectors, np.float64), 0.3 * marks])
+    return np.hstack([4.0 * np.asarray(vectors, np.float64), 0.3 * marks, 0.4 * _runs(texts)])
+
+
+def _runs(texts: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Return which runs of one to three words each text has, hashed."""
+    rows = np.zeros((len(texts), RUNS))
+    for row, text in zip(rows, texts, strict=True):
+        words = ["<", *_WORD.findall(text.lower().replace("\u2019", "'")), ">"]
+        for length in (1, 2, 3):
+            for at in range(len(words) - length + 1):
+                row[zlib.crc32(" ".join(words[at : at + length]).encode()) % RUNS] = 1.0
+    return rows
 
 
 def plain(clause: Words) -> str:
@@ -182,7 +197,7 @@ def judged(docs: Sequence[Doc | None]) -> list[list[Judged]]:
         return [[] for _ in docs]
     weights, rows = model(), features(flat)
     ends = _logistic(rows @ weights.ending[:-1] + weights.ending[-1])
-    scores = rows @ weights.kinds[:, :-1].T + weights.kinds[:, -1]
+    scores = rows[:, :-RUNS] @ weights.kinds[:, :-1].T + weights.kinds[:, -1]
     chances = np.exp(scores - scores.max(axis=1, keepdims=True))
     chances /= chances.sum(axis=1, keepdims=True)
     made = iter(
