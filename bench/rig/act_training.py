@@ -3,8 +3,9 @@
     python -m bench.rig.act_training [--check]
 
 The files of `tests/data/acts` hold lines of "+" (it ends what was so) and "-" (it does not) under headings that name
-the kind; what stands before "=>" is what it replies to. A line of the sets in `tests/data/updates` whose expectation denies what its context says is one that ends
-it. Each file is one writer's: `--check` leaves out one after the other and shows how the rest judges it.
+the kind; what stands before "=>" is what it replies to. A line of the sets in `tests/data/updates` whose expectation
+denies what its context says is one that ends it. Each file is one writer's: `--check` leaves out one after the other
+and shows how the rest judges it.
 """
 
 import argparse
@@ -50,8 +51,8 @@ def examples() -> list[Example]:
             if line.startswith("["):
                 kind = line.strip("[] ")
             elif line[:2] in {"+ ", "- "}:
-                said = line[2:].rpartition("=>")[2].strip()
-                found.append(Example(said, line[0] == "+", kind, path.stem))
+                text = line[2:].rpartition("=>")[2].strip()
+                found.append(Example(text, line[0] == "+", kind, path.stem))
     for part in ("develop", "held_out"):
         for case in sentences(part):
             before, said = case.turns

@@ -27,7 +27,7 @@ from kgmem.extraction.gazetteer import Gazetteer
 from kgmem.extraction.layout.tables import table_facts
 from kgmem.extraction.nouns import bracketed, noun_assertions
 from kgmem.extraction.places import places_of
-from kgmem.extraction.polarity import Aspect
+from kgmem.extraction.polarity import Aspect, ceases, denies
 from kgmem.extraction.propositions import Propositions
 from kgmem.extraction.registry import RULES
 from kgmem.extraction.repair import repair
@@ -42,6 +42,7 @@ from kgmem.extraction.updates.states import state_assertions
 _HEDGED, _REPORTED, _PRONOUN, _NAMELESS = 0.5, 0.8, 0.9, 0.4  # What confidence is multiplied with.
 _TURNED: Final = 0.6  # The confidence in what a clause ends of another wording of the same.
 _MOST_STEPS: Final = 8
+_VERB_AND_PARTICLE: Final = 2
 _SUBJECTS: Final = frozenset({"nsubj", "nsubjpass"})
 _IDENTITY: Final = frozenset({"apposition", "place-in-place", "copula"})
 _SAME: Final = frozenset({"is", "was", "are", "were", "part of"})
@@ -261,6 +262,13 @@ class Reading:
             )
             return
         if not (aspect.denied or over):
+            return
+        if aspect.denied and ceases(verb) and not denies(verb) and len(each.words) <= _VERB_AND_PARTICLE:
+            # "Gave up Korean": whatever tied the two.
+            span = _between(ends[0].span, ends[1].span)
+            self._denied.append(
+                FoundEnding(*ends, span, self._confidence(each, aspect), f"rules:{each.rule}", time=time)
+            )
             return
         self._denied.extend(self._turned(each, ends, time))
         over_it = {word.i for word in each.words if word.i < verb.i and word.dep_ in {"xcomp", "ROOT", "aux", "ccomp"}}

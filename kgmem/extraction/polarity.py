@@ -141,12 +141,12 @@ class _Judged:
         self.reported = True
         subjects = subjects_of(above)
         self.reporter = self.reporter or (subjects[0] if subjects else None)
-        self.denied = self.denied or denies(above) or _ends(above)
+        self.denied = self.denied or denies(above) or ceases(above)
         self.hedged = self.hedged or above.lemma_.lower() in _DOUBTFUL_VERBS - _SAYING
 
     def _embedded(self, word: Token, above: Token) -> None:
         lemma = above.lemma_.lower()
-        self.denied = self.denied or denies(above) or _ends(above)
+        self.denied = self.denied or denies(above) or ceases(above)
         self.hedged = self.hedged or lemma in _DOUBTFUL_VERBS or _hedges(above)
         # "Has yet to join", "has to join"; "had to join" happened.
         self.hedged = self.hedged or (word.dep_ == "xcomp" and lemma == "have" and not _had_to(above))
@@ -214,7 +214,7 @@ def _inverted(verb: Token) -> bool:
     return first > verb.sent.start and verb.doc[first - 1].lower_ in {"nor", "neither", "never"}
 
 
-def _ends(word: Token) -> bool:
+def ceases(word: Token) -> bool:
     """Return whether a word over a clause says that it is not so: "stopped", "unable", "gave up", "without"."""
     lemma = word.lemma_.lower()
     if word.pos_ in {"VERB", "AUX"}:

@@ -6,18 +6,18 @@ that are stored and those that earlier texts of the same batch bring, in the ord
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.graph.relationship import Relationship, kind_in_words
 from kgmem.domain.schema.schema import GraphSchema
+from kgmem.domain.text.change import STATES, Changed, Ending, KnownFact, Turn
 from kgmem.domain.text.names import LASTING, slug
 from kgmem.domain.text.predicate_words import happened, same_name, stem, value_type, within
-from kgmem.domain.text.slots import role_of, says_change, slot_of
+from kgmem.domain.text.slots import is_elsewhere, role_of, says_change, slot_of
 from kgmem.domain.time.interval import iso, parse_time
 
-STATES: Final = "STATES"
 ENDS: Final = "ends"  # The property with the kind, or the words, of the fact that holds no more.
 # What a kind puts an end to, between the same two.
 _INSTEAD_OF: Final[Mapping[str, tuple[str, ...]]] = {
@@ -41,89 +41,6 @@ _BY_SUBJECT: Final = frozenset({"LEADS", "RESPONSIBLE_FOR", "OWNS"})
 _ONE_AT_A_TIME: Final = re.compile(
     r"^(?:favou?rite\b.* (?:is|are)|name is|.*\bname is|(?:is|am|are) (?:called|named))$", re.IGNORECASE
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """What a text ends, by keys: of a subject, an object, both, or neither (what was said last).
-
-    `kinds` are those that may be meant, none: any that lasts. `words` are those of a predicate without a kind.
-    """
-
-    subject: str | None
-    object: str | None
-    span: tuple[int, int]
-    kinds: Sequence[str] = ()
-    words: str | None = None
-    instead: str | None = None
-    heir: str | None = None
-    never: bool = False
-    at: str | None = None  # When it ended; without one nobody can say.
-    named: tuple[str, str] = ("", "")  # What the text calls subject and object.
-    becomes: str | None = None  # The kind of what holds between the same two from then on.
-    verbs: Sequence[str] = ()  # Of predicates without a kind that may be meant too, where `latest`.
-    latest: bool = False  # Only what was stated last of what fits is meant.
-    person: bool = False  # What takes a place is a person.
-    predicate: str | None = None  # The words of a predicate whose kind is among `kinds`.
-    otherwise: bool = False  # Meant only where nothing else in the same words ends anything.
-
-
-@dataclass(frozen=True, slots=True)
-class KnownFact:
-    """A fact that holds as far as is known: a claim, or a relationship in the words of a text."""
-
-    statement: ClaimStatement | Relationship
-    episode: str | None
-    claim: int | None = None  # Its id, if it is stored.
-    recent: bool = True  # It was stated in the last turns of the same conversation.
-
-    @property
-    def ends(self) -> tuple[str, str]:
-        """The keys of subject and object."""
-        if isinstance(self.statement, ClaimStatement):
-            return self.statement.subject, self.statement.object or ""
-        return self.statement.start, self.statement.end
-
-    @property
-    def kind(self) -> str:
-        """Its kind of relationship."""
-        return self.statement.predicate if isinstance(self.statement, ClaimStatement) else self.statement.kind
-
-    @property
-    def words(self) -> str:
-        """The words of its predicate, where it has no kind of its own."""
-        if isinstance(self.statement, ClaimStatement):
-            return ""
-        return str(self.statement.properties.get("predicate", ""))
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A text that is about to be stored: its episode's key, source and scope, what it states and what it ends."""
-
-    episode: str
-    source: str
-    scope: str
-    session: str | None
-    claims: Sequence[ClaimStatement]
-    relationships: Sequence[Relationship]
-    endings: Sequence[Ending]
-    spans: Sequence[tuple[int, int]] = ()  # Of the relationships.
-    said: str | None = None  # When, in ISO 8601.
-    text: str = ""
-
-
-@dataclass(slots=True)
-class Changed:
-    """What the endings of one turn come to: claims and relationships beside its own, and claims that are withdrawn."""
-
-    claims: list[ClaimStatement] = field(default_factory=list)
-    relationships: list[tuple[Relationship, tuple[int, int]]] = field(default_factory=list)
-    ended: list[tuple[int, ClaimStatement]] = field(default_factory=list)  # Stored ones, by id, with their end.
-    withdrawn: list[int] = field(default_factory=list)  # Stored ones, by id.
-    dropped: list[ClaimStatement] = field(default_factory=list)  # Of this batch.
-    deleted: list[int] = field(default_factory=list)  # Stored relationships that were never so, by id.
-    unsaid: list[Relationship] = field(default_factory=list)  # Those of this batch.
 
 
 def changed(turns: Sequence[Turn], known: Mapping[int, Sequence[KnownFact]], schema: GraphSchema) -> list[Changed]:
@@ -169,24 +86,43 @@ class _Resolver:
         self._gone = gone
         self._made = Changed()
         self.begun: list[KnownFact] = []
+        self._begun: set[tuple[str, str, str]] = set()
+        self._over: list[KnownFact] = []  # What ends without anything in its place.
 
     def changed(self) -> Changed:
         """Return what the turn's endings and its own facts come to."""
-        begun: set[tuple[str, str, str]] = set()
+        begun = self._begun
         ended = set[tuple[int, int]]()
         for ending in self._turn.endings:
             if ending.otherwise and any(start < ending.span[1] and ending.span[0] < end for start, end in ended):
                 continue
             for fact in list(self._meant(ending)):
-                self._end(fact, ending)
                 ended.add(ending.span)
+                if ending.instead is not None and ending.instead == fact.ends[1]:
+                    continue  # What is so already: "works for me" of the time that stands.
+                self._end(fact, ending)
+                if isinstance(fact.statement, ClaimStatement) and ending.instead is None and ending.heir is None:
+                    self._over.append(fact)
                 if ending.instead is not None or ending.heir is not None or self._becomes(fact, ending):
                     self._begin(fact, ending, begun)
         self._one_at_a_time()
         self._slots()
         self._again()
         self._contradicted()
+        self._elsewhere()
         return self._made
+
+    def _elsewhere(self) -> None:
+        """Begin a home or a job again where this turn ends one and says in other words where somebody is instead.
+
+        "I don't live there any more. I'm in Faro.", "she left Acme and joined Globex".
+        """
+        for fact in self._over:
+            there = [own for own in self._own if own.kind == STATES and own.ends[0] == fact.ends[0]]
+            there = [own for own in there if own.ends[1] != fact.ends[1] and is_elsewhere(fact.kind, *own.told)]
+            for own in there[-1:]:
+                at = own.statement.valid_from or _now(self._turn)
+                self._begin(fact, Ending(None, None, (0, 0), instead=own.ends[1], at=at), self._begun)
 
     def _meant(self, ending: Ending) -> Iterator[KnownFact]:
         facts = [each for each in self._facts(ending) if id(each.statement) not in self._gone]
@@ -411,6 +347,12 @@ class _Resolver:
     def _one_at_a_time(self) -> None:
         """End what a fact of this turn leaves no room for: another favourite, another amount of the same thing."""
         for own in self._own:
+            if own.kind == "PREFERS" and says_change(self._turn.text):
+                # "Since the baby Ravi prefers evenings": what he preferred last.
+                former = [each for each in self._before if each.kind == "PREFERS" and each.ends[0] == own.ends[0]]
+                former = [each for each in former if id(each.statement) not in self._gone and each.ends != own.ends]
+                for fact in former[-1:] if own.ends not in [each.ends for each in former] else ():
+                    self._end(fact, Ending(None, None, (0, 0), instead=own.ends[1], at=own.statement.valid_from))
             if own.kind == "PREFERS":
                 # Of seats one prefers those at the window or those at the aisle.
                 alike = (each for each in self._before if each.kind == "PREFERS" and _one_sort(each.ends, own.ends))

@@ -17,7 +17,7 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship, kind_in_words
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.space.place import parse_place
-from kgmem.domain.text.endings import Ending
+from kgmem.domain.text.change import Ending
 from kgmem.domain.text.extraction import Extraction, FoundCause, FoundEnding, FoundFact, FoundTime, Span
 from kgmem.domain.text.names import UNNAMED, Meaning, Mention, is_name, meaning
 from kgmem.domain.time.interval import Interval, iso

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
-from kgmem.domain.text.endings import KnownFact
+from kgmem.domain.text.change import KnownFact
 from kgmem.domain.text.extraction import Span
 from kgmem.domain.text.names import Mention, Resolver
 

@@ -49,6 +49,24 @@ _NEW: Final = re.compile(
     r"nowadays|no longer|changed|new|from today|starting|turns out|after all|actually|official|took over|takes over)\b",
     re.IGNORECASE,
 )
+# Words that say where somebody is now, of a kind that the same turn ends.
+_BEING: Final = r"(?:is|am|are|'s|'m|'re)(?: now| back)?"
+_ELSEWHERE: Final = {
+    kind: re.compile(rf"^(?:{words})$", re.IGNORECASE)
+    for kind, words in {
+        "LIVES_IN": rf"(?:{_BEING}|been)(?: based)? in|(?:\w+ )?(?:address|home|place|flat) is in|"
+        r"(?:moved|went|relocated)(?: back| over)? to|settled in",
+        "WORKS_FOR": rf"{_BEING} (?:at|with)|(?:re)?joined|signed (?:for|with|on with)|started (?:at|with)|went to|"
+        r"moved(?: over)? to",
+        "PLAYED_FOR": r"(?:re)?joined|signed (?:for|with)|moved to|went to",
+    }.items()
+}
+
+
+def is_elsewhere(kind: str, words: str, object_: str) -> bool:
+    """Return whether words say where somebody is instead, of whom a fact of the kind ends in the same turn."""
+    pattern = _ELSEWHERE.get(kind)
+    return pattern is not None and pattern.match(words) is not None and value_type(object_) == "name"
 
 
 def slot_of(kind: str, words: str, object_: str) -> str | None:

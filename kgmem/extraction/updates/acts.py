@@ -2,8 +2,9 @@
 
 The rules beside this module follow words that they know. People end things in other words, too: "Leeds is history",
 "the picnic fell through", "Salma is a widow now". A clause, with common names in place of its own, is embedded by the
-built-in MiniLM; with marks of its grammar (tense, denial, modals, conditions) and its runs of one to three words, hashed,
-that goes through a logistic regression whose weights lie beside this file. `python -m bench.rig.act_training` makes them from `tests/data/acts`.
+built-in MiniLM; with marks of its grammar (tense, denial, modals, conditions) and its runs of one to three words,
+hashed, that goes through a logistic regression whose weights lie beside this file. `python -m bench.rig.act_training`
+makes them from `tests/data/acts`.
 
 What a clause ends is meant only where it names it: a known fact is ended whose subject and object both stand in the
 clause, or are who speaks. Where only one of them does, the kind decides, and the clause must be surer.
@@ -33,26 +34,33 @@ from kgmem.extraction.updates.endings import Naming
 from kgmem.extraction.vocabulary import listed
 
 _CONFIDENCE: Final = 0.6
-_NAMED_AT_LEAST: Final = 0.55  # Probability from which a clause ends what it names.
-_MEANT_AT_LEAST: Final = 0.75  # And what it only means.
-_KIND_AT_LEAST: Final = 0.5
+_NAMED_AT_LEAST: Final = 0.6  # Probability from which a clause ends what it names.
+_MEANT_AT_LEAST: Final = 0.7  # And what it only means.
+_KIND_AT_LEAST: Final = 0.1  # Of a class that a clause may speak of, beside the likeliest.
+_KINDS_TRIED: Final = 3
 _LONGEST: Final = 40  # Words of a clause.
 _MOST_NOUNS: Final = 5
 _MOST_CLAUSES: Final = 12  # Of one text.
 _SHORT: Final = 3  # Words of an exclamation that goes with the next sentence: "Sold!".
 # What the classes of the training data may end, where a clause names no object.
 ENDED: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "jobs": (WORK, ("work", "freelance", "teach", "drive", "clean", "serve", "intern", "volunteer")),
+    "jobs": (WORK, ("work", "freelance", "teach", "drive", "clean", "serve", "intern", "volunteer", "be")),
     "homes": (HOME, ("live", "share", "stay", "rent")),
     "ownership": (("OWNS", "ACQUIRED", "USES"), ("have", "own", "drive", "ride", "get", "keep", "rent")),
     "pets": (("OWNS", "ACQUIRED"), ("have", "own", "get", "keep", "adopt", "cat", "dog", "pet", "hamster", "rabbit")),
     "relations": ((*PARTNERS, "FRIEND_OF"), ("share", "report", "see", "date")),
     "meetings": (("SCHEDULED_FOR", "TAKES_PLACE_IN"), ("meet",)),
-    "preferences": (("LIKES", "DISLIKES", "PREFERS"), ("like", "love", "hate", "support", "enjoy")),
-    "diets": (("ALLERGIC_TO", "AVOIDS"), ("eat", "drink", "follow")),
+    "preferences": (
+        ("LIKES", "DISLIKES", "PREFERS"),
+        ("like", "love", "hate", "support", "enjoy", "drink", "learn", "play", "study", "eat", "smoke"),
+    ),
+    "diets": (("ALLERGIC_TO", "AVOIDS"), ("eat", "drink", "follow", "be")),
     "roles": (("LEADS", "RESPONSIBLE_FOR"), ("be", "maintain", "chair", "run", "manage", "coach", "head")),
     "servers": (("USES",), ("run", "host", "use")),
-    "subscriptions": (("USES", "MEMBER_OF", "STUDIED_AT"), ("subscribe", "pay", "go", "attend", "play", "sing")),
+    "subscriptions": (
+        ("USES", "MEMBER_OF", "STUDIED_AT"),
+        ("subscribe", "pay", "go", "attend", "play", "sing", "study", "train", "volunteer", "take"),
+    ),
 }
 _STANDS_FOR: Final = {"PERSON": "Tom", "GPE": "Berlin", "ORG": "Acme", "DATE": "Friday", "TIME": "noon"}
 _MARKS: Final = tuple(
@@ -77,6 +85,24 @@ _TAGS: Final = ("VBD", "VBZ", "VBP", "VBG", "VBN", "VB")
 _SELF: Final = frozenset({"i", "we", "me", "us", "my", "our", "mine", "ours"})
 _OTHER: Final = frozenset({"you", "your", "yours"})
 _JOINTS: Final = frozenset({",", ";", ":", "so", "but", "and", "-", "\u2013", "\u2014", "because"})
+# Of whom a clause speaks, and not of whose they are: "Pedro's sister got divorced" ends nothing of Pedro.
+_KIN: Final = listed(
+    """mother father mum mom dad parent parents sister sisters brother brothers sibling cousin aunt uncle niece nephew
+    son sons daughter daughters kid kids child children wife husband partner girlfriend boyfriend fiance fiancee ex
+    grandma grandpa granny gran grandmother grandfather friend friends mate buddy colleague colleagues coworker boss
+    manager neighbour neighbor neighbours neighbors flatmate roommate housemate landlord landlady teacher assistant
+    founder family"""
+)
+# Verbs that end what they speak of; denied, they end nothing: "isn't leaving", "never sold".
+_ENDS_ITSELF: Final = listed(
+    """leave quit resign retire sell lose cancel move divorce split break separate drop stop end finish close abandon
+    ditch dump fire sack dismiss go change switch replace give throw donate step postpone reschedule delay relocate
+    burn die sink destroy steal scrap postpone shut swap trade"""
+)
+_ANY_MORE: Final = re.compile(r"\b(?:any ?more|any longer|no longer)\b", re.IGNORECASE)
+# Classes of which somebody's name says what is over: "Rex died".
+_OF_NAMED: Final = frozenset({"pets", "relations", "ownership"})
+_PARTED: Final = frozenset({"me", "us"})
 _EMPTY: Final = listed("thing time way lot bit day week month year today yesterday tomorrow morning evening one")
 
 
@@ -223,7 +249,9 @@ def _judgeable(doc: Doc) -> list[Words]:
 def _only_states(clause: Words) -> bool:
     """Return whether a clause only says what somebody does, in plain present tense: it ends nothing."""
     root = clause.root
-    plain_present = root.tag_ in {"VBZ", "VBP"} and root.lemma_ != "be" and root.pos_ == "VERB"
+    plain_present = root.tag_ in {"VBZ", "VBP"} and (
+        (root.lemma_ != "be" and root.pos_ == "VERB") or (root.lemma_ == "be" and any(map(is_time, clause)))
+    )
     return plain_present and _TURNS.search(clause.text) is None
 
 
@@ -244,7 +272,7 @@ def implied(
         if not (fact.denied or fact.hedged or happened(fact.predicate))
     }
     for each in found:
-        if each.ends < _NAMED_AT_LEAST or _is_open(each.clause, gate):
+        if each.ends < _NAMED_AT_LEAST or _is_open(each.clause, gate) or _denies_ending(each.clause):
             continue
         yield from _Implied(each, name, stated, people).endings()
 
@@ -254,6 +282,15 @@ def _is_open(clause: Words, gate: Gate) -> bool:
     root = clause.root
     aspect = gate.aspect(root, root, root)
     return aspect.hedged or aspect.future or aspect.reported
+
+
+def _denies_ending(clause: Words) -> bool:
+    """Return whether a clause says that something did not end: "isn't leaving Acme", "never sold the boat"."""
+    return (
+        clause.root.lemma_.lower() in _ENDS_ITSELF
+        and any(child.dep_ == "neg" or child.lower_ == "never" for child in clause.root.children)
+        and _ANY_MORE.search(clause.text) is None
+    )
 
 
 class _Implied:
@@ -286,20 +323,29 @@ class _Implied:
                     if ends not in done and ends not in self._stated:
                         done.add(ends)
                         yield self._ending(*pair)
-            if not owners and (None, named.name) not in done and _is_definite(noun):
+            if not owners and (None, named.name) not in done and self._may_be_meant(noun):
                 done.add((None, named.name))
                 yield self._ending(None, named, otherwise=True)
         if self._judged.ends >= _MEANT_AT_LEAST:
             yield from self._meant([*subjects, *(speaks if not subjects else [])])
 
+    def _may_be_meant(self, noun: Token) -> bool:
+        """Return whether a clause may end what anybody has to do with a noun: "the boat", "Acme", a pet that died."""
+        if _is_subject(noun) and noun.ent_type_ == "PERSON":
+            likeliest = max(self._judged.kinds, key=lambda each: self._judged.kinds[each])
+            return likeliest in _OF_NAMED
+        return _is_definite(noun)
+
     def _meant(self, subjects: Sequence[Argument]) -> Iterator[FoundEnding]:
         """Return what a clause ends of its subject, by its class alone."""
-        kind, chance = max(self._judged.kinds.items(), key=lambda each: each[1])
-        if chance < _KIND_AT_LEAST or kind not in ENDED:
-            return
-        kinds, verbs = ENDED[kind]
-        for subject in subjects:
-            yield self._ending(subject, None, kinds=kinds, verbs=verbs, latest=True, otherwise=True)
+        likely = sorted(self._judged.kinds.items(), key=lambda each: -each[1])
+        # The likeliest class first: a later one is tried only where there is nothing of it to end.
+        for kind, chance in likely[:_KINDS_TRIED]:
+            if chance < _KIND_AT_LEAST or kind not in ENDED:
+                continue
+            kinds, verbs = ENDED[kind]
+            for subject in subjects:
+                yield self._ending(subject, None, kinds=kinds, verbs=verbs, latest=True, otherwise=True)
 
     def _ending(
         self, subject: Argument | None, object_: Argument | None, *, kinds: tuple[str, ...] = (),
@@ -321,7 +367,7 @@ class _Implied:
         for word in self._clause:
             if word.pos_ not in {"NOUN", "PROPN"} or word.dep_ in {"compound", "npadvmod"} or is_time(word):
                 continue
-            if word.lemma_.lower() in _EMPTY or count >= _MOST_NOUNS:
+            if word.lemma_.lower() in _EMPTY or count >= _MOST_NOUNS or _is_of_kin(word):
                 continue
             argument = self._name.argument(phrase(word, with_prepositions=False))
             if argument is not None:
@@ -341,6 +387,8 @@ class _Implied:
     def _speaking(self) -> Iterator[Argument]:
         words = {word.lower_ for word in self._clause}
         named = any(map(_is_subject, self._clause))
+        if not words & _PARTED and any(_is_subject(word) and word.lower_ in _KIN for word in self._clause):
+            return  # "My sister left Berlin" says nothing of who speaks.
         speaker, listener = self._people
         if speaker and (words & _SELF or not named):
             yield Argument(speaker, self._span)
@@ -357,6 +405,11 @@ class _Implied:
         if owner.lower_ in _SELF and self._people[0]:
             argument = Argument(self._people[0], self._span)
         return [argument] if argument is not None else []
+
+
+def _is_of_kin(word: Token) -> bool:
+    """Return whether a name only says whose relative somebody is."""
+    return word.dep_ == "poss" and word.head.lower_ in _KIN and _is_subject(word.head)
 
 
 def _is_definite(noun: Token) -> bool:

@@ -29,6 +29,12 @@ _CUE: Final = re.compile(
     r"forget (?:that|it|what i said))\b",
     re.IGNORECASE,
 )
+# What closes one: "Wednesday, sorry", "wait, Thursday I mean".
+_CUE_BEHIND: Final = re.compile(
+    r"(?:\bi mean(?:t)?|[,;\u2013\u2014-]\s*(?:sorry|oops|whoops|my (?:bad|mistake)|i mean(?:t)?|rather|actually|"
+    r"correction))\s*[.!]*$",
+    re.IGNORECASE,
+)
 _ALL_WRONG: Final = re.compile(
     r"^\W*(?:(?:no|sorry|actually|oops|wait|well)[\s,.!]+)*"
     r"(?:that|this|it|that one)(?:'s| is| was|\s+isn't|\s+wasn't| is not| was not)\s*(?:not |n't )?"
@@ -85,7 +91,7 @@ def corrections(doc: Doc, name: Naming, facts: Sequence[FoundFact]) -> Iterator[
         if _FORGET.match(text) and not any(is_time(word) for word in sentence):
             yield from _forgotten(sentence, name, span)
             continue
-        cued = _CUE.match(text) is not None
+        cued = _CUE.match(text) is not None or (_CUE_BEHIND.search(text) is not None and _is_bare(sentence))
         own = [each for each in facts if span.start <= each.object.span.start < span.end and not each.denied]
         if own and not _is_bare(sentence):
             if cued or _SET_AGAINST.search(text):

@@ -18,7 +18,8 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.schema.schema import GraphSchema, check_relationship
 from kgmem.domain.slices import slice_over
-from kgmem.domain.text.endings import Turn, changed, keys_meant
+from kgmem.domain.text.change import Turn
+from kgmem.domain.text.endings import changed, keys_meant
 from kgmem.domain.text.extraction import Extraction, Extractor, Span, TextToRead
 from kgmem.domain.text.extraction_result import FOUND_BY, STATES, ExtractedGraph, brought, mentions_of, spoken_of
 from kgmem.domain.text.names import UNNAMED, Mention

@@ -9,7 +9,7 @@ from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.graph.entity import ENTITY
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.scope import visible_from
-from kgmem.domain.text.endings import STATES, KnownFact
+from kgmem.domain.text.change import STATES, KnownFact
 from kgmem.domain.text.extraction_result import CO_MENTIONED
 from kgmem.domain.text.names import Known, Mention, chosen, keys_of
 from kgmem.domain.text.queue import (

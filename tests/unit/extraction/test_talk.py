@@ -61,3 +61,32 @@ def test_a_clause_ends_by_what_it_means_what_it_names() -> None:
 def test_what_may_be_or_only_is_asked_ends_nothing() -> None:
     for text in ("Would you ever sell the boat?", "I might sell the boat.", "Hello Bob!", "I'm keeping the boat."):
         assert _ended(text) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nadia isn't leaving Volvo, whatever you heard.",
+        "I never sold the caravan.",
+        "My sister moved out of Derby.",
+        "The rehearsal is on Thursday.",
+        "I skipped my coffee this morning.",
+    ],
+)
+def test_what_somebody_denies_to_have_ended_and_what_others_end_goes_on(text: str) -> None:
+    learned = [each for each in _read(text).endings if each.found_by.startswith("learned:")]
+
+    assert [each for each in learned if each.subject is None or each.subject.name in {"Ada", "Nadia", "Bob"}] == []
+
+
+def test_a_verb_of_giving_up_ends_whatever_tied_the_two() -> None:
+    ending = next(each for each in _read("I gave up Danish after a month, oops").endings if each.object is not None)
+
+    assert (ending.subject and ending.subject.name, ending.object and ending.object.name) == ("Ada", "Danish")
+    assert ending.predicate is None
+
+
+def test_a_word_behind_a_value_makes_it_a_correction() -> None:
+    instead = [each.instead.name for each in _read("Wednesday, sorry.").endings if each.instead is not None]
+
+    assert instead == ["Wednesday"]
