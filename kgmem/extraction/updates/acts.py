@@ -408,7 +408,9 @@ class _Implied:
 
 
 def _is_of_kin(word: Token) -> bool:
-    """Return whether a name only says whose relative somebody is."""
+    """Return whether a noun is somebody's relative of whom a clause speaks, or only says whose."""
+    if _is_subject(word) and word.lower_ in _KIN:
+        return any(child.dep_ == "poss" for child in word.children)
     return word.dep_ == "poss" and word.head.lower_ in _KIN and _is_subject(word.head)
 
 
