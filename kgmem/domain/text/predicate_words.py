@@ -20,6 +20,9 @@ _HAPPENED: Final = re.compile(
 )
 
 
+_OWNED: Final = re.compile(r"['\u2019]s? \w")
+
+
 def happened(words: str) -> bool:
     """Return whether a predicate tells what happened, which is no state that could end."""
     return _HAPPENED.match(words) is not None
@@ -29,6 +32,8 @@ def same_name(key: str, meant: str, named: str) -> bool:
     """Return whether a key is what a text means: the key itself, or a name that is part of the longer one."""
     if key == meant:
         return True
+    if _OWNED.search(named):
+        return False  # "Pedro's sister" is not Pedro.
     one, other = ({word.rstrip("s") for word in slug(each).split("-")} for each in (key, named))
     return bool(one and other and named) and (one <= other or other <= one)
 

@@ -102,6 +102,8 @@ _ENDS_ITSELF: Final = listed(
 _ANY_MORE: Final = re.compile(r"\b(?:any ?more|any longer|no longer)\b", re.IGNORECASE)
 # Classes of which somebody's name says what is over: "Rex died".
 _OF_NAMED: Final = frozenset({"pets", "relations", "ownership"})
+# Classes of what one person has at a time, so that another's having it ends it.
+_OF_ONE: Final = frozenset({"ownership", "roles", "pets"})
 _PARTED: Final = frozenset({"me", "us"})
 _EMPTY: Final = listed("thing time way lot bit day week month year today yesterday tomorrow morning evening one")
 
@@ -331,10 +333,12 @@ class _Implied:
 
     def _may_be_meant(self, noun: Token) -> bool:
         """Return whether a clause may end what anybody has to do with a noun: "the boat", "Acme", a pet that died."""
+        likeliest = max(self._judged.kinds, key=lambda each: self._judged.kinds[each])
         if _is_subject(noun) and noun.ent_type_ == "PERSON":
-            likeliest = max(self._judged.kinds, key=lambda each: self._judged.kinds[each])
             return likeliest in _OF_NAMED
-        return _is_definite(noun)
+        somebody = any(_is_subject(word) and _is_somebody(word) and word.i != noun.i for word in self._clause)
+        # "My sister left Derby" ends no other's home; "Anna has the car now" ends whosever it was.
+        return _is_definite(noun) and (not somebody or likeliest in _OF_ONE)
 
     def _meant(self, subjects: Sequence[Argument]) -> Iterator[FoundEnding]:
         """Return what a clause ends of its subject, by its class alone."""
@@ -412,6 +416,10 @@ def _is_of_kin(word: Token) -> bool:
     if _is_subject(word) and word.lower_ in _KIN:
         return any(child.dep_ == "poss" for child in word.children)
     return word.dep_ == "poss" and word.head.lower_ in _KIN and _is_subject(word.head)
+
+
+def _is_somebody(word: Token) -> bool:
+    return word.ent_type_ == "PERSON" or word.lower_ in _KIN or word.lower_ in {"he", "she", "somebody", "someone"}
 
 
 def _is_definite(noun: Token) -> bool:

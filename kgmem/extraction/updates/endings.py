@@ -113,6 +113,10 @@ _LIGHT: Final = listed(
 _OWNED: Final = listed("flat apartment home house room lease account badge office")
 _PARTS_WITH: Final = listed("sell lose donate cancel close auction demolish")
 _ENDS_ALONE: Final = frozenset({"quit", "resign", "retire", "separate", "divorce", "split"})
+# By whose word nothing ends.
+_NOBODY: Final = frozenset(
+    {"somebody", "someone", "people", "everybody", "everyone", "they", "rumour", "rumor", "some"}
+)
 _OFF: Final = frozenset({"off", "over", "cancelled", "canceled"})
 
 
@@ -157,6 +161,8 @@ class Endings:
                 if self._gate.asks(verb):
                     continue
                 aspect = self._gate.aspect(verb, verb, verb)
+                if aspect.reporter is not None and aspect.reporter.lower_ in _NOBODY:
+                    continue  # "Somebody said it burned."
                 clause = Clause(verb)
                 yield from self._over(clause, spoken(clause))
                 yield from self._over(clause, arranged(clause))
