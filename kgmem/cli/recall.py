@@ -83,7 +83,10 @@ def recall(
     min_strength: Annotated[
         float, typer.Option("--min-strength", help="The least strength of a whole path, 0 to 1.")
     ] = 0.0,
-    expand: Annotated[bool, typer.Option("--expand", help="Expand by personalised PageRank.")] = False,
+    expand: Annotated[
+        bool | None,
+        typer.Option("--expand/--no-expand", help="Expand by personalised PageRank; by default where it is needed."),
+    ] = None,
     hops: Annotated[
         tuple[str, int] | None, typer.Option("--hops", help="Only within so many relationships of an entity.")
     ] = None,

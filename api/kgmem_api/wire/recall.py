@@ -220,7 +220,13 @@ class GraphPart(BaseModel):
 
     model_config = STRICT
 
-    expand: Annotated[bool, Field(description="Personalized PageRank from what the other retrievers find.")] = False
+    expand: Annotated[
+        bool | None,
+        Field(
+            description="Personalized PageRank from what the other retrievers find: always (true), never (false), "
+            "or where no passage has the question's words (null)."
+        ),
+    ] = None
     hops: HopsFilter | None = None
     context: bool | None = None
 

@@ -105,7 +105,9 @@ class Hops:
 class Links:
     """The graph around the matches: expansion that ranks, and a neighbourhood that filters."""
 
-    expand: bool = False  # Personalized PageRank from what the other retrievers find, and from what.start.
+    # Personalized PageRank from what the other retrievers find, and from what.start; None: where no passage has the
+    # question's words.
+    expand: bool | None = None
     hops: Hops | None = None
     # Ranks episodes also by what else is found of what was said around them; None: where the hits belong to sessions.
     context: bool | None = None
@@ -175,7 +177,7 @@ RETRIEVERS: Final[Mapping[str, Callable[[Question], bool]]] = {
     "recency": lambda question: asks_when(question.when),
     "why": lambda question: question.why != Why(),
     "hops": lambda question: question.graph.hops is not None,
-    "expansion": lambda question: question.graph.expand,
+    "expansion": lambda question: bool(question.graph.expand),
     "context": lambda question: question.graph.context is True,
     "trust": lambda _: False,  # Values what the others find, where it has a weight.
 }

@@ -67,7 +67,7 @@ def with_recipe(question: Question, default: str | None = None) -> Question:
         fusion=question.fusion or recipe.fusion,
         graph=replace(
             graph,
-            expand=graph.expand or recipe.expand,
+            expand=recipe.expand or None if graph.expand is None else graph.expand,
             context=recipe.context if graph.context is None else graph.context,
         ),
         when=replace(

@@ -6,7 +6,8 @@ from typing import Final
 
 from kgmem.domain.recall.answer import Answer, next_cursor
 from kgmem.domain.recall.bridge import bridge_of, bridged
-from kgmem.domain.recall.question import Links, Question, Why, asks_when
+from kgmem.domain.recall.expansion import in_words_alone
+from kgmem.domain.recall.question import Links, Question
 from kgmem.domain.recall.selection import within_budget
 from kgmem.services.ports import Ports
 
@@ -22,7 +23,8 @@ async def answer_with_bridge(ports: Ports, graph: str, question: Question, ask: 
     """
     answer = await ask(question)
     text = question.what.text
-    if text is None or not _plain(question):
+    kinds = question.what.kinds
+    if text is None or (kinds and "fact" not in kinds) or not in_words_alone(question):
         return answer
     bridge = bridge_of(text, answer.hits, ports.word_rarity)
     if bridge is None:
@@ -54,18 +56,3 @@ async def answer_with_bridge(ports: Ports, graph: str, question: Question, ask: 
             f"on: {', '.join(sorted(bridge.open_words))} sought in facts about {', '.join(bridge.entities)}."
         )
     return replace(answer, hits=hits, suppressed=suppressed, cursor=cursor, gates=gates)
-
-
-def _plain(question: Question) -> bool:
-    """Return whether a question is one in words that facts may answer, with nothing that orders hits otherwise."""
-    graph, kinds = question.graph, question.what.kinds
-    return (
-        question.cursor is None
-        and question.k > 1
-        and (not kinds or "fact" in kinds)
-        and not (question.what.labels or question.what.properties or question.what.start)
-        and not (graph.expand or graph.hops or graph.context)
-        and not (question.rerank or question.diversity)
-        and question.why == Why()
-        and not asks_when(question.when)
-    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from kgmem.domain.errors import TooLarge
@@ -12,6 +13,7 @@ from kgmem.domain.recall.cause_in_text import CauseInText, cause_in
 from kgmem.domain.recall.question import Question, Why
 from kgmem.services.ports import Ports
 from kgmem.services.recall.bridging import answer_with_bridge
+from kgmem.services.recall.expanding import answer_with_expansion
 
 _HITS: Final = 20  # The first of a search for the text alone: the event is among the best, or nobody can tell it.
 _MOST_NAMED: Final = 5  # First causes that are named.
@@ -29,7 +31,8 @@ async def answer_with_causes(ports: Ports, graph: Graph, question: Question, ask
     text = question.what.text
     asked = cause_in(text) if text is not None and question.why == Why() and question.weight("why") else None
     if asked is None:
-        return await answer_with_bridge(ports, graph.name, question, ask)
+        expanding = partial(answer_with_expansion, ports, graph.name, ask)
+        return await answer_with_bridge(ports, graph.name, question, expanding)
     alone = replace(question, k=max(question.k, _HITS), cursor=None, budget=None)
     first = await ask(alone)
     why, told = ({}, {}) if first.nothing_relevant else await _followed(ports, graph, question, asked, first.hits)
