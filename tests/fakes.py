@@ -333,6 +333,9 @@ class FakeIndex:
             replace(hits[each.id], score=each.score, retrievers=each.retrievers) for each in best if each.id in hits
         ]
 
+    async def has_links(self, graph: str) -> bool:
+        return any(kind == "edge" for kind, _, _ in await self.store._held(graph))
+
     async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
         named = {key: (await self.store.get_entity(graph, key, asked.scope)).id or 0 for key in asked.keys}
         seen = await self.store._seen(graph, "entity", asked.scope)

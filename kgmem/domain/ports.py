@@ -182,6 +182,9 @@ class RetrievalIndex(Protocol):
         then.
         """
 
+    async def has_links(self, graph: str) -> bool:
+        """Return whether anything in a graph was ever linked: by relationships, or by what episodes mention."""
+
     async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
         """Return all causes of entities, optionally their effects, and the causal links between them.
 

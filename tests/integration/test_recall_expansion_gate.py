@@ -67,6 +67,13 @@ async def test_conversations_and_unlinked_passages_are_answered_as_before(memory
     assert texts == (await asked(memory, Links(expand=False)))[0]
 
 
+async def test_graph_without_links_is_searched_once(memory: Memory) -> None:
+    await memory.episodes.put(GRAPH, [Episode("The Heron Waltz is a piece for strings.", "p")])
+    texts, why = await asked(memory)
+    assert texts == ["The Heron Waltz is a piece for strings."]
+    assert why == "off: nothing in the graph is linked."
+
+
 async def test_direct_question_keeps_its_hits(memory: Memory) -> None:
     await library(memory)
     for waltz, composer in zip(WALTZES, COMPOSERS, strict=True):

@@ -27,6 +27,8 @@ async def answer_with_expansion(ports: Ports, graph: str, ask: Ask, question: Qu
     if question.graph.expand is not None or (kinds and "episode" not in kinds) or not in_words_alone(question):
         return answer
     is_open, why = gate(question.what.text or "", answer.hits, ports.word_rarity)
+    if is_open and not await ports.index.has_links(graph):
+        is_open, why = False, "off: nothing in the graph is linked."
     gates = {**answer.gates, "expansion": why} if question.explain else answer.gates
     if not is_open:
         return replace(answer, gates=gates)

@@ -107,6 +107,11 @@ class PostgresIndex:
                 hits = await search.placed(connection, layout, hits, question, self._occurrences(layout.graph))
             return hits
 
+    async def has_links(self, graph: str) -> bool:
+        """Return whether the graph has a label of relationships; it costs no statement where the catalog is fresh."""
+        async with self.catalog.on(graph, reads=_RECALL_READS) as layout:
+            return any(of == EDGE for of, _ in layout.labels)
+
     async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
         """Return all causes of entities, the paths between them and, with `effects`, their effects. Raises NotFound."""
         async with self._reading(graph, asked.when.known_at) as (layout, connection):
