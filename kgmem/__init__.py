@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from kgmem.domain.agents.block import BlockAddress, BlockContent, BlockEdit
 from kgmem.domain.agents.message import Message
 from kgmem.domain.agents.session import SessionAddress, SessionDetails
 from kgmem.domain.agents.state import RetentionRule, StateAddress, VersionChoice
@@ -67,6 +68,9 @@ __all__ = [
     "AccountLimits",
     "AccountSpec",
     "Answer",
+    "BlockAddress",
+    "BlockContent",
+    "BlockEdit",
     "ChecksumMismatch",
     "ClaimFilter",
     "ClaimResult",

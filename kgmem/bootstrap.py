@@ -39,6 +39,7 @@ from kgmem.services.ports import Ports
 from kgmem.services.recall.recall import recall
 from kgmem.services.texts.remember import schema_of
 from kgmem.settings import Settings
+from kgmem.store.agents.blocks import PostgresBlocks
 from kgmem.store.agents.session_context import PostgresContexts
 from kgmem.store.agents.sessions import PostgresSessions
 from kgmem.store.agents.states import PostgresStates
@@ -371,6 +372,7 @@ def postgres_ports(
         states=PostgresStates(catalog),
         sessions=PostgresSessions(catalog),
         contexts=PostgresContexts(catalog),
+        blocks=PostgresBlocks(catalog),
         token_counter=models.token_counter,
         ledger=PostgresLedger(catalog),
         integrity=PostgresInspector(index),

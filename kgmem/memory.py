@@ -14,6 +14,7 @@ from kgmem.domain.recall.question import Question, What
 from kgmem.domain.text.document import Document
 from kgmem.formats.kgmem.sample import Sample
 from kgmem.services import ask_cypher
+from kgmem.services.agents.blocks import MemoryBlocks
 from kgmem.services.agents.decisions import Decisions
 from kgmem.services.agents.sessions import Sessions
 from kgmem.services.agents.states import AgentStates
@@ -75,6 +76,7 @@ class Memory:
         self.decisions = Decisions(ports)
         self.sessions = Sessions(ports)
         self.ledger = Ledger(ports)
+        self.blocks = MemoryBlocks(ports)
         self.imports = Imports(ports)
         self.exports = Exports(ports)
         self.embeddings = Embeddings(ports)

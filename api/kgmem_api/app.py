@@ -31,6 +31,7 @@ from kgmem_api.requests import Requests
 from kgmem_api.routes import (
     adjudications,
     agent_states,
+    blocks,
     changes,
     claims,
     communities,
@@ -157,6 +158,7 @@ _ROUTERS = (
     ledger_routes.router,
     decisions.router,
     sessions.router,
+    blocks.router,
     sources.router,
     changes.router,
     imports.router,

@@ -102,6 +102,9 @@ REQUESTS: Final[dict[str, Any]] = {
     "detect_communities": {},
     "put_state": {"goal": "Find who was the first on the Moon.", "steps": ["search", "read"]},
     "put_checkpoint": {},
+    "put_block": {"text": "Clara likes the sea.", "agents": ["planner"]},
+    "patch_block": {"edits": [{"old": "the sea", "new": "mountains"}]},
+    "append_to_block": {"text": "She is 42."},
     "put_session": {"agent": "planner", "users": ["Clara"]},
     "post_messages": {
         "messages": [

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from kgmem.domain.agents.block import BlockStore
 from kgmem.domain.agents.session import ContextStore, SessionStore
 from kgmem.domain.agents.state import StateStore
 from kgmem.domain.agents.tokens import TokenCounter
@@ -54,6 +55,7 @@ class Ports:
     states: StateStore
     sessions: SessionStore
     contexts: ContextStore
+    blocks: BlockStore
     token_counter: TokenCounter
     ledger: LedgerStore
     integrity: Inspector

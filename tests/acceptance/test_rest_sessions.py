@@ -145,3 +145,13 @@ async def test_a_context_is_given_within_its_budget(door: Door) -> None:
     assert shown[-1]["told"]["content"] == "Four degrees."
     assert "| (calls weather(" in found["text"]
     assert list(found["sections"]) == ["blocks", "facts", "memories", "summaries", "messages"]
+
+
+async def test_a_session_is_deleted_with_a_report(door: Door) -> None:
+    await opened(door)
+    done(await door.client.post(MESSAGES, json={"messages": OPENAI}))
+    counted = done(await door.client.delete(CHAT, params={"dry_run": "true"}))
+    assert (counted["episodes"], counted["dry_run"]) == (5, True)
+    assert done(await door.client.delete(CHAT))["episodes"] == 5
+    refused(await door.client.delete(CHAT), 404, "chat-1")
+    refused(await door.client.get(f"{GRAPH}/episodes/chat-1/m1"), 404)

@@ -8,6 +8,7 @@ import pytest
 from kgmem.domain.agents.message import Message, StoredMessage
 from kgmem.domain.agents.session import SessionAddress, SessionDetails
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound, TooLarge
+from kgmem.domain.graph.episode import Episode
 from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
 from tests.memories import index_schema, new_graph, query
@@ -288,3 +289,22 @@ async def test_recall_finds_a_message_by_its_words_and_in_its_scope_only(memory:
     assert found.hits[0].text == "The zeppelin lands at noon."
     assert found.hits[0].properties["role"] == "user"
     assert not (await memory.recall(GRAPH, Question(What("zeppelin"), scope="user/43"))).hits
+
+
+async def test_a_session_is_deleted_with_everything_in_it(memory: Memory) -> None:
+    await memory.sessions.append(GRAPH, CHAT, said("The zeppelin lands at noon.", "And then?"))
+    other = Episode("The zeppelin is late.", "note", scope=CHAT.scope)
+    await memory.episodes.put(GRAPH, [other])
+    counted = await memory.sessions.delete(GRAPH, CHAT, dry_run=True)
+    assert (counted.episodes, counted.dry_run) == (2, True)
+    assert (await memory.sessions.get(GRAPH, CHAT)).messages == 2
+    gone = await memory.sessions.delete(GRAPH, CHAT, erase=True)
+    assert (gone.episodes, gone.kept_in_history) == (2, 0)
+    with pytest.raises(NotFound):
+        await memory.sessions.get(GRAPH, CHAT)
+    with pytest.raises(NotFound):
+        await memory.sessions.delete(GRAPH, CHAT)
+    assert [each.key for each in (await memory.episodes.list(GRAPH, scope=CHAT.scope)).items] == ["note"]
+    made = await memory.sessions.open(GRAPH, CHAT)
+    assert (made.created, made.messages) == (True, 0)
+    assert (await memory.sessions.append(GRAPH, CHAT, said("new"))).messages[0].seq == 1

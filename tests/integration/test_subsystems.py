@@ -61,6 +61,7 @@ LATER = {
     *TABLES["sessions"],
     *TABLES["session_parts"],
     *TABLES["ledger"],
+    *TABLES["blocks"],
 }  # Tables that revision 0023 did not know.
 
 

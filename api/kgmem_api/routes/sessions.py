@@ -15,6 +15,7 @@ from kgmem_api.access import Access, Reads, Writes
 from kgmem_api.bodies import JSONBody, in_turn
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
+from kgmem_api.routes.extraction import ForgetResult
 from kgmem_api.wire.fields import STRICT
 
 _ID = Annotated[str, Field(min_length=1, max_length=200)]
@@ -217,6 +218,21 @@ async def put_session(
 async def get_session(graph: GraphName, path: SessionPath, access: Reads, scope: ScopeQuery = None) -> Response:
     """Return a session of this scope only, without its messages."""
     return reply(asdict(await access.memory.sessions.get(graph, path.at(access, scope))))
+
+
+@router.delete(_ONE, responses=gives(ForgetResult))
+async def delete_session(
+    graph: GraphName,
+    path: SessionPath,
+    access: Writes,
+    *,
+    dry_run: Annotated[bool, Query(description="Only count what would be deleted.")] = False,
+    erase: Annotated[bool, Query(description="Erase it from the history too.")] = False,
+    scope: ScopeQuery = None,
+) -> Response:
+    """Delete a session with its messages and everything extracted only from them; returns a report."""
+    report = await access.memory.sessions.delete(graph, path.at(access, scope), dry_run=dry_run, erase=erase)
+    return reply(asdict(report))
 
 
 @router.get(_ONE + "/context", responses=gives(ContextShape))

@@ -130,6 +130,28 @@ def context(
 
 
 @app.command()
+def delete(
+    session: SessionId,
+    graph: GraphName = DEFAULT_GRAPH,
+    scope: ScopeName = "",
+    erase: Annotated[bool, typer.Option("--erase", help="Erase it from the history too.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
+    as_json: AsJSON = False,
+) -> None:
+    """Delete a session with its messages and everything extracted only from them."""
+    address = SessionAddress(session, scope)
+    report = with_memory(lambda m: m.sessions.delete(graph, address, dry_run=dry_run, erase=erase))
+    if as_json:
+        print_json(report)
+        return
+    verb = "Would delete" if dry_run else "Deleted"
+    OUT.print(
+        f"{verb} {report.episodes} messages, {report.entities} entities, {report.relationships} relationships, "
+        f"{report.claims} claims; kept {report.kept_entities + report.kept_relationships} that other texts state."
+    )
+
+
+@app.command()
 def close(session: SessionId, graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSON = False) -> None:
     """Close a session: it takes no messages until it is opened again."""
     _show(with_memory(lambda m: m.sessions.close(graph, SessionAddress(session, scope))), as_json)

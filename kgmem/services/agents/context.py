@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final
 
+from kgmem.domain.agents.block import Block
 from kgmem.domain.agents.context import (
     LARGEST_BUDGET,
     Entry,
     Gathered,
     SessionContext,
     fitted,
+    inline,
     line_of,
     message_entry,
     moment,
+    quoted,
 )
 from kgmem.domain.agents.digest import PART, Digest, covering, most_telling, sentences_of
 from kgmem.domain.agents.message import READ, ROLES, StoredMessage
@@ -39,17 +42,19 @@ async def context(ports: Ports, graph: str, address: SessionAddress, budget: int
         raise InvalidInput(
             f"budget is {budget}, but must be from 1 to {LARGEST_BUDGET:,}.", hint="Give tokens.", field="budget"
         )
-    _, latest = await ports.contexts.latest(graph, address.checked(), PART, budget)
+    session, latest = await ports.contexts.latest(graph, address.checked(), PART, budget)
     end = latest[0].seq if latest else 0
     spoken = [each.seq for each in latest if each.role in READ][:_MENTIONING]
-    hits, mentioned, stored = await asyncio.gather(
+    hits, mentioned, stored, blocks = await asyncio.gather(
         _recalled(ports, graph, address, latest),
         ports.contexts.facts(graph, address, spoken, ()),
         ports.contexts.digests(graph, address, covering(end, _SUMMARIES) if end > PART else ()),
+        ports.blocks.of_agent(graph, address.scope, session.agent),
     )
     facts = await _facts(ports, graph, address, hits, mentioned)
     counter = ports.token_counter
     gathered = Gathered(
+        blocks=[_block(each) for each in blocks],
         facts=[_fact(each) for each in facts],
         memories=[_memory(each) for each in hits if each.id not in {fact.id for fact in facts} and _may_be_shown(each)],
         messages=[message_entry(each) for each in latest],
@@ -99,6 +104,11 @@ def _may_be_shown(hit: Hit) -> bool:
     """Return whether a hit is knowledge: what the system and tools say in sessions is none."""
     role = hit.properties.get("role") if hit.kind == "episode" else None
     return hit.kind != "path" and (role not in ROLES or role in READ)
+
+
+def _block(block: Block) -> Entry:
+    told = {"name": block.name, "scope": block.scope, "version": block.version, "text": block.text}
+    return Entry(f"[block:{inline(block.name)}]\n{quoted(block.text)}", (f"block:{block.name}",), told)
 
 
 def _fact(fact: CurrentFact) -> Entry:

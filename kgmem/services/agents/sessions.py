@@ -14,13 +14,16 @@ from kgmem.domain.agents.session import (
     SessionDetails,
     SessionFilter,
 )
+from kgmem.domain.errors import Conflict
 from kgmem.domain.fields import LONGEST_KEY
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.domain.text.queue import Forgotten
 from kgmem.domain.time.interval import iso, now
 from kgmem.services.agents.context import context as make_context
 from kgmem.services.ports import Ports
+from kgmem.services.texts.forget import forget
 
 NOTHING = SessionDetails()
 
@@ -90,6 +93,21 @@ class Sessions:
                 await self._ports.jobs.defer("extract", graph=graph)
         return appended
 
+    async def delete(
+        self, graph: str, address: SessionAddress, *, dry_run: bool = False, erase: bool = False
+    ) -> Forgotten:
+        """Delete a session with its messages and everything that was extracted only from them; returns a report.
+
+        `erase` removes it from the history as well. A dry run only counts. Raises NotFound.
+        """
+        keys = await self._ports.sessions.keys(graph, address.checked())
+        report = Forgotten(dry_run=dry_run)
+        if keys:
+            report = await forget(self._ports, graph, keys, address.scope, dry_run=dry_run, erase=erase)
+        if not dry_run and not await self._ports.sessions.delete(graph, address):
+            raise Conflict(f"The session {address.id!r} got new messages meanwhile.", hint="Delete it again.")
+        return report
+
     async def messages(
         self,
         graph: str,
@@ -109,8 +127,8 @@ class Sessions:
     async def context(self, graph: str, address: SessionAddress, *, budget: int = DEFAULT_BUDGET) -> SessionContext:
         """Return what to put into the next prompt, as text and in parts, in at most `budget` tokens.
 
-        In this order: current facts, what recall finds with the last turns as its question, what was said earlier,
-        and the latest messages, each with the ids of its sources. Raises NotFound, InvalidInput.
+        In this order: the memory blocks of the agent, current facts, what recall finds with the last turns as its
+        question, what was said earlier, and the latest messages, each with the ids of its sources. Raises NotFound, InvalidInput.
         """
         return await make_context(self._ports, graph, address, budget)
 

@@ -30,6 +30,7 @@ Subsystem = Literal[
     "sessions",
     "session_parts",
     "ledger",
+    "blocks",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -46,6 +47,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "sessions": ("sessions", ("create",)),
     "session_parts": ("session_parts", ("create",)),
     "ledger": ("ledger", ("create",)),
+    "blocks": ("blocks", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -77,6 +79,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "sessions": ("session", "session_message"),
     "session_parts": ("session_part",),
     "ledger": ("ledger_record", "ledger_entry", "ledger_account", "ledger_hold", "ledger_head"),
+    "blocks": ("memory_block", "memory_block_version"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

@@ -1,0 +1,58 @@
+-- Memory blocks of agents.
+
+-- name: create
+CREATE TABLE {index}.memory_block (
+    id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    scope integer NOT NULL,
+    name  text NOT NULL,
+    last  integer NOT NULL DEFAULT 0,
+    gone  boolean NOT NULL DEFAULT true,  -- Its name stays, so that numbers of versions are never given again.
+    UNIQUE (scope, name)
+);
+CREATE TABLE {index}.memory_block_version (
+    block       bigint NOT NULL,
+    version     integer NOT NULL,
+    at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    author      text,
+    content     text NOT NULL,
+    description text NOT NULL,
+    most        integer NOT NULL,
+    agents      text[] NOT NULL,
+    PRIMARY KEY (block, version)
+);
+
+-- name: take
+INSERT INTO {index}.memory_block (scope, name) VALUES ($1, $2)
+ON CONFLICT (scope, name) DO UPDATE SET last = memory_block.last
+RETURNING id, last, gone
+
+-- name: lock
+SELECT id, last, gone FROM {index}.memory_block WHERE scope = $1 AND name = $2 FOR UPDATE
+
+-- name: add
+WITH noted AS (UPDATE {index}.memory_block SET last = $2, gone = false WHERE id = $1)
+INSERT INTO {index}.memory_block_version (block, version, author, content, description, most, agents)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: versions
+SELECT v.*, b.name FROM {index}.memory_block b JOIN {index}.memory_block_version v ON v.block = b.id
+WHERE b.scope = $1 AND b.name = $2 AND NOT b.gone AND v.version < $3 ORDER BY v.version DESC LIMIT $4
+
+-- name: list
+SELECT v.*, b.name FROM {index}.memory_block b
+JOIN {index}.memory_block_version v ON v.block = b.id AND v.version = b.last
+WHERE b.scope = $1 AND NOT b.gone AND b.name > $2 AND ($3::text IS NULL OR v.agents = '{}' OR $3 = ANY (v.agents))
+ORDER BY b.name LIMIT $4
+
+-- name: of_agent
+-- Of one name the block of the nearest scope; the paths come from the shared scope down.
+SELECT DISTINCT ON (b.name) v.*, b.name, s.path FROM {index}.memory_block b
+JOIN {index}.scope s ON s.id = b.scope AND s.path = ANY ($1::text[])
+JOIN {index}.memory_block_version v ON v.block = b.id AND v.version = b.last
+WHERE NOT b.gone AND (v.agents = '{}' OR $2::text = ANY (v.agents))
+ORDER BY b.name, length(s.path) DESC LIMIT 100
+
+-- name: delete
+WITH gone AS (DELETE FROM {index}.memory_block_version WHERE block = $1 RETURNING 1),
+     noted AS (UPDATE {index}.memory_block SET gone = true WHERE id = $1)
+SELECT count(*) FROM gone

@@ -1,0 +1,2 @@
+DROP TABLE "kgm_0".memory_block_version;
+DROP TABLE "kgm_0".memory_block;
