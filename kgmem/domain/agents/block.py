@@ -92,7 +92,7 @@ class BlockContent:
 
 @dataclass(frozen=True, slots=True)
 class BlockEdit:
-    """A part of a block's text that is there once, and what stands in its place."""
+    """A part of a block's text that is there once, and what replaces it."""
 
     old: str
     new: str
