@@ -128,7 +128,8 @@ class Sessions:
         """Return what to put into the next prompt, as text and in parts, in at most `budget` tokens.
 
         In this order: the memory blocks of the agent, current facts, what recall finds with the last turns as its
-        question, what was said earlier, and the latest messages, each with the ids of its sources. Raises NotFound, InvalidInput.
+        question, what was said earlier, and the latest messages, each with the ids of its sources. Raises NotFound,
+        InvalidInput.
         """
         return await make_context(self._ports, graph, address, budget)
 
