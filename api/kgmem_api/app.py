@@ -31,7 +31,6 @@ from kgmem_api.requests import Requests
 from kgmem_api.routes import (
     adjudications,
     agent_states,
-    blocks,
     changes,
     claims,
     communities,
@@ -56,7 +55,7 @@ from kgmem_api.routes import (
     sources,
     view,
 )
-from kgmem_api.routes.agents import decisions
+from kgmem_api.routes.agents import blocks, decisions
 from kgmem_api.routes.ledger import routes as ledger_routes
 from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.siblings import Share, Siblings
