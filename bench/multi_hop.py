@@ -1,14 +1,15 @@
-"""How well recall finds all passages that a question of several hops needs: retrievers alone, fused, and expanded.
+"""How well recall finds all passages that a question of several hops needs: retrievers, fused, expanded, by itself.
 
 MuSiQue with its stored triples as facts, 2WikiMultihopQA and HotpotQA with a graph of the titles that other passages
 name (KGMEM_DATA/hipporag). The same settings for all sets, the default embedder, no model. recall@5 is the mean share
 of a question's passages among the first five; all@5 the share of questions of which all are there. The baseline of the
-fused figure is the best single retriever. The rows are questions a set; the short run takes the smallest set.
+fused figure is the best single retriever. "By default" is a question with nothing named but the kind of its hits, which
+takes graph expansion where its gate says so. The rows are questions a set; the short run takes the smallest set.
 """
 
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.contract import Figure, alone, compared
 from bench.rig.database import GRAPH, fresh_database, memory_on
@@ -21,12 +22,14 @@ ROWS = 209
 SHORT = 30
 _SETS = ("hotpotqa", "musique", "2wiki")
 _BARS = {"musique": 68.0, "2wiki": 78.0}
+_GOALS = {"musique": 70.0, "2wiki": 88.0, "hotpotqa": 88.0}
 _DEPTH = 5
 _WALK = Links(expand=True)
 _WAYS: Mapping[str, Question] = {
-    "words": Question(weights={"meaning": 0}),
-    "meaning": Question(weights={"words": 0}),
-    "words and meaning": Question(),
+    "words": Question(weights={"meaning": 0}, graph=Links(expand=False)),
+    "meaning": Question(weights={"words": 0}, graph=Links(expand=False)),
+    "words and meaning": Question(graph=Links(expand=False)),
+    "by default": Question(),
     "with graph expansion": Question(graph=_WALK, recipe="multi_hop"),
 }
 
@@ -57,6 +60,9 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
                         f"{name}: recall@{_DEPTH} against the bar", score.recall, "%", bar=f">= {_BARS[name]}",
                         holds=score.recall >= _BARS[name], reason=reason,
                     )  # fmt: skip
+            elif way == "by default":
+                figure = compared(told, score.recall, best, "%", at_least=0.99)
+                yield replace(figure, bar=f">= {_GOALS[name]}", holds=score.recall >= _GOALS[name])
             else:
                 yield alone(told, score.recall, "%", "a retriever by itself, to compare the others with.")
 

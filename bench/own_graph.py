@@ -43,7 +43,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
                 f"{name}: relationships a passage", stats.relationships / stats.episodes, "", "what the graph holds."
             )
             await memory.embeddings.run(GRAPH)
-            plain = await scored(memory, asked, Question(), rows)
+            plain = await scored(memory, asked, Question(graph=Links(expand=False)), rows)
             walked = await scored(memory, asked, Question(graph=Links(expand=True), recipe="multi_hop"), rows)
             told = f"{name}: recall@5 with the own graph (+-{walked.error:.1f}; all@5 {walked.whole:.0f})"
             bar = (plain.recall + _POINTS) / plain.recall
