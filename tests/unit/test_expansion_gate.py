@@ -23,6 +23,10 @@ def entity(id_: int, name: str, text: str | None = None, *, score: float = 0.5) 
     return Hit("entity", id_, f"e{id_}", "Thing", name, text, score)
 
 
+def fact(id_: int, text: str) -> Hit:
+    return Hit("fact", id_, f"f{id_}", "STATES", None, text, 0.4)
+
+
 LELAND = passage(1, "Leland is a town in Carolina where a film was shot.", score=1.0)
 WHOLE = passage(2, "Mike Case directed the film that was shot in Leland.", score=0.9)
 
@@ -33,6 +37,7 @@ WHOLE = passage(2, "Mike Case directed the film that was shot in Leland.", score
         ([LELAND], True, "on: one passage has 75% of the question's words."),
         ([LELAND, WHOLE], False, "off: one passage has 100% of the question's words."),
         ([], False, "off: none of the 5 best hits is a passage."),
+        ([LELAND, fact(7, "A film was shot in Leland.")], False, "off: facts are among the 5 best hits."),
         ([entity(3, "Leland", "A town.")], False, "off: none of the 5 best hits is a passage."),
         ([passage(4, "Shot in Leland.", speaker="Ada")], False, "off: the best passages are turns of a conversation."),
     ],

@@ -37,11 +37,14 @@ def in_words_alone(question: Question) -> bool:
 def gate(text: str, hits: Sequence[Hit], rarity: Callable[[str], float]) -> tuple[bool, str]:
     """Return whether a text with these hits takes graph expansion, and why.
 
-    Turns of a conversation are found by what was said around them, and links between them say little.
+    Turns of a conversation are found by what was said around them, and links between them say little. Where facts are
+    among the best hits, they answer, or a second step over facts does (`bridge.py`).
     """
     passages = [hit for hit in hits[:_JUDGED] if hit.kind == "episode"]
     if not passages:
         return False, f"off: none of the {_JUDGED} best hits is a passage."
+    if any(hit.kind == "fact" for hit in hits[:_JUDGED]):
+        return False, f"off: facts are among the {_JUDGED} best hits."
     if any(each.get("speaker") for hit in passages for each in hit.provenance):
         return False, "off: the best passages are turns of a conversation."
     asked = weighted_content(text, rarity)
