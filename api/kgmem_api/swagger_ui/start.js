@@ -5,7 +5,7 @@ window.addEventListener("load", () => {
     url: "openapi.json",
     dom_id: "#swagger-ui",
     deepLinking: true,
-    docExpansion: "list",
+    docExpansion: "none",
     filter: true,
     displayOperationId: true,
     defaultModelsExpandDepth: 0,
