@@ -7,7 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A Python of your own choice: make venv PYTHON=/path/to/python3.12
 PYTHON ?=
-INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps
+# As root, Postgres runs as an account of its own: it has to be able to read what is installed, whatever root's umask.
+INSTALL = umask 022 && $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps
 # Further arguments for pytest: make test ARGS="-k recall"
 ARGS ?=
 
@@ -80,7 +81,7 @@ $(VENV)/.python:
 		echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
 	fi; \
 	echo "Making $(VENV) with $$("$$found" --version)"; \
-	rm -rf $(VENV) && "$$found" -m venv $(VENV)
+	umask 022 && rm -rf $(VENV) && "$$found" -m venv $(VENV)
 	@touch $@
 
 $(VENV)/.locked: requirements.lock $(VENV)/.python
