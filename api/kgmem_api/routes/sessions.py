@@ -163,7 +163,7 @@ SessionId = Annotated[str, Path(min_length=1, max_length=200, description="The s
 
 @dataclass(frozen=True, slots=True)
 class _Path:
-    """The session that an address names."""
+    """One session, by its id."""
 
     id: str
 

@@ -174,7 +174,7 @@ def _read(file: Path) -> list[Message]:
         raise InvalidInput(f"{file} is not JSON: {error}.", hint='Give [{"role": ..., "content": ...}].') from error
     listed = told.get("messages") if isinstance(told, dict) else told
     if not isinstance(listed, list):
-        raise InvalidInput(f"{file} holds no list of messages.", hint='Give [{"role": ..., "content": ...}].')
+        raise InvalidInput(f"{file} is not a list of messages.", hint='Give [{"role": ..., "content": ...}].')
     return [message_from(each, f"messages[{n}]") for n, each in enumerate(listed)]
 
 

@@ -17,7 +17,7 @@ from kgmem_api.wire.fields import STRICT
 
 
 class BlockRequest(BaseModel):
-    """What a block holds."""
+    """The text of a block and its settings."""
 
     model_config = STRICT
 
