@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
 from typing import NamedTuple, TypeVar
@@ -36,6 +36,35 @@ def for_nobody() -> Context:
     context = copy_context()
     context.run(_CALLER.set, None)
     return context
+
+
+_WRITERS: ContextVar[Mapping[str | None, frozenset[str]] | None] = ContextVar("kgmem_writers", default=None)
+
+
+def keys_by_source() -> Mapping[str | None, frozenset[str]]:
+    """Return the ids of the keys by which the claims of this task come, by source; None stands for all sources.
+
+    Empty where no key is known: for kgmem's own work, and for callers in the same process.
+    """
+    several = _WRITERS.get()
+    if several is not None:
+        return several
+    by = caller()
+    return {None: frozenset({by.key})} if by is not None else {}
+
+
+@contextmanager
+def writing_for(sources: Iterable[tuple[str | None, Caller | None]]) -> Iterator[None]:
+    """Within the block, the claims of each of these sources come from a caller (None: without a key)."""
+    keys: dict[str | None, set[str]] = {}
+    for source, by in sources:
+        if source is not None and by is not None:
+            keys.setdefault(source, set()).add(by.key)
+    token = _WRITERS.set({source: frozenset(ids) for source, ids in keys.items()})
+    try:
+        yield
+    finally:
+        _WRITERS.reset(token)
 
 
 A = TypeVar("A")

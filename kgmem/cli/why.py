@@ -94,6 +94,11 @@ def tell(why: Explanation) -> None:
                 f"which are known after {days:.1f} days in the mean",
                 soft_wrap=True,
             )
+        for key in source.keys:
+            OUT.print(
+                f"    {_plain(source.source)} came by the key {_plain(key['name'] or key['id'])} since {key['first_seen']}",
+                soft_wrap=True,
+            )
     for pair in why.copies:
         OUT.print(f"  {_plain(pair['one'])} and {_plain(pair['other'])} copy: one voice ({pair['probability']:.2f})")
     if fact.adjudication:

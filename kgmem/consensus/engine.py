@@ -66,13 +66,7 @@ class NumpyConsensus:
             verdicts: Sequence[Verdict] = single_fact.weigh_alone(facts, known, setting, rule)
         else:
             asked = {claims[0].predicate: replace(rule, method=setting.method)}
-            first = min(known.new, default=None)  # Through which all new names speak, as one voice.
-            sources = [
-                ClaimedSource(name, each, first)
-                if name in known.new
-                else ClaimedSource(name, each, known.houses.get(name), new_names.RECORD if known.new else 0)
-                for name, each in sorted(known.trust.items())
-            ]
+            sources = _of_one_fact(known)
             weighed = weigh(
                 claims,
                 sources=sources,
@@ -83,8 +77,22 @@ class NumpyConsensus:
                 reports=known.reports or None,
             )
             verdicts = weighed.verdicts
-        new = dict.fromkeys(known.new, 0)
+        new = new_names.of_voices(known)
         return superseded([new_names.held_back(each, new, known.houses) for each in verdicts], facts.rules)
+
+
+def _of_one_fact(known: KnownSources) -> list[ClaimedSource]:
+    """Return the sources of a fact that is resolved by itself: new names speak through the first of their voice."""
+    first: dict[str, str] = {}
+    for name in sorted({*known.new, *known.keys}):
+        first.setdefault(known.voice(name) or "", name)
+    record = new_names.RECORD if known.new else 0
+    return [
+        ClaimedSource(name, each, known.houses.get(name), record)
+        if (voice := known.voice(name)) is None
+        else ClaimedSource(name, each, first[voice], sent_by=voice or None)
+        for name, each in sorted(known.trust.items())
+    ]
 
 
 def weigh(

@@ -7,10 +7,15 @@ began with, until others confirm what it says: on `OUTSIDE` things for each of i
 
 Once a source has a record of an earlier run, no body is believed for its size. Names without a record that come then,
 or after a source that people trust, need agree on one thing alone to be looked at as a body.
+
+Names without a record that came by one API key are one body, whatever they say: who has the key has made them all.
+One of them is of its own as soon as others, who are in no such body, name the same as it on `OUTSIDE` things. Two keys
+are two bodies, each with a voice of its own; who gave out the keys answers for their being two. A name whose key is
+young begins with less trust.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -18,11 +23,13 @@ from kgmem.consensus.claims import MANY
 from kgmem.consensus.fact_grouping import Gathered
 from kgmem.domain.claims.consensus import (
     PRIOR_TRUST,
+    YOUNG_TRUST,
     Alternative,
     Claim,
     ClaimedSource,
     Copying,
     FactState,
+    KnownSources,
     Standing,
     Verdict,
 )
@@ -37,16 +44,66 @@ _REASON = "Only new names speak for it, which nobody else confirms: they share o
 _PERSON = ""  # Stands for people who accepted a value, beside the sources that name it.
 _SHARED = 0.5  # How probable it is said to be that they depend on each other.
 
-Bodies = Mapping[str, int]  # Of each source of a body that shares one voice: the number of the body.
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """Sources that share a voice."""
+
+    of: Mapping[str, int]  # Of each source of a body: the number of the body.
+    keys: frozenset[int] = frozenset()  # Bodies whose sources came by one key.
+    young: frozenset[str] = frozenset()  # Sources, in a body or not, whose key is young.
+
+    def __bool__(self) -> bool:
+        """Return whether there is anything to heed."""
+        return bool(self.of or self.young)
+
+    def one_voice(self, names: Collection[str]) -> bool:
+        """Return whether all these sources are in bodies, and in fewer than two of different keys."""
+        if not all(name in self.of for name in names):
+            return False
+        return len({self.of[name] for name in names} & self.keys) < 2
 
 
 def bodies(gathered: Gathered, known: Mapping[str, ClaimedSource], houses: Mapping[str, str]) -> Bodies:
     """Return the sources that have hardly anything but each other, by body."""
+    new = recent(gathered.claims, known, houses)
+    agreements = _agreements(gathered, houses, new)
+    keys = _keyed(agreements, known)
+    rest = [[[name for name in names if name not in keys] for names in values] for values in agreements]
+    found = _rings([[names for names in values if names] for values in rest], known, new)
+    rings = max(found.values(), default=-1) + 1
+    named = {key: count for key, count in Counter(keys.values()).items() if count > 1}
+    number = {key: rings + at for at, key in enumerate(sorted(named))}
+    of = found | {name: number[key] for name, key in keys.items() if key in number}
+    young = frozenset(name for name in keys if known[name].young)
+    outlets = {outlet: of[house] for outlet, house in houses.items() if house in of}
+    return Bodies(of | outlets, frozenset(number.values()), young)
+
+
+def of_voices(known: KnownSources) -> Bodies:
+    """Return the sources without history as bodies, when a fact is resolved by itself."""
+    names = sorted({*known.new, *known.keys})
+    number = {voice: at for at, voice in enumerate(sorted({known.voice(name) or "" for name in names}))}
+    of = {name: number[known.voice(name) or ""] for name in names}
+    return Bodies(of, frozenset(at for voice, at in number.items() if voice))
+
+
+def _keyed(agreements: Iterable[list[list[str]]], known: Mapping[str, ClaimedSource]) -> dict[str, str]:
+    """Return the sources without a record that came by a key, by key, but for those that others confirm."""
+    keys = {name: each.sent_by for name, each in known.items() if each.sent_by is not None and each.record < OUTSIDE}
+    confirmed: Counter[str] = Counter()
+    for values in agreements if keys else ():
+        for names in values:
+            if not keys.keys() >= set(names):
+                confirmed.update(name for name in names if name in keys)
+    return {name: key for name, key in keys.items() if confirmed[name] < OUTSIDE}
+
+
+def _rings(agreements: Sequence[list[list[str]]], known: Mapping[str, ClaimedSource], new: set[str]) -> dict[str, int]:
+    """Return the sources that are in a body by what they say, by its number."""
     given = _given(known) | {_PERSON}
     proven = given | {name for name, each in known.items() if each.record >= OUTSIDE}
     history = _history(known)
-    new = recent(gathered.claims, known, houses)
-    agreements = _agreements(gathered, houses, new)
     top = _linked(agreements, new)
     record = _records(agreements, top)
     old = [body for body, each in record.items() if not each.members <= new]
@@ -58,8 +115,7 @@ def bodies(gathered: Gathered, known: Mapping[str, ClaimedSource], houses: Mappi
         if body != main and body not in trusted and each.alone(1 if each.members <= new else LEAST_FACTS)
     }
     number = {body: at for at, body in enumerate(sorted(found))}
-    of = {name: number[_top(top, name)] for name in top if _top(top, name) in found}
-    return of | {outlet: of[house] for outlet, house in houses.items() if house in of}
+    return {name: number[_top(top, name)] for name in top if _top(top, name) in found}
 
 
 def _given(known: Mapping[str, ClaimedSource]) -> set[str]:
@@ -183,16 +239,22 @@ def _records(agreements: Sequence[list[list[str]]], top: dict[str, str]) -> dict
 def joined(known: Mapping[str, ClaimedSource], of: Bodies) -> Mapping[str, ClaimedSource]:
     """Return what is known of sources, each body as one house."""
     first: dict[int, str] = {}
-    for name, body in sorted(of.items()):
+    for name, body in sorted(of.of.items()):
         first.setdefault(body, name)
-    return {**known, **{name: ClaimedSource(name, parent=first[body]) for name, body in of.items()}}
+    young = {first[of.of[name]] if name in of.of else name for name in of.young}
+    prior = {name: min(known[name].prior, YOUNG_TRUST) for name in young}
+    alone = {name: replace(known[name], prior=prior[name]) for name in young - of.of.keys()}
+    joint = {
+        name: ClaimedSource(name, prior.get(name, PRIOR_TRUST), parent=first[body]) for name, body in of.of.items()
+    }
+    return {**known, **alone, **joint}
 
 
 def held_back(verdict: Verdict, of: Bodies, houses: Mapping[str, str]) -> Verdict:
     """Return a verdict that rests on one body of new names alone as unverified; any other as it is."""
     names = {houses.get(source, source) for option in verdict.chosen for source in option.sources}
     decided = verdict.probability >= 1
-    if decided or len(names) < 2 or not all(name in of for name in names):
+    if decided or len(names) < 2 or not of.one_voice(names):
         return verdict
     probability = min(verdict.probability, PRIOR_TRUST)
     chosen = tuple(_one_voice(option) for option in verdict.chosen)
@@ -214,7 +276,7 @@ def unproven(standings: Sequence[Standing], of: Bodies) -> list[Standing]:
     What only those check who share their voice counts as unchecked.
     """
     return [
-        replace(each, trust=min(each.trust, each.prior), checked=0, by_domain={}) if each.source in of else each
+        replace(each, trust=min(each.trust, each.prior), checked=0, by_domain={}) if each.source in of.of else each
         for each in standings
     ]
 
@@ -223,7 +285,7 @@ def pairs(of: Bodies, found: Sequence[Copying]) -> Iterator[Copying]:
     """Return the pairs of new names that share one voice, beside those that were found to copy each other."""
     there = {(each.one, each.other) for each in found}
     names: dict[int, list[str]] = {}
-    for name, body in sorted(of.items()):
+    for name, body in sorted(of.of.items()):
         names.setdefault(body, []).append(name)
     for mine in names.values():
         for at, (one, other) in enumerate(combinations(mine, 2)):

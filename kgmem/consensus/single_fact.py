@@ -88,8 +88,9 @@ def _ordered(fact: Fact) -> list[str]:
 
 def _sharing(house: str, mine: Mapping[str, float], known: KnownSources) -> int:
     """Return how many of those who say the same share this one's voice."""
-    if house in known.new:
-        return sum(other in known.new for other in mine)
+    voice = known.voice(house)
+    if voice is not None:
+        return sum(known.voice(other) == voice for other in mine)
     for group in known.copies:
         if house in group:
             return sum(other in group for other in mine)

@@ -24,7 +24,7 @@ SCHEMA = {"predicates": {"cause": {"critical": True}}}
 SAID = {"by": "ann", "reason": "She looked."}
 # A revision from which a way up begins; what later revisions add is lost on the way down, and is not compared.
 OLDER = "0026"
-NEWER_TABLES = {"claim_origin", "answered"}
+NEWER_TABLES = {"claim_origin", "answered", "source_key"}
 PROPERTIES = {"rank": "commander", "aliases": ["First Man"]}
 
 

@@ -57,6 +57,7 @@ FORMERLY = {
 LATER = {
     "claim_origin",
     "answered",
+    "source_key",
     *TABLES["agent_states"],
     *TABLES["sessions"],
     *TABLES["session_parts"],

@@ -194,6 +194,14 @@ class FactPage(BaseModel):
     cursor: str | None
 
 
+class SourceKey(BaseModel):
+    """An API key by which claims of a source came."""
+
+    id: str
+    name: str | None
+    first_seen: str
+
+
 class SourceTrust(BaseModel):
     """How far a source is trusted, why, and its earlier trust."""
 
@@ -211,6 +219,7 @@ class SourceTrust(BaseModel):
     reporting_delay: float | None
     copies: list[dict[str, Any]]
     history: list[dict[str, Any]]
+    keys: list[SourceKey]
 
 
 class FactExplanation(Fact):

@@ -242,7 +242,9 @@ class SourceStanding:
     """The reliability of a source in a scope, the reasons, and its earlier values.
 
     `reported_changes` is its share of the changes that others report, `reporting_delay` the seconds after which changes
-    are reported in the mean; both are None where no change is known that it could have reported.
+    are reported in the mean; both are None where no change is known that it could have reported. `keys` are the API
+    keys by which its claims came, the first one first: `id`, `name` (None for a key that this server does not know),
+    `first_seen`.
     """
 
     source: str
@@ -259,6 +261,7 @@ class SourceStanding:
     reporting_delay: float | None = None
     copies: Sequence[Mapping[str, Any]] = ()
     history: Sequence[Mapping[str, Any]] = ()
+    keys: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ __all__ = [
     "PRIOR_TRUST",
     "SUCCESSION",
     "VERIFIED",
+    "YOUNG_TRUST",
     "Alternative",
     "Claim",
     "ClaimedSource",
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 SUCCESSION = 0.5  # The trust from which a lone later claim ends what began earlier, unless a rule sets another.
+YOUNG_TRUST = 0.4  # At most so far is a source without history trusted whose key was made lately.
 VERIFIED = 0.7  # The probability from which a fact is verified, unless the graph sets another.
 
 
@@ -135,6 +137,8 @@ class ClaimedSource:
     prior: float = PRIOR_TRUST
     parent: str | None = None
     record: int = 0  # Claims of it that others checked, when all claims were resolved last.
+    sent_by: str | None = None  # The API key by which its first claims came, unless it is an admin's.
+    young: bool = False  # That key was made lately.
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +236,11 @@ class KnownSources:
     reports: Mapping[str, Reporting] = field(default_factory=dict)
     now: int | None = None  # The instant up to which claims age; None: they do not.
     new: frozenset[str] = frozenset()  # Sources without history in a graph where others have one: they share one voice.
+    keys: Mapping[str, str] = field(default_factory=dict)  # Of sources without history: the key, which is one voice.
+
+    def voice(self, source: str) -> str | None:
+        """Return the voice that a source without history shares with others; None for one that has its own."""
+        return self.keys.get(source, "" if source in self.new else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from kgmem.store.claims import correlation_store
 from kgmem.store.claims.claim_rows import Topic, rule_for
 from kgmem.store.claims.fact_resolution import claim_of, labelled, weigh_topics
 from kgmem.store.db.database import Database
-from kgmem.store.db.sql import SQL
+from kgmem.store.db.sql import SQL, fill
 from kgmem.store.graph.layout import Layout
 from kgmem.store.write.claims_from_edges import weighed_kinds
 from kgmem.store.write.passages import Passages
@@ -89,7 +89,8 @@ async def _run_scope(
         keys = sorted({row["key"] for row in rows})
         # What was learned in the scope itself is what this run learns anew.
         seen = list(visible_from(path))
-        sources = await connection.fetch(layout.sql("batch_consensus", "sources"), keys, seen[:-1], seen)
+        bound = {"bound": layout.sql("source_keys", "bound")}
+        sources = await connection.fetch(fill(layout.sql("batch_consensus", "sources"), bound), keys, seen[:-1], seen)
     topics = {row["topic"]: Topic(row["topic"], path, row["subject"], row["predicate"], row["about"]) for row in rows}
     claims = [replace(claim_of(topics[row["topic"]], row), subject=str(row["topic"])) for row in rows]
     claims = labelled(claims, [_decision(row) for row in taken])
@@ -99,6 +100,8 @@ async def _run_scope(
             _bounded(row["learned"] if row["learned"] is not None else row["prior"]),
             row["parent"],
             row["record"] or 0,
+            row["voice"],
+            row["young"],
         )
         for row in sources
     ]

@@ -18,6 +18,7 @@ from kgmem.store.graph.layout import Layout
 from kgmem.store.graph.records import encoded
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import entity_row
+from kgmem.store.write.source_keys import note_keys
 from kgmem.store.write.vertices import Statement, write_vertices
 
 CLAIM, FACT = 5, 6  # Kinds of item in the change feed.
@@ -64,6 +65,7 @@ async def write_claims(
     """Store claims, each once. Raises UnknownEntities if strict."""
     layout = passages.layout
     await layout.ensure("claims")
+    await note_keys(connection, layout, {layout.sources[each.source] for each in stated})
     topics = await _topics(connection, passages, stated)
     rows = [_row(layout, topics[_place(each)].id, each) for each in stated]
     made = await connection.fetch(layout.sql("claims", "insert_claims"), *map(list, zip(*rows, strict=True)))

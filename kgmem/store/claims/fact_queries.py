@@ -259,6 +259,7 @@ async def standings(connection: asyncpg.Connection, layout: Layout, keys: Sequen
             domain=row["domain"],
             reported_changes=_rounded(row["reported_changes"], 4),
             reporting_delay=_rounded(row["reporting_delay"], 3),
+            keys=orjson.loads(row["keys"]),
         )
         for row in rows
     ]

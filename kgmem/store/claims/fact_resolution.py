@@ -11,6 +11,7 @@ import orjson
 from kgmem.domain.claims.claim import Decision
 from kgmem.domain.claims.consensus import (
     PRIOR_TRUST,
+    YOUNG_TRUST,
     Claim,
     Consensus,
     KnownSources,
@@ -27,6 +28,7 @@ from kgmem.domain.time.interval import Interval, now, valid_interval
 from kgmem.store.claims.claim_rows import Topic, rule_for
 from kgmem.store.claims.joint_inference import Drafts, entangled
 from kgmem.store.claims.verdict_writer import ResolvedTopic, write_verdicts
+from kgmem.store.db.sql import fill
 from kgmem.store.graph.layout import Layout
 from kgmem.store.write.passages import Passages
 
@@ -231,13 +233,15 @@ async def _known(
     rows = [row for each in held for row in each.rows]
     trust = {row["key"]: row["learned"] if row["learned"] is not None else row["prior"] for row in rows}
     houses = {row["key"]: row["parent"] for row in rows if row["parent"]}
+    new = {row["key"] for row in rows if _without_record(row)}
     row = await connection.fetchrow(
-        layout.sql("claims", "known"),
+        fill(layout.sql("claims", "known"), {"bound": layout.sql("source_keys", "bound")}),
         [each.topic.id for each in held],
         sorted({each.topic.predicate for each in held}),
         list(visible_from(scope)),
         list(trust),
         _RECORD,
+        list(new),
     )
     settings = {
         each["predicate"]: Setting(Method(each["method"]), each["reason"], each["wrong"], each["similarity"])
@@ -248,7 +252,10 @@ async def _known(
         topic = each.pop("topic")
         decisions[topic].append(Decision(**each, at=""))
     copies = groups_of((one, other) for one, other in orjson.loads(row["copies"]))
-    new = {row["key"] for row in rows if _without_record(row)}
+    keys = dict[str, str]()
+    for source, key, young in orjson.loads(row["keys"]):
+        keys[source] = key
+        trust[source] = min(trust[source], YOUNG_TRUST) if young else trust[source]
     if len(new) > 1 and not row["established"]:
         new = {each["key"] for each in await connection.fetch(layout.sql("claims", "later_sources"), list(new))}
     reports = {
@@ -256,5 +263,5 @@ async def _known(
         for each in rows
         if each["reported_changes"] is not None
     }
-    sources = KnownSources(trust, houses, copies, reports, now=now(), new=frozenset(new))
+    sources = KnownSources(trust, houses, copies, reports, now=now(), new=frozenset(new), keys=keys)
     return _Parameters(sources, settings, decisions, row["entangled"])

@@ -68,6 +68,7 @@ class Layout:
     by_id: dict[int, Label] = field(default_factory=dict)
     scopes: dict[str, int] = field(default_factory=lambda: {"": 0})
     sources: dict[str, int] = field(default_factory=dict)
+    noted_keys: set[tuple[int, str]] = field(default_factory=set)  # Sources and API keys; shared by all copies.
     seen: frozenset[int] = frozenset()  # In a copy: the labels that the original knew.
     large: dict[int, float] = field(default_factory=dict)  # Scope -> when a search last found it large.
     joined: set[int] = field(default_factory=set)  # Labels that ends of facts were seen to have.

@@ -66,6 +66,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
         "source_dependence",
         "consensus_run",
         "source_origin",
+        "source_key",
         "correlation",
         "adjudication",
     ),

@@ -17,6 +17,8 @@ from kgmem.store.graph.layout import EDGE, Layout, know_labels, label_id, learn_
 from kgmem.store.graph.records import encoded, loads, others_of, text_of
 from kgmem.store.write.derived_claims import note_edges
 from kgmem.store.write.rows import fraction_of
+from kgmem.store.write.source_keys import note_keys
+from kgmem.tasks import writing_for
 
 Properties = Mapping[str, Any]
 _PAGE = 500  # Relationships that are recorded in one transaction.
@@ -108,6 +110,7 @@ async def record(
     if not said:
         return set()
     await layout.ensure("claims")
+    await note_keys(connection, layout, {each.source for each in said})
     held = {(each.edge, each.source) for each in said if not each.fresh}
     if held:
         await record_former(connection, layout, held)
@@ -161,7 +164,8 @@ async def adopt_all(database: Database, layout: Layout) -> int:
             rows = await connection.fetch(layout.sql("claims", "adoptable"), after, numbers, _PAGE)
             layout.sources.update({row["source"]: row["origin"] for row in rows})
             ids = [row["id"] for row in rows]
-            await record_stored(connection, layout, await _properties(connection, layout, ids))
+            with writing_for(()):  # Who has this done states nothing by it.
+                await record_stored(connection, layout, await _properties(connection, layout, ids))
             return ids
 
         ids = await database.transact(work)

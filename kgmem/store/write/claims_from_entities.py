@@ -13,6 +13,7 @@ from kgmem.domain.graph.entity import Entity
 from kgmem.store.graph.layout import Layout
 from kgmem.store.graph.records import encoded, merge_entity, others_of, stored_name, text_of
 from kgmem.store.write.derived_claims import note_properties
+from kgmem.store.write.source_keys import note_keys
 
 CONSENSUS = "consensus"  # The property of an entity that tells of its other properties how far they are believed.
 
@@ -114,6 +115,7 @@ async def record(
     if not said:
         return set()
     await layout.ensure("claims")
+    await note_keys(connection, layout, {each.source for each in said})
     columns = list(map(list, zip(*(each[:5] for each in said), strict=True)))
     await connection.execute(layout.sql("claims", "make_topics"), columns[0], columns[1], columns[2], [""] * len(said))
     rows = await connection.fetch(layout.sql("claims", "say_properties"), *columns, whole)

@@ -4,20 +4,36 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from kgmem.domain.errors import Unavailable
 from kgmem.domain.graph.entity import WriteResult
-from kgmem.tasks import for_nobody
+from kgmem.tasks import Caller, caller, for_nobody, writing_for
 
-Item = TypeVar("Item")
+
+class Stated(Protocol):
+    """What a source may state."""
+
+    @property
+    def source(self) -> str | None:
+        """Its key, or None."""
+
+
+Item = TypeVar("Item", bound=Stated)
 Outcomes = list[tuple[int, int, str]]  # Per item: id, version, and what became of it.
 SMALL, LARGEST = 20, 500
 
 
 @dataclass(slots=True)
+class _Request(Generic[Item]):
+    items: Sequence[Item]
+    by: Caller | None
+    future: "asyncio.Future[Outcomes]"
+
+
+@dataclass(slots=True)
 class _Queue(Generic[Item]):
-    waiting: deque[tuple[Sequence[Item], "asyncio.Future[Outcomes]"]] = field(default_factory=deque)
+    waiting: deque[_Request[Item]] = field(default_factory=deque)
     running: bool = False
 
 
@@ -40,7 +56,7 @@ class GroupCommit(Generic[Item]):
             return tally(await self._write(graph, items))
         queue = self._queues[graph]
         future: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
-        queue.waiting.append((items, future))
+        queue.waiting.append(_Request(items, caller(), future))
         if not queue.running:
             queue.running = True
             task = asyncio.create_task(self._drain(graph, queue), context=for_nobody())
@@ -57,24 +73,25 @@ class GroupCommit(Generic[Item]):
             if not queue.waiting:
                 self._queues.pop(graph, None)
 
-    def _gather(self, queue: _Queue[Item]) -> list[tuple[Sequence[Item], "asyncio.Future[Outcomes]"]]:
+    def _gather(self, queue: _Queue[Item]) -> list[_Request[Item]]:
         """Take waiting requests, the oldest first, up to the largest batch."""
-        taken: list[tuple[Sequence[Item], asyncio.Future[Outcomes]]] = []
+        taken: list[_Request[Item]] = []
         size = 0
-        while queue.waiting and (not taken or size + len(queue.waiting[0][0]) <= LARGEST):
+        while queue.waiting and (not taken or size + len(queue.waiting[0].items) <= LARGEST):
             taken.append(queue.waiting.popleft())
-            size += len(taken[-1][0])
+            size += len(taken[-1].items)
         return taken
 
-    async def _run(self, graph: str, requests: list[tuple[Sequence[Item], "asyncio.Future[Outcomes]"]]) -> None:
+    async def _run(self, graph: str, requests: list[_Request[Item]]) -> None:
         try:
-            outcomes = await self._write(graph, [item for items, _ in requests for item in items])
+            with writing_for((item.source, request.by) for request in requests for item in request.items):
+                outcomes = await self._write(graph, [item for request in requests for item in request.items])
         except BaseException as error:
             apart = len(requests) > 1 and isinstance(error, Exception) and not isinstance(error, Unavailable)
             if not apart:
-                for _, future in requests:
-                    if not future.done():
-                        future.set_exception(error)
+                for request in requests:
+                    if not request.future.done():
+                        request.future.set_exception(error)
                 if not isinstance(error, Exception):
                     raise
                 return
@@ -82,10 +99,10 @@ class GroupCommit(Generic[Item]):
                 await self._run(graph, [request])
             return
         at = 0
-        for items, future in requests:
-            if not future.done():
-                future.set_result(outcomes[at : at + len(items)])
-            at += len(items)
+        for request in requests:
+            if not request.future.done():
+                request.future.set_result(outcomes[at : at + len(request.items)])
+            at += len(request.items)
 
 
 def tally(outcomes: Outcomes) -> WriteResult:

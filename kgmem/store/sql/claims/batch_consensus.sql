@@ -37,8 +37,10 @@ SELECT o.id, o.key, o.trust AS prior, k.parent,
        (SELECT s.trust FROM {index}.source_reliability s JOIN {index}.scope p ON p.id = s.scope
         WHERE s.source = o.id AND p.path = ANY ($2::text[]) ORDER BY length(p.path) DESC LIMIT 1) AS learned,
        (SELECT max(s.checked) FROM {index}.source_reliability s JOIN {index}.scope p ON p.id = s.scope
-        WHERE s.source = o.id AND p.path = ANY ($3::text[])) AS record
+        WHERE s.source = o.id AND p.path = ANY ($3::text[])) AS record,
+       b.key AS voice, coalesce(b.young, false) AS young
 FROM {index}.source o LEFT JOIN {index}.source_origin k ON k.source = o.id
+LEFT JOIN (%(bound)s) b ON b.source = o.key AND k.parent IS NULL
 WHERE o.key = ANY ($1::text[])
 
 -- name: labels

@@ -414,7 +414,9 @@ SELECT
     EXISTS (SELECT 1 FROM {index}.correlation r
             WHERE r.known_to IS NULL AND r.topics && $1::bigint[]) AS entangled,
     EXISTS (SELECT 1 FROM {index}.source_reliability s JOIN {index}.scope p ON p.id = s.scope
-            WHERE p.path = ANY ($3::text[]) AND s.checked >= $5) AS established
+            WHERE p.path = ANY ($3::text[]) AND s.checked >= $5) AS established,
+    (SELECT coalesce(json_agg(json_build_array(b.source, b.key, b.young)), '[]') FROM (%(bound)s) b
+     WHERE b.source = ANY ($6::text[]))::text AS keys
 
 -- name: later_sources
 -- Those of these sources whose first claim came after the first one of a source that people trust.

@@ -161,6 +161,14 @@ CREATE TABLE {index}.source_origin (
     domain text
 );
 
+-- By which API keys the claims of a source came.
+CREATE TABLE {index}.source_key (
+    source     integer NOT NULL,
+    key        text COLLATE "C" NOT NULL,
+    first_seen timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (source, key)
+);
+
 CREATE TABLE {index}.correlation (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     scope      integer NOT NULL,

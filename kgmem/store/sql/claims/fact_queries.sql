@@ -84,7 +84,12 @@ JOIN {index}.scope p ON p.id = d.scope WHERE d.id = $1 AND p.path = $2
 -- name: standings
 SELECT o.key AS source, coalesce(s.trust, o.trust) AS trust, coalesce(s.prior, o.trust) AS prior,
        coalesce(s.claims, 0) AS claims, coalesce(s.checked, 0) AS checked, coalesce(s.domains, '{}')::text AS domains,
-       s.reason, s.known_from, k.parent, k.domain, s.reported_changes, s.reporting_delay
+       s.reason, s.known_from, k.parent, k.domain, s.reported_changes, s.reporting_delay,
+       (SELECT coalesce(json_agg(json_build_object(
+            'id', x.key, 'name', a.name,
+            'first_seen', to_char(x.first_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        ) ORDER BY x.first_seen, x.key), '[]')
+        FROM {index}.source_key x LEFT JOIN kgmem.key a ON a.id = x.key WHERE x.source = o.id)::text AS keys
 FROM {index}.source o
 LEFT JOIN {index}.source_reliability s ON s.source = o.id AND s.scope = 0
 LEFT JOIN {index}.source_origin k ON k.source = o.id

@@ -1,0 +1,28 @@
+"""By which API keys the claims of sources came: noted with a source's first claims by a key, in their transaction."""
+
+from collections.abc import Collection
+
+import asyncpg
+
+from kgmem.store.graph.layout import Layout
+from kgmem.tasks import keys_by_source
+
+
+async def note_keys(connection: asyncpg.Connection, layout: Layout, sources: Collection[int]) -> None:
+    """Note the keys by which claims of these sources come now; nothing for claims that came without a key.
+
+    The tables of claims are there. A pair that an earlier transaction has noted is remembered and not sent again.
+    """
+    written = keys_by_source()
+    if not written or not sources:
+        return
+    if None in written:
+        pairs = {(source, key) for source in sources for key in written[None]}
+    else:
+        numbers = ((layout.sources.get(name or ""), keys) for name, keys in written.items())
+        pairs = {(source, key) for source, keys in numbers if source in sources and source is not None for key in keys}
+    pairs -= layout.noted_keys
+    if pairs:
+        columns = map(list, zip(*sorted(pairs), strict=True))
+        rows = await connection.fetch(layout.sql("source_keys", "note"), *columns)
+        layout.noted_keys.update((row["source"], row["key"]) for row in rows)

@@ -1,0 +1,8 @@
+DO $migration$
+DECLARE
+    place name;
+BEGIN
+    SELECT index_name INTO STRICT place FROM kgmem.graph WHERE id = current_setting('kgmem.graph_in_turn')::integer;
+    EXECUTE format('DROP TABLE IF EXISTS %I.source_key', place);
+END
+$migration$;
