@@ -95,9 +95,9 @@ def tell(why: Explanation) -> None:
                 soft_wrap=True,
             )
         for key in source.keys:
+            named = _plain(key["name"] or key["id"])
             OUT.print(
-                f"    {_plain(source.source)} came by the key {_plain(key['name'] or key['id'])} since {key['first_seen']}",
-                soft_wrap=True,
+                f"    {_plain(source.source)} came by the key {named} from {key['first_seen']} on", soft_wrap=True
             )
     for pair in why.copies:
         OUT.print(f"  {_plain(pair['one'])} and {_plain(pair['other'])} copy: one voice ({pair['probability']:.2f})")

@@ -1,0 +1,181 @@
+"""Over REST: new names that came by one API key have one voice, and a source shows the keys by which its claims came."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from kgmem.domain.claims.claim import ClaimStatement
+from kgmem.tasks import for_nobody
+from tests.acceptance.test_rest_new_names import claim, known, registered, settled, states
+from tests.memories import query
+from tests.rest import GRAPH, Door, done, refused
+
+LIES = 20
+NAMES = 8
+
+
+async def put(door: Door, claims: list[dict[str, Any]], by: dict[str, str] | None = None) -> list[int]:
+    """Store claims by a key, or by the admin's; returns the facts."""
+    answer = await door.client.post(f"{GRAPH}/claims", json={"claims": claims}, headers=by)
+    return list(done(answer)["facts"])
+
+
+async def aged(door: Door) -> None:
+    """Let all keys be a month old."""
+    await query(door.memory, "UPDATE kgmem.key SET created_at = created_at - interval '30 days'")
+
+
+async def fact(door: Door, id_: int) -> Any:
+    return done(await door.client.get(f"{GRAPH}/facts/{id_}"))
+
+
+def ring(value: Any = "lie") -> list[dict[str, Any]]:
+    return [claim(f"new{name}", f"lie{thing}", value) for name in range(NAMES) for thing in range(LIES)]
+
+
+async def test_eight_names_of_one_key_neither_verify_nor_outweigh_in_a_graph_without_history(door: Door) -> None:
+    honest = [claim(name, f"lie{thing}", "truth") for name in ("almanac", "gazette") for thing in range(LIES)]
+    await put(door, honest)
+    by = await door.key("writer")
+    await aged(door)
+    alone = await put(
+        door, [claim(f"new{name}", f"own{thing}", "lie") for name in range(NAMES) for thing in range(LIES)], by
+    )
+    ids = await put(door, ring(), by)
+    for _ in range(2):  # At once, and after a full run.
+        assert await states(door, alone) == {"unverified"}
+        assert {(await fact(door, id_))["value"] for id_ in ids} == {"truth"}
+        await door.memory.claims.compute_consensus("main")
+    assert (await fact(door, alone[0]))["probability"] <= 0.5
+    assert done(await door.client.get(f"{GRAPH}/sources/new0"))["trust"] <= 0.5
+
+
+async def test_eight_names_of_one_key_neither_verify_nor_outweigh_known_sources(door: Door) -> None:
+    await settled(door)
+    await put(door, [claim(f"old{n}", f"lie{thing}", "truth") for n in range(2) for thing in range(LIES)])
+    by = await door.key("writer")
+    await aged(door)
+    alone = await put(door, [claim(f"new{name}", "own", "lie") for name in range(NAMES)], by)
+    ids = await put(door, ring(), by)
+    for _ in range(2):
+        assert await states(door, alone) == {"unverified"}
+        assert {(await fact(door, id_))["value"] for id_ in ids} == {"truth"}
+        await door.memory.claims.compute_consensus("main")
+
+
+@pytest.mark.parametrize("history", [True, False])
+async def test_sources_of_two_keys_count_as_two(door: Door, history: bool) -> None:
+    await (settled(door) if history else put(door, [claim("almanac", "f", "right")]))
+    one, other = await door.key("writer"), await door.key("writer")
+    await aged(door)
+    (id_,) = await put(door, [claim("ann", "bridge", 1902)], one)
+    assert (await fact(door, id_))["state"] == "unverified"
+    await put(door, [claim("bob", "bridge", 1902)], other)
+    for _ in range(2):
+        assert (await fact(door, id_))["supporting"] == 2
+        assert await states(door, [id_]) == {"verified"}
+        await door.memory.claims.compute_consensus("main")
+
+
+@pytest.mark.parametrize("value", [1902, ["a", "b"], "an open text"])
+async def test_names_of_one_key_count_as_one_whatever_the_kind_of_value(door: Door, value: Any) -> None:
+    await settled(door)
+    one = await door.key("writer")
+    (id_,) = await put(door, [claim(f"n{n}", "bridge", value) for n in range(4)], one)
+    for _ in range(2):
+        assert await states(door, [id_]) == {"unverified"}
+        await door.memory.claims.compute_consensus("main")
+
+
+async def test_a_name_of_a_key_that_others_confirm_has_a_voice_of_its_own(door: Door) -> None:
+    await put(door, [claim(f"old{n}", f"f{thing}", "right") for n in range(3) for thing in range(20)])
+    by = await door.key("writer")
+    await aged(door)
+    await put(door, [claim(name, f"f{thing}", "right") for name in ("ann", "bob") for thing in range(10)], by)
+    await door.memory.claims.compute_consensus("main")
+    (id_,) = await put(door, [claim("ann", "bridge", 1902), claim("bob", "bridge", 1902)], by)
+    assert (await fact(door, id_))["supporting"] == 2
+
+
+async def test_the_key_of_the_first_claim_is_the_graphs_own(door: Door) -> None:
+    by = await door.key("writer")
+    ids = await put(door, [claim(f"s{n}", f"bridge{thing}", 1902) for n in range(3) for thing in range(6)], by)
+    for _ in range(2):
+        assert await states(door, ids) == {"verified"}
+        await door.memory.claims.compute_consensus("main")
+
+
+async def test_an_admins_key_binds_no_names(door: Door) -> None:
+    await put(door, [claim("almanac", "f", "right")])
+    ids = await put(
+        door, [claim(f"s{n}", f"bridge{thing}", 1902) for n in range(3) for thing in range(6)], await door.key("admin")
+    )
+    assert await states(door, ids) == {"verified"}
+
+
+async def test_a_source_that_people_trust_is_not_bound_to_its_key(door: Door) -> None:
+    await put(door, [claim("almanac", "f", "right")])
+    trusted = [{"key": name, "trust": 0.8} for name in ("ann", "bob")]
+    done(await door.client.put(f"{GRAPH}/sources", json={"sources": trusted}))
+    (id_,) = await put(door, [claim("ann", "bridge", 1902), claim("bob", "bridge", 1902)], await door.key("writer"))
+    assert (await fact(door, id_))["supporting"] == 2
+
+
+async def test_names_of_a_young_key_are_trusted_less_until_it_is_a_day_old(door: Door) -> None:
+    await registered(door)
+    by = await door.key("writer")
+    (id_,) = await put(door, [claim("ann", "bridge", 1902)], by)
+    young = (await fact(door, id_))["probability"]
+    await aged(door)
+    await door.memory.claims.compute_consensus("main")
+    old = (await fact(door, id_))["probability"]
+    assert young <= 0.4 < old <= 0.5
+
+
+async def test_a_source_shows_its_keys_also_after_they_are_revoked(door: Door) -> None:
+    key, secret = await door.memory.keys.create("ingest", "writer")
+    by = {"Authorization": f"Bearer {secret}"}
+    await put(door, [claim("ann", "bridge", 1902)], by)
+    await put(door, [claim("ann", "bridge", 1903)])
+    told = done(await door.client.get(f"{GRAPH}/sources/ann"))["keys"]
+    assert [each["name"] for each in told][0] == "ingest"
+    assert len(told) == 2
+    assert told[0]["id"] == key.id
+    assert told[0]["first_seen"] < told[1]["first_seen"]
+    assert secret not in str(told)
+    await door.memory.keys.revoke(key.id)
+    assert done(await door.client.get(f"{GRAPH}/sources/ann"))["keys"] == told
+
+
+async def test_entities_relationships_and_cypher_note_the_key_too(door: Door) -> None:
+    done(await door.client.patch(f"{GRAPH}/schema", json={"schema": {"predicates": {"height": {}}}}))
+    by = await door.key("writer")
+    entities = [{"key": name, "source": "ann", "properties": {"height": 1.8}} for name in ("x", "y")]
+    done(await door.client.put(f"{GRAPH}/entities", json={"entities": entities}, headers=by))
+    stated = {"kind": "KNOWS", "from": "x", "to": "y", "source": "bob"}
+    done(await door.client.put(f"{GRAPH}/relationships", json={"relationships": [stated]}, headers=by))
+    query_ = "MATCH (x {key: 'x'}), (y {key: 'y'}) CREATE (y)-[:KNOWS {source: 'cid'}]->(x)"
+    done(await door.client.post(f"{GRAPH}/cypher", json={"query": query_, "mode": "write"}, headers=by))
+    for name in ("ann", "bob", "cid"):
+        assert [each["name"] for each in done(await door.client.get(f"{GRAPH}/sources/{name}"))["keys"]] == ["another"]
+
+
+async def test_a_refused_batch_notes_nothing(door: Door) -> None:
+    by = await door.key("writer")
+    wrong = [claim("ann", "bridge", 1902), {**claim("ann", "bridge", 1903), "episode": "missing"}]
+    refused(await door.client.post(f"{GRAPH}/claims", json={"claims": wrong}, headers=by), 422)
+    assert done(await door.client.get(f"{GRAPH}/sources/ann"))["keys"] == []
+
+
+async def test_claims_of_the_process_itself_have_no_key(door: Door) -> None:
+    stored = door.memory.claims.put("main", [ClaimStatement("ann", "bridge", "p", value=1902)])
+    await asyncio.create_task(stored, context=for_nobody())
+    assert done(await door.client.get(f"{GRAPH}/sources/ann"))["keys"] == []
+
+
+async def test_what_is_known_of_keys_is_not_exported(door: Door) -> None:
+    await put(door, [*known(), claim("ann", "bridge", 1902)], await door.key("writer"))
+    text = (await door.client.get(f"{GRAPH}/export")).text
+    assert '"ann"' in text
+    assert "another" not in text
