@@ -1,4 +1,4 @@
-"""Over REST: new names that came by one API key have one voice, and a source shows the keys by which its claims came."""
+"""Over REST: new names that came by one API key have one voice, and a source shows the keys of its claims."""
 
 import asyncio
 from typing import Any
@@ -139,7 +139,7 @@ async def test_a_source_shows_its_keys_also_after_they_are_revoked(door: Door) -
     await put(door, [claim("ann", "bridge", 1902)], by)
     await put(door, [claim("ann", "bridge", 1903)])
     told = done(await door.client.get(f"{GRAPH}/sources/ann"))["keys"]
-    assert [each["name"] for each in told][0] == "ingest"
+    assert told[0]["name"] == "ingest"
     assert len(told) == 2
     assert told[0]["id"] == key.id
     assert told[0]["first_seen"] < told[1]["first_seen"]
@@ -159,6 +159,24 @@ async def test_entities_relationships_and_cypher_note_the_key_too(door: Door) ->
     done(await door.client.post(f"{GRAPH}/cypher", json={"query": query_, "mode": "write"}, headers=by))
     for name in ("ann", "bob", "cid"):
         assert [each["name"] for each in done(await door.client.get(f"{GRAPH}/sources/{name}"))["keys"]] == ["another"]
+
+
+async def test_writes_of_two_keys_that_share_a_commit_keep_their_keys(door: Door) -> None:
+    await door.people("Ann", "Bob")
+    one, other = await door.key("writer"), await door.key("writer")
+    made = {key.id: key.name for key in await door.memory.keys.list()}
+    stated = [{"kind": "KNOWS", "from": "ann", "to": "bob", "source": f"s{n}"} for n in range(12)]
+    answers = await asyncio.gather(
+        *(
+            door.client.put(f"{GRAPH}/relationships", json={"relationships": [each]}, headers=(one, other)[n % 2])
+            for n, each in enumerate(stated)
+        )
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    sent = [[key["id"] for key in done(await door.client.get(f"{GRAPH}/sources/s{n}"))["keys"]] for n in range(12)]
+    assert all(len(keys) == 1 and keys[0] in made for keys in sent)
+    assert len({keys[0] for keys in sent[::2]}) == len({keys[0] for keys in sent[1::2]}) == 1
+    assert sent[0] != sent[1]
 
 
 async def test_a_refused_batch_notes_nothing(door: Door) -> None:
