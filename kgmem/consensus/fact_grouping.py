@@ -283,7 +283,11 @@ def reporting(gathered: Gathered, reliance: Reliance) -> dict[str, Reporting]:
                     chances[house] += 1
                     told[house] += house in here
     delay = sum(delays) / len(delays) if delays else 0.0
-    return {house: Reporting(told[house] / (count + _PRIOR_CHANGES), delay) for house, count in sorted(chances.items())}
+    usual = sum(told.values()) / (sum(chances.values()) + _PRIOR_CHANGES)
+    return {
+        house: Reporting((told[house] + _PRIOR_CHANGES * usual) / (count + _PRIOR_CHANGES), delay)
+        for house, count in sorted(chances.items())
+    }
 
 
 def _supporting(fact: Fact) -> list[int]:
