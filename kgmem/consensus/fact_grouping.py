@@ -21,7 +21,7 @@ from kgmem.domain.claims.consensus import (
 from kgmem.domain.time.interval import ALWAYS, Interval
 
 _OTHERS = 2  # So many others must tell of a change for it to count as one that a source could have told of.
-_PRIOR_CHANGES = 5.0  # Changes of which a source is taken to tell nothing before anything is known of it.
+_PRIOR_CHANGES = 5.0  # As many changes of which a source is taken to tell as all do, and all of them together nothing.
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,8 @@ def _age(claims: list[Claim], held: Sequence[int], valid: Interval, half_life: i
 def reporting(gathered: Gathered, reliance: Reliance) -> dict[str, Reporting]:
     """Return by source how often it reports changes that others report, and after how many microseconds in the mean.
 
-    A source could have reported a change of what it states at all; the first value of a thing is no change.
+    A source could have reported a change of what it states at all; the first value of a thing is no change. Of sources
+    of which little is known it is what all of them do (a beta prior, its mean learned from the same facts).
     """
     by_topic: dict[tuple[str, str], list[Fact]] = defaultdict(list)
     for fact in gathered.facts:

@@ -1,6 +1,7 @@
 """Histories: when one value ends and the next begins."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -56,6 +57,23 @@ def test_it_beats_counting_and_the_latest_claim(name: str) -> None:
     small = world(Setting(**{each: getattr(setting, each) for each in Setting.__slots__} | {"things": 20}), 7)
     base = max(accuracy(small, majority), accuracy(small, latest))
     assert accuracy(small, ours) >= base + 5
+
+
+@pytest.mark.parametrize("name", ["changes", "few sources", "liars", "late reports"])
+def test_in_a_small_graph_it_is_as_good_as_counting(name: str) -> None:
+    worlds = [world(replace(SETTINGS[name], things=4), seed) for seed in range(3)]
+    assert sum(accuracy(each, ours) for each in worlds) >= sum(accuracy(each, majority) for each in worlds)
+
+
+def test_little_known_of_a_source_is_filled_in_by_what_all_of_them_do() -> None:
+    claims = [Claim(f"s{n}", f"t{t}", "p", "a", valid=Interval(10, None)) for n in range(5) for t in range(20)]
+    claims += [Claim(f"s{n}", f"t{t}", "p", "b", valid=Interval(20, None)) for n in range(4) for t in range(20)]
+    claims += [Claim("rare", "t0", "p", "a", valid=Interval(10, None))]
+    rates = {source: report.rate for source, report in weigh(claims).reports.items()}
+    usual = 80 / (101 + 5)  # 4 of 5 tell of 20 changes, and "rare" of none of one.
+    assert rates["s0"] == pytest.approx((20 + 5 * usual) / 25)
+    assert rates["s4"] == pytest.approx(5 * usual / 25)
+    assert rates["rare"] == pytest.approx(5 * usual / 6)
 
 
 def test_a_long_series_of_one_source_is_parted_in_a_moment() -> None:
