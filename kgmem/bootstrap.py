@@ -65,6 +65,7 @@ from kgmem.store.load.imports import PostgresImports
 from kgmem.store.load.uploads import Uploads
 from kgmem.store.resolution.merge_store import PostgresMerges
 from kgmem.store.resolution.names import PostgresNames
+from kgmem.store.subscriptions.subscriptions import PostgresSubscriptions
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem.store.sync.retrieval_index import PostgresIndex
 from kgmem.tasks import before_sigterm, told_to_stop
@@ -373,6 +374,7 @@ def postgres_ports(
         sessions=PostgresSessions(catalog),
         contexts=PostgresContexts(catalog),
         blocks=PostgresBlocks(catalog),
+        subscriptions=PostgresSubscriptions(catalog),
         token_counter=models.token_counter,
         ledger=PostgresLedger(catalog),
         integrity=PostgresInspector(index),

@@ -34,6 +34,7 @@ from kgmem.services.recall import evaluate as evaluating
 from kgmem.services.recall import recall as recalling
 from kgmem.services.recall.view import Views
 from kgmem.services.server import Jobs, Keys, Server
+from kgmem.services.subscriptions import Subscriptions
 from kgmem.services.texts import remember_text as remembering
 from kgmem.services.texts.episodes import Episodes
 from kgmem.services.texts.extraction import Extraction
@@ -77,6 +78,7 @@ class Memory:
         self.sessions = Sessions(ports)
         self.ledger = Ledger(ports)
         self.blocks = MemoryBlocks(ports)
+        self.subscriptions = Subscriptions(ports)
         self.imports = Imports(ports)
         self.exports = Exports(ports)
         self.embeddings = Embeddings(ports)

@@ -23,6 +23,7 @@ STATUS: Mapping[type[errors.KgmemError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.VersionConflict: 412,
+    errors.CursorExpired: 410,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.Unavailable: 503,

@@ -10,6 +10,7 @@ KgmemError
 ├── Conflict                it exists already, or a change in progress excludes it
 │   ├── VersionConflict     the stored version is another one
 │   └── LimitReached        a hard limit of a ledger account refuses it
+├── CursorExpired           the events behind a cursor are not kept any more
 ├── Unauthenticated         no key, or a key that is unknown, expired or revoked
 ├── Forbidden               the key does not reach that far
 ├── Unavailable             a part that kgmem needs is unavailable; try again
@@ -96,6 +97,12 @@ class LimitReached(Conflict):
     """Conflict: a hard limit of an account refuses it."""
 
     code = "limit-reached"
+
+
+class CursorExpired(KgmemError):
+    """The events behind this cursor are not kept any more."""
+
+    code = "cursor-expired"
 
 
 class Unauthenticated(KgmemError):

@@ -27,6 +27,7 @@ from kgmem.domain.ports import (
 )
 from kgmem.domain.recall.reranking import Reranker
 from kgmem.domain.schema.schema import GraphSchema
+from kgmem.domain.subscriptions.subscription import SubscriptionStore
 from kgmem.domain.text.extraction import Extractor
 from kgmem.domain.text.queue import ExtractionStore
 from kgmem.domain.text.resolution import Comparer, MergeStore, NameIndex
@@ -56,6 +57,7 @@ class Ports:
     sessions: SessionStore
     contexts: ContextStore
     blocks: BlockStore
+    subscriptions: SubscriptionStore
     token_counter: TokenCounter
     ledger: LedgerStore
     integrity: Inspector

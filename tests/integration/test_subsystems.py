@@ -63,6 +63,7 @@ LATER = {
     *TABLES["session_parts"],
     *TABLES["ledger"],
     *TABLES["blocks"],
+    *TABLES["subscriptions"],
 }  # Tables that revision 0023 did not know.
 
 

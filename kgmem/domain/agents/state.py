@@ -140,12 +140,14 @@ class PruneResult:
     freed: int  # Bytes.
 
 
-Of = Literal["agent", "name", "checkpoint", "decision"]
+Of = Literal["agent", "name", "checkpoint", "decision", "subscription", "group"]
 _OWNERS: Final[Mapping[Of, str]] = {
     "agent": "an agent",
     "name": "a state",
     "checkpoint": "a checkpoint",
     "decision": "a decision",
+    "subscription": "a subscription",
+    "group": "a consumer group",
 }
 
 

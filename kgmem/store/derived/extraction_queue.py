@@ -265,6 +265,8 @@ class PostgresExtractionStore:
             async def work(connection: asyncpg.Connection) -> int:
                 gone = await connection.fetch(layout.sql("extraction", "gone"), list(ids))
                 found = [row["id"] for row in gone]
+                if "subscriptions" in layout.subsystems.made:
+                    await connection.execute(layout.sql("subscriptions", "note_erased"), found)
                 erased: int = await connection.fetchval(layout.sql("extraction", "erase"), found)
                 return erased
 
@@ -275,6 +277,8 @@ class PostgresExtractionStore:
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> int:
+                if "subscriptions" in layout.subsystems.made:
+                    await connection.execute(layout.sql("subscriptions", "note_erased_claims"), list(keys))
                 erased: int = await connection.fetchval(layout.sql("extraction", "erase_claims"), scope, list(keys))
                 return erased
 

@@ -31,6 +31,7 @@ Subsystem = Literal[
     "session_parts",
     "ledger",
     "blocks",
+    "subscriptions",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -48,6 +49,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "session_parts": ("session_parts", ("create",)),
     "ledger": ("ledger", ("create",)),
     "blocks": ("blocks", ("create",)),
+    "subscriptions": ("subscriptions", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -81,6 +83,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "session_parts": ("session_part",),
     "ledger": ("ledger_record", "ledger_entry", "ledger_account", "ledger_hold", "ledger_head"),
     "blocks": ("memory_block", "memory_block_version"),
+    "subscriptions": ("subscription", "subscription_group", "erased_scope"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

@@ -1,0 +1,3 @@
+DROP TABLE "kgm_0".subscription;
+DROP TABLE "kgm_0".subscription_group;
+DROP TABLE "kgm_0".erased_scope;
