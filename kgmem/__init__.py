@@ -19,6 +19,7 @@ from kgmem.domain.claims.claim import (
 from kgmem.domain.errors import (
     ChecksumMismatch,
     Conflict,
+    CursorExpired,
     DatabaseOutdated,
     DatabaseUnavailable,
     DataFolderInUse,
@@ -54,6 +55,14 @@ from kgmem.domain.ledger.ledger import (
 from kgmem.domain.recall.answer import Answer, Hit, RetrieverShare
 from kgmem.domain.recall.question import Question, What, When
 from kgmem.domain.space.place import Place, parse_place
+from kgmem.domain.subscriptions.event import Event
+from kgmem.domain.subscriptions.subscription import (
+    Acknowledgement,
+    EventFilter,
+    GroupRead,
+    SubscriptionAddress,
+    SubscriptionRequest,
+)
 
 if TYPE_CHECKING:
     from kgmem.memory import Memory
@@ -67,6 +76,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccountLimits",
     "AccountSpec",
+    "Acknowledgement",
     "Answer",
     "BlockAddress",
     "BlockContent",
@@ -76,6 +86,7 @@ __all__ = [
     "ClaimResult",
     "ClaimStatement",
     "Conflict",
+    "CursorExpired",
     "DataFolderInUse",
     "DatabaseOutdated",
     "DatabaseUnavailable",
@@ -84,11 +95,14 @@ __all__ = [
     "EmbeddingMismatch",
     "Entity",
     "Episode",
+    "Event",
+    "EventFilter",
     "ExportOptions",
     "ExportResult",
     "ExtractorUnavailable",
     "FactFilter",
     "Forbidden",
+    "GroupRead",
     "Hit",
     "ImportOptions",
     "ImportResult",
@@ -117,6 +131,8 @@ __all__ = [
     "StateAddress",
     "StatementQuery",
     "StoredFact",
+    "SubscriptionAddress",
+    "SubscriptionRequest",
     "TimedOut",
     "TooLarge",
     "Unauthenticated",

@@ -53,6 +53,7 @@ from kgmem_api.routes import (
     schema,
     sessions,
     sources,
+    subscriptions,
     view,
 )
 from kgmem_api.routes.agents import blocks, decisions
@@ -158,6 +159,7 @@ _ROUTERS = (
     decisions.router,
     sessions.router,
     blocks.router,
+    subscriptions.router,
     sources.router,
     changes.router,
     imports.router,

@@ -102,6 +102,9 @@ REQUESTS: Final[dict[str, Any]] = {
     "detect_communities": {},
     "put_state": {"goal": "Find who was the first on the Moon.", "steps": ["search", "read"]},
     "put_checkpoint": {},
+    "post_subscription": {"name": "landing-news", "what": "entity", "filter": {"keys": ["event/landing"]}},
+    "seek_group": {"group": "planner", "cursor": "0"},
+    "ack_events": {"group": "planner", "cursor": "0", "lease": "Q2xhcmEgbGlrZXMgdGVh"},
     "put_block": {"text": "Clara likes the sea.", "agents": ["planner"]},
     "patch_block": {"edits": [{"old": "the sea", "new": "mountains"}]},
     "append_to_block": {"text": "She is 42."},
@@ -169,6 +172,8 @@ PATH: Final[dict[str, Any]] = {
     "session": "chat-1",
     "message": "m1",
     "account": "budget",
+    "subscription": "landing-news",
+    "group": "planner",
     "decision": "answer-landing",
 }
 PATHS: Final[dict[str, dict[str, Any]]] = {

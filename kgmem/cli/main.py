@@ -35,6 +35,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "kgmem.cli.communities:link_similar",
         "Link similar entities, and update the links in the background.",
     ),
+    "subscribe": ("kgmem.cli.subscriptions:subscribe", "Subscribe to changes."),
+    "subscriptions": (
+        "kgmem.cli.subscriptions:app",
+        "List subscriptions, and read, acknowledge and replay their events.",
+    ),
     "block": ("kgmem.cli.agents.blocks:app", "Write, read and edit the memory blocks of agents."),
     "session": ("kgmem.cli.agents.sessions:app", "Open, fill, read and close the sessions of agents."),
     "decision": ("kgmem.cli.agents.decisions:app", "Record, list, resolve, review and follow the decisions of agents."),

@@ -84,6 +84,13 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("POST", "/v1/graphs/{graph}/decisions"): lambda _: {"decision": "vault", "agent": "vault", "key": "vault"},
     ("PUT", "/v1/graphs/{graph}/decisions/{decision}/outcome"): lambda _: {"outcome": "yes"},
     ("POST", "/v1/graphs/{graph}/decisions/{decision}/review"): lambda _: {"reason": "vault"},
+    ("POST", "/v1/graphs/{graph}/subscriptions"): lambda _: {"name": "vault"},
+    ("POST", "/v1/graphs/{graph}/subscriptions/{subscription}/ack"): lambda _: {
+        "group": "vault",
+        "cursor": "0",
+        "lease": "vault",
+    },
+    ("POST", "/v1/graphs/{graph}/subscriptions/{subscription}/seek"): lambda _: {"group": "vault"},
     ("PUT", "/v1/graphs/{graph}/blocks/{name}"): lambda _: {"text": "vault"},
     ("PATCH", "/v1/graphs/{graph}/blocks/{name}"): lambda _: {"edits": [{"old": "vault", "new": "vault"}]},
     ("POST", "/v1/graphs/{graph}/blocks/{name}/append"): lambda _: {"text": "vault"},
@@ -134,7 +141,7 @@ NEEDED = {
     ("GET", "/v1/graphs/{graph}/provenance"): "key",
     ("GET", "/v1/graphs/{graph}/summaries"): "key",
 }
-# Reads that need a body; of queries it is looked at what they do.
+# Reads that need a body, and what a reader says of its own reads; of queries it is looked at what they do.
 ASKING = (
     "/recall",
     "/causality/separation",
@@ -145,6 +152,7 @@ ASKING = (
     "/resolve",
     "/cypher",
     "/preview",
+    "/ack",
 )
 # Reads that are for admins: of keys, and of damages, which are told by the names of tables.
 FOR_ADMINS = {"/v1/keys", "/v1/graphs/{graph}/integrity-checks", "/v1/integrity-checks"}
@@ -186,6 +194,8 @@ class Route:
             .replace("{decision}", "secret")
             .replace("{message}", "secret")
             .replace("{account}", "secret")
+            .replace("{subscription}", "secret")
+            .replace("{group}", "secret")
         )
         assert "{" not in address, f"no sample for {self}"
         parameters: dict[str, Any] = _scoped(scope) if self.takes_scope else {}

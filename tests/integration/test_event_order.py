@@ -70,7 +70,7 @@ async def test_many_writers_lose_and_double_nothing_for_two_groups(memory: Memor
     assert places(one) == sorted(places(one))
     assert len(set(places(one))) == len(one)
     assert one == other
-    assert [event.kind for event in one if event.key == "shared"][0] == "entity.created"
+    assert next(event.kind for event in one if event.key == "shared") == "entity.created"
     for writer in range(WRITERS):
         order = [event.key for event in one if event.key and event.key.startswith(f"w{writer}-")]
         assert order == [f"w{writer}-{commit}" for commit in range(COMMITS)]

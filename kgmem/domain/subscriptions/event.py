@@ -65,7 +65,9 @@ class Event:
     scope: str
     key: str | None  # Of an entity, episode or relationship.
     labels: Sequence[str]  # The labels of an entity or episode; the kind of a relationship; of a claim the predicate.
-    entities: Sequence[str]  # Keys of the entities that it is about: of a relationship its ends, of a claim its subject.
+    entities: Sequence[
+        str
+    ]  # Keys of the entities that it is about: of a relationship its ends, of a claim its subject.
     state: str | None  # Of a fact, since the event.
     previous_state: str | None  # Of a fact, before the event.
     source: str | None  # The source of the item, where it still has one.

@@ -73,9 +73,7 @@ async def deliver(
     return Delivery(events, str(cursor), str(turn.position), turn.lease, iso(until))
 
 
-async def acknowledge(
-    connection: asyncpg.Connection, layout: Layout, subscription: int, told: Acknowledgement
-) -> None:
+async def acknowledge(connection: asyncpg.Connection, layout: Layout, subscription: int, told: Acknowledgement) -> None:
     """Move the cursor of a group to what its consumer has processed; the same again changes nothing.
 
     Raises NotFound, VersionConflict where the cursor is not the expected one, Conflict for a lost lease, InvalidInput

@@ -200,7 +200,7 @@ class PostgresSubscriptions:
             matching += (event for event in events if found.filter.matches(event))
             if len(matching) > limit:
                 return matching[:limit], Position.parse(matching[limit - 1].id)
-            if end.change >= until or time.monotonic() > ending:
+            if end >= Position(until) or time.monotonic() > ending:
                 return matching, end
             after = end
 
@@ -247,7 +247,9 @@ async def _with_groups(
     connection: asyncpg.Connection, layout: Layout, found: Sequence[Subscription]
 ) -> Sequence[Subscription]:
     rows = await connection.fetch(layout.sql(FILE, "groups"), [each.id for each in found]) if found else []
-    return [replace(each, groups=tuple(_group(row) for row in rows if row["subscription"] == each.id)) for each in found]
+    return [
+        replace(each, groups=tuple(_group(row) for row in rows if row["subscription"] == each.id)) for each in found
+    ]
 
 
 def _group(row: Any) -> ConsumerGroup:
@@ -261,5 +263,3 @@ def _subscription(row: Any, scope: str) -> Subscription:
         name=row["name"], scope=scope, what=row["what"], filter=EventFilter(**told), below=row["below"],
         start=str(Position(row["start"])), created_at=iso(row["created"]), author=row["author"], id=row["id"],
     )  # fmt: skip
-
-

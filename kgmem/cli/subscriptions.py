@@ -1,0 +1,189 @@
+"""`kgmem subscribe` and `kgmem subscriptions`: be told of changes, in order, from where a group has acknowledged."""
+
+from typing import Annotated, get_args
+
+import typer
+from rich.table import Table
+
+from kgmem.cli.console import OUT, AsJSON, GraphName, Limit, ScopeName, note, print_json
+from kgmem.cli.opening import with_memory
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.subscriptions.event import BEGINNING
+from kgmem.domain.subscriptions.subscription import (
+    DEFAULT_LEASE,
+    Acknowledgement,
+    ConsumerGroup,
+    Delivery,
+    EventFilter,
+    GroupRead,
+    SubscriptionAddress,
+    SubscriptionRequest,
+    What,
+)
+from kgmem.memory import DEFAULT_GRAPH, Memory
+
+app = typer.Typer(help="List subscriptions, and read, acknowledge and replay their events.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The subscription's name.")]
+Group = Annotated[str, typer.Argument(help="The consumer group.")]
+Cursor = Annotated[str, typer.Argument(help="The cursor of an answer, or the id of an event.")]
+Expected = Annotated[str | None, typer.Option("--expected", help="Only where the group has acknowledged this cursor.")]
+Wait = Annotated[float, typer.Option("--wait", min=0, max=25, help="Seconds to wait for the first event.")]
+
+
+def subscribe(
+    name: Name,
+    graph: GraphName = DEFAULT_GRAPH,
+    scope: ScopeName = "",
+    what: Annotated[str | None, typer.Option("--what", help="scope, entity, label or kinds.")] = None,
+    kinds: Annotated[list[str] | None, typer.Option("--kind", help="Such as fact.verified or fact.*.")] = None,
+    labels: Annotated[list[str] | None, typer.Option("--label", help="A label, kind or predicate.")] = None,
+    keys: Annotated[list[str] | None, typer.Option("--key", help="The key of an entity.")] = None,
+    below: Annotated[bool, typer.Option("--below/--not-below", help="Follow the scopes below, too.")] = True,
+    beginning: Annotated[bool, typer.Option("--from-beginning", help="Begin with the oldest event.")] = False,
+) -> None:
+    """Subscribe to changes; the same subscription again changes nothing."""
+    asked = EventFilter(tuple(kinds or ()), tuple(labels or ()), tuple(keys or ()))
+    request = SubscriptionRequest(_what(what, asked), asked, below, "beginning" if beginning else "now")
+    made = with_memory(lambda m: m.subscriptions.put(graph, SubscriptionAddress(name, scope), request))
+    OUT.print(f"{'Subscribed' if made.created else 'Unchanged'}: {made.name}, from the cursor {made.start}.")
+
+
+def _what(given: str | None, asked: EventFilter) -> What:
+    for each in get_args(What):
+        if given == each:
+            found: What = each
+            return found
+    if given is not None:
+        raise InvalidInput(f"{given[:40]!r} is no subject.", hint=f"Give {', '.join(get_args(What))}.", field="what")
+    return "entity" if asked.keys else "label" if asked.labels else "kinds" if asked.kinds else "scope"
+
+
+@app.command("list")
+def list_(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", limit: Limit = 100, as_json: AsJSON = False) -> None:
+    """List the subscriptions in this scope, with their groups."""
+    page = with_memory(lambda m: m.subscriptions.list(graph, scope=scope, limit=limit))
+    if as_json:
+        print_json({"subscriptions": page.items, "cursor": page.cursor})
+        return
+    table = Table("subscription", "what", "start", "groups")
+    for each in page.items:
+        table.add_row(each.name, each.what, each.start, ", ".join(f"{one.name} {one.cursor}" for one in each.groups))
+    OUT.print(table)
+    if page.cursor:
+        note("There are more: raise --limit.")
+
+
+@app.command()
+def get(name: Name, graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "") -> None:
+    """Print a subscription with its groups, as JSON."""
+    print_json(with_memory(lambda m: m.subscriptions.get(graph, SubscriptionAddress(name, scope))))
+
+
+@app.command()
+def events(
+    name: Name,
+    graph: GraphName = DEFAULT_GRAPH,
+    scope: ScopeName = "",
+    after: Annotated[str, typer.Option("--after", help="Read behind this cursor.")] = str(BEGINNING),
+    limit: Limit = 100,
+    wait: Wait = 0.0,
+    as_json: AsJSON = False,
+) -> None:
+    """Print events behind a cursor; nothing is remembered of who reads."""
+    address = SubscriptionAddress(name, scope)
+    _print(with_memory(lambda m: m.subscriptions.events(graph, address, after=after, limit=limit, wait=wait)), as_json)
+
+
+@app.command()
+def read(
+    name: Name,
+    group: Group,
+    graph: GraphName = DEFAULT_GRAPH,
+    scope: ScopeName = "",
+    limit: Limit = 100,
+    wait: Wait = 0.0,
+    seconds: Annotated[float, typer.Option("--lease-seconds", help="How long the events are leased.")] = DEFAULT_LEASE,
+    acknowledge: Annotated[bool, typer.Option("--ack", help="Acknowledge what is printed.")] = False,
+    as_json: AsJSON = False,
+) -> None:
+    """Lease the next events of a group and print them; without --ack they come again when the lease is over."""
+    address = SubscriptionAddress(name, scope)
+
+    async def work(memory: Memory) -> Delivery:
+        found = await memory.subscriptions.read(graph, address, GroupRead(group, limit, seconds), wait=wait)
+        _print(found, as_json)
+        if acknowledge and found.lease is not None:
+            told = Acknowledgement(group, found.cursor, found.lease, found.previous)
+            await memory.subscriptions.acknowledge(graph, address, told)
+        return found
+
+    found = with_memory(work)
+    if found.lease is None and found.leased_until is not None:
+        note(f"Another consumer has the lease until {found.leased_until}.")
+
+
+@app.command()
+def ack(
+    name: Name,
+    group: Group,
+    cursor: Cursor,
+    lease: Annotated[str, typer.Argument(help="The lease that came with the events.")],
+    graph: GraphName = DEFAULT_GRAPH,
+    scope: ScopeName = "",
+    expected: Expected = None,
+) -> None:
+    """Acknowledge the events up to a cursor."""
+    told = Acknowledgement(group, cursor, lease, expected)
+    _tell(with_memory(lambda m: m.subscriptions.acknowledge(graph, SubscriptionAddress(name, scope), told)))
+
+
+@app.command()
+def seek(
+    name: Name,
+    group: Group,
+    graph: GraphName = DEFAULT_GRAPH,
+    scope: ScopeName = "",
+    cursor: Annotated[str | None, typer.Option("--cursor", help="0: the oldest event comes next.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Events since this time come next.")] = None,
+    expected: Expected = None,
+) -> None:
+    """Set a group to a cursor or a time; with neither behind all events."""
+    address = SubscriptionAddress(name, scope)
+    _tell(
+        with_memory(
+            lambda m: m.subscriptions.seek(graph, address, group, cursor=cursor, since=since, expected=expected)
+        )
+    )
+
+
+@app.command()
+def delete(
+    name: Name,
+    graph: GraphName = DEFAULT_GRAPH,
+    scope: ScopeName = "",
+    group: Annotated[str | None, typer.Option("--group", help="Delete only this group.")] = None,
+) -> None:
+    """Delete a subscription with its groups, or one group."""
+    address = SubscriptionAddress(name, scope)
+    if group is not None:
+        with_memory(lambda m: m.subscriptions.delete_group(graph, address, group))
+        OUT.print(f"Deleted the group {group}.")
+        return
+    count = with_memory(lambda m: m.subscriptions.delete(graph, address))
+    OUT.print(f"Deleted {name} with {count} groups.")
+
+
+def _print(found: Delivery, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    for event in found.events:
+        about = event.key or " ".join((*event.entities, *event.labels))
+        state = f" ({event.previous_state or 'new'} -> {event.state})" if event.state else ""
+        OUT.print(f"{event.id}  {event.at}  {event.kind}  {about}{state}  {event.scope}".rstrip(), soft_wrap=True)
+    note(f"Cursor {found.cursor}." + (f" Lease {found.lease} until {found.leased_until}." if found.lease else ""))
+
+
+def _tell(group: ConsumerGroup) -> None:
+    OUT.print(f"{group.name} is at the cursor {group.cursor}.")
