@@ -53,10 +53,9 @@ from kgmem_api.routes import (
     schema,
     sessions,
     sources,
-    subscriptions,
     view,
 )
-from kgmem_api.routes.agents import blocks, decisions
+from kgmem_api.routes.agents import blocks, decisions, subscriptions
 from kgmem_api.routes.ledger import routes as ledger_routes
 from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.siblings import Share, Siblings

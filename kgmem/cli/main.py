@@ -35,9 +35,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "kgmem.cli.communities:link_similar",
         "Link similar entities, and update the links in the background.",
     ),
-    "subscribe": ("kgmem.cli.subscriptions:subscribe", "Subscribe to changes."),
+    "subscribe": ("kgmem.cli.agents.subscriptions:subscribe", "Subscribe to changes."),
     "subscriptions": (
-        "kgmem.cli.subscriptions:app",
+        "kgmem.cli.agents.subscriptions:app",
         "List subscriptions, and read, acknowledge and replay their events.",
     ),
     "block": ("kgmem.cli.agents.blocks:app", "Write, read and edit the memory blocks of agents."),

@@ -1,4 +1,4 @@
-"""Subscriptions: agents are told of changes, in order, once for each cursor that their group acknowledges."""
+"""Subscriptions: agents receive changes in order, once for each cursor that their group acknowledges."""
 
 import asyncio
 import time

@@ -1,1 +1,1 @@
-"""Subscriptions: the events of a graph, who is told of which, and how far each consumer group is."""
+"""Subscriptions: the events of a graph, which of them are delivered, and how far each consumer group is."""

@@ -219,7 +219,7 @@ class SubscriptionStore(Protocol):
     async def seek(
         self, graph: str, address: SubscriptionAddress, group: str, to: Position | int | None, expected: str | None
     ) -> ConsumerGroup:
-        """Set a group to a position, before the events since an instant, or behind all events (None); ends its lease."""
+        """Set a group to a position, before the events since an instant, or behind all (None); ends its lease."""
 
     async def delete_group(self, graph: str, address: SubscriptionAddress, group: str) -> None:
         """Delete a group with its cursor. Raises NotFound."""

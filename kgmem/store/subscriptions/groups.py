@@ -59,7 +59,7 @@ async def deliver(
     asked: tuple[GroupRead, Turn],
     found: tuple[Sequence[Event], Position],
 ) -> Delivery:
-    """Note what is delivered under a lease, or pass what does not match; nothing is delivered where the lease is lost."""
+    """Note what is delivered under a lease, or pass what does not match; deliver nothing where the lease is lost."""
     (request, turn), (events, cursor) = asked, found
     name = (subscription, request.group, turn.lease)
     if not events:

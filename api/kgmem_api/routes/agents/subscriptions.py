@@ -1,10 +1,10 @@
-"""Subscriptions: an agent is told of changes in order, once for each cursor that its consumer group acknowledges."""
+"""Subscriptions: an agent receives changes in order, once for each cursor that its consumer group acknowledges."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from kgmem.domain.errors import InvalidInput
@@ -121,6 +121,23 @@ class EventPage(BaseModel):
     ]
 
 
+class EventQuery(BaseModel):
+    """Which events to return."""
+
+    model_config = ConfigDict(extra="forbid", strict=False)
+
+    group: Annotated[str | None, Field(max_length=200, description="The consumer group that reads.")] = None
+    after: Annotated[str | None, Field(max_length=40, description="Without a group: read behind this cursor.")] = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="Most items of a page.")] = 100
+    wait: Annotated[float, Field(ge=0, le=LONGEST_WAIT, description="Seconds to wait for the first event.")] = 0
+    lease_seconds: Annotated[
+        float, Field(ge=SHORTEST_LEASE, le=LONGEST_LEASE, description="How long the events are this consumer's.")
+    ] = DEFAULT_LEASE
+    lease: Annotated[str | None, Field(max_length=100, description="The consumer's lease, to go on with it.")] = None
+    ack: Annotated[str | None, Field(max_length=40, description="A cursor to acknowledge first.")] = None
+    scope: Annotated[str | None, Field(max_length=400, description="The scope to act in; default: the key's.")] = None
+
+
 class AckRequest(BaseModel):
     """What a consumer has processed."""
 
@@ -198,44 +215,29 @@ async def delete_subscription(
 
 @router.get(_ONE + "/events", responses=gives(EventPage))
 async def list_events(
-    graph: GraphName,
-    name: SubscriptionName,
-    access: Reads,
-    *,
-    group: Annotated[str | None, Query(max_length=200, description="The consumer group that reads.")] = None,
-    after: Annotated[str | None, Query(max_length=40, description="Without a group: read behind this cursor.")] = None,
-    limit: Limit = 100,
-    wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for the first event.")] = 0,
-    lease_seconds: Annotated[
-        float, Query(ge=SHORTEST_LEASE, le=LONGEST_LEASE, description="How long the events are this consumer's.")
-    ] = DEFAULT_LEASE,
-    lease: Annotated[str | None, Query(max_length=100, description="The consumer's lease, to go on with it.")] = None,
-    ack: Annotated[str | None, Query(max_length=40, description="A cursor to acknowledge first.")] = None,
-    scope: ScopeQuery = None,
+    graph: GraphName, name: SubscriptionName, access: Reads, asked: Annotated[EventQuery, Query()]
 ) -> Response:
     """Return events, oldest first: for a group behind what it has acknowledged, else behind `after`.
 
     A group's events are leased to one consumer; others get none until it has acknowledged or its lease ends. 410 where
     events behind the cursor are not kept any more.
     """
-    address = SubscriptionAddress(name, access.scope(scope))
+    address = SubscriptionAddress(name, access.scope(asked.scope))
     subscriptions = access.memory.subscriptions
-    if group is None:
-        for field, value in (("lease", lease), ("ack", ack)):
-            if value is not None:
-                raise InvalidInput(f"{field} is given without group.", hint="Name the group.", field=field)
-        found = await subscriptions.events(
-            graph, address, after=str(BEGINNING) if after is None else after, limit=limit, wait=wait
-        )
-    elif after is not None:
-        raise InvalidInput(
-            "after is given with a group, which goes on behind what it has acknowledged.",
-            hint="Send ack to acknowledge, or use seek to set the group to a cursor.",
-            field="after",
-        )
-    else:
-        found = await subscriptions.read(graph, address, GroupRead(group, limit, lease_seconds, lease, ack), wait=wait)
-    return reply(asdict(found))
+    if asked.group is not None:
+        if asked.after is not None:
+            raise InvalidInput(
+                "after is given with a group, which goes on behind what it has acknowledged.",
+                hint="Send ack to acknowledge, or use seek to set the group to a cursor.",
+                field="after",
+            )
+        request = GroupRead(asked.group, asked.limit, asked.lease_seconds, asked.lease, asked.ack)
+        return reply(asdict(await subscriptions.read(graph, address, request, wait=asked.wait)))
+    for field in ("lease", "ack"):
+        if getattr(asked, field) is not None:
+            raise InvalidInput(f"{field} is given without group.", hint="Name the group.", field=field)
+    after = str(BEGINNING) if asked.after is None else asked.after
+    return reply(asdict(await subscriptions.events(graph, address, after=after, limit=asked.limit, wait=asked.wait)))
 
 
 @router.post(_ONE + "/ack", responses=gives(GroupShape))

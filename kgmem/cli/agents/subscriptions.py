@@ -1,4 +1,4 @@
-"""`kgmem subscribe` and `kgmem subscriptions`: be told of changes, in order, from where a group has acknowledged."""
+"""`kgmem subscribe` and `kgmem subscriptions`: follow changes, in order, from what a group has acknowledged."""
 
 from typing import Annotated, get_args
 
