@@ -60,7 +60,20 @@ def writing_for(sources: Iterable[tuple[str | None, Caller | None]]) -> Iterator
     for source, by in sources:
         if source is not None and by is not None:
             keys.setdefault(source, set()).add(by.key)
-    token = _WRITERS.set({source: frozenset(ids) for source, ids in keys.items()})
+    with _writers({source: frozenset(ids) for source, ids in keys.items()}):
+        yield
+
+
+@contextmanager
+def writing_as(key: str | None) -> Iterator[None]:
+    """Within the block, all claims come by this key (None: without one), whoever the caller is."""
+    with _writers({} if key is None else {None: frozenset({key})}):
+        yield
+
+
+@contextmanager
+def _writers(keys: Mapping[str | None, frozenset[str]]) -> Iterator[None]:
+    token = _WRITERS.set(keys)
     try:
         yield
     finally:

@@ -251,7 +251,7 @@ def _details(held: Import) -> Mapping[str, str]:
         "ended": held.finished_at,
         "files": "\n".join(_names(held)),
         "options": ", ".join(
-            f"{name}: {_said(value)}" for name, value in held.options.items() if value and name != "batch"
+            f"{name}: {_said(value)}" for name, value in held.options.items() if value and name not in {"batch", "key"}
         ),
         **{name: f"{getattr(held, name):,}" for name in _COUNTS},
         "valid, in a dry run": f"{held.checked:,}" if held.is_dry_run else None,

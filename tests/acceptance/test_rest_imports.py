@@ -207,6 +207,28 @@ async def test_what_an_import_did_is_listed_and_taken_back_out(door: Door) -> No
     refused(await door.client.post(found["links"]["resume"]), 409, "did not fail")
 
 
+async def test_an_import_notes_the_key_of_who_sent_it(door: Door) -> None:
+    by = await door.key("writer")
+    said = {"subject": "ann", "predicate": "height", "source": "ear"}
+    file = (
+        PEOPLE
+        + lines(
+            {"type": "relationship", "kind": "KNOWS", "from": "bob", "to": "ann", "source": "eye"},
+            {"type": "episode", "text": "Ann knows Bob.", "source": "paper"},
+            {"type": "claim", "value": 1.8, **said},
+            {"type": "claim", "value": 1.7, **said, "source": "ruler", "known_from": "2001-01-01T00:00:00Z"},
+        ).read()
+    )
+    found = await ended(door, await door.client.post(IMPORTS, params={"format": "jsonl"}, content=file, headers=by))
+    assert (found["state"], found["rejected"]) == ("done", 0)
+    assert "key" not in found["options"]
+    for source in ("eye", "paper", "ear", "ruler"):
+        told = done(await door.client.get(f"{GRAPH}/sources/{source}"))
+        assert [key["name"] for key in told["keys"]] == ["another"]
+    await ended(door, await door.client.post(IMPORTS, params={"format": "jsonl", "source": "own"}, content=PEOPLE))
+    assert [key["name"] for key in done(await door.client.get(f"{GRAPH}/sources/own"))["keys"]] != ["another"]
+
+
 async def test_a_key_of_a_scope_imports_into_it_and_sees_only_such_imports(door: Door) -> None:
     key = await door.key("writer", scope="user/7")
     whole = await ended(door, await door.client.post(IMPORTS, params={"format": "jsonl"}, content=PEOPLE))

@@ -13,6 +13,7 @@ from tests.rest import GRAPH, Door, done, refused
 
 LIES = 20
 NAMES = 8
+KNOWS = {"kind": "KNOWS", "from": "ann", "to": "bob", "source": "eye"}
 
 
 async def put(door: Door, claims: list[dict[str, Any]], by: dict[str, str] | None = None) -> list[int]:
@@ -148,6 +149,16 @@ async def test_a_source_shows_its_keys_also_after_they_are_revoked(door: Door) -
     assert done(await door.client.get(f"{GRAPH}/sources/ann"))["keys"] == told
 
 
+async def test_what_other_clients_wrote_has_nobodys_key(door: Door) -> None:
+    await door.people("Ann", "Bob")
+    done(await door.client.put(f"{GRAPH}/relationships", json={"relationships": [KNOWS]}))
+    (schema,) = await query(door.memory, "SELECT age_name FROM kgmem.graph WHERE name = 'main'")
+    told = """'{"source": "foreign"}'::agtype"""
+    await query(door.memory, f'UPDATE "{schema[0]}"."KNOWS" SET properties = {told}')
+    await door.memory.index.sync("main")
+    assert done(await door.client.get(f"{GRAPH}/sources/foreign"))["keys"] == []
+
+
 async def test_entities_relationships_and_cypher_note_the_key_too(door: Door) -> None:
     done(await door.client.patch(f"{GRAPH}/schema", json={"schema": {"predicates": {"height": {}}}}))
     by = await door.key("writer")
@@ -157,7 +168,9 @@ async def test_entities_relationships_and_cypher_note_the_key_too(door: Door) ->
     done(await door.client.put(f"{GRAPH}/relationships", json={"relationships": [stated]}, headers=by))
     query_ = "MATCH (x {key: 'x'}), (y {key: 'y'}) CREATE (y)-[:KNOWS {source: 'cid'}]->(x)"
     done(await door.client.post(f"{GRAPH}/cypher", json={"query": query_, "mode": "write"}, headers=by))
-    for name in ("ann", "bob", "cid"):
+    episode = {"text": "It rains.", "source": "dan"}
+    done(await door.client.post(f"{GRAPH}/episodes", json={"episodes": [episode]}, headers=by), 200)
+    for name in ("ann", "bob", "cid", "dan"):
         assert [each["name"] for each in done(await door.client.get(f"{GRAPH}/sources/{name}"))["keys"]] == ["another"]
 
 

@@ -195,7 +195,7 @@ def import_out(held: Import) -> dict[str, Any]:
     address = f"/v1/graphs/{held.graph}/imports/{held.id}"
     plain = ("id", "graph", "state", "source", "created_at", "finished_at", "error", "kinds", "progress", "undone")
     counts = ("read", "created", "updated", "unchanged", "checked", "rejected", "linking")
-    options = {name: value for name, value in held.options.items() if name not in {"batch", "dry_run", "within"}}
+    options = {name: value for name, value in held.options.items() if name not in {"batch", "dry_run", "within", "key"}}
     return {
         **{name: getattr(held, name) for name in (*plain, *counts)},
         "dry_run": held.is_dry_run,

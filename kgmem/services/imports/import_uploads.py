@@ -19,6 +19,7 @@ from kgmem.services.imports.import_files import check_options, reason_of, run_im
 from kgmem.services.imports.options import ImportOptions
 from kgmem.services.imports.write_batch import patiently, signs_of_life
 from kgmem.services.ports import Ports
+from kgmem.tasks import caller, writing_as
 
 log = EventLog(__name__)
 
@@ -47,12 +48,18 @@ async def submit_import(ports: Ports, graph: str, upload: str, options: ImportOp
     files = ports.uploads.files(upload)
     await check_import(ports, graph, options, files)
     # Beside what tells imports apart, what a worker has to know: it also keeps this from being resumed elsewhere.
-    told = {**options.told(), "on_error": options.on_error, "dry_run": options.dry_run}
+    told = {**options.told(), "on_error": options.on_error, "dry_run": options.dry_run, **_sender()}
     id_ = await ports.imports.begin(
         graph, await asyncio.to_thread(identity, files), told, options.source, upload=upload
     )
     held = await ports.imports.get(graph, id_)
     return held, await _ask(ports, held, upload)
+
+
+def _sender() -> dict[str, str]:
+    """Return what a worker has to know of who sends an import: the key by which its claims come, where there is one."""
+    by = caller()
+    return {"key": by.key} if by is not None else {}
 
 
 async def resume_import(ports: Ports, graph: str, id_: int) -> tuple[Import, int | None]:
@@ -83,7 +90,8 @@ async def run_upload(ports: Ports, graph: str, import_: int) -> None:
     await ports.imports.start(import_)
     broken_off = False
     try:
-        broken_off = await _run(ports, held, uploads.files(held.upload))
+        with writing_as(held.options.get("key")):
+            broken_off = await _run(ports, held, uploads.files(held.upload))
     except (Unavailable, Conflict) as error:
         await ports.imports.wait(import_)
         raise Unavailable(error.message, hint=error.hint) from error  # The job is tried again.

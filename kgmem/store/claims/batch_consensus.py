@@ -25,6 +25,7 @@ from kgmem.store.db.sql import SQL, fill
 from kgmem.store.graph.layout import Layout
 from kgmem.store.write.claims_from_edges import weighed_kinds
 from kgmem.store.write.passages import Passages
+from kgmem.store.write.source_keys import bound_sources
 
 DUE_SHARE = 0.05  # A full run is worth it when so many claims are new.
 _SECOND = 1_000_000  # Microseconds.
@@ -89,7 +90,7 @@ async def _run_scope(
         keys = sorted({row["key"] for row in rows})
         # What was learned in the scope itself is what this run learns anew.
         seen = list(visible_from(path))
-        bound = {"bound": layout.sql("source_keys", "bound")}
+        bound = {"bound": bound_sources(layout)}
         sources = await connection.fetch(fill(layout.sql("batch_consensus", "sources"), bound), keys, seen[:-1], seen)
     topics = {row["topic"]: Topic(row["topic"], path, row["subject"], row["predicate"], row["about"]) for row in rows}
     claims = [replace(claim_of(topics[row["topic"]], row), subject=str(row["topic"])) for row in rows]

@@ -31,6 +31,7 @@ from kgmem.store.claims.verdict_writer import ResolvedTopic, write_verdicts
 from kgmem.store.db.sql import fill
 from kgmem.store.graph.layout import Layout
 from kgmem.store.write.passages import Passages
+from kgmem.store.write.source_keys import bound_sources
 
 # What a full run made of topics: by topic, the verdicts and the ids of the claims that they number.
 Given = Mapping[int, tuple[Sequence[Verdict], Sequence[int]]]
@@ -235,7 +236,7 @@ async def _known(
     houses = {row["key"]: row["parent"] for row in rows if row["parent"]}
     new = {row["key"] for row in rows if _without_record(row)}
     row = await connection.fetchrow(
-        fill(layout.sql("claims", "known"), {"bound": layout.sql("source_keys", "bound")}),
+        fill(layout.sql("claims", "known"), {"bound": bound_sources(layout)}),
         [each.topic.id for each in held],
         sorted({each.topic.predicate for each in held}),
         list(visible_from(scope)),

@@ -23,7 +23,7 @@ from kgmem.store.sync.index_sync import IndexSync
 from kgmem.store.write import delete as deleting
 from kgmem.store.write.passages import COPIED, Passages
 from kgmem.store.write.vertices import keep_history
-from kgmem.tasks import in_turns, parts
+from kgmem.tasks import in_turns, parts, writing_as
 
 _FILE = "cypher"
 _AT_ONCE = 4000  # Rows of one step: what is sent is made into bytes without a pause.
@@ -291,7 +291,8 @@ class Writer:
             return rows
         missing = sorted(set(ids) - {row["id"] for row in rows} - self._own)
         async with self._indexing() as absorber:
-            await absorber.catch_up(missing, self.passages)
+            with writing_as(None):  # What another client states is not stated by this caller's key.
+                await absorber.catch_up(missing, self.passages)
         return list(await self.connection.fetch(sql, ids))
 
     async def _check_scope(self, rows: Iterable[Any]) -> None:

@@ -24,6 +24,7 @@ from kgmem.store.graph.layout import Layout
 from kgmem.store.graph.records import encoded
 from kgmem.store.graph.subsystems import Subsystem
 from kgmem.store.read.items import kept_keys
+from kgmem.store.write.source_keys import note_keys
 
 Told: TypeAlias = Mapping[str, Any]
 _Place: TypeAlias = tuple[int, str, str, str]  # The scope's number, subject, predicate, and about.
@@ -102,6 +103,7 @@ class _RestoreRun:
         """Store claims as they were known, current and withdrawn ones; a withdrawn one may cite a forgotten text."""
         current = (each for each in told if each.get("known_to") is None)
         await check_cited(self.connection, self.layout, ((_scope(each), each.get("episode")) for each in current))
+        await note_keys(self.connection, self.layout, {self.layout.sources[each["source"]] for each in told})
         topics = await self._topics([_place(self.layout, each, about=_about(each)) for each in told])
         rows = []
         for each in told:

@@ -16,7 +16,9 @@ from kgmem.store.write.dedup import rounds_of
 from kgmem.store.write.derived_claims import note_edges
 from kgmem.store.write.edges import identity, read_edges, write_edges
 from kgmem.store.write.passages import Passages, take_turn
+from kgmem.store.write.source_keys import note_keys
 from kgmem.store.write.vertices import existing
+from kgmem.tasks import keys_by_source
 
 _SEPARATOR = "\x1f"
 
@@ -66,6 +68,9 @@ async def _record_claims(load: BatchLoad, *, fresh: bool, recorded: Sequence[int
     connection, layout = load.connection, load.layout
     valued = valued_kinds(layout)
     await layout.ensure("claims")
+    if keys_by_source():
+        stating = await connection.fetch(load.sql("stating_sources"))
+        await note_keys(connection, layout, {row["source"] for row in stating})
     if fresh:
         await record_said(connection, layout, load.sql("said_anew"), (valued,), fresh=True)
     else:

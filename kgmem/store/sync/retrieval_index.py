@@ -38,7 +38,7 @@ from kgmem.store.sync import index_sync
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem.store.sync.lexemes import Lexemes
 from kgmem.store.sync.rebuild import Rebuild, make_facts
-from kgmem.tasks import writing_for
+from kgmem.tasks import writing_as
 
 _BATCH = 2000
 # What a search reads. The candidate statement itself reports claims that another process has made since, so that a
@@ -263,7 +263,7 @@ class PostgresIndex:
                 own = layout.apart()
                 rows = await connection.fetch(statement("index_sync", "take"), layout.id, _BATCH)
                 ids = sorted({row["id"] for row in rows})
-                with writing_for(()):  # What other clients wrote came by nobody's key, whoever this is done for.
+                with writing_as(None):  # What other clients wrote came by nobody's key, whoever this is done for.
                     return len(rows), await index_sync.IndexSync(connection, own).sync(ids) if ids else 0, own
 
             taken, indexed, learnt = await self.database.transact(work)

@@ -18,7 +18,7 @@ from kgmem.store.graph.records import encoded, loads, others_of, text_of
 from kgmem.store.write.derived_claims import note_edges
 from kgmem.store.write.rows import fraction_of
 from kgmem.store.write.source_keys import note_keys
-from kgmem.tasks import writing_for
+from kgmem.tasks import writing_as
 
 Properties = Mapping[str, Any]
 _PAGE = 500  # Relationships that are recorded in one transaction.
@@ -164,7 +164,7 @@ async def adopt_all(database: Database, layout: Layout) -> int:
             rows = await connection.fetch(layout.sql("claims", "adoptable"), after, numbers, _PAGE)
             layout.sources.update({row["source"]: row["origin"] for row in rows})
             ids = [row["id"] for row in rows]
-            with writing_for(()):  # Who has this done states nothing by it.
+            with writing_as(None):  # Who has this done states nothing by it.
                 await record_stored(connection, layout, await _properties(connection, layout, ids))
             return ids
 

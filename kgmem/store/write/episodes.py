@@ -16,8 +16,9 @@ from kgmem.store.graph.records import encoded, merge_episode
 from kgmem.store.write.edges import write_edges
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import episode_row
+from kgmem.store.write.source_keys import note_keys
 from kgmem.store.write.vertices import Outcome, Statement, write_vertices
-from kgmem.tasks import each
+from kgmem.tasks import each, keys_by_source
 
 # Asking for episodes to be read, in the transaction that stores them.
 
@@ -59,6 +60,12 @@ async def write_episodes(connection: asyncpg.Connection, passages: Passages, epi
     outcome = await write_vertices(connection, passages, EPISODE, statements)
     await _mention(connection, passages, episodes, outcome)
     await ask(connection, passages.layout, episodes, outcome.ids)
+    if keys_by_source():  # A job may extract the claims, which knows of no key.
+        layout = passages.layout
+        sources = {layout.sources[each.source] for each in episodes if each.source in layout.sources and each.source}
+        if sources:
+            await layout.ensure("claims")
+            await note_keys(connection, layout, sources)
     return outcome
 
 

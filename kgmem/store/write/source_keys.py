@@ -4,8 +4,14 @@ from collections.abc import Collection
 
 import asyncpg
 
+from kgmem.store.db.sql import SQL, fill, number
 from kgmem.store.graph.layout import Layout
 from kgmem.tasks import keys_by_source
+
+
+def bound_sources(layout: Layout) -> SQL:
+    """Return the query for sources that share the voice of a key: (source, key, young)."""
+    return fill(layout.sql("source_keys", "bound"), {"graph": number(layout.id)})
 
 
 async def note_keys(connection: asyncpg.Connection, layout: Layout, sources: Collection[int]) -> None:

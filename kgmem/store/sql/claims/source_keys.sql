@@ -16,7 +16,8 @@ SELECT source, key FROM there
 
 -- name: bound
 -- Sources to which people gave no trust, and whose first claims came by a key that is no admin's: with the key, and
--- whether it was made in the last 24 hours. The key by which the graph's first claim came is the graph's own, and omitted.
+-- whether it was made in the last 24 hours. The key by which the graph's first claim came is the graph's own, and omitted;
+-- a claim that is older than the graph was imported with the time from which it was known elsewhere.
 SELECT o.key AS source, f.key, k.created_at > now() - interval '24 hours' AS young
 FROM {index}.source o
 JOIN LATERAL (SELECT s.key FROM {index}.source_key s WHERE s.source = o.id
@@ -25,5 +26,7 @@ JOIN kgmem.key k ON k.id = f.key AND k.role <> 'admin'
 WHERE o.trust = 0.5
   AND f.key IS DISTINCT FROM (
       SELECT s.key FROM (SELECT c.source, c.known_from FROM {index}.claim c ORDER BY c.id LIMIT 1) c
-      JOIN {index}.source_key s ON s.source = c.source AND s.first_seen <= c.known_from
+      JOIN {index}.source_key s ON s.source = c.source
+      JOIN kgmem.graph g ON g.id = %(graph)s
+      WHERE s.first_seen <= c.known_from OR c.known_from < g.created_at
       ORDER BY s.first_seen, s.key LIMIT 1)

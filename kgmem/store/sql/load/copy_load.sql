@@ -399,6 +399,9 @@ SELECT count(*) FROM (
       ON t.scope = n.scope AND t.subject = n.start_key AND t.predicate = n.kind
     ORDER BY t.id FOR NO KEY UPDATE OF t) locked
 
+-- name: stating_sources
+SELECT DISTINCT f.origin AS source FROM kgmem_found f WHERE f.origin IS NOT NULL
+
 -- name: said_anew
 -- What sources state by new relationships, but for kinds that hold a value ($3). See claims.sql, said_of_edges.
 SELECT f.at, f.id AS item, f.scope, s.start_key AS subject, s.kind AS predicate, s.end_key AS object,
