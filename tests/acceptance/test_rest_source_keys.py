@@ -13,7 +13,6 @@ from tests.rest import GRAPH, Door, done, refused
 
 LIES = 20
 NAMES = 8
-KNOWS = {"kind": "KNOWS", "from": "ann", "to": "bob", "source": "eye"}
 
 
 async def put(door: Door, claims: list[dict[str, Any]], by: dict[str, str] | None = None) -> list[int]:
@@ -147,16 +146,6 @@ async def test_a_source_shows_its_keys_also_after_they_are_revoked(door: Door) -
     assert secret not in str(told)
     await door.memory.keys.revoke(key.id)
     assert done(await door.client.get(f"{GRAPH}/sources/ann"))["keys"] == told
-
-
-async def test_what_other_clients_wrote_has_nobodys_key(door: Door) -> None:
-    await door.people("Ann", "Bob")
-    done(await door.client.put(f"{GRAPH}/relationships", json={"relationships": [KNOWS]}))
-    (schema,) = await query(door.memory, "SELECT age_name FROM kgmem.graph WHERE name = 'main'")
-    told = """'{"source": "foreign"}'::agtype"""
-    await query(door.memory, f'UPDATE "{schema[0]}"."KNOWS" SET properties = {told}')
-    await door.memory.index.sync("main")
-    assert done(await door.client.get(f"{GRAPH}/sources/foreign"))["keys"] == []
 
 
 async def test_entities_relationships_and_cypher_note_the_key_too(door: Door) -> None:

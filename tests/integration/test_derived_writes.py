@@ -86,7 +86,29 @@ async def by_csv(memory: Memory, graph: str, folder: Path, said: Sequence[Any]) 
     await memory.imports.run(graph, [folder / "nodes.csv", folder / "links.csv"])
 
 
-WAYS: Sequence[Callable[..., Awaitable[None]]] = (by_put, by_one_put, by_import, by_csv)
+async def by_cypher(memory: Memory, graph: str, folder: Path, said: Sequence[Any]) -> None:
+    for each in said:
+        told: dict[str, Any] = {"source": each.source, "derived_from": list(each.derived_from)}
+        if isinstance(each, Entity):
+            values = {"key": each.key, "told": {**each.properties, **told}}
+            await memory.cypher(graph, "MATCH (n {key: $key}) SET n += $told", values, mode="write")
+        else:
+            text = f"MATCH (a {{key: $a}}), (b {{key: $b}}) MERGE (a)-[r:{each.kind}]->(b) SET r += $told"
+            told |= {"valid_from": each.valid_from} if each.valid_from else {}
+            await memory.cypher(graph, text, {"a": each.start, "b": each.end, "told": told}, mode="write")
+
+
+async def by_cypher_create(memory: Memory, graph: str, folder: Path, said: Sequence[Any]) -> None:
+    await by_cypher(memory, graph, folder, [each for each in said if isinstance(each, Entity)])
+    for each in said:
+        if isinstance(each, Relationship):
+            told = "source: $source, derived_from: $origins, valid_from: $from"
+            text = f"MATCH (a {{key: $a}}), (b {{key: $b}}) CREATE (a)-[:{each.kind} {{{told}}}]->(b)"
+            values = {"a": each.start, "b": each.end, "source": each.source, "from": each.valid_from}
+            await memory.cypher(graph, text, {**values, "origins": list(each.derived_from)}, mode="write")
+
+
+WAYS: Sequence[Callable[..., Awaitable[None]]] = (by_put, by_one_put, by_import, by_csv, by_cypher, by_cypher_create)
 
 
 @pytest.mark.parametrize("write", WAYS)
@@ -188,3 +210,26 @@ async def test_what_only_a_derived_relationship_states_is_derived_in_a_copy_too(
     copy = await new_graph(memory, f"{graph}_copy", schema=SCHEMA)
     await memory.imports.run(copy, [file])
     assert await origins(memory, copy) == await origins(memory, graph)
+
+
+@pytest.mark.parametrize("origin", ["gossip", "claim:x", "claim:99999", "episode:lost"])
+async def test_cypher_refuses_an_origin_that_is_none_and_changes_nothing(
+    memory: Memory, graph: str, origin: str
+) -> None:
+    before = await origins(memory, graph)
+    text = (
+        "MATCH (a {key: 'ada'}), (b {key: 'berlin'}) CREATE (a)-[:VISITS {source: 'bot', derived_from: [$origin]}]->(b)"
+    )
+    with pytest.raises(InvalidInput, match=origin.removeprefix("episode:")):
+        await memory.cypher(graph, text, {"origin": origin}, mode="write")
+    assert await origins(memory, graph) == before
+
+
+async def test_cypher_stores_derived_from_only_as_a_property_of_the_callers_own(memory: Memory, graph: str) -> None:
+    """Beside a source it is taken for the claim; without one, or as another type, it is a property like others."""
+    await memory.cypher(graph, "CREATE (:Note {key: 'n', derived_from: ['a', 'b']})", mode="write")
+    await memory.cypher(graph, "CREATE (:Note {key: 'm', source: 's', derived_from: 'a'})", mode="write")
+    await memory.cypher(graph, "CREATE (:Note {key: 'o', source: 's', derived_from: ['source:x']})", mode="write")
+    await memory.cypher(graph, "MATCH (n:Note {key: 'n'}) SET n.source = 's'", mode="write")
+    rows = (await memory.cypher(graph, "MATCH (n:Note) RETURN n.key, n.derived_from ORDER BY n.key")).rows
+    assert [list(row) for row in rows] == [["m", "a"], ["n", ["a", "b"]], ["o", None]]

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement
 from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
@@ -16,6 +17,7 @@ from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
 from kgmem.store.embedded.binaries import find_binaries
+from kgmem.tasks import act_for
 from tests.invariants import assert_index_matches_labels
 from tests.memories import (
     change_feed,
@@ -417,3 +419,20 @@ async def test_a_graph_of_an_odd_name_lies_in_age_under_a_plain_one(database_url
         name = (await query(memory, "SELECT age_name FROM kgmem.graph"))[0][0]
         assert await cypher(client, name, "MATCH (n:Person) RETURN n.key") == [['"x"']]
         assert (await index_schema(memory, graph)).startswith("kgm_")
+
+
+async def test_what_another_client_states_has_no_callers_key(
+    memory: Memory, graph: str, client: asyncpg.Connection
+) -> None:
+    await cypher(client, graph, "CREATE (:Robot {key: 'a'})-[:KNOWS {source: 'film'}]->(:Robot {key: 'b'})")
+
+    async def by_a_key() -> None:
+        act_for("somebodyskey")
+        await memory.index.sync(graph)
+        await memory.claims.put(graph, [ClaimStatement("ear", "a", "height", value=1)])
+
+    await asyncio.create_task(by_a_key())
+    assert [each.source for each in (await memory.claims.list(graph, ClaimFilter(predicate="KNOWS"))).items] == ["film"]
+    assert (await memory.sources.get(graph, "film")).keys == []
+    (key,) = (await memory.sources.get(graph, "ear")).keys
+    assert (key["id"], key["name"]) == ("somebodyskey", None)

@@ -12,6 +12,7 @@ from kgmem.domain.errors import Conflict, Forbidden
 from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP
 from kgmem.query.execution.graph import NewNode, NewRelationship
 from kgmem.query.values import Node, Relationship
+from kgmem.store.cypher.origins import StatedOrigins
 from kgmem.store.cypher.properties import node_text, relationship_text
 from kgmem.store.cypher.read import Reader
 from kgmem.store.cypher.schema_checks import check
@@ -65,15 +66,17 @@ class Writer:
         names = [node.labels[0] if node.labels else NO_LABEL for node in nodes]
         ids = await self._take_ids(VERTEX, names)
         groups: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        origins = StatedOrigins()
         async for id_, name, node in in_turns(zip(ids, names, nodes, strict=True)):
-            text = node_text(node.properties, list(node.labels[1:]), self.scope or "")
+            properties = origins.take(id_, self.scope or "", node.properties)
+            text = node_text(properties, list(node.labels[1:]), self.scope or "")
             groups[self.layout.labels[VERTEX, name].age_name].append((id_, text))
         for label, rows in sorted(groups.items()):
             await self._insert(label, "insert_vertices", ("id", "properties"), rows)
         self._mark(ids)
         self._keyed.update(id_ for id_, node in zip(ids, nodes, strict=True) if node.properties.get("key") is not None)
         told = {id_: loads(text) async for id_, text in in_turns(row for rows in groups.values() for row in rows)}
-        async with self._indexing() as absorber:
+        async with self._indexing(origins) as absorber:
             await absorber.new_vertices(told, self.passages)
         made = zip(ids, nodes, strict=True)
         return self._state([Node(id_, tuple(node.labels), dict(node.properties), str(id_)) for id_, node in made])
@@ -95,16 +98,17 @@ class Writer:
     ) -> list[Relationship]:
         ids = await self._take_ids(EDGE, [each.type for each in relationships])
         groups: dict[str, list[tuple[int, int, int, str]]] = defaultdict(list)
+        origins = StatedOrigins()
         async for id_, each in in_turns(zip(ids, relationships, strict=True)):
             scope = max(scopes[each.start], scopes[each.end], key=len) if self.scope is None else self.scope
-            text = relationship_text(each.properties, scope)
+            text = relationship_text(origins.take(id_, scope, each.properties), scope)
             groups[self.layout.labels[EDGE, each.type].age_name].append((id_, each.start, each.end, text))
         for label, edges in sorted(groups.items()):
             await self._insert(label, "insert_label_edges", ("id", "start_id", "end_id", "properties"), edges)
         self._mark(ids)
         every = in_turns(row for rows in groups.values() for row in rows)
         told = {id_: ((start, end), loads(text)) async for id_, start, end, text in every}
-        async with self._indexing() as absorber:
+        async with self._indexing(origins) as absorber:
             await absorber.new_edges(told, self.passages)
         made = zip(ids, relationships, strict=True)
         return self._state(
@@ -123,6 +127,7 @@ class Writer:
         stored = await self._unchanged((await Reader(self.connection, self.layout).nodes(list(locked)))[1])
         await self._keep(locked, stored)
         groups: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        origins = StatedOrigins()
         async for node in in_turns(nodes):
             if node.id not in stored:
                 raise asyncpg.SerializationError("a node was deleted while it was changed")
@@ -130,14 +135,15 @@ class Writer:
                 self._keyed.add(node.id)
             label = self.layout.by_id[label_id(node.id)]
             labels = stored_labels(label.name, node.labels)
-            text = node_text(node.properties, labels, str(stored[node.id].get("scope") or ""))
+            scope = str(stored[node.id].get("scope") or "")
+            text = node_text(origins.take(node.id, scope, node.properties, stored[node.id]), labels, scope)
             groups[label.age_name].append((node.id, text))
         for name, rows in sorted(groups.items()):
             sql = self.layout.sql("write", "update_vertices", label=name)
             await self.connection.execute(sql, *map(list, zip(*rows, strict=True)))
         ids = [node.id for node in self._state(nodes)]
         self._own.update(ids)
-        async with self._indexing() as absorber:
+        async with self._indexing(origins) as absorber:
             await absorber.vertices(ids, self.passages)
 
     async def update_relationships(self, relationships: Sequence[Relationship]) -> None:
@@ -152,10 +158,12 @@ class Writer:
         ends = {each.id: (each.start, each.end) for each in relationships}
         await self._keep(locked, stored, ends)
         groups: dict[str, list[tuple[int, int, int, str]]] = defaultdict(list)
+        origins = StatedOrigins()
         async for each in in_turns(relationships):
             if each.id not in stored:
                 raise asyncpg.SerializationError("a relationship was deleted while it was changed")
-            text = relationship_text(each.properties, str(stored[each.id].get("scope") or ""))
+            scope = str(stored[each.id].get("scope") or "")
+            text = relationship_text(origins.take(each.id, scope, each.properties, stored[each.id]), scope)
             label = self.layout.by_id[label_id(each.id)].age_name
             groups[label].append((each.id, each.start, each.end, text))
         for label, rows in sorted(groups.items()):
@@ -163,7 +171,7 @@ class Writer:
             await self.connection.execute(sql, *map(list, zip(*rows, strict=True)))
         self._own.update(ends)
         self._state(relationships)
-        async with self._indexing() as absorber:
+        async with self._indexing(origins) as absorber:
             await absorber.edges(list(ends), self.passages)
 
     async def delete(self, nodes: Collection[int], relationships: Collection[int]) -> None:
@@ -256,10 +264,11 @@ class Writer:
         self._created.update(held)
 
     @asynccontextmanager
-    async def _indexing(self) -> AsyncIterator[IndexSync]:
+    async def _indexing(self, origins: StatedOrigins | None = None) -> AsyncIterator[IndexSync]:
         """Lend what brings the index in line. Raises what makes the statement begin again."""
+        derived = await origins.resolve(self.connection, self.layout) if origins else {}
         try:
-            yield IndexSync(self.connection, self.layout)
+            yield IndexSync(self.connection, self.layout, derived_from=derived)
         except asyncpg.UniqueViolationError as error:
             raise asyncpg.SerializationError("another writer took a key at the same time") from error
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -49,12 +49,14 @@ class IndexSync:
     """Writes vertices and edges into the index, inside of a transaction.
 
     `is_rebuild`: the index is rebuilt and no record was written, so that each keeps its version and the time since
-    which it is known, and causes no change event.
+    which it is known, and causes no change event. `derived_from`: by id, the origins of what sources state by what is
+    written.
     """
 
     connection: asyncpg.Connection
     layout: Layout
     is_rebuild: bool = False
+    derived_from: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
     async def sync(self, ids: Sequence[int]) -> int:
         """Index these vertices and edges as the label tables hold them now; return how many came, changed or went."""
@@ -157,7 +159,9 @@ class IndexSync:
             said = [
                 each
                 async for row in in_turns(told)
-                for each in claims_from_entities.said_in(self.layout, row[2], row[3], stored[row[0]])
+                for each in claims_from_entities.said_in(
+                    self.layout, (row[2], row[3]), stored[row[0]], self.derived_from.get(row[0], ())
+                )
                 if row[1] == ENTITY
             ]
             await claims_from_entities.record(self.connection, self.layout, said, whole=not made)
@@ -239,7 +243,7 @@ class IndexSync:
         await self._tell(RELATIONSHIP, list(stored), held)
         if not self.is_rebuild:
             written = {id_: properties for id_, (_, properties) in stored.items()}
-            await claims_from_edges.record_stored(self.connection, self.layout, written)
+            await claims_from_edges.record_stored(self.connection, self.layout, written, self.derived_from)
 
     async def _copy(self, table: str, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
         schema = self.layout.index_name

@@ -77,16 +77,17 @@ def said_by(layout: Layout, id_: int, stated: Relationship, *, fresh: bool) -> S
     )
 
 
-def said_in(layout: Layout, id_: int, stored: Properties, *, fresh: bool) -> SourceStatement | None:
+def _said_in(
+    layout: Layout, id_: int, stored: Properties, derived_from: Sequence[str] = (), *, fresh: bool = False
+) -> SourceStatement | None:
     """Return what a stored relationship says for the source that it names; None where it names none."""
     source = layout.sources.get(text_of(stored, "source") or "")
     if source is None:
         return None
     times = (text_of(stored, "valid_from"), text_of(stored, "valid_to"))
     own = others_of(stored, "relationship")
-    return SourceStatement(
-        id_, layout.by_id[label_id(id_)].name, source, *times, fraction_of(stored.get("confidence")), own, fresh
-    )
+    kind, confidence = layout.by_id[label_id(id_)].name, fraction_of(stored.get("confidence"))
+    return SourceStatement(id_, kind, source, *times, confidence, own, fresh, derived_from=derived_from)
 
 
 async def lock_topics(connection: asyncpg.Connection, layout: Layout, stated: Sequence[Relationship]) -> None:
@@ -145,9 +146,15 @@ async def record_said(
     return list(await connection.fetch(claims, kinds, partial, *values))
 
 
-async def record_stored(connection: asyncpg.Connection, layout: Layout, edges: Mapping[int, Properties]) -> None:
-    """Record what stored relationships state as a whole, given their properties by id."""
-    found = (said_in(layout, id_, stored, fresh=False) for id_, stored in sorted(edges.items()))
+async def record_stored(
+    connection: asyncpg.Connection,
+    layout: Layout,
+    edges: Mapping[int, Properties],
+    derived_from: Mapping[int, Sequence[str]] | None = None,
+) -> None:
+    """Record what stored relationships state as a whole, given their properties and origins by id."""
+    origins = derived_from or {}
+    found = (_said_in(layout, id_, stored, origins.get(id_, ())) for id_, stored in sorted(edges.items()))
     await record(connection, layout, [each for each in found if each is not None], partial=False)
 
 
@@ -184,8 +191,9 @@ async def record_former(connection: asyncpg.Connection, layout: Layout, said: Co
         return
     layout.sources.update({row["source"]: row["origin"] for row in rows})
     stored = await _properties(connection, layout, [row["id"] for row in rows])
-    former = (said_in(layout, id_, properties, fresh=True) for id_, properties in stored.items())
-    await record(connection, layout, [each for each in former if each is not None], partial=False)
+    former = (_said_in(layout, id_, properties, fresh=True) for id_, properties in stored.items())
+    with writing_as(None):  # It was stated before, by whatever key.
+        await record(connection, layout, [each for each in former if each is not None], partial=False)
 
 
 async def _rows(

@@ -71,15 +71,17 @@ def said_by(layout: Layout, stated: Iterable[Entity]) -> list[Property]:
     ]
 
 
-def said_in(layout: Layout, scope: int, key: str, stored: Mapping[str, Any]) -> list[Property]:
-    """Return what a stored entity says of weighed properties for the source that it names."""
+def said_in(
+    layout: Layout, place: tuple[int, str], stored: Mapping[str, Any], derived_from: Sequence[str] = ()
+) -> list[Property]:
+    """Return what a stored entity (scope, key) says of weighed properties for the source that it names."""
     names = weighed_properties(layout)
     source = layout.sources.get(text_of(stored, "source") or "") if names else None
     if source is None:
         return []
     own = others_of(stored, "entity")
     return [
-        Property(scope, key, name, encoded(own[name]).decode(), source)
+        Property(*place, name, encoded(own[name]).decode(), source, derived_from)
         for name in sorted(names & own.keys())
         if own[name] is not None
     ]
