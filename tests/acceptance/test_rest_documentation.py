@@ -131,6 +131,9 @@ async def _play(door: Door, variables: dict[str, str]) -> None:
             variables["KEY_ID"] = answer.json()["id"]
         elif "-X" in words and answer.request.url.path.endswith("/imports"):
             variables["IMPORT"] = str(await imported(door, answer.json()["id"]))
+        elif "/events?group=" in address:
+            told = answer.json()
+            variables |= {"CURSOR": told["cursor"], "LEASE": told["lease"]}
         elif address.endswith("/claims"):
             told = answer.json()
             variables |= {"CLAIM": str(told["ids"][0]), "FACT": str(told["facts"][0])}
