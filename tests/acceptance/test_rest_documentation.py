@@ -98,6 +98,13 @@ async def found_community(door: Door) -> str:
     return str((await door.memory.communities.list("space")).items[0].id)
 
 
+def leased(answer: httpx.Response) -> dict[str, str]:
+    """Return what acknowledges the events of an answer, where it leases some."""
+    if not answer.request.url.path.endswith("/events") or not answer.json()["lease"]:
+        return {}
+    return {"CURSOR": answer.json()["cursor"], "LEASE": answer.json()["lease"]}
+
+
 # What an example needs that no other makes.
 PREPARED = {"FAILED": failed_import, "PAIR": proposed_pair, "COMMUNITY": found_community}
 
@@ -122,6 +129,7 @@ async def _play(door: Door, variables: dict[str, str]) -> None:
         answer = await send(door, words, variables)
         assert answer.status_code < 400, (words, answer.text)
         address = str(answer.request.url)
+        variables |= leased(answer)
         if "-X" in words and address.endswith("/relationships"):
             variables["RELATIONSHIP"] = str(answer.json()["ids"][0])
         elif address.endswith("/jobs") and "-X" in words:
@@ -131,9 +139,6 @@ async def _play(door: Door, variables: dict[str, str]) -> None:
             variables["KEY_ID"] = answer.json()["id"]
         elif "-X" in words and answer.request.url.path.endswith("/imports"):
             variables["IMPORT"] = str(await imported(door, answer.json()["id"]))
-        elif "/events?group=" in address:
-            told = answer.json()
-            variables |= {"CURSOR": told["cursor"], "LEASE": told["lease"]}
         elif address.endswith("/claims"):
             told = answer.json()
             variables |= {"CLAIM": str(told["ids"][0]), "FACT": str(told["facts"][0])}

@@ -24,7 +24,7 @@ from kgmem.store.graph.labels import borne
 from kgmem.store.graph.layout import Layout
 
 FILE: Final = "subscriptions"
-STRETCH: Final = 2_000  # Items of the feed that are looked at in one statement.
+LONGEST_STRETCH: Final = 2_000  # Items of the feed that are looked at in one statement.
 _MOST_GRAPHS: Final = 1_000  # Whose marks a process keeps.
 _VERBS: Final = {1: "created", 2: "updated", 3: "deleted"}
 _DECISION: Final = "Decision"
@@ -71,19 +71,28 @@ class EventLog:
         return progress.settled
 
     async def stretch(
-        self, connection: asyncpg.Connection, layout: Layout, subscription: Subscription, after: Position, until: int
+        self,
+        connection: asyncpg.Connection,
+        layout: Layout,
+        subscription: Subscription,
+        bounds: tuple[Position, int],
+        size: int,
     ) -> tuple[list[Event], Position]:
-        """Return the events in the scopes of a subscription of the next stretch, and where it ends; in one snapshot."""
-        bounds = (after.change, after.place, until, STRETCH)
+        """Return the events in the scopes of a subscription of the next items, and where they end; in one snapshot.
+
+        `bounds`: behind which position, and up to which change.
+        """
+        after, until = bounds
+        asked = (after.change, after.place, until, size)
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            last = await connection.fetchrow(layout.sql(FILE, "last_entry"), *bounds)
+            last = await connection.fetchrow(layout.sql(FILE, "last_entry"), *asked)
             if last is None:
                 return [], max(after, Position(until))
             visible = list(visible_from(subscription.scope))
             rows = await connection.fetch(
-                layout.sql(FILE, "events"), *bounds, visible, subscription.below, subscription.scope
+                layout.sql(FILE, "events"), *asked, visible, subscription.below, subscription.scope
             )
-        full = last["count"] == STRETCH
+        full = last["count"] == size
         return [event_of(row) for row in rows], Position(last["change"], last["place"]) if full else Position(until)
 
     def _progress(self, layout: Layout) -> _Progress:

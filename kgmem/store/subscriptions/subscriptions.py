@@ -29,7 +29,7 @@ from kgmem.store.db.database import Database
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import Layout, scope_ids
 from kgmem.store.subscriptions import groups
-from kgmem.store.subscriptions.event_log import FILE, EventLog
+from kgmem.store.subscriptions.event_log import FILE, LONGEST_STRETCH, EventLog
 from kgmem.tasks import caller
 
 _READS: Final = ("subscriptions", "history", "claims", "sessions")
@@ -194,15 +194,15 @@ class PostgresSubscriptions:
         """Return the first matching events behind a position, and up to where all were looked at."""
         until = await self._log.settled(connection, layout, after)
         matching: list[Event] = []
-        ending = time.monotonic() + _LOOKING
+        ending, size = time.monotonic() + _LOOKING, limit
         while True:
-            events, end = await self._log.stretch(connection, layout, found, after, until)
+            events, end = await self._log.stretch(connection, layout, found, (after, until), size)
             matching += (event for event in events if found.filter.matches(event))
-            if len(matching) > limit:
+            if len(matching) >= limit:
                 return matching[:limit], Position.parse(matching[limit - 1].id)
             if end >= Position(until) or time.monotonic() > ending:
                 return matching, end
-            after = end
+            after, size = end, min(size * 4, LONGEST_STRETCH)
 
     async def _now(self, layout: Layout) -> int:
         """Return the change behind which all events are of transactions that end later, or ended just now."""
