@@ -13,6 +13,8 @@ from kgmem.domain.derived.summaries import Wording
 from kgmem.domain.errors import InvalidInput, KgmemError, Unavailable
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.graph.graph import Graph
+from kgmem.domain.ledger.model_calls import NO_METER, Booking, CallMeter, Prices
+from kgmem.domain.ledger.ports import LedgerStore
 from kgmem.domain.ports import DatabaseMetrics, JobQueue, KeyRing, UploadFolder
 from kgmem.domain.recall.answer import Answer
 from kgmem.domain.recall.question import Question
@@ -35,6 +37,7 @@ from kgmem.resolution.comparer import Comparer
 from kgmem.resources import resource
 from kgmem.services.agents.states import check_content
 from kgmem.services.imports.import_reader import describe
+from kgmem.services.ledger.model_calls import LedgerMeter
 from kgmem.services.ports import Ports
 from kgmem.services.recall.recall import recall
 from kgmem.services.texts.remember import schema_of
@@ -253,8 +256,6 @@ async def _open_pools(settings: Settings, url: str, stack: AsyncExitStack) -> _P
 
 async def _ports(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, stack: AsyncExitStack) -> Ports:
     database = pools.main
-    embedders = _Embedders(settings, stack)
-    embedder = embedders.named(settings.embedder, settings.embedder_dimension)
     core = load_schema(resource("graph_schema"))
     async with database.connection() as connection:
         capabilities = await read_capabilities(connection)
@@ -264,6 +265,10 @@ async def _ports(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, s
         latched=capabilities.bm25_latches,
         schema_of=lambda graph: schema_of(core, graph),
     )
+    ledger = PostgresLedger(catalog)
+    meter = LedgerMeter(ledger) if settings.model_booking else NO_METER
+    embedders = _Embedders(settings, stack, meter)
+    embedder = embedders.named(settings.embedder, settings.embedder_dimension)
     keys = await stack.enter_async_context(PostgresKeyRing(database))
     index = PostgresIndex(catalog, pools.search, occurrences=_occurrences(core), guard=pools.guard)
     vitals = PostgresMetrics(database, {"main": pools.main, "search": pools.search, "transaction": pools.transaction})
@@ -272,12 +277,12 @@ async def _ports(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, s
         catalog,
         index,
         core,
-        Infrastructure(keys, queue, vitals, Uploads(settings.home / "uploads")),
+        Infrastructure(keys, queue, vitals, Uploads(settings.home / "uploads"), ledger),
         models=Models(
             embedder,
             embedders.of,
-            _extractor(settings, stack),
-            _reranker(settings, stack),
+            _extractor(settings, stack, meter),
+            _reranker(settings, stack, meter),
             make_token_counter(settings.tokenizer),
         ),
         cypher=CypherSettings(limits, pools.transaction, settings.transaction_idle),
@@ -312,12 +317,13 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class Infrastructure:
-    """Keys, jobs, metrics, and the folder of uploads."""
+    """Keys, jobs, metrics, the folder of uploads, and the ledgers, where the models book their calls in them."""
 
     keys: KeyRing
     jobs: JobQueue
     vitals: DatabaseMetrics
     uploads: UploadFolder
+    ledger: LedgerStore | None = None
 
 
 def postgres_ports(
@@ -376,7 +382,7 @@ def postgres_ports(
         blocks=PostgresBlocks(catalog),
         subscriptions=PostgresSubscriptions(catalog),
         token_counter=models.token_counter,
-        ledger=PostgresLedger(catalog),
+        ledger=infrastructure.ledger or PostgresLedger(catalog),
         integrity=PostgresInspector(index),
         jobs=infrastructure.jobs,
         keys=infrastructure.keys,
@@ -392,7 +398,7 @@ def postgres_ports(
     return ports
 
 
-def _extractor(settings: Settings, stack: AsyncExitStack) -> Extractor | None:
+def _extractor(settings: Settings, stack: AsyncExitStack, meter: CallMeter) -> Extractor | None:
     """Return the extractor, closed with the stack; its model is loaded with the first text."""
     choice = ExtractorChoice(
         processes=settings.extractor_processes,
@@ -405,6 +411,7 @@ def _extractor(settings: Settings, stack: AsyncExitStack) -> Extractor | None:
         most_cost=settings.extractor_cost,
         price_in=settings.extractor_price_in,
         price_out=settings.extractor_price_out,
+        meter=meter,
     )
     extractor = make_extractor(settings.extractor, choice)
     if extractor:
@@ -412,10 +419,11 @@ def _extractor(settings: Settings, stack: AsyncExitStack) -> Extractor | None:
     return extractor
 
 
-def _reranker(settings: Settings, stack: AsyncExitStack) -> Reranker | None:
+def _reranker(settings: Settings, stack: AsyncExitStack, meter: CallMeter) -> Reranker | None:
     """Return the reranker, closed with the stack; None where the settings name none."""
     key = settings.reranker_key.get_secret_value() if settings.reranker_key else None
-    choice = RerankerChoice(settings.reranker_url, key, settings.reranker_budget_ms)
+    booking = Booking(meter, Prices(settings.reranker_price))
+    choice = RerankerChoice(settings.reranker_url, key, settings.reranker_budget_ms, booking)
     reranker = make_reranker(settings.reranker, choice)
     if reranker:
         stack.push_async_callback(reranker.aclose)
@@ -425,8 +433,9 @@ def _reranker(settings: Settings, stack: AsyncExitStack) -> Reranker | None:
 class _Embedders:
     """Creates embedders by name or by space, each once, and closes them with the stack."""
 
-    def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
+    def __init__(self, settings: Settings, stack: AsyncExitStack, meter: CallMeter) -> None:
         self._settings = settings
+        self._booking = Booking(meter, Prices(settings.embedder_price))
         self._stack = stack
         self._made: dict[str, Embedder | None] = {}
 
@@ -441,6 +450,7 @@ class _Embedders:
             dimension=dimension,
             timeout=settings.embedder_timeout,
             folder=settings.home / "models",
+            booking=self._booking,
         )
         if embedder:
             self._stack.push_async_callback(embedder.aclose)

@@ -1,5 +1,6 @@
 """Everything that the environment may set; nothing else in kgmem reads the environment."""
 
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -93,6 +94,9 @@ class Settings(BaseSettings):
         default=None, ge=1, le=4000, description="Dimension of the endpoint's vectors, where it is not known to kgmem."
     )
     embedder_timeout: float = Field(default=30.0, gt=0, description="Seconds that one embedding request may take.")
+    embedder_price: Decimal = Field(
+        default=Decimal(0), ge=0, le=1_000_000, description="Price of a million tokens sent to it, in USD."
+    )
     reranker: str = Field(
         default="none",
         description="What reranks hits of questions with `rerank`: none, tei, openai:<model>, cohere:<model>, "
@@ -102,6 +106,12 @@ class Settings(BaseSettings):
     reranker_key: SecretStr | None = Field(default=None, description="API key of that endpoint.")
     reranker_budget_ms: int = Field(
         default=500, ge=1, le=30_000, description="Milliseconds that the reranker may add to a question."
+    )
+    reranker_price: Decimal = Field(
+        default=Decimal(0), ge=0, le=1_000_000, description="Price of a million tokens sent to it, in USD."
+    )
+    model_booking: bool = Field(
+        default=True, description="Book kgmem's own calls of model endpoints in the ledger of the graph."
     )
     extractor: str = Field(
         default="rules",
@@ -116,8 +126,12 @@ class Settings(BaseSettings):
         default=0, ge=0, description="Most tokens that one process may spend on the model; 0: no limit."
     )
     extractor_cost: float = Field(default=0.0, ge=0, description="Most that one process may spend; 0: no limit.")
-    extractor_price_in: float = Field(default=0.0, ge=0, description="Price of a million tokens sent to the model.")
-    extractor_price_out: float = Field(default=0.0, ge=0, description="Price of a million tokens it answers.")
+    extractor_price_in: Decimal = Field(
+        default=Decimal(0), ge=0, le=1_000_000, description="Price of a million tokens sent to the model, in USD."
+    )
+    extractor_price_out: Decimal = Field(
+        default=Decimal(0), ge=0, le=1_000_000, description="Price of a million tokens it answers, in USD."
+    )
     extractor_processes: int = Field(
         default=1, ge=0, le=64, description="Processes that read texts; 0 reads in the process that stores them."
     )

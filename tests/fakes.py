@@ -11,7 +11,7 @@ from kgmem.domain.claims.claim import Source
 from kgmem.domain.diagnostics import Figures, Health
 from kgmem.domain.errors import Conflict, NotFound, Unauthenticated, UnknownEntities, VersionConflict
 from kgmem.domain.graph.batch import Rejection
-from kgmem.domain.graph.embedding import EmbeddingSpace, RefusedPassage, Vector, WhichVectors
+from kgmem.domain.graph.embedding import EmbeddingSpace, RefusedPassage, Vector, WaitingPassage, WhichVectors
 from kgmem.domain.graph.entity import DeleteResult, Entity, Page, WriteResult
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.graph import Change, Dangling, Graph, GraphStats, no_such_graph
@@ -351,8 +351,8 @@ class FakeIndex:
         return 0
 
     async def unembedded(
-        self, graph: str, space: str, limit: int, *, last: int | None = None
-    ) -> Sequence[tuple[int, str]]:
+        self, graph: str, space: str, limit: int, *, last: int | None = None, after: int = 0
+    ) -> Sequence[WaitingPassage]:
         return []
 
     async def put_vectors(self, graph: str, space: str, vectors: Mapping[int, tuple[str, Vector]]) -> int:

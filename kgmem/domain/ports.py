@@ -11,7 +11,7 @@ from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefKind, BeliefRecord
 from kgmem.domain.diagnostics import Figures, Health
 from kgmem.domain.graph.batch import Batch, BatchResult, Rejection, Shapes, Stated
-from kgmem.domain.graph.embedding import EmbeddingSpace, RefusedPassage, Vector, WhichVectors
+from kgmem.domain.graph.embedding import EmbeddingSpace, RefusedPassage, Vector, WaitingPassage, WhichVectors
 from kgmem.domain.graph.entity import DeleteResult, Entity, Page, WriteResult
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.graph import Change, Dangling, Graph, GraphStats
@@ -203,9 +203,9 @@ class RetrievalIndex(Protocol):
         """Return the id of the newest passage; later passages have greater ids."""
 
     async def unembedded(
-        self, graph: str, space: str, limit: int, *, last: int | None = None
-    ) -> Sequence[tuple[int, str]]:
-        """Return passages (id, body) up to the id `last` that wait for a vector of this space."""
+        self, graph: str, space: str, limit: int, *, last: int | None = None, after: int = 0
+    ) -> Sequence[WaitingPassage]:
+        """Return passages behind the id `after`, up to the id `last`, that wait for a vector of this space."""
 
     async def put_vectors(self, graph: str, space: str, vectors: Mapping[int, tuple[str, Vector]]) -> int:
         """Store vectors by passage id, each with the body it was made of; a changed passage keeps waiting."""

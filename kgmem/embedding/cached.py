@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
+from kgmem.domain.errors import LimitReached
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, Role, Vector
+from kgmem.domain.ledger.model_calls import Payers, current_payers, paid_by
 from kgmem.embedding.check import unit_rows
 
 _Key = tuple[str, Role, bytes]
@@ -111,10 +113,11 @@ _IN_PROGRESS: Final = 2
 
 @dataclass(slots=True, eq=False)
 class _Call:
-    """One caller's texts, and where the caller waits for their vectors."""
+    """One caller's texts, who pays for them, and where the caller waits for their vectors."""
 
     texts: list[str]
     answer: asyncio.Future[list[Vector]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    payers: Payers = field(default_factory=current_payers)
 
 
 class CoalescingEmbedder:
@@ -180,12 +183,22 @@ class CoalescingEmbedder:
         return calls
 
     async def _answer(self, calls: list[_Call], role: Role) -> None:
+        paying = {text: call.payers.of(text) for call in calls for text in call.texts}
         try:
-            vectors = iter(await self._inner.embed([text for call in calls for text in call.texts], role))
+            with paid_by(None, paying):
+                vectors = iter(await self._inner.embed([text for call in calls for text in call.texts], role))
         except asyncio.CancelledError:
             for call in calls:
                 call.answer.cancel()
             raise
+        except LimitReached as exc:
+            # The limit of one caller must not stop the others.
+            if len(calls) > 1:
+                for call in calls:
+                    await self._answer([call], role)
+            elif not calls[0].answer.done():
+                calls[0].answer.set_exception(exc)
+            return
         except Exception as exc:
             # Whatever it is belongs to the callers, who wait for it.
             for call in calls:

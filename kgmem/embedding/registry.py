@@ -12,6 +12,7 @@ from typing import Final
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.embedding import Embedder
+from kgmem.domain.ledger.model_calls import NO_BOOKING, Booking
 from kgmem.embedding.cached import CachedEmbedder, CoalescingEmbedder
 from kgmem.embedding.hashing import HashEmbedder
 from kgmem.embedding.minilm import MiniLMEmbedder
@@ -33,6 +34,7 @@ class EmbedderChoice:
     dimension: int | None = None
     timeout: float = 30.0
     folder: Path | None = None  # Where models are kept that are made on this machine.
+    booking: Booking = NO_BOOKING  # Of the calls of an endpoint.
 
 
 Factory = Callable[[EmbedderChoice], Embedder]
@@ -46,6 +48,7 @@ def make_embedder(
     dimension: int | None = None,
     timeout: float = 30.0,
     folder: Path | None = None,
+    booking: Booking = NO_BOOKING,
 ) -> Embedder | None:
     """Return the embedder of that name, ready to use and with a memory of its vectors; None for `none`.
 
@@ -54,7 +57,7 @@ def make_embedder(
     is.
     """
     provider, _, model = name.strip().partition(":")
-    choice = EmbedderChoice(model, url, key, dimension, timeout, folder)
+    choice = EmbedderChoice(model, url, key, dimension, timeout, folder, booking)
     if provider == "none" and not model:
         return None
     own = _OWN.get(provider)
@@ -112,6 +115,7 @@ def _ollama(choice: EmbedderChoice) -> Embedder:
         dimension=choice.dimension,
         timeout=choice.timeout,
     )
+    embedder.book(choice.booking)
     return CachedEmbedder(CoalescingEmbedder(embedder))
 
 
@@ -123,6 +127,7 @@ def _openai(choice: EmbedderChoice) -> Embedder:
         dimension=choice.dimension,
         timeout=choice.timeout,
     )
+    embedder.book(choice.booking)
     return CachedEmbedder(CoalescingEmbedder(embedder, batch=64))
 
 

@@ -2,11 +2,22 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
+from kgmem.domain.agents.tokens import estimate
 from kgmem.domain.errors import EmbedderUnavailable
 from kgmem.domain.graph.embedding import EmbeddingSpace, Role, Vector
+from kgmem.domain.ledger.model_calls import (
+    NO_METER,
+    Booking,
+    CallMeter,
+    ModelCall,
+    OpenCall,
+    Payer,
+    Usage,
+    current_payers,
+)
 from kgmem.embedding.check import unit_rows
 from kgmem.embedding.endpoint import Endpoint, Reply
 
@@ -38,6 +49,13 @@ class Dialect(Protocol):
         """Return what a person can do about a refusal."""
 
 
+class _Sent(NamedTuple):
+    """A text as it is sent, and who pays for it."""
+
+    text: str
+    payer: Payer | None
+
+
 class RemoteEmbedder:
     """Embeds by asking an endpoint, in batches, several at once."""
 
@@ -50,6 +68,13 @@ class RemoteEmbedder:
         self._dialect = dialect
         self._batch = batch
         self._turns = asyncio.Semaphore(parallel)
+        self._meter: CallMeter = NO_METER
+        self._call = ModelCall("embedding", f"{space.provider}:{space.model}")
+
+    def book(self, booking: Booking) -> None:
+        """Book the calls from now on."""
+        self._meter = booking.meter
+        self._call = ModelCall("embedding", self._call.model, booking.prices)
 
     @property
     def space(self) -> EmbeddingSpace:
@@ -57,9 +82,10 @@ class RemoteEmbedder:
         return self._space
 
     async def embed(self, texts: Sequence[str], role: Role = "document") -> list[Vector]:
-        """Return one vector of length 1 a text. Raises EmbedderUnavailable, EmbeddingMismatch."""
+        """Return one vector of length 1 a text. Raises EmbedderUnavailable, EmbeddingMismatch, LimitReached."""
         prefix = self._space.query_prefix if role == "query" else self._space.document_prefix
-        sent = [self._prepared(prefix, text) for text in texts]
+        payers = current_payers()
+        sent = [_Sent(self._prepared(prefix, text), payers.of(text)) for text in texts]
         batches = [sent[start : start + self._batch] for start in range(0, len(sent), self._batch)]
         requests = [asyncio.ensure_future(self._in_turn(batch)) for batch in batches]
         try:
@@ -79,13 +105,16 @@ class RemoteEmbedder:
         clean = text.encode("utf-8", "replace").decode() if text.strip() else "."
         return prefix + clean[: self._space.max_tokens * _CHARACTERS_A_TOKEN]
 
-    async def _in_turn(self, texts: list[str]) -> list[Vector]:
+    async def _in_turn(self, texts: Sequence[_Sent]) -> list[Vector]:
         async with self._turns:
             return await self._embedded(texts)
 
-    async def _embedded(self, texts: list[str]) -> list[Vector]:
-        body = self._dialect.body(texts)
-        reply = await self._endpoint.post(self._dialect.path, body, final=_is_too_long)
+    async def _embedded(self, texts: Sequence[_Sent]) -> list[Vector]:
+        body = self._dialect.body([each.text for each in texts])
+        async with self._meter.metered(self._call, _reserve(texts) if self._meter is not NO_METER else {}) as call:
+            reply = await self._endpoint.post(self._dialect.path, body, final=_is_too_long)
+            if reply.ok:
+                _count(call, reply.data, texts)
         if reply.ok:
             vectors = self._dialect.vectors(reply.data)
             return unit_rows(vectors if vectors is not None else [], len(texts), self._space)
@@ -95,14 +124,15 @@ class RemoteEmbedder:
             return await self._embedded(texts)
         raise self._refused(reply)
 
-    async def _shortened(self, texts: list[str], reply: Reply) -> list[Vector]:
+    async def _shortened(self, texts: Sequence[_Sent], reply: Reply) -> list[Vector]:
         """Send again with less: half the texts at a time until one is found too long, then with less of that one."""
         if len(texts) > 1:
             middle = len(texts) // 2
             return [*await self._embedded(texts[:middle]), *await self._embedded(texts[middle:])]
-        if len(texts[0]) <= _SHORTEST:
+        text = texts[0].text
+        if len(text) <= _SHORTEST:
             raise self._refused(reply)
-        return await self._embedded([texts[0][: int(len(texts[0]) * _SHORTEN_TO)]])
+        return await self._embedded([_Sent(text[: int(len(text) * _SHORTEN_TO)], texts[0].payer)])
 
     def _refused(self, reply: Reply) -> EmbedderUnavailable:
         return EmbedderUnavailable(
@@ -117,3 +147,24 @@ class RemoteEmbedder:
 
 def _is_too_long(problem: str) -> bool:
     return _TOO_LONG.search(problem) is not None
+
+
+def _reserve(texts: Sequence[_Sent]) -> Mapping[Payer, Usage]:
+    """Return what texts may take, by payer; a text that nobody pays for is not booked."""
+    tokens: dict[Payer, int] = {}
+    for text, payer in texts:
+        if payer is not None:
+            tokens[payer] = tokens.get(payer, 0) + max(1, estimate(text))
+    return {payer: Usage(count) for payer, count in tokens.items()}
+
+
+def _count(call: OpenCall, data: Any, texts: Sequence[_Sent]) -> None:
+    """Note the tokens of an answer: as OpenAI or Ollama count them, or else an estimate."""
+    usage = data.get("usage") if isinstance(data, dict) else None
+    counts = [usage.get("prompt_tokens"), usage.get("total_tokens")] if isinstance(usage, dict) else []
+    counts += [data.get("prompt_eval_count")] if isinstance(data, dict) else []
+    known = [count for count in counts if type(count) is int and count >= 0]
+    if known:
+        call.usage = Usage(known[0])
+    else:
+        call.usage = Usage(sum(max(1, estimate(text)) for text, _ in texts), estimated=True)

@@ -13,7 +13,9 @@ from typing import Any, Final
 import httpx
 import orjson
 
+from kgmem.domain.agents.tokens import estimate
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.ledger.model_calls import NO_BOOKING, NO_METER, Booking, ModelCall, Usage, current_payers
 from kgmem.domain.recall.reranking import Outage, Reranker
 from kgmem.embedding.endpoint import authorization, checked_key, checked_url, is_local
 from kgmem.log import EventLog
@@ -41,6 +43,7 @@ class RerankerChoice:
     url: str | None = None
     key: str | None = field(default=None, repr=False)
     budget_ms: int = 500
+    booking: Booking = NO_BOOKING
 
 
 def make_reranker(name: str, choice: RerankerChoice) -> Reranker | None:
@@ -56,7 +59,9 @@ def make_reranker(name: str, choice: RerankerChoice) -> Reranker | None:
             f"The reranker {name} needs a URL.",
             hint="Set KGMEM_RERANKER_URL to the URL that /rerank follows, such as http://127.0.0.1:8000/v1.",
         )
-    return EndpointReranker(provider, model, url=url, key=choice.key, budget_ms=choice.budget_ms)
+    reranker = EndpointReranker(provider, model, url=url, key=choice.key, budget_ms=choice.budget_ms)
+    reranker.book(choice.booking)
+    return reranker
 
 
 class EndpointReranker:
@@ -69,6 +74,7 @@ class EndpointReranker:
         self._provider = provider
         self._model = model
         self._budget = budget_ms / 1000
+        self.book(NO_BOOKING)
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         self._client = httpx.AsyncClient(
             headers=headers | authorization(checked_key(key, "KGMEM_RERANKER_KEY")),
@@ -77,24 +83,45 @@ class EndpointReranker:
             trust_env=not is_local(base.host),
         )
 
+    def book(self, booking: Booking) -> None:
+        """Book the calls from now on."""
+        name = f"{self._provider}:{self._model}" if self._model else self._provider
+        self._meter, self._call = booking.meter, ModelCall("reranking", name, booking.prices)
+
     async def scores(self, query: str, texts: Sequence[str]) -> Sequence[float] | Outage:
-        """Return one score a text, 0 to 1, in the order of the texts; or why there are none."""
+        """Return one score a text, 0 to 1, in the order of the texts; or why there are none. Raises LimitReached."""
         if not texts:
             return []
+        payer = current_payers().usual
+        if self._meter is NO_METER or payer is None:
+            return (await self._scored(query, texts))[0]
+        # A cross-encoder reads the question with each text.
+        asked = estimate(_sendable(query))
+        tokens = sum(asked + estimate(_sendable(text)) for text in texts)
+        async with self._meter.metered(self._call, {payer: Usage(tokens)}) as call:
+            scores, counted = await self._scored(query, texts)
+            if not isinstance(scores, str):
+                call.usage = Usage(tokens, estimated=True) if counted is None else Usage(counted)
+        return scores
+
+    async def _scored(self, query: str, texts: Sequence[str]) -> tuple[Sequence[float] | Outage, int | None]:
+        """Return the scores, or why there are none; and the tokens, where the endpoint counts them."""
         try:
             async with asyncio.timeout(self._budget):
                 status, content = await self._answered(self._body(query, texts))
         except TimeoutError:
             log.warning("rerank_failed", host=self._url.host, reason="time_over")
-            return "time_over"
+            return "time_over", None
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
-            return self._failed(type(exc).__name__)
+            return self._failed(type(exc).__name__), None
         if status != 200:
-            return self._failed(f"status {status}")
+            return self._failed(f"status {status}"), None
         if content is None:
-            return self._failed("the answer is too long")
+            return self._failed("the answer is too long"), None
         scores = _scores(content, len(texts))
-        return self._failed("the answer is not one finite score a text") if scores is None else scores
+        if scores is None:
+            return self._failed("the answer is not one finite score a text"), None
+        return scores, _tokens(content)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -148,6 +175,14 @@ def _scores(content: bytes, count: int) -> list[float] | None:
     if len(scores) != count:
         return None
     return _fractions([scores[index] for index in range(count)])
+
+
+def _tokens(content: bytes) -> int | None:
+    """Return the tokens of an answer, as Jina (usage.total_tokens) and others count them; None where it has none."""
+    data = orjson.loads(content)
+    usage = data.get("usage") if isinstance(data, dict) else None
+    count = usage.get("total_tokens") if isinstance(usage, dict) else None
+    return count if type(count) is int and count >= 0 else None
 
 
 def _scored(row: Any) -> tuple[int | None, float | None]:

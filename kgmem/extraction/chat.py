@@ -13,8 +13,10 @@ from typing import Any, Final
 
 import orjson
 
+from kgmem.domain.agents.tokens import estimate
 from kgmem.domain.derived.summaries import Sentence, WordedSummary
-from kgmem.domain.errors import EmbedderUnavailable, InvalidInput
+from kgmem.domain.errors import EmbedderUnavailable, InvalidInput, LimitReached
+from kgmem.domain.ledger.model_calls import NO_METER, ModelCall, Payer, Prices, Purpose, Usage, current_payers
 from kgmem.domain.text.extraction import Extraction, TextToRead
 from kgmem.embedding.endpoint import Endpoint
 from kgmem.extraction import wording
@@ -25,9 +27,9 @@ from kgmem.extraction.updates.letters import letter
 
 _URLS: Final = {"openai": "https://api.openai.com/v1", "ollama": "http://127.0.0.1:11434/v1"}
 _MINUTE: Final = 60.0
-_MILLION: Final = 1_000_000
 _Shape = tuple[str, Mapping[str, Any]]  # The name and the JSON schema of an answer.
 _FEWEST: Final = 4  # Characters of a token, at the least, where the endpoint counts none.
+_ANSWER: Final = 1024  # Tokens that are reserved for an answer in the ledger, as its length is not known before.
 
 
 def chat_extractor(provider: str, choice: ExtractorChoice) -> "ChatExtractor":
@@ -52,6 +54,7 @@ class ChatExtractor:
         self._offline = offline
         self._turns = asyncio.Semaphore(choice.parallel)
         self._begun: deque[float] = deque()
+        self._prices = Prices(choice.price_in, choice.price_out)
         self._plain = False  # The endpoint knows no JSON schemas, only JSON.
         self.tokens = 0
         self.cost = 0.0
@@ -62,14 +65,20 @@ class ChatExtractor:
         return self._name
 
     async def extract(self, texts: Sequence[TextToRead]) -> list[Extraction]:
-        """Return what was found in each text, in their order. Raises ExtractorUnavailable."""
+        """Return what was found in each text, in their order. Raises ExtractorUnavailable.
+
+        A text whose payer has reached a limit of the ledger is not extracted: `unpaid` of its answer says why.
+        """
         answers = await asyncio.gather(*(self._asked(text) for text in texts))
         failed = {at: answer for at, answer in enumerate(answers) if isinstance(answer, str)}
         read = await self._offline.extract([texts[at] for at in failed])
         instead = {
             at: replace(found, problem=problem) for (at, problem), found in zip(failed.items(), read, strict=True)
         }
-        told = {at: answer for at, answer in enumerate(answers) if not isinstance(answer, str)}
+        instead |= {
+            at: Extraction(unpaid=answer) for at, answer in enumerate(answers) if isinstance(answer, LimitReached)
+        }
+        told = {at: answer for at, answer in enumerate(answers) if isinstance(answer, Extraction)}
         # A model tells what is denied as a fact, too: the parse has the last word.
         checked = await self._offline.check([texts[at] for at in told], list(told.values()))
         instead |= dict(zip(told, checked, strict=True))
@@ -83,7 +92,12 @@ class ChatExtractor:
     async def word(self, sentences: Sequence[Sentence]) -> WordedSummary:
         """Return the sentences of a summary in a model's words, as far as they bear these out; else as they are."""
         length = sum(len(each.text) for each in sentences)
-        found = await self._ask(wording.messages_of(sentences), ("summary", wording.SCHEMA), length)
+        try:
+            found = await self._ask(
+                wording.messages_of(sentences), ("summary", wording.SCHEMA), length, current_payers().usual
+            )
+        except LimitReached as error:
+            return WordedSummary(sentences, problem=error.message)
         if isinstance(found, str):
             return WordedSummary(sentences, problem=found)
         kept = wording.checked(found[0], sentences)
@@ -91,34 +105,57 @@ class ChatExtractor:
             return WordedSummary(sentences, problem=f"{self._name} said nothing that the facts support.")
         return WordedSummary(kept, self._name)
 
-    async def _asked(self, text: TextToRead) -> Extraction | str:
+    async def _asked(self, text: TextToRead) -> Extraction | LimitReached | str:
         """Return what a model finds in a text that the text supports; else why there is nothing."""
         text = letter(text).text
-        found = await self._ask(messages_of(text), ("extraction", schema_of(text)), len(text.text))
+        try:
+            found = await self._ask(messages_of(text), ("extraction", schema_of(text)), len(text.text), text.payer)
+        except LimitReached as error:
+            return error
         if isinstance(found, str):
             return found
         answer, tokens, cost = found
         return Checked(text, self._name).extraction(answer, tokens=tokens, cost=cost)
 
     async def _ask(
-        self, messages: Sequence[Mapping[str, str]], shape: _Shape, length: int
+        self, messages: Sequence[Mapping[str, str]], shape: _Shape, length: int, payer: Payer | None
     ) -> tuple[Mapping[str, Any], int, float] | str:
-        """Return a model's answer, its tokens and cost; else why there is none. `length` is that of the request."""
+        """Return a model's answer, its tokens and cost; else why there is none. `length` is that of the request.
+
+        Raises LimitReached before the request where the payer's ledger refuses it.
+        """
         async with self._turns:
             if spent := self._spent():
                 return spent
             await self._wait_for_rate()
             try:
-                status, data, problem = await self._post(messages, shape)
+                status, data, problem = await self._booked(messages, shape, length, payer)
             except EmbedderUnavailable as error:
                 return _told(error.message)
         if status >= 400:
             return f"{self._name} refused the request: {problem}"
-        tokens, cost = self._count(length, data)
+        usage = _usage(length, data)
+        tokens, cost = usage.tokens, float(self._prices.of(usage))
+        self.tokens += tokens
+        self.cost += cost
         answer = _answer(data)
         if answer is None:
             return f"{self._name} answered without the requested JSON."
         return answer, tokens, cost
+
+    async def _booked(
+        self, messages: Sequence[Mapping[str, str]], shape: _Shape, length: int, payer: Payer | None
+    ) -> tuple[int, Any, str]:
+        meter = self._choice.meter
+        if meter is NO_METER or payer is None:
+            return await self._post(messages, shape)
+        purpose: Purpose = "extraction" if shape[0] == "extraction" else "summary"
+        sent = sum(estimate(each["content"]) for each in messages) + estimate(orjson.dumps(shape[1]).decode())
+        async with meter.metered(ModelCall(purpose, self._name, self._prices), {payer: Usage(sent, _ANSWER)}) as call:
+            status, data, problem = await self._post(messages, shape)
+            if status < 400:
+                call.usage = _usage(length, data)
+        return status, data, problem
 
     async def _post(self, messages: Sequence[Mapping[str, str]], shape: _Shape) -> tuple[int, Any, str]:
         body: dict[str, Any] = {"model": self._choice.model, "messages": list(messages), "temperature": 0}
@@ -145,19 +182,6 @@ class ChatExtractor:
             return f"The budget of {choice.most_cost:g} is spent."
         return None
 
-    def _count(self, length: int, data: Any) -> tuple[int, float]:
-        """Count tokens and cost: as the endpoint tells, or else by the length of what was said."""
-        usage = data.get("usage") if isinstance(data, Mapping) else None
-        told = usage if isinstance(usage, Mapping) else {}
-        counts = [told.get(name) for name in ("prompt_tokens", "completion_tokens")]
-        asked, answered = (count if isinstance(count, int) and count >= 0 else None for count in counts)
-        asked = length // _FEWEST if asked is None else asked
-        answered = len(str(data)) // _FEWEST if answered is None else answered
-        cost = (asked * self._choice.price_in + answered * self._choice.price_out) / _MILLION
-        self.tokens += asked + answered
-        self.cost += cost
-        return asked + answered, cost
-
     async def _wait_for_rate(self) -> None:
         """Wait until another request may begin within the minute."""
         most, clock = self._choice.per_minute, asyncio.get_running_loop().time
@@ -168,6 +192,19 @@ class ChatExtractor:
                 break
             await asyncio.sleep(_MINUTE - (clock() - self._begun[0]))
         self._begun.append(clock())
+
+
+def _usage(length: int, data: Any) -> Usage:
+    """Return the tokens as the endpoint counts them, or else estimated by the length of both texts."""
+    usage = data.get("usage") if isinstance(data, Mapping) else None
+    counted = usage if isinstance(usage, Mapping) else {}
+    counts = [counted.get(name) for name in ("prompt_tokens", "completion_tokens")]
+    sent, answered = (count if type(count) is int and count >= 0 else None for count in counts)
+    return Usage(
+        length // _FEWEST if sent is None else sent,
+        len(str(data)) // _FEWEST if answered is None else answered,
+        estimated=sent is None or answered is None,
+    )
 
 
 def _answer(data: Any) -> Mapping[str, Any] | None:

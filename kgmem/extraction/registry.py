@@ -2,10 +2,12 @@
 
 import importlib
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final, Self
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.ledger.model_calls import NO_METER, CallMeter
 from kgmem.domain.text.extraction import Extractor
 
 GROUP: Final = "kgmem.extractors"
@@ -26,8 +28,9 @@ class ExtractorChoice:
     per_minute: int = 0  # Requests begun within a minute; 0: no limit.
     most_tokens: int = 0  # That the extractor may use in its life; 0: no limit.
     most_cost: float = 0.0  # In the currency of the prices; 0: no limit.
-    price_in: float = 0.0  # A million tokens of questions.
-    price_out: float = 0.0  # A million tokens of answers.
+    price_in: Decimal = Decimal(0)  # A million tokens of questions.
+    price_out: Decimal = Decimal(0)  # A million tokens of answers.
+    meter: CallMeter = NO_METER  # Books the requests.
 
     def of_model(self, model: str) -> Self:
         """Return the same choice of another model, where one is named."""

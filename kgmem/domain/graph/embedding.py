@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from kgmem.domain.errors import EmbeddingMismatch
 
@@ -41,6 +41,14 @@ class RefusedPassage:
     scope: str
     ordinal: int  # Which passage of its text it is, from 0.
     reason: str
+
+
+class WaitingPassage(NamedTuple):
+    """A passage that waits for a vector, with the scope of its item."""
+
+    id: int
+    body: str
+    scope: str
 
 
 class Embedder(Protocol):

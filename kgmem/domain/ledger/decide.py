@@ -54,11 +54,12 @@ def _decided(book: Book, request: Request, at: int) -> tuple[Record | None, bool
             hint="Use a new key for a new request; a repeated request must state the same.",
             field="idempotency_key",
         )
+    existing = book.accounts.get((request.scope, request.spec.name)) if isinstance(request, PutAccount) else None
+    if existing is not None and isinstance(request, PutAccount) and request.only_new:
+        return None, False
     body = _body(book, request, at)
-    if isinstance(request, PutAccount):
-        existing = book.accounts.get((request.scope, request.spec.name))
-        if existing is not None and existing.spec == request.spec:
-            return None, False
+    if existing is not None and isinstance(request, PutAccount) and existing.spec == request.spec:
+        return None, False
     frame = {
         "scope": request.scope, "kind": _KINDS[type(request)], "key": request.key, "author": request.author,
         "stated": stated,

@@ -282,6 +282,7 @@ class PutAccount:
     spec: AccountSpec
     author: str | None = None
     key: str | None = None
+    only_new: bool = False  # One that exists stays as it is.
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,9 +347,14 @@ class Release:
 Request = PutAccount | Post | Reverse | Reserve | Settle | Release
 
 
+def is_name(text: str) -> bool:
+    """Whether a text can be the name of an account, an agent, a session or a tag."""
+    return _NAME.fullmatch(text) is not None
+
+
 def check_name(field_: str, name: str) -> str:
     """Return a name unchanged. Raises InvalidInput."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise InvalidInput(
             f"{field_}: {name[:80]!r} is no name.",
             hint="Give 1 to 200 characters without spaces and slashes.",

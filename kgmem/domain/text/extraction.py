@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from kgmem.domain.errors import LimitReached
+from kgmem.domain.ledger.model_calls import Payer
 from kgmem.domain.time.dates import Granularity
 from kgmem.domain.time.interval import Interval
 
@@ -44,6 +46,7 @@ class TextToRead:
     kinds: Sequence[str] = ()
     before: Sequence[str] = ()  # The turns before it in the same conversation, the nearest last.
     before_by: Sequence[str | None] = ()  # Who said each of them.
+    payer: Payer | None = None  # In whose ledger a model's request is booked.
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,7 @@ class Extraction:
     problem: str | None = None  # Why the offline rules stood in for a model, or a text was not read.
     said_at: str | None = None  # The date that the text itself bears, such as a mail's.
     speaker: str | None = None  # Who writes, as the text itself says.
+    unpaid: LimitReached | None = None  # Why a model was not requested, where its payer's ledger refuses that.
 
 
 class Extractor(Protocol):

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, KgmemError
+from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, KgmemError, LimitReached
 from kgmem.domain.graph.embedding import Vector, unit
 from kgmem.domain.graph.graph import Graph
+from kgmem.domain.ledger.model_calls import Payer, paid_by
 from kgmem.domain.ports import Candidates
 from kgmem.domain.recall.answer import Answer, Hit, current_first, given_before, next_cursor
 from kgmem.domain.recall.fusion import NEUTRAL, Ranked, fuse, level
@@ -140,7 +141,7 @@ async def _hits(
     then = question.when.known_at
     pool = ranked if question.diversity or question.rerank else ranked[: question.k]
     fetched = await ports.index.fetch(graph.name, pool, found.paths, question=question)
-    hits, reranking = await rerank(ports, question, fetched)
+    hits, reranking = await rerank(ports, graph.name, question, fetched)
     if not question.diversity:
         return hits[: question.k], reranking
     near = await ports.index.similarity(graph.name, [hit.id for hit in hits], known_at=then)
@@ -229,7 +230,10 @@ async def _vector(ports: Ports, graph: Graph, question: Question) -> tuple[Vecto
     if embedder is None:
         return None, {"meaning_retriever_off_no_embedder_of_the_graph": 1}
     try:
-        return (await embedder.embed([question.what.text], "query"))[0], {}
+        with paid_by(Payer(graph.name, question.scope)):
+            return (await embedder.embed([question.what.text], "query"))[0], {}
     except EmbedderUnavailable:
         # Words still find much; a recall that fails because a provider is away would be worse, and it is told.
         return None, {"meaning_retriever_off_embedder_unavailable": 1}
+    except LimitReached:
+        return None, {"meaning_retriever_off_limit_reached": 1}

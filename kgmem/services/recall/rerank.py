@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kgmem.domain.errors import InvalidInput
+from kgmem.domain.errors import InvalidInput, LimitReached
+from kgmem.domain.ledger.model_calls import Payer, paid_by
 from kgmem.domain.recall.answer import Hit
 from kgmem.domain.recall.question import Question
 from kgmem.domain.recall.reranking import MOST_RERANKED
@@ -26,12 +27,18 @@ def pool_size(question: Question, most: int) -> int:
     return max(most, MOST_RERANKED) if question.rerank and not question.diversity else most
 
 
-async def rerank(ports: Ports, question: Question, hits: Sequence[Hit]) -> tuple[Sequence[Hit], dict[str, int]]:
+async def rerank(
+    ports: Ports, graph: str, question: Question, hits: Sequence[Hit]
+) -> tuple[Sequence[Hit], dict[str, int]]:
     """Return the best 100 hits in the reranker's order, with its scores; or all hits unchanged, and why."""
     if not question.rerank or ports.reranker is None or not hits:
         return hits, {}
     best = hits[:MOST_RERANKED]
-    scores = await ports.reranker.scores(question.what.text or "", [text_of(hit) for hit in best])
+    try:
+        with paid_by(Payer(graph, question.scope)):
+            scores = await ports.reranker.scores(question.what.text or "", [text_of(hit) for hit in best])
+    except LimitReached:
+        return hits, {"rerank_off_limit_reached": 1}
     if isinstance(scores, str):
         return hits, {f"rerank_off_{scores}": 1}
     scored = [replace(hit, score=score) for hit, score in zip(best, scores, strict=True)]

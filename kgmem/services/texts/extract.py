@@ -12,10 +12,11 @@ from typing import Final
 
 from kgmem.domain.claims.claim import ClaimProvenance, ClaimStatement
 from kgmem.domain.claims.echoes import sentence_at
-from kgmem.domain.errors import DatabaseUnavailable, KgmemError, NotFound, Unavailable, VersionConflict
+from kgmem.domain.errors import DatabaseUnavailable, KgmemError, LimitReached, NotFound, Unavailable, VersionConflict
 from kgmem.domain.graph.entity import DeleteResult, Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.graph import Graph
+from kgmem.domain.ledger.model_calls import Payer
 from kgmem.domain.schema.schema import GraphSchema, check_relationship
 from kgmem.domain.slices import slice_over
 from kgmem.domain.text.change import Turn
@@ -75,12 +76,34 @@ async def read_waiting(
 ) -> ExtractionReport:
     """Read the episodes of a graph that wait, until none does or the slice is over; `only` some, by their ids.
 
-    Raises ExtractorUnavailable.
+    An episode whose scope's ledger refuses the call of a model keeps waiting. Raises ExtractorUnavailable, and
+    LimitReached for one of `only` when all others are done.
     """
     await ports.graphs.get(graph)
-    extractor, done = ports.extractor, ExtractionReport()
-    if extractor is None:
-        return done
+    if ports.extractor is None:
+        return ExtractionReport()
+    unpaid: dict[int, LimitReached] = {}
+    try:
+        done = await _read(ports, graph, ports.extractor, only, (unpaid, progress))
+    finally:
+        # Only now: this call would take them again.
+        await _give_back(ports, graph, list(unpaid))
+    for id_, error in list(unpaid.items())[:1]:
+        if only is not None:
+            raise error
+        log.warning("extraction_limit_reached", graph=graph, episodes=len(unpaid), first=id_, error=error)
+    return done
+
+
+async def _read(
+    ports: Ports,
+    graph: str,
+    extractor: Extractor,
+    only: Sequence[int] | None,
+    notes: tuple[dict[int, LimitReached], Progress | None],
+) -> ExtractionReport:
+    unpaid, progress = notes
+    done = ExtractionReport()
     taken = await ports.extractions.take(graph, BATCH, only)
     found = await _found(ports, graph, extractor, taken)
     while taken:
@@ -88,11 +111,13 @@ async def read_waiting(
         following = [] if await slice_over() else await ports.extractions.take(graph, BATCH, only)
         ahead = asyncio.create_task(_found(ports, graph, extractor, following))
         try:
-            done = done + await _store(ports, graph, list(zip(taken, found, strict=True)))
+            pairs = list(zip(taken, found, strict=True))
+            unpaid |= {each.id: result for each, result in pairs if isinstance(result, LimitReached)}
+            done = done + await _store(ports, graph, [pair for pair in pairs if not isinstance(pair[1], LimitReached)])
         except BaseException:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
-            await _give_back(ports, graph, [*taken, *following])
+            await _give_back(ports, graph, [each.id for each in [*taken, *following]])
             raise
         if progress:
             progress(done)
@@ -110,11 +135,14 @@ async def defer_missing(ports: Ports) -> int:
 
 
 async def would_bring(ports: Ports, graph: str, episodes: Sequence[Episode]) -> list[EpisodePreview]:
-    """Return what extraction would store from episodes. Raises ExtractorUnavailable, Unavailable."""
+    """Return what extraction would store from episodes. Raises ExtractorUnavailable, Unavailable, LimitReached."""
     if ports.extractor is None:
         raise Unavailable("No extractor is set.", hint="Set KGMEM_EXTRACTOR to rules, or to a model.")
     schema = schema_of(ports.core_schema, await ports.graphs.get(graph))
-    answers = await ports.extractor.extract([_text_of(episode, schema) for episode in episodes])
+    answers = await ports.extractor.extract([_text_of(graph, episode, schema) for episode in episodes])
+    for answer in answers:
+        if answer.unpaid is not None:
+            raise answer.unpaid
     told = []
     for number, (given, found) in enumerate(zip(episodes, answers, strict=True)):
         episode = given if given.key else replace(given, key=f"episode-{number}")
@@ -157,9 +185,10 @@ async def _found(
     try:
         schema = schema_of(ports.core_schema, await ports.graphs.get(graph))
         before = await ports.extractions.turns_before(graph, [each.id for each in taken])
-        return await extractor.extract([_text_of(each.episode, schema, before.get(each.id, ())) for each in taken])
+        texts = [_text_of(graph, each.episode, schema, before.get(each.id, ())) for each in taken]
+        return [each.unpaid or each for each in await extractor.extract(texts)]
     except Unavailable:
-        await _give_back(ports, graph, taken)
+        await _give_back(ports, graph, [each.id for each in taken])
         raise
     except KgmemError as error:
         if len(taken) == 1:
@@ -182,14 +211,16 @@ async def _keep(ports: Ports, graph: str, ids: Sequence[int]) -> None:
             log.debug("extraction_lease_lost", graph=graph, episodes=len(ids), error=error)
 
 
-async def _give_back(ports: Ports, graph: str, taken: Sequence[QueuedEpisode]) -> None:
+async def _give_back(ports: Ports, graph: str, ids: Sequence[int]) -> None:
+    if not ids:
+        return
     try:
-        await ports.extractions.give_back(graph, [each.id for each in taken])
+        await ports.extractions.give_back(graph, ids)
     except DatabaseUnavailable as error:  # They are given again when their time is over.
-        log.debug("extraction_release_failed", graph=graph, episodes=len(taken), error=error)
+        log.debug("extraction_release_failed", graph=graph, episodes=len(ids), error=error)
 
 
-def _text_of(episode: Episode, schema: GraphSchema, before: Sequence[Episode] = ()) -> TextToRead:
+def _text_of(graph: str, episode: Episode, schema: GraphSchema, before: Sequence[Episode] = ()) -> TextToRead:
     listener = episode.properties.get("listener")
     return TextToRead(
         episode.text,
@@ -201,6 +232,7 @@ def _text_of(episode: Episode, schema: GraphSchema, before: Sequence[Episode] = 
         kinds=sorted(schema.kinds.keys() - _NO_FACTS),
         before=[each.text for each in before],
         before_by=[each.speaker for each in before],
+        payer=Payer(graph, episode.scope, episode.session),
     )
 
 

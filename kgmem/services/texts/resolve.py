@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from kgmem.domain.errors import EmbedderUnavailable, InvalidInput
+from kgmem.domain.errors import EmbedderUnavailable, InvalidInput, LimitReached
 from kgmem.domain.graph.graph import Graph
+from kgmem.domain.ledger.model_calls import Payer, paid_by
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.names import fits
 from kgmem.domain.text.resolution import Alike, Candidate, Described, LookedUp, Resolved, pair
@@ -42,7 +43,7 @@ async def resolve(
     held_graph = await ports.graphs.get(graph)
     schema = schema_of(ports.core_schema, held_graph)
     if _tells_much(ports, described):
-        described = await _embedded(ports, held_graph, described)
+        described = await _embedded(ports, held_graph, described, scope)
     found = await ports.names.look_up(graph, described, scope, compared)
     linked = await _linked(ports, graph, described, found, schema=schema, scope=scope)
     return [
@@ -81,7 +82,7 @@ def _tells_much(ports: Ports, described: Sequence[Described]) -> bool:
     return sum(bool(each.values or each.text) for each in described) >= ports.comparer.least_records
 
 
-async def _embedded(ports: Ports, graph: Graph, described: Sequence[Described]) -> Sequence[Described]:
+async def _embedded(ports: Ports, graph: Graph, described: Sequence[Described], scope: str) -> Sequence[Described]:
     """Return descriptions with vectors of the graph's space, where it has an embedder; others as they are."""
     embedder = embedder_in(ports, graph.space)
     texts = {at: _text_of(each) for at, each in enumerate(described) if each.vector is None}
@@ -89,8 +90,9 @@ async def _embedded(ports: Ports, graph: Graph, described: Sequence[Described]) 
     if embedder is None or not texts:
         return described
     try:
-        vectors = dict(zip(texts, await embedder.embed(list(texts.values()), "document"), strict=True))
-    except EmbedderUnavailable:
+        with paid_by(Payer(graph.name, scope)):
+            vectors = dict(zip(texts, await embedder.embed(list(texts.values()), "document"), strict=True))
+    except (EmbedderUnavailable, LimitReached):
         # Words still find much, as in a recall while a provider is away.
         return described
     return [replace(each, vector=vectors.get(at, each.vector)) for at, each in enumerate(described)]

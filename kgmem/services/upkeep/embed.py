@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from kgmem.domain.errors import Conflict, EmbedderUnavailable
-from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, RefusedPassage, Vector
+from kgmem.domain.errors import Conflict, EmbedderUnavailable, LimitReached
+from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, RefusedPassage, Vector, WaitingPassage
 from kgmem.domain.graph.graph import Graph
+from kgmem.domain.ledger.model_calls import Payer, paid_by
 from kgmem.domain.slices import slice_over
+from kgmem.log import EventLog
 from kgmem.services.ports import Ports
 from kgmem.services.upkeep import link_similar as connecting
 from kgmem.services.upkeep.sweeps import defer_where
@@ -15,6 +17,8 @@ from kgmem.services.upkeep.sweeps import defer_where
 BATCH = 64
 _TURNS = 50  # Rounds after which a graph moves to another space however fast others write to it.
 Progress = Callable[[int], None]
+
+log = EventLog(__name__)
 
 
 def embedder_in(ports: Ports, space: EmbeddingSpace | None) -> Embedder | None:
@@ -29,17 +33,20 @@ def embedder_in(ports: Ports, space: EmbeddingSpace | None) -> Embedder | None:
 async def embed_waiting(ports: Ports, graph: str, *, progress: Progress | None = None) -> int:
     """Embed the passages of a graph that wait, until none is left or the slice is over; returns how many.
 
-    Raises EmbedderUnavailable.
+    Passages of scopes whose ledger refuses the calls keep waiting. Raises EmbedderUnavailable.
     """
     held = await ports.graphs.get(graph)
     embedder = embedder_in(ports, held.space) if ports.embedder else None
-    done = 0
-    while embedder and (batch := await _embed_batch(ports, embedder, graph)).asked:
+    done, after, unpaid = 0, 0, dict[str, LimitReached]()
+    while embedder and (batch := await _embed_batch(ports, embedder, graph, after=after, unpaid=unpaid)).asked:
         done += batch.embedded
+        after = batch.last if unpaid else after
         if progress:
             progress(done)
         if await slice_over():
             break
+    for scope, error in unpaid.items():
+        log.warning("embedding_limit_reached", graph=graph, scope=scope, error=error)
     if done:
         await connecting.follow(ports, graph)
     return done
@@ -132,22 +139,53 @@ class _Batch(NamedTuple):
 
     asked: int
     embedded: int
+    last: int = 0  # The id of the last one.
 
 
-async def _embed_batch(ports: Ports, embedder: Embedder, graph: str, *, last: int | None = None) -> _Batch:
-    """Embed the next passages that wait for a vector of the embedder's space; refused ones wait no longer."""
+async def _embed_batch(
+    ports: Ports,
+    embedder: Embedder,
+    graph: str,
+    *,
+    last: int | None = None,
+    after: int = 0,
+    unpaid: dict[str, LimitReached] | None = None,
+) -> _Batch:
+    """Embed the next passages that wait for a vector of the embedder's space; refused ones wait no longer.
+
+    Passages of scopes in `unpaid` are passed over, and so are those of scopes that turn out to belong there. Without
+    `unpaid` it raises LimitReached instead.
+    """
     space = embedder.space.id
-    waiting = await ports.index.unembedded(graph, space, BATCH, last=last)
-    if not waiting:
+    asked = await ports.index.unembedded(graph, space, BATCH, last=last, after=after)
+    if not asked:
         return _Batch(0, 0)
-    answers = await _vectors(embedder, [body for _, body in waiting])
-    made = {id_: (body, told) for (id_, body), told in zip(waiting, answers, strict=True) if not isinstance(told, str)}
-    refused = {id_: told for (id_, _), told in zip(waiting, answers, strict=True) if isinstance(told, str)}
+    waiting, answers = await _paid_vectors(embedder, graph, asked, unpaid)
+    pairs = list(zip(waiting, answers, strict=True))
+    made = {each.id: (each.body, told) for each, told in pairs if not isinstance(told, str)}
+    refused = {each.id: told for each, told in pairs if isinstance(told, str)}
     if made:
         await ports.index.put_vectors(graph, space, made)
     if refused:
         await ports.index.refuse(graph, space, refused)
-    return _Batch(len(waiting), len(made))
+    return _Batch(len(asked), len(made), asked[-1].id)
+
+
+async def _paid_vectors(
+    embedder: Embedder, graph: str, waiting: Sequence[WaitingPassage], unpaid: dict[str, LimitReached] | None
+) -> tuple[Sequence[WaitingPassage], Sequence[Vector | str]]:
+    """Return the passages that their scopes pay for, and the vectors or refusals of these."""
+    while paid := [each for each in waiting if not unpaid or each.scope not in unpaid]:
+        payers = {each.body: Payer(graph, each.scope) for each in paid}
+        try:
+            with paid_by(Payer(graph, paid[0].scope), dict(payers)):
+                return paid, await _vectors(embedder, [each.body for each in paid])
+        except LimitReached as error:
+            scope = error.facts.get("scope")
+            if unpaid is None or scope not in {each.scope for each in paid}:
+                raise
+            unpaid[str(scope)] = error
+    return [], []
 
 
 async def _vectors(embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector | str]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from kgmem.domain.derived.summaries import RULES, Material, SubjectKind, Summary, WordedSummary, sentences_of, standing
 from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.domain.ledger.model_calls import Payer, paid_by
 from kgmem.domain.slices import progress, slice_over
 from kgmem.services.ports import Ports
 from kgmem.services.upkeep.sweeps import defer_where
@@ -86,7 +87,8 @@ async def _put(ports: Ports, graph: str, material: Material) -> bool:
     if found and found[1] == material.digest() and (found[0].maker == maker or found[0].problem):
         return False
     sentences = sentences_of(material)
-    made = await ports.wording.word(sentences) if ports.wording and len(sentences) > 1 else WordedSummary(sentences)
+    with paid_by(Payer(graph, material.scope)):
+        made = await ports.wording.word(sentences) if ports.wording and len(sentences) > 1 else WordedSummary(sentences)
     return await ports.summaries.put(graph, material, made)
 
 

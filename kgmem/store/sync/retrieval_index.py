@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 
 from kgmem.domain.errors import Conflict
-from kgmem.domain.graph.embedding import EmbeddingSpace, RefusedPassage, Vector
+from kgmem.domain.graph.embedding import EmbeddingSpace, RefusedPassage, Vector, WaitingPassage
 from kgmem.domain.graph.entity import EPISODE, RELATIONSHIP
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.ports import Candidates
@@ -153,12 +153,12 @@ class PostgresIndex:
             return last
 
     async def unembedded(
-        self, graph: str, space: str, limit: int, *, last: int | None = None
-    ) -> Sequence[tuple[int, str]]:
-        """Return passages (id, body), up to the one with the id `last`, that wait for a vector of this space."""
+        self, graph: str, space: str, limit: int, *, last: int | None = None, after: int = 0
+    ) -> Sequence[WaitingPassage]:
+        """Return passages behind the id `after`, up to the id `last`, that wait for a vector of this space."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
-            rows = await connection.fetch(layout.sql("recall", "unembedded"), space, limit, _up_to(last))
-            return [(row["id"], row["body"]) for row in rows]
+            rows = await connection.fetch(layout.sql("recall", "unembedded"), space, limit, _up_to(last), after)
+            return [WaitingPassage(*row) for row in rows]
 
     async def put_vectors(self, graph: str, space: str, vectors: Mapping[int, tuple[str, Vector]]) -> int:
         """Store vectors by passage id; a passage whose body changed since is left waiting. Raises Conflict."""

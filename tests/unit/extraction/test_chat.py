@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -35,7 +36,7 @@ ANSWER: dict[str, Any] = {
         {"cause": "Coffee", "effect": "cancer", "words": "does not cause", "denied": True, "kind": "CAUSES"},
     ],
 }
-CHOICE = ExtractorChoice("small", price_in=1.0, price_out=2.0)
+CHOICE = ExtractorChoice("small", price_in=Decimal(1), price_out=Decimal(2))
 
 
 def said(answer: Any, *, fenced: bool = False, **more: Any) -> Scripted:
