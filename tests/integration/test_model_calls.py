@@ -13,7 +13,9 @@ from pydantic import SecretStr
 
 from kgmem.bootstrap import open_memory
 from kgmem.domain.errors import DatabaseUnavailable, LimitReached, NotFound
+from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.ledger.ledger import AccountLimits, AccountSpec, Request, StatementQuery
 from kgmem.domain.ledger.model_calls import ModelCall, Payer, Prices, Usage, shares
 from kgmem.domain.ledger.ports import Outcome
@@ -23,6 +25,7 @@ from kgmem.services.ledger.model_calls import HOLD_SECONDS, LedgerMeter
 from kgmem.settings import Settings
 from tests.embedding_server import EmbeddingServer, Scripted, embedding_server
 from tests.embedding_server import Request as Sent
+from tests.memories import until
 
 Opened = Callable[..., AbstractAsyncContextManager[tuple[Memory, EmbeddingServer]]]
 GRAPH = "paid"
@@ -65,6 +68,10 @@ async def balances(memory: Memory, scope: str = "") -> Mapping[str, str]:
     page = await memory.ledger.accounts(GRAPH, scope=scope)
     assert all(not each.balance.held for each in page.items)
     return {each.spec.name: str(each.balance.posted) for each in page.items}
+
+
+async def opened_holds(memory: Memory, graph: str, count: int) -> bool:
+    return len((await memory.ledger.holds(graph, state="open")).items) == count
 
 
 async def limit(memory: Memory, unit: str, least: int, scope: str = "") -> None:
@@ -160,7 +167,7 @@ async def test_a_call_that_fails_costs_nothing(opened: Opened) -> None:
         assert {each.state for each in (await memory.ledger.holds(GRAPH)).items} == {"released"}
 
 
-async def test_reranking_and_summaries_are_booked_and_keep_working_without_budget(opened: Opened) -> None:
+async def test_reranking_is_booked_and_without_budget_hits_keep_their_order(opened: Opened) -> None:
     async with opened(reranker="tei", reranker_budget_ms=5000) as (memory, _):
         await memory.episodes.put(GRAPH, [Episode("The river Rhine is long.", "e")])
         question = Question(What("river"), rerank=True)
@@ -170,6 +177,20 @@ async def test_reranking_and_summaries_are_booked_and_keep_working_without_budge
         kept = await memory.recall(GRAPH, question)
         assert kept.hits
         assert kept.suppressed["rerank_off_limit_reached"] == 1
+
+
+async def test_a_summary_is_booked_and_without_budget_it_consists_of_the_facts(opened: Opened) -> None:
+    async with opened(extractor="openai:small") as (memory, server):
+        await memory.entities.put(GRAPH, [Entity(key, "Person", {"name": key}) for key in ("Ada", "Bo", "Cleo")])
+        links = [Relationship(kind="KNOWS", start="Ada", end=end, text=f"Ada knows {end}.") for end in ("Bo", "Cleo")]
+        await memory.relationships.put(GRAPH, links)
+        await memory.summaries.create(GRAPH, "Ada")
+        assert (await balances(memory))["models.summary.requests"] == "1"
+        await limit(memory, "requests", -1)
+        summary = await memory.summaries.create(GRAPH, "Bo")
+        assert len(server.requests) == 1
+        assert "Bo" in summary.text
+        assert "models.budget.requests" in (summary.problem or "")
 
 
 async def test_nothing_is_booked_without_an_endpoint_or_where_it_is_switched_off(opened: Opened) -> None:
@@ -226,19 +247,15 @@ async def test_a_call_that_is_cut_off_leaves_its_hold_and_a_cancelled_one_does_n
             await asyncio.sleep(60)
 
     task = asyncio.create_task(call())
-    while True:
-        holds = (await memory.ledger.holds(graph, state="open")).items
-        if len(holds) == 2:
-            break
-        await asyncio.sleep(0.01)
+    await until(lambda: opened_holds(memory, graph, 2))
+    holds = (await memory.ledger.holds(graph, state="open")).items
     # This is all that kill -9 would leave: what was to be spent, by which call, until when it counts.
     assert {each.unit for each in holds} == {"requests", "tokens"}
     assert all(each.expires_at and each.note.metadata["call"] for each in holds)
     assert HOLD_SECONDS == 86_400
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    while (await memory.ledger.holds(graph, state="open")).items:
-        await asyncio.sleep(0.01)
+    await until(lambda: opened_holds(memory, graph, 0))
     assert (await memory.ledger.account(graph, "models.embedding.tokens")).balance.posted == 0
 
 

@@ -110,15 +110,20 @@ class LedgerMeter:
             f"{key}-{unit}", by.key if by else None,
         )  # fmt: skip
         try:
-            outcome = await self._submit(payer.graph, request)
-        except InvalidInput as error:
-            if error.facts.get("field") not in {"from", "to"}:
-                raise
-            await self._open(payer, call, unit)
-            outcome = await self._submit(payer.graph, request)
+            outcome = await self._submit_opening(call, payer, unit, request)
         except Conflict as error:
             raise _refusal(call, payer, error) from error
         return _Held(payer, unit, cast(Record, outcome.record).seq, amount, note, request.key or "")
+
+    async def _submit_opening(self, call: ModelCall, payer: Payer, unit: str, request: Reserve) -> Outcome:
+        """Send a request for a hold; where its accounts are missing, open them and send it again."""
+        try:
+            return await self._submit(payer.graph, request)
+        except InvalidInput as error:
+            if error.facts.get("field") not in {"from", "to"}:
+                raise
+        await self._open(payer, call, unit)
+        return await self._submit(payer.graph, request)
 
     async def _open(self, payer: Payer, call: ModelCall, unit: str) -> None:
         """Open the accounts of a unit that a scope does not have."""
