@@ -11,7 +11,8 @@ flight, a job) beside those of facts that last.
 import json
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.contract import Figure, alone, compared
@@ -40,8 +41,38 @@ _DIRECT = {
 Case = tuple[str, str, str | None, str | None]  # The text, and of a right fact its kind, start and end (None: any).
 
 
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """Questions that describe an entity, and direct ones, each with whether the fact that answers it is over."""
+
+    described: Sequence[Case]
+    direct: Sequence[tuple[Case, bool]]
+
+    def of_direct(self, rows: int) -> tuple[list[Case], list[Case]]:
+        """Return the first direct questions: of facts that are over, and of lasting ones."""
+        first = self.direct[:rows]
+        return [case for case, over in first if over], [case for case, over in first if not over]
+
+
 async def measure(rows: int) -> AsyncIterator[Figure]:
     """Return how many described and direct questions have their answer among the first five hits."""
+    async with sample() as (memory, cases):
+        described = cases.described[:rows]
+        found = await found_first(memory, described, Question())
+        walked = await found_first(memory, described, Question(graph=Links(expand=True)))
+        yield compared("described, recall@5 by default, beside graph expansion", found, max(walked, 0.1), "%")
+        over, lasting = cases.of_direct(rows)
+        past, present = await found_first(memory, over, Question()), await found_first(memory, lasting, Question())
+        plain = (past * len(over) + present * len(lasting)) / (len(over) + len(lasting))
+        yield alone("direct, recall@5 by default", plain, "%", "any relationship of the kind that is asked for counts")
+        told = f"direct, facts that are over ({len(over)}), recall@5 beside lasting ones ({len(lasting)})"
+        figure = compared(told, past, present, "%")
+        yield replace(figure, bar=f">= {_PAST} %", holds=past >= _PAST)
+
+
+@asynccontextmanager
+async def sample() -> AsyncIterator[tuple[Memory, Cases]]:
+    """Return a memory with the sample in it, and the questions about it."""
     folder = resource("sample") / "apollo"
     names = {each["key"]: each.get("name") or each["key"] for each in _records(folder, "entities")}
     relationships = list(_records(folder, "relationships"))
@@ -50,18 +81,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         for part in ("sources", "entities", "relationships", "episodes"):
             await memory.imports.run("main", [folder / f"{part}.jsonl"])
         await memory.embeddings.run("main")
-        described, direct = _described(relationships, names)[:rows], _direct(relationships, names)[:rows]
-        over = [case for case, is_over in direct if is_over]
-        lasting = [case for case, is_over in direct if not is_over]
-        found = await _found(memory, described, Links())
-        walked = await _found(memory, described, Links(expand=True))
-        yield compared("described, recall@5 by default, beside graph expansion", found, max(walked, 0.1), "%")
-        past, present = await _found(memory, over, Links()), await _found(memory, lasting, Links())
-        plain = (past * len(over) + present * len(lasting)) / len(direct)
-        yield alone("direct, recall@5 by default", plain, "%", "any relationship of the kind that is asked for counts")
-        told = f"direct, facts that are over ({len(over)}), recall@5 beside lasting ones ({len(lasting)})"
-        figure = compared(told, past, present, "%")
-        yield replace(figure, bar=f">= {_PAST} %", holds=past >= _PAST)
+        yield memory, Cases(_described(relationships, names), _direct(relationships, names))
 
 
 def _records(folder: Any, part: str) -> Sequence[Mapping[str, Any]]:
@@ -95,10 +115,11 @@ def _direct(relationships: Sequence[Mapping[str, Any]], names: Mapping[str, str]
     return cases
 
 
-async def _found(memory: Memory, cases: Sequence[Case], links: Links) -> float:
+async def found_first(memory: Memory, cases: Sequence[Case], way: Question) -> float:
+    """Return the percentage of questions whose answer is among the first five hits."""
     right = 0
     for text, kind, start, end in cases:
-        answer = await memory.recall("main", Question(What(text=text), graph=links, k=_FIRST))
+        answer = await memory.recall("main", replace(way, what=What(text=text), k=_FIRST))
         right += any(
             hit.label == kind
             and hit.start is not None
@@ -107,4 +128,4 @@ async def _found(memory: Memory, cases: Sequence[Case], links: Links) -> float:
             and end in {None, hit.end.key}
             for hit in answer.hits
         )
-    return 100 * right / len(cases)
+    return 100 * right / max(1, len(cases))

@@ -10,7 +10,7 @@ are among the k first. The rows are questions.
 import json
 import lzma
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from kgmem.memory import Memory
 ROWS = 10_000  # All there are.
 SHORT = 60
 DEPTHS = (5, 10)
+BM25 = "BM25"  # The name of the baseline beside the ways.
 _BARS = {5: 0.67, 10: 0.76}
 _BY_ITSELF = "by default"
 _WAYS = {
@@ -48,6 +49,18 @@ class _Conversation:
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
     """Return recall at two depths."""
+    found, count = await recall_of_turns(_WAYS, rows)
+    for way in _WAYS:
+        for k in DEPTHS:
+            told = f"recall@{k} of evidence turns, {count} questions, {way}"
+            figure = compared(told, found[way, k], found[BM25, k], "share", at_least=1)
+            if way == _BY_ITSELF:
+                figure = replace(figure, bar=f">= {_BARS[k]} share", holds=found[way, k] >= _BARS[k])
+            yield figure
+
+
+async def recall_of_turns(ways: Mapping[str, Question], rows: int) -> tuple[dict[tuple[str, int], float], int]:
+    """Return the share of evidence turns that each way and BM25 alone find, by depth, and the number of questions."""
     conversations = _read()
     async with fresh_database() as url, memory_on(url, embedder="minilm") as memory, raw_connection(url) as raw:
         await tell_database(raw)
@@ -62,23 +75,15 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
             for question in conversation.questions
         ]
         asked = asked[:: max(1, len(asked) // rows)]
-        ours = {(way, k): 0.0 for way in _WAYS for k in DEPTHS}
-        base = dict.fromkeys(DEPTHS, 0.0)
+        found = {(way, k): 0.0 for way in (*ways, BM25) for k in DEPTHS}
         for number, conversation, (text, evidence) in asked:
-            plain = await _words_alone(raw, number, text)
-            for way, how in _WAYS.items():
+            keys = {BM25: await _words_alone(raw, number, text)}
+            for way, how in ways.items():
                 question = replace(how, what=What(text=text), scope=conversation.scope, k=max(DEPTHS))
-                hits = [hit.key for hit in (await memory.recall(GRAPH, question)).hits]
-                for k in DEPTHS:
-                    ours[way, k] += len(evidence & set(hits[:k])) / len(evidence) / len(asked)
-            for k in DEPTHS:
-                base[k] += len(evidence & set(plain[:k])) / len(evidence) / len(asked)
-    for (way, k), share in ours.items():
-        told = f"recall@{k} of evidence turns, {len(asked)} questions, {way}"
-        figure = compared(told, share, base[k], "share", at_least=1)
-        if way == _BY_ITSELF:
-            figure = replace(figure, bar=f">= {_BARS[k]} share", holds=share >= _BARS[k])
-        yield figure
+                keys[way] = [hit.key for hit in (await memory.recall(GRAPH, question)).hits]
+            for way, k in found:
+                found[way, k] += len(evidence.intersection(keys[way][:k])) / len(evidence) / len(asked)
+    return found, len(asked)
 
 
 def _read() -> list[_Conversation]:

@@ -9,7 +9,7 @@ is BM25 by plain SQL over the same turns, a table a question. The rows are quest
 
 import json
 import lzma
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +25,8 @@ from kgmem.memory import Memory
 
 ROWS = 85  # All there are.
 SHORT = None  # The sessions of one question alone take the embedder half a minute.
-_DEPTHS, _BAR = (5, 10), 0.88  # The bar is that of all@5.
+DEPTHS, _BAR = (5, 10), 0.88  # The bar is that of all@5.
+BM25 = "BM25"  # The name of the baseline beside the ways.
 _RECIPES = ("balanced", "conversation")
 _HITS = 100  # Turns that are looked through for sessions.
 
@@ -46,9 +47,24 @@ class _Asked:
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
     """Return all@5 and all@10, by default and with the recipe for conversations."""
+    ways = {recipe: Question(recipe=recipe) for recipe in _RECIPES}
+    found, count = await whole_questions(ways, rows)
+    for recipe in _RECIPES:
+        for k in DEPTHS:
+            share = found[recipe, k]
+            off = (share * (1 - share) / count) ** 0.5
+            told = f"all@{k} of sessions, {count} questions, {recipe} (standard error {off:.3f})"
+            figure = compared(told, share, found[BM25, k], "share", at_least=1)
+            if (recipe, k) == ("conversation", DEPTHS[0]):
+                figure = replace(figure, bar=f">= {_BAR} share", holds=share >= _BAR)
+            yield figure
+
+
+async def whole_questions(ways: Mapping[str, Question], rows: int) -> tuple[dict[tuple[str, int], float], int]:
+    """Return the share of questions of which each way and BM25 find all sessions, by depth, and how many there are."""
     asked = _read()
     asked = asked[:: max(1, len(asked) // rows)][:rows]
-    found: dict[tuple[str, int], int] = {}
+    found = {(way, k): 0.0 for way in (*ways, BM25) for k in DEPTHS}
     async with fresh_database() as url, memory_on(url, embedder="minilm") as memory, raw_connection(url) as raw:
         await tell_database(raw)
         await need_bm25(raw)
@@ -57,20 +73,11 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
             await _store(memory, raw, number, each)
         await memory.embeddings.run(GRAPH)
         for number, each in enumerate(asked):
-            ranked = {recipe: await _ours(memory, each, recipe) for recipe in _RECIPES}
-            ranked["BM25"] = await _words_alone(raw, number, each.text)
-            for name, sessions in ranked.items():
-                for k in _DEPTHS:
-                    found[name, k] = found.get((name, k), 0) + (each.evidence <= set(sessions[:k]))
-    for recipe in _RECIPES:
-        for k in _DEPTHS:
-            share, base = found[recipe, k] / len(asked), found["BM25", k] / len(asked)
-            off = (share * (1 - share) / len(asked)) ** 0.5
-            told = f"all@{k} of sessions, {len(asked)} questions, {recipe} (standard error {off:.3f})"
-            figure = compared(told, share, base, "share", at_least=1)
-            if (recipe, k) == ("conversation", _DEPTHS[0]):
-                figure = replace(figure, bar=f">= {_BAR} share", holds=share >= _BAR)
-            yield figure
+            ranked = {way: await _ours(memory, each, question) for way, question in ways.items()}
+            ranked[BM25] = await _words_alone(raw, number, each.text)
+            for way, k in found:
+                found[way, k] += (each.evidence <= set(ranked[way][:k])) / len(asked)
+    return found, len(asked)
 
 
 def _read() -> list[_Asked]:
@@ -111,8 +118,8 @@ async def _store(memory: Memory, raw: asyncpg.Connection, number: int, asked: _A
     )
 
 
-async def _ours(memory: Memory, asked: _Asked, recipe: str) -> list[int]:
-    question = Question(What(text=asked.text), scope=asked.scope, k=_HITS, recipe=recipe)
+async def _ours(memory: Memory, asked: _Asked, way: Question) -> list[int]:
+    question = replace(way, what=What(text=asked.text), scope=asked.scope, k=_HITS)
     return _distinct(int(hit.key.partition(":")[0]) for hit in (await memory.recall(GRAPH, question)).hits)
 
 

@@ -42,6 +42,18 @@ def read(name: str) -> QuestionSet:
     return _READERS[name]()
 
 
+def part_of(asked: QuestionSet, questions: int, passages: int) -> QuestionSet:
+    """Return a set of its first questions, over the passages that answer them and others up to a number of passages."""
+    first = asked.questions[:questions]
+    gold = frozenset[int]().union(*(answers for _, answers in first))
+    others = [number for number in range(len(asked.passages)) if number not in gold]
+    step = max(1, len(others) // max(1, passages - len(gold)))
+    numbers = sorted([*gold, *others[::step]])
+    place = {number: at for at, number in enumerate(numbers)}
+    kept = [(text, frozenset(place[number] for number in answers)) for text, answers in first]
+    return QuestionSet(asked.name, [asked.passages[number] for number in numbers], kept)
+
+
 def graph_of(
     passages: Sequence[Passage],
 ) -> tuple[Sequence[Entity], Sequence[Relationship], Sequence[Episode]]:
