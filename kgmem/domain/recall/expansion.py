@@ -70,13 +70,13 @@ def expanded(hits: Sequence[Hit], found: Sequence[Hit]) -> list[Hit]:
     for place in range(max(len(rest), len(added) - _NEXT)):
         order += [*rest[place : place + 1], *added[_NEXT + place : _NEXT + place + 1]]
     order += [hit for hit in hits if not (hit.text or hit.kind != "entity")]
-    return _falling({hit.id: hit for hit in reversed(order)}, dict.fromkeys(hit.id for hit in order))
+    by_id = {hit.id: hit for hit in reversed(order)}
+    return falling([by_id[id_] for id_ in dict.fromkeys(hit.id for hit in order)])
 
 
-def _falling(by_id: dict[int, Hit], order: dict[int, None]) -> list[Hit]:
+def falling(order: Sequence[Hit]) -> list[Hit]:
     """Return hits in an order, each with a score that is not above the one before it."""
     placed = list[Hit]()
-    for id_ in order:
-        hit = by_id[id_]
+    for hit in order:
         placed.append(replace(hit, score=min(hit.score, placed[-1].score)) if placed else hit)
     return placed

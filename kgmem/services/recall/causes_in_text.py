@@ -12,6 +12,7 @@ from kgmem.domain.recall.causality import Ancestry, CausalGraph
 from kgmem.domain.recall.cause_in_text import CauseInText, cause_in
 from kgmem.domain.recall.question import Question, Why
 from kgmem.services.ports import Ports
+from kgmem.services.recall.answer_types import answer_by_type
 from kgmem.services.recall.bridging import answer_with_bridge
 from kgmem.services.recall.expanding import answer_with_expansion
 
@@ -32,7 +33,8 @@ async def answer_with_causes(ports: Ports, graph: Graph, question: Question, ask
     asked = cause_in(text) if text is not None and question.why == Why() and question.weight("why") else None
     if asked is None:
         expanding = partial(answer_with_expansion, ports, graph.name, ask)
-        return await answer_with_bridge(ports, graph.name, question, expanding)
+        bridging = partial(answer_with_bridge, ports, graph.name, ask=expanding)
+        return await answer_by_type(ports, graph, question, bridging)
     alone = replace(question, k=max(question.k, _HITS), cursor=None, budget=None)
     first = await ask(alone)
     why, told = ({}, {}) if first.nothing_relevant else await _followed(ports, graph, question, asked, first.hits)
