@@ -42,7 +42,17 @@ async def answer_with_causes(ports: Ports, graph: Graph, question: Question, ask
         modes = question.modes if "why" in question.modes else {**question.modes, "why": "should"}
         question = replace(question, why=replace(question.why, **why), modes=modes)
     answer = first if question == alone else await ask(question)
+    if question.explain:
+        answer = replace(answer, gates={**answer.gates, "causes": _reason(asked, told)})
     return replace(answer, understood={"why": told}) if told else answer
+
+
+def _reason(asked: CauseInText, told: dict[str, Any]) -> str:
+    """Return why causes or effects rank, or do not."""
+    event = told.get(f"{asked.side}_of")
+    if event is not None:
+        return f'on: "{asked.text}" asks for {asked.side} of {event}.'
+    return f"off: {told.get('not_followed') or f'none of the best hits has {asked.side}.'}"
 
 
 async def _followed(
