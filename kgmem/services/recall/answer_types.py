@@ -29,7 +29,7 @@ async def answer_by_type(ports: Ports, graph: Graph, question: Question, ask: As
     hits, why = list(answer.hits), ""
     asked = answer_type(text, hits[:LOOKED_AT], schema_of(ports.core_schema, graph).line)
     if asked is None:
-        why = "off: no hit has the type that is asked for."
+        why = "off: no hit has the type that the question wants."
     elif bridge_of(text, hits, ports.word_rarity) is not None:
         why = "off: the question describes an entity and asks something of it."
     else:
