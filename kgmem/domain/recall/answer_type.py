@@ -68,8 +68,8 @@ def answer_type(text: str, hits: Sequence[Hit], line: Line) -> AnswerType | None
 def typed_first(text: str, hits: Sequence[Hit], asked: AnswerType) -> list[Hit]:
     """Return hits with those that lead from what a text names to something of the type that it asks for first.
 
-    The same as before where the text names nothing that the hits are about, or says nothing but a name. What may answer too
-    keeps its place among the first: named entities, passages and entities whose text has the name.
+    The same as before where the text names nothing that the hits are about, or says nothing but a name. What may answer
+    too keeps its place among the first: named entities, passages and entities whose text has the name.
     """
     first, rest = hits[:LOOKED_AT], hits[LOOKED_AT:]
     words = _words(text)
