@@ -17,10 +17,12 @@ from kgmem.domain.subscriptions.subscription import (
     Subscription,
     SubscriptionAddress,
     SubscriptionRequest,
+    TextScorer,
     check_group,
 )
 from kgmem.domain.time.interval import parse_time
 from kgmem.services.ports import Ports
+from kgmem.services.score_texts import scorer_of
 
 _POLL: Final = 0.2  # Seconds between looks of a read that waits.
 
@@ -68,7 +70,7 @@ class Subscriptions:
             raise InvalidInput(f"limit is {limit}.", hint="Give 1 to 1,000.", field="limit")
         position, ending = Position.parse(after, "after"), time.monotonic() + _checked_wait(wait)
         while True:
-            found = await self._ports.subscriptions.events(graph, address.checked(), position, limit)
+            found = await self._ports.subscriptions.events(graph, address.checked(), position, limit, self._scorer)
             if found.events or time.monotonic() >= ending:
                 return found
             position = Position.parse(found.cursor)
@@ -85,7 +87,7 @@ class Subscriptions:
         """
         checked, ending = request.checked(), time.monotonic() + _checked_wait(wait)
         while True:
-            found = await self._ports.subscriptions.read(graph, address.checked(), checked)
+            found = await self._ports.subscriptions.read(graph, address.checked(), checked, self._scorer)
             if found.events or time.monotonic() >= ending:
                 return found
             checked = GroupRead(checked.group, checked.limit, checked.seconds)
@@ -125,6 +127,9 @@ class Subscriptions:
     async def delete_group(self, graph: str, address: SubscriptionAddress, group: str) -> None:
         """Delete a group with its cursor. Raises NotFound."""
         await self._ports.subscriptions.delete_group(graph, address.checked(), check_group(group))
+
+    async def _scorer(self, graph: str, question: str) -> TextScorer:
+        return await scorer_of(self._ports, graph, question)
 
 
 def _checked_wait(wait: float) -> float:

@@ -1,6 +1,7 @@
 """Subscriptions in the database: what is delivered to whom, leases, acknowledgements, replay and scopes."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -232,6 +233,24 @@ async def test_the_events_of_a_dead_consumer_go_to_the_next_when_its_lease_ends(
         await ack(memory, dead)
     await ack(memory, found)
     assert await ack(memory, found) == found.cursor  # A repeated acknowledgement changes nothing.
+
+
+async def test_the_events_of_a_killed_process_come_again(memory: Memory) -> None:
+    await subscribed(memory)
+    await put(memory, "a", "b")
+    url = memory.ports.store.database.url  # type: ignore[attr-defined]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.integration.consumer_worker", url, GRAPH, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    ids = (await process.stdout.readline()).decode().split()
+    assert (await read(memory)).events == []
+    process.kill()
+    await process.wait()
+
+    found = await memory.subscriptions.read(GRAPH, ALL, GroupRead("g"), wait=20.0)
+    assert [event.id for event in found.events] == ids
+    assert [event.key for event in found.events] == ["a", "b"]
 
 
 async def test_an_acknowledgement_names_what_was_delivered_and_what_is_expected(memory: Memory) -> None:

@@ -11,6 +11,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.subscriptions.event import BEGINNING
 from kgmem.domain.subscriptions.subscription import (
     DEFAULT_LEASE,
+    DEFAULT_RELEVANCE,
     Acknowledgement,
     ConsumerGroup,
     Delivery,
@@ -35,15 +36,17 @@ def subscribe(
     name: Name,
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
-    what: Annotated[str | None, typer.Option("--what", help="scope, entity, label or kinds.")] = None,
+    what: Annotated[str | None, typer.Option("--what", help="scope, entity, label, kinds or question.")] = None,
     kinds: Annotated[list[str] | None, typer.Option("--kind", help="Such as fact.verified or fact.*.")] = None,
     labels: Annotated[list[str] | None, typer.Option("--label", help="A label, kind or predicate.")] = None,
     keys: Annotated[list[str] | None, typer.Option("--key", help="The key of an entity.")] = None,
+    question: Annotated[str | None, typer.Option("--question", help="Only items relevant to it.")] = None,
+    least: Annotated[float, typer.Option("--min-relevance", help="How relevant, 0 to 1.")] = DEFAULT_RELEVANCE,
     below: Annotated[bool, typer.Option("--below/--not-below", help="Follow the scopes below, too.")] = True,
     beginning: Annotated[bool, typer.Option("--from-beginning", help="Begin with the oldest event.")] = False,
 ) -> None:
     """Subscribe to changes; the same subscription again changes nothing."""
-    asked = EventFilter(tuple(kinds or ()), tuple(labels or ()), tuple(keys or ()))
+    asked = EventFilter(tuple(kinds or ()), tuple(labels or ()), tuple(keys or ()), question, least)
     request = SubscriptionRequest(_what(what, asked), asked, below, "beginning" if beginning else "now")
     made = with_memory(lambda m: m.subscriptions.put(graph, SubscriptionAddress(name, scope), request))
     OUT.print(f"{'Subscribed' if made.created else 'Unchanged'}: {made.name}, from the cursor {made.start}.")
@@ -56,6 +59,8 @@ def _what(given: str | None, asked: EventFilter) -> What:
             return found
     if given is not None:
         raise InvalidInput(f"{given[:40]!r} is no subject.", hint=f"Give {', '.join(get_args(What))}.", field="what")
+    if asked.question is not None:
+        return "question"
     return "entity" if asked.keys else "label" if asked.labels else "kinds" if asked.kinds else "scope"
 
 

@@ -68,6 +68,11 @@ def relevance(question: Mapping[str, float], text: str, cosine: float | None) ->
     return 1 / (1 + math.exp(-odds))
 
 
+def is_calibrated(model: str | None) -> bool:
+    """Return whether the cosines of an embedder are on the scale that was fitted."""
+    return model is not None and _CALIBRATED in model.lower()
+
+
 def cosine_of(
     found: Mapping[str, RetrieverShare], candidates: Mapping[str, Sequence[tuple[int, float]]], model: str | None
 ) -> float | None:
@@ -76,7 +81,7 @@ def cosine_of(
     None where no vectors were compared, or the scale was not fitted for their embedder.
     """
     near = candidates.get("meaning")
-    if not near or model is None or _CALIBRATED not in model.lower():
+    if not near or not is_calibrated(model):
         return None
     share = found.get("meaning")
     return share.value if share is not None else near[-1][1]

@@ -72,6 +72,9 @@ class Event:
     previous_state: str | None  # Of a fact, before the event.
     source: str | None  # The source of the item, where it still has one.
     by: str | None  # Who decided the state of a fact.
+    # To the question of the subscription: of the item's text now, and of its text before that or before it was deleted.
+    relevance: float | None = None
+    previous_relevance: float | None = None
 
 
 def check_kinds(kinds: Sequence[str], field: str) -> tuple[str, ...]:

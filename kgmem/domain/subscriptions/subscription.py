@@ -1,26 +1,29 @@
 """Subscriptions: which events of a graph are delivered, and to which consumer group up to where."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Protocol
 
 from kgmem.domain.agents.state import check_name
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.fields import LONGEST_KEY, LONGEST_LABEL
+from kgmem.domain.graph.embedding import Vector
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.subscriptions.event import Event, Position, check_kinds
 
-What = Literal["scope", "entity", "label", "kinds"]
+What = Literal["scope", "entity", "label", "kinds", "question"]
 Start = Literal["now", "beginning"]
 
+DEFAULT_RELEVANCE: Final = 0.5
+LONGEST_QUESTION: Final = 2_000
 MOST_LISTED: Final = 100  # Of keys, labels and kinds in a filter.
 MOST_SUBSCRIPTIONS: Final = 1_000  # Of a scope.
 MOST_GROUPS: Final = 100  # Of a subscription.
 LONGEST_WAIT: Final = 25.0  # Seconds of a long poll.
 SHORTEST_LEASE, DEFAULT_LEASE, LONGEST_LEASE = 1.0, 60.0, 3_600.0
 # The field of the filter that each subject needs.
-_NEEDED: Final[dict[What, str]] = {"entity": "keys", "label": "labels", "kinds": "kinds"}
+_NEEDED: Final[dict[What, str]] = {"entity": "keys", "label": "labels", "kinds": "kinds", "question": "question"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class EventFilter:
     kinds: Sequence[str] = ()
     labels: Sequence[str] = ()
     keys: Sequence[str] = ()
+    question: str | None = None  # Only items whose text, now or before, is relevant to it:
+    min_relevance: float = DEFAULT_RELEVANCE  # at least so much, 0 to 1, as recall rates its hits.
 
     def checked(self) -> "EventFilter":
         """Return itself without repetitions. Raises InvalidInput."""
@@ -62,11 +67,30 @@ class EventFilter:
                     hint=f"Give at most {MOST_LISTED}, or make several subscriptions.",
                     field=f"filter.{name}",
                 )
+        self._check_question()
         kinds = check_kinds(self.kinds, "filter.kinds")
-        return EventFilter(kinds, tuple(dict.fromkeys(self.labels)), tuple(dict.fromkeys(self.keys)))
+        return replace(
+            self, kinds=kinds, labels=tuple(dict.fromkeys(self.labels)), keys=tuple(dict.fromkeys(self.keys))
+        )
+
+    def _check_question(self) -> None:
+        if self.question is not None and (
+            not self.question.strip() or len(self.question) > LONGEST_QUESTION or "\0" in self.question
+        ):
+            raise InvalidInput(
+                "filter.question is not valid.",
+                hint=f"Give a text of 1 to {LONGEST_QUESTION:,} characters without U+0000.",
+                field="filter.question",
+            )
+        if not 0 < self.min_relevance <= 1:
+            raise InvalidInput(
+                f"filter.min_relevance is {self.min_relevance:g}.",
+                hint="Give a number above 0, at most 1.",
+                field="filter.min_relevance",
+            )
 
     def matches(self, event: Event) -> bool:
-        """Return whether an event passes."""
+        """Return whether an event passes, but for the question."""
         noun = event.kind.partition(".")[0]
         return (
             (not self.kinds or event.kind in self.kinds or f"{noun}.*" in self.kinds)
@@ -190,6 +214,21 @@ def no_subscription(address: SubscriptionAddress) -> NotFound:
     return NotFound(f"There is no subscription {address.name!r} in this scope.", hint="List the subscriptions.")
 
 
+class TextScorer(Protocol):
+    """Rates texts by their relevance to one question."""
+
+    @property
+    def vector(self) -> Vector | None:
+        """The question's vector; None where words alone count."""
+
+    async def score(self, texts: Sequence[tuple[str, float | None]]) -> Sequence[float]:
+        """Return the relevance, 0 to 1, of each text with its cosine, where that is known."""
+
+
+# Returns what rates texts for a question on a graph.
+Scorers = Callable[[str, str], Awaitable[TextScorer]]
+
+
 class SubscriptionStore(Protocol):
     """Stores subscriptions and how far their groups are, and reads the events of a graph."""
 
@@ -205,10 +244,12 @@ class SubscriptionStore(Protocol):
     async def delete(self, graph: str, address: SubscriptionAddress) -> int:
         """Delete a subscription with its groups; returns how many groups it had. Raises NotFound."""
 
-    async def events(self, graph: str, address: SubscriptionAddress, after: Position, limit: int) -> Delivery:
+    async def events(
+        self, graph: str, address: SubscriptionAddress, after: Position, limit: int, scorers: Scorers
+    ) -> Delivery:
         """Return matching events behind a position, without a group. Raises CursorExpired."""
 
-    async def read(self, graph: str, address: SubscriptionAddress, request: GroupRead) -> Delivery:
+    async def read(self, graph: str, address: SubscriptionAddress, request: GroupRead, scorers: Scorers) -> Delivery:
         """Lease the next events of a group to one consumer. Raises CursorExpired, VersionConflict, NotFound."""
 
     async def acknowledge(

@@ -19,6 +19,7 @@ from kgmem.domain.subscriptions.subscription import (
     Delivery,
     EventFilter,
     GroupRead,
+    Scorers,
     Subscription,
     SubscriptionAddress,
     SubscriptionRequest,
@@ -28,7 +29,7 @@ from kgmem.domain.time.interval import iso
 from kgmem.store.db.database import Database
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import Layout, scope_ids
-from kgmem.store.subscriptions import groups
+from kgmem.store.subscriptions import groups, questions
 from kgmem.store.subscriptions.event_log import FILE, LONGEST_STRETCH, EventLog
 from kgmem.tasks import caller
 
@@ -103,14 +104,16 @@ class PostgresSubscriptions:
 
             return await self.database.transact(work)
 
-    async def events(self, graph: str, address: SubscriptionAddress, after: Position, limit: int) -> Delivery:
+    async def events(
+        self, graph: str, address: SubscriptionAddress, after: Position, limit: int, scorers: Scorers
+    ) -> Delivery:
         """Return matching events behind a position, without a group. Raises NotFound, CursorExpired."""
         async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
             found = await _existing(connection, layout, address)
-            events, cursor = await self._matching(connection, layout, found, after, limit)
+            events, cursor = await self._matching(connection, layout, found, (after, limit), scorers)
         return Delivery(events, str(cursor))
 
-    async def read(self, graph: str, address: SubscriptionAddress, request: GroupRead) -> Delivery:
+    async def read(self, graph: str, address: SubscriptionAddress, request: GroupRead, scorers: Scorers) -> Delivery:
         """Lease the next events of a group to one consumer; without one where another has the lease.
 
         Raises NotFound, CursorExpired, Conflict, VersionConflict, InvalidInput, TooLarge.
@@ -125,7 +128,9 @@ class PostgresSubscriptions:
             if turn.lease is None:
                 return Delivery([], str(turn.position), str(turn.position), None, turn.until)
             async with self.database.connection() as connection:
-                events, cursor = await self._matching(connection, layout, found, turn.position, request.limit)
+                events, cursor = await self._matching(
+                    connection, layout, found, (turn.position, request.limit), scorers
+                )
             return await self.database.transact(
                 lambda c: groups.deliver(c, layout, found.id, (request, turn), (events, cursor))
             )
@@ -189,20 +194,31 @@ class PostgresSubscriptions:
         return position if position >= Position(until) else None
 
     async def _matching(
-        self, connection: asyncpg.Connection, layout: Layout, found: Subscription, after: Position, limit: int
+        self,
+        connection: asyncpg.Connection,
+        layout: Layout,
+        found: Subscription,
+        part: tuple[Position, int],
+        scorers: Scorers,
     ) -> tuple[Sequence[Event], Position]:
         """Return the first matching events behind a position, and up to where all were looked at."""
+        after, limit = part
+        question = found.filter.question
+        scorer = await scorers(layout.graph.name, question) if question is not None else None
         until = await self._log.settled(connection, layout, after)
         matching: list[Event] = []
         ending, size = time.monotonic() + _LOOKING, limit
         while True:
             events, end = await self._log.stretch(connection, layout, found, (after, until), size)
-            matching += (event for event in events if found.filter.matches(event))
+            passing = [event for event in events if found.filter.matches(event)]
+            if scorer is not None:
+                passing = await questions.relevant(connection, layout, found.filter, scorer, passing)
+            matching += passing
             if len(matching) >= limit:
                 return matching[:limit], Position.parse(matching[limit - 1].id)
             if end >= Position(until) or time.monotonic() > ending:
                 return matching, end
-            after, size = end, min(size * 4, LONGEST_STRETCH)
+            after, size = end, size if scorer else min(size * 4, LONGEST_STRETCH)
 
     async def _now(self, layout: Layout) -> int:
         """Return the change behind which all events are of transactions that end later, or ended just now."""
@@ -258,7 +274,8 @@ def _group(row: Any) -> ConsumerGroup:
 
 
 def _subscription(row: Any, scope: str) -> Subscription:
-    told = {name: tuple(values) for name, values in orjson.loads(row["filter"]).items()}
+    values = orjson.loads(row["filter"]).items()
+    told: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values}
     return Subscription(
         name=row["name"], scope=scope, what=row["what"], filter=EventFilter(**told), below=row["below"],
         start=str(Position(row["start"])), created_at=iso(row["created"]), author=row["author"], id=row["id"],

@@ -11,6 +11,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.subscriptions.event import BEGINNING
 from kgmem.domain.subscriptions.subscription import (
     DEFAULT_LEASE,
+    DEFAULT_RELEVANCE,
     LONGEST_LEASE,
     LONGEST_WAIT,
     SHORTEST_LEASE,
@@ -42,6 +43,10 @@ class EventFilterShape(BaseModel):
     keys: Annotated[
         list[str], Field(description="Keys of entities, also as ends of relationships and subjects of claims.")
     ] = []
+    question: Annotated[str | None, Field(description="Only items whose text, now or before, is relevant to it.")] = (
+        None
+    )
+    min_relevance: Annotated[float, Field(description="How relevant, above 0 and at most 1.")] = DEFAULT_RELEVANCE
 
 
 class SubscriptionRequestShape(BaseModel):
@@ -50,7 +55,9 @@ class SubscriptionRequestShape(BaseModel):
     model_config = STRICT
 
     name: Annotated[str, Field(description="Without spaces and slashes, 200 characters at most.")]
-    what: Annotated[What, Field(description="What it follows; entity needs keys, label labels, kinds kinds.")] = "scope"
+    what: Annotated[
+        What, Field(description="What it follows; entity needs keys, label labels, kinds kinds, question question.")
+    ] = "scope"
     filter: Annotated[EventFilterShape, Field(description="Narrows it further.")] = EventFilterShape()
     below: Annotated[bool, Field(description="Follow the scopes below its own as well.")] = True
     start: Annotated[Start, Field(description="Where new groups begin.")] = "now"
@@ -69,7 +76,7 @@ class SubscriptionShape(BaseModel):
 
     name: str
     scope: str
-    what: Annotated[str, Field(description="scope, entity, label or kinds.")]
+    what: Annotated[str, Field(description="scope, entity, label, kinds or question.")]
     filter: Annotated[EventFilterShape, Field(description="Which events match.")]
     below: Annotated[bool, Field(description="Whether it follows the scopes below its own.")]
     start: Annotated[str, Field(description="The cursor at which new groups begin.")]
@@ -107,6 +114,8 @@ class EventShape(BaseModel):
     previous_state: Annotated[str | None, Field(description="Of a fact, before the event.")]
     source: Annotated[str | None, Field(description="The source of the item.")]
     by: Annotated[str | None, Field(description="Who decided the state of the fact.")]
+    relevance: Annotated[float | None, Field(description="Of its text to the question; null: it has none.")]
+    previous_relevance: Annotated[float | None, Field(description="Of the text that it had last before.")]
 
 
 class EventPage(BaseModel):
@@ -179,9 +188,8 @@ async def post_subscription(
 ) -> Response:
     """Subscribe to changes in a scope; 409 where another subscription has the name."""
     told = asked.filter
-    request = SubscriptionRequest(
-        asked.what, EventFilter(tuple(told.kinds), tuple(told.labels), tuple(told.keys)), asked.below, asked.start
-    )
+    wanted = EventFilter(tuple(told.kinds), tuple(told.labels), tuple(told.keys), told.question, told.min_relevance)
+    request = SubscriptionRequest(asked.what, wanted, asked.below, asked.start)
     address = SubscriptionAddress(asked.name, access.scope(scope))
     made = await access.memory.subscriptions.put(graph, address, request)
     return reply(_shown(made), 201 if made.created else 200)

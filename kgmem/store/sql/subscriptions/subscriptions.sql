@@ -211,3 +211,26 @@ SELECT DISTINCT ON (kind, id) kind, id, scope FROM (
     JOIN {index}.past_fact f ON f.topic = t.id
     WHERE c.episode = ANY ($1::text[]) AND c.known_to IS NOT NULL) gone
 ON CONFLICT DO NOTHING
+
+-- name: texts
+-- The passages of items, and those that they had last before.
+WITH ended AS (
+    SELECT h.item, max(upper(h.known)) AS until FROM {index}.past_passage h WHERE h.item = ANY ($1::bigint[]) GROUP BY 1)
+SELECT p.item, true AS current, p.body, NULL::float8 AS cosine
+FROM {index}.passage p WHERE p.item = ANY ($1::bigint[])
+UNION ALL
+SELECT h.item, false, h.body, NULL
+FROM ended e JOIN {index}.past_passage h ON h.item = e.item AND upper(h.known) = e.until
+
+-- name: texts_near
+-- The same with the cosines to a vector ($2), where the graph's space, the table $3, has or had a vector.
+WITH ended AS (
+    SELECT h.item, max(upper(h.known)) AS until FROM {index}.past_passage h WHERE h.item = ANY ($1::bigint[]) GROUP BY 1)
+SELECT p.item, true AS current, p.body, -(v.embedding <#> $2) AS cosine
+FROM {index}.passage p LEFT JOIN {index}.{table} v ON v.passage = p.id
+WHERE p.item = ANY ($1::bigint[])
+UNION ALL
+SELECT h.item, false, h.body, -(v.embedding <#> $2)
+FROM ended e JOIN {index}.past_passage h ON h.item = e.item AND upper(h.known) = e.until
+LEFT JOIN LATERAL (SELECT w.embedding FROM {index}.past_vector w WHERE w.passage = h.id AND w.vectors = $3
+                   ORDER BY w.until DESC LIMIT 1) v ON true
