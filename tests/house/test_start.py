@@ -19,7 +19,7 @@ LATE = (
     "shapely",
     "sqlalchemy",
 )
-MOST_MEGABYTES = 124
+MOST_MEGABYTES = 126
 _SCRIPT = """
 import pathlib, resource, sys
 import kgmem.cli.main, kgmem.cli.serve, kgmem.bootstrap, kgmem_api.server
