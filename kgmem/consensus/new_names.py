@@ -41,6 +41,7 @@ CONTRADICTED = 0.1  # The share of these on which it may contradict itself and s
 _MOST_MET = 20  # Sources of one thing of which all pairs are counted.
 _MOST_PAIRS = 500  # Of one body, that are told as copies.
 _REASON = "Only new names speak for it, which nobody else confirms: they share one voice."
+_YOUNG = "Only a new name of a key that was made lately speaks for it."
 _PERSON = ""  # Stands for people who accepted a value, beside the sources that name it.
 _SHARED = 0.5  # How probable it is said to be that they depend on each other.
 
@@ -253,20 +254,18 @@ def joined(known: Mapping[str, ClaimedSource], of: Bodies) -> Mapping[str, Claim
 def held_back(verdict: Verdict, of: Bodies, houses: Mapping[str, str]) -> Verdict:
     """Return a verdict that rests on one body of new names alone as unverified; any other as it is."""
     names = {houses.get(source, source) for option in verdict.chosen for source in option.sources}
-    decided = verdict.probability >= 1
-    if decided or len(names) < 2 or not of.one_voice(names):
+    most = YOUNG_TRUST if of.young.issuperset(names) else PRIOR_TRUST
+    alone = len(names) == 1 and most < verdict.probability and most == YOUNG_TRUST
+    if verdict.probability >= 1 or not (alone or (len(names) > 1 and of.one_voice(names))):
         return verdict
-    probability = min(verdict.probability, PRIOR_TRUST)
-    chosen = tuple(_one_voice(option) for option in verdict.chosen)
-    state = FactState.UNVERIFIED if verdict.state is FactState.VERIFIED else verdict.state
     return replace(
         verdict,
-        probability=probability,
-        trust=PRIOR_TRUST,
+        probability=min(verdict.probability, most),
+        trust=most,
         supporting=min(verdict.supporting, 1.0),
-        state=state,
-        chosen=chosen,
-        reason=f"{_REASON} {verdict.reason}",
+        state=FactState.UNVERIFIED if verdict.state is FactState.VERIFIED else verdict.state,
+        chosen=tuple(_one_voice(option, most) for option in verdict.chosen),
+        reason=f"{_YOUNG if alone else _REASON} {verdict.reason}",
     )
 
 
@@ -293,8 +292,8 @@ def pairs(of: Bodies, found: Sequence[Copying]) -> Iterator[Copying]:
                 yield Copying(one, other, _SHARED, 0)
 
 
-def _one_voice(option: Alternative) -> Alternative:
-    return replace(option, probability=min(option.probability, PRIOR_TRUST), independent=min(option.independent, 1.0))
+def _one_voice(option: Alternative, most: float) -> Alternative:
+    return replace(option, probability=min(option.probability, most), independent=min(option.independent, 1.0))
 
 
 def _join(top: dict[str, str], one: str, other: str) -> None:

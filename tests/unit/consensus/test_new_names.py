@@ -102,3 +102,29 @@ def test_a_ring_that_people_found_right_is_believed() -> None:
         for fact in range(20)
     ]
     assert states([*known_world(), *claims], "lie") == {FactState.VERIFIED}
+
+
+def sent(names: int, key: str, **more) -> list[ClaimedSource]:
+    return [ClaimedSource(f"new{source}", sent_by=key, **more) for source in range(names)]
+
+
+def test_new_names_of_one_key_are_one_voice_also_where_nobody_has_a_record() -> None:
+    weighed = weigh(ring(), sources=sent(8, "one"))
+    assert {(each.state, each.supporting) for each in weighed.verdicts} == {(FactState.UNVERIFIED, 1.0)}
+    assert {each.trust for each in weighed.sources} == {0.5}
+
+
+def test_names_of_two_keys_are_two_voices() -> None:
+    two = [*sent(4, "one"), *(ClaimedSource(f"new{source}", sent_by="other") for source in range(4, 8))]
+    assert {each.supporting for each in weigh(ring(), sources=two).verdicts} == {2.0}
+
+
+def test_a_name_with_a_record_is_not_bound_to_its_key() -> None:
+    assert states(ring(size=3), "lie", sources=sent(3, "one", record=3)) == {FactState.VERIFIED}
+
+
+def test_names_of_a_young_key_begin_with_less_trust() -> None:
+    for names in (1, 8):
+        (young,) = weigh(ring(names, facts=1), sources=sent(names, "one", young=True)).verdicts
+        (old,) = weigh(ring(names, facts=1), sources=sent(names, "one")).verdicts
+        assert young.probability <= 0.4 < old.probability <= 0.5
