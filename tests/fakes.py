@@ -472,7 +472,10 @@ class FakeKeyRing:
     async def check(self, id_: str) -> None:
         await self.authenticate(next(secret for secret, key in self.held.items() if key.id == id_))
 
-    def watch(self, id_: str, ended: Callable[[], None]) -> Callable[[], None]:
+    async def current(self, key: Key) -> Key:
+        return key
+
+    def watch(self, id_: str, ended: Callable[[], None], grants: frozenset[int] = frozenset()) -> Callable[[], None]:
         return lambda: None
 
 

@@ -47,10 +47,11 @@ class Demand:
         """Return the access. Raises Unauthenticated, Forbidden, NotFound, and InvalidInput for unknown parameters."""
         memory: Memory = request.app.state.memory
         key = await memory.keys.authenticate(_secret(request))
-        context_of(request).watch(memory, key)
         graph = request.path_params.get("graph")
         if self.any_case and graph is not None:
             graph = await _named(memory, key, graph)
+        key = key.acting(self.role, graph)
+        context_of(request).watch(memory, key)
         act_for(key.id, graph)
         key.demand(self.role, key.graph if self.anywhere else graph, whole=self.whole)
         if request.scope["query_string"]:

@@ -50,7 +50,7 @@ class Context:
     def watch(self, memory: Memory, key: Key) -> None:
         """Note whose key the request bears, and stop the request when the key is no longer in force."""
         self.key = key
-        self.unwatch = memory.keys.watch(key.id, lambda: self.stop(_over()))
+        self.unwatch = memory.keys.watch(key.id, lambda: self.stop(_over()), key.grant_ids)
 
     def leave(self) -> None:
         """Note that the request has ended."""
@@ -61,7 +61,7 @@ class Context:
 
 
 def _over() -> Unauthenticated:
-    return Unauthenticated("The API key is no longer valid: it was revoked, or it has expired.")
+    return Unauthenticated("The API key, or a grant of it, is no longer valid: it was revoked, or it has expired.")
 
 
 def begin(scope: Scope) -> Context:

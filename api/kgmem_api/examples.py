@@ -160,6 +160,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "post_integrity_check": {"repair": False},
     "post_job": {"task": "embed"},
     "post_key": {"name": "reader of space", "role": "reader", "graph": "space"},
+    "post_grant": {"scope": "team/7/agent/critic", "access": "read", "reason": "Reviews its plans."},
 }
 # What stands for the parts of an address, by operation where the plain name has several meanings.
 PATH: Final[dict[str, Any]] = {
@@ -175,6 +176,7 @@ PATH: Final[dict[str, Any]] = {
     "subscription": "landing-news",
     "group": "planner",
     "decision": "answer-landing",
+    "grant": 3,
 }
 PATHS: Final[dict[str, dict[str, Any]]] = {
     "put_entity": {"key": "person/collins"},
@@ -182,6 +184,9 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
     "delete_episode": {"key": "note/landing"},
     "get_source": {"key": "nasa"},
     "delete_key": {"id": "k3yac3rvxn2l"},
+    "list_grants": {"id": "k3yac3rvxn2l"},
+    "post_grant": {"id": "k3yac3rvxn2l"},
+    "delete_grant": {"id": "k3yac3rvxn2l"},
     "query_api_continue": {"id": "q1"},
     "query_api_commit": {"id": "q1"},
     "query_api_roll_back": {"id": "q1"},

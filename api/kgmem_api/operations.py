@@ -176,4 +176,7 @@ OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "list_keys": ("list_keys", "List API keys"),
     "post_key": ("create_key", "Create an API key"),
     "delete_key": ("revoke_key", "Revoke an API key"),
+    "list_grants": ("list_key_grants", "List the grants of an API key"),
+    "post_grant": ("create_key_grant", "Grant a further scope to an API key"),
+    "delete_grant": ("revoke_key_grant", "Revoke a grant of an API key"),
 }

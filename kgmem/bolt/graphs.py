@@ -56,6 +56,7 @@ class KeyCaller:
     memory: Memory
     key: Key
     usual: str | None = None
+    _ended: list[Callable[[], None]] = field(default_factory=list)  # What the connection does when the key ends.
 
     @property
     def identity(self) -> str:
@@ -68,6 +69,7 @@ class KeyCaller:
 
     def watch(self, ended: Callable[[], None]) -> Callable[[], None]:
         """Call `ended` once after the key is revoked or expires; returns what ends the watch."""
+        self._ended[:] = [ended]
         return self.memory.keys.watch(self.key.id, ended)
 
     async def home(self, database: str | None) -> str:
@@ -106,9 +108,17 @@ class KeyCaller:
         await self.memory.server.check_bookmarks(asked.bookmarks)
         may_write = self.key.role != "reader"
         mode: Mode = "write" if asked.write and may_write else "read"
-        transaction = GraphTransaction(self.memory, graph, self.key, asked, mode)
+        key = (await self.memory.keys.current(self.key)).acting("reader", graph)
+        transaction = GraphTransaction(self.memory, graph, key, asked, mode)
+        if key.grant_ids:
+            for ended in self._ended:
+                transaction.unwatch = self.memory.keys.watch(key.id, ended, key.grant_ids)
         if not alone:
-            await transaction.open()
+            try:
+                await transaction.open()
+            except BaseException:
+                transaction.unwatch()
+                raise
         return transaction
 
 
@@ -121,6 +131,7 @@ class GraphTransaction:
     key: Key
     asked: TransactionOptions
     mode: Mode
+    unwatch: Callable[[], None] = lambda: None  # Ends the watch of the grants that it sees scopes by.
     _open: CypherTransaction | None = None
     _leaving: AbstractAsyncContextManager[CypherTransaction] | None = None
 
@@ -131,7 +142,7 @@ class GraphTransaction:
 
     @property
     def _scope(self) -> str | None:
-        return self.key.scope or None
+        return self.key.demand_scope(None) or None
 
     async def run(self, query: str, parameters: Mapping[str, Any]) -> "Rows":
         """Run a query. Raises CypherError, Forbidden, TimedOut."""
@@ -168,6 +179,7 @@ class GraphTransaction:
         await self._leave()
 
     async def _leave(self) -> None:
+        self.unwatch()
         leaving, self._leaving, self._open = self._leaving, None, None
         if leaving is not None:
             await leaving.__aexit__(None, None, None)

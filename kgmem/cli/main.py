@@ -62,7 +62,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "export": ("kgmem.cli.transfer:export", "Export a graph to a file or to a Bolt server."),
     "graph": ("kgmem.cli.graph:app", "Create, list, show, check and delete graphs."),
     "index": ("kgmem.cli.index:app", "Rebuild a graph's retrieval index, or embed its texts."),
-    "key": ("kgmem.cli.key:app", "Create, list and revoke API keys."),
+    "key": ("kgmem.cli.key:app", "Create, list and revoke API keys and their grants."),
     "db": ("kgmem.cli.db:app", "Start, stop, migrate and inspect the database."),
     "doctor": ("kgmem.cli.doctor:doctor", "Diagnose the database and its graphs, and suggest fixes."),
     "version": ("kgmem.cli.main:version", "Print the version."),

@@ -25,7 +25,8 @@ def graph_shape(graph: Graph) -> dict[str, Any]:
 
 def key_shape(key: Key) -> dict[str, Any]:
     """Return an API key as `GET /v1/keys` shows it."""
-    return {**asdict(key), "scope": key.scope or None}
+    told = {name: value for name, value in asdict(key).items() if name not in {"grants", "granted", "widens"}}
+    return {**told, "scope": key.scope or None}
 
 
 def community_shape(community: Community, summary: Summary | None) -> dict[str, Any]:

@@ -1,14 +1,83 @@
 """API keys: who may do what, on which graph, in which scope, until when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from kgmem.domain.errors import Forbidden, InvalidInput
 from kgmem.domain.graph.graph import no_such_graph
-from kgmem.domain.graph.scope import reaches
+from kgmem.domain.graph.scope import WidenedScope, check_scope, reaches
 
 Role = Literal["reader", "writer", "admin"]
+GrantAccess = Literal["read", "write"]
 _ORDER: dict[Role, int] = {"reader": 0, "writer": 1, "admin": 2}
+
+
+MOST_GRANTS = 100  # Of one key that are not over: each adds a path to what its queries look for.
+_LONGEST_REASON = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRequest:
+    """A grant to make: a key may read, or also write, a further scope and what lies below it, for a time."""
+
+    scope: str
+    access: GrantAccess
+    reason: str
+    graph: str | None = None  # Only in this graph; None: wherever the key may act.
+    starts_at: str | None = None  # None: now.
+    expires_at: str | None = None  # None: until it is revoked.
+
+    def checked_for(self, key: "Key") -> "GrantRequest":
+        """Return it unchanged where it adds something to what the key may do. Raises InvalidInput."""
+        if self.access not in {"read", "write"}:
+            raise InvalidInput(
+                f"access: {self.access!r} is no access.", hint="Give read, or write, which includes read."
+            )
+        if not self.reason.strip() or len(self.reason) > _LONGEST_REASON:
+            raise InvalidInput("reason: a grant needs a reason.", hint=f"At most {_LONGEST_REASON} characters.")
+        if not check_scope(self.scope):
+            raise InvalidInput(
+                "scope: a grant names a scope; the empty one has all scopes below it.",
+                hint="Grant a scope such as team/7, or create a key without a scope.",
+            )
+        if reaches(key.scope, self.scope):
+            raise InvalidInput(
+                f"scope: the API key {key.id} reaches this scope without a grant.",
+                hint="Only keys that are restricted to a scope need grants, for scopes outside of it.",
+            )
+        if self.access == "write" and key.role == "reader":
+            raise InvalidInput(
+                f"access: the API key {key.id} has the role reader, so that it cannot write.",
+                hint="Grant read, or grant write to a key with the role writer.",
+            )
+        if key.graph is not None and self.graph not in {None, key.graph}:
+            raise InvalidInput(
+                f"graph: the API key {key.id} is restricted to another graph.", hint="Leave the graph out."
+            )
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a key may do in a further scope and below it, from when to when, who granted it and who revoked it."""
+
+    id: int
+    key: str
+    scope: str
+    access: GrantAccess
+    reason: str
+    graph: str | None = None
+    starts_at: str | None = None
+    expires_at: str | None = None
+    created_at: str | None = None
+    created_by: str | None = None  # The id of an admin's key; None: the program on the server.
+    revoked_at: str | None = None
+    revoked_by: str | None = None
+    revoke_reason: str | None = None
+
+    def holds_in(self, graph: str | None) -> bool:
+        """Return whether it is for this graph."""
+        return self.graph is None or self.graph == graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +92,25 @@ class Key:
     created_at: str | None = None
     expires_at: str | None = None
     revoked_at: str | None = None
+    grants: tuple[Grant, ...] = ()  # Those in force.
+    granted: tuple[Grant, ...] = ()  # Those that count for the request: `acting` chooses them.
+    widens: bool = False  # Whether a request that names no scope reads the granted scopes, too.
+
+    def acting(self, role: Role, graph: str | None) -> "Key":
+        """Return the key with the grants that count for a request that needs a role on a graph.
+
+        A request that reads and names no scope sees the granted scopes beside the key's own. One that writes acts in
+        the key's own scope, or in a granted one that it names.
+        """
+        if not self.grants:
+            return self
+        chosen = [each for each in self.grants if each.holds_in(graph) and (role == "reader" or each.access == "write")]
+        return replace(self, granted=tuple(chosen), widens=role == "reader")
+
+    @property
+    def grant_ids(self) -> frozenset[int]:
+        """The ids of the grants that count for the request: what was opened by them ends with them."""
+        return frozenset(each.id for each in self.granted)
 
     def demand(self, role: Role, graph: str | None = None, *, whole: bool = False) -> None:
         """Raise Forbidden unless the key has the role on the graph (None: on the server as a whole).
@@ -34,6 +122,11 @@ class Key:
             if graph is not None:
                 raise no_such_graph(graph)
             raise Forbidden("This API key is restricted to one graph.", hint="Use a key without a graph.")
+        if any(not each.holds_in(graph) for each in self.granted):
+            raise Forbidden(
+                "This request sees scopes that are granted in one graph, and would use them in another.",
+                hint="Query one graph at a time.",
+            )
         if self.scope and (whole or role == "admin"):
             raise Forbidden(
                 "This API key is restricted to a scope, but the request concerns all scopes.",
@@ -46,13 +139,15 @@ class Key:
             )
 
     def demand_scope(self, scope: str | None) -> str:
-        """Return the scope to act in: the requested one, or the key's own for None. Raises Forbidden."""
+        """Return the scope to act in: the requested one; for None the key's own and those granted. Raises Forbidden."""
         if scope is None:
-            return self.scope
-        if not reaches(self.scope, scope):
+            granted = [each.scope for each in self.granted] if self.widens else []
+            return WidenedScope(self.scope, granted) if granted else self.scope
+        if not reaches(self.scope, scope) and not any(reaches(each.scope, scope) for each in self.granted):
             raise Forbidden(
-                "This API key is restricted to another scope.",
-                hint=f"Use {self.scope!r} or a scope below it, or leave the scope out.",
+                f"This API key is restricted to another scope than {scope[:80]!r}.",
+                hint=f"Use {self.scope!r} or a scope below it, or leave the scope out. "
+                "An admin can grant others: kgmem key grant.",
             )
         return scope
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from kgmem.domain.access import Key, Role
+from kgmem.domain.access import Grant, GrantRequest, Key, Role
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefKind, BeliefRecord
 from kgmem.domain.diagnostics import Figures, Health
@@ -467,8 +467,28 @@ class KeyRing(Protocol):
     async def check(self, id_: str) -> None:
         """Raise Unauthenticated unless a key is valid, by data not older than a second."""
 
-    def watch(self, id_: str, ended: Callable[[], None]) -> Callable[[], None]:
-        """Call `ended` once, within a second after a key is revoked or expires; returns what ends the watch."""
+    async def current(self, key: Key) -> Key:
+        """Return a key with its grants in force, by data not older than a second. Raises Unauthenticated."""
+
+    def watch(self, id_: str, ended: Callable[[], None], grants: frozenset[int] = frozenset()) -> Callable[[], None]:
+        """Call `ended` once, within a second after a key or one of these grants ends; returns what ends the watch."""
+
+    @property
+    def grants(self) -> "KeyGrants":
+        """The grants of further scopes."""
+
+
+class KeyGrants(Protocol):
+    """The grants of further scopes to API keys."""
+
+    async def create(self, key: str, wanted: GrantRequest, *, by: str | None) -> Grant:
+        """Grant a scope to a key. Raises NotFound, InvalidInput, Conflict."""
+
+    async def list(self, key: str, *, before: int | None, limit: int) -> Sequence[Grant]:
+        """Return the grants of a key, newest first, those that are over included. Raises NotFound."""
+
+    async def revoke(self, key: str, id_: int, *, by: str | None, reason: str | None) -> Grant:
+        """Revoke a grant. Raises NotFound."""
 
 
 class JobQueue(Protocol):

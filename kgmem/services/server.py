@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from kgmem.domain.access import Key, Role, check_restriction
+from kgmem.domain.access import Grant, GrantRequest, Key, Role, check_restriction
 from kgmem.domain.cypher import bookmark_of
 from kgmem.domain.diagnostics import Figures, Health
 from kgmem.domain.graph.scope import SHARED, check_scope
@@ -76,9 +76,30 @@ class Keys:
         """Raise Unauthenticated unless a key is still valid, for long requests that have started."""
         await self._ports.keys.check(id_)
 
-    def watch(self, id_: str, ended: Callable[[], None]) -> Callable[[], None]:
-        """Call `ended` once, within a second after a key is revoked or expires; returns what ends the watch."""
-        return self._ports.keys.watch(id_, ended)
+    async def current(self, key: Key) -> Key:
+        """Return a key with the grants that are in force now. Raises Unauthenticated where the key no longer is."""
+        return await self._ports.keys.current(key)
+
+    def watch(self, id_: str, ended: Callable[[], None], grants: frozenset[int] = frozenset()) -> Callable[[], None]:
+        """Call `ended` once, within a second after a key or one of these grants ends; returns what ends the watch."""
+        return self._ports.keys.watch(id_, ended, grants)
+
+    async def grant(self, id_: str, wanted: GrantRequest, *, by: str | None = None) -> Grant:
+        """Grant a further scope to a key, to read or also to write. Raises NotFound, InvalidInput, Conflict.
+
+        `by` is the id of the admin's key that grants it; None is the program itself.
+        """
+        if wanted.graph is not None:
+            await self._ports.graphs.get(wanted.graph)
+        return await self._ports.keys.grants.create(id_, wanted, by=by)
+
+    async def grants(self, id_: str, *, before: int | None = None, limit: int = 100) -> Sequence[Grant]:
+        """Return the grants of a key, newest first, those that are over included. Raises NotFound."""
+        return await self._ports.keys.grants.list(id_, before=before, limit=limit)
+
+    async def revoke_grant(self, id_: str, grant: int, *, by: str | None = None, reason: str | None = None) -> Grant:
+        """Revoke a grant of a key; one that was revoked before stays as it is. Raises NotFound."""
+        return await self._ports.keys.grants.revoke(id_, grant, by=by, reason=reason)
 
 
 class Jobs:

@@ -86,6 +86,15 @@ def test_keys_are_made_listed_and_revoked(kgmem: Command) -> None:
     (listed,) = kgmem("key", "list", "--json").json
     assert (listed["name"], listed["role"], listed["scope"]) == ("reader", "reader", "user/42")
     assert made.out.strip() not in kgmem("key", "list").out
+    grant = ("key", "grant", listed["id"], "team/7", "--reason", "on call")
+    assert "may read team/7 until 2100-01-01" in kgmem(*grant, "--expires", "2100-01-01").out
+    assert kgmem(*grant, "--access", "write").code == 2
+    assert kgmem(*grant).code == 4
+    (granted,) = kgmem("key", "grants", listed["id"], "--json").json
+    assert (granted["scope"], granted["access"], granted["created_by"]) == ("team/7", "read", None)
+    assert kgmem("key", "revoke-grant", listed["id"], granted["id"], "--reason", "over").code == 0
+    assert kgmem("key", "grants", listed["id"], "--json").json[0]["revoke_reason"] == "over"
+    assert kgmem("key", "revoke-grant", listed["id"], "99").code == 3
     assert kgmem("key", "revoke", listed["id"]).code == 0
     assert kgmem("key", "list", "--json").json[0]["revoked_at"]
     assert kgmem("key", "revoke", "nobody").code == 3

@@ -24,7 +24,7 @@ VERBS = set(
 # What these name has to be made first, and gets its number then.
 NUMBERED = {"undo_adjudication", "adjudicate", "correlate", "undo_merge", "mark_as_distinct"}
 NUMBERED |= {"query_api_continue", "query_api_commit"}
-NUMBERED |= {"reverse_transaction", "settle_hold", "release_hold"}
+NUMBERED |= {"post_grant", "reverse_transaction", "settle_hold", "release_hold"}
 # What an example takes for granted beside those before it.
 BEFORE = {"post_transaction": ("/v1/graphs/space/ledger/accounts/model-calls", {"kind": "expense", "unit": "USD"})}
 

@@ -135,8 +135,8 @@ async def _play(door: Door, variables: dict[str, str]) -> None:
         elif address.endswith("/jobs") and "-X" in words:
             if answer.status_code == 202:  # Else the same one waits already.
                 variables["JOB"] = str(answer.json()["job"])
-        elif address.endswith("/keys") and "-X" in words:
-            variables["KEY_ID"] = answer.json()["id"]
+        elif address.endswith(("/keys", "/grants")) and "-X" in words:
+            variables["KEY_ID" if address.endswith("/keys") else "GRANT"] = str(answer.json()["id"])
         elif "-X" in words and answer.request.url.path.endswith("/imports"):
             variables["IMPORT"] = str(await imported(door, answer.json()["id"]))
         elif address.endswith("/claims"):

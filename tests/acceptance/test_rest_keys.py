@@ -133,6 +133,7 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("POST", "/v1/graphs/{graph}/imports/{id}/undo"): lambda _: None,
     ("POST", "/v1/graphs/{graph}/imports/{id}/resume"): lambda _: None,
     ("POST", "/v1/keys"): lambda _: {"name": "new", "role": "reader"},
+    ("POST", "/v1/keys/{id}/grants"): lambda _: {"scope": "vault", "access": "read", "reason": "vault"},
 }
 NEEDED = {
     ("DELETE", "/v1/graphs/{graph}/entities"): "key",
@@ -155,7 +156,7 @@ ASKING = (
     "/ack",
 )
 # Reads that are for admins: of keys, and of damages, which are told by the names of tables.
-FOR_ADMINS = {"/v1/keys", "/v1/graphs/{graph}/integrity-checks", "/v1/integrity-checks"}
+FOR_ADMINS = {"/v1/keys", "/v1/keys/{id}/grants", "/v1/graphs/{graph}/integrity-checks", "/v1/integrity-checks"}
 QUERY_API = "/db/{graph}/query/v2"
 # What tells nothing of any scope, so that a key of a scope may ask it.
 WITHOUT_SCOPE = {
@@ -196,6 +197,7 @@ class Route:
             .replace("{account}", "secret")
             .replace("{subscription}", "secret")
             .replace("{group}", "secret")
+            .replace("{grant}", "1")
         )
         assert "{" not in address, f"no sample for {self}"
         parameters: dict[str, Any] = _scoped(scope) if self.takes_scope else {}

@@ -68,7 +68,7 @@ async def _answered(graph: str, access: Access, asked: CypherRequest, parameters
         text,
         parameters,
         mode=asked.mode,
-        scope=asked.asked_scope(access.key),
+        scope=asked.asked_scope(access.key, graph),
         seconds=asked.timeout,
         asker=access.key,
     )

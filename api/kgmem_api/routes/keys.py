@@ -1,12 +1,13 @@
 """API keys: made, listed and revoked by an admin of the whole server."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from kgmem.domain.access import Key
+from kgmem.domain.access import GrantRequest, Key
 from kgmem_api.access import Administers
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import gives
@@ -61,6 +62,43 @@ def key_out(key: Key) -> dict[str, Any]:
     }
 
 
+class KeyGrantRequest(BaseModel):
+    """A grant to make: a key may read, or also write, a further scope and what lies below it."""
+
+    model_config = STRICT
+
+    scope: Annotated[Scope, Field(description="The scope; what lies below it is granted, too.")]
+    access: Annotated[Literal["read", "write"], Field(description="write includes read.")]
+    reason: Annotated[str, Field(min_length=1, max_length=2000, description="Why it is granted.")]
+    graph: Annotated[str, Field(min_length=1, max_length=100, description="Only in this graph.")] | None = None
+    starts_at: Annotated[Time | None, Field(description="When it begins; by default now.")] = None
+    expires_at: Annotated[Time | None, Field(description="When it ends; by default when it is revoked.")] = None
+
+
+class KeyGrant(BaseModel):
+    """A grant, with who made it and who revoked it."""
+
+    id: int
+    key: str
+    scope: str
+    access: Literal["read", "write"]
+    reason: str
+    graph: str | None
+    starts_at: str | None
+    expires_at: str | None
+    created_at: str | None
+    created_by: str | None
+    revoked_at: str | None
+    revoked_by: str | None
+    revoke_reason: str | None
+
+
+class KeyGrantList(BaseModel):
+    """Grants of a key, newest first."""
+
+    grants: list[KeyGrant]
+
+
 router = APIRouter(tags=["keys"])
 
 
@@ -91,3 +129,43 @@ async def list_keys(access: Administers) -> Response:
 async def delete_key(id_: Annotated[str, Path(alias="id", max_length=100)], access: Administers) -> Response:
     """Revoke a key: from now on it opens nothing."""
     return reply(key_out(await access.memory.keys.revoke(id_)))
+
+
+@router.post("/v1/keys/{id}/grants", status_code=201, responses=gives(KeyGrant, 201, "Granted."))
+async def post_grant(
+    id_: Annotated[str, Path(alias="id", max_length=100)],
+    access: Administers,
+    asked: Annotated[KeyGrantRequest, Depends(JSONBody(KeyGrantRequest))],
+) -> Response:
+    """Grant a further scope to a key, with what lies below it: to read or also to write, for a time."""
+    return reply(asdict(await access.memory.keys.grant(id_, _wanted(asked), by=access.key.id)), 201)
+
+
+@router.get("/v1/keys/{id}/grants", responses=gives(KeyGrantList))
+async def list_grants(
+    id_: Annotated[str, Path(alias="id", max_length=100)],
+    access: Administers,
+    before: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="Only grants with a smaller id.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.")] = 100,
+) -> Response:
+    """List the grants of a key, newest first, with those that are over."""
+    found = await access.memory.keys.grants(id_, before=before, limit=limit)
+    return reply({"grants": [asdict(each) for each in found]})
+
+
+@router.delete("/v1/keys/{id}/grants/{grant}", responses=gives(KeyGrant))
+async def delete_grant(
+    id_: Annotated[str, Path(alias="id", max_length=100)],
+    grant: Annotated[int, Path(ge=1, le=2**63 - 1, description="The id of the grant.")],
+    access: Administers,
+    reason: Annotated[str | None, Query(max_length=2000, description="Why it is revoked.")] = None,
+) -> Response:
+    """Revoke a grant: from now on it opens nothing, and requests in progress by it end."""
+    revoked = await access.memory.keys.revoke_grant(id_, grant, by=access.key.id, reason=reason)
+    return reply(asdict(revoked))
+
+
+def _wanted(asked: KeyGrantRequest) -> GrantRequest:
+    return GrantRequest(
+        asked.scope, asked.access, asked.reason, asked.graph, starts_at=asked.starts_at, expires_at=asked.expires_at
+    )

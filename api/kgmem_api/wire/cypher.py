@@ -31,8 +31,14 @@ class CypherRequest(BaseModel):
             raise refused("There is to be either a query or the name of one.", "Give query or named.")
         return self
 
-    def asked_scope(self, key: AccessKey) -> str | None:
-        """Return the scope to ask in; None is the whole graph. Raises Forbidden."""
+    def asked_scope(self, key: AccessKey, graph: str) -> str | None:
+        """Return the scope to ask in; None is the whole graph. Raises Forbidden.
+
+        A query that writes may name a scope that is granted for writing. One that names none writes in the key's own
+        scope, whatever it reads.
+        """
+        if self.scope is not None and self.mode == "write":
+            key = key.acting("writer", graph)
         return demanded_scope(key, self.scope)
 
 

@@ -1,6 +1,7 @@
 """Scopes: the owner of an item, as a path such as `team/7/agent/3`; items of the empty path are shared."""
 
 import re
+from collections.abc import Iterable
 
 from kgmem.domain.errors import InvalidInput
 
@@ -11,6 +12,27 @@ class NamedShared(str):
     """The empty scope where a record sets it explicitly: it is shared, whatever the default scope is."""
 
     __slots__ = ()
+
+
+class WidenedScope(str):
+    """A scope to read in, with further scopes that grants let its reader see.
+
+    It equals its scope, so that all that is written or found under one exact scope is that scope's alone. What a reader
+    sees beside it is computed in `visible_from`, and nowhere else.
+    """
+
+    __slots__ = ("granted",)
+    granted: tuple[str, ...]
+
+    def __new__(cls, scope: str, granted: Iterable[str]) -> "WidenedScope":
+        """Take the scope, and the granted ones."""
+        made = super().__new__(cls, scope)
+        made.granted = tuple(granted)
+        return made
+
+    def __getnewargs__(self) -> tuple[str, tuple[str, ...]]:  # type: ignore[override] # str has one argument.
+        """Return what a copy is made of."""
+        return (str(self), self.granted)
 
 
 LONGEST = 400
@@ -28,7 +50,19 @@ def check_scope(scope: str) -> str:
 
 
 def visible_from(scope: str) -> tuple[str, ...]:
-    """Return the scopes that a question in `scope` sees: shared, the scopes above it, and itself."""
+    """Return the scopes that a question in `scope` sees: shared, the scopes above it, and itself.
+
+    The later ones are nearer. What grants add stands after the shared scope and before the scope's own path, so that of
+    two entities with one key the reader's own is found.
+    """
+    own = _path(scope)
+    if not isinstance(scope, WidenedScope):
+        return own
+    added = {path for granted in scope.granted for path in _path(granted)} - set(own)
+    return (SHARED, *sorted(added, key=lambda path: (path.count("/"), path)), *own[1:])
+
+
+def _path(scope: str) -> tuple[str, ...]:
     segments = scope.split("/") if scope else []
     return (SHARED, *("/".join(segments[: n + 1]) for n in range(len(segments))))
 

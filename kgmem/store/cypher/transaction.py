@@ -63,7 +63,8 @@ class PostgresTransaction:
         self._reader = Reader(connection, layout)
         self._scope = scope
         self._numbers = None if scope is None else numbers
-        self._writer = Writer(connection, layout, reach.database, scope)
+        # What it writes is of the scope alone, without what grants add to it.
+        self._writer = Writer(connection, layout, reach.database, None if scope is None else str(scope))
         self._statements = reach.statements
         self._reach = reach
         self._others: list[PostgresTransaction] = []

@@ -3,10 +3,14 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
+from kgmem.domain.access import Grant, Key
 from kgmem.domain.errors import KgmemError, Unauthenticated
+from kgmem.domain.time.interval import iso
 from kgmem.log import EventLog
 from kgmem.store.db.database import Database
 from kgmem.store.db.statements import load
@@ -20,6 +24,22 @@ FRESH = 1.0  # Seconds for which what was read of a key counts.
 _MOST_REMEMBERED = 10_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Watcher:
+    """What is called when a key, or one of these grants of it, ends."""
+
+    ended: Callable[[], None]
+    grants: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _InForce:
+    """The grants of a key that is in force, and until when that need not be read again."""
+
+    until: float
+    grants: tuple[Grant, ...]
+
+
 class KeyWatch:
     """Looks at the keys in use, all in one statement, as long as any is."""
 
@@ -27,15 +47,17 @@ class KeyWatch:
         """Take the database that has the keys, and what forgets all that was read of one that is no longer in force."""
         self._database = database
         self._forget = forget
-        self._watchers: dict[str, dict[int, Callable[[], None]]] = {}
+        self._watchers: dict[str, dict[int, _Watcher]] = {}
         self._numbers = count()
-        self._in_force: OrderedDict[str, float] = OrderedDict()  # When each key was last read and found in force.
+        self._in_force: OrderedDict[str, _InForce] = OrderedDict()
+        self._changes = 0  # Of keys and grants by this process: what was read before one is read again.
+        self._looking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
-    def watch(self, id_: str, ended: Callable[[], None]) -> Callable[[], None]:
-        """Call `ended` once when a key is no longer in force; returns what ends the watch."""
+    def watch(self, id_: str, ended: Callable[[], None], grants: frozenset[int] = frozenset()) -> Callable[[], None]:
+        """Call `ended` once when a key, or one of these grants, is no longer in force; returns what ends the watch."""
         number = next(self._numbers)
-        self._watchers.setdefault(id_, {})[number] = ended
+        self._watchers.setdefault(id_, {})[number] = _Watcher(ended, grants)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._keep_looking(), name="kgmem key watch", context=for_nobody())
 
@@ -49,18 +71,51 @@ class KeyWatch:
 
     async def check(self, id_: str) -> None:
         """Raise Unauthenticated unless a key is in force, as read less than a second ago."""
-        if time.monotonic() - self._in_force.get(id_, float("-inf")) < FRESH:
-            return
-        await self._look([id_])
-        if id_ not in self._in_force:
+        await self.grants(id_)
+
+    async def grants(self, id_: str) -> tuple[Grant, ...]:
+        """Return the grants of a key that are in force, as read less than a second ago. Raises Unauthenticated."""
+        known = self._known(id_)
+        if known is None:
+            async with self._looking:
+                known = self._known(id_)
+                if known is None:
+                    await self._look([id_])
+                    known = self._in_force.get(id_)
+        if known is None:
             raise no_longer_valid()
+        return known.grants
+
+    def _known(self, id_: str) -> "_InForce | None":
+        """Return what is known of a key, unless it is too old, or a grant has begun or ended since."""
+        known = self._in_force.get(id_)
+        return known if known is not None and time.monotonic() < known.until else None
 
     def end(self, id_: str) -> None:
         """Close what a key has opened in this process; it is no longer in force."""
-        self._in_force.pop(id_, None)
+        self.granted(id_)
         self._forget(id_)
-        for ended in self._watchers.pop(id_, {}).values():
-            ended()
+        for watcher in self._watchers.pop(id_, {}).values():
+            watcher.ended()
+
+    def granted(self, id_: str) -> None:
+        """Read the grants of a key again before they are used the next time."""
+        self._changes += 1
+        self._in_force.pop(id_, None)
+
+    def end_grant(self, id_: str, grant: int) -> None:
+        """Close what a key has opened by a grant in this process; it is no longer in force."""
+        self.granted(id_)
+        watched = {each for watcher in self._watchers.get(id_, {}).values() for each in watcher.grants}
+        self._end_watchers(id_, watched - {grant})
+
+    def _end_watchers(self, id_: str, in_force: Set[int]) -> None:
+        """Close what was opened by grants other than these."""
+        watchers = self._watchers.get(id_, {})
+        for number in [number for number, watcher in watchers.items() if not watcher.grants <= in_force]:
+            watchers.pop(number).ended()
+        if not watchers:
+            self._watchers.pop(id_, None)
 
     async def aclose(self) -> None:
         """Stop looking."""
@@ -79,19 +134,71 @@ class KeyWatch:
                 log.debug("key_check_failed", error=error)
 
     async def _look(self, ids: list[str]) -> None:
-        """Read which keys are in force, and close what others have opened."""
-        read_at = time.monotonic()
-        async with self._database.connection() as connection:
-            rows = await connection.fetch(load("keys")["in_force"], ids)
-        in_force = {row["id"] for row in rows}
+        """Read which keys and grants are in force, and close what others have opened."""
+        while True:
+            changes, read_at = self._changes, time.monotonic()
+            async with self._database.connection() as connection:
+                rows = await connection.fetch(load("keys")["in_force"], ids)
+                scoped = [row["id"] for row in rows if row["scope"]]
+                grants = await connection.fetch(load("grants")["in_force"], scoped) if scoped else []
+            if changes == self._changes:
+                break
+        in_force = {
+            row["id"]: _in_force(read_at, [each for each in grants if each["key"] == row["id"]]) for row in rows
+        }
         for id_ in ids:
-            if id_ in in_force:
-                self._in_force[id_] = read_at
-                self._in_force.move_to_end(id_)
-            else:
+            known = in_force.get(id_)
+            if known is None:
                 self.end(id_)
+                continue
+            self._in_force[id_] = known
+            self._in_force.move_to_end(id_)
+            self._end_watchers(id_, {each.id for each in known.grants})
         while len(self._in_force) > _MOST_REMEMBERED:
             self._in_force.popitem(last=False)
+
+
+def _in_force(read_at: float, rows: Sequence[Any]) -> _InForce:
+    """Return what was read of a key: it counts for a second, or until a grant begins or ends."""
+    changes = [row["changes_in"] for row in rows if row["changes_in"] is not None]
+    return _InForce(read_at + min([FRESH, *changes]), tuple(grant_of(row) for row in rows if row["begun"]))
+
+
+def key_of(row: Any) -> Key:
+    """Return the key of a row, without its secret."""
+    return Key(
+        id=row["id"],
+        name=row["name"],
+        role=row["role"],
+        graph=row["graph"],
+        scope=row["scope"],
+        created_at=_time(row["created_at"]),
+        expires_at=_time(row["expires_at"]),
+        revoked_at=_time(row["revoked_at"]),
+    )
+
+
+def grant_of(row: Any) -> Grant:
+    """Return the grant of a row."""
+    return Grant(
+        id=row["id"],
+        key=row["key"],
+        scope=row["scope"],
+        access=row["access"],
+        reason=row["reason"],
+        graph=row["graph"],
+        starts_at=_time(row["starts_at"]),
+        expires_at=_time(row["expires_at"]),
+        created_at=_time(row["created_at"]),
+        created_by=row["created_by"],
+        revoked_at=_time(row["revoked_at"]),
+        revoked_by=row["revoked_by"],
+        revoke_reason=row["revoke_reason"],
+    )
+
+
+def _time(instant: int | None) -> str | None:
+    return None if instant is None else iso(instant)
 
 
 def no_longer_valid() -> Unauthenticated:

@@ -6,10 +6,10 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from types import TracebackType
-from typing import Any, get_args
+from typing import get_args
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -18,11 +18,12 @@ from kgmem.domain.access import Key, Role
 from kgmem.domain.errors import InvalidInput, KgmemError, NotFound, Unauthenticated, Unavailable
 from kgmem.domain.graph.graph import check_graph_name
 from kgmem.domain.graph.scope import check_scope
-from kgmem.domain.time.interval import iso, now, parse_time
+from kgmem.domain.time.interval import now, parse_time
 from kgmem.log import EventLog
 from kgmem.store.db.database import Database
 from kgmem.store.db.statements import load
-from kgmem.store.jobs.key_watch import FRESH, KeyWatch
+from kgmem.store.jobs.grants import PostgresGrants
+from kgmem.store.jobs.key_watch import FRESH, KeyWatch, key_of
 from kgmem.tasks import told_to_stop
 
 # Tokens of API keys, and the hashing of their secrets: slow on purpose, off the event loop, a few at a time.
@@ -126,6 +127,7 @@ class PostgresKeyRing:
         self._database = database
         self._hasher = SecretHasher()
         self._watch = KeyWatch(database, self._forget)
+        self.grants = PostgresGrants(database, self._watch)
         # Tokens are held as digests under a key of this process, so that a memory dump holds none of them.
         self._pepper = secrets.token_bytes(32)
         self._seen: OrderedDict[bytes, _Seen] = OrderedDict()
@@ -169,12 +171,12 @@ class PostgresKeyRing:
         values = (token.id, name, await self._hasher.hash(token.secret), role, graph, check_scope(scope), expires)
         async with self._database.connection() as connection:
             row = await connection.fetchrow(load("keys")["create"], *values)
-        return _key_of(row), token.text()
+        return key_of(row), token.text()
 
     async def list(self) -> Sequence[Key]:
         """Return all keys, oldest first, without secrets."""
         async with self._database.connection() as connection:
-            return [_key_of(row) for row in await connection.fetch(load("keys")["list"])]
+            return [key_of(row) for row in await connection.fetch(load("keys")["list"])]
 
     async def revoke(self, id_: str) -> Key:
         """Revoke a key: here at once, in other processes within a second. Raises NotFound."""
@@ -183,7 +185,7 @@ class PostgresKeyRing:
         if row is None:
             raise NotFound(f"There is no API key {id_[:40]!r}.", hint="kgmem key list shows their ids.")
         self._watch.end(id_)
-        return _key_of(row)
+        return key_of(row)
 
     def _forget(self, id_: str) -> None:
         """Forget what was read of a key; what is being read at this moment is read again."""
@@ -191,9 +193,13 @@ class PostgresKeyRing:
         for digest in [digest for digest, seen in self._seen.items() if seen.key and seen.key.id == id_]:
             del self._seen[digest]
 
-    def watch(self, id_: str, ended: Callable[[], None]) -> Callable[[], None]:
-        """Call `ended` once, within a second after a key was revoked or has expired; returns what ends the watch."""
-        return self._watch.watch(id_, ended)
+    def watch(self, id_: str, ended: Callable[[], None], grants: frozenset[int] = frozenset()) -> Callable[[], None]:
+        """Call `ended` once, within a second after a key or one of these grants ends; returns what ends the watch."""
+        return self._watch.watch(id_, ended, grants)
+
+    async def current(self, key: Key) -> Key:
+        """Return a key with the grants that are in force. Raises Unauthenticated where the key is not."""
+        return replace(key, grants=await self._watch.grants(key.id)) if key.scope else key
 
     async def check(self, id_: str) -> None:
         """Raise Unauthenticated unless a key is in force."""
@@ -211,7 +217,7 @@ class PostgresKeyRing:
         if seen.key is None:
             raise _not_valid()
         self._note_use(seen.key.id)
-        return seen.key
+        return await self.current(seen.key)
 
     async def _look_once(self, token: Token, digest: bytes) -> _Seen:
         """Look a token up; callers who ask at the same time share one look."""
@@ -239,7 +245,7 @@ class PostgresKeyRing:
             fits = fits or await self._hasher.check(row["hash"] if row else None, token.secret)
             if revocations == self._revocations:
                 break
-        seen = _Seen(_key_of(row) if fits and row["good"] else None, row["hash"] if fits else None, read_at)
+        seen = _Seen(key_of(row) if fits and row["good"] else None, row["hash"] if fits else None, read_at)
         self._seen[digest] = seen
         self._seen.move_to_end(digest)
         if len(self._seen) > _MOST_TOKENS:
@@ -267,18 +273,6 @@ class PostgresKeyRing:
             log.warning("key_usage_not_stored", error=error)
         else:
             self._used = {id_: at for id_, at in self._used.items() if used.get(id_) != at}
-
-
-def _key_of(row: Any) -> Key:
-    times = {name: row[name] for name in ("created_at", "expires_at", "revoked_at")}
-    return Key(
-        id=row["id"],
-        name=row["name"],
-        role=row["role"],
-        graph=row["graph"],
-        scope=row["scope"],
-        **{name: None if instant is None else iso(instant) for name, instant in times.items()},
-    )
 
 
 def _not_valid() -> Unauthenticated:

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from kgmem.domain.errors import KgmemError, NotFound
+from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.recall.answer import Hit
 from kgmem.domain.recall.question import Question, Spot, Where
 from kgmem.domain.space.geometry import Box, area_of, boxes_of, check_where
@@ -76,7 +77,7 @@ def in_place(layout: Layout, request: SearchRequest, parameters: Parameters, key
     }
     name = {"name": SQL("where_place")}
     tables = [
-        fill(layout.sql("regions", "place"), {"key": parameters.add(key, "text")}),
+        fill(layout.sql("regions", "place"), _named(key, request, parameters)),
         fill(layout.sql("regions", "inside_by_links"), links),
         # As it was known earlier, a place is a point: label tables hold what is known now.
         layout.sql("regions", "shape" if request.question.when.known_at is None else "no_shape"),
@@ -139,7 +140,7 @@ def where(layout: Layout, request: SearchRequest, parameters: Parameters) -> Dim
         return None
     check_where(asked)
     must = request.question.mode("where") == "must"
-    spot = _spot(layout, asked.near, parameters) if asked.near else None
+    spot = _spot(layout, asked.near, request, parameters) if asked.near else None
     regions = _regions(layout, request, parameters)
     linked = linked_places(layout, parameters, holds(layout, request.question, request.occurrences, parameters))
     conditions, limit = [region.condition for region in regions], NOTHING
@@ -281,12 +282,18 @@ class _SpatialQueries:
         return join(" UNION ALL ", (compose("SELECT * FROM ({}) p", piece) for piece in found))
 
 
-def _spot(layout: Layout, spot: Spot, parameters: Parameters) -> _Point:
+def _named(key: str | None, request: SearchRequest, parameters: Parameters) -> dict[str, SQL]:
+    """Return a key, and the scopes in which it is looked up, the nearest last."""
+    paths = list(visible_from(request.question.scope))
+    return {"key": parameters.add(key, "text"), "paths": parameters.add(paths, "text[]")}
+
+
+def _spot(layout: Layout, spot: Spot, request: SearchRequest, parameters: Parameters) -> _Point:
     if spot.point is not None:
         lon, lat = (parameters.add(float(degrees), "float8") for degrees in spot.point)
         place = {"lon": lon, "lat": lat}
         return _Point(fill(layout.sql("spatial", "spot_of_point"), place), fill(layout.sql("spatial", "km"), place))
-    table = fill(layout.sql("spatial", "spot_of_entity"), {"key": parameters.add(spot.entity, "text")})
+    table = fill(layout.sql("spatial", "spot_of_entity"), _named(spot.entity, request, parameters))
     distance = fill(
         layout.sql("spatial", "km"),
         {name: compose("(SELECT {} FROM where_spot)", identifier(name)) for name in ("lon", "lat")},

@@ -4,42 +4,43 @@
 -- $3: 1688849860263936
 -- $4: 1970324836974592
 -- $5: 'cape'
--- $6: 0
--- $7: 31536000000000
--- $8: [9]
--- $9: []
+-- $6: ['']
+-- $7: 0
+-- $8: 31536000000000
+-- $9: [9]
 -- $10: []
--- $11: 50.000000051
--- $12: 5.0
--- $13: 0
--- $14: 31536000000000
--- $15: ['effects']
--- $16: ['explosion']
--- $17: ['CAUSES']
--- $18: []
--- $19: 5
--- $20: 0.0
--- $21: ['']
--- $22: 0
--- $23: 31536000000000
--- $24: 31536000.0
--- $25: 0
--- $26: 31536000000000
--- $27: ['apollo-13']
--- $28: ['']
--- $29: []
--- $30: ['']
--- $31: 0
--- $32: 31536000000000
--- $33: [6]
--- $34: ['Mission']
--- $35: (0.6, 0.8)
--- $36: 'landing'
+-- $11: []
+-- $12: 50.000000051
+-- $13: 5.0
+-- $14: 0
+-- $15: 31536000000000
+-- $16: ['effects']
+-- $17: ['explosion']
+-- $18: ['CAUSES']
+-- $19: []
+-- $20: 5
+-- $21: 0.0
+-- $22: ['']
+-- $23: 0
+-- $24: 31536000000000
+-- $25: 31536000.0
+-- $26: 0
+-- $27: 31536000000000
+-- $28: ['apollo-13']
+-- $29: ['']
+-- $30: []
+-- $31: ['']
+-- $32: 0
+-- $33: 31536000000000
+-- $34: [6]
+-- $35: ['Mission']
+-- $36: (0.6, 0.8)
+-- $37: 'landing'
 -- refused: There is no entity 'cape' to be near. Correct where.near.entity: it is a key.
 -- refused: The entity 'cape' has no place. Give where.near.point instead.
 -- refused: There is no entity 'explosion' to ask the causes or effects of. Correct the key.
 -- refused: Not all of graph.hops.from is here: apollo-13. Give keys of entities.
-WITH RECURSIVE unused AS (SELECT $24::float8),
+WITH RECURSIVE unused AS (SELECT $25::float8),
 seen AS MATERIALIZED (
     SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
                SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
@@ -60,7 +61,7 @@ words_of_few (id, item, value) AS MATERIALIZED (
     ),
 asked AS MATERIALIZED (
         SELECT w.lexeme, ($$'$$ || replace(replace(w.lexeme, $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$)::tsquery AS query
-        FROM unnest(tsvector_to_array(to_tsvector('english', $36::text))) AS w (lexeme)
+        FROM unnest(tsvector_to_array(to_tsvector('english', $37::text))) AS w (lexeme)
     ),
 matching AS MATERIALIZED (
         SELECT d.id, d.item, d.length, a.lexeme,
@@ -82,7 +83,7 @@ where_spot (item, lon, lat) AS MATERIALIZED (
     SELECT i.id, i.place[0], i.place[1]
     FROM "kgm_1".item i JOIN "kgm_1".scope s ON s.id = i.scope
     WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) AND i.key = $5::text AND i.kind = 1
-    ORDER BY length(s.path) DESC LIMIT 1
+    ORDER BY array_position($6::text[], s.path) DESC LIMIT 1
 )
 ,
 where_pool (one, other) AS MATERIALIZED (
@@ -104,7 +105,7 @@ FROM (SELECT lon, lat,
                      degrees(CASE
 WHEN km > 20038 THEN 20038
 ELSE km END / 6371.0088) * (1 + 1e-9) + 1e-5 AS high
-FROM (SELECT lon, lat, $11::float8 AS km FROM where_spot OFFSET 0) given) radius
+FROM (SELECT lon, lat, $12::float8 AS km FROM where_spot OFFSET 0) given) radius
         OFFSET 0
     ) reach
     OFFSET 0
@@ -113,20 +114,20 @@ FROM (SELECT lon, lat, $11::float8 AS km FROM where_spot OFFSET 0) given) radius
 ,
 why_asked (side, place, item, begins) AS MATERIALIZED (
     SELECT k.side, k.place, i.id, lower(i.valid)
-    FROM unnest($15::text[], $16::text[]) WITH ORDINALITY AS k (side, key, place)
+    FROM unnest($16::text[], $17::text[]) WITH ORDINALITY AS k (side, key, place)
     CROSS JOIN LATERAL (
         SELECT i.id, i.valid
         FROM "kgm_1".scope s JOIN "kgm_1".item i ON i.scope = s.id AND i.key = k.key AND i.kind = 1
-        WHERE s.path = ANY ($21::text[])
-        ORDER BY length(s.path) DESC LIMIT 1
+        WHERE s.path = ANY ($22::text[])
+        ORDER BY array_position($22::text[], s.path) DESC LIMIT 1
     ) i
 )
 ,
 why_kinds (id, sign) AS MATERIALIZED (
     SELECT id, CASE
-WHEN name = ANY ($18::text[]) THEN -1
+WHEN name = ANY ($19::text[]) THEN -1
 ELSE 1 END
-    FROM "kgm_1".label WHERE kind = 2 AND name = ANY ($17::text[])
+    FROM "kgm_1".label WHERE kind = 2 AND name = ANY ($18::text[])
 )
 ,
 why_effects (asked, items, links, item, bound, strength, sign, cut) AS (
@@ -149,15 +150,15 @@ SELECT e.id, e.target AS far, k.sign,
        least(greatest(coalesce(e.strength::text::float8, 1) * coalesce(e.confidence::text::float8, 1), 0), 1) AS strength
 FROM "kgm_1".edge e JOIN why_kinds k ON k.id = e.kind
 WHERE e.source = w.item AND e.kind = ANY (ARRAY(SELECT id FROM why_kinds))
-  AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($13::timestamptz, $14::timestamptz)
+  AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($14::timestamptz, $15::timestamptz)
 OFFSET 0
 ) e
                     CROSS JOIN LATERAL (
                         SELECT valid FROM "kgm_1".item
                         WHERE id = e.far AND kind = 1 AND scope = ANY (ARRAY(SELECT id FROM seen)) OFFSET 0
                     ) i
-                    WHERE cardinality(w.links) < $19::integer AND NOT e.far = ANY (w.items)
-                      AND w.strength * e.strength > 0 AND w.strength * e.strength >= $20::float8
+                    WHERE cardinality(w.links) < $20::integer AND NOT e.far = ANY (w.items)
+                      AND w.strength * e.strength > 0 AND w.strength * e.strength >= $21::float8
 AND (w.bound IS NULL OR lower(i.valid) IS NULL OR lower(i.valid) >= w.bound)
                     LIMIT 25000 + 1
                 ) reached
@@ -192,21 +193,21 @@ why_by_item AS MATERIALIZED (SELECT jsonb_object_agg(item, value) AS of FROM why
 ,
 ring0 AS MATERIALIZED (
     SELECT DISTINCT ON (i.key) i.id FROM "kgm_1".item i JOIN "kgm_1".scope s ON s.id = i.scope
-    WHERE i.key = ANY ($27::text[]) AND i.kind = 1 AND s.path = ANY ($28::text[])
-    ORDER BY i.key, length(s.path) DESC
+    WHERE i.key = ANY ($28::text[]) AND i.kind = 1 AND s.path = ANY ($29::text[])
+    ORDER BY i.key, array_position($29::text[], s.path) DESC
 )
 ,
 ring1 AS MATERIALIZED (SELECT e.target AS id FROM ring0 r JOIN "kgm_1".edge e ON e.source = r.id
-WHERE e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($25::timestamptz, $26::timestamptz) AND e.kind <> 10
+WHERE e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($26::timestamptz, $27::timestamptz) AND e.kind <> 10
  UNION SELECT e.source AS id FROM ring0 r JOIN "kgm_1".edge e ON e.target = r.id
-WHERE e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($25::timestamptz, $26::timestamptz) AND e.kind <> 10
+WHERE e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($26::timestamptz, $27::timestamptz) AND e.kind <> 10
  EXCEPT (SELECT id FROM ring0)),
 rings AS MATERIALIZED (SELECT id, 0 AS hops FROM ring0
 UNION ALL SELECT id, 1 AS hops FROM ring1),
 walk_started AS MATERIALIZED (
     SELECT DISTINCT ON (i.key) i.id FROM "kgm_1".item i JOIN "kgm_1".scope s ON s.id = i.scope
-    WHERE i.key = ANY ($29::text[]) AND i.kind = 1 AND s.path = ANY ($30::text[])
-    ORDER BY i.key, length(s.path) DESC
+    WHERE i.key = ANY ($30::text[]) AND i.kind = 1 AND s.path = ANY ($31::text[])
+    ORDER BY i.key, array_position($31::text[], s.path) DESC
 )
 ,
 "probe_labels" (id) AS MATERIALIZED (
@@ -233,15 +234,15 @@ UNION ALL
 SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT other FROM where_pool)
 ) q LIMIT 2001) p
 CROSS JOIN LATERAL (
-SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = p.id AND e.kind = ANY ($8::integer[])
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = p.id AND e.kind = ANY ($9::integer[])
 UNION ALL
-SELECT e.target FROM "kgm_1".edge e WHERE e.source = p.id AND e.kind = ANY ($9::integer[])
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = p.id AND e.kind = ANY ($10::integer[])
 ) o
 CROSS JOIN LATERAL (SELECT o.id
 UNION ALL
-SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = o.id AND e.kind = ANY ($8::integer[])
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = o.id AND e.kind = ANY ($9::integer[])
 UNION ALL
-SELECT e.target FROM "kgm_1".edge e WHERE e.source = o.id AND e.kind = ANY ($9::integer[])
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = o.id AND e.kind = ANY ($10::integer[])
 ) n
 ) r
 WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
@@ -258,7 +259,7 @@ WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
     SELECT DISTINCT id
 FROM (SELECT id
 FROM (
-SELECT i.id FROM "kgm_1".item i WHERE i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND NOT (lower_inf(i.valid) AND upper_inf(i.valid))
+SELECT i.id FROM "kgm_1".item i WHERE i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND NOT (lower_inf(i.valid) AND upper_inf(i.valid))
 UNION ALL
 SELECT i.id FROM "kgm_1".item i WHERE lower_inf(i.valid) AND upper_inf(i.valid)
 ) r
@@ -293,7 +294,7 @@ WHERE (SELECT name FROM narrow_by) = 'when'
 UNION ALL SELECT id FROM "probe_hops"
 WHERE (SELECT name FROM narrow_by) = 'hops'),
 walk_seeds (retriever, item, value, stands) AS MATERIALIZED (SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT v.item, v.embedding <#> $35::halfvec AS value, CASE
+FROM (SELECT v.item, v.embedding <#> $36::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -303,10 +304,10 @@ AND (SELECT bool_or(large) FROM seen)
       AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
 AND ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) AND i.kind <> 2
-ORDER BY v.embedding <#> $35::halfvec LIMIT 40
+ORDER BY v.embedding <#> $36::halfvec LIMIT 40
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $35::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $36::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -326,7 +327,7 @@ WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM (SELECT (w.hit).item, (w.hit).value
-FROM (SELECT "kgm_1".by_words($36::text) AS hit WHERE true
+FROM (SELECT "kgm_1".by_words($37::text) AS hit WHERE true
 AND (SELECT bool_or(large) FROM seen) OFFSET 0) w) h
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = h.item OFFSET 0) i
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -347,7 +348,7 @@ ORDER BY 2, 1 LIMIT 40
 ) "words_few"),
 found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT v.item, v.embedding <#> $35::halfvec AS value, CASE
+FROM (SELECT v.item, v.embedding <#> $36::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -355,36 +356,36 @@ FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE i
 WHERE (SELECT name IS NULL FROM narrow_by)
 AND (SELECT bool_or(large) FROM seen)
       AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
-AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
+AND (((i.id >> 48) = ANY ($34::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $35::text[])
 AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+ <= $12::float8)) OR (i.place IS NULL AND EXISTS (SELECT
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -398,12 +399,12 @@ WHERE ((
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)))))
-AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND i.id IN (SELECT id FROM rings)
-ORDER BY v.embedding <#> $35::halfvec LIMIT $2::integer
+ <= $12::float8)))))
+AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND i.id IN (SELECT id FROM rings)
+ORDER BY v.embedding <#> $36::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $35::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $36::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -412,36 +413,36 @@ CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
-AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
+AND (((i.id >> 48) = ANY ($34::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $35::text[])
 AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+ <= $12::float8)) OR (i.place IS NULL AND EXISTS (SELECT
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -455,12 +456,12 @@ WHERE ((
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)))))
-AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND i.id IN (SELECT id FROM rings)
+ <= $12::float8)))))
+AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $35::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $36::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -469,36 +470,36 @@ CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE scope = s.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT id FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id OFFSET 0) v
 WHERE NOT s.large
-AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
+AND (((i.id >> 48) = ANY ($34::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $35::text[])
 AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+ <= $12::float8)) OR (i.place IS NULL AND EXISTS (SELECT
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -512,8 +513,8 @@ WHERE ((
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)))))
-AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND i.id IN (SELECT id FROM rings)
+ <= $12::float8)))))
+AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few"
 UNION ALL SELECT 'words', item, -value::float8, stands
@@ -523,41 +524,41 @@ WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
 FROM (SELECT (w.hit).item, (w.hit).value
-FROM (SELECT "kgm_1".by_words($36::text) AS hit
+FROM (SELECT "kgm_1".by_words($37::text) AS hit
 WHERE ((SELECT name IS NULL FROM narrow_by) OR (SELECT count(*) > 1000 FROM narrow))
 AND (SELECT bool_or(large) FROM seen) OFFSET 0) w) h
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = h.item OFFSET 0) i
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))
-AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
+AND (((i.id >> 48) = ANY ($34::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $35::text[])
 AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+ <= $12::float8)) OR (i.place IS NULL AND EXISTS (SELECT
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -571,12 +572,12 @@ WHERE ((
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)))))
-AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND i.id IN (SELECT id FROM rings)
+ <= $12::float8)))))
+AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND i.id IN (SELECT id FROM rings)
 LIMIT $2::integer
 ) "words_many"
 UNION ALL SELECT 'words', item, -value::float8, stands
-FROM (SELECT i.id AS item, p.body <@> to_bm25query($36::text, '"kgm_1".passage_words') AS value, CASE
+FROM (SELECT i.id AS item, p.body <@> to_bm25query($37::text, '"kgm_1".passage_words') AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -585,36 +586,36 @@ CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT body FROM "kgm_1".passage WHERE item = i.id OFFSET 0) p
 WHERE NOT ((SELECT name IS NULL FROM narrow_by) OR (SELECT count(*) > 1000 FROM narrow))
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen))
-AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
+AND (((i.id >> 48) = ANY ($34::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $35::text[])
 AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+ <= $12::float8)) OR (i.place IS NULL AND EXISTS (SELECT
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -628,8 +629,8 @@ WHERE ((
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)))))
-AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND i.id IN (SELECT id FROM rings)
+ <= $12::float8)))))
+AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY 2, 1 LIMIT $2::integer
 ) "words_narrow"
 UNION ALL SELECT 'words', item, -value::float8, stands
@@ -639,36 +640,36 @@ WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.
 ELSE 0 END AS stands
 FROM words_of_few w CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = w.item OFFSET 0) i
 WHERE true
-AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
+AND (((i.id >> 48) = ANY ($34::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $35::text[])
 AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+ <= $12::float8)) OR (i.place IS NULL AND EXISTS (SELECT
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -682,12 +683,12 @@ WHERE ((
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)))))
-AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND i.id IN (SELECT id FROM rings)
+ <= $12::float8)))))
+AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY 2, 1 LIMIT $2::integer
 ) "words_few"
 UNION ALL SELECT 'where', item, value::float8, stands
-FROM (SELECT item, $12::float8 / ($12::float8 + km) AS value, stands
+FROM (SELECT item, $13::float8 / ($13::float8 + km) AS value, stands
 FROM (SELECT *
 FROM (SELECT i.id AS item, CASE
 WHEN i.place IS NOT NULL THEN
@@ -706,24 +707,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -737,7 +738,7 @@ WHERE (
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) END AS km, CASE
+ <= $12::float8)) END AS km, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -749,24 +750,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -775,36 +776,36 @@ WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(
 ) n
 WHERE i.place IS NULL AND i.kind = 1
 ))
-AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
+AND (((i.id >> 48) = ANY ($34::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $35::text[])
 AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+ <= $12::float8)) OR (i.place IS NULL AND EXISTS (SELECT
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -818,8 +819,8 @@ WHERE ((
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)))))
-AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND i.id IN (SELECT id FROM rings)
+ <= $12::float8)))))
+AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY 2, 1 LIMIT $2::integer
 ) p
 UNION ALL SELECT *
@@ -835,36 +836,36 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     WHERE true
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
           AND i.place <@ (SELECT one FROM where_pool)
-AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
+AND (((i.id >> 48) = ANY ($34::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $35::text[])
 AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+ <= $12::float8)) OR (i.place IS NULL AND EXISTS (SELECT
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -878,8 +879,8 @@ WHERE ((
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)))))
-AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND i.id IN (SELECT id FROM rings)
+ <= $12::float8)))))
+AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND i.id IN (SELECT id FROM rings)
     ORDER BY i.place <-> (SELECT point(lon, lat) FROM where_spot) LIMIT $2::integer
 ),
 reached AS MATERIALIZED (
@@ -919,36 +920,36 @@ WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     WHERE true
 AND (SELECT bool_or(large) FROM seen) AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
           AND i.place <@ (SELECT other FROM where_pool)
-AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
+AND (((i.id >> 48) = ANY ($34::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $35::text[])
 AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+ <= $12::float8)) OR (i.place IS NULL AND EXISTS (SELECT
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -962,8 +963,8 @@ WHERE ((
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)))))
-AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND i.id IN (SELECT id FROM rings)
+ <= $12::float8)))))
+AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND i.id IN (SELECT id FROM rings)
     ORDER BY i.place <-> (SELECT point(CASE
 WHEN lon > 0 THEN lon - 360
 ELSE lon + 360 END, lat) FROM where_spot)
@@ -1020,36 +1021,36 @@ WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.
 ELSE 0 END AS stands
 FROM held i
 WHERE true AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
-AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
+AND (((i.id >> 48) = ANY ($34::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $35::text[])
 AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+ <= $12::float8)) OR (i.place IS NULL AND EXISTS (SELECT
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -1063,8 +1064,8 @@ WHERE ((
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)))))
-AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND i.id IN (SELECT id FROM rings)
+ <= $12::float8)))))
+AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY 2, 1 LIMIT $2::integer
 ) p
 UNION ALL SELECT *
@@ -1086,24 +1087,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -1117,7 +1118,7 @@ WHERE (
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) END AS km, CASE
+ <= $12::float8)) END AS km, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -1135,15 +1136,15 @@ WHERE (SELECT bool_or(large) FROM seen) AND a.place <@ (SELECT other FROM where_
 ) a LIMIT 20000
 ) p
 CROSS JOIN LATERAL (
-SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = p.id AND e.kind = ANY ($8::integer[])
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = p.id AND e.kind = ANY ($9::integer[])
 UNION ALL
-SELECT e.target FROM "kgm_1".edge e WHERE e.source = p.id AND e.kind = ANY ($9::integer[])
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = p.id AND e.kind = ANY ($10::integer[])
 ) o
 CROSS JOIN LATERAL (SELECT o.id
 UNION ALL
-SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = o.id AND e.kind = ANY ($8::integer[])
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = o.id AND e.kind = ANY ($9::integer[])
 UNION ALL
-SELECT e.target FROM "kgm_1".edge e WHERE e.source = o.id AND e.kind = ANY ($9::integer[])
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = o.id AND e.kind = ANY ($10::integer[])
 ) n
 ) l) n
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
@@ -1165,24 +1166,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -1196,37 +1197,37 @@ WHERE (
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) END IS NOT NULL
-AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
+ <= $12::float8)) END IS NOT NULL
+AND (((i.id >> 48) = ANY ($34::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $35::text[])
 AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+ <= $12::float8)) OR (i.place IS NULL AND EXISTS (SELECT
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -1240,8 +1241,8 @@ WHERE ((
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)))))
-AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND i.id IN (SELECT id FROM rings)
+ <= $12::float8)))))
+AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY 2, 1 LIMIT $2::integer
 ) p) n ORDER BY km, item) "where_found"
 UNION ALL SELECT 'why', item, value::float8, stands
@@ -1253,36 +1254,36 @@ ELSE 0 END AS stands
 FROM (SELECT item, value FROM why_scores ORDER BY value DESC, item) w
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = w.item OFFSET 0) i
 WHERE true
-AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
+AND (((i.id >> 48) = ANY ($34::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $35::text[])
 AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+ <= $12::float8)) OR (i.place IS NULL AND EXISTS (SELECT
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -1296,8 +1297,8 @@ WHERE ((
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)))))
-AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND i.id IN (SELECT id FROM rings)
+ <= $12::float8)))))
+AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY w.value DESC, w.item LIMIT $2::integer
 ) "why_found"
 UNION ALL SELECT 'hops', item, value::float8, stands
@@ -1307,36 +1308,36 @@ WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.
 ELSE 0 END AS stands
 FROM rings r JOIN "kgm_1".item i ON i.id = r.id
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen))
-AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
+AND (((i.id >> 48) = ANY ($34::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $35::text[])
 AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+ <= $12::float8)) OR (i.place IS NULL AND EXISTS (SELECT
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -1350,8 +1351,8 @@ WHERE ((
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)))))
-AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND i.id IN (SELECT id FROM rings)
+ <= $12::float8)))))
+AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND i.id IN (SELECT id FROM rings)
 ORDER BY r.hops, r.id LIMIT $2::integer
 ) "hops_found"
 UNION ALL SELECT 'refused', 0::bigint, 0::float8, 0 WHERE NOT EXISTS (SELECT FROM where_spot)
@@ -1397,11 +1398,11 @@ near AS MATERIALIZED (
 SELECT array_agg(other) AS others, array_agg(weight) AS weights, sum(weight)::float8 AS total
 FROM (
     (SELECT target AS other, (1000000 * coalesce(e.strength, 1) * coalesce(e.confidence, 1))::bigint AS weight FROM "kgm_1".edge e
-     WHERE source = r.id AND scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($31::timestamptz, $32::timestamptz)
+     WHERE source = r.id AND scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($32::timestamptz, $33::timestamptz)
      ORDER BY source, kind, target LIMIT 60)
     UNION ALL
     (SELECT source, (1000000 * coalesce(e.strength, 1) * coalesce(e.confidence, 1))::bigint FROM "kgm_1".edge e
-     WHERE target = r.id AND scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($31::timestamptz, $32::timestamptz)
+     WHERE target = r.id AND scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($32::timestamptz, $33::timestamptz)
      ORDER BY target, kind LIMIT 60)) both_ways
 WHERE other <> r.id
 ) l
@@ -1420,11 +1421,11 @@ far AS MATERIALIZED (
 SELECT array_agg(other) AS others, array_agg(weight) AS weights, sum(weight)::float8 AS total
 FROM (
     (SELECT target AS other, (1000000 * coalesce(e.strength, 1) * coalesce(e.confidence, 1))::bigint AS weight FROM "kgm_1".edge e
-     WHERE source = r.id AND scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($31::timestamptz, $32::timestamptz)
+     WHERE source = r.id AND scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($32::timestamptz, $33::timestamptz)
      ORDER BY source, kind, target LIMIT 16)
     UNION ALL
     (SELECT source, (1000000 * coalesce(e.strength, 1) * coalesce(e.confidence, 1))::bigint FROM "kgm_1".edge e
-     WHERE target = r.id AND scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($31::timestamptz, $32::timestamptz)
+     WHERE target = r.id AND scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($32::timestamptz, $33::timestamptz)
      ORDER BY target, kind LIMIT 16)) both_ways
 WHERE other <> r.id
 ) l
@@ -1450,36 +1451,36 @@ FROM nodes n JOIN "kgm_1".item i ON i.id = n.id WHERE CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END = 0
-AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
+AND (((i.id >> 48) = ANY ($34::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $35::text[])
 AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+ <= $12::float8)) OR (i.place IS NULL AND EXISTS (SELECT
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -1493,8 +1494,8 @@ WHERE ((
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)))))
-AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND i.id IN (SELECT id FROM rings)
+ <= $12::float8)))))
+AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND i.id IN (SELECT id FROM rings)
 )
 UNION ALL (
 SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, CASE
@@ -1518,36 +1519,36 @@ WHERE (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"s
  IS NOT DISTINCT
 FROM (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])
  FROM "flights"."Episode" l WHERE l.id = t.id::text::ag_catalog.graphid)
-AND (((i.id >> 48) = ANY ($33::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $34::text[])
+AND (((i.id >> 48) = ANY ($34::bigint[]) AND i.labels[1] IS DISTINCT FROM '') OR i.labels && $35::text[])
 AND (((
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) OR (i.place IS NULL AND EXISTS (SELECT
+ <= $12::float8)) OR (i.place IS NULL AND EXISTS (SELECT
 FROM (
 SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -1561,8 +1562,8 @@ WHERE ((
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)))))
-AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($22::timestamptz, $23::timestamptz) AND i.id IN (SELECT id FROM rings)
+ <= $12::float8)))))
+AND (i.id IN (SELECT item FROM why_scores)) IS TRUE AND i.valid && tstzrange($23::timestamptz, $24::timestamptz) AND i.id IN (SELECT id FROM rings)
 )),
 candidate (item, by) AS MATERIALIZED (
     SELECT item, array_agg(retriever)
@@ -1576,7 +1577,7 @@ UNION ALL
 SELECT r.retriever, v.items, r.value, NULL::integer[], NULL::bigint[]
 FROM (
     SELECT array_agg(item) AS items, array_agg("where") AS "where", array_agg("why") AS "why", array_agg("trust") AS "trust", array_agg("hops") AS "hops"
-FROM (SELECT c.item, ($12::float8 / ($12::float8 + CASE
+FROM (SELECT c.item, ($13::float8 / ($13::float8 + CASE
 WHEN i.place IS NOT NULL THEN
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
@@ -1593,24 +1594,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = i.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($10::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($11::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($8::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($6::timestamptz, $7::timestamptz)
+WHERE e.source = m.id AND e.kind = ANY ($9::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))  AND e.valid && tstzrange($7::timestamptz, $8::timestamptz)
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -1624,7 +1625,7 @@ WHERE (
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
     sin(radians(greatest(abs(i.place[1] - (SELECT "lat" FROM where_spot)), 1e-99)) / 2) ^ 2 + cos(radians((SELECT "lat" FROM where_spot))) * cos(radians(i.place[1]))
     * sin(radians(greatest(abs(i.place[0] - (SELECT "lon" FROM where_spot)), 1e-99)) / 2) ^ 2))) END)
- <= $11::float8)) END))::float8 AS "where", (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8 AS "why", (
+ <= $12::float8)) END))::float8 AS "where", (((SELECT of FROM why_by_item) ->> i.id::text)::float8)::float8 AS "why", (
 coalesce(i.trust, (SELECT o.trust FROM "kgm_1".source o WHERE o.id = i.source), 0.5)
 )::float8 AS "trust", ((SELECT 1.0 / (1 + r.hops) FROM rings r WHERE r.id = i.id))::float8 AS "hops" FROM candidate c CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = c.item OFFSET 0) i
  OFFSET 0) each

@@ -24,7 +24,7 @@ why_asked (side, place, item, begins) AS MATERIALIZED (
         SELECT i.id, i.valid
         FROM "kgm_1".scope s JOIN "kgm_1".item i ON i.scope = s.id AND i.key = k.key AND i.kind = 1
         WHERE s.path = ANY ($9::text[])
-        ORDER BY length(s.path) DESC LIMIT 1
+        ORDER BY array_position($9::text[], s.path) DESC LIMIT 1
     ) i
 )
 ,

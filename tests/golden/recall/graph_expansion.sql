@@ -15,7 +15,7 @@ WITH RECURSIVE seen AS MATERIALIZED (
 walk_started AS MATERIALIZED (
     SELECT DISTINCT ON (i.key) i.id FROM "kgm_1".item i JOIN "kgm_1".scope s ON s.id = i.scope
     WHERE i.key = ANY ($3::text[]) AND i.kind = 1 AND s.path = ANY ($4::text[])
-    ORDER BY i.key, length(s.path) DESC
+    ORDER BY i.key, array_position($4::text[], s.path) DESC
 )
 ,
 walk_seeds (retriever, item, value, stands) AS MATERIALIZED (

@@ -16,7 +16,7 @@ WITH RECURSIVE seen AS MATERIALIZED (
 ring0 AS MATERIALIZED (
     SELECT DISTINCT ON (i.key) i.id FROM "kgm_1".item i JOIN "kgm_1".scope s ON s.id = i.scope
     WHERE i.key = ANY ($4::text[]) AND i.kind = 1 AND s.path = ANY ($5::text[])
-    ORDER BY i.key, length(s.path) DESC
+    ORDER BY i.key, array_position($5::text[], s.path) DESC
 )
 ,
 ring1 AS MATERIALIZED (SELECT e.target AS id FROM ring0 r JOIN "kgm_1".edge e ON e.source = r.id

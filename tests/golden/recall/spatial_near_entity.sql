@@ -2,11 +2,12 @@
 -- $1: ['']
 -- $2: 40
 -- $3: 'cape'
--- $4: [9]
--- $5: []
+-- $4: ['']
+-- $5: [9]
 -- $6: []
--- $7: 10.0
--- $8: (0.6, 0.8)
+-- $7: []
+-- $8: 10.0
+-- $9: (0.6, 0.8)
 -- refused: There is no entity 'cape' to be near. Correct where.near.entity: it is a key.
 -- refused: The entity 'cape' has no place. Give where.near.point instead.
 WITH RECURSIVE seen AS MATERIALIZED (
@@ -20,14 +21,14 @@ where_spot (item, lon, lat) AS MATERIALIZED (
     SELECT i.id, i.place[0], i.place[1]
     FROM "kgm_1".item i JOIN "kgm_1".scope s ON s.id = i.scope
     WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) AND i.key = $3::text AND i.kind = 1
-    ORDER BY length(s.path) DESC LIMIT 1
+    ORDER BY array_position($4::text[], s.path) DESC LIMIT 1
 )
 ,
 where_pool (one, other) AS MATERIALIZED (SELECT box(point(-180, -90), point(180, 90)), NULL::box)
 ,
 found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT v.item, v.embedding <#> $8::halfvec AS value, CASE
+FROM (SELECT v.item, v.embedding <#> $9::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -35,10 +36,10 @@ FROM "kgm_1"."vector_1" v CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE i
 WHERE true
 AND (SELECT bool_or(large) FROM seen)
       AND i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large))
-ORDER BY v.embedding <#> $8::halfvec LIMIT $2::integer
+ORDER BY v.embedding <#> $9::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $8::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $9::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -50,7 +51,7 @@ WHERE NOT s.large
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_few"
 UNION ALL SELECT 'where', item, value::float8, stands
-FROM (SELECT item, $7::float8 / ($7::float8 + km) AS value, stands
+FROM (SELECT item, $8::float8 / ($8::float8 + km) AS value, stands
 FROM (SELECT *
 FROM (SELECT i.id AS item, CASE
 WHEN i.place IS NOT NULL THEN
@@ -69,24 +70,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -106,24 +107,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -152,24 +153,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -189,24 +190,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -347,24 +348,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -396,15 +397,15 @@ ELSE lon + 360 END, lat) FROM where_spot)
 ) a
 ) p
 CROSS JOIN LATERAL (
-SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = p.id AND e.kind = ANY ($4::integer[])
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = p.id AND e.kind = ANY ($5::integer[])
 UNION ALL
-SELECT e.target FROM "kgm_1".edge e WHERE e.source = p.id AND e.kind = ANY ($5::integer[])
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = p.id AND e.kind = ANY ($6::integer[])
 ) o
 CROSS JOIN LATERAL (SELECT o.id
 UNION ALL
-SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = o.id AND e.kind = ANY ($4::integer[])
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = o.id AND e.kind = ANY ($5::integer[])
 UNION ALL
-SELECT e.target FROM "kgm_1".edge e WHERE e.source = o.id AND e.kind = ANY ($5::integer[])
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = o.id AND e.kind = ANY ($6::integer[])
 ) n
 ) l) n
 CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = n.id OFFSET 0) i
@@ -426,24 +427,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -494,7 +495,7 @@ UNION ALL
 SELECT r.retriever, v.items, r.value, NULL::integer[], NULL::bigint[]
 FROM (
     SELECT array_agg(item) AS items, array_agg("where") AS "where", array_agg("meaning_looked_up") AS "meaning_looked_up"
-FROM (SELECT c.item, ($7::float8 / ($7::float8 + CASE
+FROM (SELECT c.item, ($8::float8 / ($8::float8 + CASE
 WHEN i.place IS NOT NULL THEN
 (CASE
 WHEN i.place IS NOT NULL THEN 12742.0176 * asin(sqrt(least(1,
@@ -511,24 +512,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($6::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($7::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = m.id AND e.kind = ANY ($5::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -538,7 +539,7 @@ WHERE e.source = m.id AND e.kind = ANY ($4::integer[]) AND e.scope = ANY (ARRAY(
 WHERE i.place IS NULL AND i.kind = 1
 ) i WHERE true) END))::float8 AS "where", (t."meaning")::float8 AS "meaning_looked_up" FROM candidate c CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = c.item OFFSET 0) i
 CROSS JOIN LATERAL (
-    SELECT max(-(v.embedding <#> $8::halfvec))::float8
+    SELECT max(-(v.embedding <#> $9::halfvec))::float8
  AS "meaning"
 FROM (SELECT id, body FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p LEFT JOIN LATERAL (
     SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id AND 'meaning' <> ALL (c.by) OFFSET 0

@@ -4,13 +4,14 @@
 -- $3: ['LOCATED_IN']
 -- $4: []
 -- $5: 'florida'
--- $6: [9]
--- $7: []
+-- $6: ['']
+-- $7: [9]
 -- $8: []
--- $9: 50.0
--- $10: (0.6, 0.8)
+-- $9: []
+-- $10: 50.0
+-- $11: (0.6, 0.8)
 -- refused: There is no entity 'florida' to be in. Correct where.place: it is the key of an entity.
-WITH RECURSIVE unused AS (SELECT $9::float8),
+WITH RECURSIVE unused AS (SELECT $10::float8),
 seen AS MATERIALIZED (
     SELECT s.id, EXISTS (SELECT 1 FROM "kgm_1".item c CROSS JOIN LATERAL (
                SELECT 1 FROM "kgm_1".passage p WHERE p.item = c.id OFFSET 0) cut
@@ -22,7 +23,7 @@ where_place (item, lon, lat) AS MATERIALIZED (
     SELECT i.id, i.place[0], i.place[1]
     FROM "kgm_1".item i JOIN "kgm_1".scope s ON s.id = i.scope
     WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) AND i.key = $5::text AND i.kind = 1
-    ORDER BY length(s.path) DESC LIMIT 1
+    ORDER BY array_position($6::text[], s.path) DESC LIMIT 1
 )
 ,
 where_inside (item) AS (
@@ -111,15 +112,15 @@ UNION ALL
 SELECT i.id FROM "kgm_1".item i WHERE i.place <@ (SELECT one FROM where_hull)
 ) q LIMIT 2001) p
 CROSS JOIN LATERAL (
-SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = p.id AND e.kind = ANY ($6::integer[])
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = p.id AND e.kind = ANY ($7::integer[])
 UNION ALL
-SELECT e.target FROM "kgm_1".edge e WHERE e.source = p.id AND e.kind = ANY ($7::integer[])
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = p.id AND e.kind = ANY ($8::integer[])
 ) o
 CROSS JOIN LATERAL (SELECT o.id
 UNION ALL
-SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = o.id AND e.kind = ANY ($6::integer[])
+SELECT e.source AS id FROM "kgm_1".edge e WHERE e.target = o.id AND e.kind = ANY ($7::integer[])
 UNION ALL
-SELECT e.target FROM "kgm_1".edge e WHERE e.source = o.id AND e.kind = ANY ($7::integer[])
+SELECT e.target FROM "kgm_1".edge e WHERE e.source = o.id AND e.kind = ANY ($8::integer[])
 ) n
 ) r
 WHERE (SELECT bool_or(large) FROM seen) LIMIT 2001) r
@@ -135,7 +136,7 @@ narrow (id) AS MATERIALIZED (SELECT id FROM "probe_where"
 WHERE (SELECT name FROM narrow_by) = 'where'),
 found (retriever, item, value, stands) AS MATERIALIZED (SELECT 'large', id::bigint, 0::float8, 0 FROM seen WHERE large
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT v.item, v.embedding <#> $10::halfvec AS value, CASE
+FROM (SELECT v.item, v.embedding <#> $11::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -183,24 +184,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = m.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -244,10 +245,10 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) A
          AS cut (x1, y1, x2, y2)
  ) e)
 ) OR (abs(i.place[1]) = 90 AND EXISTS (SELECT FROM where_place_edges WHERE y1 = i.place[1]))))))))))
-ORDER BY v.embedding <#> $10::halfvec LIMIT $2::integer
+ORDER BY v.embedding <#> $11::halfvec LIMIT $2::integer
 ) "near_many"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $10::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $11::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -296,24 +297,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = m.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -360,7 +361,7 @@ FROM (SELECT width_bucket(i.place[1], (SELECT bounds FROM where_place_strips)) A
 ORDER BY 2, 1 LIMIT $2::integer
 ) "near_narrow"
 UNION ALL SELECT 'meaning', item, -value::float8, stands
-FROM (SELECT i.id AS item, v.embedding <#> $10::halfvec AS value, CASE
+FROM (SELECT i.id AS item, v.embedding <#> $11::halfvec AS value, CASE
 WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.id = i.id
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands
@@ -409,24 +410,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = m.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -538,24 +539,24 @@ SELECT i.id AS id, n.place, n.via
 FROM (
     SELECT t.place, ARRAY[a.kind, a.id] AS via, a.part::integer AS rank
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) t
     WHERE t.place IS NOT NULL AND t.scope = ANY (ARRAY(SELECT id FROM seen))
     UNION ALL
     SELECT t.place, ARRAY[a.kind, a.id, b.kind, b.id], 2 + a.part::integer + b.part::integer
 FROM (
-SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = i.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = i.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) a
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = a.id OFFSET 0) m
     CROSS JOIN LATERAL (
-SELECT e.target AS id, e.kind, e.kind = ANY ($8::integer[]) AS part
+SELECT e.target AS id, e.kind, e.kind = ANY ($9::integer[]) AS part
 FROM "kgm_1".edge e
-WHERE e.source = m.id AND e.kind = ANY ($6::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
+WHERE e.source = m.id AND e.kind = ANY ($7::integer[]) AND e.scope = ANY (ARRAY(SELECT id FROM seen))
 ) b
     CROSS JOIN LATERAL (SELECT * FROM "kgm_1".item WHERE id = b.id OFFSET 0) t
     WHERE m.place IS NULL AND m.scope = ANY (ARRAY(SELECT id FROM seen))
@@ -614,7 +615,7 @@ FROM (
     SELECT array_agg(item) AS items, array_agg("meaning_looked_up") AS "meaning_looked_up"
 FROM (SELECT c.item, (t."meaning")::float8 AS "meaning_looked_up" FROM candidate c
 CROSS JOIN LATERAL (
-    SELECT max(-(v.embedding <#> $10::halfvec))::float8
+    SELECT max(-(v.embedding <#> $11::halfvec))::float8
  AS "meaning"
 FROM (SELECT id, body FROM "kgm_1".passage WHERE item = c.item ORDER BY ordinal LIMIT 32) p LEFT JOIN LATERAL (
     SELECT embedding FROM "kgm_1"."vector_1" WHERE passage = p.id AND 'meaning' <> ALL (c.by) OFFSET 0

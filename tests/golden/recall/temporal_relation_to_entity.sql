@@ -18,7 +18,7 @@ when_of AS MATERIALIZED (
                              365 * 86400.0) AS scale
     FROM "kgm_1".scope s JOIN "kgm_1".item i ON i.scope = s.id AND i.key = $3::text
     WHERE s.path = ANY ($4::text[])
-    ORDER BY length(s.path) DESC, i.kind LIMIT 1
+    ORDER BY array_position($4::text[], s.path) DESC, i.kind LIMIT 1
 )
 ,
 "probe_when" (id) AS MATERIALIZED (

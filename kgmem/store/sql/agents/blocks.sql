@@ -50,7 +50,7 @@ SELECT DISTINCT ON (b.name) v.*, b.name, s.path FROM {index}.memory_block b
 JOIN {index}.scope s ON s.id = b.scope AND s.path = ANY ($1::text[])
 JOIN {index}.memory_block_version v ON v.block = b.id AND v.version = b.last
 WHERE NOT b.gone AND (v.agents = '{}' OR $2::text = ANY (v.agents))
-ORDER BY b.name, length(s.path) DESC LIMIT 100
+ORDER BY b.name, array_position($1::text[], s.path) DESC LIMIT 100
 
 -- name: delete
 WITH gone AS (DELETE FROM {index}.memory_block_version WHERE block = $1 RETURNING 1),

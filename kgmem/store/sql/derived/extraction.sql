@@ -94,7 +94,7 @@ SELECT DISTINCT ON (i.key) i.key, CASE WHEN i.labels[1] = '' THEN i.labels[2] EL
 FROM {index}.scope s JOIN {index}.item i ON i.scope = s.id AND i.kind = 1
 JOIN {index}.label l ON l.id = i.id >> 48
 WHERE s.path = ANY ($1::text[]) AND i.key = ANY ($2::text[])
-ORDER BY i.key, length(s.path) DESC
+ORDER BY i.key, array_position($1::text[], s.path) DESC
 
 -- name: lock_episodes
 -- One reader at a time brings what an episode says; one that is gone brings nothing.

@@ -21,5 +21,5 @@ UPDATE kgmem.key k SET last_used_at = greatest(k.last_used_at, used.at)
 FROM unnest($1::text[], $2::timestamptz[]) AS used(id, at) WHERE k.id = used.id
 
 -- name: in_force
-SELECT id FROM kgmem.key
+SELECT id, scope FROM kgmem.key
 WHERE id = ANY($1::text[]) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())

@@ -2,12 +2,12 @@
 SELECT i.id, i.key, i.version, i.known_from, s.path AS scope
 FROM {index}.scope s JOIN {index}.item i ON i.scope = s.id AND i.key = $2 AND i.kind = $3
 WHERE s.path = ANY ($1::text[])
-ORDER BY length(s.path) DESC LIMIT 1
+ORDER BY array_position($1::text[], s.path) DESC LIMIT 1
 
 -- name: merged_into
 -- The key under which an entity is that was merged into another, through further merges.
 WITH RECURSIVE went AS (
-    SELECT m.scope, m.kept_key AS key, length(s.path) AS nearness FROM {index}.merge m
+    SELECT m.scope, m.kept_key AS key, array_position($1::text[], s.path) AS nearness FROM {index}.merge m
     JOIN {index}.scope s ON s.id = m.scope
     WHERE m.undone_at IS NULL AND s.path = ANY ($1::text[]) AND m.gone_key = $2
     UNION
@@ -41,7 +41,8 @@ ORDER BY w.path, w.gone, w.nearness DESC, i.id
 -- The same for the nodes that a query of some scopes sees, NULL for all, where a key may be an episode's, too. A key under
 -- which different entities were merged away is none of theirs in a query of all scopes.
 WITH RECURSIVE seen AS (
-    SELECT s.id, length(s.path) AS nearness FROM {index}.scope s WHERE $2::text[] IS NULL OR s.path = ANY ($2::text[])
+    SELECT s.id, coalesce(array_position($2::text[], s.path), length(s.path)) AS nearness
+    FROM {index}.scope s WHERE $2::text[] IS NULL OR s.path = ANY ($2::text[])
 ), went AS (
     SELECT m.gone_key AS gone, m.scope, m.kept_key AS key, s.nearness
     FROM seen s JOIN {index}.merge m ON m.scope = s.id

@@ -9,7 +9,7 @@ why_asked (side, place, item, begins) AS MATERIALIZED (
         SELECT i.id, i.valid
         FROM {index}.scope s JOIN {index}.item i ON i.scope = s.id AND i.key = k.key AND i.kind = 1
         WHERE s.path = ANY (%(paths)s)
-        ORDER BY length(s.path) DESC LIMIT 1
+        ORDER BY array_position(%(paths)s, s.path) DESC LIMIT 1
     ) i
 )
 

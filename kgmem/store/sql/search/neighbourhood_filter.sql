@@ -2,7 +2,7 @@
 ring0 AS MATERIALIZED (
     SELECT DISTINCT ON (i.key) i.id FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
     WHERE i.key = ANY (%(keys)s) AND i.kind = 1 AND s.path = ANY (%(paths)s)
-    ORDER BY i.key, length(s.path) DESC
+    ORDER BY i.key, array_position(%(paths)s, s.path) DESC
 )
 
 -- name: out

@@ -9,7 +9,7 @@ where_spot (item, lon, lat) AS MATERIALIZED (
     SELECT i.id, i.place[0], i.place[1]
     FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
     WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) AND i.key = %(key)s AND i.kind = 1
-    ORDER BY length(s.path) DESC LIMIT 1
+    ORDER BY array_position(%(paths)s, s.path) DESC LIMIT 1
 )
 
 -- name: km

@@ -100,7 +100,7 @@ when_of AS MATERIALIZED (
                              365 * 86400.0) AS scale
     FROM {index}.scope s JOIN {index}.item i ON i.scope = s.id AND i.key = %(key)s
     WHERE s.path = ANY (%(paths)s)
-    ORDER BY length(s.path) DESC, i.kind LIMIT 1
+    ORDER BY array_position(%(paths)s, s.path) DESC, i.kind LIMIT 1
 )
 
 -- name: holding
