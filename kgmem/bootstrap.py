@@ -8,6 +8,7 @@ from importlib.metadata import version as version_of
 from typing import Any
 
 from kgmem.consensus.engine import NumpyConsensus
+from kgmem.domain.access import KeyRing
 from kgmem.domain.agents.tokens import ESTIMATE, TokenCounter
 from kgmem.domain.derived.summaries import Wording
 from kgmem.domain.errors import InvalidInput, KgmemError, Unavailable
@@ -15,7 +16,7 @@ from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.ledger.model_calls import NO_METER, Booking, CallMeter, Prices
 from kgmem.domain.ledger.ports import LedgerStore
-from kgmem.domain.ports import DatabaseMetrics, JobQueue, KeyRing, UploadFolder
+from kgmem.domain.ports import DatabaseMetrics, JobQueue, UploadFolder
 from kgmem.domain.recall.answer import Answer
 from kgmem.domain.recall.question import Question
 from kgmem.domain.recall.reranking import Reranker

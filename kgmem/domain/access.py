@@ -1,7 +1,8 @@
 """API keys: who may do what, on which graph, in which scope, until when."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 from kgmem.domain.errors import Forbidden, InvalidInput
 from kgmem.domain.graph.graph import no_such_graph
@@ -159,3 +160,47 @@ def check_restriction(role: Role, scope: str) -> None:
             "A key with the role admin cannot be restricted to a scope.",
             hint="Leave the scope out, or give the role reader or writer.",
         )
+
+
+class KeyRing(Protocol):
+    """The API keys."""
+
+    async def create(
+        self, name: str, role: Role, *, graph: str | None, scope: str, expires_at: str | None
+    ) -> tuple[Key, str]:
+        """Create a key; returns it with its secret, which is never shown again."""
+
+    async def list(self) -> Sequence[Key]:
+        """Return all keys, without secrets."""
+
+    async def revoke(self, id_: str) -> Key:
+        """Revoke a key. Raises NotFound."""
+
+    async def authenticate(self, secret: str) -> Key:
+        """Return the key of a secret. Raises Unauthenticated."""
+
+    async def check(self, id_: str) -> None:
+        """Raise Unauthenticated unless a key is valid, by data not older than a second."""
+
+    async def current(self, key: Key) -> Key:
+        """Return a key with its grants in force, by data not older than a second. Raises Unauthenticated."""
+
+    def watch(self, id_: str, ended: Callable[[], None], grants: frozenset[int] = frozenset()) -> Callable[[], None]:
+        """Call `ended` once, within a second after a key or one of these grants ends; returns what ends the watch."""
+
+    @property
+    def grants(self) -> "KeyGrants":
+        """The grants of further scopes."""
+
+
+class KeyGrants(Protocol):
+    """The grants of further scopes to API keys."""
+
+    async def create(self, key: str, wanted: GrantRequest, *, by: str | None) -> Grant:
+        """Grant a scope to a key. Raises NotFound, InvalidInput, Conflict."""
+
+    async def list(self, key: str, *, before: int | None, limit: int) -> Sequence[Grant]:
+        """Return the grants of a key, newest first, those that are over included. Raises NotFound."""
+
+    async def revoke(self, key: str, id_: int, *, by: str | None, reason: str | None) -> Grant:
+        """Revoke a grant. Raises NotFound."""

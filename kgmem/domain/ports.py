@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from kgmem.domain.access import Grant, GrantRequest, Key, Role
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefKind, BeliefRecord
 from kgmem.domain.diagnostics import Figures, Health
@@ -445,50 +444,6 @@ class UploadFolder(Protocol):
 
     def sweep(self, needed: Collection[str]) -> int:
         """Remove uploads that no import needs and nobody is writing; returns how many."""
-
-
-class KeyRing(Protocol):
-    """The API keys."""
-
-    async def create(
-        self, name: str, role: Role, *, graph: str | None, scope: str, expires_at: str | None
-    ) -> tuple[Key, str]:
-        """Create a key; returns it with its secret, which is never shown again."""
-
-    async def list(self) -> Sequence[Key]:
-        """Return all keys, without secrets."""
-
-    async def revoke(self, id_: str) -> Key:
-        """Revoke a key. Raises NotFound."""
-
-    async def authenticate(self, secret: str) -> Key:
-        """Return the key of a secret. Raises Unauthenticated."""
-
-    async def check(self, id_: str) -> None:
-        """Raise Unauthenticated unless a key is valid, by data not older than a second."""
-
-    async def current(self, key: Key) -> Key:
-        """Return a key with its grants in force, by data not older than a second. Raises Unauthenticated."""
-
-    def watch(self, id_: str, ended: Callable[[], None], grants: frozenset[int] = frozenset()) -> Callable[[], None]:
-        """Call `ended` once, within a second after a key or one of these grants ends; returns what ends the watch."""
-
-    @property
-    def grants(self) -> "KeyGrants":
-        """The grants of further scopes."""
-
-
-class KeyGrants(Protocol):
-    """The grants of further scopes to API keys."""
-
-    async def create(self, key: str, wanted: GrantRequest, *, by: str | None) -> Grant:
-        """Grant a scope to a key. Raises NotFound, InvalidInput, Conflict."""
-
-    async def list(self, key: str, *, before: int | None, limit: int) -> Sequence[Grant]:
-        """Return the grants of a key, newest first, those that are over included. Raises NotFound."""
-
-    async def revoke(self, key: str, id_: int, *, by: str | None, reason: str | None) -> Grant:
-        """Revoke a grant. Raises NotFound."""
 
 
 class JobQueue(Protocol):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from kgmem.domain.access import KeyRing
 from kgmem.domain.agents.block import BlockStore
 from kgmem.domain.agents.session import ContextStore, SessionStore
 from kgmem.domain.agents.state import StateStore
@@ -21,7 +22,6 @@ from kgmem.domain.ports import (
     GraphStore,
     ImportStore,
     JobQueue,
-    KeyRing,
     RetrievalIndex,
     UploadFolder,
 )
