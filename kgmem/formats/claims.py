@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from kgmem.domain.agents.block import LARGEST_LIMIT
 from kgmem.domain.agents.records import PART_BYTES
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.claims.records import BeliefKind
@@ -73,6 +74,19 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
         "branched_from": fields.text(0, 500), "base": _json, "part": _json, "parts": _json, "data": _DATA,
     },
     "agent_retention": {"agent": _AGENT, "scope": _SCOPE, "rules": _json},
+    "session": {
+        "id": _AGENT, "scope": _SCOPE, "agent": _AGENT, "users": _json, "metadata": _json, "opened": _known,
+        "closed": _known, "latest": _known, "last": _json, "messages": _json,
+    },
+    "session_message": {
+        "session": _AGENT, "scope": _SCOPE, "seq": _json, "id": _AGENT, "episode": _KEY, "tokens": _json, "at": _known,
+        "digest": _AGENT, "sent": _json,
+    },
+    "memory_block": {"name": _AGENT, "scope": _SCOPE, "last": _json, "versions": _json},
+    "memory_block_version": {
+        "block": _AGENT, "scope": _SCOPE, "version": _json, "at": _known, "author": fields.text(0, 500),
+        "text": fields.text(0, LARGEST_LIMIT), "description": fields.text(0, 1000), "limit": _json, "agents": _json,
+    },
 }  # fmt: skip
 REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "claim": tuple(field.wire for field in stated_fields(ClaimStatement) if field.required),
@@ -85,11 +99,15 @@ REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "agent_state": ("agent", "name", "last"),
     "agent_state_version": ("agent", "name", "version", "at", "media_type", "size", "sha256", "data"),
     "agent_retention": ("agent", "rules"),
+    "session": ("id", "opened", "last", "messages"),
+    "session_message": ("session", "seq", "id", "episode", "tokens", "at", "digest", "sent"),
+    "memory_block": ("name", "last", "versions"),
+    "memory_block_version": ("block", "version", "at", "limit"),
 }
 # Fields of any JSON value.
 AS_JSON: Final = frozenset(
     {
         "value", "span", "relationship", "detail", "facts", "last", "versions", "checkpoints", "size", "restored_from",
-        "base", "part", "parts", "rules",
+        "base", "part", "parts", "rules", "users", "metadata", "messages", "seq", "tokens", "sent", "limit", "agents",
     }
 )  # fmt: skip

@@ -30,6 +30,10 @@ Kind = Literal[
     "agent_state",
     "agent_state_version",
     "agent_retention",
+    "session",
+    "session_message",
+    "memory_block",
+    "memory_block_version",
 ]
 # In the order in which they can be stored.
 KINDS: tuple[Kind, ...] = ("source", "entity", "relationship", "episode")

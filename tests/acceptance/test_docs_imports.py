@@ -50,7 +50,8 @@ IRI = "http://example.org/"
 TERM = f"<{IRI}s> <{IRI}p> <<( <{IRI}a> <{IRI}b> <{IRI}c> )>> .\n".encode()
 BELIEFS = {
     "claims", "adjudications", "facts", "correlations", "learned trust", "merges", "pairs", "agent states",
-    "versions of agent states", "retention rules of agents",
+    "versions of agent states", "retention rules of agents", "sessions", "roles and tool calls of messages",
+    "memory blocks", "versions of memory blocks",
 }  # fmt: skip
 DIRECTED = f'<{IRI}s> <{IRI}q> "x"@en--ltr .\n'.encode()
 
@@ -136,6 +137,19 @@ def believed() -> Sequence[BeliefRecord]:
             "data": "AAAA",
         },
         "agent_retention": {"agent": "scout", "rules": [{"within_seconds": 60}]},
+        "session": {"id": "chat", "opened": at, "last": 1, "messages": 1},
+        "session_message": {
+            "session": "chat",
+            "seq": 1,
+            "id": "m1",
+            "episode": "chat/m1",
+            "tokens": 1,
+            "at": at,
+            "digest": "0" * 32,
+            "sent": {"role": "user", "content": "Hi", "occurred_at": at},
+        },
+        "memory_block": {"name": "persona", "last": 1, "versions": 1},
+        "memory_block_version": {"block": "persona", "version": 1, "at": at, "limit": 10},
     }
     return [BeliefRecord(kind, told[kind]) for kind in BELIEF_KINDS]
 

@@ -1,4 +1,4 @@
-"""Claims, adjudications, facts, source reliability, merges and the states of agents as records of a file.
+"""Claims, adjudications, facts, source reliability, merges and what agents keep as records of a file.
 
 Unlike entities and relationships these records have no key: a claim is identified by what it states, a decision by what
 it decided and when. So they can be imported into any graph, and imported again without duplicates. An import and its
@@ -11,6 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from kgmem.domain.agents.records import check_retention, check_state, check_version
+from kgmem.domain.agents.session_records import (
+    check_block,
+    check_block_version,
+    check_session,
+    check_session_message,
+)
 from kgmem.domain.claims.consensus import FactState
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.time.interval import parse_time
@@ -26,11 +32,15 @@ BeliefKind = Literal[
     "agent_state",
     "agent_state_version",
     "agent_retention",
+    "session",
+    "session_message",
+    "memory_block",
+    "memory_block_version",
 ]
 # In the order in which they can be stored: adjudications and facts refer to claims, facts to adjudications.
 BELIEF_KINDS: tuple[BeliefKind, ...] = (
     "claim", "adjudication", "fact", "correlation", "trust", "merge", "pair", "agent_state", "agent_state_version",
-    "agent_retention",
+    "agent_retention", "session", "session_message", "memory_block", "memory_block_version",
 )  # fmt: skip
 
 
@@ -287,4 +297,8 @@ _PARTS: Final[Mapping[BeliefKind, _Check]] = {
     "agent_state": check_state,
     "agent_state_version": check_version,
     "agent_retention": check_retention,
+    "session": check_session,
+    "session_message": check_session_message,
+    "memory_block": check_block,
+    "memory_block_version": check_block_version,
 }  # fmt: skip

@@ -144,6 +144,10 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "agent_state": "agent_states.csv",
     "agent_state_version": "agent_state_versions.csv",
     "agent_retention": "agent_retention.csv",
+    "session": "sessions.csv",
+    "session_message": "session_messages.csv",
+    "memory_block": "memory_blocks.csv",
+    "memory_block_version": "memory_block_versions.csv",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 

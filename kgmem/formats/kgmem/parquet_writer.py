@@ -32,6 +32,10 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "agent_state": "agent_states.parquet",
     "agent_state_version": "agent_state_versions.parquet",
     "agent_retention": "agent_retention.parquet",
+    "session": "sessions.parquet",
+    "session_message": "session_messages.parquet",
+    "memory_block": "memory_blocks.parquet",
+    "memory_block_version": "memory_block_versions.parquet",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 # In a file's own notes: what its rows are, and of which space its embeddings.

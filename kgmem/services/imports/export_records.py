@@ -39,6 +39,9 @@ _PLURALS: Mapping[Kind, str] = {  # Of kinds whose plural is not made by an s.
     "agent_state": "agent states",
     "agent_state_version": "versions of agent states",
     "agent_retention": "retention rules of agents",
+    "session_message": "roles and tool calls of messages",
+    "memory_block": "memory blocks",
+    "memory_block_version": "versions of memory blocks",
 }
 
 

@@ -16,6 +16,7 @@ from kgmem.domain.graph.entity import ENTITY, EPISODE, Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.store.agents.records import state_records
+from kgmem.store.agents.session_export import block_records, session_records
 from kgmem.store.export.claims import beliefs
 from kgmem.store.export.table_shapes import entity_shapes, read_keys, relationship_shapes
 from kgmem.store.graph.layout import Layout
@@ -37,7 +38,7 @@ async def everything(
         yield edges
     async for episodes in _read(connection, layout, (layout.sql("read", "all_items"), EPISODE, scope), episodes_of):
         yield episodes
-    for read in (beliefs, state_records):
+    for read in (beliefs, state_records, session_records, block_records):
         async with aclosing(read(connection, layout, scope)) as pages:
             async for page in pages:
                 yield page
@@ -64,7 +65,7 @@ async def shapes(
             yield block
     async for episodes in _read(connection, layout, (layout.sql("read", "all_items"), EPISODE, None), episodes_of):
         yield episodes
-    for read in (beliefs, state_records):
+    for read in (beliefs, state_records, session_records, block_records):
         async with aclosing(read(connection, layout, None)) as known:
             async for page in known:
                 yield page

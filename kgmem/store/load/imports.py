@@ -9,13 +9,14 @@ from typing import Final, TypeAlias
 import asyncpg
 import orjson
 
-from kgmem.domain.agents.records import STATE_KINDS, place_in_state, state_of
+from kgmem.domain.agents.session_records import Stored, name_of, stored_as, stored_with
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BELIEF_KINDS, BeliefKind, BeliefRecord
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.domain.graph.batch import Batch, BatchResult, Rejection, Stated
 from kgmem.domain.graph.episode import Episode
 from kgmem.store.agents.restore import CheckContent, restore_state
+from kgmem.store.agents.session_restore import restore_block, restore_session
 from kgmem.store.db.savepoints import REFUSALS
 from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
@@ -30,6 +31,7 @@ from kgmem.store.graph.layout import (
     scope_ids,
     source_ids,
 )
+from kgmem.store.graph.subsystems import Subsystem
 from kgmem.store.load.copy_entities import load_entities
 from kgmem.store.load.copy_episodes import load_beliefs, load_episodes, load_sources
 from kgmem.store.load.copy_load import (
@@ -53,6 +55,11 @@ Waits: TypeAlias = tuple[str, int, str, BeliefRecord]  # File, line, record as t
 # The fields of records of what the graph believes that name a source.
 _SOURCES: Final[Mapping[BeliefKind, Sequence[str]]] = {"claim": ("source",), "trust": ("source", "other")}
 _KINDS = {"entity": VERTEX, "relationship": EDGE}
+_SUBSYSTEMS: Final[Mapping[Stored, Sequence[Subsystem]]] = {
+    "agent state": ("agent_states",),
+    "session": ("sessions", "session_parts"),
+    "memory block": ("blocks",),
+}
 _EPISODE_BYTES = 16 * 1024 * 1024  # Of episodes that are stored at once; one alone may be larger.
 
 
@@ -256,13 +263,14 @@ class PostgresImports(ImportRegister):
     async def link_states(
         self, graph: str, id_: int, read: Callable[[str, BeliefKind], BeliefRecord]
     ) -> BatchResult | None:
-        """Store the next agent state that waited, with all its versions, or reject all its records. None: none left."""
+        """Store the next agent state, session or block that waited, or reject all its records. None: none left."""
         async with self.catalog.on(graph) as layout:
             async with self.database.connection() as connection:
                 about = await connection.fetchval(statement("imports", "next_about"), id_)
             if about is None:
                 return None
-            await layout.ensure("agent_states")
+            for subsystem in _SUBSYSTEMS[stored_as(about)]:
+                await layout.ensure(subsystem)
 
             async def work(connection: asyncpg.Connection) -> BatchResult:
                 await _enter(connection, layout, id_, LAST)
@@ -281,7 +289,8 @@ class PostgresImports(ImportRegister):
         waiting: tuple[int, str],
         read: Callable[[str, BeliefKind], BeliefRecord],
     ) -> BatchResult:
-        """Store an agent state from the records that wait for it; one that is damaged changes nothing."""
+        """Store a state, session or block from the records that wait for it; one that is damaged changes nothing."""
+        what = stored_as(waiting[1])
 
         async def records() -> AsyncIterator[BeliefRecord]:
             async for row in connection.cursor(statement("imports", "waiting_about"), *waiting, prefetch=1):
@@ -289,11 +298,17 @@ class PostgresImports(ImportRegister):
 
         try:
             async with connection.transaction():
-                done = await restore_state(connection, layout.apart(), records(), self._check_content)
+                apart = layout.apart()
+                if what == "session":
+                    done = await restore_session(connection, apart, records())
+                elif what == "memory block":
+                    done = await restore_block(connection, apart, records())
+                else:
+                    done = await restore_state(connection, apart, records(), self._check_content)
         except (InvalidInput, Conflict) as error:
             rows = await connection.fetch(statement("imports", "heads_about"), *waiting)
-            what = f"The agent state {waiting[1].partition(' ')[2]!r} was not imported. {error}"
-            return BatchResult(rejections=[Rejection(row["file"], row["line"], what, row["record"]) for row in rows])
+            why = f"The {what} {name_of(waiting[1])!r} was not imported. {error}"
+            return BatchResult(rejections=[Rejection(row["file"], row["line"], why, row["record"]) for row in rows])
         return BatchResult(created=done.created, updated=done.updated, unchanged=done.unchanged, kinds=done.kinds)
 
     async def build_indexes(self, graph: str) -> None:
@@ -310,9 +325,7 @@ class PostgresImports(ImportRegister):
 def _queued(record: BeliefRecord) -> tuple[int, str | None, int | None]:
     """Return the rank of a record's kind, and of one that is stored with others what about, and its place there."""
     rank = BELIEF_KINDS.index(record.kind) + 1
-    if record.kind not in STATE_KINDS:
-        return rank, None, None
-    return rank, state_of(record.told), place_in_state(record.told)
+    return (rank, *stored_with(record.kind, record.told))
 
 
 def _facts(layout: Layout, staged: StagedRows) -> int:

@@ -56,3 +56,26 @@ ORDER BY b.name, array_position($1::text[], s.path) DESC LIMIT 100
 WITH gone AS (DELETE FROM {index}.memory_block_version WHERE block = $1 RETURNING 1),
      noted AS (UPDATE {index}.memory_block SET gone = true WHERE id = $1)
 SELECT count(*) FROM gone
+
+-- name: all_blocks
+SELECT b.name, b.last, p.path,
+       (SELECT count(*) FROM {index}.memory_block_version v WHERE v.block = b.id) AS versions
+FROM {index}.memory_block b JOIN {index}.scope p ON p.id = b.scope
+WHERE b.last > 0 AND ($1::text IS NULL OR p.path = $1) ORDER BY b.id
+
+-- name: all_versions
+SELECT v.*, b.name, p.path
+FROM {index}.memory_block b JOIN {index}.scope p ON p.id = b.scope
+JOIN {index}.memory_block_version v ON v.block = b.id
+WHERE $1::text IS NULL OR p.path = $1 ORDER BY b.id, v.version
+
+-- name: held
+SELECT version, at, author, content, description, most, agents FROM {index}.memory_block_version
+WHERE block = $1 ORDER BY version
+
+-- name: restore
+INSERT INTO {index}.memory_block_version (block, version, at, author, content, description, most, agents)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+
+-- name: settle
+UPDATE {index}.memory_block SET last = greatest(last, $2), gone = $3 WHERE id = $1

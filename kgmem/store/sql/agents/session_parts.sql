@@ -55,3 +55,6 @@ CROSS JOIN LATERAL (
 JOIN {index}.item a ON a.id = f.source AND a.kind = 1
 JOIN {index}.item b ON b.id = f.target AND b.kind = 1
 ORDER BY c.times DESC, c.latest DESC, c.id, f.weight DESC, f.id DESC
+
+-- name: forget_parts
+DELETE FROM {index}.session_part WHERE session = $1

@@ -112,3 +112,38 @@ WITH parts AS (
 DELETE FROM {index}.session s WHERE s.scope = $1 AND s.name = $2
   AND NOT EXISTS (SELECT FROM {index}.session_message m WHERE m.session = s.id)
 RETURNING s.id
+
+-- name: all_sessions
+SELECT s.*, p.path FROM {index}.session s JOIN {index}.scope p ON p.id = s.scope
+WHERE $1::text IS NULL OR p.path = $1 ORDER BY s.id
+
+-- name: all_messages
+SELECT m.*, s.name AS session_name, p.path
+FROM {index}.session s JOIN {index}.scope p ON p.id = s.scope JOIN {index}.session_message m ON m.session = s.id
+WHERE $1::text IS NULL OR p.path = $1 ORDER BY m.session, m.seq
+
+-- name: take
+-- A session of a file: one that is there keeps what is said of it.
+INSERT INTO {index}.session AS s (scope, name, agent, users, metadata, opened, closed)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (scope, name) DO UPDATE SET last = s.last
+RETURNING id, last, xmax = 0 AS created
+
+-- name: taken
+SELECT seq, name, digest FROM {index}.session_message
+WHERE session = $1 AND (seq = ANY ($2::bigint[]) OR name = ANY ($3::text[]))
+
+-- name: episodes_of_keys
+SELECT key, id FROM {index}.item WHERE scope = $1 AND kind = $2 AND key = ANY ($3::text[])
+
+-- name: restore
+INSERT INTO {index}.session_message (session, seq, name, item, role, tokens, at, digest, body)
+SELECT $1, t.* FROM unnest(
+    $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::integer[], $7::timestamptz[], $8::bytea[], $9::text[]) t
+
+-- name: settle
+-- What the messages of a session come to, after some were restored.
+UPDATE {index}.session SET last = greatest(last, $2), messages = m.messages, tokens = m.tokens, latest = greatest(latest, m.at, $3)
+FROM (SELECT count(*) AS messages, coalesce(sum(tokens), 0) AS tokens, max(at) AS at
+      FROM {index}.session_message WHERE session = $1) m
+WHERE id = $1
