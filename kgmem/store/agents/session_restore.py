@@ -176,7 +176,7 @@ async def restore_block(
     if count != stated["versions"]:
         raise InvalidInput(f"The file has {count} of its {stated['versions']} versions.", hint=_WHOLE)
     if held and stated["last"] not in held and stated["versions"]:
-        raise InvalidInput(f"last is {stated['last']}, but there is no such version.", hint=_WHOLE)
+        raise InvalidInput(f"last is {stated['last']}, but the file has no version of that number.", hint=_WHOLE)
     was_there, changed = block["last"] > 0, bool(done.created)
     await connection.execute(layout.sql("blocks", "settle"), block["id"], stated["last"], not held)
     done.created += not was_there
