@@ -1,5 +1,6 @@
 """Amounts: exact decimals as text, never floats."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Clamped, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, localcontext
@@ -12,6 +13,7 @@ USUAL_SCALE: Final = 9
 MOST_WHOLE_DIGITS: Final = 20  # Before the point.
 ZERO: Final = Decimal(0)
 _LONGEST: Final = 60
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _EXACT: Final = Context(prec=200, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow, Clamped])
 
 
@@ -26,11 +28,9 @@ def parse_amount(value: str | int | Decimal, field: str) -> Decimal:
     """Return an amount from text, a whole number or a Decimal. Raises InvalidInput, which names the field."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise _refused(field, f"is a {type(value).__name__}", "Send it as text: floats are not exact.")
+    # Decimal takes digits of all scripts and underscores, too, which people and programs read differently.
     text = str(value).strip()
-    try:
-        amount = Decimal(text) if len(text) <= _LONGEST else Decimal("NaN")
-    except InvalidOperation:
-        amount = Decimal("NaN")
+    amount = Decimal(text) if len(text) <= _LONGEST and _NUMBER.fullmatch(text) else Decimal("NaN")
     if not amount.is_finite():
         raise _refused(field, f"{text[:_LONGEST]!r} is no amount", "Send a decimal number as text, such as 12.50.")
     if amount and not (-_LONGEST < amount.adjusted() < MOST_WHOLE_DIGITS and _places(amount) <= MOST_SCALE):

@@ -51,6 +51,9 @@ Amount = str | int | Decimal
 ALL_ENTRIES: Final = StatementQuery()
 _LONGEST_KEY: Final = 200
 _PAGE: Final = 1000
+# Readers of JSON in many languages take no others; a record that nobody can read would stay for ever.
+_LEAST_INTEGER: Final = -(2**63)
+_LARGEST_INTEGER: Final = 2**63 - 1
 
 
 class Ledger:
@@ -336,4 +339,10 @@ def _checked(note: LedgerNote) -> LedgerNote:
 def _known_metadata(metadata: Any) -> Mapping[str, Any]:
     if not isinstance(metadata, Mapping) or not all(isinstance(name, str) for name in metadata):
         raise TypeError("it is no object with names of text")
+    waiting: list[Any] = [metadata]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, int) and not _LEAST_INTEGER <= value <= _LARGEST_INTEGER:
+            raise ValueError("an integer does not fit into 64 bits")
+        waiting += value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
     return metadata

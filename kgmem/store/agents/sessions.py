@@ -177,15 +177,15 @@ async def _new(
     digests: dict[str, bytes] = {row["name"]: row["digest"] for row in rows}
     new: list[NewMessage] = []
     for place, each in enumerate(messages):
-        known = digests.setdefault(each.id, each.digest)
-        if known != each.digest:
+        if each.id not in digests:
+            digests[each.id] = each.digest
+            new.append(each)
+        elif digests[each.id] != each.digest:
             raise Conflict(
                 f"The session {address.id!r} has a message {each.id!r} with another content.",
                 hint="Send the message as it was, or with an id of its own.",
                 field=f"messages[{place}].id",
             )
-        if each.id not in {row["name"] for row in rows} and all(each.id != one.id for one in new):
-            new.append(each)
     return new
 
 

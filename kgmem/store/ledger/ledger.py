@@ -1,14 +1,15 @@
 """The ledger in the tables of each graph: batches of requests, balances, statements."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
-from kgmem.domain.errors import NotFound
+from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.ledger.amounts import ZERO, exact
 from kgmem.domain.ledger.book import Book, OpenAccount
@@ -43,6 +44,7 @@ from kgmem.store.ledger.verify import check_ledger
 
 _READS: Final = ("ledger",)
 _HIGHEST: Final = 2**63 - 1
+_PLACE: Final = re.compile(r"\d{1,18}", re.ASCII)
 _JUST_NOW: Final = 60_000_000  # Microseconds: a batch in progress may have a time that is so long ago.
 _END: Final = 9_000_000_000_000_000_000  # After every time that Postgres stores.
 _CUSTOM: Final = SQL("SET LOCAL plan_cache_mode = force_custom_plan")
@@ -303,14 +305,26 @@ def _line(row: asyncpg.Record) -> StatementLine:
 
 
 def _before(cursor: str | None) -> int:
-    return int(cursor) if cursor and cursor.isdigit() and len(cursor) < 19 else _HIGHEST
+    if cursor is None:
+        return _HIGHEST
+    if not _PLACE.fullmatch(cursor):
+        raise _no_cursor(cursor)
+    return int(cursor)
 
 
 def _after(cursor: str | None) -> tuple[int, int]:
-    parts: list[Any] = (cursor or "").split(".")
-    if len(parts) == 2 and all(each.isdigit() and len(each) < 16 for each in parts):
-        return int(parts[0]), min(int(parts[1]), 32_767)
-    return -1, 0
+    if cursor is None:
+        return -1, 0
+    seq, _, position = cursor.partition(".")
+    if not _PLACE.fullmatch(seq) or not _PLACE.fullmatch(position):
+        raise _no_cursor(cursor)
+    return int(seq), min(int(position), 32_767)
+
+
+def _no_cursor(cursor: str) -> InvalidInput:
+    return InvalidInput(
+        f"cursor: {cursor[:40]!r} is not a cursor.", hint="Send the cursor of the last page.", field="cursor"
+    )
 
 
 def _no_account(name: str) -> NotFound:
