@@ -24,6 +24,7 @@ from kgmem.extraction.offline import Work
 from kgmem.extraction.pipeline import Reading
 from kgmem.extraction.repair import repair
 from kgmem.extraction.updates.acts import judged
+from kgmem.extraction.updates.deeds_of_names import parsed_by_deeds
 from kgmem.extraction.updates.letters import Letter, letter
 from kgmem.extraction.updates.names_first import parsed_by_names
 from kgmem.extraction.updates.replies import replies_to
@@ -93,7 +94,8 @@ def language() -> Language:
 def parsed(texts: Iterable[str]) -> Iterator[Doc]:
     """Return texts with their parse, in order."""
     model = language()
-    yield from parsed_by_names(_restored(model.pipe(texts, batch_size=_BATCH), model), model)
+    named = parsed_by_names(_restored(model.pipe(texts, batch_size=_BATCH), model), model)
+    yield from parsed_by_deeds(named, model)
 
 
 def _restored(docs: Iterable[Doc], model: Language) -> Iterator[Doc]:

@@ -5,8 +5,8 @@ verb. A common name in the same place gives the right tree, which is put on the 
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span, Token
@@ -51,14 +51,43 @@ def _anew(doc: Doc, language: Language) -> Doc:
 
 def _on(words: list[str], spaces: list[bool], parse: Doc, doc: Doc) -> Doc:
     """Return the words as they were written with the parse of others, and the entities of both."""
-    made = Doc(
-        doc.vocab, words=words, spaces=spaces, tags=[each.tag_ for each in parse], pos=[each.pos_ for each in parse],
-        lemmas=[each.lemma_ if each.text == word else word for each, word in zip(parse, words, strict=True)],
-        heads=[each.head.i for each in parse], deps=[each.dep_ for each in parse],
+    lemmas = [each.lemma_ if each.text == word else word for each, word in zip(parse, words, strict=True)]
+    made = _with_tree(words, spaces, lemmas, parse)
+    changed = {each.i for each, word in zip(parse, words, strict=True) if each.text != word}
+    return _with_entities(made, parse, doc, changed)
+
+
+class Verb(NamedTuple):
+    """What a word is that another stood for in a parse."""
+
+    lemma: str
+    tag: str
+    morph: str
+
+
+def with_parse_of(parse: Doc, doc: Doc, verbs: Mapping[int, Verb]) -> Doc:
+    """Return a text with the parse of another of as many words, and the entities of both; `verbs` by place."""
+    words, spaces = [word.text for word in doc], [bool(word.whitespace_) for word in doc]
+    changed = {at for at, each in enumerate(parse) if each.text != words[at]}
+    made = _with_tree(
+        words, spaces, [words[at] if at in changed else each.lemma_ for at, each in enumerate(parse)], parse
+    )
+    for at, verb in verbs.items():
+        made[at].lemma_, made[at].tag_ = verb.lemma, verb.tag
+        made[at].set_morph(verb.morph)  # type: ignore[attr-defined]
+    return _with_entities(made, parse, doc, changed)
+
+
+def _with_tree(words: list[str], spaces: list[bool], lemmas: list[str], parse: Doc) -> Doc:
+    return Doc(
+        parse.vocab, words=words, spaces=spaces, tags=[each.tag_ for each in parse], pos=[each.pos_ for each in parse],
+        lemmas=lemmas, heads=[each.head.i for each in parse], deps=[each.dep_ for each in parse],
         morphs=[str(each.morph) for each in parse],
     )  # fmt: skip
+
+
+def _with_entities(made: Doc, parse: Doc, doc: Doc, changed: set[int]) -> Doc:
     ents = list[Span]()
-    changed = {each.i for each, word in zip(parse, words, strict=True) if each.text != word}
     for ent in parse.ents:
         if changed & set(range(ent.start, ent.end)) and parse[ent.start].text == _PERSON:
             ents.append(Span(made, ent.start, ent.end, label="PERSON"))
