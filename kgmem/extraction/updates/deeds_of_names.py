@@ -56,17 +56,27 @@ def _anew(doc: Doc, language: Language) -> Doc:
     found = [(each.start, at) for each in doc.sents if (at := _verb_of(each, english)) is not None]
     if not found:
         return doc
+    verbs = {at: _verb(doc[at].lower_) for _, at in found}
+    for names in (1, len(_NAMES)):  # The last name alone is replaced, or all of them.
+        better = language(_instead(doc, found, names))
+        if all(_has_subject(better[at], first) for first, at in found):
+            return with_parse_of(better, doc, verbs)
+    return doc
+
+
+def _instead(doc: Doc, found: list[tuple[int, int]], most: int) -> Doc:
+    """Return the words with other verbs, and with common names in place of the last so many."""
     words = [word.text for word in doc]
     for first, at in found:
-        words[first:at] = [
-            name if word.is_title else word.text for word, name in zip(doc[first:at], _NAMES, strict=False)
-        ]
+        for place, name in zip(range(at - 1, max(first, at - most) - 1, -1), _NAMES, strict=False):
+            words[place] = name if doc[place].is_title else words[place]
         words[at] = _WENT if doc[at + 1].pos_ == "ADP" else _KNEW
-    better = language(Doc(doc.vocab, words=words, spaces=[bool(word.whitespace_) for word in doc]))
-    verbs = {at: _verb(doc[at].lower_) for _, at in found}
-    if not all(better[at].tag_ == "VBD" and any(c.dep_ in _SUBJECTS for c in better[at].lefts) for at in verbs):
-        return doc
-    return with_parse_of(better, doc, verbs)
+    return Doc(doc.vocab, words=words, spaces=[bool(word.whitespace_) for word in doc])
+
+
+def _has_subject(verb: Token, first: int) -> bool:
+    """Return whether a word is a verb whose subject begins at a place."""
+    return verb.tag_ == "VBD" and any(c.dep_ in _SUBJECTS and c.left_edge.i == first for c in verb.lefts)
 
 
 def _verb(written: str) -> Verb:
