@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -42,6 +43,7 @@ from kgmem.services.ledger.model_calls import LedgerMeter
 from kgmem.services.ports import Ports
 from kgmem.services.recall.recall import recall
 from kgmem.services.texts.remember import schema_of
+from kgmem.services.upkeep.expire import expire_due
 from kgmem.settings import Settings
 from kgmem.store.agents.blocks import PostgresBlocks
 from kgmem.store.agents.session_context import PostgresContexts
@@ -70,6 +72,7 @@ from kgmem.store.load.uploads import Uploads
 from kgmem.store.resolution.merge_store import PostgresMerges
 from kgmem.store.resolution.names import PostgresNames
 from kgmem.store.subscriptions.subscriptions import PostgresSubscriptions
+from kgmem.store.sync.expiry import PostgresExpiry
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem.store.sync.retrieval_index import PostgresIndex
 from kgmem.tasks import before_sigterm, told_to_stop
@@ -208,6 +211,8 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "queue_pruning": memory.tasks.queue_pruning,
         "expire_holds": memory.tasks.expire_holds,
         "queue_hold_expiry": memory.tasks.queue_hold_expiry,
+        "expire_items": memory.tasks.expire_items,
+        "queue_expiry": memory.tasks.queue_expiry,
         "queue_communities": memory.tasks.queue_communities,
         "unlink_similar": memory.similarity.unlink,
         "queue_similarity": memory.tasks.queue_similarity,
@@ -382,6 +387,7 @@ def postgres_ports(
         contexts=PostgresContexts(catalog),
         blocks=PostgresBlocks(catalog),
         subscriptions=PostgresSubscriptions(catalog),
+        expiry=PostgresExpiry(catalog),
         token_counter=models.token_counter,
         ledger=infrastructure.ledger or PostgresLedger(catalog),
         integrity=PostgresInspector(index),
@@ -396,6 +402,7 @@ def postgres_ports(
         reranker=models.reranker,
         wording=models.extractor if isinstance(models.extractor, Wording) else None,
     )
+    ports.expiry.on_due(partial(expire_due, ports))
     return ports
 
 

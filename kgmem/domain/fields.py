@@ -100,6 +100,14 @@ SCOPE = Field("scope", most=LONGEST, role="identity", nullable=True)
 VALID_FROM = replace(TIME, doc="When it starts to be true.")
 VALID_TO = replace(TIME, doc="When it stops being true.")
 SOURCE = replace(KEY, doc="The key of its source.")
+EXPIRES_AT = replace(
+    TIME, nullable=True, doc="From then on it is in no answer; null, or `never`, removes the time that is stored."
+)
+TTL = Field(
+    "json",
+    role="action",
+    doc="How long it lasts, instead of expires_at: seconds, 30d (w, d, h, m or s), or ISO 8601 such as P30D and PT12H.",
+)
 DERIVED_FROM = Field(
     "texts",
     most=20,

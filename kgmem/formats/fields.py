@@ -133,6 +133,11 @@ def no_extraction(value: Any, name: str) -> bool:
     return False
 
 
+def no_duration(value: Any, name: str) -> None:
+    """Refuse a duration: a file does not say when it begins."""
+    raise InvalidInput(f"Imports take no {name}.", hint="Give the time as expires_at.", field=name)
+
+
 def _measure(value: Any, name: str, most: int, hint: str) -> None:
     """Raise what is wrong with a JSON value's size, integers, floats or characters."""
     try:

@@ -14,7 +14,7 @@ from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.scope import NamedShared, check_scope
 from kgmem.domain.time.interval import parse_time, valid_interval
 from kgmem.formats import claims
-from kgmem.formats.fields import Read, no_extraction, reader_of
+from kgmem.formats.fields import Read, no_duration, no_extraction, reader_of
 from kgmem.formats.records import AnyRecord, Kind, Record
 
 # What a line of a file states.
@@ -24,11 +24,13 @@ RECORDS: Final[dict[Kind, type[Record]]] = {
     "episode": Episode,
     "source": Source,
 }
+# What a record may ask for, which imports do not do.
+_ACTIONS: Final[Mapping[str, Read]] = {"extract": no_extraction, "ttl": no_duration}
 # Per kind: the wire's name of a field -> the domain's name of it, and how it is read.
 FIELDS: Final[dict[Kind, dict[str, tuple[str, Read]]]] = {
     **{
         kind: {
-            field.wire: (field.name, no_extraction if field.role == "action" else reader_of(field))
+            field.wire: (field.name, _ACTIONS[field.name] if field.role == "action" else reader_of(field))
             for field in stated_fields(record)
         }
         for kind, record in RECORDS.items()

@@ -15,6 +15,7 @@ from kgmem.domain.derived.similarity import SimilarityStore
 from kgmem.domain.derived.summaries import SummaryStore, Wording
 from kgmem.domain.diagnostics import Inspector
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
+from kgmem.domain.graph.expiry import ExpirySchedule
 from kgmem.domain.ledger.ports import LedgerStore
 from kgmem.domain.ports import (
     DatabaseMetrics,
@@ -60,6 +61,7 @@ class Ports:
     subscriptions: SubscriptionStore
     token_counter: TokenCounter
     ledger: LedgerStore
+    expiry: ExpirySchedule
     integrity: Inspector
     jobs: JobQueue
     keys: KeyRing

@@ -20,6 +20,7 @@ from kgmem.domain.graph.batch import Shapes
 from kgmem.domain.graph.embedding import WhichVectors
 from kgmem.domain.graph.entity import ENTITY, EPISODE, DeleteResult, Entity, Page, WriteResult
 from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.expiry import timed
 from kgmem.domain.graph.folding import ENTITIES, EPISODES, RELATIONSHIPS, Folded, fold
 from kgmem.domain.graph.graph import Change, Dangling
 from kgmem.domain.graph.relationship import Relationship
@@ -41,6 +42,7 @@ from kgmem.store.graph.layout import (
 from kgmem.store.graph.records import encoded
 from kgmem.store.read import items as reading
 from kgmem.store.write import claims_from_entities, delete
+from kgmem.store.write import expiry as expiring
 from kgmem.store.write.edges import identity as edge_identity
 from kgmem.store.write.edges import write_edges
 from kgmem.store.write.episodes import ensure_episode_labels, episode_identity, write_episodes
@@ -66,6 +68,7 @@ class AgeGraphStore:
 
     async def put_entities(self, graph: str, entities: Sequence[Entity]) -> WriteResult:
         """Merge statements of entities. Raises InvalidInput, VersionConflict, Conflict."""
+        entities = timed(entities)
         check_entities(entities)
         held = await self.catalog.get(graph)
         checked = [with_unit_vector(held, entity) for entity in entities]
@@ -75,6 +78,7 @@ class AgeGraphStore:
 
     async def put_relationships(self, graph: str, relationships: Sequence[Relationship]) -> WriteResult:
         """Merge statements of relationships. Raises InvalidInput, UnknownEntities, VersionConflict."""
+        relationships = timed(relationships)
         check_relationships(relationships)
         alone = any(item.version is not None for item in relationships)
         folded = await _folded(relationships, edge_identity, RELATIONSHIPS)
@@ -82,6 +86,7 @@ class AgeGraphStore:
 
     async def put_episodes(self, graph: str, episodes: Sequence[Episode]) -> WriteResult:
         """Store episodes with their passages and mentions. Raises InvalidInput, UnknownEntities, VersionConflict."""
+        episodes = timed(episodes)
         check_episodes(episodes)
         folded = await _folded(episodes, episode_identity, EPISODES)
         alone = any(e.version is not None for e in episodes)
@@ -111,7 +116,7 @@ class AgeGraphStore:
                     )
                 ]
 
-            return await self.database.transact(work)
+            return await self._written(layout, entities, work)
 
     async def _write_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Outcomes:
         async with self.catalog.on(graph, reads=()) as held:
@@ -129,7 +134,7 @@ class AgeGraphStore:
                 await passages.store(connection)
                 return outcomes
 
-            return await self.database.transact(work)
+            return await self._written(layout, relationships, work)
 
     async def _write_episodes(self, graph: str, episodes: Sequence[Episode]) -> Outcomes:
         async with self.catalog.on(graph, reads=()) as held:
@@ -146,7 +151,26 @@ class AgeGraphStore:
                 await passages.store(connection)
                 return outcomes
 
+            return await self._written(layout, episodes, work)
+
+    async def _written(
+        self,
+        layout: Layout,
+        items: Sequence[Entity | Relationship | Episode],
+        work: Callable[[asyncpg.Connection], Awaitable[Outcomes]],
+    ) -> Outcomes:
+        """Run a write, and note in its transaction when items expire of which a statement says it."""
+        if all(item.expires_at is None for item in items):
             return await self.database.transact(work)
+
+        async def noting(connection: asyncpg.Connection) -> Outcomes:
+            outcomes = await work(connection)
+            await expiring.note_written(connection, layout)
+            return outcomes
+
+        outcomes = await self.database.transact(noting)
+        self.catalog.expiry.forget(layout)
+        return outcomes
 
     async def _prepare(self, layout: Layout, items: Sequence[Entity | Relationship | Episode]) -> Layout:
         """Return the layout with the scopes of these items, and make their sources known.
@@ -154,6 +178,8 @@ class AgeGraphStore:
         Before the transaction, since their numbers outlive it.
         """
         await layout.ensure("history")
+        if any(item.expires_at is not None for item in items):
+            await layout.ensure("expiry")
         scopes = {item.scope for item in items}
         sources = {item.source for item in items}
         if scopes <= layout.scopes.keys() and sources <= layout.sources.keys() | {None}:

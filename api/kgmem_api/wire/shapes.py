@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from kgmem.domain.fields import Field as Declared
 from kgmem.domain.fields import FieldType, is_declared, shown_fields, stated_fields
+from kgmem.domain.graph.expiry import NEVER
 from kgmem_api.wire.fields import STRICT, TIME_FORM, From, PlaceField, Properties, Scope, Time, Value, Vector, own_scope
 
 _SPAN = Annotated[list[Annotated[int, Field(ge=0, le=2**31 - 1)]], Field(min_length=2, max_length=2)]
@@ -62,6 +63,8 @@ def stated(record: type[Any], statement: Any, **fixed: Any) -> From:
     def build(told: dict[str, Any], info: ValidationInfo) -> Any:
         if scoped:
             told["scope"] = own_scope(told.get("scope"), info)
+        if "expires_at" in told and told["expires_at"] is None:
+            told["expires_at"] = NEVER
         return record(**fixed, **told) if fixed.keys().isdisjoint(told) else record(**{**fixed, **told})
 
     scoped = any(field.type == "scope" for field in stated_fields(record))

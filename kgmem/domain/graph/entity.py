@@ -6,6 +6,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from kgmem.domain.fields import (
     DERIVED_FROM,
+    EXPIRES_AT,
     ID,
     KEY,
     LABEL,
@@ -15,6 +16,7 @@ from kgmem.domain.fields import (
     SCOPE,
     SOURCE,
     TEXT,
+    TTL,
     VALID_FROM,
     VALID_TO,
     VERSION,
@@ -51,6 +53,8 @@ class Entity:
     source: Annotated[str | None, stored(SOURCE)] = None
     scope: Annotated[str, stored(SCOPE)] = ""
     derived_from: Annotated[Sequence[str] | None, replace(DERIVED_FROM, role="claim")] = None
+    expires_at: Annotated[str | None, stored(EXPIRES_AT)] = None
+    ttl: Annotated[str | float | None, TTL] = None
     version: Annotated[int | None, VERSION] = None  # In a statement: must be the stored one, else VersionConflict.
     id: Annotated[int | None, ID] = None
     known_from: Annotated[str | None, MOMENT] = None

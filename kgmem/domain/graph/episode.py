@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from kgmem.domain.fields import (
     DERIVED_FROM,
+    EXPIRES_AT,
     ID,
     KEY,
     MOMENT,
@@ -15,6 +16,7 @@ from kgmem.domain.fields import (
     SCOPE,
     SOURCE,
     TEXT,
+    TTL,
     TIME,
     VERSION,
     Field,
@@ -49,6 +51,8 @@ class Episode:
         bool, Field("boolean", role="action", doc="Whether to extract entities, facts, times, places and causes.")
     ] = False
     derived_from: Annotated[Sequence[str], stored(DERIVED_FROM)] = ()
+    expires_at: Annotated[str | None, stored(EXPIRES_AT)] = None
+    ttl: Annotated[str | float | None, TTL] = None
     version: Annotated[int | None, replace(VERSION, role="known")] = None
     id: Annotated[int | None, ID] = None
     known_from: Annotated[str | None, MOMENT] = None

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from kgmem.domain.fields import (
     DERIVED_FROM,
+    EXPIRES_AT,
     FRACTION,
     ID,
     KEY,
@@ -16,6 +17,7 @@ from kgmem.domain.fields import (
     SCOPE,
     SOURCE,
     TEXT,
+    TTL,
     VALID_FROM,
     VALID_TO,
     VERSION,
@@ -46,6 +48,8 @@ class Relationship:
     source: Annotated[str | None, stored(SOURCE)] = None
     scope: Annotated[str, stored(SCOPE)] = ""
     derived_from: Annotated[Sequence[str] | None, replace(DERIVED_FROM, role="claim")] = None
+    expires_at: Annotated[str | None, stored(EXPIRES_AT)] = None
+    ttl: Annotated[str | float | None, TTL] = None
     version: Annotated[int | None, replace(VERSION, role="known")] = None
     id: Annotated[int | None, ID] = None
     known_from: Annotated[str | None, MOMENT] = None

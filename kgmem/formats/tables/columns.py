@@ -28,7 +28,7 @@ _FIELDS: Final[Mapping[BatchKind, Mapping[str, Field]]] = {
     kind: {
         field.wire: field
         for field in stated_fields(RECORDS[kind])
-        if field.type in _PLAIN_TYPES and field.role in {"value", "identity"}
+        if field.type in _PLAIN_TYPES and field.role in {"value", "identity"} and field.name != "expires_at"
     }
     for kind in KINDS
 }

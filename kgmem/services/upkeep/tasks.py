@@ -14,6 +14,7 @@ from kgmem.services.ports import Ports
 from kgmem.services.texts import extract as reading
 from kgmem.services.upkeep import communities as grouping
 from kgmem.services.upkeep import embed as embedding
+from kgmem.services.upkeep import expire as expiring
 from kgmem.services.upkeep import index
 from kgmem.services.upkeep import link_similar as joining
 from kgmem.services.upkeep import summarise as summarizing
@@ -108,6 +109,14 @@ class Tasks:
     async def queue_hold_expiry(self) -> int:
         """Enqueue the closing of such holds for every graph that has some; returns for how many."""
         return await ledgers.defer_expiry(self._ports)
+
+    async def expire_items(self, graph: str) -> int:
+        """Delete the items of a graph whose time is over; returns how many."""
+        return await expiring.expire_due(self._ports, graph)
+
+    async def queue_expiry(self) -> int:
+        """Enqueue the deletion of expired items for every graph that has some; returns for how many."""
+        return await expiring.defer_expiry(self._ports)
 
     async def queue_pruning(self) -> int:
         """Enqueue the pruning of every graph with retention rules; returns for how many."""

@@ -35,7 +35,7 @@ class PostgresGraphs:
 
     async def prepare(self, graph: str, labels: Collection[str], types: Collection[str]) -> None:
         """Make the labels and types that a query will write, before its transaction."""
-        async with self._catalog.on(graph, reads=()) as layout:
+        async with self._catalog.on(graph, reads=(), expires=False) as layout:
             await ensure_labels(self._catalog.database, layout, VERTEX, labels)
             await ensure_labels(self._catalog.database, layout, EDGE, types)
 

@@ -20,6 +20,7 @@ from kgmem.store.db.database import Database, work_on
 from kgmem.store.db.sql import SQL, compose, fill, identifier, literal, number
 from kgmem.store.db.statements import forget_statements, statement
 from kgmem.store.graph import property_indexes
+from kgmem.store.graph.expiry_gate import ExpiryGate
 from kgmem.store.graph.layout import (
     VERTEX,
     Label,
@@ -62,6 +63,7 @@ class PostgresCatalog:
         `schema_of` gives the schema that holds in a graph; by default only what the graph adds by itself.
         """
         self.database = database
+        self.expiry = ExpiryGate(database)
         self.words = words
         self._latched = latched
         self._schema_of = schema_of or (lambda graph: from_mapping(graph.schema))
@@ -303,8 +305,12 @@ class PostgresCatalog:
         )
 
     @asynccontextmanager
-    async def on(self, name: str, reads: Iterable[Subsystem] = SUBSYSTEMS) -> AsyncIterator[Layout]:
+    async def on(
+        self, name: str, reads: Iterable[Subsystem] = SUBSYSTEMS, *, expires: bool = True
+    ) -> AsyncIterator[Layout]:
         """Work on a graph; when it was dropped meanwhile by another process, say NotFound.
+
+        Expired items are deleted first, unless the caller has said that by `expires`.
 
         `reads` names the subsystems that the work may read: whether another process has made them by now is not taken
         from what this one remembers.
@@ -313,6 +319,8 @@ class PostgresCatalog:
         if not layout.subsystems.made.issuperset(reads):
             async with self.database.connection() as connection:
                 await learn_subsystems(connection, layout)
+        if expires:
+            await self.expiry.pass_through(layout)
         try:
             yield layout
         except DatabaseOutdated:

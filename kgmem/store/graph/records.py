@@ -18,6 +18,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.fields import FieldType, stored_fields
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.expiry import NEVER
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.space.place import Place, parse_place
 from kgmem.domain.time.interval import valid_interval
@@ -256,6 +257,8 @@ def _merged(
     held: Mapping[str, Any], own: Mapping[str, Any], properties: Mapping[str, Any], what: str
 ) -> dict[str, Any]:
     merged = {**held, **own}
+    if merged.get("expires_at") == NEVER:
+        del merged["expires_at"]
     for name, value in properties.items():
         stored = own_name(name, what)
         if value is None:

@@ -32,6 +32,7 @@ Subsystem = Literal[
     "ledger",
     "blocks",
     "subscriptions",
+    "expiry",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -50,6 +51,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "ledger": ("ledger", ("create",)),
     "blocks": ("blocks", ("create",)),
     "subscriptions": ("subscriptions", ("create",)),
+    "expiry": ("expiry", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -84,6 +86,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "ledger": ("ledger_record", "ledger_entry", "ledger_account", "ledger_hold", "ledger_head"),
     "blocks": ("memory_block", "memory_block_version"),
     "subscriptions": ("subscription", "subscription_group", "erased_scope"),
+    "expiry": ("expiry",),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

@@ -53,6 +53,7 @@ _PERIODIC = {
     "queue_communities": "*/5 * * * *",
     "queue_pruning": "29 * * * *",
     "queue_hold_expiry": "* * * * *",
+    "queue_expiry": "* * * * *",
     "build_deferred_indexes": "*/3 * * * *",
     "queue_integrity_checks": "41 * * * *",
     "tidy": "17 * * * *",

@@ -82,6 +82,7 @@ class _Stage:
         self.fields["scope"] = pc.fill_null(self.get("scope"), batch.scope)
         if batch.source is not None:
             self.fields["source"] = pc.fill_null(self.get("source"), batch.source)
+        staged.expiring |= self.get("expires_at").null_count < self.count
         given = self.fields.pop("properties", None)
         self.objects = _Objects(columns.kind, given, self.fields) if given is not None else None
         staged.scopes.update(pc.unique(self.fields["scope"]).to_pylist())

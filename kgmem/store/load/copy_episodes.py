@@ -8,6 +8,7 @@ from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefRecord
 from kgmem.domain.graph.batch import Rejection, Stated
 from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.expiry import timed
 from kgmem.domain.graph.statement import check_episodes
 from kgmem.store.db.savepoints import in_groups
 from kgmem.store.graph.layout import write_sources
@@ -24,7 +25,7 @@ async def load_episodes(load: BatchLoad, stated: Sequence[Stated[Episode]]) -> l
     done: list[Passages] = []
 
     async def put(group: Sequence[Stated[Episode]]) -> None:
-        episodes = await _with_kept_mentions(load, [each.record for each in group])
+        episodes = await _with_kept_mentions(load, timed([each.record for each in group], imported=True))
         check_episodes(episodes)
         wanted = Passages(load.layout)
         outcomes = [

@@ -45,6 +45,7 @@ class StagedRows:
     sources: set[str] = field(default_factory=set)
     worded: int = 0  # Relationships that have a text.
     vectors: int = 0  # Entities that have one.
+    expiring: bool = False  # Whether some say when they expire.
     files: dict[str, int] = field(default_factory=dict)  # By name, in the order in which they are read.
     rejections: list[Rejection] = field(default_factory=list)
 

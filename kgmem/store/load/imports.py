@@ -49,6 +49,7 @@ from kgmem.store.load.copy_relationships import load_relationships
 from kgmem.store.load.deferred_indexes import DeferredIndexes, Statistics
 from kgmem.store.load.import_register import LAST, ImportRegister
 from kgmem.store.write.episodes import ensure_episode_labels
+from kgmem.store.write.expiry import note_written
 from kgmem.store.write.rows import item_sql
 
 Waits: TypeAlias = tuple[str, int, str, BeliefRecord]  # File, line, record as text, record.
@@ -81,6 +82,8 @@ class PostgresImports(ImportRegister):
             kind = _KINDS[batch.kind]
             staged = await asyncio.to_thread(stage_batch, layout.graph, batch, self._describe)
             await ensure_labels(self.database, layout, kind, staged.labels)
+            if staged.expiring:
+                await layout.ensure("expiry")
             await self.aside.consider(layout, kind, staged.labels, staged.count, vectors=staged.vectors)
             if kind == EDGE:
                 await self.aside.consider(layout, VERTEX, (), _facts(layout, staged))
@@ -102,6 +105,8 @@ class PostgresImports(ImportRegister):
                 await renumber(load, batch.kind)
                 await redirect(load, batch.kind)
                 load = await _loaded(load, staged.count, last=False)
+                if staged.expiring:
+                    await note_written(connection, load.layout)
                 load.result.rejections += staged.rejections
                 load.result.read = staged.count + len(staged.rejections)
                 await _journal(connection, id_, number, _counted(load.result, batch.kind))
@@ -134,6 +139,8 @@ class PostgresImports(ImportRegister):
                 await renumber(load, "relationship")
                 total = sum(counts.values())
                 load = await _loaded(load, total, last=True)
+                if "expiry" in load.layout.subsystems.made:  # What waited may say when it expires.
+                    await note_written(connection, load.layout)
                 number = await connection.fetchval(statement("imports", "next_number"), id_, LAST)
                 await _journal(connection, id_, number, _counted(load.result, "relationship"))
                 return load.result
@@ -194,6 +201,9 @@ class PostgresImports(ImportRegister):
                 scopes = await scope_ids(connection, layout, {episode.scope for episode in episodes}, make=True)
                 await source_ids(connection, layout, {episode.source for episode in episodes}, make=True)
             await ensure_episode_labels(self.database, layout, episodes)
+            expiring = any(each.expires_at is not None for each in episodes)
+            if expiring:
+                await layout.ensure("expiry")
 
             async def work(connection: asyncpg.Connection) -> BatchResult:
                 await _enter(connection, layout, id_, LAST)
@@ -202,6 +212,8 @@ class PostgresImports(ImportRegister):
                 await _prepare(load)
                 taken = await connection.fetch(statement("imports", "settle_episodes"), id_, list(stated))
                 passages = await load_episodes(load, [stated[row["id"]] for row in taken])
+                if expiring:
+                    await note_written(connection, own)
                 number = await connection.fetchval(statement("imports", "next_number"), id_, LAST)
                 await _journal(connection, id_, number, _counted(load.result, "episode"))
                 for wanted in passages:

@@ -16,10 +16,12 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.fields import Field, FieldType, stated_fields
 from kgmem.domain.graph.batch import BatchKind, Columns, Rejection, Stated
 from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.expiry import timed
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.statement import check_entities, check_relationships
 from kgmem.domain.space.place import Place
+from kgmem.domain.time.interval import now
 from kgmem.store.graph.records import encoded, json_bytes
 from kgmem.store.load.copy_load import Describe
 from kgmem.store.write.rows import unit_vectors
@@ -40,20 +42,21 @@ def record_columns(
 
     `describe` writes the text of a record that is refused.
     """
+    began = now()
     good: list[Stated[Any]] = []
     rejections: list[Rejection] = []
     for at in range(0, len(stated), _AT_ONCE):
         group = stated[at : at + _AT_ONCE]
-        if _refusal(graph, kind, group) is None:
+        if _refusal(graph, kind, group, began) is None:
             good += group
             continue
         for one in group:
-            reason = _refusal(graph, kind, [one])
+            reason = _refusal(graph, kind, [one], began)
             if reason is None:
                 good.append(one)
             else:
                 rejections.append(Rejection(one.file, one.line, reason, describe(one.record)))
-    records = [each.record for each in good]
+    records: Sequence[Any] = timed([each.record for each in good], imported=True, present=began)
     files = pa.array([each.file for each in good], pa.string())
     lines = pa.array([each.line for each in good], pa.int64())
     fields: dict[str, Any] = {}
@@ -63,10 +66,11 @@ def record_columns(
     return Columns(kind, lines, fields, (), files=files), rejections
 
 
-def _refusal(graph: Graph, kind: BatchKind, stated: Sequence[Stated[Any]]) -> str | None:
+def _refusal(graph: Graph, kind: BatchKind, stated: Sequence[Stated[Any]], present: int) -> str | None:
     """Return why nothing can be made of some of these records."""
     records = [each.record for each in stated]
     try:
+        timed(records, imported=True, present=present)
         if kind == "entity":
             check_entities(records)
             _halves(graph, records)

@@ -1,0 +1,93 @@
+"""The order in which items expire, kept in the transactions that write them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import asyncpg
+
+from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.entity import RELATIONSHIP
+from kgmem.domain.graph.expiry import ExpiredItem, moment_of
+from kgmem.store.graph.layout import Layout
+from kgmem.store.write.edges import read_edges
+from kgmem.store.write.vertices import read_vertices
+
+_FILE: Final = "expiry"
+_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_YEAR: Final = 9999  # Of Python's datetime: what expires later never does.
+
+
+async def note_written(connection: asyncpg.Connection, layout: Layout) -> None:
+    """Note when the items expire that this transaction has written; `Layout.ensure` has made the tables."""
+    rows = await connection.fetch(layout.sql(_FILE, "written"))
+    stored = await _stored(connection, layout, [(row["kind"], row["id"]) for row in rows])
+    await _note(connection, layout, {place: expiry_in(found) for place, found in stored.items()})
+
+
+async def due(connection: asyncpg.Connection, layout: Layout, most: int) -> tuple[Sequence[ExpiredItem], int]:
+    """Return items whose time is over, and how many were looked at.
+
+    What another AGE client has given another time since is noted with that time. What is gone is noted no more.
+    """
+    rows = await connection.fetch(layout.sql(_FILE, "due"), most)
+    stored = await _stored(connection, layout, [(row["kind"], row["id"]) for row in rows])
+    times = {place: expiry_in(found) for place, found in stored.items()}
+    expired, changed = [], dict.fromkeys(((row["kind"], row["id"]) for row in rows if row["scope"] is None), None)
+    for row in rows:
+        place = (row["kind"], row["id"])
+        if row["scope"] is None:
+            continue
+        if place in times and times[place] != row["expires_at"]:
+            changed[place] = times[place]
+        else:
+            expired.append(ExpiredItem(*place, row["scope"], row["key"]))
+    await _note(connection, layout, changed)
+    return expired, len(rows)
+
+
+async def settle(connection: asyncpg.Connection, layout: Layout, items: Sequence[ExpiredItem]) -> None:
+    """Let the history of deleted items end when they expired, and note them no more."""
+    ids = [each.id for each in items]
+    for name in ("end_history", "end_items", "end_edges"):
+        await connection.execute(layout.sql(_FILE, name), ids)
+    await _remove(connection, layout, [(each.kind, each.id) for each in items])
+
+
+def expiry_in(stored: Mapping[str, Any]) -> datetime | None:
+    """Return when stored properties say that an item expires; another client may have written anything there."""
+    told = stored.get("expires_at")
+    if not isinstance(told, str):
+        return None
+    try:
+        at = _START + timedelta(microseconds=moment_of(told))
+    except (InvalidInput, OverflowError):
+        return None
+    return at if at.year < _LAST_YEAR else None
+
+
+async def _stored(
+    connection: asyncpg.Connection, layout: Layout, places: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], Mapping[str, Any]]:
+    edges = [id_ for kind, id_ in places if kind == RELATIONSHIP]
+    vertices = {id_: kind for kind, id_ in places if kind != RELATIONSHIP}
+    found: dict[tuple[int, int], Mapping[str, Any]] = {
+        (vertices[id_], id_): stored for id_, stored in (await read_vertices(connection, layout, vertices)).items()
+    }
+    if edges:
+        found |= {(RELATIONSHIP, id_): told[1] for id_, told in (await read_edges(connection, layout, edges)).items()}
+    return found
+
+
+async def _note(
+    connection: asyncpg.Connection, layout: Layout, times: Mapping[tuple[int, int], datetime | None]
+) -> None:
+    await _remove(connection, layout, [place for place, at in times.items() if at is None])
+    known = [(*place, at) for place, at in times.items() if at is not None]
+    if known:
+        await connection.execute(layout.sql(_FILE, "put"), *map(list, zip(*known, strict=True)))
+
+
+async def _remove(connection: asyncpg.Connection, layout: Layout, places: Sequence[tuple[int, int]]) -> None:
+    if places:
+        await connection.execute(layout.sql(_FILE, "remove"), *map(list, zip(*places, strict=True)))
