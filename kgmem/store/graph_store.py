@@ -20,7 +20,7 @@ from kgmem.domain.graph.batch import Shapes
 from kgmem.domain.graph.embedding import WhichVectors
 from kgmem.domain.graph.entity import ENTITY, EPISODE, DeleteResult, Entity, Page, WriteResult
 from kgmem.domain.graph.episode import Episode
-from kgmem.domain.graph.expiry import timed
+from kgmem.domain.graph.expiry import NEVER, timed
 from kgmem.domain.graph.folding import ENTITIES, EPISODES, RELATIONSHIPS, Folded, fold
 from kgmem.domain.graph.graph import Change, Dangling
 from kgmem.domain.graph.relationship import Relationship
@@ -160,7 +160,7 @@ class AgeGraphStore:
         work: Callable[[asyncpg.Connection], Awaitable[Outcomes]],
     ) -> Outcomes:
         """Run a write, and note in its transaction when items expire of which a statement says it."""
-        if all(item.expires_at is None for item in items):
+        if all(item.expires_at is None for item in items) or "expiry" not in layout.subsystems.made:
             return await self.database.transact(work)
 
         async def noting(connection: asyncpg.Connection) -> Outcomes:
@@ -178,7 +178,7 @@ class AgeGraphStore:
         Before the transaction, since their numbers outlive it.
         """
         await layout.ensure("history")
-        if any(item.expires_at is not None for item in items):
+        if any(item.expires_at not in {None, NEVER} for item in items):
             await layout.ensure("expiry")
         scopes = {item.scope for item in items}
         sources = {item.source for item in items}

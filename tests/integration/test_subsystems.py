@@ -64,6 +64,7 @@ LATER = {
     *TABLES["ledger"],
     *TABLES["blocks"],
     *TABLES["subscriptions"],
+    *TABLES["expiry"],
 }  # Tables that revision 0023 did not know.
 
 

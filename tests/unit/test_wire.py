@@ -141,10 +141,15 @@ def test_what_is_no_vector_is_refused(vector: Any) -> None:
 
 
 def test_null_is_the_same_as_left_out() -> None:
-    names = [name for name in EntityStatement.__annotations__ if name not in {"key", "properties"}]
+    names = [name for name in EntityStatement.__annotations__ if name not in {"key", "properties", "expires_at"}]
     body = {"entities": [{"key": "a", **dict.fromkeys(names)}, {"key": "a"}]}
     first, second = parse(EntityBatch, body).entities
     assert first == second
+
+
+def test_null_as_expires_at_removes_the_stored_time() -> None:
+    first, second = parse(EntityBatch, {"entities": [{"key": "a", "expires_at": None}, {"key": "a"}]}).entities
+    assert (first.expires_at, second.expires_at) == ("never", None)
 
 
 def test_an_item_without_a_scope_gets_the_keys() -> None:
@@ -301,7 +306,7 @@ def test_k_is_1_to_1000(k: Any) -> None:
     ],
 )
 def test_an_answer_has_every_field_that_a_statement_has(statement: Any, held: Any, record: type[Any]) -> None:
-    stated = set(TypeAdapter(statement).json_schema()["properties"]) - {"extract"}
+    stated = set(TypeAdapter(statement).json_schema()["properties"]) - {"extract", "ttl"}
     told = set(held.model_json_schema()["properties"])
     of_claims = {field.wire for field in fields_of(record) if field.role == "claim"}
     assert stated - of_claims <= told

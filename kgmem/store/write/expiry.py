@@ -1,7 +1,6 @@
 """The order in which items expire, kept in the transactions that write them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import asyncpg
@@ -14,8 +13,6 @@ from kgmem.store.write.edges import read_edges
 from kgmem.store.write.vertices import read_vertices
 
 _FILE: Final = "expiry"
-_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_YEAR: Final = 9999  # Of Python's datetime: what expires later never does.
 
 
 async def note_written(connection: asyncpg.Connection, layout: Layout) -> None:
@@ -33,12 +30,13 @@ async def due(connection: asyncpg.Connection, layout: Layout, most: int) -> tupl
     rows = await connection.fetch(layout.sql(_FILE, "due"), most)
     stored = await _stored(connection, layout, [(row["kind"], row["id"]) for row in rows])
     times = {place: expiry_in(found) for place, found in stored.items()}
-    expired, changed = [], dict.fromkeys(((row["kind"], row["id"]) for row in rows if row["scope"] is None), None)
+    expired: list[ExpiredItem] = []
+    changed: dict[tuple[int, int], int | None] = {}
     for row in rows:
         place = (row["kind"], row["id"])
         if row["scope"] is None:
-            continue
-        if place in times and times[place] != row["expires_at"]:
+            changed[place] = None
+        elif place in times and times[place] != row["expires_at"]:
             changed[place] = times[place]
         else:
             expired.append(ExpiredItem(*place, row["scope"], row["key"]))
@@ -47,23 +45,22 @@ async def due(connection: asyncpg.Connection, layout: Layout, most: int) -> tupl
 
 
 async def settle(connection: asyncpg.Connection, layout: Layout, items: Sequence[ExpiredItem]) -> None:
-    """Let the history of deleted items end when they expired, and note them no more."""
+    """End the history of deleted items at the time at which they expired, and note them no more."""
     ids = [each.id for each in items]
     for name in ("end_history", "end_items", "end_edges"):
         await connection.execute(layout.sql(_FILE, name), ids)
     await _remove(connection, layout, [(each.kind, each.id) for each in items])
 
 
-def expiry_in(stored: Mapping[str, Any]) -> datetime | None:
+def expiry_in(stored: Mapping[str, Any]) -> int | None:
     """Return when stored properties say that an item expires; another client may have written anything there."""
     told = stored.get("expires_at")
     if not isinstance(told, str):
         return None
     try:
-        at = _START + timedelta(microseconds=moment_of(told))
-    except (InvalidInput, OverflowError):
+        return moment_of(told)
+    except InvalidInput:
         return None
-    return at if at.year < _LAST_YEAR else None
 
 
 async def _stored(
@@ -79,9 +76,7 @@ async def _stored(
     return found
 
 
-async def _note(
-    connection: asyncpg.Connection, layout: Layout, times: Mapping[tuple[int, int], datetime | None]
-) -> None:
+async def _note(connection: asyncpg.Connection, layout: Layout, times: Mapping[tuple[int, int], int | None]) -> None:
     await _remove(connection, layout, [place for place, at in times.items() if at is None])
     known = [(*place, at) for place, at in times.items() if at is not None]
     if known:
