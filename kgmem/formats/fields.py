@@ -135,7 +135,9 @@ def no_extraction(value: Any, name: str) -> bool:
 
 def no_duration(value: Any, name: str) -> None:
     """Refuse a duration: a file does not say when it begins."""
-    raise InvalidInput(f"Imports take no {name}.", hint="Give the time as expires_at.", field=name)
+    raise InvalidInput(
+        f"Imports take no {name}, here {str(value)[:60]!r}.", hint="Give the time as expires_at.", field=name
+    )
 
 
 def _measure(value: Any, name: str, most: int, hint: str) -> None:

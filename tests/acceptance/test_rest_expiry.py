@@ -135,7 +135,9 @@ async def test_what_names_no_time_is_refused_and_changes_nothing(door: Door, giv
     body = {"entities": [{"key": "good"}, {"key": "bad", **given}]}
     refused(await client.put(f"{GRAPH}/entities", json=body), 422, field)
     refused(
-        await client.post(f"{GRAPH}/episodes", json={"episodes": [{"key": "e", "text": "A text.", **given}]}), 422, field
+        await client.post(f"{GRAPH}/episodes", json={"episodes": [{"key": "e", "text": "A text.", **given}]}),
+        422,
+        field,
     )
     assert done(await client.get(f"{GRAPH}/entities"))["entities"] == []
 

@@ -108,9 +108,7 @@ def moment_of(expires_at: str) -> int:
     return at
 
 
-def timed(
-    items: Sequence[Expiring], *, imported: bool = False, present: int | None = None
-) -> Sequence[Expiring]:
+def timed(items: Sequence[Expiring], *, imported: bool = False, present: int | None = None) -> Sequence[Expiring]:
     """Return statements with `ttl` as `expires_at`, in UTC. Raises InvalidInput, which names the field and the place.
 
     Of records that are `imported` NEVER says nothing.

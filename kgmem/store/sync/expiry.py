@@ -19,9 +19,7 @@ class PostgresExpiry:
         """Return items whose time is over, those that expired first before the others."""
         async with self.catalog.on(graph, reads=("expiry",), expires=False) as layout:
             while True:
-                found, looked_at = await self.database.transact(
-                    lambda connection: expiry.due(connection, layout, most)
-                )
+                found, looked_at = await self.database.transact(lambda connection: expiry.due(connection, layout, most))
                 if found or not looked_at:
                     return found
 
