@@ -110,6 +110,25 @@ async def test_files_carry_the_time(door: Door) -> None:
     assert '"expires_at":"2990-05-01T00:00:00Z"' in exported
 
 
+async def test_a_message_leaves_its_session_and_the_context(door: Door) -> None:
+    client, chat = door.client, f"{GRAPH}/sessions/chat"
+    done(await client.put(chat, json={"agent": "planner", "users": ["Clara"]}), 201)
+    code = {"role": "user", "content": "My code for the depot is 4711.", "id": "m1", "ttl": SHORT}
+    other = {"role": "user", "content": "I like the harbour in Hamburg.", "id": "m2"}
+    done(await client.post(f"{chat}/messages", json={"messages": [code, other]}))
+    done(await client.post(f"{chat}/messages", json={"messages": [code]}))
+    assert "4711" in (await client.get(f"{chat}/context")).text
+    await past()
+    assert "4711" not in (await client.get(f"{chat}/context")).text
+    assert [each["id"] for each in done(await client.get(f"{chat}/messages"))["messages"]] == ["m2"]
+    refused(await client.get(f"{chat}/messages/m1"), 404, "m1")
+    wrong = {"messages": [other, {"role": "user", "content": "A", "ttl": "soon"}]}
+    refused(await client.post(f"{chat}/messages", json=wrong), 422, "messages[1].ttl")
+    wrong = {"messages": [{"role": "user", "content": "A", "expires_at": "2001"}]}
+    refused(await client.post(f"{chat}/messages", json=wrong), 422, "messages[0].expires_at")
+    assert done(await client.get(chat))["messages"] == 1
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [

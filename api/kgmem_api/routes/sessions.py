@@ -72,12 +72,19 @@ class MessageRequest(BaseModel):
     occurred_at: Annotated[str | None, Field(max_length=50, description="ISO 8601; by default now.")] = None
     refusal: Annotated[str | None, Field(description="What the model says in place of an answer.")] = None
     metadata: Annotated[dict[str, Any], Field(description="Your own values, up to 64 KB of JSON.")] = {}
+    expires_at: Annotated[
+        str | None, Field(max_length=50, description="ISO 8601. From then on it is in no answer.")
+    ] = None
+    ttl: Annotated[
+        str | float | None, Field(description="How long it lasts, instead of expires_at: seconds, 30d, or PT12H.")
+    ] = None
 
     def message(self, place: int) -> Message:
         """Return the message. Raises InvalidInput for an unknown role."""
         return Message(
             role_of(self.role, f"messages[{place}].role"), self.content, self.id, self.name,
             tuple(self.tool_calls or ()), self.tool_call_id, self.tokens, self.occurred_at, self.refusal, self.metadata,
+            self.expires_at, self.ttl,
         )  # fmt: skip
 
 

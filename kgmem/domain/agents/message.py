@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, cast, get_args
 
 from kgmem.domain.errors import InvalidInput, TooLarge
 from kgmem.domain.fields import LARGEST_PROPERTIES, LONGEST_NAME, LONGEST_TEXT
+from kgmem.domain.graph.expiry import expiry_of
 from kgmem.domain.time.interval import parse_time
 
 Role = Literal["user", "assistant", "system", "tool"]
@@ -41,6 +42,8 @@ class Message:
     occurred_at: str | None = None  # ISO 8601; now, where it is not given.
     refusal: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    expires_at: str | None = None  # ISO 8601: from then on it is in no answer.
+    ttl: str | float | None = None  # How long it lasts, instead of expires_at: seconds, or such as 30d and PT12H.
 
     @property
     def parts(self) -> Sequence[Mapping[str, Any]]:
@@ -69,7 +72,7 @@ class Message:
         return told[:_SEARCHED] or " ".join(f"[{part.get('type')}]" for part in self.parts) or "[empty]"
 
     def digest(self) -> bytes:
-        """Return the hash of what it says, so of all but its id and its count of tokens."""
+        """Return the hash of what it says, so of all but its id, its count of tokens, and when it expires."""
         said = [
             self.role, self.content, self.name, self.tool_calls, self.tool_call_id, self.occurred_at, self.refusal,
             self.metadata,
@@ -147,6 +150,7 @@ def role_of(name: object, at: str = "role") -> Role:
 _READERS: Final[Mapping[str, tuple[type, ...]]] = {
     "role": (str,), "content": (str, list), "id": (str,), "name": (str,), "tool_calls": (list,), "tool_call_id": (str,),
     "tokens": (int,), "occurred_at": (str,), "refusal": (str,), "metadata": (dict,),
+    "expires_at": (str,), "ttl": (str, int, float),
 }  # fmt: skip
 
 
@@ -188,6 +192,7 @@ def check_message(message: Message, at: str) -> None:
         raise _wrong(f"{at}.tokens", str(message.tokens), "Give 0 or more, or omit it.")
     if message.occurred_at is not None:
         parse_time(message.occurred_at)
+    _check_expiry(message, at)
     _check_content(message, at)
     if message.tool_calls and message.role != "assistant":
         raise _wrong(f"{at}.tool_calls", "on a message that is not of the assistant", "Only an assistant calls tools.")
@@ -201,6 +206,13 @@ def check_message(message: Message, at: str) -> None:
                 'Give {"id": ..., "type": "function", "function": {"name": ..., "arguments": ...}}.',
             )  # fmt: skip
     _check_size(message, at)
+
+
+def _check_expiry(message: Message, at: str) -> None:
+    try:
+        expiry_of(message.expires_at, message.ttl)
+    except InvalidInput as error:
+        raise InvalidInput(error.message, hint=error.hint, field=f"{at}.{error.facts.get('field')}") from error
 
 
 def _check_content(message: Message, at: str) -> None:

@@ -18,6 +18,7 @@ from kgmem.domain.errors import Conflict
 from kgmem.domain.fields import LONGEST_KEY
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.expiry import expiry_of
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.text.queue import Forgotten
 from kgmem.domain.time.interval import iso, now
@@ -152,7 +153,7 @@ class Sessions:
         episode = Episode(
             message.text, key, occurred_at=occurred_at, session=session.id, speaker=speaker,
             source=_tool(message), properties=properties, scope=session.scope,
-            extract=extract and message.is_read,
+            extract=extract and message.is_read, expires_at=expiry_of(message.expires_at, message.ttl),
         )  # fmt: skip
         return NewMessage(id_, message.digest(), tokens, body, episode)
 

@@ -28,6 +28,7 @@ from kgmem.store.graph.layout import Layout, scope_ids, source_ids
 from kgmem.store.graph.records import encoded
 from kgmem.store.read.items import PageRange
 from kgmem.store.write.episodes import ensure_episode_labels, write_episodes
+from kgmem.store.write.expiry import note_written
 from kgmem.store.write.passages import Passages
 
 _FILE: Final = "sessions"
@@ -89,6 +90,7 @@ class PostgresSessions:
         async with self._turn(graph, address), self.catalog.on(graph, reads=READS) as held:
             layout = await self._prepared(held, address, messages)
             created: list[str] = []
+            expires = any(each.episode.expires_at is not None for each in messages)
 
             async def work(connection: asyncpg.Connection) -> Sequence[StoredMessage]:
                 row = await connection.fetchrow(layout.sql(_FILE, "lock"), layout.scopes[address.scope], address.id)
@@ -106,9 +108,13 @@ class PostgresSessions:
                 rows = await connection.fetch(layout.sql(_FILE, "named"), row["id"], names)
                 created[:] = [each.id for each in new]
                 await passages.store(connection)
+                if created and expires:
+                    await note_written(connection, layout)
                 return [message_of(each, address.id) for each in rows]
 
             stored = {each.id: each for each in await self.database.transact(work)}
+            if expires:
+                self.catalog.expiry.forget(layout)
         fresh = set(created)
         return Appended([replace(stored[each.id], created=each.id in fresh) for each in messages], len(created))
 
@@ -158,6 +164,8 @@ class PostgresSessions:
         await layout.ensure("sessions")
         await layout.ensure("session_parts")
         episodes = [each.episode for each in messages]
+        if any(each.expires_at is not None for each in episodes):
+            await layout.ensure("expiry")
         async with self.database.connection() as connection:
             numbers = await scope_ids(connection, layout, [address.scope], make=True)
             await source_ids(connection, layout, {each.source for each in episodes}, make=True)
