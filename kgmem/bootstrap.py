@@ -271,6 +271,7 @@ async def _ports(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, s
         latched=capabilities.bm25_latches,
         schema_of=lambda graph: schema_of(core, graph),
     )
+    stack.push_async_callback(catalog.expiry.aclose)
     ledger = PostgresLedger(catalog)
     meter = LedgerMeter(ledger) if settings.model_booking else NO_METER
     embedders = _Embedders(settings, stack, meter)

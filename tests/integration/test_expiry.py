@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
-from tests.memories import new_graph, query
+from tests.memories import index_schema, new_graph, query
 
 GRAPH = "expiry"
 SHORT = 1.5
@@ -96,3 +97,21 @@ async def test_many_readers_at_that_moment_all_see_it_gone(memory: Memory) -> No
 
     await asyncio.gather(*(read(n) for n in range(20)))
     assert await keys(memory) == ["hub"]
+
+
+async def test_who_locks_an_expired_item_stops_no_reader(memory: Memory, shared_database_url: str) -> None:
+    await memory.entities.put(GRAPH, [Entity("held", ttl=0.5), Entity("plain")])
+    schema = await index_schema(memory, GRAPH)
+    locking = await asyncpg.connect(shared_database_url)
+    try:
+        async with locking.transaction():
+            await locking.execute(f"SELECT FROM \"{schema}\".item WHERE key = 'held' FOR UPDATE")
+            await asyncio.sleep(0.6)
+            async with asyncio.timeout(8):
+                assert "plain" in await keys(memory)
+            async with asyncio.timeout(2):  # Nobody waits a second time.
+                assert "plain" in await keys(memory)
+    finally:
+        await locking.close()
+    await asyncio.sleep(6)  # Until it is tried again, at the latest.
+    assert await keys(memory) == ["plain"]
