@@ -70,11 +70,12 @@ async def scores_of(asked: QuestionSet, ways: Mapping[str, Question], rows: int)
     """Return the score of each way over the first questions of a set, whose passages are stored first."""
     async with fresh_database() as url, memory_on(url, embedder="minilm") as memory:
         await memory.graphs.create(GRAPH)
-        await _store(memory, asked)
+        await store(memory, asked)
         return {way: await _score(memory, asked, question, rows) for way, question in ways.items()}
 
 
-async def _store(memory: Memory, asked: QuestionSet) -> None:
+async def store(memory: Memory, asked: QuestionSet) -> None:
+    """Store the passages of a set with their graph, and embed them."""
     entities, facts, episodes = graph_of(asked.passages)
     for batch in batches(iter(entities), 2000):
         await memory.entities.put(GRAPH, batch)

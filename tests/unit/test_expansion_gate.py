@@ -50,14 +50,25 @@ def test_question_without_words_that_say_anything_is_no_reason_to_expand() -> No
     assert gate("what is it?", [LELAND], even)[0] is False
 
 
-def test_first_hits_stay_and_what_is_added_follows_them_in_turns() -> None:
+def test_first_hits_stay_where_both_find_them_and_what_is_added_follows_in_turns() -> None:
     direct = [passage(n, f"direct {n}", score=1 - n / 10) for n in range(1, 7)]
-    found = [passage(n, f"found {n}", score=0.9) for n in (11, 2, 12, 5, 13)]
+    found = [passage(n, f"found {n}", score=0.9) for n in (11, 2, 12, 3, 13)]
     hits = expanded(direct, found)
     assert KEPT == 3
-    assert [hit.id for hit in hits] == [1, 2, 3, 11, 12, 4, 5, 13, 6]
+    assert [hit.id for hit in hits] == [1, 2, 3, 11, 12, 4, 13, 5, 6]
     scores = [hit.score for hit in hits]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_best_passages_take_the_places_of_those_that_graph_expansion_does_not_find() -> None:
+    direct = [passage(n, f"direct {n}", score=1 - n / 10) for n in range(1, 7)]
+    found = [passage(n, f"found {n}", score=0.9) for n in (11, 3, 12, 13, 2)]  # 2 is not among its first four.
+    hits = expanded(direct, found)
+    assert [hit.id for hit in hits] == [1, 3, 11, 12, 13, 2, 4, 5, 6]
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+    # The first stays, whatever graph expansion finds.
+    assert [hit.id for hit in expanded(direct, [passage(n, "found") for n in (11, 12, 13, 14)])][:3] == [1, 11, 12]
 
 
 def test_nothing_that_was_there_is_lost_and_nothing_comes_twice() -> None:
