@@ -1,8 +1,8 @@
 """Reading: episodes that wait to be read for what they say, and what is kept of those that were."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal, Protocol
 
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.graph.episode import Episode
@@ -121,6 +121,13 @@ class EpisodePreview:
     extractor: str = ""
 
 
+MOST_NAMES: Final = 1000  # That a report spells out, of each kind.
+_WENT: Final = (
+    "episodes", "passages", "vectors", "entities", "relationships", "claims", "similarity_links", "communities",
+    "summaries", "kept_in_history", "erased_from_history",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Forgotten:
     """What went with episodes, counted, and what stays since something else says it too."""
@@ -141,6 +148,13 @@ class Forgotten:
     missing: Sequence[str] = ()
     dry_run: bool = False
     removed: Mapping[str, Sequence[str]] = field(default_factory=dict)  # By kind: names of what went.
+
+    def with_part(self, part: "Forgotten") -> "Forgotten":
+        """Return it with what went in another step; what stays is as it was."""
+        counted = {name: getattr(self, name) + getattr(part, name) for name in _WENT}
+        kinds = dict.fromkeys([*self.removed, *part.removed])
+        removed = {kind: [*self.removed.get(kind, ()), *part.removed.get(kind, ())][:MOST_NAMES] for kind in kinds}
+        return replace(self, **counted, missing=[*self.missing, *part.missing], removed=removed)
 
 
 class ExtractionStore(Resolver, Protocol):

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from kgmem.domain.agents.context import DEFAULT_BUDGET, SessionContext
 from kgmem.domain.agents.message import NOT_EXTRACTED, Message, StoredMessage, check_messages
@@ -27,6 +27,7 @@ from kgmem.services.ports import Ports
 from kgmem.services.texts.forget import forget
 
 NOTHING = SessionDetails()
+_DELETED_AT_ONCE: Final = 1000  # Messages, with what was extracted from them.
 
 
 class Sessions:
@@ -99,13 +100,23 @@ class Sessions:
     ) -> Forgotten:
         """Delete a session with its messages and everything that was extracted only from them; returns a report.
 
-        `erase` removes it from the history as well. A dry run only counts. Raises NotFound.
+        `erase` removes it from the history as well. A dry run only counts. A long session goes some messages at a time;
+        what is broken off is completed by a second call. Raises NotFound.
         """
         keys = await self._ports.sessions.keys(graph, address.checked())
-        report = Forgotten(dry_run=dry_run)
-        if keys:
-            report = await forget(self._ports, graph, keys, address.scope, dry_run=dry_run, erase=erase)
-        if not dry_run and not await self._ports.sessions.delete(graph, address):
+        if dry_run:
+            return (
+                await forget(self._ports, graph, keys, address.scope, dry_run=True) if keys else Forgotten(dry_run=True)
+            )
+        report = Forgotten()
+        if len(keys) > _DELETED_AT_ONCE:  # What stays follows from all messages together.
+            whole = await forget(self._ports, graph, keys, address.scope, dry_run=True)
+            report = Forgotten(kept_entities=whole.kept_entities, kept_relationships=whole.kept_relationships)
+        for at in range(0, len(keys), _DELETED_AT_ONCE):
+            some = keys[at : at + _DELETED_AT_ONCE]
+            part = await forget(self._ports, graph, some, address.scope, erase=erase)
+            report = part if len(keys) <= _DELETED_AT_ONCE else report.with_part(part)
+        if not await self._ports.sessions.delete(graph, address):
             raise Conflict(f"The session {address.id!r} got new messages meanwhile.", hint="Delete it again.")
         return report
 

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from kgmem.domain.graph.entity import DeleteResult
-from kgmem.domain.text.queue import Forgotten, Provenance
+from kgmem.domain.text.queue import MOST_NAMES, Forgotten, Provenance
 from kgmem.services.claims.supersede import succeed
 from kgmem.services.ports import Ports
 from kgmem.services.texts.extract import take_back, withdraw
 
 _MOST_TOLD: Final = 1_000_000  # Things that an episode brought.
-_SHOWN: Final = 1000  # Names that a report spells out, of each kind.
 
 
 async def provenance(
@@ -34,12 +33,14 @@ async def forget(
     wanted = list(dict.fromkeys(keys))
     await ports.graphs.get(graph)
     told = await ports.extractions.told(graph, wanted, scope, _MOST_TOLD)
-    own = [each for each in told if not each.shared]
+    things = {(each.kind, each.key): each for each in told}.values()  # Each once, however many texts mention it.
+    own = [each for each in things if not each.shared]
     removed = {
-        kind: [each.key for each in own if each.kind == kind][:_SHOWN] for kind in ("entity", "relationship", "claim")
+        kind: [each.key for each in own if each.kind == kind][:MOST_NAMES]
+        for kind in ("entity", "relationship", "claim")
     }
-    kept = {each.kind: 0 for each in told} | {"entity": 0, "relationship": 0}
-    for each in told:
+    kept = {each.kind: 0 for each in things} | {"entity": 0, "relationship": 0}
+    for each in things:
         kept[each.kind] += each.shared
     claims = [int(each.key) for each in own if each.kind == "claim"]
     if dry_run:
