@@ -46,6 +46,7 @@ from kgmem.services.texts.remember import schema_of
 from kgmem.services.upkeep.expire import expire_due
 from kgmem.settings import Settings
 from kgmem.store.agents.blocks import PostgresBlocks
+from kgmem.store.agents.feedback import PostgresFeedback
 from kgmem.store.agents.session_context import PostgresContexts
 from kgmem.store.agents.sessions import PostgresSessions
 from kgmem.store.agents.states import PostgresStates
@@ -387,6 +388,7 @@ def postgres_ports(
         sessions=PostgresSessions(catalog),
         contexts=PostgresContexts(catalog),
         blocks=PostgresBlocks(catalog),
+        feedback=PostgresFeedback(catalog),
         subscriptions=PostgresSubscriptions(catalog),
         expiry=PostgresExpiry(catalog),
         token_counter=models.token_counter,

@@ -32,6 +32,7 @@ from kgmem.services.ledger.ledger import Ledger
 from kgmem.services.ports import Ports
 from kgmem.services.recall import evaluate as evaluating
 from kgmem.services.recall import recall as recalling
+from kgmem.services.recall.feedback import FeedbackOnHits
 from kgmem.services.recall.view import Views
 from kgmem.services.server import Jobs, Keys, Server
 from kgmem.services.subscriptions import Subscriptions
@@ -78,6 +79,7 @@ class Memory:
         self.sessions = Sessions(ports)
         self.ledger = Ledger(ports)
         self.blocks = MemoryBlocks(ports)
+        self.feedback = FeedbackOnHits(ports)
         self.subscriptions = Subscriptions(ports)
         self.imports = Imports(ports)
         self.exports = Exports(ports)

@@ -55,7 +55,7 @@ from kgmem_api.routes import (
     sources,
     view,
 )
-from kgmem_api.routes.agents import blocks, decisions, subscriptions
+from kgmem_api.routes.agents import blocks, decisions, feedback, subscriptions
 from kgmem_api.routes.ledger import routes as ledger_routes
 from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.siblings import Share, Siblings
@@ -158,6 +158,7 @@ _ROUTERS = (
     decisions.router,
     sessions.router,
     blocks.router,
+    feedback.router,
     subscriptions.router,
     sources.router,
     changes.router,

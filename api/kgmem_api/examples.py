@@ -108,6 +108,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "put_block": {"text": "Clara likes the sea.", "agents": ["planner"]},
     "patch_block": {"edits": [{"old": "the sea", "new": "mountains"}]},
     "append_to_block": {"text": "She is 42."},
+    "give_feedback": {"item": 844424930131969, "verdict": "wrong", "question": "Who walked on the Moon first?"},
     "put_session": {"agent": "planner", "users": ["Clara"]},
     "post_messages": {
         "messages": [
@@ -196,6 +197,7 @@ QUERY: Final[dict[str, Any]] = {
     "key": "person/armstrong",
     "id": 17,
     "reason": "The source withdrew it.",
+    "item": 844424930131969,
     "before": 1,
     "after": 1,
 }

@@ -26,6 +26,7 @@ from kgmem.domain.ports import (
     RetrievalIndex,
     UploadFolder,
 )
+from kgmem.domain.recall.feedback import FeedbackStore
 from kgmem.domain.recall.reranking import Reranker
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.subscriptions.subscription import SubscriptionStore
@@ -58,6 +59,7 @@ class Ports:
     sessions: SessionStore
     contexts: ContextStore
     blocks: BlockStore
+    feedback: FeedbackStore
     subscriptions: SubscriptionStore
     token_counter: TokenCounter
     ledger: LedgerStore

@@ -17,7 +17,7 @@ VERBS = set(
     re.findall(
         r"\w+",
         "acknowledge append begin branch check close commit correct create decide delete detect diff export extend "
-        "extract find forget get list mark merge post preview prune put recall register reopen replace resolve restore "
+        "extract find forget get give list mark merge post preview prune put recall register reopen replace resolve restore "
         "resume reverse revoke release roll run seek settle summarise test undo update verify withdraw",
     )
 )

@@ -62,6 +62,7 @@ LATER = {
     *TABLES["sessions"],
     *TABLES["session_parts"],
     *TABLES["ledger"],
+    *TABLES["feedback"],
     *TABLES["blocks"],
     *TABLES["subscriptions"],
     *TABLES["expiry"],

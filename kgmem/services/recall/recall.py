@@ -36,6 +36,7 @@ from kgmem.services.claims.distributions import superpose
 from kgmem.services.ports import Ports
 from kgmem.services.recall.causes_in_text import answer_with_causes
 from kgmem.services.recall.empty_answers import filter_matches
+from kgmem.services.recall.feedback import with_feedback
 from kgmem.services.recall.rerank import check_reranker, pool_size, rerank, text_of
 from kgmem.services.upkeep.embed import embedder_in
 
@@ -93,7 +94,9 @@ async def choose(ports: Ports, graph: Graph, question: Question, found: Candidat
         last=last,
         looked_up=found.looked_up,
     )
-    ranked = [each for each in fused if each.id not in passed]
+    ranked, verdicts = await with_feedback(
+        ports, graph.name, question, [each for each in fused if each.id not in passed]
+    )
     fetched, reranking = await _hits(ports, graph, question, ranked, found)
     asked = weighted_content(question.what.text or "", ports.word_rarity)
     fetched = [_rated(hit, graph, question, found, asked) for hit in fetched]
@@ -116,6 +119,7 @@ async def choose(ports: Ports, graph: Graph, question: Question, found: Candidat
         nothing = not any((hit.relevance or 0.0) >= NOTHING_RELEVANT for hit in fetched)
     even = level(found.retrievers, last=last, looked_up=found.looked_up) if question.explain else ()
     gates = {name: f"off: all {len(found.retrievers[name])} candidates have the same value." for name in even}
+    gates |= {"feedback": verdicts} if verdicts is not None else {}
     return Answer(hits, suppressed, gates=gates, nothing_relevant=nothing, cursor=following)
 
 

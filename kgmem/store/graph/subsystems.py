@@ -33,6 +33,7 @@ Subsystem = Literal[
     "blocks",
     "subscriptions",
     "expiry",
+    "feedback",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -52,6 +53,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "blocks": ("blocks", ("create",)),
     "subscriptions": ("subscriptions", ("create",)),
     "expiry": ("expiry", ("create",)),
+    "feedback": ("feedback", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -87,6 +89,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "blocks": ("memory_block", "memory_block_version"),
     "subscriptions": ("subscription", "subscription_group", "erased_scope"),
     "expiry": ("expiry",),
+    "feedback": ("feedback",),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

@@ -1,0 +1,38 @@
+-- Verdicts of callers on what recall found.
+
+-- name: create
+CREATE TABLE {index}.feedback (
+    id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    scope    integer NOT NULL,
+    item     bigint NOT NULL,
+    by       text NOT NULL,  -- The id of an API key; empty: none.
+    question text NOT NULL,  -- Empty: any.
+    useful   boolean NOT NULL,
+    reason   text,
+    at       timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (item, scope, by, question)
+);
+CREATE INDEX feedback_order ON {index}.feedback (scope, id);
+
+-- name: there
+-- Whether a question that sees these scopes may find an item.
+SELECT EXISTS (SELECT FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
+               WHERE i.id = $1 AND s.path = ANY ($2::text[]))
+    OR EXISTS (SELECT FROM {index}.edge e JOIN {index}.scope s ON s.id = e.scope
+               WHERE e.id = $1 AND s.path = ANY ($2::text[]))
+
+-- name: put
+INSERT INTO {index}.feedback AS f (scope, item, by, question, useful, reason) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (item, scope, by, question) DO UPDATE SET useful = excluded.useful, reason = excluded.reason, at = now()
+RETURNING *, xmax = 0 AS created
+
+-- name: list
+SELECT * FROM {index}.feedback WHERE scope = $1 AND ($2::bigint IS NULL OR item = $2) AND id < $3
+ORDER BY id DESC LIMIT $4
+
+-- name: delete
+DELETE FROM {index}.feedback WHERE item = $1 AND scope = $2 AND by = $3 AND question = $4 RETURNING id
+
+-- name: of_items
+SELECT f.*, s.path FROM {index}.feedback f JOIN {index}.scope s ON s.id = f.scope
+WHERE f.item = ANY ($1::bigint[]) AND s.path = ANY ($2::text[]) ORDER BY f.id DESC LIMIT 10000

@@ -1,0 +1,1 @@
+DROP TABLE "kgm_0".feedback;

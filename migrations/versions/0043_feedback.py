@@ -1,0 +1,16 @@
+"""Callers give feedback on hits."""
+
+from kgmem.store.db.alembic_run import run_sql
+
+revision = "0043"
+down_revision = "0042"
+
+
+def upgrade() -> None:
+    """Make the tables that stand in for absent ones; a graph's own are made when they are first needed."""
+    run_sql("0043_up")
+
+
+def downgrade() -> None:
+    """Drop them, after migrations/sql/0043_down_graph.sql has dropped those of each graph."""
+    run_sql("0043_down")
