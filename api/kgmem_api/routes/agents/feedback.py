@@ -31,9 +31,9 @@ class FeedbackRequest(BaseModel):
 class FeedbackShape(BaseModel):
     """A verdict as it is stored."""
 
-    item: int
+    item: Annotated[int, Field(description="The `id` of a hit.")]
     verdict: VerdictOnHit
-    question: str | None
+    question: Annotated[str | None, Field(description="The text that was asked; null: any.")]
     reason: str | None
     scope: str
     by: Annotated[str | None, Field(description="The id of the API key that gave it.")]
