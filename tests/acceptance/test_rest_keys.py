@@ -208,6 +208,8 @@ class Route:
             parameters |= {"before": 1, "after": 1}
         if self.method == "DELETE" and self.template.endswith(("/relationships", "/claims")):
             parameters["id"] = 1
+        if self.method == "DELETE" and self.template.endswith("/feedback"):
+            parameters["item"] = 1
         if self.method == "DELETE" and self.template.endswith("/correlations/{id}"):
             parameters["reason"] = "vault"
         if self.method == "POST" and self.template.endswith("/imports"):
