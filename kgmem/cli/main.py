@@ -40,7 +40,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "kgmem.cli.agents.subscriptions:app",
         "List subscriptions, and read, acknowledge and replay their events.",
     ),
-    "feedback": ("kgmem.cli.agents.feedback:app", "Say which hits were useful or wrong, list and take back."),
+    "feedback": ("kgmem.cli.agents.feedback:app", "Give feedback on hits, list and withdraw it."),
     "block": ("kgmem.cli.agents.blocks:app", "Write, read and edit the memory blocks of agents."),
     "session": ("kgmem.cli.agents.sessions:app", "Open, fill, read and close the sessions of agents."),
     "decision": ("kgmem.cli.agents.decisions:app", "Record, list, resolve, review and follow the decisions of agents."),

@@ -98,6 +98,12 @@ async def found_community(door: Door) -> str:
     return str((await door.memory.communities.list("space")).items[0].id)
 
 
+async def found_item(door: Door) -> str:
+    """Return an item that has no feedback yet, or the one that has."""
+    result = await door.memory.entities.put("space", [Entity("ferry/1", name="Ferry to Turku")])
+    return str(result.ids[0])
+
+
 def leased(answer: httpx.Response) -> dict[str, str]:
     """Return what acknowledges the events of an answer, where it leases some."""
     if not answer.request.url.path.endswith("/events") or not answer.json()["lease"]:
@@ -106,7 +112,7 @@ def leased(answer: httpx.Response) -> dict[str, str]:
 
 
 # What an example needs that no other makes.
-PREPARED = {"FAILED": failed_import, "PAIR": proposed_pair, "COMMUNITY": found_community}
+PREPARED = {"FAILED": failed_import, "PAIR": proposed_pair, "COMMUNITY": found_community, "ITEM": found_item}
 
 
 async def prepared(door: Door, words: list[str]) -> dict[str, str]:

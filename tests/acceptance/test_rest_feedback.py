@@ -13,7 +13,7 @@ async def hits(door: Door) -> list[tuple[int, float]]:
     return [(hit["id"], hit["score"]) for hit in answer["hits"]]
 
 
-async def test_feedback_is_given_listed_and_taken_back(door: Door) -> None:
+async def test_feedback_is_given_listed_and_withdrawn(door: Door) -> None:
     ferries = [{"key": f"f{n}", "label": "Ferry", "name": f"Ferry {n}"} for n in range(2)]
     done(await door.client.put(f"{GRAPH}/entities", json={"entities": ferries}))
     before = await hits(door)

@@ -28,7 +28,7 @@ async def found(memory: Memory, scope: str = "", *, known_at: str | None = None)
     return [(hit.id, hit.score) for hit in (await memory.recall(GRAPH, question)).hits]
 
 
-async def test_verdicts_move_hits_and_taken_back_leave_no_trace(memory: Memory) -> None:
+async def test_verdicts_move_hits_and_withdrawn_leave_no_trace(memory: Memory) -> None:
     before = await found(memory)
     moment = iso(now())
     first, second = before[0][0], before[1][0]
@@ -46,10 +46,10 @@ async def test_verdicts_move_hits_and_taken_back_leave_no_trace(memory: Memory) 
     assert len((await memory.feedback.list(GRAPH, item=first)).items) == 3
     for key in ("k1", "k2", "k3"):
         act_for(key)
-        await memory.feedback.take_back(GRAPH, first, question=ASKED)
-        await memory.feedback.take_back(GRAPH, second)
+        await memory.feedback.withdraw(GRAPH, first, question=ASKED)
+        await memory.feedback.withdraw(GRAPH, second)
         with pytest.raises(NotFound):
-            await memory.feedback.take_back(GRAPH, second)
+            await memory.feedback.withdraw(GRAPH, second)
     assert await found(memory) == before
     assert (await memory.feedback.list(GRAPH)).items == []
 

@@ -10,10 +10,10 @@ from kgmem.cli.opening import with_memory
 from kgmem.domain.recall.feedback import Feedback, VerdictOnHit
 from kgmem.memory import DEFAULT_GRAPH
 
-app = typer.Typer(help="Say which hits were useful or wrong, list and take back.", no_args_is_help=True)
+app = typer.Typer(help="Give feedback on hits, list and withdraw it.", no_args_is_help=True)
 
 Item = Annotated[int, typer.Argument(help="The id of the hit.")]
-Asked = Annotated[str | None, typer.Option("--question", help="The text that was asked; by default any.")]
+Asked = Annotated[str | None, typer.Option("--question", help="The text of the question; by default any.")]
 
 
 @app.command()
@@ -24,7 +24,7 @@ def useful(
     scope: ScopeName = "",
     reason: Annotated[str | None, typer.Option("--reason", help="Why.")] = None,
 ) -> None:
-    """Say that a hit was useful."""
+    """Note that a hit was useful."""
     _give(graph, Feedback(item, "useful", question, reason, scope))
 
 
@@ -36,7 +36,7 @@ def wrong(
     scope: ScopeName = "",
     reason: Annotated[str | None, typer.Option("--reason", help="Why.")] = None,
 ) -> None:
-    """Say that a hit was wrong."""
+    """Note that a hit was wrong."""
     _give(graph, Feedback(item, "wrong", question, reason, scope))
 
 
@@ -55,11 +55,11 @@ def list_(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", limit: Limit 
         note("There are more: raise --limit.")
 
 
-@app.command("take-back")
-def take_back(item: Item, question: Asked = None, graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "") -> None:
-    """Take a verdict back that was given by this command."""
-    with_memory(lambda m: m.feedback.take_back(graph, item, question=question, scope=scope))
-    note(f"Took back the verdict on {item}.")
+@app.command("withdraw")
+def withdraw(item: Item, question: Asked = None, graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "") -> None:
+    """Withdraw a verdict that was given by this command."""
+    with_memory(lambda m: m.feedback.withdraw(graph, item, question=question, scope=scope))
+    note(f"Withdrew the verdict on {item}.")
 
 
 def _give(graph: str, feedback: Feedback) -> None:

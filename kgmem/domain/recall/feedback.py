@@ -2,7 +2,7 @@
 
 Verdicts move the score of an item by less than `MOST_MOVED` of itself, so that they never remove one: u useful and w
 wrong ones by p = (1 + u) / (2 + u + w), the mean of a beta distribution that begins even. A verdict on a question
-counts as far as that question has the words of the one that is asked; one without a question always counts whole. Of
+counts as far as that question has the words of the new one; one without a question always counts whole. Of
 each caller the verdict that counts most counts alone, so that nobody moves an item by many.
 """
 
@@ -31,7 +31,7 @@ class Feedback:
 
     item: int
     verdict: VerdictOnHit
-    question: str | None = None  # The text that was asked; None: whatever is asked.
+    question: str | None = None  # The text of the question; None: any.
     reason: str | None = None
     scope: str = SHARED
     by: str | None = None  # The id of the API key; None: no key.
@@ -65,7 +65,7 @@ class FeedbackStore(Protocol):
         """Return verdicts given in this scope only, the newest first; of all items or of one."""
 
     async def delete(self, graph: str, item: int, question: str | None, scope: str) -> bool:
-        """Take the caller's verdict back; returns whether there was one."""
+        """Withdraw the caller's verdict; returns whether there was one."""
 
     async def of_items(self, graph: str, scope: str, items: Sequence[int]) -> Sequence[Feedback]:
         """Return the verdicts on items that a question in this scope sees; none costs nothing where there are none."""

@@ -48,8 +48,8 @@ class FeedbackOnHits:
         await self._ports.graphs.get(graph)
         return await self._ports.feedback.list(graph, check_scope(scope), item, cursor, limit)
 
-    async def take_back(self, graph: str, item: int, *, question: str | None = None, scope: str = SHARED) -> None:
-        """Take the caller's own verdict back: hits are ranked as if it had not been given. Raises NotFound."""
+    async def withdraw(self, graph: str, item: int, *, question: str | None = None, scope: str = SHARED) -> None:
+        """Withdraw the caller's own verdict: hits are ranked as if it had not been given. Raises NotFound."""
         await self._ports.graphs.get(graph)
         if not await self._ports.feedback.delete(graph, item, question, check_scope(scope)):
             raise NotFound(

@@ -55,7 +55,7 @@ class PostgresFeedback:
         return Page([_feedback(row, scope) for row in rows[:limit]], more)
 
     async def delete(self, graph: str, item: int, question: str | None, scope: str) -> bool:
-        """Take the caller's verdict back; returns whether there was one."""
+        """Withdraw the caller's verdict; returns whether there was one."""
         async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
             number = await scope_number(connection, layout, scope)
             sql = layout.sql(_FILE, "delete")

@@ -1,4 +1,4 @@
-"""Feedback on hits: useful or wrong, counted by recall, and taken back."""
+"""Feedback on hits: useful or wrong, counted by recall until it is withdrawn."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -23,7 +23,7 @@ class FeedbackRequest(BaseModel):
     item: Annotated[int, Field(gt=0, lt=2**63, description="The `id` of the hit.")]
     verdict: Annotated[VerdictOnHit, Field(description="`useful` or `wrong`.")]
     question: Annotated[
-        str | None, Field(min_length=1, max_length=2000, description="The text that was asked. Without it: any.")
+        str | None, Field(min_length=1, max_length=2000, description="The text of the question. Without it: any.")
     ] = None
     reason: Annotated[str | None, Field(min_length=1, max_length=1000, description="Why, for people.")] = None
 
@@ -33,7 +33,7 @@ class FeedbackShape(BaseModel):
 
     item: Annotated[int, Field(description="The `id` of a hit.")]
     verdict: VerdictOnHit
-    question: Annotated[str | None, Field(description="The text that was asked; null: any.")]
+    question: Annotated[str | None, Field(description="The text of the question; null: any.")]
     reason: str | None
     scope: str
     by: Annotated[str | None, Field(description="The id of the API key that gave it.")]
@@ -48,7 +48,7 @@ class FeedbackPage(BaseModel):
 
 
 class FeedbackDeleteResult(BaseModel):
-    """How many verdicts were taken back."""
+    """How many verdicts were withdrawn."""
 
     deleted: int
 
@@ -68,7 +68,7 @@ async def give_feedback(
     *,
     scope: ScopeQuery = None,
 ) -> Response:
-    """Say whether a hit was useful or wrong: recall ranks it higher or lower for questions like that one.
+    """Note whether a hit was useful or wrong: recall ranks it higher or lower for questions like that one.
 
     A key has one verdict on an item for a question: the last one.
     """
@@ -101,6 +101,6 @@ async def delete_feedback(
     question: Annotated[str | None, Query(max_length=2000, description="The question of the verdict.")] = None,
     scope: ScopeQuery = None,
 ) -> Response:
-    """Take your own verdict back: hits are ranked as if it had not been given."""
-    await access.memory.feedback.take_back(graph, item, question=question, scope=access.scope(scope))
+    """Withdraw your own verdict: hits are ranked as if it had not been given."""
+    await access.memory.feedback.withdraw(graph, item, question=question, scope=access.scope(scope))
     return reply({"deleted": 1})
