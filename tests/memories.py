@@ -19,6 +19,7 @@ from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, Role, Vector
 from kgmem.domain.graph.graph import Change
 from kgmem.domain.ports import Job
 from kgmem.domain.recall.reranking import Reranker
+from kgmem.domain.subscriptions.subscription import SubscriptionAddress
 from kgmem.domain.text.extraction import Extractor
 from kgmem.embedding.registry import make_embedder
 from kgmem.formats.toml_schema import load_schema
@@ -236,6 +237,13 @@ async def feed_settled(memory: Memory, graph: str) -> None:
         return not await query(memory, waiting)
 
     await until(heard, seconds=60)
+
+
+async def events_settled(memory: Memory, graph: str) -> None:
+    """Wait until what was written so far can be read as events: other tests of the server have transactions, too."""
+    address = SubscriptionAddress("settled")
+    await memory.subscriptions.put(graph, address)  # Begins behind all that was written, and waits until that is known.
+    await memory.subscriptions.delete(graph, address)
 
 
 async def change_feed(memory: Memory, graph: str) -> list[Change]:

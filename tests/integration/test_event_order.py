@@ -15,7 +15,7 @@ from kgmem.domain.subscriptions.subscription import (
     SubscriptionRequest,
 )
 from kgmem.memory import Memory
-from tests.memories import index_schema, new_graph, query
+from tests.memories import events_settled, index_schema, new_graph, query
 
 GRAPH = "events"
 ALL = SubscriptionAddress("all")
@@ -80,6 +80,7 @@ async def test_what_commits_late_is_never_behind_a_cursor_that_was_handed_out(me
     schema = await index_schema(memory, GRAPH)
     insert = f"INSERT INTO {schema}.change (operation, kind, ids, keys) VALUES (3, 1, $1, $2) RETURNING id"
     await memory.entities.put(GRAPH, [Entity("first")])
+    await events_settled(memory, GRAPH)
     assert len((await memory.subscriptions.events(GRAPH, ALL)).events) == 1
     database = memory.ports.store.database  # type: ignore[attr-defined]
     async with database.connection() as slow:
@@ -96,6 +97,7 @@ async def test_what_commits_late_is_never_behind_a_cursor_that_was_handed_out(me
         await slow.execute(f"INSERT INTO {schema}.erased_scope VALUES (3, 7, 0)")
         await late.commit()
 
+    await events_settled(memory, GRAPH)
     after = await memory.subscriptions.events(GRAPH, ALL, after=before.cursor)
     assert [event.key for event in after.events] == ["early", "second"]
 
@@ -113,6 +115,7 @@ async def test_changes_of_one_item_come_in_the_order_in_which_they_were_made(mem
         await slow.execute(f"INSERT INTO {schema}.change (operation, kind, ids) VALUES (2, 1, $1)", [item])
         await older.commit()
 
+    await events_settled(memory, GRAPH)
     found = await memory.subscriptions.events(GRAPH, ALL)
     assert [(event.key, event.kind) for event in found.events] == [("it", "entity.created"), ("it", "entity.updated")]
 
@@ -124,6 +127,7 @@ async def test_a_subscription_begins_behind_what_was_before_it(memory: Memory) -
     await memory.subscriptions.put(GRAPH, early, SubscriptionRequest(start="beginning"))
     await memory.entities.put(GRAPH, [Entity("after")])
 
+    await events_settled(memory, GRAPH)
     found = await memory.subscriptions.read(GRAPH, late, GroupRead("g"))
     assert [event.key for event in found.events] == ["after"]
     found = await memory.subscriptions.read(GRAPH, early, GroupRead("g"))

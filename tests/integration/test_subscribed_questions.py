@@ -17,7 +17,7 @@ from kgmem.domain.subscriptions.subscription import (
     SubscriptionRequest,
 )
 from kgmem.memory import Memory
-from tests.memories import SwitchableEmbedder, hashing, new_graph, opened_memory
+from tests.memories import SwitchableEmbedder, events_settled, hashing, new_graph, opened_memory
 
 GRAPH = "asked"
 TEA = SubscriptionAddress("tea", "user/1")
@@ -37,6 +37,7 @@ async def seen(memory: Memory) -> list[tuple[str, str | None, bool | None, bool 
     def enough(relevance: float | None) -> bool | None:
         return None if relevance is None else relevance >= ASKED.filter.min_relevance
 
+    await events_settled(memory, GRAPH)
     events = (await memory.subscriptions.events(GRAPH, TEA)).events
     return [(event.kind, event.key, enough(event.relevance), enough(event.previous_relevance)) for event in events]
 
@@ -70,7 +71,7 @@ async def test_entities_and_relationships_count_by_their_texts_and_scopes(memory
 
 async def test_the_relevance_is_that_of_recall(memory: Memory) -> None:
     await memory.remember(GRAPH, Episode("Grace drinks tea.", "n1", scope="user/1"), extract=False)
-    (event,) = (await memory.subscriptions.read(GRAPH, TEA, GroupRead("g"))).events
+    (event,) = (await memory.subscriptions.read(GRAPH, TEA, GroupRead("g"), wait=10.0)).events
     answer = await memory.recall(GRAPH, Question(What(text="Who drinks tea?"), scope="user/1"))
     assert answer.hits[0].relevance == pytest.approx(event.relevance, abs=0.01)
 
@@ -94,7 +95,7 @@ async def test_stored_vectors_count_and_a_text_without_one_is_embedded(shared_da
             with pytest.raises(EmbedderUnavailable):
                 await memory.subscriptions.read(GRAPH, TEA, GroupRead("g", seconds=1.0))
             embedder.away = False
-            (before,) = (await memory.subscriptions.events(GRAPH, TEA)).events
+            (before,) = (await memory.subscriptions.events(GRAPH, TEA, wait=10.0)).events
             await memory.embeddings.run(GRAPH)
             embedder.seen.clear()
             (after,) = (await memory.subscriptions.read(GRAPH, TEA, GroupRead("g"), wait=5.0)).events

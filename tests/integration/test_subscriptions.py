@@ -25,7 +25,7 @@ from kgmem.domain.subscriptions.subscription import (
 )
 from kgmem.domain.time.interval import iso, now
 from kgmem.memory import Memory
-from tests.memories import index_schema, new_graph, query
+from tests.memories import events_settled, index_schema, new_graph, query
 
 GRAPH = "subscribed"
 ALL = SubscriptionAddress("all")
@@ -45,6 +45,7 @@ async def subscribed(memory: Memory, name: str = "all", scope: str = "", **reque
 
 
 async def seen(memory: Memory, address: SubscriptionAddress = ALL) -> Sequence[Event]:
+    await events_settled(memory, GRAPH)
     return (await memory.subscriptions.events(GRAPH, address, limit=1000)).events
 
 
@@ -55,6 +56,7 @@ def told(events: Sequence[Event]) -> list[tuple[str, str | None]]:
 async def put(memory: Memory, *keys: str, scope: str = "") -> None:
     for key in keys:
         await memory.entities.put(GRAPH, [Entity(key, "Person", scope=scope)])
+    await events_settled(memory, GRAPH)
 
 
 async def read(memory: Memory, group: str = "g", **more: object) -> Delivery:
@@ -385,6 +387,7 @@ async def test_a_large_batch_is_read_in_parts(memory: Memory) -> None:
     await subscribed(memory, below=False)
     last = await subscribed(memory, "last", what="entity", filter=EventFilter(keys=("k4999",)))
     await memory.entities.put(GRAPH, [Entity(f"k{number}") for number in range(5000)])
+    await events_settled(memory, GRAPH)
     keys: list[str | None] = []
     cursor = "0"
     while page := (await memory.subscriptions.events(GRAPH, ALL, after=cursor, limit=999)).events:

@@ -36,6 +36,7 @@ from kgmem.tasks import caller
 _READS: Final = ("subscriptions", "history", "claims", "sessions")
 _LOOKING: Final = 1.0  # Seconds that one read looks at events of which none matches.
 _PATIENCE, _PAUSE = 10.0, 0.02  # Seconds to wait for transactions in progress, and between looks.
+_GRACE = 0.1  # Seconds that a read waits for them, so that it finds what its caller has just written.
 
 
 class PostgresSubscriptions:
@@ -108,9 +109,11 @@ class PostgresSubscriptions:
         self, graph: str, address: SubscriptionAddress, after: Position, limit: int, scorers: Scorers
     ) -> Delivery:
         """Return matching events behind a position, without a group. Raises NotFound, CursorExpired."""
-        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
-            found = await _existing(connection, layout, address)
-            events, cursor = await self._matching(connection, layout, found, (after, limit), scorers)
+        async with self.catalog.on(graph, reads=_READS) as layout:
+            await self._let_end(layout)
+            async with self.database.connection() as connection:
+                found = await _existing(connection, layout, address)
+                events, cursor = await self._matching(connection, layout, found, (after, limit), scorers)
         return Delivery(events, str(cursor))
 
     async def read(self, graph: str, address: SubscriptionAddress, request: GroupRead, scorers: Scorers) -> Delivery:
@@ -119,6 +122,7 @@ class PostgresSubscriptions:
         Raises NotFound, CursorExpired, Conflict, VersionConflict, InvalidInput, TooLarge.
         """
         async with self.catalog.on(graph, reads=_READS) as layout:
+            await self._let_end(layout)
             async with self.database.connection() as connection:
                 found = await _existing(connection, layout, address)
                 idle = None if request.ack else await self._idle(connection, layout, found, request.group)
@@ -222,20 +226,26 @@ class PostgresSubscriptions:
 
     async def _now(self, layout: Layout) -> int:
         """Return the change behind which all events are of transactions that end later, or ended just now."""
-        ending = time.monotonic() + _PATIENCE
-        async with self.database.connection() as connection:
-            newest = None
-            while True:
-                settled = await self._log.settled(connection, layout, BEGINNING)
+        settled, ended = await self._wait(layout, _PATIENCE)
+        if not ended:
+            raise Unavailable("A long write is in progress, such as an import.", hint="Try again when it has ended.")
+        return settled
+
+    async def _let_end(self, layout: Layout) -> None:
+        """Wait a moment for transactions in progress, since events behind them cannot be read yet."""
+        await self._wait(layout, _GRACE)
+
+    async def _wait(self, layout: Layout, seconds: float) -> tuple[int, bool]:
+        """Wait until all changes that there are now can be read; returns up to which they can, and whether all can."""
+        ending, newest = time.monotonic() + seconds, None
+        while True:
+            async with self.database.connection() as connection:  # Not kept during the pause: others need it.
                 row = await connection.fetchrow(layout.sql(FILE, "ends"))
                 newest = row["newest"] or 0 if newest is None else newest
-                if settled >= newest:
-                    return settled
-                if time.monotonic() > ending:
-                    raise Unavailable(
-                        "A long write is in progress, such as an import.", hint="Try again when it has ended."
-                    )
-                await asyncio.sleep(_PAUSE)
+                settled = await self._log.settled(connection, layout, BEGINNING)
+            if settled >= newest or time.monotonic() > ending:
+                return settled, settled >= newest
+            await asyncio.sleep(_PAUSE)
 
     async def _group(self, layout: Layout, address: SubscriptionAddress, name: str) -> ConsumerGroup:
         async with self.database.connection() as connection:
