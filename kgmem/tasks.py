@@ -53,14 +53,19 @@ def keys_by_source() -> Mapping[str | None, frozenset[str]]:
     return {None: frozenset({by.key})} if by is not None else {}
 
 
+def keys_in(keys: Mapping[str | None, frozenset[str]], source: str | None) -> frozenset[str]:
+    """Return the keys by which the claims of one source come, of what `keys_by_source` returned."""
+    return keys.get(None, frozenset()) | keys.get(source, frozenset())
+
+
 @contextmanager
-def writing_for(sources: Iterable[tuple[str | None, Caller | None]]) -> Iterator[None]:
-    """Within the block, the claims of each of these sources come from a caller (None: without a key)."""
+def writing_for(sources: Iterable[tuple[str | None, Iterable[str]]]) -> Iterator[None]:
+    """Within the block, the claims of each of these sources come by these keys, those of others without a key."""
     keys: dict[str | None, set[str]] = {}
-    for source, by in sources:
-        if source is not None and by is not None:
-            keys.setdefault(source, set()).add(by.key)
-    with _writers({source: frozenset(ids) for source, ids in keys.items()}):
+    for source, ids in sources:
+        if source is not None:
+            keys.setdefault(source, set()).update(ids)
+    with _writers({source: frozenset(ids) for source, ids in keys.items() if ids}):
         yield
 
 

@@ -45,7 +45,7 @@ from kgmem.store.write import claims_from_entities, delete
 from kgmem.store.write import expiry as expiring
 from kgmem.store.write.edges import identity as edge_identity
 from kgmem.store.write.edges import write_edges
-from kgmem.store.write.episodes import ensure_episode_labels, episode_identity, write_episodes
+from kgmem.store.write.episodes import ensure_episode_labels, episode_identity, stating_source, write_episodes
 from kgmem.store.write.group_commit import SMALL, GroupCommit, Outcomes
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import entity_row, with_unit_vector
@@ -64,7 +64,7 @@ class AgeGraphStore:
         self.database = catalog.database
         self._entities: GroupCommit[Entity] = GroupCommit(_afresh(self._write_entities))
         self._relationships: GroupCommit[Relationship] = GroupCommit(_afresh(self._write_relationships))
-        self._episodes: GroupCommit[Episode] = GroupCommit(_afresh(self._write_episodes))
+        self._episodes: GroupCommit[Episode] = GroupCommit(_afresh(self._write_episodes), stating_source)
 
     async def put_entities(self, graph: str, entities: Sequence[Entity]) -> WriteResult:
         """Merge statements of entities. Raises InvalidInput, VersionConflict, Conflict."""

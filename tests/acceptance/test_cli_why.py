@@ -1,10 +1,14 @@
 """What the commands tell of facts: why one is believed, what sources disagree on, and what people decide."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
 
+from kgmem.domain.claims.claim import ClaimStatement
+from kgmem.tasks import writing_as
 from tests.cli import Command
+from tests.memories import hashing, opened_memory
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "consensus.md").read_text()
 GRAPH = ("--graph", "apollo")
@@ -51,6 +55,21 @@ def test_a_fact_that_is_not_there_is_told_as_that(kgmem: Command) -> None:
     missing = kgmem("why", "nobody", "BORN_IN", "--graph", "main")
     assert missing.code != 0
     assert "Not found: no fact of nobody BORN_IN" in missing.err
+
+
+def test_why_names_the_key_by_which_a_source_came_and_shows_no_secret(kgmem: Command, database_url: str) -> None:
+    kgmem("graph", "create", "main")
+    key = json.loads(kgmem("key", "create", "ingest", "--role", "writer", "--json").out)
+
+    async def state() -> None:
+        async with opened_memory(database_url, embedder=hashing()) as memory:
+            with writing_as(key["id"]):
+                await memory.claims.put("main", [ClaimStatement("press", "bridge", "height", value=90)])
+
+    asyncio.run(state())
+    told = kgmem("why", "bridge", "height", "--graph", "main").out
+    assert re.search(r"press came by the key ingest from 2\d{3}-", told)
+    assert key["key"] not in told
 
 
 def _without_ids(text: str) -> str:

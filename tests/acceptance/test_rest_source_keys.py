@@ -6,13 +6,21 @@ from typing import Any
 import pytest
 
 from kgmem.domain.claims.claim import ClaimStatement
+from kgmem.extraction.offline import OfflineExtractor
 from kgmem.tasks import for_nobody
 from tests.acceptance.test_rest_new_names import claim, known, registered, settled, states
-from tests.memories import query
+from tests.memories import query, with_ports
 from tests.rest import GRAPH, Door, done, refused
 
 LIES = 20
 NAMES = 8
+PEOPLE = ("Bob Miller", "Paula Jones", "Carl Weber")
+HOW_SURE = 0.6  # The confidence of a claim that the offline rules extract.
+# What each text says besides, since texts that say the same are taken for copies.
+BESIDES = (
+    "It rains.", "We took the night train home.", "The soup was cold again.", "Nobody fixed the old printer.",
+    "My garden needs water.", "They painted the fence green.", "A storm hit the coast.", "The museum opens late.",
+)  # fmt: skip
 
 
 async def put(door: Door, claims: list[dict[str, Any]], by: dict[str, str] | None = None) -> list[int]:
@@ -199,3 +207,64 @@ async def test_what_is_known_of_keys_is_not_exported(door: Door) -> None:
     text = (await door.client.get(f"{GRAPH}/export")).text
     assert '"ann"' in text
     assert "another" not in text
+
+
+def texts(place: str, **named: Any) -> list[dict[str, Any]]:
+    """Texts that say where twelve people live, each by another speaker or source, or by none."""
+    return [
+        {"text": f"{BESIDES[n]} {name} lives in {place}.", "key": f"{place}-{n}-{name}", "extract": True}
+        | {field: f"{value}{n}" for field, value in named.items()}
+        for n in range(NAMES)
+        for name in PEOPLE
+    ]
+
+
+async def extracted(door: Door) -> None:
+    """Run the job that extracts, which has no caller."""
+    memory = with_ports(door.memory, extractor=OfflineExtractor())
+    await asyncio.create_task(memory.extraction.run("main"), context=for_nobody())
+
+
+async def homes(door: Door) -> list[Any]:
+    facts = done(await door.client.get(f"{GRAPH}/facts", params={"limit": 1000}))["facts"]
+    return [each for each in facts if each["predicate"] == "LIVES_IN"]
+
+
+@pytest.mark.parametrize("named", [{"speaker": "Speaker"}, {"source": "source"}, {"session": "session"}, {}])
+async def test_names_in_texts_of_one_key_have_one_voice_also_where_a_job_extracts(
+    door: Door, named: dict[str, Any]
+) -> None:
+    await put(door, [claim("almanac", "f", "right")])
+    by = await door.key("writer")
+    await aged(door)
+    done(await door.client.post(f"{GRAPH}/episodes", json={"episodes": texts("Rome", **named)}, headers=by))
+    await extracted(door)
+    for _ in range(2):
+        found = await homes(door)
+        assert {each["state"] for each in found} == {"unverified"}
+        assert len(found) == len(PEOPLE)
+        assert max(each["supporting"] for each in found) <= 1
+        await door.memory.claims.compute_consensus("main")
+
+
+async def test_speakers_whose_texts_came_by_two_keys_are_two_voices(door: Door) -> None:
+    await put(door, [claim("almanac", "f", "right")])
+    keys = [await door.key("writer") for _ in range(2)]
+    ids = {key.id for key in await door.memory.keys.list() if key.name == "another"}
+    await aged(door)
+    said = [
+        {"text": "The old teacher Bob Miller lives in Rome with two dogs.", "speaker": "Ann", "extract": True},
+        {"text": "Bob Miller lives in Rome. He wrote to me from there.", "speaker": "Eve", "extract": True},
+    ]
+    await asyncio.gather(
+        *(
+            door.client.post(f"{GRAPH}/episodes", json={"episodes": [one]}, headers=by)
+            for one, by in zip(said, keys, strict=True)
+        )
+    )
+    await extracted(door)
+    (home,) = await homes(door)
+    assert home["supporting"] == pytest.approx(2 * HOW_SURE)
+    noted = [done(await door.client.get(f"{GRAPH}/sources/{name}"))["keys"] for name in ("Ann", "Eve")]
+    assert {key["id"] for each in noted for key in each} == ids
+    assert [len(each) for each in noted] == [1, 1]

@@ -62,6 +62,11 @@ class ExtractedGraph:
     said: str | None = None  # When the text was written, in ISO 8601.
 
 
+def source_of(episode: Episode, found: Extraction) -> str:
+    """Return the source of what a text states."""
+    return episode.source or episode.speaker or found.speaker or episode.session or episode.key or "text"
+
+
 def mentions_of(found: Extraction) -> list[Mention]:
     """Return what a text names and speaks of, each name once, those that it names first."""
     named = {
@@ -122,7 +127,7 @@ class _Bringing:
         self._schema = schema
         self._labels = {mention.name: mention.label for mention in mentions_of(found)}
         self._said = found.said_at or episode.occurred_at
-        self._source = episode.source or episode.speaker or found.speaker or episode.session or episode.key or "text"
+        self._source = source_of(episode, found)
 
     def entities(self) -> list[tuple[Mention, Entity, Span]]:
         """Return a statement of each entity that the text speaks of."""

@@ -22,6 +22,7 @@ class QueuedEpisode:
     id: int
     digest: int
     attempts: int
+    keys: frozenset[str] = frozenset()  # The ids of the API keys by which its text came.
 
 
 @dataclass(frozen=True, slots=True)

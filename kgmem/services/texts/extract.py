@@ -22,7 +22,15 @@ from kgmem.domain.slices import slice_over
 from kgmem.domain.text.change import Turn
 from kgmem.domain.text.endings import changed, keys_meant
 from kgmem.domain.text.extraction import Extraction, Extractor, Span, TextToRead
-from kgmem.domain.text.extraction_result import FOUND_BY, STATES, ExtractedGraph, brought, mentions_of, spoken_of
+from kgmem.domain.text.extraction_result import (
+    FOUND_BY,
+    STATES,
+    ExtractedGraph,
+    brought,
+    mentions_of,
+    source_of,
+    spoken_of,
+)
 from kgmem.domain.text.names import UNNAMED, Mention
 from kgmem.domain.text.queue import (
     EpisodePreview,
@@ -39,7 +47,7 @@ from kgmem.services.ports import Ports
 from kgmem.services.texts.recognise import Recognized, propose, recognize
 from kgmem.services.texts.remember import schema_of, violations_of
 from kgmem.services.upkeep.sweeps import defer_where
-from kgmem.tasks import told_to_stop
+from kgmem.tasks import told_to_stop, writing_for
 
 BATCH: Final = 32
 _TRIES: Final = 8  # Times that entities are resolved anew since somebody else has just made one of them.
@@ -244,7 +252,8 @@ async def _store(
     good = [(each, found) for each, found in read if isinstance(found, Extraction)]
     done = ExtractionReport()
     try:
-        done = await _bring(ports, graph, good) if good else done
+        with writing_for((source_of(each.episode, found), each.keys) for each, found in good):
+            done = await _bring(ports, graph, good) if good else done
     except (Unavailable, NotFound):
         raise
     except KgmemError as error:

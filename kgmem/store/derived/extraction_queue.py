@@ -56,7 +56,7 @@ class PostgresExtractionStore:
                 if lost:
                     await connection.execute(layout.sql("extraction", "drop_reading"), lost)
                 return [
-                    QueuedEpisode(found[id_], id_, row["digest"], row["attempts"])
+                    QueuedEpisode(found[id_], id_, row["digest"], row["attempts"], frozenset(row["keys"] or ()))
                     for id_, row in sorted(taken.items())
                     if id_ in found
                 ]

@@ -18,7 +18,7 @@ from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import episode_row
 from kgmem.store.write.source_keys import note_keys
 from kgmem.store.write.vertices import Outcome, Statement, write_vertices
-from kgmem.tasks import each, keys_by_source
+from kgmem.tasks import each, keys_by_source, keys_in
 
 # Asking for episodes to be read, in the transaction that stores them.
 
@@ -28,14 +28,22 @@ async def ask(
 ) -> None:
     """Queue episodes for extraction where the graph's setting or the episode requests it; `ids` by place."""
     setting = layout.graph.extraction
+    by = keys_by_source()  # Noted, since the job that extracts the claims has no caller.
     wanted = {
-        ids[at]: digest_of(episode)
+        ids[at]: (digest_of(episode), ",".join(sorted(keys_in(by, stating_source(episode)))))
         for at, episode in enumerate(episodes)
         if at in ids and setting != "off" and (episode.extract or (setting == "all" and not _is_spared(episode)))
     }
     if wanted:
         await layout.ensure("extraction")
-        await connection.execute(layout.sql("extraction", "ask"), list(wanted), list(wanted.values()))
+        await connection.execute(
+            layout.sql("extraction", "ask"), list(wanted), *map(list, zip(*wanted.values(), strict=True))
+        )
+
+
+def stating_source(episode: Episode) -> str:
+    """Return the source of what a text states, unless the text itself names who writes."""
+    return episode.source or episode.speaker or episode.session or episode_key(episode)
 
 
 def _is_spared(episode: Episode) -> bool:

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from kgmem.domain.errors import Unavailable
 from kgmem.domain.graph.entity import WriteResult
-from kgmem.tasks import Caller, caller, for_nobody, writing_for
+from kgmem.tasks import for_nobody, keys_by_source, keys_in, writing_for
 
 
 class Stated(Protocol):
@@ -27,7 +27,7 @@ SMALL, LARGEST = 20, 500
 @dataclass(slots=True)
 class _Request(Generic[Item]):
     items: Sequence[Item]
-    by: Caller | None
+    keys: Mapping[str | None, frozenset[str]]  # By which the claims of its sources come.
     future: "asyncio.Future[Outcomes]"
 
 
@@ -44,9 +44,17 @@ class GroupCommit(Generic[Item]):
     and no answer comes before its commit.
     """
 
-    def __init__(self, write: Callable[[str, Sequence[Item]], Awaitable[Outcomes]]) -> None:
-        """Take what writes a batch in one transaction; of items with one identity the later merges into the earlier."""
+    def __init__(
+        self,
+        write: Callable[[str, Sequence[Item]], Awaitable[Outcomes]],
+        source_of: Callable[[Item], str | None] = lambda item: item.source,
+    ) -> None:
+        """Take what writes a batch in one transaction, and what returns the source of the claims of an item.
+
+        Of items with one identity the later merges into the earlier.
+        """
         self._write = write
+        self._source_of = source_of
         self._queues: dict[str, _Queue[Item]] = defaultdict(_Queue)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -56,7 +64,7 @@ class GroupCommit(Generic[Item]):
             return tally(await self._write(graph, items))
         queue = self._queues[graph]
         future: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
-        queue.waiting.append(_Request(items, caller(), future))
+        queue.waiting.append(_Request(items, keys_by_source(), future))
         if not queue.running:
             queue.running = True
             task = asyncio.create_task(self._drain(graph, queue), context=for_nobody())
@@ -84,7 +92,12 @@ class GroupCommit(Generic[Item]):
 
     async def _run(self, graph: str, requests: list[_Request[Item]]) -> None:
         try:
-            with writing_for((item.source, request.by) for request in requests for item in request.items):
+            by_source = (
+                (source, keys_in(request.keys, source))
+                for request in requests
+                for source in map(self._source_of, request.items)
+            )
+            with writing_for(by_source):
                 outcomes = await self._write(graph, [item for request in requests for item in request.items])
         except BaseException as error:
             apart = len(requests) > 1 and isinstance(error, Exception) and not isinstance(error, Unavailable)

@@ -5,7 +5,8 @@ CREATE TABLE {index}.extraction_queue (
     digest   bigint NOT NULL,             -- hash of what shall be read
     taken    timestamptz,                 -- when a reader took it; one that died loses it after a while
     attempts smallint NOT NULL DEFAULT 0,
-    problem  text                         -- why it cannot be read; such an episode waits until somebody asks
+    problem  text,                        -- why it cannot be read; such an episode waits until somebody asks
+    keys     text[]                       -- the API keys by which its text came
 );
 
 CREATE TABLE {index}.extraction_run (
@@ -33,11 +34,13 @@ CREATE INDEX provenance_item ON {index}.provenance (item) WHERE item <> 0;
 CREATE INDEX provenance_key ON {index}.provenance (key) WHERE item = 0;
 
 -- name: ask
--- Let episodes be read, unless the same was read of them before.
-INSERT INTO {index}.extraction_queue AS u (episode, digest)
-SELECT n.episode, n.digest FROM unnest($1::bigint[], $2::bigint[]) AS n (episode, digest)
+-- Let episodes be read, unless the same was read of them before; the keys of each are separated by commas.
+INSERT INTO {index}.extraction_queue AS u (episode, digest, keys)
+SELECT n.episode, n.digest, string_to_array(nullif(n.keys, ''), ',')
+FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS n (episode, digest, keys)
 WHERE NOT EXISTS (SELECT 1 FROM {index}.extraction_run r WHERE r.episode = n.episode AND r.digest = n.digest)
-ON CONFLICT (episode) DO UPDATE SET digest = excluded.digest, taken = NULL, attempts = 0, problem = NULL
+ON CONFLICT (episode) DO UPDATE
+SET digest = excluded.digest, keys = excluded.keys, taken = NULL, attempts = 0, problem = NULL
 WHERE u.digest <> excluded.digest OR u.problem IS NOT NULL
 
 -- name: ask_again
@@ -58,7 +61,7 @@ WITH next AS (
 )
 UPDATE {index}.extraction_queue u SET taken = now(), attempts = u.attempts + 1
 FROM next WHERE u.episode = next.episode
-RETURNING u.episode, u.digest, u.attempts
+RETURNING u.episode, u.digest, u.attempts, u.keys
 
 -- name: renew
 UPDATE {index}.extraction_queue SET taken = now() WHERE episode = ANY ($1::bigint[]) AND taken IS NOT NULL
