@@ -4,7 +4,9 @@ Worlds vary by number of sources, coverage, copying, difficulty and number of va
 number gives the same worlds. The baseline is majority on the same claims: a source has one vote, ties go to the
 smallest value. Each level of an axis is a family, and so is each copying with each difficulty. The mean rank is over
 all methods of the product, 1 being the best of each world, ties sharing their places. What the default is made of was
-chosen on worlds of one seed; half of the worlds are of another, and reported apart. The rows are worlds.
+chosen on worlds of one seed; half of the worlds are of another, and reported apart. Half as many worlds are of lists,
+whose sources omit and add parts (bench/rig/list_worlds.py): there the baseline has a vote for each list. The rows are
+worlds.
 """
 
 import sys
@@ -15,12 +17,14 @@ from typing import Any
 import numpy as np
 
 from bench.contract import Figure, alone, compared, within
+from bench.rig import list_worlds
 from bench.rig.worlds import AXES, World, worlds
 from kgmem.consensus.calibration import reliability
 from kgmem.consensus.claims import arranged
+from kgmem.consensus.engine import weigh
 from kgmem.consensus.methods import run
 from kgmem.consensus.segments import Segments, choose
-from kgmem.domain.claims.consensus import VERIFIED, Method
+from kgmem.domain.claims.consensus import VERIFIED, Method, ValueKind, ValueRule
 
 ROWS = 500
 SHORT = 36
@@ -53,6 +57,34 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
             if len(family) == 1:
                 yield _calibration(family[0], mine)
     yield _ranked(results)
+    for figure in _of_lists(rows // 2):
+        yield figure
+
+
+def _of_lists(rows: int) -> Iterator[Figure]:
+    """Return accuracy beside majority, and calibration, where values are lists; half of the worlds are held out."""
+    seeds = ((rows - rows // 2, 1), (rows // 2, _HELD_OUT))
+    seen, held_out = ([_measured_lists(each) for each in list_worlds.list_worlds(*told)] for told in seeds)
+    parts = {"worlds looked at": seen, "worlds held out": held_out}
+    results = [*seen, *held_out]
+    for level in (level for levels in list_worlds.AXES.values() for level in levels):
+        parts[level] = [each for each in results if level in each.levels]
+    for name, part in parts.items():
+        if part:
+            yield _accuracy(f"lists, {name}", part)
+            yield _calibration(f"lists, {name}", part)
+
+
+def _measured_lists(world: list_worlds.ListWorld) -> _Result:
+    verdicts = {each.subject: each for each in weigh(world.claims, rules={"p": ValueRule(kind=ValueKind.SET)}).verdicts}
+    most = list_worlds.majority(world.claims)
+    subjects = sorted(verdicts)
+    right = {
+        Method.AUTO: np.array([frozenset(verdicts[each].value) == world.truth[each] for each in subjects]),
+        Method.MAJORITY: np.array([most[each] == world.truth[each] for each in subjects]),
+    }
+    sure = np.array([verdicts[each].probability for each in subjects])
+    return _Result(world.levels, [right.get(method, np.zeros(0)) for method in _METHODS], sure)
 
 
 def _measured(world: World) -> _Result:

@@ -8,8 +8,11 @@ the same claims give the same result. It ends when no probability moves by more 
 A source denies, of a SET, what others list and it does not; of MANY it denies nothing.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
+from kgmem.consensus.accu import FALSE_VALUES, LEAST, MOST, PRIOR_CLAIMS
 from kgmem.consensus.calibration import plain_part
 from kgmem.consensus.claims import MANY, SET, Claims, Integers, Numbers, Stated, arranged, tally
 from kgmem.consensus.outcome import Outcome, Pairs
@@ -31,6 +34,11 @@ def ltm(claims: Claims, *, copies: bool = True) -> Outcome:
         return first
     found, voice = _copies(first)
     return _ltm(claims, voice, found) if len(found.one) else first
+
+
+def with_voices(claims: Claims, voice: Numbers, copies: Pairs) -> Outcome:
+    """Return the same, where it is known how far each claim is independent."""
+    return _ltm(claims, voice, copies)
 
 
 def _ltm(claims: Claims, voice: Numbers, found: Pairs) -> Outcome:
@@ -58,7 +66,31 @@ def _ltm(claims: Claims, voice: Numbers, found: Pairs) -> Outcome:
     precise = (segments.per_source(claims.weight * probability[claims.value]) + claims.prior) / (listed + 1)
     score = np.log(np.maximum(probability, 1e-300))
     probability = _calibrated(segments, probability, voice, (speaks_fact, heard))
-    return Outcome(claims, score, probability, precise, rounds, moved <= TOLERANCE, voice, found)
+    outcome = Outcome(claims, score, probability, precise, rounds, moved <= TOLERANCE, voice, found)
+    return replace(outcome, agreed=_agreed(outcome, (speaks_fact, speaks_source, heard)))
+
+
+def _agreed(outcome: Outcome, speaks: tuple[Integers, Integers, Numbers]) -> Numbers:
+    """Return for each fact whose sources all list the same how probable that list is; 0 for the others.
+
+    Parts of one list are not right independently of each other: who errs on one, errs on more. So a list that nobody
+    contradicts is as probable as its sources' lists are right as a whole, on what others speak of too (as in accu.py).
+    """
+    claims = outcome.claims
+    fact, source, heard = speaks
+    pair = np.searchsorted(fact * len(claims.prior) + source, claims.fact_of_claim * len(claims.prior) + claims.source)
+    chosen = chosen_sets(outcome)
+    listed = np.bincount(pair, minlength=len(fact))
+    right = np.bincount(pair, chosen[claims.value], len(fact))
+    true = tally(claims.fact, chosen.astype(float), len(claims.facts))[fact]
+    exact = (listed == right) & (right == true)
+    voices = np.bincount(fact, minlength=len(claims.facts))
+    checked = (voices > 1)[fact]
+    trust = tally(source, (exact & checked).astype(float), len(claims.prior)) + PRIOR_CLAIMS * claims.prior
+    trust = np.clip(trust / (tally(source, checked.astype(float), len(claims.prior)) + PRIOR_CLAIMS), LEAST, MOST)
+    score = tally(fact, heard * np.log(FALSE_VALUES * trust / (1 - trust))[source], len(claims.facts))
+    same = np.bincount(fact, exact, len(claims.facts)) == voices
+    return np.where(same & (claims.mode == SET), 1 / (1 + FALSE_VALUES * np.exp(-score)), 0.0)
 
 
 def chosen_sets(outcome: Outcome) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

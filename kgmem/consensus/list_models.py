@@ -16,11 +16,11 @@ import numpy as np
 
 from kgmem.consensus import latent_truth
 from kgmem.consensus.accu import FALSE_VALUES
-from kgmem.consensus.claims import ONE, SET, Numbers, arranged
+from kgmem.consensus.claims import ONE, SET, Claims, Numbers, arranged
 from kgmem.consensus.explanations.gamma import log_beta
 from kgmem.consensus.fact_grouping import Fact, Gathered, Speakers, stated
 from kgmem.consensus.methods import Picked, pick, settled
-from kgmem.consensus.outcome import Outcome
+from kgmem.consensus.outcome import Outcome, Pairs
 from kgmem.consensus.segments import Segments, choose
 from kgmem.consensus.source_reliability import Part
 from kgmem.consensus.values import PART
@@ -46,7 +46,7 @@ def weigh_lists(
         return as_wholes, _weighed(as_wholes, facts, speakers, picked, copies=copies)
     wanted = pick(arranged(stated(as_wholes, facts, speakers)[0]))
     wholes = _weighed(as_wholes, facts, speakers, wanted, copies=copies)
-    parts = _weighed(gathered, facts, speakers, Picked(Method.LTM, _PARTS), copies=copies)
+    parts = _by_parts(gathered, facts, speakers, wholes.outcome)
     lists = [frozenset(wholes.keys[code].split(PART)) for code in wholes.outcome.claims.code]
     by_parts = evidence(wholes.outcome, lists, _lists_of_parts(parts))
     best = choose(Segments.of(wholes.outcome.claims), wholes.outcome.score)
@@ -84,6 +84,28 @@ def _weighed(gathered: Gathered, facts: Sequence[int], speakers: Speakers, picke
     arrays, keys = stated(gathered, facts, speakers)
     outcome, picked = settled(arranged(arrays), picked, copies=copies)
     return Part(outcome, keys, facts, picked)
+
+
+def _by_parts(gathered: Gathered, facts: Sequence[int], speakers: Speakers, wholes: Outcome) -> Part:
+    """Return what the latent truth model makes of the parts, with the copies that whole lists show."""
+    arrays, keys = stated(gathered, facts, speakers)
+    claims = arranged(arrays)
+    outcome = latent_truth.with_voices(claims, *_carried_over(wholes, claims))
+    return Part(outcome, keys, facts, Picked(Method.LTM, _PARTS))
+
+
+def _carried_over(wholes: Outcome, claims: Claims) -> tuple[Numbers, Pairs]:
+    """Return the voices and copies of whole lists as those of the claims of their parts, which number sources anew."""
+    lists = wholes.claims
+    known = lists.sources >= 0  # Of the caller's sources; outlets have the number of their house.
+    here = np.zeros(len(lists.prior), np.int64)
+    here[lists.sources[known]] = claims.sources[known]
+    key = lists.fact_of_claim * len(claims.prior) + here[lists.source]  # Facts have the same numbers.
+    order = np.argsort(key)
+    at = np.searchsorted(key[order], claims.fact_of_claim * len(claims.prior) + claims.source)
+    voice = np.ones(len(key)) if wholes.voice is None else wholes.voice
+    found = wholes.copies
+    return voice[order][at], replace(found, one=here[found.one], other=here[found.other])
 
 
 def _with_whole_lists(gathered: Gathered, facts: Sequence[int]) -> Gathered:

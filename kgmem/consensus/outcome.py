@@ -30,3 +30,6 @@ class Outcome:
     voice: Numbers | None = None  # Of each claim: how far it is independent of others for the same value.
     copies: Pairs = field(default_factory=Pairs)
     by_group: Numbers | None = None  # Trust of each source (row) in each group (column).
+    agreed: Numbers | None = (
+        None  # Of each fact whose claims list the same: how probable that list is as a whole; else 0.
+    )

@@ -51,8 +51,9 @@ def verdicts_of(gathered: Gathered, part: Part, verified: float) -> list[Verdict
             told += [_verdict(fact, part, [place], options, (trust, verified)) for place in range(len(options))]
         elif fact.mode == SET:
             places = [int(value - begin) for value in range(begin, end) if in_set[value]]
+            agreed = 0.0 if outcome.agreed is None else float(outcome.agreed[at])
             learned = np.exp(outcome.score[begin:end]).tolist()
-            told.append(_verdict(fact, part, places, options, (trust, verified), learned=learned))
+            told.append(_verdict(fact, part, places, options, (trust, verified), learned=(learned, agreed)))
         else:
             told.append(_verdict(fact, part, [int(best[at] - begin)], options, (trust, verified)))
     return told
@@ -92,14 +93,14 @@ def _verdict(
     options: Sequence[Alternative],
     held: tuple[Sequence[float], float],
     *,
-    learned: Sequence[float] | None = None,
+    learned: tuple[Sequence[float], float] | None = None,
 ) -> Verdict:
-    """Return the verdict that some options are right; of a set, `learned` has the probability of each before doubt."""
+    """Return the verdict that some options are right; of a set, `learned` is what `_of_set` takes besides."""
     trust, verified = held
     chosen = [options[place] for place in places]
     others = [option for place, option in enumerate(options) if place not in places]
     sets = fact.mode == SET
-    sure = prod(option.probability for option in chosen) if learned is None else _of_set(options, places, learned)
+    sure = prod(option.probability for option in chosen) if learned is None else _of_set(options, places, *learned)
     opposing = 0.0 if fact.mode == MANY else sum(option.independent for option in others)
     supporting = min(option.independent for option in chosen)
     state = state_of(sure, opposing, verified)
@@ -120,18 +121,19 @@ def _verdict(
     )
 
 
-def _of_set(options: Sequence[Alternative], places: Sequence[int], learned: Sequence[float]) -> float:
+def _of_set(options: Sequence[Alternative], places: Sequence[int], learned: Sequence[float], agreed: float) -> float:
     """Return how probable it is that every part of a set is right and none is omitted.
 
     Parts are right independently of each other, as far as the sources are as good as was learned. The doubt in that, by
     which the probability of each part is lower than what was learned, is one and the same for all: the largest counts.
+    A list on which all agree is at least as probable as their lists are right as a whole (`agreed`).
     """
     right = [each if place in places else 1 - each for place, each in enumerate(learned)]
     doubted = [
         option.probability if place in places else 1 - option.probability for place, option in enumerate(options)
     ]
     doubt = max(before - after for before, after in zip(right, doubted, strict=True))
-    return max(prod(right) - max(doubt, 0.0), prod(doubted))
+    return max(prod(right) - max(doubt, 0.0), prod(doubted), agreed)
 
 
 def _of_whole_lists(

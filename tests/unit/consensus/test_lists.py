@@ -1,12 +1,13 @@
 """Lists choose by evidence: whether sources are right or wrong about a whole list, or about each of its parts."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from kgmem.consensus.engine import weigh
-from kgmem.domain.claims.consensus import Claim, Method, ValueKind, ValueRule, Verdict
+from kgmem.domain.claims.consensus import Claim, ClaimedSource, Method, ValueKind, ValueRule, Verdict
 
 FACTS = 60
 Telling = Callable[[np.random.Generator, list[str], list[str]], list[str]]
@@ -96,6 +97,46 @@ def test_a_whole_list_is_told_by_its_parts_with_all_who_name_them() -> None:
     assert [(each.value, each.sources) for each in verdict.chosen] == [("Ada", ("a", "b", "c")), ("Bob", ("a", "b"))]
     assert (verdict.supporting, verdict.opposing) == (2.0, 1.0)
     assert verdict.chosen[0].probability >= verdict.probability
+
+
+def test_a_list_that_nobody_contradicts_is_as_probable_as_its_source_is_right_about_whole_lists() -> None:
+    claims, truth = _claimed(_adding, 4)
+    probable, right = [], []
+    for number in range(FACTS):
+        alone = [f"p{number}", f"q{number}", f"r{number}", f"s{number}"]
+        claims.append(Claim(f"s{number % 8}", f"alone{number}", "members", alone))
+    for each in _verdicts(claims):
+        if each.subject.startswith("alone"):
+            probable.append(each.probability)
+        else:
+            said = [set(claim.value) for claim in claims if claim.subject == each.subject]
+            right.append(np.mean([told == truth[each.subject] for told in said]))
+    assert len(probable) == FACTS
+    assert float(np.mean(probable)) == pytest.approx(float(np.mean(right)), abs=0.1)
+
+
+@pytest.mark.parametrize("copies", [1, 3, 4])
+def test_copies_of_whole_lists_are_one_voice_about_their_parts_too(copies: int) -> None:
+    ours, alone = [], []
+    for seed in range(3):
+        claims, truth = _claimed(_adding, seed)
+        others = [claim for claim in claims if claim.source in {"s1", "s2", "s3", "s4"}]
+        bad = [claim for claim in claims if claim.source == "s0"]
+        worse = [replace(claim, value=[*claim.value, f"x{at}"]) if at % 2 else claim for at, claim in enumerate(bad)]
+        copied = [replace(claim, source=f"copy{number}") for number in range(copies) for claim in worse]
+        ours.append(_right(_verdicts([*others, *worse, *copied]), truth))
+        alone.append(_right(_verdicts(others), truth))
+    assert np.mean(ours) >= np.mean(alone) - 0.02
+
+
+def test_lists_of_outlets_are_those_of_their_house() -> None:
+    claims, _ = _claimed(_adding, 6)
+    outlets = [ClaimedSource("s6", parent="s1"), ClaimedSource("s7", parent="s1")]
+    rules = {"members": ValueRule(kind=ValueKind.SET)}
+    with_outlets = weigh(claims, sources=outlets, rules=rules).verdicts
+    renamed = [replace(each, source="s1" if each.source in {"s6", "s7"} else each.source) for each in claims]
+    as_one = {each.subject: each.value for each in weigh(renamed, rules=rules).verdicts}
+    assert {each.subject: each.value for each in with_outlets} == as_one
 
 
 def test_a_list_of_one_part_is_told_by_that_part() -> None:
