@@ -95,7 +95,7 @@ def _by_parts(gathered: Gathered, facts: Sequence[int], speakers: Speakers, whol
 
 
 def _carried_over(wholes: Outcome, claims: Claims) -> tuple[Numbers, Pairs]:
-    """Return the voices and copies of whole lists as those of the claims of their parts, which number sources anew."""
+    """Return the voices and copies of whole lists as those of the claims of their parts."""
     lists = wholes.claims
     known = lists.sources >= 0  # Of the caller's sources; outlets have the number of their house.
     here = np.zeros(len(lists.prior), np.int64)
