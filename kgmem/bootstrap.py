@@ -47,6 +47,7 @@ from kgmem.services.upkeep.expire import expire_due
 from kgmem.settings import Settings
 from kgmem.store.agents.blocks import PostgresBlocks
 from kgmem.store.agents.feedback import PostgresFeedback
+from kgmem.store.agents.scopes import PostgresScopes
 from kgmem.store.agents.session_context import PostgresContexts
 from kgmem.store.agents.sessions import PostgresSessions
 from kgmem.store.agents.states import PostgresStates
@@ -388,6 +389,7 @@ def postgres_ports(
         sessions=PostgresSessions(catalog),
         contexts=PostgresContexts(catalog),
         blocks=PostgresBlocks(catalog),
+        scopes=PostgresScopes(catalog),
         feedback=PostgresFeedback(catalog),
         subscriptions=PostgresSubscriptions(catalog),
         expiry=PostgresExpiry(catalog),

@@ -200,6 +200,7 @@ QUERY: Final[dict[str, Any]] = {
     "item": 844424930131969,
     "before": 1,
     "after": 1,
+    "scope": "user/42",
 }
 QUERIES: Final[dict[str, dict[str, Any]]] = {
     "delete_episodes": {"key": "note/landing"},

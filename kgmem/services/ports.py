@@ -16,6 +16,7 @@ from kgmem.domain.derived.summaries import SummaryStore, Wording
 from kgmem.domain.diagnostics import Inspector
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.graph.expiry import ExpirySchedule
+from kgmem.domain.graph.scope_contents import ScopeStore
 from kgmem.domain.ledger.ports import LedgerStore
 from kgmem.domain.ports import (
     DatabaseMetrics,
@@ -59,6 +60,7 @@ class Ports:
     sessions: SessionStore
     contexts: ContextStore
     blocks: BlockStore
+    scopes: ScopeStore
     feedback: FeedbackStore
     subscriptions: SubscriptionStore
     token_counter: TokenCounter

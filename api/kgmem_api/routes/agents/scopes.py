@@ -1,0 +1,104 @@
+"""Scopes: what they contain, and the deletion of one with everything in it."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from kgmem.domain.graph.scope_contents import ScopeSummary
+from kgmem_api.access import Reads, Writes
+from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
+from kgmem_api.replies import reply
+
+
+class ScopeCountsShape(BaseModel):
+    """How many of each there are."""
+
+    entities: int
+    relationships: int
+    episodes: Annotated[int, Field(description="Messages of sessions, too.")]
+    sessions: int
+    messages: int
+    tokens: Annotated[int, Field(description="Of messages.")]
+    claims: Annotated[int, Field(description="That are not withdrawn.")]
+    facts: int
+    memory_blocks: int
+    agent_states: int
+    subscriptions: int
+    feedback: int
+    ledger_accounts: int
+
+
+class ScopeSummaryShape(BaseModel):
+    """What is in a scope."""
+
+    scope: str
+    counts: ScopeCountsShape
+    oldest: Annotated[str | None, Field(description="When the oldest of its items became known. ISO 8601.")]
+    newest: str | None
+    scopes: Annotated[list[str], Field(description="Whose contents are counted.")]
+
+
+class ScopePage(BaseModel):
+    """Scopes that contain something."""
+
+    scopes: Annotated[list[ScopeSummaryShape], Field(description="By path.")]
+    cursor: str | None
+
+
+class ScopeDeleteResult(BaseModel):
+    """What a deletion took, or would take."""
+
+    scopes: list[str]
+    deleted: ScopeCountsShape
+    kept: Annotated[ScopeCountsShape, Field(description="Ledger accounts stay, with their entries.")]
+    relationships_elsewhere: Annotated[
+        int, Field(description="Relationships of other scopes at its entities. They go with these.")
+    ]
+    erased_from_history: int
+    kept_in_history: Annotated[int, Field(description="Versions that `known_at` still shows.")]
+    dry_run: bool
+
+
+router = APIRouter(tags=["graphs"])
+_ONE = "/v1/graphs/{graph}/scope"
+Below = Annotated[bool, Query(description="The scopes below it as well.")]
+
+
+@router.get("/v1/graphs/{graph}/scopes", responses=gives(ScopePage))
+async def list_scopes(
+    graph: GraphName, access: Reads, *, scope: ScopeQuery = None, cursor: Cursor = None, limit: Limit = 100
+) -> Response:
+    """List the scopes that contain something, with what is in each: this scope and those below it."""
+    page = await access.memory.scopes.list(graph, within=access.scope(scope), cursor=cursor, limit=limit)
+    return reply({"scopes": [_shown(each) for each in page.items], "cursor": page.cursor})
+
+
+@router.get(_ONE, responses=gives(ScopeSummaryShape))
+async def get_scope(graph: GraphName, access: Reads, *, scope: ScopeQuery = None, below: Below = True) -> Response:
+    """Return what is in a scope, and in those below it."""
+    return reply(_shown(await access.memory.scopes.get(graph, access.scope(scope), below=below)))
+
+
+@router.delete(_ONE, responses=gives(ScopeDeleteResult))
+async def delete_scope(
+    graph: GraphName,
+    access: Writes,
+    *,
+    scope: Annotated[str, Query(max_length=400, description="The scope, which has to be named.")],
+    below: Below = True,
+    dry_run: Annotated[bool, Query(description="Only count.")] = False,
+    erase: Annotated[bool, Query(description="Remove it from the history as well.")] = False,
+) -> Response:
+    """Delete everything in a scope, and in those below it; returns a report.
+
+    A large scope goes some items at a time: what is broken off is completed by the same request. The ledger stays.
+    """
+    report = await access.memory.scopes.delete(graph, access.scope(scope), below=below, dry_run=dry_run, erase=erase)
+    return reply(asdict(report))
+
+
+def _shown(summary: ScopeSummary) -> dict[str, Any]:
+    return asdict(summary)
