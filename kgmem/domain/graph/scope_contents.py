@@ -70,7 +70,7 @@ class ScopeItems:
 
 
 class ScopeStore(Protocol):
-    """Tells what scopes contain, and empties them."""
+    """Counts what scopes contain, and empties them."""
 
     async def list(self, graph: str, within: str, cursor: str | None, limit: int) -> Page[ScopeSummary]:
         """Return a page of the scopes that contain something: this one and those below it, by path."""

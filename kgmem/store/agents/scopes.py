@@ -31,7 +31,7 @@ _LEARNED: Final = (
 
 
 class PostgresScopes:
-    """Tells what scopes contain, and empties them."""
+    """Counts what scopes contain, and empties them."""
 
     def __init__(self, catalog: PostgresCatalog) -> None:
         """Take the catalog, which knows the database."""

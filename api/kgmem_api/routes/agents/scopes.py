@@ -16,28 +16,28 @@ from kgmem_api.replies import reply
 class ScopeCountsShape(BaseModel):
     """How many of each there are."""
 
-    entities: int
-    relationships: int
+    entities: Annotated[int, Field(description="Number of entities.")]
+    relationships: Annotated[int, Field(description="Number of relationships.")]
     episodes: Annotated[int, Field(description="Messages of sessions, too.")]
-    sessions: int
-    messages: int
+    sessions: Annotated[int, Field(description="Number of sessions.")]
+    messages: Annotated[int, Field(description="Number of messages.")]
     tokens: Annotated[int, Field(description="Of messages.")]
     claims: Annotated[int, Field(description="That are not withdrawn.")]
-    facts: int
-    memory_blocks: int
-    agent_states: int
-    subscriptions: int
-    feedback: int
-    ledger_accounts: int
+    facts: Annotated[int, Field(description="What the claims come to.")]
+    memory_blocks: Annotated[int, Field(description="Number of memory blocks.")]
+    agent_states: Annotated[int, Field(description="Number of agent states.")]
+    subscriptions: Annotated[int, Field(description="Number of subscriptions.")]
+    feedback: Annotated[int, Field(description="Verdicts on hits.")]
+    ledger_accounts: Annotated[int, Field(description="They stay, with their entries.")]
 
 
 class ScopeSummaryShape(BaseModel):
     """What is in a scope."""
 
     scope: str
-    counts: ScopeCountsShape
+    counts: Annotated[ScopeCountsShape, Field(description="How many of each there are.")]
     oldest: Annotated[str | None, Field(description="When the oldest of its items became known. ISO 8601.")]
-    newest: str | None
+    newest: Annotated[str | None, Field(description="When the newest of its items became known. ISO 8601.")]
     scopes: Annotated[list[str], Field(description="Whose contents are counted.")]
 
 
