@@ -35,7 +35,7 @@ class ScopeSummaryShape(BaseModel):
     """What is in a scope."""
 
     scope: str
-    counts: Annotated[ScopeCountsShape, Field(description="How many of each there are.")]
+    counts: Annotated[ScopeCountsShape, Field(description="What is in it, and in those of `scopes`.")]
     oldest: Annotated[str | None, Field(description="When the oldest of its items became known. ISO 8601.")]
     newest: Annotated[str | None, Field(description="When the newest of its items became known. ISO 8601.")]
     scopes: Annotated[list[str], Field(description="Whose contents are counted.")]
