@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from kgmem.cli.opening import with_memory
 from kgmem.documents.read import decoded, is_document, sections_of, suffixes
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.expiry import expiry_of
 from kgmem.domain.text.document import Document, Remembered, episodes_of
 from kgmem.domain.text.queue import EpisodePreview, ExtractionReport, Forgotten
 from kgmem.formats.wire import from_wire
@@ -43,12 +44,17 @@ def remember(
     key: Annotated[
         str | None, typer.Option("--key", help="A stable key; the same key again replaces the text.")
     ] = None,
+    expires_at: Annotated[str | None, typer.Option("--expires-at", help="When it is to be deleted (ISO 8601).")] = None,
+    ttl: Annotated[
+        str | None, typer.Option("--ttl", help="How long it is kept: seconds, 30d (w, d, h, m or s), or PT12H.")
+    ] = None,
     no_extract: Annotated[bool, typer.Option("--no-extract", help="Store the text and extract nothing.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Preview the extraction and store nothing.")] = False,
     as_json: AsJSON = False,
 ) -> None:
     """Store texts, and extract entities and facts from them."""
-    given = Given(key, title, occurred_at, source, speaker, session, scope, extract=not no_extract)
+    until = expiry_of(expires_at, int(ttl) if ttl and ttl.isdecimal() and len(ttl) < 20 else ttl)
+    given = Given(key, title, occurred_at, source, speaker, session, scope, extract=not no_extract, expires_at=until)
     if dry_run:
         told = with_memory(partial(_preview, graph=graph, given=list(items(what, given))))
         print_json(told) if as_json else _show(told)
@@ -205,6 +211,7 @@ class Given:
     session: str | None = None
     scope: str = ""
     extract: bool = True
+    expires_at: str | None = None
 
 
 def items(what: str, given: Given) -> Iterator[Episode | Document]:
@@ -242,6 +249,7 @@ def _of_file(path: Path, given: Given, name: str) -> Iterator[Episode | Document
     yield Document(
         given.key or given.session or name, sections_of(path.name, data), title=given.title or Path(name).stem,
         occurred_at=given.occurred_at, source=given.source or name, speaker=given.speaker, scope=given.scope,
+        expires_at=given.expires_at,
     )  # fmt: skip
 
 
@@ -252,6 +260,7 @@ def _of_stream(path: Path, given: Given) -> Iterator[Episode]:
         "source": given.source,
         "speaker": given.speaker,
         "session": given.session,
+        "expires_at": given.expires_at,
     }
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
@@ -274,11 +283,7 @@ def _of_stream(path: Path, given: Given) -> Iterator[Episode]:
                 raise InvalidInput(
                     f"{path.name}, line {number} is not an episode.", hint="Use kgmem import for other records."
                 )
-            yield Episode(
-                stated.text, stated.key, occurred_at=stated.occurred_at, source=stated.source, session=stated.session,
-                speaker=stated.speaker, title=stated.title, mentions=stated.mentions, properties=stated.properties,
-                scope=stated.scope, extract=given.extract,
-            )  # fmt: skip
+            yield replace(stated, extract=given.extract)
 
 
 def _episode(text: str, given: Given) -> Episode:
@@ -287,6 +292,7 @@ def _episode(text: str, given: Given) -> Episode:
     return Episode(
         text, given.key, occurred_at=given.occurred_at, source=given.source, session=given.session,
         speaker=given.speaker, title=given.title, scope=given.scope, extract=given.extract,
+        expires_at=given.expires_at,
     )  # fmt: skip
 
 

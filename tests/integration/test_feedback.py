@@ -3,7 +3,9 @@
 import pytest
 
 from kgmem.domain.errors import NotFound
+from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.feedback import Feedback
 from kgmem.domain.recall.question import Question, What, When
 from kgmem.domain.time.interval import iso, now
@@ -72,4 +74,19 @@ async def test_what_a_question_cannot_find_takes_no_feedback(memory: Memory) -> 
         assert item is not None
         with pytest.raises(NotFound):
             await memory.feedback.give(GRAPH, Feedback(item, "wrong", scope=scope))
+    assert (await memory.feedback.list(GRAPH)).items == []
+
+
+async def test_feedback_goes_with_its_item(memory: Memory) -> None:
+    await memory.entities.put(GRAPH, [Entity("ann", text="Ann sails."), Entity("bob")])
+    (knows,) = (await memory.relationships.put(GRAPH, [Relationship("KNOWS", "ann", "bob", text="They sail.")])).ids
+    ann = (await memory.entities.get(GRAPH, "ann")).id
+    first = (await found(memory))[0][0]
+    for item in (ann, knows, first):
+        assert item is not None
+        await memory.feedback.give(GRAPH, Feedback(item, "wrong", "Who sails?"))
+    await memory.relationships.delete(GRAPH, [knows])
+    assert {each.item for each in (await memory.feedback.list(GRAPH)).items} == {ann, first}
+    await memory.entities.delete(GRAPH, ["ann"])
+    await memory.episodes.forget(GRAPH, [f"e{n}" for n in range(3)], erase=True)
     assert (await memory.feedback.list(GRAPH)).items == []

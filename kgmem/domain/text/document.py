@@ -31,6 +31,7 @@ class Document:
     speaker: str | None = None
     scope: str = ""
     properties: dict[str, Any] = field(default_factory=dict)
+    expires_at: str | None = None  # ISO 8601.
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +74,6 @@ def episodes_of(document: Document, *, extract: bool) -> Iterator[Episode]:
                 properties={**document.properties, "part": number},
                 scope=document.scope,
                 extract=extract,
+                expires_at=document.expires_at,
             )
             number += 1

@@ -33,6 +33,10 @@ ORDER BY id DESC LIMIT $4
 -- name: delete
 DELETE FROM {index}.feedback WHERE item = $1 AND scope = $2 AND by = $3 AND question = $4 RETURNING id
 
+-- name: forget
+-- What was said of items that go.
+DELETE FROM {index}.feedback WHERE item = ANY ($1::bigint[])
+
 -- name: of_items
 SELECT f.*, s.path FROM {index}.feedback f JOIN {index}.scope s ON s.id = f.scope
 WHERE f.item = ANY ($1::bigint[]) AND s.path = ANY ($2::text[]) ORDER BY f.id DESC LIMIT 10000
