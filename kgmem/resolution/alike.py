@@ -1,10 +1,11 @@
 """How similar two values are, from 0 to 1: texts by their words, codes by their signs, numbers, dates, places."""
 
+import importlib
 import math
 import re
 from collections.abc import Callable, Collection, Sequence
-
-from rapidfuzz.distance import OSA
+from functools import cache
+from typing import Any
 
 from kgmem.resolution.words import FORMS, initials, numeral, words
 
@@ -16,6 +17,14 @@ _OF_ACRONYM = 0.75
 _OTHER_NUMERALS, _ONE_NUMERAL = 0.5, 0.79
 _EARTH_KM = 6371.0088
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+
+
+@cache
+def _slips() -> Callable[..., int]:
+    """Return what counts the slips between two words, loaded at first use: a server at rest needs none of it."""
+    module: Any = importlib.import_module("rapidfuzz.distance")
+    distance: Callable[..., int] = module.OSA.distance
+    return distance
 
 
 def texts(
@@ -64,7 +73,7 @@ def codes(left: str, right: str) -> float:
     if one == other:
         return 1.0
     size = max(len(one), len(other))
-    slips = OSA.distance(one, other, score_cutoff=2)
+    slips = _slips()(one, other, score_cutoff=2)
     if slips == 1:
         return 0.85 if size >= 5 else 0.4
     return 0.4 if slips == 2 and size >= 7 else 0.0
@@ -149,6 +158,6 @@ def _near(one: str, other: str) -> float:
         return _OF_INITIAL if long[0] == short and long not in FORMS else 0.0
     begins = len(short) >= 3 and long.startswith(short)
     most = max(1, len(long) // 4) if len(short) >= 3 else 0
-    slips = OSA.distance(short, long, score_cutoff=most) if len(long) - len(short) <= most else most + 1
+    slips = _slips()(short, long, score_cutoff=most) if len(long) - len(short) <= most else most + 1
     slipped = 1 - slips / (len(long) + 1) if slips <= most else 0.0
     return max(slipped, _OF_BEGINNING if begins else 0.0)

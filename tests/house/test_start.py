@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-# Each is for imports, exports, migrations or embedding, and comes in with the first of these.
+# Each is for imports, exports, migrations, resolution or embedding, and comes in with the first of these.
 LATE = (
     "alembic",
     "defusedxml",
@@ -15,6 +15,7 @@ LATE = (
     "onnxruntime",
     "pyarrow",
     "pyoxigraph",
+    "rapidfuzz",
     "rdflib",
     "shapely",
     "sqlalchemy",
