@@ -6,20 +6,18 @@ A world is one level of each axis of `AXES`. The same number gives the same worl
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import Any
 
 import numpy as np
 
+from bench.rig import worlds
+from bench.rig.worlds import accuracies, shares
 from kgmem.domain.claims.consensus import Claim
 
 FACTS = 120
 NAMES = 60  # Of which lists are made.
 LONGEST = 4
 AXES: dict[str, tuple[str, ...]] = {
-    "sources": ("5 sources", "12 sources", "30 sources"),
-    "coverage": ("all facts", "a third of facts", "long tail"),
-    "copying": ("no copies", "a bad source copied", "a good source copied", "copies with errors of their own"),
+    **{name: worlds.AXES[name] for name in ("sources", "coverage", "copying")},
     "errors": ("parts omitted", "parts added", "whole lists", "parts and lists"),
     "difficulty": ("good sources", "mixed sources", "few experts"),
 }
@@ -39,11 +37,8 @@ class ListWorld:
 
 def list_worlds(count: int, seed: int = 1) -> Iterator[ListWorld]:
     """Return so many worlds, spread evenly over all combinations of levels."""
-    random = np.random.default_rng(seed)
-    combinations = list(product(*AXES.values()))
-    order = [at for _ in range(-(-count // len(combinations))) for at in random.permutation(len(combinations))]
-    for number, at in enumerate(order[:count]):
-        yield list_world(combinations[at], seed * 100_000 + number)
+    for levels, number in worlds.spread(AXES, count, seed):
+        yield list_world(levels, number)
 
 
 def list_world(levels: tuple[str, ...], seed: int) -> ListWorld:
@@ -52,9 +47,9 @@ def list_world(levels: tuple[str, ...], seed: int) -> ListWorld:
     sources, coverage, copying, errors, difficulty = levels
     size = int(sources.split()[0])
     truth = [_list(random) for _ in range(FACTS)]
-    right = _accuracies(random, size, difficulty)
+    right = accuracies(random, size, difficulty)
     said = [[_said(random, true, able, errors) for true in truth] for able in right]
-    speaks = random.random((size, FACTS)) < _shares(random, size, coverage)[:, None]
+    speaks = random.random((size, FACTS)) < shares(random, size, coverage)[:, None]
     if copying != "no copies":
         copiers = max(2, size // 3)
         first = size - copiers
@@ -105,21 +100,3 @@ def _said(random: np.random.Generator, true: List, able: float, errors: str) -> 
     if kind == "whole lists":
         return _list(random)
     return tuple(sorted({*true, f"n{random.integers(NAMES)}"}))
-
-
-def _accuracies(random: np.random.Generator, size: int, difficulty: str) -> Any:
-    if difficulty == "mixed sources":
-        return random.uniform(0.3, 0.95, size)
-    if difficulty == "few experts":
-        right = random.uniform(0.3, 0.55, size)
-        right[: max(1, size // 5)] = random.uniform(0.85, 0.98, max(1, size // 5))
-        return right
-    return random.beta(12, 4, size)
-
-
-def _shares(random: np.random.Generator, size: int, coverage: str) -> Any:
-    if coverage == "a third of facts":
-        return np.full(size, 0.35)
-    if coverage == "long tail":
-        return random.permutation(np.maximum(1 / np.arange(1, size + 1), 0.05))
-    return np.full(size, 1.0)

@@ -3,7 +3,7 @@
 A world is one level of each axis of `AXES`. The same number gives the same world, to the last claim.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -33,11 +33,17 @@ class World:
 
 def worlds(count: int, seed: int = 1) -> Iterator[World]:
     """Return so many worlds, spread evenly over all combinations of levels."""
+    for levels, number in spread(AXES, count, seed):
+        yield world(levels, number)
+
+
+def spread(axes: Mapping[str, tuple[str, ...]], count: int, seed: int) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Return so many combinations of levels, each as often as another, with a seed for each."""
     random = np.random.default_rng(seed)
-    combinations = list(product(*AXES.values()))
+    combinations = list(product(*axes.values()))
     order = [at for _ in range(-(-count // len(combinations))) for at in random.permutation(len(combinations))]
     for number, at in enumerate(order[:count]):
-        yield world(combinations[at], seed * 100_000 + number)
+        yield combinations[at], seed * 100_000 + number
 
 
 def world(levels: tuple[str, ...], seed: int) -> World:
@@ -48,14 +54,15 @@ def world(levels: tuple[str, ...], seed: int) -> World:
     truth, lure = random.integers(0, answers, (2, FACTS))
     lure = np.where(lure == truth, (lure + 1) % answers, lure)
     hard = random.random(FACTS) < (0.3 if difficulty == "hard facts" else 0.0)
-    right = _accuracies(random, size, difficulty)
+    right = accuracies(random, size, difficulty)
     rows: list[Any] = []
     for source in range(size):
         able = np.where(hard, right[source] * 0.5, right[source])
         other = (truth + random.integers(1, answers, FACTS)) % answers
         wrong = np.where(hard & (random.random(FACTS) < 0.7), lure, other)
         rows.append(np.where(random.random(FACTS) < able, truth, wrong))
-    said = _coverage(random, size, coverage)
+    share = shares(random, size, coverage)
+    said = random.random((size, FACTS)) < share[:, None]
     if copying != "no copies":
         _copy(random, rows, said, right, copying)
     source, fact = np.nonzero(said)
@@ -74,7 +81,8 @@ def _copy(random: np.random.Generator, rows: list[Any], said: Any, right: Number
     said[first:] = said[original] & (random.random((copiers, FACTS)) < 0.95)
 
 
-def _accuracies(random: np.random.Generator, size: int, difficulty: str) -> Numbers:
+def accuracies(random: np.random.Generator, size: int, difficulty: str) -> Numbers:
+    """Return how often each source is right."""
     if difficulty == "mixed sources":
         return random.uniform(0.3, 0.95, size)
     if difficulty == "few experts":
@@ -84,10 +92,10 @@ def _accuracies(random: np.random.Generator, size: int, difficulty: str) -> Numb
     return random.beta(12, 4, size)
 
 
-def _coverage(random: np.random.Generator, size: int, coverage: str) -> Any:
-    share = np.full(size, 1.0)
+def shares(random: np.random.Generator, size: int, coverage: str) -> Numbers:
+    """Return of which share of the facts each source speaks."""
     if coverage == "a third of facts":
-        share = np.full(size, 0.35)
+        return np.full(size, 0.35)
     if coverage == "long tail":
-        share = random.permutation(np.maximum(1 / np.arange(1, size + 1), 0.05))
-    return random.random((size, FACTS)) < share[:, None]
+        return random.permutation(np.maximum(1 / np.arange(1, size + 1), 0.05))
+    return np.full(size, 1.0)
