@@ -74,16 +74,16 @@ async def scores_of(asked: QuestionSet, ways: Mapping[str, Question], rows: int)
         return {way: await _score(memory, asked, question, rows) for way, question in ways.items()}
 
 
-async def store(memory: Memory, asked: QuestionSet) -> None:
+async def store(memory: Memory, asked: QuestionSet, graph: str = GRAPH) -> None:
     """Store the passages of a set with their graph, and embed them."""
     entities, facts, episodes = graph_of(asked.passages)
     for batch in batches(iter(entities), 2000):
-        await memory.entities.put(GRAPH, batch)
+        await memory.entities.put(graph, batch)
     for batch in batches(iter(facts), 2000):
-        await memory.relationships.put(GRAPH, batch)
+        await memory.relationships.put(graph, batch)
     for batch in batches(iter(episodes), 1000):
-        await memory.episodes.put(GRAPH, batch)
-    await memory.embeddings.run(GRAPH)
+        await memory.episodes.put(graph, batch)
+    await memory.embeddings.run(graph)
 
 
 async def _score(memory: Memory, asked: QuestionSet, way: Question, rows: int) -> Score:

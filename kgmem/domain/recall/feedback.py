@@ -16,7 +16,7 @@ from kgmem.domain.fields import LONGEST_TEXT
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.recall.fusion import Ranked
-from kgmem.domain.recall.selection import word_similarity
+from kgmem.domain.recall.selection import overlap, words_of
 
 VerdictOnHit = Literal["useful", "wrong"]
 MOST_MOVED: Final = 0.5
@@ -74,8 +74,12 @@ class FeedbackStore(Protocol):
 def factors(question: str | None, found: Sequence[Feedback]) -> Mapping[int, float]:
     """Return by what the scores of items are multiplied, as verdicts on them tell; items without any are not in it."""
     counted: dict[tuple[int, str | None], tuple[float, bool]] = {}
+    words = words_of(question or "")
+    alike: dict[str | None, float] = {None: 1.0}  # Many verdicts are on one question.
     for each in found:
-        weight = 1.0 if each.question is None or question is None else word_similarity(each.question, question)
+        if each.question not in alike:
+            alike[each.question] = 1.0 if question is None else overlap(words_of(each.question or ""), words)
+        weight = alike[each.question]
         before = counted.get((each.item, each.by))
         if weight and (before is None or weight > before[0]):
             counted[each.item, each.by] = (weight, each.verdict == "useful")

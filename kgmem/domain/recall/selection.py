@@ -8,7 +8,7 @@ content words that the hit contains, rare ones above frequent ones. It never cha
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeVar
@@ -210,5 +210,15 @@ def diverse(
 
 def word_similarity(one: str, other: str) -> float:
     """Return the similarity of two texts by their common words: 0 none, 1 all (Jaccard)."""
-    ours, theirs = (set(_WORD.findall(text.lower())) for text in (one, other))
-    return len(ours & theirs) / len(ours | theirs) if ours or theirs else 0.0
+    return overlap(words_of(one), words_of(other))
+
+
+def words_of(text: str) -> Set[str]:
+    """Return the words of a text, in lower case."""
+    return frozenset(_WORD.findall(text.lower()))
+
+
+def overlap(ours: Set[str], theirs: Set[str]) -> float:
+    """Return the similarity of two texts by their words."""
+    both = len(ours & theirs)
+    return both / (len(ours) + len(theirs) - both) if ours or theirs else 0.0

@@ -72,7 +72,9 @@ class PostgresFeedback:
             async with self.database.connection() as connection:
                 paths = list(visible_from(scope))
                 rows = await connection.fetch(layout.sql(_FILE, "of_items"), list(items), paths)
-        return [_feedback(row, row["path"]) for row in rows]
+        return [
+            Feedback(item, "useful" if useful else "wrong", asked or None, by=by) for item, by, asked, useful in rows
+        ]
 
 
 def _by() -> str:

@@ -38,5 +38,5 @@ DELETE FROM {index}.feedback WHERE item = $1 AND scope = $2 AND by = $3 AND ques
 DELETE FROM {index}.feedback WHERE item = ANY ($1::bigint[])
 
 -- name: of_items
-SELECT f.*, s.path FROM {index}.feedback f JOIN {index}.scope s ON s.id = f.scope
+SELECT f.item, f.by, f.question, f.useful FROM {index}.feedback f JOIN {index}.scope s ON s.id = f.scope
 WHERE f.item = ANY ($1::bigint[]) AND s.path = ANY ($2::text[]) ORDER BY f.id DESC LIMIT 10000
