@@ -127,9 +127,11 @@ async def test_an_import_killed_again_and_again_ends_as_if_it_had_not_been(
 
             await until(reached)
             await asyncio.sleep(draw.uniform(0, 0.02))
+    # What was done before its signal came left nothing to go on with: the next began another import.
+    done = [import_ for import_ in await memory.imports.list(orders.graph) if import_.state == "done"]
     result = await memory.imports.run(orders.graph, orders.files, ImportOptions(batch=BATCH, resume=True))
     assert adds_up(result)
-    assert len(await memory.imports.list(orders.graph)) == 1
+    assert len(await memory.imports.list(orders.graph)) == 1 + len(done)
     await assert_as_uninterrupted(memory, orders.graph, whole)
 
 
