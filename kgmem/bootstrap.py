@@ -47,6 +47,7 @@ from kgmem.services.upkeep.expire import expire_due
 from kgmem.settings import Settings
 from kgmem.store.agents.blocks import PostgresBlocks
 from kgmem.store.agents.feedback import PostgresFeedback
+from kgmem.store.agents.publications import PostgresPublications
 from kgmem.store.agents.scopes import PostgresScopes
 from kgmem.store.agents.session_context import PostgresContexts
 from kgmem.store.agents.sessions import PostgresSessions
@@ -391,6 +392,7 @@ def postgres_ports(
         blocks=PostgresBlocks(catalog),
         scopes=PostgresScopes(catalog),
         feedback=PostgresFeedback(catalog),
+        publications=PostgresPublications(claims),
         subscriptions=PostgresSubscriptions(catalog),
         expiry=PostgresExpiry(catalog),
         token_counter=models.token_counter,

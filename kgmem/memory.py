@@ -16,6 +16,7 @@ from kgmem.formats.kgmem.sample import Sample
 from kgmem.services import ask_cypher
 from kgmem.services.agents.blocks import MemoryBlocks
 from kgmem.services.agents.decisions import Decisions
+from kgmem.services.agents.publications import Publications
 from kgmem.services.agents.scopes import Scopes
 from kgmem.services.agents.sessions import Sessions
 from kgmem.services.agents.states import AgentStates
@@ -82,6 +83,7 @@ class Memory:
         self.blocks = MemoryBlocks(ports)
         self.scopes = Scopes(ports)
         self.feedback = FeedbackOnHits(ports)
+        self.publications = Publications(ports)
         self.subscriptions = Subscriptions(ports)
         self.imports = Imports(ports)
         self.exports = Exports(ports)

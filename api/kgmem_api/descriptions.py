@@ -106,6 +106,7 @@ FIELDS: Final[dict[str, str]] = {
     "context": "Whether an episode ranks also by what is found of the episodes beside it; null: in sessions.",
     "copies": "Sources that seem to copy each other.",
     "echoes": "Claims that repeat what another states (`derived_from`): they support nothing. The oldest hundred.",
+    "published": "The publications that stored some of its claims here, as `GET` of a publication returns them.",
     "correlations": "The correlations.",
     "count": "How often it was found.",
     "counters": "How many nodes, relationships, properties and labels were changed, by name.",

@@ -99,6 +99,12 @@ def tell(why: Explanation) -> None:
             OUT.print(
                 f"    {_plain(source.source)} came by the key {named} from {key['first_seen']} on", soft_wrap=True
             )
+    for publication in why.published:
+        OUT.print(
+            f"    published from {_plain(publication.scope)} by {_plain(publication.by)} on {publication.at[:10]}: "
+            f"{_plain(publication.reason)} (publication {publication.id})",
+            soft_wrap=True,
+        )
     for pair in why.copies:
         OUT.print(f"  {_plain(pair['one'])} and {_plain(pair['other'])} copy: one voice ({pair['probability']:.2f})")
     if fact.adjudication:

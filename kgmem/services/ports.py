@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from kgmem.domain.access import KeyRing
 from kgmem.domain.agents.block import BlockStore
+from kgmem.domain.agents.publication import PublicationStore
 from kgmem.domain.agents.session import ContextStore, SessionStore
 from kgmem.domain.agents.state import StateStore
 from kgmem.domain.agents.tokens import TokenCounter
@@ -62,6 +63,7 @@ class Ports:
     blocks: BlockStore
     scopes: ScopeStore
     feedback: FeedbackStore
+    publications: PublicationStore
     subscriptions: SubscriptionStore
     token_counter: TokenCounter
     ledger: LedgerStore

@@ -17,14 +17,15 @@ VERBS = set(
     re.findall(
         r"\w+",
         "acknowledge append begin branch check close commit correct create decide delete detect diff export "
-        "extend extract find forget get give list mark merge post preview prune put recall register reopen replace "
-        "resolve restore resume reverse revoke release roll run seek settle summarise test undo update verify withdraw",
+        "extend extract find forget get give list mark merge post preview prune publish put recall register reopen "
+        "replace resolve restore resume reverse revoke release roll run seek settle summarise test undo update "
+        "verify withdraw",
     )
 )
 # What these name has to be made first, and gets its number then.
 NUMBERED = {"undo_adjudication", "adjudicate", "correlate", "undo_merge", "mark_as_distinct"}
 NUMBERED |= {"query_api_continue", "query_api_commit"}
-NUMBERED |= {"post_grant", "reverse_transaction", "settle_hold", "release_hold"}
+NUMBERED |= {"publish", "post_grant", "reverse_transaction", "settle_hold", "release_hold"}
 # What an example takes for granted beside those before it.
 BEFORE = {"post_transaction": ("/v1/graphs/space/ledger/accounts/model-calls", {"kind": "expense", "unit": "USD"})}
 

@@ -151,7 +151,7 @@ async def _play(door: Door, variables: dict[str, str]) -> None:
             variables["OTHER_FACT"] = str(told["facts"][1])
         elif address.endswith("/adjudications"):
             variables["DECISION"] = str(answer.json()["facts"][0]["adjudication"])
-        elif "-X" in words and address.endswith(("/correlations", "/merges")):
+        elif "-X" in words and address.endswith(("/correlations", "/merges", "/publications")):
             variables[address.rpartition("/")[2].removesuffix("s").upper()] = str(answer.json()["id"])
         elif address.endswith("/tx") and "-X" in words:
             variables["TX"] = answer.json()["transaction"]["id"]

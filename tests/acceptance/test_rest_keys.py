@@ -94,6 +94,12 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("PUT", "/v1/graphs/{graph}/blocks/{name}"): lambda _: {"text": "vault"},
     ("PATCH", "/v1/graphs/{graph}/blocks/{name}"): lambda _: {"edits": [{"old": "vault", "new": "vault"}]},
     ("POST", "/v1/graphs/{graph}/blocks/{name}/append"): lambda _: {"text": "vault"},
+    ("POST", "/v1/graphs/{graph}/publications"): lambda scope: {
+        "to": "vault",
+        "item": 1,
+        "reason": "vault",
+        **_scoped(scope),
+    },
     ("POST", "/v1/graphs/{graph}/feedback"): lambda _: {"item": 1, "verdict": "wrong"},
     ("PUT", "/v1/graphs/{graph}/sessions/{session}"): lambda _: {"metadata": {"vault": 1}},
     ("POST", "/v1/graphs/{graph}/sessions/{session}/close"): lambda _: {},

@@ -63,6 +63,7 @@ LATER = {
     *TABLES["session_parts"],
     *TABLES["ledger"],
     *TABLES["feedback"],
+    *TABLES["publications"],
     *TABLES["blocks"],
     *TABLES["subscriptions"],
     *TABLES["expiry"],

@@ -229,6 +229,7 @@ class FactExplanation(Fact):
     sources: list[SourceTrust]
     copies: list[dict[str, Any]]
     echoes: list[ClaimShape]  # type: ignore[valid-type]
+    published: list[dict[str, Any]]
 
 
 class VerifiedClaim(BaseModel):
@@ -402,6 +403,7 @@ def why_out(why: Explanation) -> dict[str, Any]:
         "sources": [asdict(source) for source in why.sources],
         "copies": list(why.copies),
         "echoes": [claim_out(each) for each in why.echoes],
+        "published": [asdict(each) for each in why.published],
     }
 
 

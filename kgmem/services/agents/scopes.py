@@ -9,6 +9,7 @@ from kgmem.domain.errors import Conflict, InvalidInput, NotFound, TooLarge
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.graph.scope_contents import MOST_SCOPES, ScopeCounts, ScopeDeletion, ScopeItems, ScopeSummary
+from kgmem.services.agents.publications import withdraw_all
 from kgmem.services.agents.sessions import Sessions
 from kgmem.services.claims import claim as claiming
 from kgmem.services.ports import Ports
@@ -77,6 +78,7 @@ class Scopes:
     async def _emptied(self, graph: str, scope: str, report: ScopeDeletion, *, erase: bool) -> ScopeDeletion:
         """Delete what is in one scope: first what other things rest on it for, and what nothing rests on last."""
         erased = kept = 0
+        await withdraw_all(self._ports, graph, scope, erase=erase)
         sessions = Sessions(self._ports)
         for _ in range(MOST_SCOPES):
             page = await self._ports.sessions.list(graph, SessionFilter(scope), None, _AT_ONCE)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kgmem.domain.agents.publication import Publication
 from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, SourceStanding, StoredFact
 from kgmem.domain.errors import NotFound
 from kgmem.services.claims.verify import same_value
@@ -17,6 +18,7 @@ class Explanation:
     """A fact with the claims for and against it, the reliability of their sources, and detected copies.
 
     `echoes` are claims of one of its values that repeat what another states (the oldest hundred): no support.
+    `published` are the publications that stored some of its claims here.
     """
 
     fact: StoredFact
@@ -25,6 +27,7 @@ class Explanation:
     sources: Sequence[SourceStanding]
     copies: Sequence[Mapping[str, Any]]
     echoes: Sequence[ClaimStatement] = ()
+    published: Sequence[Publication] = ()
 
 
 async def why(ports: Ports, graph: str, id_: int, scope: str, known_at: str | None) -> Explanation:
@@ -43,6 +46,7 @@ async def why(ports: Ports, graph: str, id_: int, scope: str, known_at: str | No
         standings,
         copies,
         await _echoes(ports, graph, fact, ours | theirs, (scope, known_at)),
+        await ports.publications.of_claims(graph, sorted(ours | theirs)),
     )
 
 

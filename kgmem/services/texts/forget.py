@@ -51,6 +51,10 @@ async def forget(
             kept_entities=kept["entity"], kept_relationships=kept["relationship"],
             missing=[key for key in wanted if key not in held], dry_run=True, removed=removed,
         )  # fmt: skip
+    if erase:  # Else they follow by themselves, and the history keeps them.
+        for published in await ports.publications.of_texts(graph, wanted, scope):
+            if published.copies and published.key is not None:
+                await forget(ports, graph, [published.key], published.to, erase=True)
     ids = await ports.extractions.ids(graph, own, wanted, scope)
     derived = await _derived(ports, graph, ids)
     await succeed(ports, graph, await withdraw(ports, graph, claims, scope))

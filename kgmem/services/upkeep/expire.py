@@ -1,9 +1,13 @@
-"""Expiry: delete what has expired, as a caller would, with all that rests on it alone; the history keeps it."""
+"""Expiry: delete what has expired, as a caller would, with all that rests on it alone; the history keeps it.
+
+Publications follow their origins after that.
+"""
 
 from collections import defaultdict
 from typing import Final
 
 from kgmem.domain.graph.entity import ENTITY, EPISODE
+from kgmem.services.agents.publications import bring_up_to_date
 from kgmem.services.ports import Ports
 from kgmem.services.texts import remember
 from kgmem.services.texts.forget import forget
@@ -13,7 +17,7 @@ _AT_ONCE: Final = 500
 
 
 async def expire_due(ports: Ports, graph: str) -> int:
-    """Delete the items of a graph whose time is over; returns how many."""
+    """Delete the items of a graph whose time is over, and let publications follow; returns how many of both."""
     count = 0
     while items := await ports.expiry.due(graph, _AT_ONCE):
         groups = defaultdict(list)
@@ -29,9 +33,9 @@ async def expire_due(ports: Ports, graph: str) -> int:
                 await remember.delete_relationships(ports, graph, [each.id for each in group], scope)
         await ports.expiry.settle(graph, items)
         count += len(items)
-    return count
+    return count + await bring_up_to_date(ports, graph)
 
 
 async def defer_expiry(ports: Ports) -> int:
-    """Enqueue the deletion of expired items for every graph that has some; returns for how many."""
+    """Enqueue both for every graph that has something to do; returns for how many."""
     return await defer_where(ports, "expire_items", lambda graph: ports.expiry.has_due(graph.name))

@@ -17,7 +17,7 @@ _ERASED_AT_ONCE: Final = 1000
 # Rows that hang on others of the scope go before these.
 _CLEARED: Final = (
     "lock_states", "clear_states", "clear_checkpoints", "note_states_gone", "clear_rules", "clear_blocks",
-    "note_blocks_gone", "clear_groups", "clear_subscriptions", "clear_feedback",
+    "note_blocks_gone", "clear_groups", "clear_subscriptions", "clear_feedback", "clear_publications",
 )  # fmt: skip
 _VERDICTS: Final = (
     "erase_past_verdicts", "erase_verdicts", "erase_past_verdicts", "erase_facts", "erase_past_facts", "erase_origins",
@@ -80,7 +80,7 @@ class PostgresScopes:
         return await self._next(graph, scope, "claims", limit)
 
     async def clear(self, graph: str, scope: str) -> None:
-        """Delete memory blocks, agent states, retention rules, subscriptions and feedback, in one transaction."""
+        """Delete blocks, states, retention rules, subscriptions, feedback and publications, in one transaction."""
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> None:

@@ -66,8 +66,8 @@ async def write_claims(
     layout = passages.layout
     await layout.ensure("claims")
     await note_keys(connection, layout, {layout.sources[each.source] for each in stated})
-    topics = await _topics(connection, passages, stated)
-    rows = [_row(layout, topics[_place(each)].id, each) for each in stated]
+    topics = await lock_topics(connection, passages, stated)
+    rows = [_row(layout, topics[place_of(each)].id, each) for each in stated]
     made = await connection.fetch(layout.sql("claims", "insert_claims"), *map(list, zip(*rows, strict=True)))
     by_id = {topic.id: topic for topic in topics.values()}
     new = [row for row in made if row["created"]]
@@ -95,16 +95,17 @@ async def store_provenance(
     await connection.execute(layout.sql("extraction", "bring"), *map(list, zip(*rows.values(), strict=True)))
 
 
-def _place(stated: ClaimStatement) -> tuple[str, str, str, str]:
+def place_of(stated: ClaimStatement) -> tuple[str, str, str, str]:
+    """Return the scope, subject, predicate and other end that a claim is about, which name its topic."""
     return (stated.scope, stated.subject, stated.predicate, stated.about)
 
 
-async def _topics(
+async def lock_topics(
     connection: asyncpg.Connection, passages: Passages, stated: Sequence[ClaimStatement]
 ) -> dict[tuple[str, str, str, str], Topic]:
     """Lock the topics of claims; make those that are missing, and the entities that they are about."""
     layout = passages.layout
-    places = sorted({_place(each) for each in stated})
+    places = sorted({place_of(each) for each in stated})
     columns: list[list[Any]] = [[layout.scopes[place[0]] for place in places]]
     columns += [[place[n] for place in places] for n in (1, 2, 3)]
     held = await _lock(connection, layout, places, columns)
@@ -153,7 +154,7 @@ async def _ensure_entities(
     layout = passages.layout
     wanted: dict[str, set[str]] = {}
     for each in stated:
-        there = _place(each) in held
+        there = place_of(each) in held
         keys = (None if there else each.subject, None if there and each.about else each.object)
         wanted.setdefault(each.scope, set()).update(key for key in keys if key)
     for scope, names in sorted((scope, names) for scope, names in wanted.items() if names):

@@ -1,4 +1,7 @@
-"""The gate before each use of a graph: what has expired is deleted first, so that no answer has it."""
+"""The gate before each use of a graph: what has expired is deleted first, and publications follow their origins.
+
+So no answer has what has expired, or what was published and is withdrawn at its origin.
+"""
 
 import asyncio
 import time
@@ -12,6 +15,7 @@ from kgmem.store.graph.layout import Layout
 
 log = EventLog(__name__)
 
+_SUBSYSTEMS = ("expiry", "publications")
 _TRUSTED = 0.02  # Seconds for which a process trusts what it read of the next item to expire.
 _FAR = 3600.0
 _PATIENCE = 5.0  # Seconds for which a deletion is waited for.
@@ -20,7 +24,9 @@ _expiring: ContextVar[bool] = ContextVar("expiring", default=False)  # Whether t
 
 
 class ExpiryGate:
-    """Deletes the expired items of a graph before it is used; graphs without such items cost nothing.
+    """Deletes the expired items of a graph before it is used, and lets its publications follow their origins.
+
+    Graphs without such items and publications cost nothing.
 
     Who uses a graph waits some seconds for it. A deletion that takes longer, because a transaction has locked what has
     expired or because there is very much of it, goes on beside what uses the graph.
@@ -35,7 +41,7 @@ class ExpiryGate:
 
     async def pass_through(self, layout: Layout) -> None:
         """Return once the graph has no expired item, or after some seconds."""
-        if self.expire is None or "expiry" not in layout.subsystems.made or _expiring.get():
+        if self.expire is None or _expiring.get() or not any(each in layout.subsystems.made for each in _SUBSYSTEMS):
             return
         if self._is_trusted(layout):
             return
@@ -78,19 +84,26 @@ class ExpiryGate:
             self._running.pop(layout.id, None)
 
     def _is_trusted(self, layout: Layout) -> bool:
-        """Return whether this process knows that nothing is to be deleted now."""
+        """Return whether this process knows that nothing is to be done; origins of publications may change any time."""
+        if "publications" in layout.subsystems.made:
+            return False
         known, present = self._next.get(layout.id), time.monotonic()
         return known is not None and present - known[0] < _TRUSTED and present < known[1]
 
     async def is_due(self, layout: Layout) -> bool:
-        """Return whether the time of an item is over."""
-        if "expiry" not in layout.subsystems.made:
+        """Return whether the time of an item is over, or a publication has to follow its origin."""
+        made = layout.subsystems.made
+        if not any(each in made for each in _SUBSYSTEMS):
             return False
         began = time.monotonic()
+        seconds, follows = None, False
         async with self.database.connection() as connection:
-            seconds = await connection.fetchval(layout.sql("expiry", "next"))
+            if "expiry" in made:
+                seconds = await connection.fetchval(layout.sql("expiry", "next"))
+            if "publications" in made:
+                follows = await connection.fetchval(layout.sql("publications", "is_due"))
         self._next[layout.id] = (began, began + (_FAR if seconds is None else seconds))
-        return seconds is not None and seconds <= 0
+        return follows or (seconds is not None and seconds <= 0)
 
     def forget(self, layout: Layout) -> None:
         """Read again when the next item expires, since this process wrote one."""

@@ -99,6 +99,8 @@ class Layout:
         if subsystem not in self.subsystems.made:
             if subsystem == "claims":  # Its views are in the schema that the history makes.
                 await self.ensure("history")
+            if subsystem == "publications":  # Its triggers are on the tables of claims.
+                await self.ensure("claims")
             await self.make_subsystem(self, subsystem)
 
     def apart(self) -> "Layout":

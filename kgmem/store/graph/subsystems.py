@@ -34,6 +34,7 @@ Subsystem = Literal[
     "subscriptions",
     "expiry",
     "feedback",
+    "publications",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -54,6 +55,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "subscriptions": ("subscriptions", ("create",)),
     "expiry": ("expiry", ("create",)),
     "feedback": ("feedback", ("create",)),
+    "publications": ("publications", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -90,6 +92,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "subscriptions": ("subscription", "subscription_group", "erased_scope"),
     "expiry": ("expiry",),
     "feedback": ("feedback",),
+    "publications": ("publication",),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

@@ -96,6 +96,9 @@ DELETE FROM {index}.subscription WHERE scope = $1
 -- name: clear_feedback
 DELETE FROM {index}.feedback WHERE scope = $1
 
+-- name: clear_publications
+DELETE FROM {index}.publication WHERE scope = $1 OR target = $1
+
 -- name: gone_items
 -- Items and relationships of a scope that the history alone has.
 SELECT h.id FROM {index}.history h
