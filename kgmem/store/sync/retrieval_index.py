@@ -83,10 +83,12 @@ class PostgresIndex:
             return await self._candidates(graph, question, vector)
 
     async def _candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
-        if question.what.text is not None and self.catalog.words and question.weight("words"):
+        passed = question.what.text is not None and self.catalog.words and bool(question.weight("words"))
+        if passed:
             async with self.catalog.on(graph, reads=_RECALL_READS) as layout:
                 await self._lexemes.ensure_stored(layout, question)
-        async with self._reading(graph, question.when.known_at, reads=_RECALL_READS) as (layout, connection):
+        reading = self._reading(graph, question.when.known_at, reads=_RECALL_READS, expires=not passed)
+        async with reading as (layout, connection):
             occurrences = self._occurrences(layout.graph)
             words = self.catalog.words and (self._guard is None or self._guard.usable(layout.id))
             return await search.candidates(
@@ -101,8 +103,12 @@ class PostgresIndex:
         *,
         question: Question,
     ) -> Sequence[Hit]:
-        """Return the hits of these, in their order, that still stand in the label tables, by one statement."""
-        async with self._reading(graph, question.when.known_at, reads=_RECALL_READS) as (layout, connection):
+        """Return the hits of these, in their order, that still stand in the label tables, by one statement.
+
+        Whoever found them has seen to it that nothing expired is among them.
+        """
+        reading = self._reading(graph, question.when.known_at, reads=_RECALL_READS, expires=False)
+        async with reading as (layout, connection):
             hits = await search.fetch(connection, layout, best, paths or {}, question)
             if question.explain:
                 hits = await search.placed(connection, layout, hits, question, self._occurrences(layout.graph))
@@ -110,7 +116,7 @@ class PostgresIndex:
 
     async def has_links(self, graph: str) -> bool:
         """Return whether the graph has a label of relationships; it costs no statement where the catalog is fresh."""
-        async with self.catalog.on(graph, reads=_RECALL_READS) as layout:
+        async with self.catalog.on(graph, reads=_RECALL_READS, expires=False) as layout:
             return any(of == EDGE for of, _ in layout.labels)
 
     async def causal_graph(self, graph: str, asked: Ancestry, *, effects: bool) -> CausalGraph:
@@ -125,10 +131,11 @@ class PostgresIndex:
 
     @asynccontextmanager
     async def _reading(
-        self, graph: str, known_at: str | None, *, reads: Iterable[Subsystem] = _READS
+        self, graph: str, known_at: str | None, *, reads: Iterable[Subsystem] = _READS, expires: bool = True
     ) -> AsyncIterator[tuple[Layout, asyncpg.Connection]]:
         """Lend a connection to search with, and the layout to search in: as of now, or as it was known."""
-        async with self.catalog.on(graph, reads=reads if known_at is None else _READS) as layout:
+        wanted = reads if known_at is None else _READS
+        async with self.catalog.on(graph, reads=wanted, expires=expires) as layout:
             if known_at is None:
                 async with self.searches.connection() as connection:
                     yield layout, connection
