@@ -77,6 +77,6 @@ def _changing(memory: Memory, graph: str, scopes: Sequence[str]) -> Callable[[in
         count += 1
         await memory.claims.put(graph, [_claim(place, f"web {count}", "Kiel", scope) for scope in scopes])
         page = await memory.facts.list(graph, FactFilter(_TEAM, subject=f"ship/{place}", predicate="port"))
-        assert any(f"web {count}" in option.sources for fact in page.items for option in fact.options)  # noqa: S101
+        assert any(f"web {count}" in option.sources for fact in page.items for option in fact.options)
 
     return change

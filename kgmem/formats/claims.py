@@ -87,6 +87,15 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
         "block": _AGENT, "scope": _SCOPE, "version": _json, "at": _known, "author": fields.text(0, 500),
         "text": fields.text(0, LARGEST_LIMIT), "description": fields.text(0, 1000), "limit": _json, "agents": _json,
     },
+    "subscription": {
+        "subscription": _AGENT, "scope": _SCOPE, "what": _of("scope", "entity", "label", "kinds", "question"),
+        "filter": _json, "below": _json, "at": _known, "author": fields.text(0, 500), "groups": _json,
+    },
+    "feedback": {
+        "item": _of("entity", "episode", "relationship"), "key": _KEY, "start": _KEY, "relation": _NAME, "end": _KEY,
+        "of_scope": _SCOPE, "scope": _SCOPE, "by": fields.text(0, 500), "question": fields.text(0, 2000),
+        "verdict": _of("useful", "wrong"), "reason": _REASON, "at": _known,
+    },
 }  # fmt: skip
 REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "claim": tuple(field.wire for field in stated_fields(ClaimStatement) if field.required),
@@ -103,11 +112,14 @@ REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "session_message": ("session", "seq", "id", "episode", "tokens", "at", "digest", "sent"),
     "memory_block": ("name", "last", "versions"),
     "memory_block_version": ("block", "version", "at", "limit"),
+    "subscription": ("subscription", "what"),
+    "feedback": ("item", "verdict", "at"),
 }
 # Fields of any JSON value.
 AS_JSON: Final = frozenset(
     {
         "value", "span", "relationship", "detail", "facts", "last", "versions", "checkpoints", "size", "restored_from",
         "base", "part", "parts", "rules", "users", "metadata", "messages", "seq", "tokens", "sent", "limit", "agents",
+        "filter", "below", "groups",
     }
 )  # fmt: skip

@@ -34,6 +34,8 @@ Kind = Literal[
     "session_message",
     "memory_block",
     "memory_block_version",
+    "subscription",
+    "feedback",
 ]
 # In the order in which they can be stored.
 KINDS: tuple[Kind, ...] = ("source", "entity", "relationship", "episode")

@@ -52,6 +52,8 @@ BELIEFS = {
     "claims", "adjudications", "facts", "correlations", "learned trust", "merges", "pairs", "agent states",
     "versions of agent states", "retention rules of agents", "sessions", "roles and tool calls of messages",
     "memory blocks", "versions of memory blocks",
+    "subscriptions",
+    "feedback on hits",
 }  # fmt: skip
 DIRECTED = f'<{IRI}s> <{IRI}q> "x"@en--ltr .\n'.encode()
 
@@ -150,6 +152,8 @@ def believed() -> Sequence[BeliefRecord]:
         },
         "memory_block": {"name": "persona", "last": 1, "versions": 1},
         "memory_block_version": {"block": "persona", "version": 1, "at": at, "limit": 10},
+        "subscription": {"subscription": "news", "what": "scope"},
+        "feedback": {"item": "entity", "key": "b", "verdict": "useful", "at": at},
     }
     return [BeliefRecord(kind, told[kind]) for kind in BELIEF_KINDS]
 

@@ -17,6 +17,7 @@ from kgmem.domain.agents.session_records import (
     check_session,
     check_session_message,
 )
+from kgmem.domain.agents.shared_records import check_feedback, check_subscription
 from kgmem.domain.claims.consensus import FactState
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.time.interval import parse_time
@@ -36,11 +37,14 @@ BeliefKind = Literal[
     "session_message",
     "memory_block",
     "memory_block_version",
+    "subscription",
+    "feedback",
 ]
 # In the order in which they can be stored: adjudications and facts refer to claims, facts to adjudications.
 BELIEF_KINDS: tuple[BeliefKind, ...] = (
     "claim", "adjudication", "fact", "correlation", "trust", "merge", "pair", "agent_state", "agent_state_version",
     "agent_retention", "session", "session_message", "memory_block", "memory_block_version",
+    "subscription", "feedback",
 )  # fmt: skip
 
 
@@ -301,4 +305,6 @@ _PARTS: Final[Mapping[BeliefKind, _Check]] = {
     "session_message": check_session_message,
     "memory_block": check_block,
     "memory_block_version": check_block_version,
+    "subscription": check_subscription,
+    "feedback": check_feedback,
 }  # fmt: skip

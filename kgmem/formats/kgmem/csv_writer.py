@@ -148,6 +148,8 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "session_message": "session_messages.csv",
     "memory_block": "memory_blocks.csv",
     "memory_block_version": "memory_block_versions.csv",
+    "subscription": "subscriptions.csv",
+    "feedback": "feedback.csv",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 

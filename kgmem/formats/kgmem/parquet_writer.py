@@ -36,6 +36,8 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "session_message": "session_messages.parquet",
     "memory_block": "memory_blocks.parquet",
     "memory_block_version": "memory_block_versions.parquet",
+    "subscription": "subscriptions.parquet",
+    "feedback": "feedback.parquet",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 # In a file's own notes: what its rows are, and of which space its embeddings.

@@ -42,6 +42,7 @@ _PLURALS: Mapping[Kind, str] = {  # Of kinds whose plural is not made by an s.
     "session_message": "roles and tool calls of messages",
     "memory_block": "memory blocks",
     "memory_block_version": "versions of memory blocks",
+    "feedback": "feedback on hits",
 }
 
 

@@ -17,6 +17,7 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.store.agents.records import state_records
 from kgmem.store.agents.session_export import block_records, session_records
+from kgmem.store.agents.shared_records import shared_records
 from kgmem.store.export.claims import beliefs
 from kgmem.store.export.table_shapes import entity_shapes, read_keys, relationship_shapes
 from kgmem.store.graph.layout import Layout
@@ -25,6 +26,8 @@ from kgmem.store.read.items import entities_of, episodes_of, relationships_of, s
 Record: TypeAlias = Entity | Relationship | Episode | Source | BeliefRecord
 T = TypeVar("T")
 _PAGE = 1000
+# What is read behind entities, relationships and episodes.
+_KEPT = (beliefs, state_records, session_records, block_records, shared_records)
 
 
 async def everything(
@@ -38,7 +41,7 @@ async def everything(
         yield edges
     async for episodes in _read(connection, layout, (layout.sql("read", "all_items"), EPISODE, scope), episodes_of):
         yield episodes
-    for read in (beliefs, state_records, session_records, block_records):
+    for read in _KEPT:
         async with aclosing(read(connection, layout, scope)) as pages:
             async for page in pages:
                 yield page
@@ -65,7 +68,7 @@ async def shapes(
             yield block
     async for episodes in _read(connection, layout, (layout.sql("read", "all_items"), EPISODE, None), episodes_of):
         yield episodes
-    for read in (beliefs, state_records, session_records, block_records):
+    for read in _KEPT:
         async with aclosing(read(connection, layout, None)) as known:
             async for page in known:
                 yield page

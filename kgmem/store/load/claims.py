@@ -18,6 +18,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.text.resolution import pair
 from kgmem.domain.time.interval import parse_time
 from kgmem.store.agents.restore import restore_rules
+from kgmem.store.agents.shared_records import restore_feedback, restore_subscription
 from kgmem.store.claims.cited_episodes import check_cited
 from kgmem.store.claims.verdict_projection import STATE_NUMBERS
 from kgmem.store.graph.layout import Layout
@@ -30,7 +31,8 @@ Told: TypeAlias = Mapping[str, Any]
 _Place: TypeAlias = tuple[int, str, str, str]  # The scope's number, subject, predicate, and about.
 _NUMBERS = {state.value: number for state, number in STATE_NUMBERS.items()}
 _SUBSYSTEMS: Mapping[BeliefKind, Subsystem] = {
-    "merge": "merges", "pair": "merges", "agent_retention": "agent_states"
+    "merge": "merges", "pair": "merges", "agent_retention": "agent_states",
+    "subscription": "subscriptions", "feedback": "feedback",
 }  # fmt: skip
 _LONGEST = 10_000  # Characters of a reason.
 _NAMING = frozenset({"claim", "adjudication", "fact"})  # The kinds of records that name entities by key ...
@@ -62,6 +64,8 @@ async def restore(connection: asyncpg.Connection, layout: Layout, records: Seque
         "merge": run.merges,
         "pair": run.pairs,
         "agent_retention": run.retention,
+        "subscription": run.subscriptions,
+        "feedback": run.feedback,
     }
     try:
         await ways[records[0].kind](told)
@@ -316,6 +320,16 @@ class _RestoreRun:
         """Store the retention rules of agents that have none."""
         for each in told:
             self.done.created += await restore_rules(self.connection, self.layout, each)
+
+    async def subscriptions(self, told: Sequence[Told]) -> None:
+        """Store subscriptions whose names are free."""
+        for each in told:
+            self.done.created += await restore_subscription(self.connection, self.layout, each)
+
+    async def feedback(self, told: Sequence[Told]) -> None:
+        """Store verdicts that their callers have not given here."""
+        for each in told:
+            self.done.created += await restore_feedback(self.connection, self.layout, each)
 
     _current: dict[int, set[int]] = field(default_factory=dict)
 

@@ -57,6 +57,22 @@ WITH groups AS (DELETE FROM {index}.subscription_group WHERE subscription = $1 R
      gone AS (DELETE FROM {index}.subscription WHERE id = $1)
 SELECT count(*) FROM groups
 
+-- name: all
+SELECT s.name, p.path, s.what, s.filter::text AS filter, s.below, s.created, s.author,
+       (SELECT array_agg(g.name ORDER BY g.name) FROM {index}.subscription_group g WHERE g.subscription = s.id) AS groups
+FROM {index}.subscription s JOIN {index}.scope p ON p.id = s.scope
+WHERE $1::text IS NULL OR p.path = $1 ORDER BY p.path, s.name
+
+-- name: restore
+INSERT INTO {index}.subscription (scope, name, what, filter, below, start, author, created)
+SELECT $1, $2, $3, $4::jsonb, $5, coalesce((SELECT max(id) FROM {index}.change), 0), $6, $7
+ON CONFLICT (scope, name) DO NOTHING RETURNING id
+
+-- name: restore_groups
+INSERT INTO {index}.subscription_group (subscription, name, change, place)
+SELECT s.id, n.name, s.start, $3 FROM {index}.subscription s CROSS JOIN unnest($2::text[]) AS n (name) WHERE s.id = $1
+ON CONFLICT DO NOTHING
+
 -- name: make_group
 -- Only while the subscription is there, and few groups are.
 INSERT INTO {index}.subscription_group (subscription, name, change, place)
