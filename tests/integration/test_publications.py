@@ -423,3 +423,57 @@ async def test_steps_at_once_leave_what_the_origins_say(memory: Memory, shared_d
                     expected |= {(each.source, each.value) for each in claims if each.id in told}
         there = (await other.claims.list(GRAPH, ClaimFilter(TEAM))).items
         assert {(each.source, each.value) for each in there if each.scope == TEAM} == expected
+
+
+async def test_cypher_sees_at_once_what_was_withdrawn(memory: Memory) -> None:
+    said = ClaimStatement("radio", "ferry", "CALLS_AT", "kiel", scope=ADA)
+    (fact,) = (await memory.claims.put(GRAPH, [said])).facts
+    await memory.publications.publish(GRAPH, request(fact))
+    query = "MATCH ({key: 'ferry'})-[:CALLS_AT]->(b) RETURN b.key AS port"
+    assert (await memory.cypher(GRAPH, query, scope=TEAM)).rows == [("kiel",)]
+
+    own = [each.id for each in (await memory.claims.list(GRAPH, ClaimFilter(ADA))).items if each.scope == ADA]
+    await memory.claims.withdraw(GRAPH, [id_ for id_ in own if id_ is not None], scope=ADA)
+
+    assert (await memory.cypher(GRAPH, query, scope=TEAM)).rows == []
+
+
+async def test_a_strict_graph_gets_the_entities_that_a_fact_is_about(memory: Memory) -> None:
+    await memory.graphs.update(GRAPH, strict=True)
+    await memory.entities.put(GRAPH, [Entity(key, "Place", key, scope=ADA) for key in ("kiel", "oslo", "ferry")])
+    said = ClaimStatement("radio", "ferry", "PART_OF", "kiel", scope=ADA)
+    (fact,) = (await memory.claims.put(GRAPH, [said])).facts
+    await memory.publications.publish(GRAPH, request(fact))
+
+    await memory.facts.correct(GRAPH, fact, replace(said, object="oslo"), by="ada", reason="It moved.", scope=ADA)
+
+    page = await memory.relationships.list(GRAPH, scope=TEAM)
+    assert [each.end for each in page.items] == ["oslo"]
+    assert (await memory.entities.get(GRAPH, "oslo", scope=TEAM)).scope == TEAM
+
+
+async def test_many_publications_follow_at_once(memory: Memory) -> None:
+    claims = [ClaimStatement("radio", f"ship/{n}", "port", value="Kiel", scope=ADA) for n in range(250)]
+    for fact in (await memory.claims.put(GRAPH, claims)).facts:
+        await memory.publications.publish(GRAPH, request(fact))
+
+    ids = [
+        each.id for each in (await memory.claims.list(GRAPH, ClaimFilter(ADA, limit=1000))).items if each.scope == ADA
+    ]
+    await memory.claims.withdraw(GRAPH, [id_ for id_ in ids if id_ is not None], scope=ADA)
+
+    assert await sources(memory, TEAM) == []
+    page = await memory.publications.list(GRAPH, scope=ADA, limit=1000)
+    assert {each.state for each in page.items} == {"withdrawn"}
+
+
+async def test_a_relationship_that_is_corrected_is_corrected_where_it_was_published(memory: Memory) -> None:
+    await memory.entities.put(GRAPH, [Entity(key, "Place", key, scope=ADA) for key in ("kiel", "oslo", "ferry")])
+    link = Relationship("CALLS_AT", "ferry", "kiel", scope=ADA)
+    (id_,) = (await memory.relationships.put(GRAPH, [link])).ids
+    await memory.publications.publish(GRAPH, request(id_))
+
+    right = ClaimStatement("ada", "ferry", "CALLS_AT", "oslo", scope=ADA)
+    await memory.facts.correct(GRAPH, id_, right, by="ada", reason="It moved.", scope=ADA)
+
+    assert [each.end for each in (await memory.relationships.list(GRAPH, scope=TEAM)).items] == ["oslo"]

@@ -73,11 +73,14 @@ async def correct(
     (claim,) = await merged_keys.of_claims(ports, graph, [_claim(right, fact, told[0], scope)])
     if fact.method == "none":
         facts = await ports.claims.correct_unclaimed(graph, fact.id, scope, told, right=claim)
+        for new in facts[:1]:
+            await ports.publications.move(graph, fact.id, new)
         await claiming.follow(ports, graph)
         return Correction("correct", fact.id, _short(fact, option), {}, replaced_by=next(iter(facts), None))
 
     async def work() -> Correction:
         rejected, accepted = await ports.claims.correct(graph, claim, option.claims, told)
+        await ports.publications.move(graph, fact.id, accepted.fact)
         await review.learn(ports, graph)
         after = rejected.after if rejected is not None else {"state": "superseded"}
         number = (rejected or accepted).adjudication

@@ -140,6 +140,13 @@ INSERT INTO {index}.publication (scope, target, kind, origin, topic, key, subjec
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (kind, origin, target) WHERE ended IS NULL DO NOTHING RETURNING id
 
+-- name: move
+UPDATE {index}.publication p SET kind = 6, origin = $2, topic = f.topic, origins = '{}', changes = p.changes + 1
+FROM {index}.fact f
+WHERE f.id = $2 AND p.kind IN (3, 6) AND p.origin = $1 AND p.ended IS NULL
+  AND NOT EXISTS (SELECT FROM {index}.publication o
+                  WHERE o.kind = 6 AND o.origin = $2 AND o.target = p.target AND o.ended IS NULL)
+
 -- name: end
 UPDATE {index}.publication SET ended = now(), state = 2, note = $2 WHERE id = $1
 
