@@ -112,7 +112,7 @@ class PublicationStore(Protocol):
         """Return publications from or to this scope only, the newest first."""
 
     async def move(self, graph: str, origin: int, fact: int) -> None:
-        """Let what follows a fact or a relationship follow another fact, which a correction put in its place."""
+        """Lead what follows a fact or a relationship to another fact, which a correction put in its place."""
 
     async def end(self, graph: str, id_: int, scope: str) -> Publication:
         """Withdraw a publication of this scope for good, with its claims. Raises NotFound; a text is the caller's."""

@@ -124,7 +124,7 @@ class PostgresPublications:
         return Page([_publication(row) for row in rows[:limit]], more)
 
     async def move(self, graph: str, origin: int, fact: int) -> None:
-        """Let what follows a fact or a relationship follow another fact, which a correction put in its place."""
+        """Lead what follows a fact or a relationship to another fact, which a correction put in its place."""
         async with self.catalog.on(graph, reads=_READS, expires=False) as layout:
             if origin != fact and "publications" in layout.subsystems.made:
                 await self.database.transact(lambda c: c.execute(layout.sql(_FILE, "move"), origin, fact))
