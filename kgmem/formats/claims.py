@@ -40,7 +40,7 @@ def _of(*known: str) -> Read:
 _TOPIC: Final[dict[str, Read]] = {"subject": _KEY, "predicate": _NAME, "about": fields.text(0, 500)}
 FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
     "claim": {
-        **{field.wire: reader_of(field) for field in stated_fields(ClaimStatement)},
+        **{field.wire: reader_of(field) for field in stated_fields(ClaimStatement) if field.wire != "ttl"},
         "known_from": _known, "known_to": _known, "relationship": _json,
     },
     "adjudication": {

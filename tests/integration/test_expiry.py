@@ -2,18 +2,22 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from kgmem.domain.errors import NotFound
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter
+from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.memory import Memory
-from tests.memories import index_schema, new_graph, query
+from kgmem.services.imports.export_records import ExportOptions
+from tests.memories import index_schema, let_go, new_graph, query
 
 GRAPH = "expiry"
 SHORT = 1.5
@@ -115,3 +119,99 @@ async def test_who_locks_an_expired_item_stops_no_reader(memory: Memory, shared_
         await locking.close()
     await asyncio.sleep(6)  # Until it is tried again, at the latest.
     assert await keys(memory) == ["plain"]
+
+
+async def values(memory: Memory, known_at: str | None = None) -> list[object]:
+    page = await memory.facts.list(GRAPH, FactFilter(subject="ferry", known_at=known_at))
+    return [fact.value for fact in page.items]
+
+
+def docked(port: str, **more: Any) -> ClaimStatement:
+    return ClaimStatement("radio", "ferry", "port", value=port, **more)
+
+
+async def test_a_claim_expires_and_its_fact_goes(memory: Memory) -> None:
+    await memory.claims.put(GRAPH, [docked("Kiel", ttl=SHORT)])
+    assert await values(memory) == ["Kiel"]
+    (held,) = (await memory.claims.list(GRAPH, ClaimFilter())).items
+    assert held.expires_at is not None
+    await asyncio.sleep(SHORT + 0.1)
+
+    assert await values(memory) == []
+
+    (gone,) = (await memory.claims.list(GRAPH, ClaimFilter(withdrawn=True))).items
+    assert gone.known_to == held.expires_at
+    assert (await query(memory, f"SELECT count(*) FROM {await index_schema(memory, GRAPH)}.expiry"))[0][0] == 0
+
+
+async def test_a_claim_that_expires_leaves_what_others_state(memory: Memory) -> None:
+    other = replace(docked("Oslo"), source="web")
+    await memory.claims.put(GRAPH, [docked("Kiel", expires_at=soon()), other])
+    await memory.claims.put(GRAPH, [docked("Turku", expires_at="2990"), docked("Rostock")])
+    await asyncio.sleep(SHORT + 0.1)
+
+    page = await memory.claims.list(GRAPH, ClaimFilter())
+    assert sorted((each.value, each.expires_at) for each in page.items) == [
+        ("Oslo", None),
+        ("Rostock", None),
+        ("Turku", "2990-01-01T00:00:00Z"),
+    ]
+
+
+async def test_a_later_statement_sets_the_time_of_a_claim_anew(memory: Memory) -> None:
+    await memory.claims.put(GRAPH, [docked("Kiel", ttl=SHORT)])
+    again = await memory.claims.put(GRAPH, [docked("Kiel", ttl="30d")])
+    assert (again.created, again.unchanged) == (0, 1)
+    await memory.claims.put(GRAPH, [docked("Kiel")])
+    await asyncio.sleep(SHORT + 0.1)
+    assert await values(memory) == ["Kiel"]
+
+    await memory.claims.put(GRAPH, [docked("Kiel", expires_at="never")])
+
+    (held,) = (await memory.claims.list(GRAPH, ClaimFilter())).items
+    assert held.expires_at is None
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"expires_at": "2001"}, {"ttl": -1}, {"ttl": "soon"}, {"ttl": 5, "expires_at": "2990"}, {"ttl": 0}]
+)
+async def test_a_wrong_time_of_a_claim_is_refused(memory: Memory, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match=r"ttl|expires_at"):
+        await memory.claims.put(GRAPH, [docked("Kiel"), docked("Oslo", **wrong)])
+    assert await values(memory) == []
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "zip", "nq"])
+async def test_a_round_trip_keeps_when_claims_expire(memory: Memory, tmp_path: Path, suffix: str) -> None:
+    await memory.claims.put(GRAPH, [docked("Kiel", expires_at="2990-05-01"), docked("Oslo")])
+    link = ClaimStatement("radio", "ferry", "CALLS_AT", "kiel", expires_at="2991")
+    await memory.claims.put(GRAPH, [link])
+    await memory.exports.write(
+        GRAPH, tmp_path / f"all.{suffix}", ExportOptions(format="csv" if suffix == "zip" else None)
+    )
+    other = await new_graph(memory, "expiry_again")
+
+    done = await memory.imports.run(other, [tmp_path / f"all.{suffix}"])
+
+    assert not done.rejections
+    told = [
+        sorted((str(each.value), each.object, each.expires_at) for each in page.items)
+        for page in [await memory.claims.list(graph, ClaimFilter()) for graph in (GRAPH, other)]
+    ]
+    assert told[0] == told[1]
+    assert ("Kiel", None, "2990-05-01T00:00:00Z") in told[1]
+    await let_go(memory, other)
+
+
+async def test_an_imported_claim_expires_and_one_that_is_over_is_rejected(memory: Memory, tmp_path: Path) -> None:
+    line = {"type": "claim", "source": "radio", "subject": "ferry", "predicate": "port", "value": "Kiel"}
+    lines = [line | {"expires_at": soon()}, line | {"value": "Oslo", "expires_at": "2001"}]
+    (tmp_path / "claims.jsonl").write_text("\n".join(map(json.dumps, lines)))
+
+    done = await memory.imports.run(GRAPH, [tmp_path / "claims.jsonl"])
+
+    (why,) = done.rejections
+    assert "over" in why.reason
+    assert await values(memory) == ["Kiel"]
+    await asyncio.sleep(SHORT + 0.1)
+    assert await values(memory) == []

@@ -8,6 +8,7 @@ from kgmem.domain.claims.echoes import check_origins
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.fields import (
     DERIVED_FROM,
+    EXPIRES_AT,
     FRACTION,
     ID,
     KEY,
@@ -16,6 +17,7 @@ from kgmem.domain.fields import (
     NAME,
     SCOPE,
     SOURCE,
+    TTL,
     VALID_FROM,
     VALID_TO,
     Field,
@@ -78,6 +80,8 @@ class ClaimStatement:
     known_from: Annotated[str | None, replace(MOMENT, always=True)] = None
     known_to: Annotated[str | None, MOMENT] = None
     relationship: Annotated[int | None, replace(ID, always=False)] = None  # As stored: the relationship that says it.
+    expires_at: Annotated[str | None, EXPIRES_AT] = None  # Then it is withdrawn.
+    ttl: Annotated[str | float | None, TTL] = None
 
     @property
     def about(self) -> str:

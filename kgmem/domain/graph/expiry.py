@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Final, Protocol, TypeVar
 
+from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
@@ -16,23 +17,24 @@ from kgmem.domain.time.interval import DAY, SECOND, iso, now, parse_time
 NEVER: Final = "never"  # As `expires_at`: the item expires no more. On the wire null says the same.
 LONGEST_TTL: Final = 100_000 * DAY  # Microseconds: about 270 years.
 _UNITS: Final = {"w": 7 * DAY, "d": DAY, "h": 3600 * SECOND, "m": 60 * SECOND, "s": SECOND}
+CLAIM: Final = 5  # The kind of a claim among expiring items, as in the change feed.
 _SHORT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([wdhms])", re.ASCII)
 _NUMBER = r"(?:([0-9]{1,12}(?:[.,][0-9]{1,6})?)%s)?"
 _ISO = re.compile(
     "P" + "".join(_NUMBER % unit for unit in "WD") + "(?:T" + "".join(_NUMBER % unit for unit in "HMS") + ")?", re.ASCII
 )
 
-Expiring = TypeVar("Expiring", Entity, Relationship, Episode)
+Expiring = TypeVar("Expiring", Entity, Relationship, Episode, ClaimStatement)
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiredItem:
     """An item whose time is over: which it is, and when it expired."""
 
-    kind: int  # ENTITY, EPISODE or RELATIONSHIP.
+    kind: int  # ENTITY, EPISODE, RELATIONSHIP or CLAIM.
     id: int
     scope: str
-    key: str  # Empty for a relationship.
+    key: str  # Empty for a relationship and a claim.
 
 
 class ExpirySchedule(Protocol):

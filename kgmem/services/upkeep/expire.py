@@ -7,7 +7,9 @@ from collections import defaultdict
 from typing import Final
 
 from kgmem.domain.graph.entity import ENTITY, EPISODE
+from kgmem.domain.graph.expiry import CLAIM
 from kgmem.services.agents.publications import bring_up_to_date
+from kgmem.services.claims import claim as claiming
 from kgmem.services.ports import Ports
 from kgmem.services.texts import remember
 from kgmem.services.texts.forget import forget
@@ -29,6 +31,8 @@ async def expire_due(ports: Ports, graph: str) -> int:
                 await remember.delete_entities(ports, graph, keys, scope, None)
             elif kind == EPISODE:
                 await forget(ports, graph, keys, scope)
+            elif kind == CLAIM:
+                await claiming.withdraw(ports, graph, [each.id for each in group], scope)
             else:
                 await remember.delete_relationships(ports, graph, [each.id for each in group], scope)
         await ports.expiry.settle(graph, items)

@@ -17,6 +17,7 @@ from kgmem.domain.claims.claim import (
     check_claims,
 )
 from kgmem.domain.claims.consensus import Consensus
+from kgmem.domain.graph.expiry import NEVER, timed
 from kgmem.domain.graph.statement import DEFAULT_LABEL
 from kgmem.domain.slices import progress
 from kgmem.store.claims import adjudication as ruling_
@@ -31,6 +32,7 @@ from kgmem.store.claims.withdrawal import end_claims
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids, source_ids
 from kgmem.store.write import claims_from_edges
+from kgmem.store.write import expiry as expiring
 from kgmem.store.write.passages import Passages
 
 _STALE = 200  # Topics that are weighed in one transaction.
@@ -59,6 +61,7 @@ class PostgresClaims(FactReads):
 
         A cited episode must exist. `provenance`: of each claim, the episode that it was extracted from.
         """
+        claims = timed(claims)
         check_claims(claims)
         if not claims:
             return ClaimResult(0, 0, [], [])
@@ -72,6 +75,7 @@ class PostgresClaims(FactReads):
                     await check_cited(connection, layout, ((each.scope, each.episode) for each in claims))
                 stored = await write_claims(connection, passages, claims)
                 await note_origins(connection, layout, claims, stored, provenance)
+                await expiring.note_claims(connection, layout, stored.ids, claims)
                 if provenance:
                     await store_provenance(connection, layout, claims, stored.ids, provenance)
                 facts = await weigh_topics(connection, passages, self.consensus, stored.changed.values())
@@ -81,7 +85,10 @@ class PostgresClaims(FactReads):
                 created = len(stored.created)
                 return ClaimResult(created, len(claims) - created, stored.ids, sorted(facts))
 
-            return await self.database.transact(work)
+            result = await self.database.transact(work)
+            if any(each.expires_at is not None for each in claims):
+                self.catalog.expiry.forget(layout)
+            return result
 
     async def replace(self, graph: str, claims: Sequence[ClaimStatement], former: Sequence[int]) -> ClaimResult:
         """Replace the claims of these scopes, subjects and predicates, in one transaction."""
@@ -123,6 +130,8 @@ class PostgresClaims(FactReads):
                 await source_ids(connection, layout, sources, make=True)
         kinds = {claim.predicate for claim in claims if claim.object is not None}
         await layout.ensure("claims")
+        if any(claim.expires_at not in {None, NEVER} for claim in claims):
+            await layout.ensure("expiry")
         await ensure_labels(self.database, layout, VERTEX, [DEFAULT_LABEL])
         await ensure_labels(self.database, layout, EDGE, kinds)
         return replace(layout, scopes=numbers)

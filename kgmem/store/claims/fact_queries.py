@@ -168,7 +168,7 @@ async def claims(connection: asyncpg.Connection, layout: Layout, asked: ClaimFil
     of = (asked.subject, asked.predicate, asked.source)
     # Of an earlier time only those are there that were known then, whatever was withdrawn since.
     ended = asked.withdrawn or layout.is_past
-    sql = layout.sql("fact_queries", "claims")
+    sql = layout.sql("fact_queries", "claims", held=layout.held_name)
     more = (ended, asked.limit + 1, asked.derived)
     rows = await connection.fetch(sql, list(visible_from(asked.scope)), part.after, *of, *more)
     found = [_claim(row) for row in rows[: asked.limit]]
@@ -177,7 +177,8 @@ async def claims(connection: asyncpg.Connection, layout: Layout, asked: ClaimFil
 
 async def claims_by_id(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> list[ClaimStatement]:
     """Return claims of facts that the caller sees."""
-    return [_claim(row) for row in await connection.fetch(layout.sql("fact_queries", "claims_by_id"), list(ids))]
+    sql = layout.sql("fact_queries", "claims_by_id", held=layout.held_name)
+    return [_claim(row) for row in await connection.fetch(sql, list(ids))]
 
 
 def _claim(row: Any) -> ClaimStatement:
@@ -198,6 +199,7 @@ def _claim(row: Any) -> ClaimStatement:
         known_from=iso(row["known_from"]),
         known_to=iso(row["known_to"]) if row["known_to"] is not None else None,
         relationship=row["edge"],
+        expires_at=iso(row["expires_at"]) if row["expires_at"] is not None else None,
     )
 
 

@@ -15,6 +15,7 @@ from kgmem.domain.claims.consensus import FactState
 from kgmem.domain.claims.echoes import check_origins
 from kgmem.domain.claims.records import BeliefKind, BeliefRecord
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.expiry import NEVER, expiry_of, moment_of
 from kgmem.domain.text.resolution import pair
 from kgmem.domain.time.interval import parse_time
 from kgmem.store.agents.restore import restore_rules
@@ -124,6 +125,11 @@ class _RestoreRun:
             )  # fmt: skip
         row = await self._row("put_claims", *_columns(rows))
         self.done.created, self.done.updated = row["created"], row["updated"]
+        times = [_expiry(each) for each in told]
+        expiring = [(*row[:10], at) for row, at in zip(rows, times, strict=True) if at is not None]
+        if expiring:
+            await self.layout.ensure("expiry")
+            await self.connection.execute(self.layout.sql("expiry", "put_imported"), *_columns(expiring))
 
     async def adjudications(self, told: Sequence[Told]) -> None:
         """Store adjudications, with those that each ended."""
@@ -372,6 +378,14 @@ def _origins(told: Told) -> str | None:
     origins = list(told.get("derived_from") or ())
     check_origins(origins)
     return _json(origins) if origins else None
+
+
+def _expiry(told: Told) -> int | None:
+    """Return when a claim expires. Raises InvalidInput for a time that is over."""
+    if told.get("known_to") is not None:
+        return None
+    at = expiry_of(told.get("expires_at"), None)
+    return None if at is None or at == NEVER else moment_of(at)
 
 
 def _scope(told: Told) -> str:

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 import asyncpg
 
+from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import RELATIONSHIP
-from kgmem.domain.graph.expiry import ExpiredItem, moment_of
+from kgmem.domain.graph.expiry import CLAIM, NEVER, ExpiredItem, moment_of
 from kgmem.store.graph.layout import Layout
 from kgmem.store.write.edges import read_edges
 from kgmem.store.write.vertices import read_vertices
@@ -20,6 +21,16 @@ async def note_written(connection: asyncpg.Connection, layout: Layout) -> None:
     rows = await connection.fetch(layout.sql(_FILE, "written"))
     stored = await _stored(connection, layout, [(row["kind"], row["id"]) for row in rows])
     await _note(connection, layout, {place: expiry_in(found) for place, found in stored.items()})
+
+
+async def note_claims(
+    connection: asyncpg.Connection, layout: Layout, ids: Sequence[int], stated: Sequence[ClaimStatement]
+) -> None:
+    """Note when claims (by id) expire of which a statement says it; a later statement of a claim counts."""
+    told = {(CLAIM, id_): each.expires_at for id_, each in zip(ids, stated, strict=True) if each.expires_at is not None}
+    times = {place: None if at == NEVER else moment_of(at) for place, at in told.items()}
+    if told and "expiry" in layout.subsystems.made:
+        await _note(connection, layout, times)
 
 
 async def due(connection: asyncpg.Connection, layout: Layout, most: int) -> tuple[Sequence[ExpiredItem], int]:
@@ -47,7 +58,7 @@ async def due(connection: asyncpg.Connection, layout: Layout, most: int) -> tupl
 async def settle(connection: asyncpg.Connection, layout: Layout, items: Sequence[ExpiredItem]) -> None:
     """End the history of deleted items at the time at which they expired, and note them no more."""
     ids = [each.id for each in items]
-    for name in ("end_history", "end_items", "end_edges"):
+    for name in ("end_history", "end_items", "end_edges", "end_claims"):
         await connection.execute(layout.sql(_FILE, name), ids)
     await _remove(connection, layout, [(each.kind, each.id) for each in items])
 
@@ -67,7 +78,7 @@ async def _stored(
     connection: asyncpg.Connection, layout: Layout, places: Sequence[tuple[int, int]]
 ) -> dict[tuple[int, int], Mapping[str, Any]]:
     edges = [id_ for kind, id_ in places if kind == RELATIONSHIP]
-    vertices = {id_: kind for kind, id_ in places if kind != RELATIONSHIP}
+    vertices = {id_: kind for kind, id_ in places if kind not in {RELATIONSHIP, CLAIM}}  # Claims have no properties.
     found: dict[tuple[int, int], Mapping[str, Any]] = {
         (vertices[id_], id_): stored for id_, stored in (await read_vertices(connection, layout, vertices)).items()
     }

@@ -4,10 +4,11 @@
 SELECT c.id, o.key AS source, t.subject, t.predicate, c.object, c.value::text AS value, c.valid_from, c.valid_to,
        c.confidence, c.episode, c.begins, c.ends, p.path AS scope, c.known_from, c.known_to, c.adopted,
        e.parallel_edge_hash,
-       x.derived_from
+       x.derived_from, y.expires_at
 FROM {index}.claim c LEFT JOIN {index}.claim_origin x ON x.claim = c.id
 JOIN {index}.topic t ON t.id = c.topic JOIN {index}.scope p ON p.id = t.scope JOIN {index}.source o ON o.id = c.source
 LEFT JOIN {index}.edge e ON e.id = c.edge
+LEFT JOIN {index}.expiry y ON y.kind = 5 AND y.id = c.id AND c.known_to IS NULL
 WHERE $1::text IS NULL OR p.path = $1
 ORDER BY c.id
 

@@ -41,10 +41,11 @@ SELECT fact, array_agg(id ORDER BY id) AS edges FROM {index}.relationship_state 
 -- name: claims
 SELECT c.id, o.key AS source, t.subject, t.predicate, c.object, c.value::text AS value, c.valid_from, c.valid_to,
        c.confidence, c.episode, c.begins, c.ends, c.edge, c.known_from, c.known_to, p.path AS scope,
-       x.derived_from
+       x.derived_from, y.expires_at
 FROM {index}.claim c
 JOIN {index}.topic t ON t.id = c.topic JOIN {index}.scope p ON p.id = t.scope JOIN {index}.source o ON o.id = c.source
 LEFT JOIN {index}.claim_origin x ON x.claim = c.id
+LEFT JOIN {held}.expiry y ON y.kind = 5 AND y.id = c.id AND c.known_to IS NULL
 WHERE p.path = ANY ($1::text[]) AND c.id > $2 AND (c.known_to IS NULL OR $6)
   AND ($3::text IS NULL OR t.subject = $3) AND ($4::text IS NULL OR t.predicate = $4)
   AND ($5::text IS NULL OR o.key = $5) AND (NOT $8 OR x.derived_from IS NOT NULL)
@@ -53,10 +54,11 @@ ORDER BY c.id LIMIT $7
 -- name: claims_by_id
 SELECT c.id, o.key AS source, t.subject, t.predicate, c.object, c.value::text AS value, c.valid_from, c.valid_to,
        c.confidence, c.episode, c.begins, c.ends, c.edge, c.known_from, c.known_to, p.path AS scope,
-       x.derived_from
+       x.derived_from, y.expires_at
 FROM {index}.claim c
 JOIN {index}.topic t ON t.id = c.topic JOIN {index}.scope p ON p.id = t.scope JOIN {index}.source o ON o.id = c.source
 LEFT JOIN {index}.claim_origin x ON x.claim = c.id
+LEFT JOIN {held}.expiry y ON y.kind = 5 AND y.id = c.id AND c.known_to IS NULL
 WHERE c.id = ANY ($1::bigint[])
 ORDER BY c.id
 

@@ -2,7 +2,7 @@
 
 -- name: create
 CREATE TABLE {index}.expiry (
-    kind       smallint NOT NULL,         -- 1 entity, 2 episode, 3 relationship
+    kind       smallint NOT NULL,         -- 1 entity, 2 episode, 3 relationship, 5 claim
     id         bigint NOT NULL,
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (kind, id)
@@ -32,7 +32,9 @@ SELECT x.kind, x.id, x.expires_at, coalesce(i.key, '') AS key, s.path AS scope
 FROM {index}.expiry x
 LEFT JOIN {index}.item i ON i.id = x.id AND i.kind = x.kind
 LEFT JOIN {index}.edge e ON e.id = x.id AND x.kind = 3
-LEFT JOIN {index}.scope s ON s.id = coalesce(i.scope, e.scope)
+LEFT JOIN {index}.claim c ON c.id = x.id AND x.kind = 5 AND c.known_to IS NULL
+LEFT JOIN {index}.topic t ON t.id = c.topic
+LEFT JOIN {index}.scope s ON s.id = coalesce(i.scope, e.scope, t.scope)
 WHERE x.expires_at <= clock_timestamp()
 ORDER BY x.expires_at, x.id LIMIT $1
 
@@ -54,3 +56,20 @@ UPDATE {index}.past_edge p SET known = tstzrange(lower(p.known), x.expires_at)
 FROM {index}.expiry x
 WHERE x.id = ANY ($1::bigint[]) AND p.id = x.id
   AND lower(p.known) < x.expires_at AND upper(p.known) > x.expires_at
+
+-- name: end_claims
+UPDATE {index}.claim c SET known_to = x.expires_at
+FROM {index}.expiry x
+WHERE c.id = ANY ($1::bigint[]) AND x.id = c.id AND x.kind = 5 AND c.known_from < x.expires_at AND c.known_to > x.expires_at
+
+-- name: put_imported
+-- When current claims of an import expire, which are found by what they state.
+INSERT INTO {index}.expiry (kind, id, expires_at)
+SELECT 5, c.id, n.expires_at
+FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::real[], $8::text[],
+            $9::integer[], $10::integer[], $11::timestamptz[])
+     AS n (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends, expires_at)
+JOIN {index}.claim c ON c.topic = n.topic AND c.known_to IS NULL
+ AND c.content_hash = kgmem.claim_digest(n.source, n.object, n.value::jsonb, n.valid_from, n.valid_to, n.confidence, n.episode,
+                                         n.begins, n.ends)
+ON CONFLICT (kind, id) DO UPDATE SET expires_at = excluded.expires_at
