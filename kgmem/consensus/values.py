@@ -87,6 +87,7 @@ def _key(last: str, rest: str) -> str:
 
 _NUMBER = re.compile(r"\s*([+-]?(?:\d[\d,\s]*)?\.?\d+(?:[eE][+-]?\d+)?)\s*([^\d\s].*)?$")
 _SEPARATORS = re.compile(r"[;|]")
+_GEOMETRY = frozenset({"coordinates", "geometries"})  # What a GeoJSON geometry has one of.
 PART = "\x1f"  # Stands between the parts of a list in its key.
 
 
@@ -182,7 +183,8 @@ def _kind(value: Any, rule: ValueRule) -> ValueKind:
         return ValueKind.CATEGORY
     if isinstance(value, int | float) or (isinstance(value, Mapping) and "value" in value):
         return ValueKind.NUMBER
-    return ValueKind.PLACE if isinstance(value, Mapping) else ValueKind.CATEGORY
+    is_geometry = isinstance(value, Mapping) and not _GEOMETRY.isdisjoint(value)
+    return ValueKind.PLACE if is_geometry else ValueKind.CATEGORY
 
 
 def _number(value: Any, rule: ValueRule) -> ClaimedValue:

@@ -477,3 +477,82 @@ async def test_a_relationship_that_is_corrected_is_corrected_where_it_was_publis
     await memory.facts.correct(GRAPH, id_, right, by="ada", reason="It moved.", scope=ADA)
 
     assert [each.end for each in (await memory.relationships.list(GRAPH, scope=TEAM)).items] == ["oslo"]
+
+
+async def test_recall_finds_what_an_agent_published_once(memory: Memory) -> None:
+    said = ClaimStatement("radio", "ferry", "CALLS_AT", "kiel", scope=ADA)
+    (fact,) = (await memory.claims.put(GRAPH, [said])).facts
+    await memory.episodes.put(GRAPH, [Episode("The ferry calls at Kiel.", "n1", scope=ADA)])
+    await memory.publications.publish(GRAPH, request(fact))
+    await memory.publications.publish(GRAPH, text("n1"))
+    question = Question(What(text="ferry calls at Kiel", kinds=("fact", "episode")))
+
+    own = await memory.recall(GRAPH, replace(question, scope=ADA))
+    theirs = await memory.recall(GRAPH, replace(question, scope=BEN))
+
+    assert sorted((hit.kind, hit.scope) for hit in own.hits) == [("episode", ADA), ("fact", ADA)]
+    assert own.suppressed["published_copies"] == 2
+    assert sorted((hit.kind, hit.scope) for hit in theirs.hits) == [("episode", TEAM), ("fact", TEAM)]
+    await memory.claims.put(GRAPH, [replace(said, source="web", scope=TEAM)])
+    again = await memory.recall(GRAPH, replace(question, scope=ADA))
+    assert sorted((hit.kind, hit.scope) for hit in again.hits) == [("episode", ADA), ("fact", TEAM), ("fact", ADA)]
+
+
+@pytest.mark.parametrize(
+    "value", [0, False, "", [1, [2]], {"a": None}, 0.1, 2**63 - 1, 1e300, "x" * 20_000, "\u2028😀'\"{}%$1"]
+)
+async def test_any_value_is_published_as_it_is(memory: Memory, value: object) -> None:
+    fact = await claimed(memory, "radio", value)
+    await memory.publications.publish(GRAPH, request(fact.id))
+
+    (there,) = await facts(memory, TEAM)
+
+    assert there.value == fact.value
+    assert [each.value for each in (await memory.claims.list(GRAPH, ClaimFilter(TEAM))).items] == [
+        each.value for each in (await memory.claims.list(GRAPH, ClaimFilter(ADA))).items if each.scope == ADA
+    ]
+
+
+async def test_several_values_at_once_and_derived_claims_are_published(memory: Memory) -> None:
+    await memory.episodes.put(GRAPH, [Episode("Kiel and Oslo.", "n1", scope=ADA)])
+    said = ClaimStatement("radio", "ferry", "CALLS_AT", "kiel", scope=ADA)
+    copied = replace(said, source="web", derived_from=("source:radio",))
+    results = [await memory.claims.put(GRAPH, [each]) for each in (said, copied, replace(said, object="oslo"))]
+    for fact in {fact for result in results for fact in result.facts}:
+        await memory.publications.publish(GRAPH, request(fact))
+
+    there = {fact.value: fact for fact in await facts(memory, TEAM, "CALLS_AT")}
+    own = {fact.value: fact for fact in await facts(memory, ADA, "CALLS_AT")}
+
+    assert there.keys() == own.keys() == {"kiel", "oslo"}
+    for value, fact in own.items():
+        assert there[value].probability == pytest.approx(fact.probability)
+        assert there[value].supporting == pytest.approx(fact.supporting)
+    (report,) = await memory.index.check_integrity(GRAPH)
+    assert report.sound, report
+
+
+async def test_what_was_published_earlier_is_known_then(memory: Memory) -> None:
+    fact = await claimed(memory, "radio", "Kiel")
+    publication, _ = await memory.publications.publish(GRAPH, request(fact.id))
+    (there,) = await facts(memory, TEAM)
+    await memory.publications.withdraw(GRAPH, publication.id, scope=ADA)
+
+    page = await memory.facts.list(GRAPH, FactFilter(TEAM, predicate="port", known_at=there.known_from))
+
+    assert [each.value for each in page.items] == ["Kiel"]
+    assert await facts(memory, TEAM) == []
+
+
+async def test_two_processes_that_publish_the_same_at_once_publish_it_once(
+    memory: Memory, shared_database_url: str
+) -> None:
+    async with opened_memory(shared_database_url, embedder=hashing()) as other:
+        fact = await claimed(memory, "radio", "Kiel")
+        told = await asyncio.gather(
+            *(each.publications.publish(GRAPH, request(fact.id)) for each in (memory, other) * 3)
+        )
+
+    assert len({publication.id for publication, _ in told}) == 1
+    assert sum(created for _, created in told) == 1
+    assert await sources(memory, TEAM) == ["radio"]

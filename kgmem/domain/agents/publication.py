@@ -140,6 +140,9 @@ class PublicationStore(Protocol):
     async def of_claims(self, graph: str, claims: Sequence[int]) -> Sequence[Publication]:
         """Return the publications that made some of these claims."""
 
+    async def copies_among(self, graph: str, items: Sequence[int], scope: str) -> frozenset[int]:
+        """Return which items (ids) only repeat what the scope sees at its origin. Without publications it is free."""
+
     async def of_texts(self, graph: str, keys: Sequence[str], scope: str) -> Sequence[Publication]:
         """Return the publications that follow texts of this scope only."""
 

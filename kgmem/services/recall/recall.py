@@ -67,6 +67,7 @@ def _names_a_time(when: When) -> bool:
     return when.any_time or any(part is not None for part in (when.valid_at, when.between, when.relation))
 
 
+_MARGIN = 20  # Candidates beyond twice the wanted hits, of which publications are looked up.
 _POOL, _LARGEST_POOL = 4, 200  # Diverse hits are chosen out of so many times as many as are asked for.
 
 
@@ -94,14 +95,13 @@ async def choose(ports: Ports, graph: Graph, question: Question, found: Candidat
         last=last,
         looked_up=found.looked_up,
     )
-    ranked, verdicts = await with_feedback(
-        ports, graph.name, question, [each for each in fused if each.id not in passed]
-    )
+    ranked, repeated = await _without_copies(ports, graph, question, [each for each in fused if each.id not in passed])
+    ranked, verdicts = await with_feedback(ports, graph.name, question, ranked)
     fetched, reranking = await _hits(ports, graph, question, ranked, found)
     asked = weighted_content(question.what.text or "", ports.word_rarity)
     fetched = [_rated(hit, graph, question, found, asked) for hit in fetched]
     hits = [hit for hit in fetched if question.min_score is None or (hit.relevance or 0.0) >= question.min_score]
-    suppressed, out = {**found.suppressed, **reranking}, 0
+    suppressed, out = {**found.suppressed, **repeated, **reranking}, 0
     if len(hits) < len(fetched):
         suppressed |= {"below_min_score": len(fetched) - len(hits)}
     kept = {hit.id for hit in hits}
@@ -121,6 +121,19 @@ async def choose(ports: Ports, graph: Graph, question: Question, found: Candidat
     gates = {name: f"off: all {len(found.retrievers[name])} candidates have the same value." for name in even}
     gates |= {"feedback": verdicts} if verdicts is not None else {}
     return Answer(hits, suppressed, gates=gates, nothing_relevant=nothing, cursor=following)
+
+
+async def _without_copies(
+    ports: Ports, graph: Graph, question: Question, ranked: Sequence[Ranked[int]]
+) -> tuple[Sequence[Ranked[int]], dict[str, int]]:
+    """Return candidates without what was published from a scope that the question sees: it finds the origin."""
+    if question.when.known_at is not None:
+        return ranked, {}
+    looked_at = [each.id for each in ranked[: 2 * question.k + _MARGIN] if each.id > 0]
+    copies = await ports.publications.copies_among(graph.name, looked_at, question.scope) if looked_at else frozenset()
+    if not copies:
+        return ranked, {}
+    return [each for each in ranked if each.id not in copies], {"published_copies": len(copies)}
 
 
 def _rated(hit: Hit, graph: Graph, question: Question, found: Candidates, asked: Mapping[str, float]) -> Hit:

@@ -49,6 +49,7 @@ class _Origin:
     item: int
     claims: Sequence[ClaimStatement] = ()
     origins: Sequence[int] = ()
+    values: Sequence[str | None] = ()  # Of these claims, as JSON, so that no number is rounded.
     note: str | None = None  # Why there is nothing to publish.
 
 
@@ -267,6 +268,16 @@ class PostgresPublications:
         """Return the publications that made some of these claims."""
         return await self._found(graph, "of_claims", list(claims))
 
+    async def copies_among(self, graph: str, items: Sequence[int], scope: str) -> frozenset[int]:
+        """Return which items (ids) only repeat what the scope sees at its origin. Without publications it is free."""
+        async with self.catalog.on(graph, reads=(), expires=False) as layout:
+            if "publications" not in layout.subsystems.made:
+                return frozenset()
+            async with self.database.connection() as connection:
+                sql = layout.sql(_FILE, "copies_among")
+                rows = await connection.fetch(sql, list(items), list(visible_from(scope)))
+        return frozenset(row["id"] for row in rows)
+
     async def of_texts(self, graph: str, keys: Sequence[str], scope: str) -> Sequence[Publication]:
         """Return the publications that follow texts of this scope only."""
         number = await self._number(graph, scope)
@@ -359,7 +370,7 @@ async def _origin(connection: asyncpg.Connection, layout: Layout, row: Any) -> _
     claims = [_claim(each, row["target"], iso(end) if end is not None else None) for each in told]
     if not claims:
         return _Origin(item, note="No claim states the fact any more.", origins=row["origins"])
-    return _Origin(item, claims, [each["id"] for each in told])
+    return _Origin(item, claims, [each["id"] for each in told], [each["value"] for each in told])
 
 
 async def _relationship(connection: asyncpg.Connection, layout: Layout, row: Any, paths: Sequence[str]) -> _Origin:
@@ -369,14 +380,15 @@ async def _relationship(connection: asyncpg.Connection, layout: Layout, row: Any
         return _Origin(row["origin"], note="The relationship is gone.")
     told = await connection.fetch(layout.sql(_FILE, "claims_now"), [], list(paths), row["origin"])
     if told:
-        return _Origin(row["origin"], [_claim(each, row["target"], None) for each in told], [c["id"] for c in told])
+        claims = [_claim(each, row["target"], None) for each in told]
+        return _Origin(row["origin"], claims, [each["id"] for each in told], [each["value"] for each in told])
     start, end = edge["valid"].lower, edge["valid"].upper
     said = ClaimStatement(
         row["by"], edge["subject"], edge["predicate"], edge["object"], scope=row["target"],
         valid_from=iso(start) if start is not None else None, valid_to=iso(end) if end is not None else None,
         confidence=1.0 if edge["confidence"] is None else float(edge["confidence"]),
     )  # fmt: skip
-    return _Origin(row["origin"], [said], [0])
+    return _Origin(row["origin"], [said], [0], [None])
 
 
 def _claim(row: Any, scope: str, end: str | None) -> ClaimStatement:
@@ -405,10 +417,10 @@ async def _copied(
     rows = [
         (
             places[place_of(each)], layout.sources[each.source], each.object,
-            None if each.value is None else orjson.dumps(each.value).decode(), each.valid_from, each.valid_to,
+            value, each.valid_from, each.valid_to,
             each.confidence, each.episode, *(each.span or (None, None)), origin_id,
         )
-        for each, origin_id in zip(origin.claims, origin.origins, strict=True)
+        for each, value, origin_id in zip(origin.claims, origin.values, origin.origins, strict=True)
     ]  # fmt: skip
     made = await connection.fetch(layout.sql(_FILE, "put_copies"), publication, *map(list, zip(*rows, strict=True)))
     new = [each for each in made if each["created"]]

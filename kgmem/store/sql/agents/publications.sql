@@ -135,6 +135,20 @@ SELECT DISTINCT topic FROM {index}.claim WHERE id = ANY ($1::bigint[]) ORDER BY 
 -- name: from_scope
 %(rows)s WHERE p.scope = $1 AND p.ended IS NULL ORDER BY p.id LIMIT 1000
 
+-- name: copies_among
+-- Of items ($1) those that only repeat what these scopes ($2) see at its origin.
+SELECT c.id FROM {index}.publication p JOIN {index}.scope s ON s.id = p.scope
+CROSS JOIN LATERAL unnest(p.copies) AS c (id)
+WHERE p.kind = 2 AND p.ended IS NULL AND p.copies && $1::bigint[] AND c.id = ANY ($1::bigint[]) AND s.path = ANY ($2::text[])
+UNION ALL
+SELECT n.id
+FROM (SELECT c.edge AS id, array_agg(c.id) AS claims FROM {index}.claim c
+      WHERE c.edge = ANY ($1::bigint[]) AND c.known_to IS NULL GROUP BY c.edge) n
+WHERE NOT EXISTS (
+    SELECT FROM unnest(n.claims) AS o (id)
+    WHERE NOT EXISTS (SELECT FROM {index}.publication p JOIN {index}.scope s ON s.id = p.scope
+                      WHERE p.kind <> 2 AND p.ended IS NULL AND p.copies @> ARRAY[o.id] AND s.path = ANY ($2::text[])))
+
 -- name: insert
 INSERT INTO {index}.publication (scope, target, kind, origin, topic, key, subject, predicate, by, reason)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
