@@ -20,7 +20,9 @@ COUNT = size(4, 2_000)
 LANES = 2
 PAGE = os.sysconf("SC_PAGE_SIZE")
 GROWTH = 24 * 1024**2  # Bytes that visiting the second half of the graphs may add to this process.
-SESSION = 144 * 1024**2  # Bytes that a session of Postgres may have for itself; without an end it would have 400 MB.
+# Bytes that a session of Postgres may have for itself. It is closed after 100 graphs, and has up to 200 MB by then;
+# without an end it would have 400 MB and more.
+SESSION = 256 * 1024**2
 # Below the newest revision that changes something in each graph; few graphs also go below that of the subsystems, which
 # takes as long for each as making all of their tables.
 BELOW = size("0023", "0025")

@@ -556,3 +556,25 @@ async def test_two_processes_that_publish_the_same_at_once_publish_it_once(
     assert len({publication.id for publication, _ in told}) == 1
     assert sum(created for _, created in told) == 1
     assert await sources(memory, TEAM) == ["radio"]
+
+
+async def test_what_is_refused_stops_nobody_and_is_tried_again(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    fact = await claimed(memory, "radio", "Kiel")
+    publication, _ = await memory.publications.publish(GRAPH, request(fact.id))
+
+    async def refuse(*_: object) -> None:
+        raise InvalidInput("The other scope cannot take it.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(memory.ports.publications), "follow", refuse)
+        await claimed(memory, "web", "Kiel")
+        assert await facts(memory, TEAM) == []
+        refused = await memory.publications.get(GRAPH, publication.id, scope=ADA)
+        assert (refused.state, refused.note, refused.copies) == ("refused", "The other scope cannot take it.", ())
+        assert [each.value for each in await facts(memory, ADA)] == ["Kiel"]
+    assert await facts(memory, TEAM) == []
+
+    await claimed(memory, "press", "Kiel")
+
+    assert await sources(memory, TEAM) == ["radio", "web", "press"]
+    assert (await memory.publications.get(GRAPH, publication.id, scope=ADA)).state == "published"
