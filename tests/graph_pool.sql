@@ -95,8 +95,10 @@ BEGIN
             SELECT i.indexrelid, m.amname FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid JOIN pg_am m ON m.oid = k.relam
             WHERE i.indrelid = c.oid AND m.amname IN ('bm25', 'hnsw')
         ) AS special ON true
-        WHERE c.relkind = 'r' AND pg_relation_size(c.oid) > 0
+        WHERE c.relkind = 'r' AND (pg_relation_size(c.oid) > 0 OR c.relname ~ '^(past_|history$|change$)')
           AND c.relnamespace IN (to_regnamespace(fresh.index_name), to_regnamespace(quote_ident(fresh.age_name)))
+        -- What is deleted is kept by triggers: the tables that keep it come last.
+        ORDER BY c.relname ~ '^(past_|history$|change$)', c.oid
     LOOP
         -- Indexes of words and vectors would go on counting dead rows: such a table begins anew. What sessions know of
         -- an index of pg_textsearch outlives TRUNCATE, so that index is another one afterwards.

@@ -578,3 +578,41 @@ async def test_what_is_refused_stops_nobody_and_is_tried_again(memory: Memory, m
 
     assert await sources(memory, TEAM) == ["radio", "web", "press"]
     assert (await memory.publications.get(GRAPH, publication.id, scope=ADA)).state == "published"
+
+
+async def test_a_text_of_the_team_itself_is_neither_replaced_nor_deleted(memory: Memory) -> None:
+    note = Episode("Ada's note.", "n1", scope=ADA)
+    await memory.episodes.put(GRAPH, [note])
+    publication, _ = await memory.publications.publish(GRAPH, text("n1"))
+    await memory.episodes.delete(GRAPH, ["n1"], scope=TEAM)
+    await memory.episodes.put(GRAPH, [Episode("The team's own.", "n1", scope=TEAM)])
+
+    await memory.episodes.put(GRAPH, [replace(note, text="Ada's second note.")])
+    assert (await memory.episodes.get(GRAPH, "n1", scope=TEAM)).text == "The team's own."
+    held = await memory.publications.get(GRAPH, publication.id, scope=ADA)
+    assert held.state == "refused"
+    assert "another text" in (held.note or "")
+    await memory.publications.withdraw(GRAPH, publication.id, scope=ADA)
+    await memory.episodes.forget(GRAPH, ["n1"], scope=ADA, erase=True)
+
+    assert (await memory.episodes.get(GRAPH, "n1", scope=TEAM)).text == "The team's own."
+
+
+async def test_a_text_that_is_refused_leaves_no_stale_copy(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    note = Episode("The first note.", "n1", scope=ADA)
+    await memory.episodes.put(GRAPH, [note])
+    publication, _ = await memory.publications.publish(GRAPH, text("n1"))
+
+    async def refuse(*_: object) -> None:
+        raise InvalidInput("It cannot be taken.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(memory.ports.publications), "origin_text", refuse)
+        await memory.episodes.put(GRAPH, [replace(note, text="The second note.")])
+        with pytest.raises(NotFound):
+            await memory.episodes.get(GRAPH, "n1", scope=TEAM)
+    assert (await memory.publications.get(GRAPH, publication.id, scope=ADA)).state == "refused"
+
+    await memory.episodes.put(GRAPH, [replace(note, text="The third note.")])
+
+    assert (await memory.episodes.get(GRAPH, "n1", scope=TEAM)).text == "The third note."

@@ -12,7 +12,6 @@ from kgmem.domain.graph.statement import check_keys
 
 PublicationKind = Literal["fact", "relationship", "text"]
 PublicationState = Literal["published", "withdrawn", "refused"]
-KINDS: Final[tuple[PublicationKind, ...]] = ("fact", "relationship", "text")
 STATES: Final[tuple[PublicationState, ...]] = ("published", "withdrawn", "refused")
 _LONGEST: Final = 1000
 
@@ -39,9 +38,7 @@ class PublicationRequest:
             raise InvalidInput(
                 "It is in this scope already.", hint="Give another scope, such as that of the team.", field="to"
             )
-        if not self.to or self.scope.startswith(f"{self.to}/"):
-            pass
-        elif not self.scope or self.to.startswith(f"{self.scope}/"):
+        if not self.scope or self.to.startswith(f"{self.scope}/"):
             raise InvalidInput(
                 f"The scope {self.to!r} sees {self.scope or 'what is shared'!r} anyway.",
                 hint="Give a scope above it or beside it.",
@@ -129,6 +126,9 @@ class PublicationStore(Protocol):
     async def origin_text(self, graph: str, due: DuePublication) -> tuple[Episode | None, Sequence[Entity]]:
         """Return the text that a publication follows (None: it is gone), and what it mentions that is to be stored."""
 
+    async def text_there(self, graph: str, publication: Publication) -> int | None:
+        """Return the id of the text that the other scope has under the key, whoever wrote it; None: it has none."""
+
     async def settle(
         self, graph: str, due: DuePublication, state: PublicationState, copies: Sequence[int], note: str | None = None
     ) -> None:
@@ -148,6 +148,3 @@ class PublicationStore(Protocol):
 
     async def from_scope(self, graph: str, scope: str) -> Sequence[Publication]:
         """Return up to a thousand publications from this scope only that are not ended."""
-
-    async def has_due(self, graph: str) -> bool:
-        """Return whether a publication has to follow its origin."""

@@ -12,6 +12,7 @@ from kgmem.domain.agents.publication import (
 )
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.domain.graph.entity import Page
+from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.log import EventLog
 from kgmem.services.claims import claim as claiming
@@ -119,6 +120,7 @@ async def _follow(ports: Ports, graph: str, due: DuePublication) -> None:
         # What is refused here would be refused again, and must not stop whoever uses the graph.
         log.warning("publication_refused", graph=graph, publication=due.publication.id, error=error)
         if due.publication.kind == "text":
+            await _forget_copy(ports, graph, due.publication, erase=False)
             await ports.publications.settle(graph, due, "refused", [], error.message)
         else:
             await ports.publications.refuse(graph, due, error.message)
@@ -131,6 +133,7 @@ async def _follow_text(ports: Ports, graph: str, due: DuePublication) -> None:
         await _forget_copy(ports, graph, held, erase=False)
         await ports.publications.settle(graph, due, "withdrawn", [], "The text is gone.")
         return
+    await _check_replaces_own(ports, graph, held, text)
     if missing:
         await remember.put_entities(ports, graph, missing)
     copy = replace(
@@ -148,6 +151,19 @@ async def _follow_text(ports: Ports, graph: str, due: DuePublication) -> None:
     await ports.publications.settle(graph, due, "published", written.ids)
 
 
+async def _check_replaces_own(ports: Ports, graph: str, held: Publication, text: Episode) -> None:
+    """Raise Conflict where the other scope has another text under the key that this publication has not stored."""
+    there = await ports.publications.text_there(graph, held)
+    if there is None or there in held.copies:
+        return
+    other = await ports.store.get_episode(graph, held.key or "", held.to)
+    if (other.text, other.source) != (text.text, text.source):  # Else it was stored just before a crash.
+        raise Conflict(
+            f"There is another text {held.key!r} in {held.to!r}.", hint="Publish it under another key.", field="key"
+        )
+
+
 async def _forget_copy(ports: Ports, graph: str, held: Publication, *, erase: bool) -> None:
-    if held.copies and held.key is not None:
+    """Forget the text that a publication has stored, and not what somebody else stored under its key since."""
+    if held.key is not None and await ports.publications.text_there(graph, held) in held.copies:
         await forget(ports, graph, [held.key], held.to, erase=erase)

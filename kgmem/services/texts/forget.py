@@ -53,7 +53,7 @@ async def forget(
         )  # fmt: skip
     if erase:  # Else they follow by themselves, and the history keeps them.
         for published in await ports.publications.of_texts(graph, wanted, scope):
-            if published.copies and published.key is not None:
+            if published.key is not None and await ports.publications.text_there(graph, published) in published.copies:
                 await forget(ports, graph, [published.key], published.to, erase=True)
     ids = await ports.extractions.ids(graph, own, wanted, scope)
     derived = await _derived(ports, graph, ids)

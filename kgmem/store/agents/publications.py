@@ -237,6 +237,14 @@ class PostgresPublications:
                 return None, []
             return found, await _unseen(connection, layout, sorted(set(found.mentions)), due.publication)
 
+    async def text_there(self, graph: str, publication: Publication) -> int | None:
+        """Return the id of the text that the other scope has under the key, whoever wrote it; None: it has none."""
+        where = self.catalog.on(graph, expires=False)
+        async with where as layout, self.database.connection() as connection:
+            number = await scope_number(connection, layout, publication.to)
+            found: int | None = await connection.fetchval(layout.sql(_FILE, "text_of"), number, publication.key)
+        return found
+
     async def settle(
         self, graph: str, due: DuePublication, state: PublicationState, copies: Sequence[int], note: str | None = None
     ) -> None:
@@ -287,14 +295,6 @@ class PostgresPublications:
         """Return up to a thousand publications from this scope only that are not ended."""
         number = await self._number(graph, scope)
         return await self._found(graph, "from_scope", number)
-
-    async def has_due(self, graph: str) -> bool:
-        """Return whether a publication has to follow its origin."""
-        async with self.catalog.on(graph, reads=_READS, expires=False) as layout:
-            if "publications" not in layout.subsystems.made:
-                return False
-            async with self.database.connection() as connection:
-                return bool(await connection.fetchval(layout.sql(_FILE, "is_due")))
 
     async def _number(self, graph: str, scope: str) -> int:
         where = self.catalog.on(graph, reads=_READS, expires=False)
