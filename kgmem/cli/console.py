@@ -46,6 +46,12 @@ EXIT_CODES: tuple[tuple[type[KgmemError], int], ...] = (
 
 debugging = False  # Set by KGMEM_LOG_LEVEL=debug: then errors come with their traceback.
 
+ExpiresAt = Annotated[
+    str | None, typer.Option("--expires-at", help="When it is to be deleted (ISO 8601); never: no more.")
+]
+TimeToLive = Annotated[
+    str | None, typer.Option("--ttl", help="How long it is kept: seconds, 30d (w, d, h, m or s), or PT12H.")
+]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 By = Annotated[str, typer.Option("--by", help="Who decides it.")]
 Reason = Annotated[str, typer.Option("--reason", help="The reason.")]

@@ -18,7 +18,7 @@ from kgmem.cli.opening import with_memory
 from kgmem.documents.read import decoded, is_document, sections_of, suffixes
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.episode import Episode
-from kgmem.domain.graph.expiry import expiry_of
+from kgmem.domain.graph.expiry import expiry_of, ttl_of
 from kgmem.domain.text.document import Document, Remembered, episodes_of
 from kgmem.domain.text.queue import EpisodePreview, ExtractionReport, Forgotten
 from kgmem.formats.wire import from_wire
@@ -53,7 +53,7 @@ def remember(
     as_json: AsJSON = False,
 ) -> None:
     """Store texts, and extract entities and facts from them."""
-    until = expiry_of(expires_at, int(ttl) if ttl and ttl.isdecimal() and len(ttl) < 20 else ttl)
+    until = expiry_of(expires_at, ttl_of(ttl))
     given = Given(key, title, occurred_at, source, speaker, session, scope, extract=not no_extract, expires_at=until)
     if dry_run:
         told = with_memory(partial(_preview, graph=graph, given=list(items(what, given))))

@@ -8,7 +8,7 @@ import typer
 from rich.filesize import decimal
 from rich.table import Table
 
-from kgmem.cli.console import OUT, AsJSON, GraphName, Limit, ScopeName, note, print_json
+from kgmem.cli.console import OUT, AsJSON, ExpiresAt, GraphName, Limit, ScopeName, TimeToLive, note, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.domain.agents.state import (
     BYTES,
@@ -20,6 +20,7 @@ from kgmem.domain.agents.state import (
     VersionChoice,
 )
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.expiry import ttl_of
 from kgmem.memory import DEFAULT_GRAPH
 
 app = typer.Typer(help="Write, read, compare, restore and prune the states of agents.", no_args_is_help=True)
@@ -48,6 +49,8 @@ def put(
         typer.Option("--type", help="json, msgpack or bytes; by default as the file's name ends, else json."),
     ] = None,
     if_version: IfVersion = None,
+    expires_at: ExpiresAt = None,
+    ttl: TimeToLive = None,
     as_json: AsJSON = False,
 ) -> None:
     """Write a state as a new version; the content of the current version again writes nothing."""
@@ -60,7 +63,12 @@ def put(
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}.", hint="Name a file.") from error
     address = StateAddress(agent, name, scope)
-    _tell(with_memory(lambda m: m.states.put(graph, address, content, media_type=kind, if_version=if_version)), as_json)
+    version = with_memory(
+        lambda m: m.states.put(
+            graph, address, content, media_type=kind, if_version=if_version, expires_at=expires_at, ttl=ttl_of(ttl)
+        )
+    )
+    _tell(version, as_json)
 
 
 @app.command()

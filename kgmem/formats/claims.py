@@ -67,6 +67,7 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
     },
     "agent_state": {
         "agent": _AGENT, "name": _AGENT, "scope": _SCOPE, "last": _json, "versions": _json, "checkpoints": _json,
+        "expires_at": _known,
     },
     "agent_state_version": {
         "agent": _AGENT, "name": _AGENT, "scope": _SCOPE, "version": _json, "at": _known, "media_type": _AGENT,
@@ -76,13 +77,15 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
     "agent_retention": {"agent": _AGENT, "scope": _SCOPE, "rules": _json},
     "session": {
         "id": _AGENT, "scope": _SCOPE, "agent": _AGENT, "users": _json, "metadata": _json, "opened": _known,
-        "closed": _known, "latest": _known, "last": _json, "messages": _json,
+        "closed": _known, "latest": _known, "last": _json, "messages": _json, "expires_at": _known,
     },
     "session_message": {
         "session": _AGENT, "scope": _SCOPE, "seq": _json, "id": _AGENT, "episode": _KEY, "tokens": _json, "at": _known,
         "digest": _AGENT, "sent": _json,
     },
-    "memory_block": {"name": _AGENT, "scope": _SCOPE, "last": _json, "versions": _json},
+    "memory_block": {
+        "name": _AGENT, "scope": _SCOPE, "last": _json, "versions": _json, "expires_at": _known,
+    },
     "memory_block_version": {
         "block": _AGENT, "scope": _SCOPE, "version": _json, "at": _known, "author": fields.text(0, 500),
         "text": fields.text(0, LARGEST_LIMIT), "description": fields.text(0, 1000), "limit": _json, "agents": _json,

@@ -19,6 +19,7 @@ from kgmem.domain.agents.state import (
     StateVersion,
     VersionChoice,
 )
+from kgmem.domain.graph.expiry import ttl_of
 from kgmem_api.access import Access, Reads, Writes
 from kgmem_api.bodies import JSONBody, RawBody
 from kgmem_api.examples import REQUESTS
@@ -44,6 +45,7 @@ class StateVersionShape(BaseModel):
     branched_from: Annotated[str | None, Field(description="agent/name@version of which the state began as a copy.")]
     checkpoints: Annotated[list[str], Field(description="Names of this version.")]
     created: Annotated[bool, Field(description="False: the current version had this content, and nothing was written.")]
+    expires_at: Annotated[str | None, Field(description="When the state is deleted with all versions; null: never.")]
 
 
 class AgentStateShape(BaseModel):
@@ -99,6 +101,22 @@ class StateQuery(StateSelection):
     model_config = ConfigDict(extra="forbid", strict=False)  # The number comes as text.
 
     scope: Annotated[str | None, Field(max_length=400, description="The scope to act in; default: the key's.")] = None
+
+
+class StateWriteQuery(BaseModel):
+    """The scope of a state that is written, and when it is deleted."""
+
+    model_config = ConfigDict(extra="forbid", strict=False)  # All comes as text.
+
+    scope: Annotated[str | None, Field(max_length=400, description="The scope to act in; default: the key's.")] = None
+    expires_at: Annotated[
+        str | None,
+        Field(max_length=50, description="ISO 8601. The state is deleted then; `never` removes the time."),
+    ] = None
+    ttl: Annotated[
+        str | None,
+        Field(max_length=50, description="How long it lasts, instead of expires_at: seconds, 30d, or PT12H."),
+    ] = None
 
 
 class BranchRequest(StateSelection):
@@ -243,7 +261,7 @@ async def put_state(
     access: Writes,
     content: Annotated[bytes, Depends(RawBody(MOST_BYTES))],
     *,
-    scope: ScopeQuery = None,
+    asked: Annotated[StateWriteQuery, Query()],
 ) -> Response:
     """Write a state as a new version; the content of the current version again writes nothing.
 
@@ -251,10 +269,12 @@ async def put_state(
     """
     version = await access.memory.states.put(
         graph,
-        path.at(access, scope),
+        path.at(access, asked.scope),
         content,
         media_type=request.headers.get("content-type", JSON),
         if_version=if_match(request),
+        expires_at=asked.expires_at,
+        ttl=ttl_of(asked.ttl),
     )
     return _written(version)
 

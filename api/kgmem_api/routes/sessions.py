@@ -16,6 +16,7 @@ from kgmem_api.bodies import JSONBody, in_turn
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
 from kgmem_api.routes.extraction import ForgetResult
+from kgmem_api.wire.expiry import ExpiresAt, TimeToLive, expires_at_of
 from kgmem_api.wire.fields import STRICT
 
 _ID = Annotated[str, Field(min_length=1, max_length=200)]
@@ -29,6 +30,8 @@ class SessionDetailsRequest(BaseModel):
     agent: Annotated[_ID | None, Field(description="The agent that talks in it.")] = None
     users: Annotated[list[str], Field(max_length=100, description="Who talks with the agent.")] = []
     metadata: Annotated[dict[str, Any], Field(description="Your own values, up to 64 KB of JSON.")] = {}
+    expires_at: ExpiresAt = None
+    ttl: TimeToLive = None
 
 
 class SessionShape(BaseModel):
@@ -45,6 +48,7 @@ class SessionShape(BaseModel):
     messages: Annotated[int, Field(description="How many there are.")]
     tokens: Annotated[int, Field(description="Of all messages.")]
     created: Annotated[bool, Field(description="True in the answer to the call that made it.")]
+    expires_at: Annotated[str | None, Field(description="When it is deleted with its messages; null: never.")]
 
 
 class SessionPage(BaseModel):
@@ -75,9 +79,7 @@ class MessageRequest(BaseModel):
     expires_at: Annotated[
         str | None, Field(max_length=50, description="ISO 8601. From then on it is in no answer.")
     ] = None
-    ttl: Annotated[
-        str | float | None, Field(description="How long it lasts, instead of expires_at: seconds, 30d, or PT12H.")
-    ] = None
+    ttl: TimeToLive = None
 
     def message(self, place: int) -> Message:
         """Return the message. Raises InvalidInput for an unknown role."""
@@ -216,7 +218,7 @@ async def put_session(
     graph: GraphName, path: SessionPath, access: Writes, asked: Details, *, scope: ScopeQuery = None
 ) -> Response:
     """Open a session; one that is there gets these details in the place of its own."""
-    details = SessionDetails(asked.agent, tuple(asked.users), asked.metadata)
+    details = SessionDetails(asked.agent, tuple(asked.users), asked.metadata, expires_at_of(asked), asked.ttl)
     session = await access.memory.sessions.open(graph, path.at(access, scope), details)
     return reply(asdict(session), 201 if session.created else 200)
 

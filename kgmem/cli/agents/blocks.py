@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from kgmem.cli.console import OUT, AsJSON, GraphName, Limit, ScopeName, note, print_json
+from kgmem.cli.console import OUT, AsJSON, ExpiresAt, GraphName, Limit, ScopeName, TimeToLive, note, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.domain.agents.block import DEFAULT_LIMIT, Block, BlockAddress, BlockContent, BlockEdit
+from kgmem.domain.graph.expiry import ttl_of
 from kgmem.memory import DEFAULT_GRAPH
 
 app = typer.Typer(help="Write, read and edit the memory blocks of agents.", no_args_is_help=True)
@@ -28,10 +29,15 @@ def put(
     agent: Annotated[list[str] | None, typer.Option("--agent", help="Who has it; by default every agent.")] = None,
     most: Annotated[int, typer.Option("--limit", min=1, help="Most characters.")] = DEFAULT_LIMIT,
     if_version: IfVersion = None,
+    expires_at: ExpiresAt = None,
+    ttl: TimeToLive = None,
 ) -> None:
     """Write a block as a new version; the same content again writes nothing."""
-    content = BlockContent(text, limit=most, agents=tuple(agent or ()))
-    _tell(with_memory(lambda m: m.blocks.put(graph, BlockAddress(name, scope), content, if_version=if_version)))
+    content, address = BlockContent(text, limit=most, agents=tuple(agent or ())), BlockAddress(name, scope)
+    block = with_memory(
+        lambda m: m.blocks.put(graph, address, content, if_version=if_version, expires_at=expires_at, ttl=ttl_of(ttl))
+    )
+    _tell(block)
 
 
 @app.command()

@@ -9,12 +9,13 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from kgmem.cli.console import OUT, AsJSON, GraphName, Limit, ScopeName, note, print_json
+from kgmem.cli.console import OUT, AsJSON, ExpiresAt, GraphName, Limit, ScopeName, TimeToLive, note, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.domain.agents.context import DEFAULT_BUDGET
 from kgmem.domain.agents.message import Message, StoredMessage, message_from
 from kgmem.domain.agents.session import Session, SessionAddress, SessionDetails
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.expiry import ttl_of
 from kgmem.memory import DEFAULT_GRAPH
 
 app = typer.Typer(help="Open, fill, read and close the sessions of agents.", no_args_is_help=True)
@@ -29,10 +30,12 @@ def open_(
     scope: ScopeName = "",
     agent: Annotated[str | None, typer.Option("--agent", help="The agent that talks in it.")] = None,
     user: Annotated[list[str] | None, typer.Option("--user", help="Who talks with it; may be repeated.")] = None,
+    expires_at: ExpiresAt = None,
+    ttl: TimeToLive = None,
     as_json: AsJSON = False,
 ) -> None:
     """Open a session; one that is there gets this agent and these users in the place of its own."""
-    details = SessionDetails(agent, tuple(user or ()))
+    details = SessionDetails(agent, tuple(user or ()), expires_at=expires_at, ttl=ttl_of(ttl))
     found = with_memory(lambda m: m.sessions.open(graph, SessionAddress(session, scope), details))
     _show(found, as_json)
 

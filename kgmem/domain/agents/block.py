@@ -112,6 +112,7 @@ class Block:
     at: str  # When this version was written.
     author: str | None  # The id of the API key that wrote it.
     created: bool = True  # False in the answer to a write that changed nothing.
+    expires_at: str | None = None  # When the block is deleted, with all versions.
 
     def content(self) -> BlockContent:
         """Return what it holds."""
@@ -121,8 +122,19 @@ class Block:
 class BlockStore(Protocol):
     """Stores memory blocks; every write is one transaction."""
 
-    async def put(self, graph: str, address: BlockAddress, content: BlockContent, condition: WriteCondition) -> Block:
-        """Write a version, unless the current one is the same. Raises VersionConflict."""
+    async def put(
+        self,
+        graph: str,
+        address: BlockAddress,
+        content: BlockContent,
+        condition: WriteCondition,
+        *,
+        expires_at: str | None = None,
+    ) -> Block:
+        """Write a version, unless the current one is the same. Raises VersionConflict.
+
+        `expires_at`: when the block is deleted, NEVER for no time; None leaves what is stored.
+        """
 
     async def get(self, graph: str, address: BlockAddress, version: int | None) -> Block:
         """Return a block: the current version, or an earlier one. Raises NotFound."""

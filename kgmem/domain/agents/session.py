@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from kgmem.domain.agents.digest import Digest
@@ -13,6 +13,7 @@ from kgmem.domain.errors import InvalidInput, NotFound, TooLarge
 from kgmem.domain.fields import LARGEST_PROPERTIES
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.expiry import expiry_of
 from kgmem.domain.graph.scope import SHARED, check_scope
 
 MOST_USERS: Final = 100
@@ -45,9 +46,11 @@ class SessionDetails:
     agent: str | None = None
     users: Sequence[str] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    expires_at: str | None = None  # ISO 8601: then it is deleted with its messages; NEVER for no time.
+    ttl: str | float | None = None  # How long it lasts, instead of expires_at: seconds, or such as 30d and PT12H.
 
     def checked(self) -> "SessionDetails":
-        """Return itself where all of it is valid. Raises InvalidInput, TooLarge."""
+        """Return itself where all of it is valid, with `ttl` as `expires_at`. Raises InvalidInput, TooLarge."""
         if self.agent is not None:
             check_name("agent", self.agent)
         if len(self.users) > MOST_USERS:
@@ -62,7 +65,7 @@ class SessionDetails:
                 hint=f"Give at most {LARGEST_PROPERTIES:,}.",
                 field="metadata",
             )
-        return self
+        return replace(self, expires_at=expiry_of(self.expires_at, self.ttl), ttl=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Session:
     messages: int
     tokens: int  # Of all messages.
     created: bool = False  # True in the answer to the call that made it.
+    expires_at: str | None = None  # When it is deleted, with its messages.
 
 
 @dataclass(frozen=True, slots=True)

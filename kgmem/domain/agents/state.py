@@ -37,6 +37,7 @@ class StateVersion:
     branched_from: str | None = None  # agent/name@version, where the state began as a copy of another.
     checkpoints: Sequence[str] = ()
     created: bool = True  # False in the answer to a write that changed nothing.
+    expires_at: str | None = None  # When the state is deleted, with all versions.
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class WriteCondition:
     """What has to hold for a write: the current version, 0 for none; None for whatever it is."""
 
     version: int | None = None
+    expired: bool = False  # A deletion: only where its time is over.
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,16 @@ class StateOrigin:
 
     restored_from: int | None = None
     branched_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """What a writer gives: the content, where it comes from, and when the state is deleted."""
+
+    content: bytes
+    media_type: str
+    origin: StateOrigin = StateOrigin()
+    expires_at: str | None = None  # NEVER for no time; None leaves what is stored.
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,16 +221,7 @@ def outlived(
 class StateStore(Protocol):
     """Stores the states of agents; every write is one transaction."""
 
-    async def put(
-        self,
-        graph: str,
-        address: StateAddress,
-        content: bytes,
-        media_type: str,
-        *,
-        condition: WriteCondition,
-        origin: StateOrigin,
-    ) -> StateVersion:
+    async def put(self, graph: str, address: StateAddress, new: NewVersion, condition: WriteCondition) -> StateVersion:
         """Write a version, unless the current one has the same content. Raises VersionConflict."""
 
     async def get(self, graph: str, address: StateAddress, choice: VersionChoice) -> StateContent:

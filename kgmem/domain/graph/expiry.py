@@ -18,7 +18,13 @@ NEVER: Final = "never"  # As `expires_at`: the item expires no more. On the wire
 LONGEST_TTL: Final = 100_000 * DAY  # Microseconds: about 270 years.
 _UNITS: Final = {"w": 7 * DAY, "d": DAY, "h": 3600 * SECOND, "m": 60 * SECOND, "s": SECOND}
 CLAIM: Final = 5  # The kind of a claim among expiring items, as in the change feed.
+# Those of what the change feed does not have.
+BLOCK_KIND: Final = 11
+STATE_KIND: Final = 12
+SESSION_KIND: Final = 13
+DOCUMENTS: Final = (BLOCK_KIND, STATE_KIND, SESSION_KIND)
 _SHORT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([wdhms])", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
 _NUMBER = r"(?:([0-9]{1,12}(?:[.,][0-9]{1,6})?)%s)?"
 _ISO = re.compile(
     "P" + "".join(_NUMBER % unit for unit in "WD") + "(?:T" + "".join(_NUMBER % unit for unit in "HMS") + ")?", re.ASCII
@@ -31,10 +37,10 @@ Expiring = TypeVar("Expiring", Entity, Relationship, Episode, ClaimStatement)
 class ExpiredItem:
     """An item whose time is over: which it is, and when it expired."""
 
-    kind: int  # ENTITY, EPISODE, RELATIONSHIP or CLAIM.
+    kind: int  # ENTITY, EPISODE, RELATIONSHIP, CLAIM, or one of DOCUMENTS.
     id: int
     scope: str
-    key: str  # Empty for a relationship and a claim.
+    key: str  # Empty for a relationship and a claim; of a state its agent and its name, with a slash between.
 
 
 class ExpirySchedule(Protocol):
@@ -72,6 +78,11 @@ def duration(ttl: Any) -> int:
             f"ttl is {str(ttl)[:60]!r}.", hint="Give a duration above zero, of 100000 days at most.", field="ttl"
         )
     return microseconds
+
+
+def ttl_of(text: str | None) -> str | float | None:
+    """Return a duration of a command line or an address as `duration` takes it: digits alone are seconds."""
+    return float(text) if text is not None and _SECONDS.fullmatch(text.strip()) else text
 
 
 def expiry_of(expires_at: str | None, ttl: Any, present: int | None = None) -> str | None:

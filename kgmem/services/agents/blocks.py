@@ -7,6 +7,7 @@ from kgmem.domain.agents.block import Block, BlockAddress, BlockContent, BlockEd
 from kgmem.domain.agents.state import WriteCondition
 from kgmem.domain.errors import Unavailable, VersionConflict
 from kgmem.domain.graph.entity import Page
+from kgmem.domain.graph.expiry import expiry_of
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.services.ports import Ports
 
@@ -21,15 +22,23 @@ class MemoryBlocks:
         self._ports = ports
 
     async def put(
-        self, graph: str, address: BlockAddress, content: BlockContent, *, if_version: int | None = None
+        self,
+        graph: str,
+        address: BlockAddress,
+        content: BlockContent,
+        *,
+        if_version: int | None = None,
+        expires_at: str | None = None,
+        ttl: str | float | None = None,
     ) -> Block:
         """Write a block as a new version, unless the current one is the same.
 
-        `if_version`: write only where this is the current version, 0 for none. Raises VersionConflict, InvalidInput,
-        TooLarge, NotFound for an unknown graph.
+        `if_version`: write only where this is the current version, 0 for none. `expires_at` (ISO 8601, or `never`) or
+        `ttl` (seconds, 30d, PT12H) says when the block is deleted with all its versions; without them, a time that is
+        stored stays. Raises VersionConflict, InvalidInput, TooLarge, NotFound for an unknown graph.
         """
-        condition = WriteCondition(if_version)
-        return await self._ports.blocks.put(graph, address.checked(), content.checked(), condition)
+        condition, until = WriteCondition(if_version), expiry_of(expires_at, ttl)
+        return await self._ports.blocks.put(graph, address.checked(), content.checked(), condition, expires_at=until)
 
     async def append(self, graph: str, address: BlockAddress, text: str, *, if_version: int | None = None) -> Block:
         """Add a text at the end of a block, on a line of its own. Raises NotFound, VersionConflict, TooLarge."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 from kgmem.domain.agents.state import (
     AgentState,
     Checkpoint,
+    NewVersion,
     PruneResult,
     RetentionRule,
     StateAddress,
@@ -22,6 +23,7 @@ from kgmem.domain.agents.state import (
 )
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Page
+from kgmem.domain.graph.expiry import expiry_of
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.services.ports import Ports
 from kgmem.services.upkeep.sweeps import defer_where
@@ -57,18 +59,22 @@ class AgentStates:
         *,
         media_type: str | None = None,
         if_version: int | None = None,
+        expires_at: str | None = None,
+        ttl: str | float | None = None,
     ) -> StateVersion:
         """Write a state as a new version, unless the current one has the same content; returns the current version.
 
         Bytes are stored as they are, as `media_type` or application/octet-stream; any other value becomes JSON, or
         msgpack where `media_type` says so. `if_version`: write only where this is the current version, 0 for none.
-        At most 16 MB. Raises VersionConflict, InvalidInput, TooLarge, NotFound.
+        `expires_at` (ISO 8601, or `never`) or `ttl` (seconds, 30d, PT12H): when the state is deleted with all versions;
+        without them, a time that is stored stays. At most 16 MB. Raises VersionConflict, InvalidInput, TooLarge,
+        NotFound.
         """
+        until = expiry_of(expires_at, ttl)
         contents = await asyncio.to_thread(importlib.import_module, _CONTENTS)
         content, kind = await asyncio.to_thread(contents.to_bytes, value, media_type)
-        return await self._ports.states.put(
-            graph, address.checked(), content, kind, condition=WriteCondition(if_version), origin=StateOrigin()
-        )
+        new = NewVersion(content, kind, expires_at=until)
+        return await self._ports.states.put(graph, address.checked(), new, WriteCondition(if_version))
 
     async def get(self, graph: str, address: StateAddress, choice: VersionChoice = CURRENT) -> State:
         """Return a state with its value: the current version, or that of a number, a checkpoint, or a time.
@@ -108,10 +114,8 @@ class AgentStates:
             raise InvalidInput("No version is named.", hint="Give version, checkpoint or at.")
         held = await self.read(graph, address, choice)
         origin = StateOrigin(restored_from=held.version.version)
-        condition = WriteCondition(if_version)
-        return await self._ports.states.put(
-            graph, address, held.content, held.version.media_type, condition=condition, origin=origin
-        )
+        new = NewVersion(held.content, held.version.media_type, origin)
+        return await self._ports.states.put(graph, address, new, WriteCondition(if_version))
 
     async def branch(
         self, graph: str, address: StateAddress, to: StateAddress, choice: VersionChoice = CURRENT
@@ -122,9 +126,8 @@ class AgentStates:
         """
         held = await self.read(graph, address, choice)
         origin = StateOrigin(branched_from=f"{address.agent}/{address.name}@{held.version.version}")
-        return await self._ports.states.put(
-            graph, to.checked(), held.content, held.version.media_type, condition=WriteCondition(0), origin=origin
-        )
+        new = NewVersion(held.content, held.version.media_type, origin)
+        return await self._ports.states.put(graph, to.checked(), new, WriteCondition(0))
 
     async def delete(self, graph: str, address: StateAddress, *, if_version: int | None = None) -> int:
         """Delete a state with all its versions and checkpoints; returns how many versions it had.

@@ -9,15 +9,17 @@ from kgmem.domain.agents.block import Block, BlockAddress, BlockContent
 from kgmem.domain.agents.state import WriteCondition
 from kgmem.domain.errors import InvalidInput, NotFound, VersionConflict
 from kgmem.domain.graph.entity import Page
+from kgmem.domain.graph.expiry import BLOCK_KIND, NEVER
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.time.interval import iso
 from kgmem.store.agents.session_rows import scope_number
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import scope_ids
+from kgmem.store.write.expiry import is_over, note_document
 from kgmem.tasks import caller
 
 _FILE: Final = "blocks"
-_READS: Final = ("blocks",)
+_READS: Final = ("blocks", "expiry")
 _HIGHEST: Final = 2**31 - 1
 
 
@@ -29,11 +31,24 @@ class PostgresBlocks:
         self.catalog = catalog
         self.database = catalog.database
 
-    async def put(self, graph: str, address: BlockAddress, content: BlockContent, condition: WriteCondition) -> Block:
-        """Write a version, unless the current one is the same. Raises VersionConflict."""
+    async def put(
+        self,
+        graph: str,
+        address: BlockAddress,
+        content: BlockContent,
+        condition: WriteCondition,
+        *,
+        expires_at: str | None = None,
+    ) -> Block:
+        """Write a version, unless the current one is the same. Raises VersionConflict.
+
+        `expires_at`: when the block is deleted, NEVER for no time; None leaves what is stored.
+        """
         by = caller()
         async with self.catalog.on(graph, reads=_READS) as layout:
             await layout.ensure("blocks")
+            if expires_at not in {None, NEVER}:
+                await layout.ensure("expiry")
 
             async def work(connection: asyncpg.Connection) -> bool:
                 number = (await scope_ids(connection, layout, [address.scope], make=True))[address.scope]
@@ -41,6 +56,7 @@ class PostgresBlocks:
                 current = 0 if row["gone"] else row["last"]
                 held = await connection.fetchrow(layout.sql(_FILE, "versions"), number, address.name, _HIGHEST, 1)
                 _check(condition, current, address)
+                await note_document(connection, layout, (BLOCK_KIND, row["id"]), expires_at)
                 if held and _block(held, address.scope).content() == content:
                     return False
                 await connection.execute(
@@ -50,6 +66,8 @@ class PostgresBlocks:
                 return True
 
             written = await self.database.transact(work)
+            if expires_at is not None:
+                self.catalog.expiry.forget(layout)
             return await self._read(graph, address, None, created=written)
 
     async def get(self, graph: str, address: BlockAddress, version: int | None) -> Block:
@@ -87,6 +105,9 @@ class PostgresBlocks:
                 if row is None or row["gone"]:
                     raise _no_block(address)
                 _check(condition, row["last"], address)
+                if condition.expired and not await is_over(connection, layout, (BLOCK_KIND, row["id"])):
+                    return 0
+                await note_document(connection, layout, (BLOCK_KIND, row["id"]), NEVER)
                 return int(await connection.fetchval(layout.sql(_FILE, "delete"), row["id"]))
 
             return await self.database.transact(work)
@@ -113,6 +134,7 @@ def _block(row: asyncpg.Record, scope: str, *, created: bool = True) -> Block:
     return Block(
         name=row["name"], scope=scope, version=row["version"], text=row["content"], description=row["description"],
         limit=row["most"], agents=tuple(row["agents"]), at=iso(row["at"]), author=row["author"], created=created,
+        expires_at=iso(row["expires_at"]) if row["expires_at"] is not None else None,
     )  # fmt: skip
 
 

@@ -56,6 +56,7 @@ def _state(row: Any) -> dict[str, Any]:
         "last": row["last"],
         "versions": row["versions"],
         "checkpoints": names or None,
+        "expires_at": None if row["expires_at"] is None else iso(row["expires_at"]),
     }
 
 

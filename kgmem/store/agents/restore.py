@@ -17,9 +17,11 @@ import zstandard
 from kgmem.domain.agents.records import STATE, packed_of, rules_of
 from kgmem.domain.claims.records import BeliefRecord
 from kgmem.domain.errors import Conflict, InvalidInput
+from kgmem.domain.graph.expiry import STATE_KIND
 from kgmem.domain.time.interval import iso, parse_time
 from kgmem.store.agents.packing import RUN, base_of, checksum, packed_from, unpack, unpacked
 from kgmem.store.graph.layout import Layout, scope_ids
+from kgmem.store.write.expiry import restore_expiry
 
 CheckContent = Callable[[bytes, str], object]  # Raises InvalidInput for content that is not what its media type says.
 _FILE: Final = "agent_states"
@@ -167,6 +169,8 @@ class _Restore:
             added += await self._restore_checkpoint(each)
         if self.stated is not None:
             changed = bool(added or self.done.created) and was_there
+            if not was_there:
+                await restore_expiry(self.connection, self.layout, (STATE_KIND, self.state), self.stated)
             self.done.created += not was_there
             self.done.updated += changed
             self.done.unchanged += self.repeated + (was_there and not changed)

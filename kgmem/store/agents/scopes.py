@@ -16,8 +16,8 @@ _FILE: Final = "scopes"
 _ERASED_AT_ONCE: Final = 1000
 # Rows that hang on others of the scope go before these.
 _CLEARED: Final = (
-    "lock_states", "clear_states", "clear_checkpoints", "note_states_gone", "clear_rules", "clear_blocks",
-    "note_blocks_gone", "clear_groups", "clear_subscriptions", "clear_feedback", "clear_publications",
+    "lock_states", "clear_times", "clear_states", "clear_checkpoints", "note_states_gone", "clear_rules",
+    "clear_blocks", "note_blocks_gone", "clear_groups", "clear_subscriptions", "clear_feedback", "clear_publications",
 )  # fmt: skip
 _VERDICTS: Final = (
     "erase_past_verdicts", "erase_verdicts", "erase_past_verdicts", "erase_facts", "erase_past_facts", "erase_origins",

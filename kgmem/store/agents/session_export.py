@@ -44,6 +44,7 @@ def _session(row: Any) -> dict[str, Any]:
         "metadata": orjson.loads(row["metadata"]) or None, "opened": iso(row["opened"]),
         "closed": None if row["closed"] is None else iso(row["closed"]), "last": row["last"],
         "messages": row["messages"], "latest": None if row["latest"] is None else iso(row["latest"]),
+        "expires_at": None if row["expires_at"] is None else iso(row["expires_at"]),
     }  # fmt: skip
 
 
@@ -57,7 +58,10 @@ def _message(row: Any) -> dict[str, Any]:
 
 
 def _block(row: Any) -> dict[str, Any]:
-    return {"name": row["name"], "scope": row["path"] or None, "last": row["last"], "versions": row["versions"]}
+    return {
+        "name": row["name"], "scope": row["path"] or None, "last": row["last"], "versions": row["versions"],
+        "expires_at": None if row["expires_at"] is None else iso(row["expires_at"]),
+    }  # fmt: skip
 
 
 def _version(row: Any) -> dict[str, Any]:

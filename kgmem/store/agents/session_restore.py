@@ -14,11 +14,13 @@ from kgmem.domain.agents.session_records import BLOCK, SESSION, block_content, b
 from kgmem.domain.claims.records import BeliefRecord
 from kgmem.domain.errors import Conflict, InvalidInput
 from kgmem.domain.graph.entity import EPISODE
+from kgmem.domain.graph.expiry import BLOCK_KIND, SESSION_KIND
 from kgmem.domain.time.interval import parse_time
 from kgmem.store.agents.restore import RestoredState
 from kgmem.store.agents.session_parts import add_parts
 from kgmem.store.graph.layout import Layout, scope_ids
 from kgmem.store.graph.records import encoded
+from kgmem.store.write.expiry import restore_expiry
 
 _AT_ONCE: Final = 500  # Messages.
 _WHOLE: Final = "Import the whole file, as the export wrote it."
@@ -136,6 +138,8 @@ class _Session:
         if changed:
             await self.connection.execute(self.layout.sql("session_parts", "forget_parts"), self.id)
             await add_parts(self.connection, self.layout, self.id, 0, self.last)
+        if self.is_new:
+            await restore_expiry(self.connection, self.layout, (SESSION_KIND, self.id), self.told)
         self.done.created += self.is_new
         self.done.updated += changed and not self.is_new
         self.done.unchanged += not changed and not self.is_new
@@ -179,6 +183,8 @@ async def restore_block(
         raise InvalidInput(f"last is {stated['last']}, but the file has no version of that number.", hint=_WHOLE)
     was_there, changed = block["last"] > 0, bool(done.created)
     await connection.execute(layout.sql("blocks", "settle"), block["id"], stated["last"], not held)
+    if not was_there:
+        await restore_expiry(connection, layout, (BLOCK_KIND, block["id"]), stated)
     done.created += not was_there
     done.updated += was_there and changed
     done.unchanged += was_there and not changed

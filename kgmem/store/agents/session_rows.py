@@ -34,6 +34,7 @@ def session_of(row: asyncpg.Record, scope: str) -> Session:
         closed_at=iso(row["closed"]) if row["closed"] is not None else None,
         latest_at=iso(row["latest"]) if row["latest"] is not None else None, messages=row["messages"],
         tokens=row["tokens"], created=row["created"],
+        expires_at=iso(row["expires_at"]) if row["expires_at"] is not None else None,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from kgmem.domain.agents.session import (
 )
 from kgmem.domain.errors import Conflict, NotFound
 from kgmem.domain.graph.entity import Page
+from kgmem.domain.graph.expiry import NEVER, SESSION_KIND
 from kgmem.store.agents.session_parts import add_parts
 from kgmem.store.agents.session_rows import existing, message_of, scope_number, session_of
 from kgmem.store.graph.catalog import PostgresCatalog
@@ -28,11 +29,11 @@ from kgmem.store.graph.layout import Layout, scope_ids, source_ids
 from kgmem.store.graph.records import encoded
 from kgmem.store.read.items import PageRange
 from kgmem.store.write.episodes import ensure_episode_labels, write_episodes
-from kgmem.store.write.expiry import note_written
+from kgmem.store.write.expiry import note_document, note_written
 from kgmem.store.write.passages import Passages
 
 _FILE: Final = "sessions"
-READS: Final = ("sessions", "session_parts")
+READS: Final = ("sessions", "session_parts", "expiry")
 _HIGHEST: Final = 2**62
 
 
@@ -49,13 +50,23 @@ class PostgresSessions:
         """Make a session, or give the one that is there these details."""
         async with self.catalog.on(graph, reads=READS) as layout:
             await layout.ensure("sessions")
-            async with self.database.connection() as connection:
+            if details.expires_at not in {None, NEVER}:
+                await layout.ensure("expiry")
+
+            async def work(connection: asyncpg.Connection) -> Session:
                 number = (await scope_ids(connection, layout, [address.scope], make=True))[address.scope]
                 metadata = encoded(details.metadata).decode()
                 row = await connection.fetchrow(
                     layout.sql(_FILE, "put"), number, address.id, details.agent, list(details.users), metadata
                 )
-        return session_of(row, address.scope)
+                await note_document(connection, layout, (SESSION_KIND, row["id"]), details.expires_at)
+                stored = await existing(connection, layout, address)
+                return replace(session_of(stored, address.scope), created=row["created"])
+
+            session = await self.database.transact(work)
+            if details.expires_at is not None:
+                self.catalog.expiry.forget(layout)
+        return session
 
     async def get(self, graph: str, address: SessionAddress) -> Session:
         """Return a session. Raises NotFound."""
@@ -149,7 +160,10 @@ class PostgresSessions:
         """Delete a session that has no messages any more; returns whether it is gone."""
         async with self.catalog.on(graph, reads=READS) as layout, self.database.connection() as connection:
             number = await scope_number(connection, layout, address.scope)
-            return await connection.fetchval(layout.sql(_FILE, "delete"), number, address.id) is not None
+            gone = await connection.fetchval(layout.sql(_FILE, "delete"), number, address.id)
+            if gone is not None:  # Numbers of sessions are never given again: what is noted of it concerns no other.
+                await note_document(connection, layout, (SESSION_KIND, gone), NEVER)
+            return gone is not None
 
     @asynccontextmanager
     async def _turn(self, graph: str, address: SessionAddress) -> AsyncIterator[None]:

@@ -10,26 +10,28 @@ import orjson
 from kgmem.domain.agents.state import (
     AgentState,
     Checkpoint,
+    NewVersion,
     PruneResult,
     RetentionRule,
     StateAddress,
     StateContent,
-    StateOrigin,
     StateVersion,
     VersionChoice,
     WriteCondition,
 )
 from kgmem.domain.errors import ChecksumMismatch, NotFound, Unavailable, VersionConflict
 from kgmem.domain.graph.entity import Page
+from kgmem.domain.graph.expiry import NEVER, STATE_KIND
 from kgmem.domain.time.interval import iso, parse_time
 from kgmem.store.agents.packing import RUN, base_of, checksum, packed_from, unpacked
 from kgmem.store.agents.retention import prune
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import Layout, scope_ids
+from kgmem.store.write.expiry import is_over, note_document
 from kgmem.tasks import caller
 
 _FILE: Final = "agent_states"
-_READS: Final = ("agent_states",)
+_READS: Final = ("agent_states", "expiry")
 _HIGHEST: Final = 2**31 - 1
 _TRIES: Final = 50
 
@@ -44,10 +46,9 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """What a writer gives, and its SHA-256."""
+    """What a writer gives, and the SHA-256 of its content."""
 
-    content: bytes
-    media_type: str
+    new: NewVersion
     checksum: bytes
 
 
@@ -69,25 +70,22 @@ class PostgresStates:
         self.catalog = catalog
         self.database = catalog.database
 
-    async def put(
-        self,
-        graph: str,
-        address: StateAddress,
-        content: bytes,
-        media_type: str,
-        *,
-        condition: WriteCondition,
-        origin: StateOrigin,
-    ) -> StateVersion:
+    async def put(self, graph: str, address: StateAddress, new: NewVersion, condition: WriteCondition) -> StateVersion:
         """Write a version, unless the current one has the same content. Raises VersionConflict."""
         async with self.catalog.on(graph, reads=_READS) as layout:
             await layout.ensure("agent_states")
-            written = _Written(content, media_type, checksum(content))
+            if new.expires_at not in {None, NEVER}:
+                await layout.ensure("expiry")
+            written = _Written(new, checksum(new.content))
             for _ in range(_TRIES):
                 ready = await self._packed(layout, address, written, condition)
                 if isinstance(ready, int):
+                    if new.expires_at is not None:
+                        await self._extend(layout, address, new.expires_at)
                     return await self._version(layout, address, ready, created=False)
-                version = await self._store(layout, address, ready, condition, origin)
+                version = await self._store(layout, address, ready, condition)
+                if new.expires_at is not None:
+                    self.catalog.expiry.forget(layout)
                 if version is not None:
                     return await self._version(layout, address, version)
         raise Unavailable(f"The state {address.name!r} changes too fast.", hint="Try again in a moment.")
@@ -153,6 +151,9 @@ class PostgresStates:
                 if locked is None or locked["gone"]:
                     raise _no_state(address)
                 _check(condition, locked["last"], address)
+                if condition.expired and not await is_over(connection, layout, (STATE_KIND, state.id)):
+                    return 0
+                await note_document(connection, layout, (STATE_KIND, state.id), NEVER)
                 await connection.execute(layout.sql(_FILE, "delete_names"), state.id)
                 gone = await connection.execute(layout.sql(_FILE, "delete_versions"), state.id)
                 await connection.execute(layout.sql(_FILE, "note_gone"), state.id)
@@ -243,7 +244,7 @@ class PostgresStates:
         async with self.database.connection() as connection:
             state = await _state(connection, layout, address) or _Found(0, 0)
             run = await connection.fetch(layout.sql(_FILE, "run"), state.id) if state.current else []
-            if run and (run[0]["checksum"], run[0]["media_type"]) == (written.checksum, written.media_type):
+            if run and (run[0]["checksum"], run[0]["media_type"]) == (written.checksum, written.new.media_type):
                 # A write that is sent again, since its answer was lost, finds its own version.
                 before = 0 if len(run) == 1 else state.current - 1
                 if condition.version in {None, state.current, before}:
@@ -258,11 +259,11 @@ class PostgresStates:
             base, place = None, 0
 
         earlier = await unpacked([row["packed"] for row in chain]) if chain else None
-        packed, differs = await packed_from(written.content, earlier)
+        packed, differs = await packed_from(written.new.content, earlier)
         return _Packed(written, packed, place if differs else 0, base if differs else None)
 
     async def _store(
-        self, layout: Layout, address: StateAddress, ready: _Packed, condition: WriteCondition, origin: StateOrigin
+        self, layout: Layout, address: StateAddress, ready: _Packed, condition: WriteCondition
     ) -> int | None:
         """Store a version; returns its number, or None where the base is gone and it has to be packed again."""
         by = caller()
@@ -276,16 +277,28 @@ class PostgresStates:
             ):
                 return None
             version: int = row["last"] + 1
-            written = ready.written
+            new = ready.written.new
             await connection.execute(
-                layout.sql(_FILE, "add_version"), row["id"], version, written.media_type, len(written.content),
-                written.checksum, ready.place, ready.base, ready.packed, by.key if by else None, origin.restored_from,
-                origin.branched_from,
+                layout.sql(_FILE, "add_version"), row["id"], version, new.media_type, len(new.content),
+                ready.written.checksum, ready.place, ready.base, ready.packed, by.key if by else None,
+                new.origin.restored_from, new.origin.branched_from,
             )  # fmt: skip
+            await note_document(connection, layout, (STATE_KIND, row["id"]), new.expires_at)
             await connection.execute(layout.sql(_FILE, "note_last"), row["id"], version)
             return version
 
         return await self.database.transact(work)
+
+    async def _extend(self, layout: Layout, address: StateAddress, expires_at: str) -> None:
+        """Note when a state is deleted whose content stays."""
+
+        async def work(connection: asyncpg.Connection) -> None:
+            state = await _existing(connection, layout, address)
+            await connection.fetchrow(layout.sql(_FILE, "lock_state"), state.id)
+            await note_document(connection, layout, (STATE_KIND, state.id), expires_at)
+
+        await self.database.transact(work)
+        self.catalog.expiry.forget(layout)
 
     async def _version(
         self, layout: Layout, address: StateAddress, version: int, *, created: bool = True
@@ -358,6 +371,7 @@ def _told(row: asyncpg.Record) -> StateVersion:
         version=row["version"], at=iso(row["at"]), media_type=row["media_type"], size=row["size"],
         stored=row["stored"], sha256=row["checksum"].hex(), author=row["author"], restored_from=row["restored_from"],
         branched_from=row["branched_from"], checkpoints=tuple(row["checkpoints"]),
+        expires_at=iso(row["expires_at"]) if row["expires_at"] is not None else None,
     )  # fmt: skip
 
 

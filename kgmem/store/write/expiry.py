@@ -7,8 +7,8 @@ import asyncpg
 
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.graph.entity import RELATIONSHIP
-from kgmem.domain.graph.expiry import CLAIM, NEVER, ExpiredItem, moment_of
+from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP
+from kgmem.domain.graph.expiry import CLAIM, DOCUMENTS, NEVER, ExpiredItem, expiry_of, moment_of
 from kgmem.store.graph.layout import Layout
 from kgmem.store.write.edges import read_edges
 from kgmem.store.write.vertices import read_vertices
@@ -31,6 +31,29 @@ async def note_claims(
     times = {place: None if at == NEVER else moment_of(at) for place, at in told.items()}
     if told and "expiry" in layout.subsystems.made:
         await _note(connection, layout, times)
+
+
+async def note_document(
+    connection: asyncpg.Connection, layout: Layout, place: tuple[int, int], expires_at: str | None
+) -> None:
+    """Note when a block, a state or a session (kind, id) is deleted; None leaves what is stored."""
+    if expires_at is not None and "expiry" in layout.subsystems.made:
+        await _note(connection, layout, {place: None if expires_at == NEVER else moment_of(expires_at)})
+
+
+async def restore_expiry(
+    connection: asyncpg.Connection, layout: Layout, place: tuple[int, int], told: Mapping[str, Any]
+) -> None:
+    """Note when a block, a state or a session of a file is deleted. Raises InvalidInput for a time that is over."""
+    expires_at = expiry_of(told.get("expires_at"), None)
+    if expires_at not in {None, NEVER}:
+        await layout.ensure("expiry")
+    await note_document(connection, layout, place, expires_at)
+
+
+async def is_over(connection: asyncpg.Connection, layout: Layout, place: tuple[int, int]) -> bool:
+    """Return whether the time of an item (kind, id) is over."""
+    return bool(await connection.fetchval(layout.sql(_FILE, "is_over"), *place))
 
 
 async def due(connection: asyncpg.Connection, layout: Layout, most: int) -> tuple[Sequence[ExpiredItem], int]:
@@ -57,10 +80,13 @@ async def due(connection: asyncpg.Connection, layout: Layout, most: int) -> tupl
 
 async def settle(connection: asyncpg.Connection, layout: Layout, items: Sequence[ExpiredItem]) -> None:
     """End the history of deleted items at the time at which they expired, and note them no more."""
-    ids = [each.id for each in items]
+    if not items:
+        return
+    ids = [each.id for each in items if each.kind not in DOCUMENTS]
     for name in ("end_history", "end_items", "end_edges", "end_claims"):
         await connection.execute(layout.sql(_FILE, name), ids)
-    await _remove(connection, layout, [(each.kind, each.id) for each in items])
+    places = [(each.kind, each.id) for each in items]
+    await connection.execute(layout.sql(_FILE, "settle"), *map(list, zip(*places, strict=True)))
 
 
 def expiry_in(stored: Mapping[str, Any]) -> int | None:
@@ -78,7 +104,7 @@ async def _stored(
     connection: asyncpg.Connection, layout: Layout, places: Sequence[tuple[int, int]]
 ) -> dict[tuple[int, int], Mapping[str, Any]]:
     edges = [id_ for kind, id_ in places if kind == RELATIONSHIP]
-    vertices = {id_: kind for kind, id_ in places if kind not in {RELATIONSHIP, CLAIM}}  # Claims have no properties.
+    vertices = {id_: kind for kind, id_ in places if kind in {ENTITY, EPISODE}}
     found: dict[tuple[int, int], Mapping[str, Any]] = {
         (vertices[id_], id_): stored for id_, stored in (await read_vertices(connection, layout, vertices)).items()
     }

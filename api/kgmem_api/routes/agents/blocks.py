@@ -13,6 +13,7 @@ from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import if_match, reply, tag
+from kgmem_api.wire.expiry import ExpiresAt, TimeToLive, expires_at_of
 from kgmem_api.wire.fields import STRICT
 
 
@@ -25,6 +26,8 @@ class BlockRequest(BaseModel):
     description: Annotated[str, Field(max_length=1000, description="What the block is for.")] = ""
     limit: Annotated[int, Field(ge=1, le=LARGEST_LIMIT, description="Most characters of the text.")] = DEFAULT_LIMIT
     agents: Annotated[list[str], Field(max_length=100, description="Who has it; empty: every agent of the scope.")] = []
+    expires_at: ExpiresAt = None
+    ttl: TimeToLive = None
 
 
 class BlockAppendRequest(BaseModel):
@@ -65,6 +68,7 @@ class BlockShape(BaseModel):
     at: Annotated[str, Field(description="When this version was written. ISO 8601.")]
     author: Annotated[str | None, Field(description="The id of the API key that wrote it.")]
     created: Annotated[bool, Field(description="False: the current version was the same, and nothing was written.")]
+    expires_at: Annotated[str | None, Field(description="When the block is deleted with all versions; null: never.")]
 
 
 class BlockPage(BaseModel):
@@ -118,7 +122,10 @@ async def put_block(
     """
     content = BlockContent(asked.text, asked.description, asked.limit, tuple(asked.agents))
     address = BlockAddress(name, access.scope(scope))
-    return _written(await access.memory.blocks.put(graph, address, content, if_version=if_match(request)))
+    block = await access.memory.blocks.put(
+        graph, address, content, if_version=if_match(request), expires_at=expires_at_of(asked), ttl=asked.ttl
+    )
+    return _written(block)
 
 
 @router.patch(_ONE, responses=_WRITTEN)

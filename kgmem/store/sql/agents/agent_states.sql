@@ -101,7 +101,8 @@ SELECT version FROM {index}.agent_state_version WHERE state = $1 ORDER BY versio
 SELECT v.version, v.at, v.media_type, v.size, octet_length(v.packed) AS stored, v.checksum, v.author, v.restored_from,
        v.branched_from,
        ARRAY(SELECT c.name FROM {index}.agent_state_checkpoint c
-             WHERE c.state = v.state AND c.version = v.version ORDER BY c.name) AS checkpoints
+             WHERE c.state = v.state AND c.version = v.version ORDER BY c.name) AS checkpoints,
+       (SELECT x.expires_at FROM {index}.expiry x WHERE x.kind = 12 AND x.id = v.state) AS expires_at
 FROM {index}.agent_state_version v WHERE v.state = $1 AND v.version < $2 ORDER BY v.version DESC LIMIT $3
 
 -- name: list
@@ -186,6 +187,7 @@ ON CONFLICT (scope, agent) DO NOTHING RETURNING agent
 
 -- name: all_states
 SELECT s.id, p.path AS scope, s.agent, s.name, s.last,
+       (SELECT x.expires_at FROM {index}.expiry x WHERE x.kind = 12 AND x.id = s.id AND NOT s.gone) AS expires_at,
        (SELECT count(*) FROM {index}.agent_state_version v WHERE v.state = s.id) AS versions,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(c.name, c.version, (extract(epoch FROM c.at) * 1000000)::bigint)
                                   ORDER BY c.version, c.name), '[]')

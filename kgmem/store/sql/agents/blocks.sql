@@ -35,20 +35,23 @@ INSERT INTO {index}.memory_block_version (block, version, author, content, descr
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 
 -- name: versions
-SELECT v.*, b.name FROM {index}.memory_block b JOIN {index}.memory_block_version v ON v.block = b.id
+SELECT v.*, b.name, x.expires_at FROM {index}.memory_block b JOIN {index}.memory_block_version v ON v.block = b.id
+LEFT JOIN {index}.expiry x ON x.kind = 11 AND x.id = b.id
 WHERE b.scope = $1 AND b.name = $2 AND NOT b.gone AND v.version < $3 ORDER BY v.version DESC LIMIT $4
 
 -- name: list
-SELECT v.*, b.name FROM {index}.memory_block b
+SELECT v.*, b.name, x.expires_at FROM {index}.memory_block b
 JOIN {index}.memory_block_version v ON v.block = b.id AND v.version = b.last
+LEFT JOIN {index}.expiry x ON x.kind = 11 AND x.id = b.id
 WHERE b.scope = $1 AND NOT b.gone AND b.name > $2 AND ($3::text IS NULL OR v.agents = '{}' OR $3 = ANY (v.agents))
 ORDER BY b.name LIMIT $4
 
 -- name: of_agent
 -- Of one name the block of the nearest scope; the paths come from the shared scope down.
-SELECT DISTINCT ON (b.name) v.*, b.name, s.path FROM {index}.memory_block b
+SELECT DISTINCT ON (b.name) v.*, b.name, s.path, x.expires_at FROM {index}.memory_block b
 JOIN {index}.scope s ON s.id = b.scope AND s.path = ANY ($1::text[])
 JOIN {index}.memory_block_version v ON v.block = b.id AND v.version = b.last
+LEFT JOIN {index}.expiry x ON x.kind = 11 AND x.id = b.id
 WHERE NOT b.gone AND (v.agents = '{}' OR $2::text = ANY (v.agents))
 ORDER BY b.name, array_position($1::text[], s.path) DESC LIMIT 100
 
@@ -58,9 +61,10 @@ WITH gone AS (DELETE FROM {index}.memory_block_version WHERE block = $1 RETURNIN
 SELECT count(*) FROM gone
 
 -- name: all_blocks
-SELECT b.name, b.last, p.path,
+SELECT b.name, b.last, p.path, x.expires_at,
        (SELECT count(*) FROM {index}.memory_block_version v WHERE v.block = b.id) AS versions
 FROM {index}.memory_block b JOIN {index}.scope p ON p.id = b.scope
+LEFT JOIN {index}.expiry x ON x.kind = 11 AND x.id = b.id AND NOT b.gone
 WHERE b.last > 0 AND ($1::text IS NULL OR p.path = $1) ORDER BY b.id
 
 -- name: all_versions

@@ -75,6 +75,12 @@ UPDATE {index}.memory_block SET gone = true WHERE scope = $1
 -- name: lock_states
 SELECT id FROM {index}.agent_state WHERE scope = $1 ORDER BY id FOR UPDATE
 
+-- name: clear_times
+-- When its blocks and states expire, whose rows stay.
+DELETE FROM {index}.expiry x
+WHERE (x.kind = 11 AND x.id IN (SELECT b.id FROM {index}.memory_block b WHERE b.scope = $1))
+   OR (x.kind = 12 AND x.id IN (SELECT a.id FROM {index}.agent_state a WHERE a.scope = $1))
+
 -- name: clear_states
 DELETE FROM {index}.agent_state_version v USING {index}.agent_state a WHERE a.id = v.state AND a.scope = $1
 

@@ -35,21 +35,22 @@ CREATE INDEX session_message_item ON {index}.session_message (item);
 -- name: put
 INSERT INTO {index}.session AS s (scope, name, agent, users, metadata) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (scope, name) DO UPDATE SET agent = excluded.agent, users = excluded.users, metadata = excluded.metadata
-RETURNING *, xmax = 0 AS created
+RETURNING id, xmax = 0 AS created
 
 -- name: get
-SELECT *, false AS created FROM {index}.session WHERE scope = $1 AND name = $2
+SELECT s.*, false AS created, (SELECT x.expires_at FROM {index}.expiry x WHERE x.kind = 13 AND x.id = s.id) AS expires_at FROM {index}.session s
+WHERE s.scope = $1 AND s.name = $2
 
 -- name: list
-SELECT *, false AS created FROM {index}.session
+SELECT s.*, false AS created, (SELECT x.expires_at FROM {index}.expiry x WHERE x.kind = 13 AND x.id = s.id) AS expires_at FROM {index}.session s
 WHERE scope = $1 AND ($2::text IS NULL OR agent = $2) AND ($3::text IS NULL OR $3 = ANY (users))
   AND ($4::boolean IS NULL OR (closed IS NULL) = $4) AND id < $5
 ORDER BY id DESC LIMIT $6
 
 -- name: set_closed
 -- Closed again, it keeps the time at which it was closed first.
-UPDATE {index}.session SET closed = CASE WHEN $3::boolean THEN coalesce(closed, now()) END
-WHERE scope = $1 AND name = $2 RETURNING *, false AS created
+UPDATE {index}.session s SET closed = CASE WHEN $3::boolean THEN coalesce(closed, now()) END
+WHERE scope = $1 AND name = $2 RETURNING s.*, false AS created, (SELECT x.expires_at FROM {index}.expiry x WHERE x.kind = 13 AND x.id = s.id) AS expires_at
 
 -- name: lock
 -- Writers of one session go one after the other, so that numbers rise in the order of the commits.
@@ -114,7 +115,7 @@ DELETE FROM {index}.session s WHERE s.scope = $1 AND s.name = $2
 RETURNING s.id
 
 -- name: all_sessions
-SELECT s.*, p.path FROM {index}.session s JOIN {index}.scope p ON p.id = s.scope
+SELECT s.*, p.path, (SELECT x.expires_at FROM {index}.expiry x WHERE x.kind = 13 AND x.id = s.id) AS expires_at FROM {index}.session s JOIN {index}.scope p ON p.id = s.scope
 WHERE $1::text IS NULL OR p.path = $1 ORDER BY s.id
 
 -- name: all_messages

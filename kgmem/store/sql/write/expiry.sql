@@ -1,8 +1,8 @@
--- When items expire. The property expires_at of the vertex or edge is the truth; this is the order in which they go.
+-- When items expire. Of a vertex or edge the property expires_at is the truth, and this the order in which they go.
 
 -- name: create
 CREATE TABLE {index}.expiry (
-    kind       smallint NOT NULL,         -- 1 entity, 2 episode, 3 relationship, 5 claim
+    kind       smallint NOT NULL,         -- 1 entity, 2 episode, 3 relationship, 5 claim, 11 block, 12 state, 13 session
     id         bigint NOT NULL,
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (kind, id)
@@ -28,15 +28,26 @@ WHERE x.kind = n.kind AND x.id = n.id
 SELECT extract(epoch FROM min(expires_at) - clock_timestamp())::float8 FROM {index}.expiry
 
 -- name: due
-SELECT x.kind, x.id, x.expires_at, coalesce(i.key, '') AS key, s.path AS scope
+SELECT x.kind, x.id, x.expires_at, coalesce(i.key, b.name, a.agent || '/' || a.name, n.name, '') AS key, s.path AS scope
 FROM {index}.expiry x
 LEFT JOIN {index}.item i ON i.id = x.id AND i.kind = x.kind
 LEFT JOIN {index}.edge e ON e.id = x.id AND x.kind = 3
 LEFT JOIN {index}.claim c ON c.id = x.id AND x.kind = 5 AND c.known_to IS NULL
 LEFT JOIN {index}.topic t ON t.id = c.topic
-LEFT JOIN {index}.scope s ON s.id = coalesce(i.scope, e.scope, t.scope)
+LEFT JOIN {index}.memory_block b ON b.id = x.id AND x.kind = 11 AND NOT b.gone
+LEFT JOIN {index}.agent_state a ON a.id = x.id AND x.kind = 12 AND NOT a.gone
+LEFT JOIN {index}.session n ON n.id = x.id AND x.kind = 13
+LEFT JOIN {index}.scope s ON s.id = coalesce(i.scope, e.scope, t.scope, b.scope, a.scope, n.scope)
 WHERE x.expires_at <= clock_timestamp()
 ORDER BY x.expires_at, x.id LIMIT $1
+
+-- name: is_over
+SELECT EXISTS (SELECT FROM {index}.expiry WHERE kind = $1 AND id = $2 AND expires_at <= clock_timestamp())
+
+-- name: settle
+-- Whose time was extended meanwhile stays noted.
+DELETE FROM {index}.expiry x USING unnest($1::smallint[], $2::bigint[]) AS n (kind, id)
+WHERE x.kind = n.kind AND x.id = n.id AND x.expires_at <= clock_timestamp()
 
 -- name: end_history
 -- What was known of an item ends when it expired, and not when it was deleted.
