@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kgmem.domain.agents.block import LARGEST_LIMIT
+from kgmem.domain.agents.publication import STATES
+from kgmem.domain.agents.publication_records import PUBLICATION_KINDS
 from kgmem.domain.agents.records import PART_BYTES
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.claims.records import BeliefKind
@@ -41,7 +43,7 @@ _TOPIC: Final[dict[str, Read]] = {"subject": _KEY, "predicate": _NAME, "about": 
 FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
     "claim": {
         **{field.wire: reader_of(field) for field in stated_fields(ClaimStatement) if field.wire != "ttl"},
-        "known_from": _known, "known_to": _known, "relationship": _json,
+        "known_from": _known, "known_to": _known, "relationship": _json, "published_from": fields.text(0, 1000),
     },
     "adjudication": {
         "action": _NAME, "by": fields.text(0, 500), "reason": _REASON, "at": _known, **_TOPIC, "value": _json,
@@ -99,6 +101,11 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
         "of_scope": _SCOPE, "scope": _SCOPE, "by": fields.text(0, 500), "question": fields.text(0, 2000),
         "verdict": _of("useful", "wrong"), "reason": _REASON, "at": _known,
     },
+    "publication": {
+        "publication": _of(*PUBLICATION_KINDS), **_TOPIC, "object": _KEY, "key": _KEY, "apart": fields.text(0, 20),
+        "claims": _json, "scope": _SCOPE, "to": _SCOPE, "by": fields.text(0, 500), "reason": _REASON, "at": _known,
+        "state": _of(*STATES), "note": _REASON, "ended": _known,
+    },
 }  # fmt: skip
 REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "claim": tuple(field.wire for field in stated_fields(ClaimStatement) if field.required),
@@ -117,12 +124,13 @@ REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "memory_block_version": ("block", "version", "at", "limit"),
     "subscription": ("subscription", "what"),
     "feedback": ("item", "verdict", "at"),
+    "publication": ("publication", "by", "reason", "at"),
 }
 # Fields of any JSON value.
 AS_JSON: Final = frozenset(
     {
         "value", "span", "relationship", "detail", "facts", "last", "versions", "checkpoints", "size", "restored_from",
         "base", "part", "parts", "rules", "users", "metadata", "messages", "seq", "tokens", "sent", "limit", "agents",
-        "filter", "below", "groups",
+        "filter", "below", "groups", "claims",
     }
 )  # fmt: skip

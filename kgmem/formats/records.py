@@ -36,6 +36,7 @@ Kind = Literal[
     "memory_block_version",
     "subscription",
     "feedback",
+    "publication",
 ]
 # In the order in which they can be stored.
 KINDS: tuple[Kind, ...] = ("source", "entity", "relationship", "episode")

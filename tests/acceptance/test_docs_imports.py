@@ -54,6 +54,7 @@ BELIEFS = {
     "memory blocks", "versions of memory blocks",
     "subscriptions",
     "feedback on hits",
+    "publications",
 }  # fmt: skip
 DIRECTED = f'<{IRI}s> <{IRI}q> "x"@en--ltr .\n'.encode()
 
@@ -154,6 +155,7 @@ def believed() -> Sequence[BeliefRecord]:
         "memory_block_version": {"block": "persona", "version": 1, "at": at, "limit": 10},
         "subscription": {"subscription": "news", "what": "scope"},
         "feedback": {"item": "entity", "key": "b", "verdict": "useful", "at": at},
+        "publication": {"publication": "text", "key": "n", "scope": "a", "to": "b", "by": "a", "reason": "r", "at": at},
     }
     return [BeliefRecord(kind, told[kind]) for kind in BELIEF_KINDS]
 

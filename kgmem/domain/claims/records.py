@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+from kgmem.domain.agents.publication_records import check_publication
 from kgmem.domain.agents.records import check_retention, check_state, check_version
 from kgmem.domain.agents.session_records import (
     check_block,
@@ -39,12 +40,13 @@ BeliefKind = Literal[
     "memory_block_version",
     "subscription",
     "feedback",
+    "publication",
 ]
 # In the order in which they can be stored: adjudications and facts refer to claims, facts to adjudications.
 BELIEF_KINDS: tuple[BeliefKind, ...] = (
     "claim", "adjudication", "fact", "correlation", "trust", "merge", "pair", "agent_state", "agent_state_version",
     "agent_retention", "session", "session_message", "memory_block", "memory_block_version",
-    "subscription", "feedback",
+    "subscription", "feedback", "publication",
 )  # fmt: skip
 
 
@@ -307,4 +309,5 @@ _PARTS: Final[Mapping[BeliefKind, _Check]] = {
     "memory_block_version": check_block_version,
     "subscription": check_subscription,
     "feedback": check_feedback,
+    "publication": check_publication,
 }  # fmt: skip

@@ -150,6 +150,7 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "memory_block_version": "memory_block_versions.csv",
     "subscription": "subscriptions.csv",
     "feedback": "feedback.csv",
+    "publication": "publications.csv",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 

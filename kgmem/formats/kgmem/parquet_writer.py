@@ -38,6 +38,7 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "memory_block_version": "memory_block_versions.parquet",
     "subscription": "subscriptions.parquet",
     "feedback": "feedback.parquet",
+    "publication": "publications.parquet",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 # In a file's own notes: what its rows are, and of which space its embeddings.

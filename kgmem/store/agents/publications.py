@@ -22,6 +22,7 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.graph.statement import DEFAULT_LABEL
 from kgmem.domain.time.interval import iso
+from kgmem.store.agents.publication_records import claim_refs, edge_ref, mark_of
 from kgmem.store.agents.session_rows import scope_number
 from kgmem.store.claims.claim_rows import FACT, Topic, lock_topics, place_of
 from kgmem.store.claims.claim_store import PostgresClaims, topic_of
@@ -50,6 +51,7 @@ class _Origin:
     claims: Sequence[ClaimStatement] = ()
     origins: Sequence[int] = ()
     values: Sequence[str | None] = ()  # Of these claims, as JSON, so that no number is rounded.
+    marks: Sequence[str] = ()  # What each of them repeats, as `mark_of` has it.
     note: str | None = None  # Why there is nothing to publish.
 
 
@@ -69,10 +71,6 @@ class PostgresPublications:
             await ensure_labels(self.database, layout, VERTEX, [DEFAULT_LABEL])
             async with self.database.connection() as connection:
                 numbers = await scope_ids(connection, layout, [request.scope, request.to], make=True)
-                if (
-                    request.item is not None and request.item >= 1 << LABEL_SHIFT
-                ):  # It may be that nobody else states it.
-                    await source_ids(connection, layout, [request.by], make=True)
             scope, target = numbers[request.scope], numbers[request.to]
 
             async def work(connection: asyncpg.Connection) -> tuple[int, bool]:
@@ -159,6 +157,9 @@ class PostgresPublications:
     async def follow(self, graph: str, due: DuePublication) -> None:
         """Bring the claims of a published fact up to date. Raises UnknownEntities."""
         async with self.catalog.on(graph, expires=False) as layout:
+            if due.publication.kind == "relationship":  # It may be that nobody else states it.
+                async with self.database.connection() as connection:
+                    await source_ids(connection, layout, [due.publication.by], make=True)
 
             async def work(connection: asyncpg.Connection) -> None:
                 row = await connection.fetchrow(_rows(layout, "get_due"), due.publication.id)
@@ -204,9 +205,11 @@ class PostgresPublications:
             return None, passages
         if held["kind"] == EPISODE:
             return (), passages
-        made = await _copied(connection, layout, held["id"], origin, places)
-        gone = sorted(set(held["copies"]) - set(made))
-        ended, _ = await end_claims(connection, layout, gone)
+        made = await _copied(connection, layout, origin, places)
+        outlived = await connection.fetch(
+            layout.sql(_FILE, "outlived"), held["copies"], sorted(topics), row["scope"], made, row["id"]
+        )
+        ended, _ = await end_claims(connection, layout, [each["id"] for each in outlived])
         changed = {each["topic"] for each in ended} | (
             set(places.values()) if set(made) - set(held["copies"]) else set()
         )
@@ -370,7 +373,23 @@ async def _origin(connection: asyncpg.Connection, layout: Layout, row: Any) -> _
     claims = [_claim(each, row["target"], iso(end) if end is not None else None) for each in told]
     if not claims:
         return _Origin(item, note="No claim states the fact any more.", origins=row["origins"])
-    return _Origin(item, claims, [each["id"] for each in told], [each["value"] for each in told])
+    return await _of_claims(connection, layout, row, item, (told, claims))
+
+
+async def _of_claims(
+    connection: asyncpg.Connection,
+    layout: Layout,
+    row: Any,
+    item: int,
+    said: tuple[Sequence[Any], Sequence[ClaimStatement]],
+) -> _Origin:
+    """Return an origin of claims: as they are stored, and as the other scope states them."""
+    told, claims = said
+    ids = [each["id"] for each in told]
+    refs = await claim_refs(connection, layout, ids)
+    return _Origin(
+        item, claims, ids, [each["value"] for each in told], [mark_of(refs[id_], row["scope"]) for id_ in ids]
+    )
 
 
 async def _relationship(connection: asyncpg.Connection, layout: Layout, row: Any, paths: Sequence[str]) -> _Origin:
@@ -381,14 +400,15 @@ async def _relationship(connection: asyncpg.Connection, layout: Layout, row: Any
     told = await connection.fetch(layout.sql(_FILE, "claims_now"), [], list(paths), row["origin"])
     if told:
         claims = [_claim(each, row["target"], None) for each in told]
-        return _Origin(row["origin"], claims, [each["id"] for each in told], [each["value"] for each in told])
+        return await _of_claims(connection, layout, row, row["origin"], (told, claims))
     start, end = edge["valid"].lower, edge["valid"].upper
     said = ClaimStatement(
         row["by"], edge["subject"], edge["predicate"], edge["object"], scope=row["target"],
         valid_from=iso(start) if start is not None else None, valid_to=iso(end) if end is not None else None,
         confidence=1.0 if edge["confidence"] is None else float(edge["confidence"]),
     )  # fmt: skip
-    return _Origin(row["origin"], [said], [0], [None])
+    apart = await connection.fetchval(layout.sql(_FILE, "mark_of_edge"), row["origin"])
+    return _Origin(row["origin"], [said], [0], [None], [mark_of(edge_ref(apart), row["scope"])])
 
 
 def _claim(row: Any, scope: str, end: str | None) -> ClaimStatement:
@@ -406,7 +426,6 @@ def _claim(row: Any, scope: str, end: str | None) -> ClaimStatement:
 async def _copied(
     connection: asyncpg.Connection,
     layout: Layout,
-    publication: int,
     origin: _Origin,
     places: Mapping[tuple[str, str, str, str], int],
 ) -> list[int]:
@@ -418,11 +437,13 @@ async def _copied(
         (
             places[place_of(each)], layout.sources[each.source], each.object,
             value, each.valid_from, each.valid_to,
-            each.confidence, each.episode, *(each.span or (None, None)), origin_id,
+            each.confidence, each.episode, *(each.span or (None, None)), origin_id, mark,
         )
-        for each, value, origin_id in zip(origin.claims, origin.values, origin.origins, strict=True)
+        for each, value, origin_id, mark in zip(
+            origin.claims, origin.values, origin.origins, origin.marks, strict=True
+        )
     ]  # fmt: skip
-    made = await connection.fetch(layout.sql(_FILE, "put_copies"), publication, *map(list, zip(*rows, strict=True)))
+    made = await connection.fetch(layout.sql(_FILE, "put_copies"), *map(list, zip(*rows, strict=True)))
     new = [each for each in made if each["created"]]
     if new:
         await connection.execute(

@@ -115,7 +115,7 @@ def _claim(row: Any, _: Mapping[int, str]) -> Told:
         "span": [row["begins"], row["ends"]] if row["begins"] is not None else None, "scope": row["scope"] or None,
         "derived_from": list(row["derived_from"]) if row["derived_from"] else None,
         "known_from": iso(row["known_from"]), "known_to": _moment(row["known_to"]),
-        "expires_at": _moment(row["expires_at"]),
+        "expires_at": _moment(row["expires_at"]), "published_from": row["mark"],
         # As text, since not every reader of JSON has integers of 64 bits.
         "relationship": {"apart": str(row["parallel_edge_hash"]), "first": row["adopted"]} if tied else stated,
     }  # fmt: skip

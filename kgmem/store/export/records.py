@@ -15,6 +15,7 @@ from kgmem.domain.graph.embedding import Vector, WhichVectors
 from kgmem.domain.graph.entity import ENTITY, EPISODE, Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
+from kgmem.store.agents.publication_records import publication_records
 from kgmem.store.agents.records import state_records
 from kgmem.store.agents.session_export import block_records, session_records
 from kgmem.store.agents.shared_records import shared_records
@@ -27,7 +28,7 @@ Record: TypeAlias = Entity | Relationship | Episode | Source | BeliefRecord
 T = TypeVar("T")
 _PAGE = 1000
 # What is read behind entities, relationships and episodes.
-_KEPT = (beliefs, state_records, session_records, block_records, shared_records)
+_KEPT = (beliefs, state_records, session_records, block_records, shared_records, publication_records)
 
 
 async def everything(

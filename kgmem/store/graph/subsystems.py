@@ -92,7 +92,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "subscriptions": ("subscription", "subscription_group", "erased_scope"),
     "expiry": ("expiry",),
     "feedback": ("feedback",),
-    "publications": ("publication",),
+    "publications": ("publication", "published_claim"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

@@ -18,6 +18,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.expiry import NEVER, expiry_of, moment_of
 from kgmem.domain.text.resolution import pair
 from kgmem.domain.time.interval import parse_time
+from kgmem.store.agents.publication_records import restore_publication
 from kgmem.store.agents.restore import restore_rules
 from kgmem.store.agents.shared_records import restore_feedback, restore_subscription
 from kgmem.store.claims.cited_episodes import check_cited
@@ -33,10 +34,12 @@ _Place: TypeAlias = tuple[int, str, str, str]  # The scope's number, subject, pr
 _NUMBERS = {state.value: number for state, number in STATE_NUMBERS.items()}
 _SUBSYSTEMS: Mapping[BeliefKind, Subsystem] = {
     "merge": "merges", "pair": "merges", "agent_retention": "agent_states",
-    "subscription": "subscriptions", "feedback": "feedback",
+    "subscription": "subscriptions", "feedback": "feedback", "publication": "publications",
 }  # fmt: skip
 _LONGEST = 10_000  # Characters of a reason.
-_NAMING = frozenset({"claim", "adjudication", "fact"})  # The kinds of records that name entities by key ...
+_NAMING = frozenset(
+    {"claim", "adjudication", "fact", "publication"}
+)  # The kinds of records that name entities by key ...
 _KEYS = frozenset({"subject", "object", "about"})  # ... in these fields.
 
 
@@ -67,6 +70,7 @@ async def restore(connection: asyncpg.Connection, layout: Layout, records: Seque
         "agent_retention": run.retention,
         "subscription": run.subscriptions,
         "feedback": run.feedback,
+        "publication": run.publications,
     }
     try:
         await ways[records[0].kind](told)
@@ -121,9 +125,15 @@ class _RestoreRun:
                     float(each.get("confidence", 1.0)), each.get("episode"), begins, ends,
                     _instant(each.get("known_from")), _instant(each.get("known_to")),
                     bool(tie), bool(tie.get("first")), int(tie.get("apart", 0)), _origins(each),
+                    each.get("published_from"),
                 )
             )  # fmt: skip
+        marked = [(*row[:10], row[-1]) for row in rows if row[-1] is not None]
+        if marked:
+            await self.layout.ensure("publications")
         row = await self._row("put_claims", *_columns(rows))
+        if marked:
+            await self.connection.execute(self.layout.sql("publications", "put_marks"), *_columns(marked))
         self.done.created, self.done.updated = row["created"], row["updated"]
         times = [_expiry(each) for each in told]
         expiring = [(*row[:10], at) for row, at in zip(rows, times, strict=True) if at is not None]
@@ -336,6 +346,11 @@ class _RestoreRun:
         """Store verdicts that their callers have not given here."""
         for each in told:
             self.done.created += await restore_feedback(self.connection, self.layout, each)
+
+    async def publications(self, told: Sequence[Told]) -> None:
+        """Store publications that are not here; they follow what they repeat before the next use of the graph."""
+        for each in told:
+            self.done.created += await restore_publication(self.connection, self.layout, each)
 
     _current: dict[int, set[int]] = field(default_factory=dict)
 

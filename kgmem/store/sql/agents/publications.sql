@@ -29,11 +29,20 @@ CREATE INDEX publication_due ON {index}.publication (id) WHERE changes <> settle
 CREATE INDEX publication_scope ON {index}.publication (scope, id);
 CREATE INDEX publication_target ON {index}.publication (target, id);
 CREATE INDEX publication_copies ON {index}.publication USING gin (copies);
+-- Of the claims that publications made, what each repeats: the reference of a claim, or of a relationship, and its scope.
+CREATE TABLE {index}.published_claim (
+    claim bigint PRIMARY KEY,
+    mark  text COLLATE "C" NOT NULL
+);
+CREATE INDEX published_claim_mark ON {index}.published_claim (mark);
 
 -- In the transaction of the change, so that whatever reads the graph after it sees that publications are due. Rows are
 -- locked in the order of their ids.
 CREATE FUNCTION {index}.note_published_claims() RETURNS trigger LANGUAGE plpgsql AS $body$
 BEGIN
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM {index}.published_claim z USING gone g WHERE z.claim = g.id;
+    END IF;
     UPDATE {index}.publication p SET changes = p.changes + 1
     FROM (SELECT d.id FROM {index}.publication d
           WHERE d.ended IS NULL AND (d.topic IN (SELECT topic FROM gone)
@@ -228,10 +237,11 @@ WHERE (c.id = ANY ($1::bigint[]) OR c.edge = $3) AND c.known_to IS NULL ORDER BY
 -- Claims of a publication differ by their hash from what the scope states itself, so that each goes by itself.
 WITH said AS MATERIALIZED (
     SELECT n.*, hashint8extended(kgmem.claim_digest(n.source, n.object, n.value::jsonb, n.valid_from, n.valid_to, n.confidence,
-                                                    n.episode, n.begins, n.ends), $1 # n.origin) AS content_hash
-    FROM unnest($2::bigint[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::real[], $9::text[],
-                $10::integer[], $11::integer[], $12::bigint[])
-         WITH ORDINALITY AS n (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends, origin, at)
+                                                    n.episode, n.begins, n.ends), hashtextextended(n.mark, 0)) AS content_hash
+    FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::real[], $8::text[],
+                $9::integer[], $10::integer[], $11::bigint[], $12::text[])
+         WITH ORDINALITY AS n (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends, origin,
+                               mark, at)
 ), made AS (
     INSERT INTO {index}.claim (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends,
                                adopted, content_hash)
@@ -239,6 +249,10 @@ WITH said AS MATERIALIZED (
     FROM said ORDER BY at
     ON CONFLICT (topic, content_hash) WHERE known_to IS NULL DO NOTHING
     RETURNING id, topic, content_hash
+), marked AS (
+    INSERT INTO {index}.published_claim (claim, mark)
+    SELECT m.id, s.mark FROM made m JOIN said s ON s.topic = m.topic AND s.content_hash = m.content_hash
+    ON CONFLICT DO NOTHING
 ), told AS (
     INSERT INTO {index}.change (operation, kind, ids, keys)
     SELECT 1, 5, array_agg(id ORDER BY id), '{}' FROM made HAVING count(*) > 0
@@ -248,6 +262,72 @@ FROM said s
 LEFT JOIN made m ON m.topic = s.topic AND m.content_hash = s.content_hash
 LEFT JOIN {index}.claim c ON m.id IS NULL AND c.topic = s.topic AND c.content_hash = s.content_hash AND c.known_to IS NULL
 ORDER BY s.at
+
+-- name: outlived
+-- Claims that repeat a scope ($3) and are not among those that do so now ($4): of a publication ($5) or of none, such as
+-- from a file that is older than a change of the origin. What another publication made stays.
+SELECT n.id
+FROM (SELECT c.id FROM {index}.claim c WHERE c.id = ANY ($1::bigint[]) AND c.known_to IS NULL
+      UNION SELECT c.id FROM {index}.claim c JOIN {index}.published_claim z ON z.claim = c.id
+      WHERE c.topic = ANY ($2::bigint[]) AND c.known_to IS NULL AND substr(z.mark, strpos(z.mark, ' ') + 1) = $3) n
+WHERE n.id <> ALL ($4::bigint[])
+  AND NOT EXISTS (SELECT FROM {index}.publication o
+                  WHERE o.copies @> ARRAY[n.id] AND o.ended IS NULL AND o.id <> $5 AND o.kind <> 2)
+ORDER BY n.id
+
+-- name: mark_of_edge
+SELECT e.parallel_edge_hash FROM {index}.edge e WHERE e.id = $1
+
+-- name: all
+-- What is published from a scope, or from all, as records of a file name it: by keys.
+SELECT p.kind, p.key, coalesce(a.key, t.subject, p.subject) AS subject, coalesce(t.predicate, p.predicate) AS predicate,
+       t.about, b.key AS object, e.parallel_edge_hash, s.path AS scope, g.path AS target, p.by, p.reason, p.at, p.state, p.note,
+       p.ended, p.origins
+FROM {index}.publication p JOIN {index}.scope s ON s.id = p.scope JOIN {index}.scope g ON g.id = p.target
+LEFT JOIN {index}.topic t ON t.id = p.topic
+LEFT JOIN {index}.edge e ON p.kind = 3 AND e.id = p.origin
+LEFT JOIN {index}.item a ON a.id = e.source LEFT JOIN {index}.item b ON b.id = e.target
+WHERE $1::text IS NULL OR s.path = $1 ORDER BY p.id
+
+-- name: same
+SELECT id FROM {index}.publication
+WHERE scope = $1 AND target = $2 AND kind = $3 AND key IS NOT DISTINCT FROM $4 AND subject IS NOT DISTINCT FROM $5
+  AND predicate IS NOT DISTINCT FROM $6 AND at = $7 AND by = $8
+
+-- name: restore
+INSERT INTO {index}.publication
+    (scope, target, kind, key, subject, predicate, at, by, reason, origin, topic, origins, state, note, ended, copies)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::bigint[], $13, $14, $15, $16::bigint[])
+ON CONFLICT (kind, origin, target) WHERE ended IS NULL DO NOTHING RETURNING id
+
+-- name: topic_of
+SELECT t.id FROM {index}.topic t WHERE t.scope = $1 AND t.subject = $2 AND t.predicate = $3 AND t.about = $4
+
+-- name: facts_of
+SELECT f.id, f.options::text AS options FROM {index}.fact f WHERE f.topic = $1 ORDER BY f.id
+
+-- name: edge_of
+SELECT e.id FROM {index}.edge e JOIN {index}.label l ON l.id = e.kind
+JOIN {index}.item a ON a.id = e.source AND a.kind = 1 JOIN {index}.item b ON b.id = e.target AND b.kind = 1
+WHERE e.scope = $1 AND a.key = $2 AND l.name = $3 AND b.key = $4
+ORDER BY e.parallel_edge_hash = $5 DESC NULLS LAST, e.id LIMIT 1
+
+-- name: marked
+SELECT c.id FROM {index}.published_claim z JOIN {index}.claim c ON c.id = z.claim AND c.known_to IS NULL
+JOIN {index}.topic t ON t.id = c.topic
+WHERE z.mark = ANY ($1::text[]) AND t.scope = $2 ORDER BY c.id
+
+-- name: put_marks
+-- Which claims of an import repeat another scope; they are found by what they state.
+INSERT INTO {index}.published_claim (claim, mark)
+SELECT c.id, n.mark
+FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::real[], $8::text[],
+            $9::integer[], $10::integer[], $11::text[])
+     AS n (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends, mark)
+JOIN {index}.claim c ON c.topic = n.topic
+ AND c.content_hash = hashint8extended(kgmem.claim_digest(n.source, n.object, n.value::jsonb, n.valid_from, n.valid_to,
+                                                          n.confidence, n.episode, n.begins, n.ends), hashtextextended(n.mark, 0))
+ON CONFLICT DO NOTHING
 
 -- name: put_origins
 INSERT INTO {index}.claim_origin (claim, sentence, derived_from)

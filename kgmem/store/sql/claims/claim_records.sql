@@ -4,11 +4,12 @@
 SELECT c.id, o.key AS source, t.subject, t.predicate, c.object, c.value::text AS value, c.valid_from, c.valid_to,
        c.confidence, c.episode, c.begins, c.ends, p.path AS scope, c.known_from, c.known_to, c.adopted,
        e.parallel_edge_hash,
-       x.derived_from, y.expires_at
+       x.derived_from, y.expires_at, z.mark
 FROM {index}.claim c LEFT JOIN {index}.claim_origin x ON x.claim = c.id
 JOIN {index}.topic t ON t.id = c.topic JOIN {index}.scope p ON p.id = t.scope JOIN {index}.source o ON o.id = c.source
 LEFT JOIN {index}.edge e ON e.id = c.edge
 LEFT JOIN {index}.expiry y ON y.kind = 5 AND y.id = c.id AND c.known_to IS NULL
+LEFT JOIN {index}.published_claim z ON z.claim = c.id
 WHERE $1::text IS NULL OR p.path = $1
 ORDER BY c.id
 
@@ -16,8 +17,9 @@ ORDER BY c.id
 -- What a claim is known by among those on its topic: by what it states.
 SELECT c.id, md5(concat_ws(E'\x1f', o.key, coalesce(c.object, ''), coalesce(c.value::text, ''), coalesce(c.valid_from, ''),
                            coalesce(c.valid_to, ''), c.confidence, coalesce(c.episode, ''), coalesce(c.begins::text, ''),
-                           coalesce(c.ends::text, ''))) AS ref
+                           coalesce(c.ends::text, ''), z.mark)) AS ref
 FROM {index}.claim c JOIN {index}.source o ON o.id = c.source
+LEFT JOIN {index}.published_claim z ON z.claim = c.id
 WHERE c.id = ANY ($1::bigint[])
 
 -- name: claims_on
@@ -25,8 +27,9 @@ WHERE c.id = ANY ($1::bigint[])
 SELECT c.topic, c.id, c.known_to IS NULL AS current,
        md5(concat_ws(E'\x1f', o.key, coalesce(c.object, ''), coalesce(c.value::text, ''), coalesce(c.valid_from, ''),
                      coalesce(c.valid_to, ''), c.confidence, coalesce(c.episode, ''), coalesce(c.begins::text, ''),
-                     coalesce(c.ends::text, ''))) AS ref
+                     coalesce(c.ends::text, ''), z.mark)) AS ref
 FROM {index}.claim c JOIN {index}.source o ON o.id = c.source
+LEFT JOIN {index}.published_claim z ON z.claim = c.id
 WHERE c.topic = ANY ($1::bigint[]) ORDER BY c.known_to IS NULL, c.id
 
 -- name: decisions
@@ -133,11 +136,13 @@ WITH said AS MATERIALIZED (
                ORDER BY e.parallel_edge_hash = n.parallel_edge_hash DESC, e.id LIMIT 1) END AS edge
     FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::real[], $8::text[],
                 $9::integer[], $10::integer[], $11::timestamptz[], $12::timestamptz[], $13::boolean[], $14::boolean[],
-                $15::bigint[], $16::text[])
+                $15::bigint[], $16::text[], $17::text[])
          WITH ORDINALITY AS n (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends,
-                               known_from, known_to, tied, adopted, parallel_edge_hash, origins, at)
+                               known_from, known_to, tied, adopted, parallel_edge_hash, origins, mark, at)
     CROSS JOIN LATERAL (SELECT kgmem.claim_digest(n.source, n.object, n.value::jsonb, n.valid_from, n.valid_to, n.confidence,
-                                                  n.episode, n.begins, n.ends) AS content_hash) d
+                                                  n.episode, n.begins, n.ends) AS plain) b
+    CROSS JOIN LATERAL (SELECT CASE WHEN n.mark IS NULL THEN b.plain  -- Else it is kept beside what the scope states itself.
+                                    ELSE hashint8extended(b.plain, hashtextextended(n.mark, 0)) END AS content_hash) d
     ORDER BY n.topic, d.content_hash, n.known_to IS NULL, n.known_to, n.at
 ), made AS (
     INSERT INTO {index}.claim AS c (topic, source, object, value, valid_from, valid_to, confidence, episode, begins, ends,
