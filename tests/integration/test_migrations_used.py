@@ -1,10 +1,12 @@
 """Migrations of a database in use: what was stored before is answered afterwards, and can be changed and undone."""
 
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
 import pytest
 
+from kgmem.domain.agents.publication import PublicationRequest
 from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, NewAdjudication
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
@@ -142,3 +144,29 @@ async def test_what_was_merged_and_decided_before_a_migration_is_undone_after_it
         assert (written.created, written.unchanged) == (0, 1)
         await memory.claims.put(GRAPH, [ClaimStatement("d", "fire", "cause", value="cable")])
         await assert_index_matches_labels(memory, GRAPH)
+
+
+async def test_what_was_published_before_a_migration_follows_its_origin_after_it(database_url: str) -> None:
+    ada, team = "team/ada", "team"
+
+    async def there(memory: Memory) -> list[Any]:
+        page = await memory.claims.list(GRAPH, ClaimFilter(team))
+        return sorted((each.source, each.value) for each in page.items if each.scope == team)
+
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        await memory.graphs.create(GRAPH)
+        said = ClaimStatement("radio", "ferry", "port", value="Kiel", scope=ada)
+        ids = (await memory.claims.put(GRAPH, [said, replace(said, source="web"), replace(said, scope=team)])).ids
+        (fact,) = (await memory.facts.list(GRAPH, FactFilter(ada, subject="ferry"))).items[:1]
+        own = fact if fact.scope == ada else (await memory.facts.list(GRAPH, FactFilter(ada))).items[1]
+        await memory.publications.publish(GRAPH, PublicationRequest(team, "ada", "Asked.", item=own.id, scope=ada))
+        before = await there(memory)
+        assert before == [("radio", "Kiel"), ("radio", "Kiel"), ("web", "Kiel")]
+    await downgrade(database_url, "0045")
+    await migrate(database_url)
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        assert await there(memory) == before
+        await memory.claims.withdraw(GRAPH, [ids[0]], scope=ada)
+        assert await there(memory) == [("radio", "Kiel"), ("web", "Kiel")]
+        await memory.claims.withdraw(GRAPH, [ids[1]], scope=ada)
+        assert await there(memory) == [("radio", "Kiel")]
