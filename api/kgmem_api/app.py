@@ -55,7 +55,7 @@ from kgmem_api.routes import (
     sources,
     view,
 )
-from kgmem_api.routes.agents import blocks, decisions, feedback, publications, scopes, subscriptions
+from kgmem_api.routes.agents import blocks, decisions, events, feedback, publications, scopes, subscriptions
 from kgmem_api.routes.ledger import routes as ledger_routes
 from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.siblings import Share, Siblings
@@ -162,6 +162,7 @@ _ROUTERS = (
     publications.router,
     scopes.router,
     subscriptions.router,
+    events.router,
     sources.router,
     changes.router,
     imports.router,

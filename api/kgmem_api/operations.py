@@ -109,6 +109,7 @@ OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "list_subscriptions": ("list_subscriptions", "List subscriptions"),
     "get_subscription": ("get_subscription", "Return a subscription with its consumer groups"),
     "delete_subscription": ("delete_subscription", "Delete a subscription with its consumer groups"),
+    "list_feed": ("list_graph_events", "Return or follow the events of a graph"),
     "list_events": ("list_subscription_events", "Return events, for a consumer group or behind a cursor"),
     "ack_events": ("acknowledge_events", "Acknowledge events up to a cursor"),
     "seek_group": ("seek_group", "Set a consumer group to a cursor or a time"),

@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "kgmem.cli.communities:link_similar",
         "Link similar entities, and update the links in the background.",
     ),
+    "events": ("kgmem.cli.agents.subscriptions:feed", "Print the events that a scope sees."),
     "subscribe": ("kgmem.cli.agents.subscriptions:subscribe", "Subscribe to changes."),
     "subscriptions": (
         "kgmem.cli.agents.subscriptions:app",

@@ -24,6 +24,7 @@ from kgmem.domain.time.interval import parse_time
 from kgmem.services.ports import Ports
 from kgmem.services.score_texts import scorer_of
 
+NOW: Final = "now"  # As a cursor: behind all events.
 _POLL: Final = 0.2  # Seconds between looks of a read that waits.
 
 
@@ -71,6 +72,27 @@ class Subscriptions:
         position, ending = Position.parse(after, "after"), time.monotonic() + _checked_wait(wait)
         while True:
             found = await self._ports.subscriptions.events(graph, address.checked(), position, limit, self._scorer)
+            if found.events or time.monotonic() >= ending:
+                return found
+            position = Position.parse(found.cursor)
+            await asyncio.sleep(_POLL)
+
+    async def feed(
+        self, graph: str, request: SubscriptionRequest | None = None, *, scope: str = SHARED,
+        after: str = str(BEGINNING), limit: int = 100, wait: float = 0.0,
+    ) -> Delivery:  # fmt: skip
+        """Return events behind a cursor that a request matches in a scope, by default all, without a subscription.
+
+        Waits up to so many seconds for the first one. `after` is a cursor, or `now` for one behind all events. Raises
+        InvalidInput, CursorExpired, and NotFound for an unknown graph.
+        """
+        if not 1 <= limit <= 1000:
+            raise InvalidInput(f"limit is {limit}.", hint="Give 1 to 1,000.", field="limit")
+        checked, ending = (request or SubscriptionRequest()).checked(), time.monotonic() + _checked_wait(wait)
+        position = None if after == NOW else Position.parse(after, "after")
+        while True:
+            place = (check_scope(scope), position)
+            found = await self._ports.subscriptions.feed(graph, checked, place, limit, self._scorer)
             if found.events or time.monotonic() >= ending:
                 return found
             position = Position.parse(found.cursor)

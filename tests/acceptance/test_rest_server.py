@@ -19,8 +19,7 @@ from kgmem.domain.errors import DatabaseOutdated, ServerError
 from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem_api import server
-from kgmem_api.routes import changes
+from kgmem_api import event_streams, server
 from kgmem_api.server import serve
 from tests.fakes import fake_memory
 from tests.rest import done, refused
@@ -169,15 +168,15 @@ async def test_an_event_stream_does_not_keep_the_server_from_stopping(running: R
 
 
 async def test_event_streams_are_counted_and_limited(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "MOST_STREAMS", 1)
-    monkeypatch.setattr(changes, "POLL", 0.01)
+    monkeypatch.setattr(event_streams, "MOST_STREAMS", 1)
+    monkeypatch.setattr(event_streams, "POLL", 0.01)
     headers = {"Accept": "text/event-stream"}
     async with running.client.stream("GET", "/v1/graphs/main/changes", headers=headers) as answer:
         assert (await anext(answer.aiter_lines())).startswith("retry")
         second = await running.client.get("/v1/graphs/main/changes", headers=headers)
         refused(second, 503, "event streams")
         done(await running.client.get("/v1/graphs/main/changes"))
-    monkeypatch.setattr(changes, "LONGEST_STREAM", 0.05)
+    monkeypatch.setattr(event_streams, "LONGEST_STREAM", 0.05)
     async with asyncio.timeout(5):
         while True:
             third = await running.client.get("/v1/graphs/main/changes", headers=headers)

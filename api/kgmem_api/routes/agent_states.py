@@ -295,12 +295,14 @@ async def get_state(
 ) -> Response:
     """Return a state byte for byte: the current version, or that of a number, a checkpoint, or a time.
 
-    The headers: ETag is the version, Kgmem-Written-At its time, Repr-Digest its SHA-256.
+    The headers: ETag is the version, Kgmem-Written-At its time, Repr-Digest its SHA-256, Kgmem-Expires-At when the
+    state is deleted.
     """
     held = await access.memory.states.read(graph, path.at(access, asked.scope), asked.choice())
     found = held.version
     digest = base64.b64encode(bytes.fromhex(found.sha256)).decode()
     headers = {**tag(found.version), "Repr-Digest": f"sha-256=:{digest}:", "Kgmem-Written-At": found.at}
+    headers |= {"Kgmem-Expires-At": found.expires_at} if found.expires_at else {}
     if is_current(request, found.version):
         return Response(None, 304, headers)
     return Response(held.content, 200, headers, media_type=found.media_type)

@@ -12,6 +12,7 @@ from kgmem.domain.subscriptions.event import BEGINNING
 from kgmem.domain.subscriptions.subscription import (
     DEFAULT_LEASE,
     DEFAULT_RELEVANCE,
+    LONGEST_WAIT,
     Acknowledgement,
     ConsumerGroup,
     Delivery,
@@ -98,6 +99,41 @@ def events(
     """Print events behind a cursor; nothing is remembered of who reads."""
     address = SubscriptionAddress(name, scope)
     _print(with_memory(lambda m: m.subscriptions.events(graph, address, after=after, limit=limit, wait=wait)), as_json)
+
+
+def feed(
+    graph: GraphName = DEFAULT_GRAPH,
+    scope: ScopeName = "",
+    kinds: Annotated[list[str] | None, typer.Option("--kind", help="Such as fact.verified or fact.*.")] = None,
+    labels: Annotated[list[str] | None, typer.Option("--label", help="A label, kind or predicate.")] = None,
+    keys: Annotated[list[str] | None, typer.Option("--key", help="The key of an entity.")] = None,
+    question: Annotated[str | None, typer.Option("--question", help="Only items relevant to it.")] = None,
+    least: Annotated[float, typer.Option("--min-relevance", help="How relevant, 0 to 1.")] = DEFAULT_RELEVANCE,
+    below: Annotated[bool, typer.Option("--below/--not-below", help="Those of the scopes below, too.")] = True,
+    after: Annotated[str, typer.Option("--after", help="Behind this cursor: 0 is the oldest event; or now.")] = str(
+        BEGINNING
+    ),
+    limit: Limit = 100,
+    wait: Wait = 0.0,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until you stop it.")] = False,
+    as_json: AsJSON = False,
+) -> None:
+    """Print the events that a scope sees, without a subscription; nothing is remembered of who reads."""
+    asked = EventFilter(tuple(kinds or ()), tuple(labels or ()), tuple(keys or ()), question, least)
+    request = SubscriptionRequest(filter=asked, below=below)
+
+    async def work(memory: Memory) -> Delivery:
+        at = after
+        while True:
+            waits = LONGEST_WAIT if follow else wait
+            found = await memory.subscriptions.feed(graph, request, scope=scope, after=at, limit=limit, wait=waits)
+            if not follow:
+                return found
+            if found.events:
+                _print(found, as_json)
+            at = found.cursor
+
+    _print(with_memory(work), as_json)
 
 
 @app.command()

@@ -249,6 +249,14 @@ class SubscriptionStore(Protocol):
     ) -> Delivery:
         """Return matching events behind a position, without a group. Raises CursorExpired."""
 
+    async def feed(
+        self, graph: str, request: SubscriptionRequest, place: tuple[str, Position | None], limit: int, scorers: Scorers
+    ) -> Delivery:
+        """Return events behind a position that a request matches in a scope, without a subscription.
+
+        `place`: the scope and the position; None: behind all events. Raises CursorExpired, Unavailable.
+        """
+
     async def read(self, graph: str, address: SubscriptionAddress, request: GroupRead, scorers: Scorers) -> Delivery:
         """Lease the next events of a group to one consumer. Raises CursorExpired, VersionConflict, NotFound."""
 

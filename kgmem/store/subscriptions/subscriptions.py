@@ -116,6 +116,23 @@ class PostgresSubscriptions:
                 events, cursor = await self._matching(connection, layout, found, (after, limit), scorers)
         return Delivery(events, str(cursor))
 
+    async def feed(
+        self, graph: str, request: SubscriptionRequest, place: tuple[str, Position | None], limit: int, scorers: Scorers
+    ) -> Delivery:
+        """Return events behind a position that a request matches in a scope, without a subscription.
+
+        `place`: the scope and the position; None: behind all events. Raises CursorExpired, Unavailable.
+        """
+        scope, after = place
+        async with self.catalog.on(graph, reads=_READS) as layout:
+            if after is None:
+                return Delivery([], str(Position(await self._now(layout))))
+            await self._let_end(layout)
+            asked = Subscription("", scope, request.what, request.filter, request.below, "", "", None)
+            async with self.database.connection() as connection:
+                events, cursor = await self._matching(connection, layout, asked, (after, limit), scorers)
+        return Delivery(events, str(cursor))
+
     async def read(self, graph: str, address: SubscriptionAddress, request: GroupRead, scorers: Scorers) -> Delivery:
         """Lease the next events of a group to one consumer; without one where another has the lease.
 
