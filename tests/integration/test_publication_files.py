@@ -209,3 +209,20 @@ async def test_a_wrong_record_is_rejected_with_its_reason(
     assert len(done.rejections) == 1
     assert wanted in str(done.rejections[0])
     assert (await memory.publications.list(Graphs.new, scope=TEAM)).items == []
+
+
+async def test_an_import_that_is_restricted_to_a_scope_publishes_nowhere_else(memory: Memory, tmp_path: Path) -> None:
+    await fill(memory)
+    await memory.exports.write(Graphs.old, tmp_path / "all.jsonl", ExportOptions())
+    lines = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
+    lines = [each for each in lines if each["type"] not in {"source", "kgmem"} and each.get("scope") == ADA]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
+
+    done = await memory.imports.run(Graphs.new, [tmp_path / "mine.jsonl"], ImportOptions(scope=ADA, within=ADA))
+
+    assert len(done.rejections) == len([each for each in lines if each["type"] == "publication"]) > 0
+    assert all("restricted" in str(each) for each in done.rejections)
+    assert (await memory.publications.list(Graphs.new, scope=TEAM)).items == []
+    assert [
+        each for each in (await memory.claims.list(Graphs.new, ClaimFilter(TEAM))).items if each.scope == TEAM
+    ] == []

@@ -140,3 +140,23 @@ async def test_a_damaged_record_is_rejected_with_its_reason(
     assert named in why.reason
     assert await told(memory, Graphs.new) == []
     assert (await memory.entities.get(Graphs.new, "z")).label == "Ship"
+
+
+@pytest.mark.parametrize(("of", "seen"), [("", True), ("user/1", True), ("user/1/a", True), ("user/2", False)])
+async def test_an_import_that_is_restricted_to_a_scope_rates_only_what_it_sees(
+    memory: Memory, tmp_path: Path, of: str, seen: bool
+) -> None:
+    await memory.entities.put(Graphs.new, [Entity("vault", "Thing", scope=of)])
+    record = {"type": "feedback", "item": "entity", "key": "vault", "verdict": "useful", "scope": "user/1"}
+    lines = [
+        record | ({"of_scope": each} if each else {}) | {"key": key} for each, key in ((of, "vault"), (of, "none"))
+    ]
+    (tmp_path / "own.jsonl").write_text(
+        "".join(orjson.dumps(each | {"at": "2026-01-01T00:00:00Z"}).decode() + "\n" for each in lines)
+    )
+    done = await memory.imports.run(
+        Graphs.new, [tmp_path / "own.jsonl"], ImportOptions(scope="user/1", within="user/1")
+    )
+    assert done.created == (1 if seen else 0)
+    if not seen:  # Whether it is there is not told.
+        assert len({str(each.reason) for each in done.rejections}) == 1

@@ -21,6 +21,7 @@ from kgmem.domain.agents.session_records import (
 from kgmem.domain.agents.shared_records import check_feedback, check_subscription
 from kgmem.domain.claims.consensus import FactState
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.scope import reaches, visible_from
 from kgmem.domain.time.interval import parse_time
 
 BeliefKind = Literal[
@@ -61,6 +62,15 @@ class BeliefRecord:
     def scope(self) -> str:
         """The scope of the record; empty for what is shared."""
         return str(self.told.get("scope") or "")
+
+    def scope_outside(self, bound: str) -> str | None:
+        """Return a scope outside of this one and those below it that it would write to, or names unseen from there."""
+        if not reaches(bound, self.scope):
+            return self.scope
+        other = str(self.told.get({"publication": "to", "feedback": "of_scope"}.get(self.kind, "")) or "")
+        if self.kind == "publication":
+            return None if reaches(bound, other) else other
+        return None if reaches(bound, other) or other in visible_from(bound) else other
 
 
 _Check: TypeAlias = Callable[[Any, str], None]

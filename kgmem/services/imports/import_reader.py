@@ -147,10 +147,12 @@ class ImportReader:
 
     def _fault(self, record: AnyRecord) -> tuple[str | None, bool]:
         """What is wrong with a record, as far as the graph's own settings tell, and if only that it is partial."""
-        if self.options.within and (isinstance(record, Source) or not reaches(self.options.within, record.scope)):
-            shared = " (shared by the whole graph)" if not getattr(record, "scope", "-") else ""
+        outside = _scope_outside(record, self.options.within) if self.options.within else None
+        if outside is not None:
+            shared = " (shared by the whole graph)" if not outside else ""
+            names = "It names the scope" if outside != getattr(record, "scope", outside) else "Its scope is"
             told = "A source is the whole graph's"
-            what = told if isinstance(record, Source) else f"Its scope is {record.scope!r}{shared}"
+            what = told if isinstance(record, Source) else f"{names} {outside!r}{shared}"
             return f"{what}, but this import is restricted to {self.options.within!r}.", False
         refused = _refused(record)
         if refused:
@@ -183,3 +185,12 @@ def _refused(record: AnyRecord) -> str | None:
     except InvalidInput as error:
         return str(error)
     return None
+
+
+def _scope_outside(record: AnyRecord, bound: str) -> str | None:
+    """Return a scope of a record that is not within another; the registry of sources is the whole graph's."""
+    if isinstance(record, BeliefRecord):
+        return record.scope_outside(bound)
+    if isinstance(record, Source):
+        return SHARED
+    return None if reaches(bound, record.scope) else record.scope
