@@ -110,6 +110,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "append_to_block": {"text": "She is 42."},
     "give_feedback": {"item": 844424930131969, "verdict": "wrong", "question": "Who walked on the Moon first?"},
     "publish": {"scope": "team/moon/ada", "to": "team/moon", "item": 17, "reason": "The team plans by it."},
+    "find_traces": {"texts": ["Clara Weber"]},
     "put_session": {"agent": "planner", "users": ["Clara"]},
     "post_messages": {
         "messages": [

@@ -129,6 +129,7 @@ OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "withdraw_publication": ("withdraw_publication", "Withdraw a publication"),
     "list_scopes": ("list_scopes", "List scopes with what is in them"),
     "get_scope": ("get_scope", "Return what is in a scope"),
+    "find_traces": ("find_traces", "Search every table for texts, such as after an erasure"),
     "delete_scope": ("delete_scope", "Delete a scope with everything in it"),
     "delete_block": ("delete_block", "Delete a memory block with all its versions"),
     "delete_session": ("delete_session", "Delete a session with everything in it"),

@@ -20,6 +20,10 @@ def test_scopes_are_listed_shown_and_deleted(kgmem: Command) -> None:
     report = json.loads(kgmem("scopes", "delete", "user/1", "--erase", "--json").out)
     assert report["deleted"]["episodes"] == 1
     assert [each["scope"] for each in json.loads(kgmem("scopes", "list", "--json").out)["scopes"]] == ["user/10"]
+    found = kgmem("scopes", "traces", "Ann sails", "--json")  # The other scope has the same text.
+    assert (found.code, bool(json.loads(found.out)["found"])) == (1, True)
+    nothing = kgmem("scopes", "traces", "Zqwertine")
+    assert (nothing.code, "No trace" in nothing.out) == (0, True)
     missing = kgmem("scopes", "delete", "user/1/x")
     assert missing.code != 0
     assert "Nothing was written" in missing.err

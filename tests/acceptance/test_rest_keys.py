@@ -91,6 +91,7 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
         "lease": "vault",
     },
     ("POST", "/v1/graphs/{graph}/subscriptions/{subscription}/seek"): lambda _: {"group": "vault"},
+    ("POST", "/v1/graphs/{graph}/traces"): lambda _: {"texts": ["vault"]},
     ("PUT", "/v1/graphs/{graph}/blocks/{name}"): lambda _: {"text": "vault"},
     ("PATCH", "/v1/graphs/{graph}/blocks/{name}"): lambda _: {"edits": [{"old": "vault", "new": "vault"}]},
     ("POST", "/v1/graphs/{graph}/blocks/{name}/append"): lambda _: {"text": "vault"},

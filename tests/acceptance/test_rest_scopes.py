@@ -1,6 +1,7 @@
 """Over REST: scopes are listed, summed up and deleted by who may."""
 
 from kgmem.domain.agents.block import BlockAddress, BlockContent
+from kgmem.domain.graph.entity import Entity
 from tests.rest import GRAPH, Door, done, refused
 
 ALL, ONE = f"{GRAPH}/scopes", f"{GRAPH}/scope"
@@ -54,3 +55,21 @@ async def test_a_key_sees_and_deletes_only_its_own_scope(door: Door) -> None:
     done(await door.client.delete(ONE, params={"scope": "user/1/work"}, headers=own))
     left = [each["scope"] for each in done(await door.client.get(ALL))["scopes"]]
     assert left == ["", "user/1", "user/10"]
+
+
+async def test_traces_of_what_was_erased_are_searched_for_by_admins_alone(door: Door) -> None:
+    client, word = door.client, "Zqwertine"
+    await door.memory.entities.put("main", [Entity("z", "Person", word, scope="user/9")])
+    asked = {"texts": [word.lower()]}
+    found = done(await client.post(f"{GRAPH}/traces", json=asked))
+    assert found["found"]
+    assert word not in str(found["found"])
+    done(await client.delete(ONE, params={"scope": "user/9", "erase": "true"}))
+    assert done(await client.post(f"{GRAPH}/traces", json=asked))["found"] == []
+    refused(await client.post(f"{GRAPH}/traces", json={"texts": ["ab"]}), 422, "texts[0]")
+    _, secret = await door.memory.keys.create("w", "writer")
+    refused(await client.post(f"{GRAPH}/traces", json=asked, headers={"Authorization": f"Bearer {secret}"}), 403)
+    _, secret = await door.memory.keys.create("a", "admin", graph="main")
+    mine = {"Authorization": f"Bearer {secret}"}
+    fewer = done(await client.post(f"{GRAPH}/traces", json=asked, headers=mine))
+    assert fewer["tables"] < found["tables"]

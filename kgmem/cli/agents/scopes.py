@@ -73,6 +73,32 @@ def delete(
         note(f"Kept: {report.kept.ledger_accounts:,} accounts of the ledger, which is append-only.")
 
 
+@app.command()
+def traces(
+    texts: Annotated[list[str], typer.Argument(help="What to search for, in any letters.")],
+    graph: GraphName = DEFAULT_GRAPH,
+    as_json: AsJSON = False,
+) -> None:
+    """Search every table for texts, such as a name after an erasure; exits with 1 where one is found."""
+
+    def progress(done: int, total: int) -> None:
+        if not done % 20:
+            note(f"{done} of {total} tables searched.")
+
+    found = with_memory(lambda m: m.scopes.find_traces(graph, texts, progress=progress))
+    if as_json:
+        print_json(found)
+    elif found.found:
+        table = Table("table", "rows")
+        for each in found.found:
+            table.add_row(each.table, f"{each.rows:,}")
+        OUT.print(table)
+    else:
+        OUT.print(f"No trace in {found.tables} tables.")
+    if found.found:
+        raise typer.Exit(1)
+
+
 def _print(counts: ScopeCounts) -> None:
     table = Table("what", "number")
     for name, number in asdict(counts).items():

@@ -1,6 +1,6 @@
 """What a scope contains, and what went when it was deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Protocol
 
@@ -62,6 +62,23 @@ class ScopeDeletion:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """A table that has a text, and in how many of its rows."""
+
+    table: str  # With its schema.
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Where texts are in the database: in none of so many tables, or in some."""
+
+    texts: Sequence[str]
+    tables: int  # That were searched.
+    found: Sequence[Trace] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ScopeItems:
     """The next entities, texts, relationships and claims in one scope: ids, and keys of those that have one."""
 
@@ -98,6 +115,11 @@ class ScopeStore(Protocol):
 
     async def clear(self, graph: str, scope: str) -> None:
         """Delete memory blocks, agent states, retention rules, subscriptions, feedback and what is derived."""
+
+    async def traces(
+        self, graph: str, texts: Sequence[str], *, server: bool, progress: Callable[[int, int], None] | None = None
+    ) -> Traces:
+        """Search every table of a graph, with `server` those of the server, too, for texts; return where they are."""
 
     async def erase(self, graph: str, scope: str) -> int:
         """Take what was known of an empty scope out of the history; returns how many versions and claims."""

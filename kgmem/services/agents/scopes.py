@@ -8,7 +8,7 @@ from kgmem.domain.agents.session import SessionAddress, SessionFilter
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound, TooLarge
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
-from kgmem.domain.graph.scope_contents import MOST_SCOPES, ScopeCounts, ScopeDeletion, ScopeItems, ScopeSummary
+from kgmem.domain.graph.scope_contents import MOST_SCOPES, ScopeCounts, ScopeDeletion, ScopeItems, ScopeSummary, Traces
 from kgmem.services.agents.publications import withdraw_all
 from kgmem.services.agents.sessions import Sessions
 from kgmem.services.claims import claim as claiming
@@ -18,6 +18,7 @@ from kgmem.services.texts.forget import forget
 
 _AT_ONCE: Final = 500  # Items that go in one step, so that others have their turn between steps.
 _CLAIMS_AT_ONCE: Final = 1000
+MOST_TEXTS: Final = 20
 
 
 class Scopes:
@@ -65,6 +66,30 @@ class Scopes:
         if left.deletable:
             raise Conflict("Something new was written to the scope meanwhile.", hint="Delete it again.")
         return report
+
+    async def find_traces(
+        self,
+        graph: str,
+        texts: Sequence[str],
+        *,
+        server: bool = True,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Traces:
+        """Search every table of a graph for texts in any letters, such as after an erasure; with `server` its own, too.
+
+        It returns tables and numbers of rows, and nothing of their contents. All rows are read. What is compressed
+        (contents of agent states), files, logs and backups are not searched. Raises InvalidInput, NotFound.
+        """
+        await self._ports.graphs.get(graph)
+        if not 1 <= len(texts) <= MOST_TEXTS:
+            raise InvalidInput(f"{len(texts)} texts were given.", hint=f"Give 1 to {MOST_TEXTS}.", field="texts")
+        for place, text in enumerate(texts):
+            if not 3 <= len(text.strip()) <= 500 or "\0" in text:
+                raise InvalidInput(
+                    f"texts[{place}] is no text to search for.", hint="Give 3 to 500 characters.",
+                    field=f"texts[{place}]",
+                )  # fmt: skip
+        return await self._ports.scopes.traces(graph, texts, server=server, progress=progress)
 
     async def _paths(self, graph: str, scope: str, *, below: bool) -> Sequence[str]:
         await self._ports.graphs.get(graph)

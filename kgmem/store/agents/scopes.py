@@ -1,19 +1,23 @@
 """What scopes contain, from the tables of each graph, and what goes when one is emptied."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
 import asyncpg
 
 from kgmem.domain.graph.entity import ENTITY, EPISODE, Page
-from kgmem.domain.graph.scope_contents import MOST_SCOPES, ScopeCounts, ScopeItems, ScopeSummary
+from kgmem.domain.graph.scope_contents import MOST_SCOPES, ScopeCounts, ScopeItems, ScopeSummary, Trace, Traces
 from kgmem.domain.time.interval import iso
 from kgmem.store.agents.session_rows import scope_number
+from kgmem.store.db.statements import statement
 from kgmem.store.graph.catalog import PostgresCatalog
 
 _FILE: Final = "scopes"
 _ERASED_AT_ONCE: Final = 1000
+_TRACES: Final = "traces"
+_SCHEMAS: Final = ("kgmem", "kgmem_jobs")  # Of the server: keys, imports, jobs.
+_PAGES: Final = 16_384  # Of 8 kB, that one statement of a search reads.
 # Rows that hang on others of the scope go before these.
 _CLEARED: Final = (
     "lock_states", "clear_times", "clear_states", "clear_checkpoints", "note_states_gone", "clear_rules",
@@ -26,7 +30,7 @@ _LEARNED: Final = (
     "erase_topics", "erase_source_reliability", "erase_past_source_reliability", "erase_predicate_parameters",
     "erase_source_dependence", "erase_consensus_run", "erase_correlation", "erase_adjudication", "erase_merge",
     "erase_merge_candidate", "erase_members", "erase_community", "erase_community_scope", "erase_summary_parts",
-    "erase_summary",
+    "erase_summary", "erase_blocks", "erase_states",
 )  # fmt: skip
 
 
@@ -101,6 +105,8 @@ class PostgresScopes:
                 ids = [row["id"] for row in rows]
                 if ids and "subscriptions" in layout.subsystems.made:
                     await connection.execute(layout.sql("subscriptions", "note_erased"), ids)
+                if ids:
+                    await connection.execute(layout.sql("extraction", "erase_keys"), ids)
                 return len(ids), int(await connection.fetchval(layout.sql("extraction", "erase"), ids))
 
             async def rest(connection: asyncpg.Connection) -> int:
@@ -117,6 +123,36 @@ class PostgresScopes:
                 found, versions = await self.database.transact(some)
                 erased += versions
             return erased + await self.database.transact(rest)
+
+    async def traces(
+        self, graph: str, texts: Sequence[str], *, server: bool, progress: Callable[[int, int], None] | None = None
+    ) -> Traces:
+        """Search every table of a graph, with `server` those of the server, too, for texts; return where they are."""
+        found: list[Trace] = []
+        async with self.catalog.on(graph) as layout:
+            schemas = [layout.age_name, layout.index_name, *(_SCHEMAS if server else ())]
+            async with self.database.connection() as connection:
+                tables = await connection.fetch(statement(_TRACES, "tables"), schemas)
+            for place, table in enumerate(tables):
+                if progress:
+                    progress(place, len(tables))
+                rows = await self._rows_with(table, texts)
+                if rows:
+                    found.append(Trace(f"{table['schema']}.{table['table']}", rows))
+        return Traces(tuple(texts), len(tables), found)
+
+    async def _rows_with(self, table: Any, texts: Sequence[str]) -> int:
+        """Return how many rows of a table have one of these texts; each statement reads some pages only."""
+        sql = statement(_TRACES, "count", schema=table["schema"], table=table["table"])
+        count = 0
+        for first in range(0, table["pages"], _PAGES):
+            async with self.database.connection() as connection:
+                try:
+                    found = await connection.fetchval(sql, list(texts), (first, 0), (first + _PAGES, 0))
+                except asyncpg.UndefinedTableError:  # Dropped meanwhile.
+                    return count
+            count += int(found)
+        return count
 
     async def _next(self, graph: str, scope: str, name: str, *rest: int) -> ScopeItems:
         async with self.catalog.on(graph, expires=False) as layout, self.database.connection() as connection:

@@ -267,6 +267,8 @@ class PostgresExtractionStore:
                 found = [row["id"] for row in gone]
                 if "subscriptions" in layout.subsystems.made:
                     await connection.execute(layout.sql("subscriptions", "note_erased"), found)
+                if found:
+                    await connection.execute(layout.sql("extraction", "erase_keys"), found)
                 erased: int = await connection.fetchval(layout.sql("extraction", "erase"), found)
                 return erased
 

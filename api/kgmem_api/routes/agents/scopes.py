@@ -3,14 +3,16 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from kgmem.domain.graph.scope_contents import ScopeSummary
-from kgmem_api.access import Reads, Writes
+from kgmem_api.access import Administers, Reads, Writes
+from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
+from kgmem_api.wire.fields import STRICT
 
 
 class ScopeCountsShape(BaseModel):
@@ -62,6 +64,31 @@ class ScopeDeleteResult(BaseModel):
     dry_run: bool
 
 
+class TraceRequest(BaseModel):
+    """Texts to search for."""
+
+    model_config = STRICT
+
+    texts: Annotated[
+        list[str], Field(min_length=1, max_length=20, description="In any letters; 3 to 500 characters each.")
+    ]
+
+
+class TraceShape(BaseModel):
+    """A table that has one of the texts."""
+
+    table: Annotated[str, Field(description="With its schema.")]
+    rows: Annotated[int, Field(description="How many of its rows have it.")]
+
+
+class TraceReport(BaseModel):
+    """Where the texts are."""
+
+    texts: Annotated[list[str], Field(description="As requested.")]
+    tables: Annotated[int, Field(description="How many were searched.")]
+    found: Annotated[list[TraceShape], Field(description="Empty: no trace.")]
+
+
 router = APIRouter(tags=["graphs"])
 _ONE = "/v1/graphs/{graph}/scope"
 Below = Annotated[bool, Query(description="The scopes below it as well.")]
@@ -98,6 +125,18 @@ async def delete_scope(
     """
     report = await access.memory.scopes.delete(graph, access.scope(scope), below=below, dry_run=dry_run, erase=erase)
     return reply(asdict(report))
+
+
+@router.post("/v1/graphs/{graph}/traces", responses=gives(TraceReport))
+async def find_traces(
+    graph: GraphName, access: Administers, asked: Annotated[TraceRequest, Depends(JSONBody(TraceRequest))]
+) -> Response:
+    """Search every table of a graph and of the server for texts, such as after an erasure.
+
+    It returns tables and numbers of rows, nothing of their contents. All rows are read.
+    """
+    whole = access.key.graph is None  # Else the server's tables are not the key's to search.
+    return reply(asdict(await access.memory.scopes.find_traces(graph, asked.texts, server=whole)))
 
 
 def _shown(summary: ScopeSummary) -> dict[str, Any]:

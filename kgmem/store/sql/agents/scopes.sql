@@ -142,6 +142,12 @@ SELECT count(*) FROM gone
 -- name: erase_topics
 DELETE FROM {index}.topic WHERE scope = $1
 
+-- name: erase_blocks
+DELETE FROM {index}.memory_block WHERE scope = $1 AND gone
+
+-- name: erase_states
+DELETE FROM {index}.agent_state WHERE scope = $1 AND gone
+
 -- name: erase_summary_parts
 DELETE FROM {index}.summary_of o USING {index}.summary s WHERE s.id = o.summary AND s.scope = $1
 

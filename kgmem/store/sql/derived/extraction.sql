@@ -212,6 +212,8 @@ WITH passages AS (
     DELETE FROM {index}.past_vector WHERE passage IN (SELECT id FROM passages)
 ), items AS (
     DELETE FROM {index}.past_item WHERE id = ANY ($1::bigint[]) OR thing = ANY ($1::bigint[])
+), names AS (
+    DELETE FROM {index}.entity_name WHERE item = ANY ($1::bigint[])
 ), edges AS (
     DELETE FROM {index}.past_edge
     WHERE id = ANY ($1::bigint[]) OR source = ANY ($1::bigint[]) OR target = ANY ($1::bigint[]) RETURNING id
@@ -221,6 +223,16 @@ WITH passages AS (
        OR (h.id IN (SELECT id FROM edges) AND NOT EXISTS (SELECT FROM {index}.edge e WHERE e.id = h.id)) RETURNING id
 )
 SELECT count(*) FROM versions
+
+-- name: erase_keys
+-- Keys of what is erased, out of the change feed; that it changed stays there, by its id.
+UPDATE {index}.change c
+SET keys = ARRAY(SELECT CASE WHEN u.id = ANY ($1::bigint[]) THEN '' ELSE u.key END
+                 FROM unnest(c.ids, c.keys) WITH ORDINALITY AS u (id, key, place)
+                 WHERE u.place <= cardinality(c.keys) ORDER BY u.place)
+WHERE c.id IN (SELECT o.id FROM {index}.change o CROSS JOIN LATERAL unnest(o.ids) AS u (item)
+               JOIN unnest($1::bigint[]) AS n (item) ON n.item = u.item
+               WHERE o.kind <= 3 AND o.keys <> '{}')
 
 -- name: erase_claims
 -- Withdrawn claims that cite texts ($2) of a scope ($1) which are gone, where they see no other text of that key; and what

@@ -136,7 +136,7 @@ WITH entry AS MATERIALIZED (
     WHERE c.id >= $1 AND c.id <= $3 AND (c.id > $1 OR u.place > $2) AND c.kind <> 4
     ORDER BY c.id, u.place LIMIT $4
 ), told AS (
-    SELECT e.*, coalesce(i.scope, p.scope, x.scope) AS scope, coalesce(i.key, p.key, e.word) AS name,
+    SELECT e.*, coalesce(i.scope, p.scope, x.scope) AS scope, coalesce(i.key, p.key, nullif(e.word, '')) AS name,
            coalesce(i.labels, p.labels) AS labels, l.name AS label, coalesce(i.source, p.source) AS origin,
            NULL::text[] AS entities, NULL::smallint AS state, NULL::smallint AS before, NULL::text AS by,
            EXISTS (SELECT 1 FROM {index}.session_message m WHERE m.item = e.item) AS message
