@@ -1,6 +1,7 @@
 """The app: routes, middleware, error handlers and the memory behind them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -198,7 +199,8 @@ def create_app(memory: Memory | Opener | None, *, settings: Settings, share: Sha
     state.settings = settings
     state.metrics = Metrics(share.folder if share else None)
     state.stopping = asyncio.Event()
-    state.streams = state.exports = 0
+    state.streams = Counter()  # By key.
+    state.exports = 0
     state.sessions = Sessions(settings.transaction_idle, process=share.number if share else None)
     state.room = Room(settings.max_body * _LARGEST_BODIES)
     if isinstance(memory, Memory):

@@ -14,6 +14,7 @@ from kgmem.domain.errors import Unavailable
 from kgmem_api.context import context_of
 
 MOST_STREAMS = 64
+MOST_OF_A_KEY = 16  # So that no caller takes all of them.
 LONGEST_STREAM = 600.0  # Seconds; the client then comes back with Last-Event-ID, as event sources do by themselves.
 POLL = 0.5
 KEEP_ALIVE = 15.0  # Seconds of silence after which a line shows proxies that the stream lives.
@@ -43,20 +44,28 @@ def last_event(request: Request) -> str | None:
 async def stream(request: Request, start: str, read: Read) -> StreamingResponse:
     """Return a stream of what happens behind a cursor. Raises Unavailable, and what the first read raises."""
     state = request.app.state
-    if state.streams >= MOST_STREAMS:
+    if state.streams.total() >= MOST_STREAMS:
         raise Unavailable("The server is at its limit of event streams.", hint="Ask for pages.", retry_after=10)
+    bearer = context_of(request).key
+    key = bearer.id if bearer else ""
+    if state.streams[key] >= MOST_OF_A_KEY:
+        raise Unavailable(
+            f"The key has {MOST_OF_A_KEY} event streams, the most of one key.",
+            hint="Close one of them, or ask for pages.",
+            retry_after=10,
+        )
     first = await read(start)
     context = context_of(request)
     context.unlimited()
     context.ending = asyncio.Event()
-    events = _events(request, read, first)
+    events = _events(request, key, read, first)
     return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-async def _events(request: Request, read: Read, found: Happened) -> AsyncIterator[bytes]:
+async def _events(request: Request, key: str, read: Read, found: Happened) -> AsyncIterator[bytes]:
     state = request.app.state
     over = context_of(request).ending or asyncio.Event()
-    state.streams += 1
+    state.streams[key] += 1
     try:
         yield b"retry: 2000\n\n"
         ending = told = time.monotonic()
@@ -78,7 +87,8 @@ async def _events(request: Request, read: Read, found: Happened) -> AsyncIterato
             found = await read(cursor)
             cursor = found.cursor
     finally:
-        state.streams -= 1
+        state.streams[key] -= 1
+        state.streams = +state.streams  # Without keys that have none any more.
 
 
 async def _pause(over: asyncio.Event) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from kgmem.domain.graph.entity import Entity
 from kgmem.memory import Memory
+from kgmem_api import event_streams
 from tests.acceptance.test_revoked_keys import served
 from tests.rest import GRAPH, Door, done, refused
 
@@ -117,6 +118,19 @@ async def test_a_stream_ends_with_its_key(door: Door, memory: Memory) -> None:
         await memory.keys.revoke(key.id)
         async with asyncio.timeout(5):
             assert [line async for line in lines if line.startswith("id:")] == []
+
+
+async def test_no_key_takes_all_streams(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_streams, "MOST_OF_A_KEY", 1)
+    _, secret = await door.memory.keys.create("other", "reader")
+    other = {"Authorization": f"Bearer {secret}", **STREAM}
+    async with served(door) as address, httpx.AsyncClient(base_url=address, timeout=20) as client:
+        mine = {"Authorization": door.client.headers["Authorization"], **STREAM}
+        async with client.stream("GET", EVENTS, headers=mine) as answer:
+            assert await anext(answer.aiter_lines()) == "retry: 2000"
+            refused(await client.get(EVENTS, headers=mine), 503, "key")
+            async with client.stream("GET", EVENTS, headers=other) as second:
+                assert await anext(second.aiter_lines()) == "retry: 2000"
 
 
 @pytest.mark.parametrize(

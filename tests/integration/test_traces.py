@@ -122,3 +122,27 @@ async def test_what_is_searched_for_is_no_pattern_and_no_sql(memory: Memory) -> 
     assert (await memory.scopes.find_traces(Graphs.name, ["a%b_c"])).found
     assert not (await memory.scopes.find_traces(Graphs.name, ["a%c"])).found
     assert (await memory.scopes.find_traces(Graphs.name, ["IT'S; DROP TABLE x --"])).found
+
+
+@pytest.mark.parametrize(
+    "text", ['Clara "Sea" Weber', "C:\\sea\\weber", "sea\nweber", "Wéber Ünal", "O'Sea; Weber", "海のクララ"]
+)
+@pytest.mark.parametrize("where", ["property", "name", "key", "claim", "message", "label list"])
+async def test_a_text_is_found_however_a_table_escapes_it(memory: Memory, text: str, where: str) -> None:
+    graph = Graphs.name
+    if where == "property":
+        await memory.entities.put(graph, [Entity("a", properties={"note": text})])
+    elif where == "name":
+        await memory.entities.put(graph, [Entity("a", name=text)])
+    elif where == "key":
+        await memory.entities.put(graph, [Entity(text.replace("\n", " "))])
+    elif where == "claim":
+        await memory.claims.put(graph, [ClaimStatement("radio", "a", "note", value={"said": [text]})])
+    elif where == "message":
+        await memory.sessions.open(graph, SessionAddress("s"), SessionDetails("planner", (), {"about": [text]}))
+    else:
+        await memory.entities.put(graph, [Entity("a", properties={"list": [text, text]})])
+    wanted = text.replace("\n", " ") if where == "key" else text
+    found = (await memory.scopes.find_traces(graph, [wanted])).found
+    assert found
+    assert not (await memory.scopes.find_traces(graph, [f"{wanted}x"])).found

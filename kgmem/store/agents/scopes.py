@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 import asyncpg
+import orjson
 
 from kgmem.domain.graph.entity import ENTITY, EPISODE, Page
 from kgmem.domain.graph.scope_contents import MOST_SCOPES, ScopeCounts, ScopeItems, ScopeSummary, Trace, Traces
@@ -143,12 +144,12 @@ class PostgresScopes:
 
     async def _rows_with(self, table: Any, texts: Sequence[str]) -> int:
         """Return how many rows of a table have one of these texts; each statement reads some pages only."""
-        sql = statement(_TRACES, "count", schema=table["schema"], table=table["table"])
+        sql, wanted = statement(_TRACES, "count", schema=table["schema"], table=table["table"]), _as_stored(texts)
         count = 0
         for first in range(0, table["pages"], _PAGES):
             async with self.database.connection() as connection:
                 try:
-                    found = await connection.fetchval(sql, list(texts), (first, 0), (first + _PAGES, 0))
+                    found = await connection.fetchval(sql, wanted, (first, 0), (first + _PAGES, 0))
                 except asyncpg.UndefinedTableError:  # Dropped meanwhile.
                     return count
             count += int(found)
@@ -159,6 +160,14 @@ class PostgresScopes:
             number = await scope_number(connection, layout, scope)
             rows = await connection.fetch(layout.sql(_FILE, name), number, *rest)
         return ScopeItems([row["id"] for row in rows], [row["key"] for row in rows] if name == "items" else [])
+
+
+def _as_stored(texts: Sequence[str]) -> list[str]:
+    """Return texts as they are in rows that are cast to text: themselves, or escaped in JSON, in a row, in both."""
+    in_json = [orjson.dumps(text).decode()[1:-1] for text in texts]
+    plain = [*texts, *in_json]
+    in_row = [text.replace("\\", "\\\\").replace('"', '""') for text in plain]
+    return list(dict.fromkeys([*plain, *in_row]))
 
 
 def _summary(rows: Sequence[Any]) -> ScopeSummary:
