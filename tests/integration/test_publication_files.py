@@ -1,5 +1,6 @@
 """Publications in exports and imports: a round trip has the same claims and facts, and they follow their origins."""
 
+import asyncio
 import json
 import secrets
 from collections.abc import Mapping
@@ -226,3 +227,23 @@ async def test_an_import_that_is_restricted_to_a_scope_publishes_nowhere_else(me
     assert [
         each for each in (await memory.claims.list(Graphs.new, ClaimFilter(TEAM))).items if each.scope == TEAM
     ] == []
+
+
+@pytest.mark.parametrize("kinds", [None, {"claim"}, {"publication"}])
+async def test_a_graph_that_never_published_takes_them(memory: Memory, tmp_path: Path, kinds: set[str] | None) -> None:
+    """What an import makes first must not wait for what it has locked; graphs of the pool have all tables."""
+    await fill(memory)
+    new = f"never_{secrets.token_hex(6)}"
+    await memory.graphs.create(new)
+    await memory.exports.write(Graphs.old, tmp_path / "all.jsonl", ExportOptions())
+    if kinds is not None:
+        lines = [
+            each for each in (tmp_path / "all.jsonl").read_text().splitlines() if json.loads(each)["type"] in kinds
+        ]
+        (tmp_path / "all.jsonl").write_text("\n".join(lines) + "\n")
+    async with asyncio.timeout(30):
+        done = await memory.imports.run(new, [tmp_path / "all.jsonl"], ImportOptions())
+    if kinds is None:
+        assert not done.rejections
+        assert await told(memory, new) == await told(memory, Graphs.old)
+    await memory.graphs.delete(new)

@@ -54,7 +54,8 @@ class RestoreResult:
 async def restore(connection: asyncpg.Connection, layout: Layout, records: Sequence[BeliefRecord]) -> RestoreResult:
     """Store records of one kind, in the caller's transaction; scopes and sources are known to the layout.
 
-    Raises InvalidInput for a record of which a part is not what kgmem writes there.
+    Raises InvalidInput for a record of which a part is not what kgmem writes there. The caller has made the tables of
+    publications where there are records of them.
     """
     await layout.ensure(_SUBSYSTEMS.get(records[0].kind, "claims"))
     run = _RestoreRun(connection, layout)
@@ -129,8 +130,6 @@ class _RestoreRun:
                 )
             )  # fmt: skip
         marked = [(*row[:10], row[-1]) for row in rows if row[-1] is not None]
-        if marked:
-            await self.layout.ensure("publications")
         row = await self._row("put_claims", *_columns(rows))
         if marked:
             await self.connection.execute(self.layout.sql("publications", "put_marks"), *_columns(marked))

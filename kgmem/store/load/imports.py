@@ -259,6 +259,10 @@ class PostgresImports(ImportRegister):
             if kind == "claim":  # One of a kind that no relationship has yet makes the first.
                 kinds = {each["predicate"] for each in told if each.get("object") and each.get("predicate")}
                 await ensure_labels(self.database, layout, EDGE, kinds)
+            if kind == "publication" or any(each.get("published_from") is not None for each in told):
+                await layout.ensure(
+                    "publications"
+                )  # Its triggers wait for who writes claims, so not in the transaction.
 
             async def work(connection: asyncpg.Connection) -> BatchResult:
                 await _enter(connection, layout, id_, LAST)
