@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version as version_of
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kgmem.consensus.engine import NumpyConsensus
 from kgmem.domain.access import KeyRing
@@ -35,6 +35,7 @@ from kgmem.memory import Memory
 from kgmem.query.answers import IDLE, GraphCypher
 from kgmem.query.execution.limits import Limits
 from kgmem.query.procedures.context import ProcedureContext
+from kgmem.redis.opening import RedisChoice, redis_connection, redis_server
 from kgmem.resolution.comparer import Comparer
 from kgmem.resources import resource
 from kgmem.services.agents.states import check_content
@@ -56,6 +57,7 @@ from kgmem.store.claims.claim_store import PostgresClaims
 from kgmem.store.cypher.graphs import PostgresGraphs
 from kgmem.store.db.database import SEARCH_SETTINGS, ConnectionShare, Database
 from kgmem.store.db.extensions import read_capabilities
+from kgmem.store.db.identity import database_identity
 from kgmem.store.db.migrate import migrate, require_current
 from kgmem.store.derived.communities import PostgresCommunities
 from kgmem.store.derived.extraction_queue import LEASE, PostgresExtractionStore
@@ -79,6 +81,9 @@ from kgmem.store.sync.expiry import PostgresExpiry
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem.store.sync.retrieval_index import PostgresIndex
 from kgmem.tasks import before_sigterm, told_to_stop
+
+if TYPE_CHECKING:
+    from kgmem.redis.connection import RedisConnection
 
 log = EventLog(__name__)
 
@@ -117,6 +122,17 @@ async def open_database(settings: Settings, *, owner: bool = False, report: Repo
                 await asyncio.gather(watch, return_exceptions=True)
 
 
+@asynccontextmanager
+async def open_redis(settings: Settings, *, owner: bool = False, report: Report = _silent) -> AsyncIterator[str | None]:
+    """Return the URL of Redis where the settings name one; the embedded one is started if need be."""
+    if settings.redis_url_text is None:
+        yield None
+        return
+    choice = RedisChoice(settings.redis_url_text, settings.home, settings.redis_memory)
+    async with redis_server(choice, owner=owner, report=report) as url:
+        yield url
+
+
 def _connection_settings(settings: Settings) -> dict[str, str]:
     """Return how many connections the embedded Postgres takes, where several processes need more than it always has."""
     # Each process has both pools and a connection that listens; one more runs background jobs.
@@ -146,7 +162,8 @@ async def open_memory(
             await migrate(url, report=report)
         else:
             await require_current(url)
-        memory, queue = await _build(settings, url, stack)
+        redis = await stack.enter_async_context(open_redis(settings, owner=owner, report=report))
+        memory, queue = await _build(settings, url, redis, stack)
         if worker:
             await stack.enter_async_context(queue.worker(handlers(memory), _options(memory)))
             await stack.enter_async_context(_tending(memory))
@@ -158,7 +175,8 @@ async def open_worker(settings: Settings, *, report: Report = _silent) -> None:
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(open_database(settings, report=report))
         await require_current(url)
-        memory, queue = await _build(settings, url, stack)
+        redis = await stack.enter_async_context(open_redis(settings, report=report))
+        memory, queue = await _build(settings, url, redis, stack)
         await stack.enter_async_context(_tending(memory))
         await queue.work(handlers(memory), _options(memory))
 
@@ -226,11 +244,23 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
     }
 
 
-async def _build(settings: Settings, url: str, stack: AsyncExitStack) -> tuple[Memory, ProcrastinateQueue]:
-    """Build the facade over an up-to-date database; the stack closes what it opens."""
+async def _build(
+    settings: Settings, url: str, redis: str | None, stack: AsyncExitStack
+) -> tuple[Memory, ProcrastinateQueue]:
+    """Build the facade over an up-to-date database, and Redis where there is one; the stack closes what it opens."""
     pools = await _open_pools(settings, url, stack)
+    shared = await _redis_connection(settings, redis, pools.main, stack) if redis else None
     queue = await stack.enter_async_context(open_queue(url))
-    return Memory(await _ports(settings, pools, queue, stack)), queue
+    return Memory(await _ports(settings, pools, queue, stack, shared)), queue
+
+
+async def _redis_connection(
+    settings: Settings, url: str, database: Database, stack: AsyncExitStack
+) -> "RedisConnection":
+    """Return the connection to Redis, whose keys begin with the identity of the database."""
+    async with database.connection() as connection:
+        namespace = f"kgmem:{await database_identity(connection)}"
+    return await stack.enter_async_context(redis_connection(url, settings.redis_timeout, namespace))
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +293,13 @@ async def _open_pools(settings: Settings, url: str, stack: AsyncExitStack) -> _P
     )
 
 
-async def _ports(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, stack: AsyncExitStack) -> Ports:
+async def _ports(
+    settings: Settings,
+    pools: _Pools,
+    queue: ProcrastinateQueue,
+    stack: AsyncExitStack,
+    redis: "RedisConnection | None",
+) -> Ports:
     database = pools.main
     core = load_schema(resource("graph_schema"))
     async with database.connection() as connection:
@@ -287,7 +323,7 @@ async def _ports(settings: Settings, pools: _Pools, queue: ProcrastinateQueue, s
         catalog,
         index,
         core,
-        Infrastructure(keys, queue, vitals, Uploads(settings.home / "uploads"), ledger),
+        Infrastructure(keys, queue, vitals, Uploads(settings.home / "uploads"), ledger, redis),
         models=Models(
             embedder,
             embedders.of,
@@ -327,13 +363,14 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class Infrastructure:
-    """Keys, jobs, metrics, the folder of uploads, and the ledgers, where the models book their calls in them."""
+    """Keys, jobs, metrics, the folder of uploads, ledgers where models book their calls, and Redis if there is one."""
 
     keys: KeyRing
     jobs: JobQueue
     vitals: DatabaseMetrics
     uploads: UploadFolder
     ledger: LedgerStore | None = None
+    redis: "RedisConnection | None" = None
 
 
 def postgres_ports(

@@ -22,6 +22,17 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, description="An external Postgres (postgresql://...). Without it kgmem runs its embedded one."
     )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="A Redis or Valkey that processes share: redis://, rediss://, unix://, or `embedded`, which kgmem "
+        "runs. None is needed.",
+    )
+    redis_memory: int = Field(
+        default=256 * 1024 * 1024, ge=16 * 1024 * 1024, description="Bytes of data that the embedded Valkey keeps."
+    )
+    redis_timeout: float = Field(
+        default=0.05, gt=0, le=10, description="Seconds that one call of Redis may take; then kgmem goes on without it."
+    )
     host: str = Field(default="127.0.0.1", description="Address that `kgmem serve` binds.")
     port: int = Field(default=8420, ge=0, le=65535, description="Port of the REST server.")
     bolt: bool = Field(default=True, description="Let `kgmem serve` speak Bolt too.")
@@ -157,3 +168,8 @@ class Settings(BaseSettings):
     def database_url_text(self) -> str | None:
         """The database URL with its password, for drivers only; never log it."""
         return self.database_url.get_secret_value() if self.database_url else None
+
+    @cached_property
+    def redis_url_text(self) -> str | None:
+        """The URL of Redis with its password, or `embedded`; never log it."""
+        return self.redis_url.get_secret_value() if self.redis_url else None

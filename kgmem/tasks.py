@@ -134,22 +134,41 @@ def told_to_stop() -> bool:
     return task is not None and task.cancelling() > 0
 
 
+_CLEANUPS: list[Callable[[], Awaitable[object]]] = []  # Of the blocks that SIGTERM ends, the outermost first.
+
+
 @contextmanager
 def before_sigterm(cleanup: Callable[[], Awaitable[object]]) -> Iterator[None]:
-    """Within the block, run `cleanup` before SIGTERM ends this process.
+    """Within the block, run `cleanup` before SIGTERM ends this process; of nested blocks the innermost first.
 
     A program that handles SIGTERM itself is left alone: it leaves its blocks by itself. So is an event loop outside the
     main thread, which signals do not reach.
     """
-    loop = asyncio.get_running_loop()
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+    outside = threading.current_thread() is not threading.main_thread()
+    if outside or not (_CLEANUPS or signal.getsignal(signal.SIGTERM) == signal.SIG_DFL):
         yield
         return
+    _CLEANUPS.append(cleanup)
+    try:
+        if len(_CLEANUPS) > 1:
+            yield
+        else:
+            with _ended_by_sigterm():
+                yield
+    finally:
+        _CLEANUPS.remove(cleanup)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Within the block, SIGTERM runs what `before_sigterm` was given, and then ends this process."""
+    loop = asyncio.get_running_loop()
     ending: list[asyncio.Task[None]] = []
 
     async def end() -> None:
         try:
-            await cleanup()
+            for cleanup in reversed(_CLEANUPS[:]):
+                await cleanup()
         finally:
             loop.remove_signal_handler(signal.SIGTERM)
             os.kill(os.getpid(), signal.SIGTERM)

@@ -17,6 +17,7 @@ from rich.table import Table
 from kgmem.bootstrap import open_database
 from kgmem.cli.opening import load_settings
 from kgmem.domain.errors import InvalidInput
+from kgmem.redis.embedded import EmbeddedRedis
 from kgmem.settings import Settings
 from kgmem.store.db.migrate import MigrationState, Report, downgrade, revision_state
 from kgmem.store.db.migrate import migrate as upgrade
@@ -94,7 +95,14 @@ def start(as_json: AsJSON = False) -> None:
 @app.command()
 def stop(as_json: AsJSON = False) -> None:
     """Stop the Postgres that `kgmem db start` left running."""
-    stopped = asyncio.run(_embedded().shut_down())
+
+    async def run() -> bool:
+        stopped = await _embedded().shut_down()
+        # A Valkey stays up with Postgres, and ends with it.
+        await EmbeddedRedis(load_settings().home).shut_down()
+        return stopped
+
+    stopped = asyncio.run(run())
     if as_json:
         typer.echo(orjson.dumps({"stopped": stopped}))
     else:

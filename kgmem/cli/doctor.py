@@ -11,11 +11,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from kgmem.bootstrap import open_database
+from kgmem.bootstrap import open_database, open_redis
 from kgmem.cli.console import NOTES, OUT
 from kgmem.cli.opening import load_settings, with_memory
 from kgmem.domain.diagnostics import Damage, IntegrityReport
 from kgmem.domain.errors import InvalidInput, KgmemError
+from kgmem.redis.doctor import examine_redis
 from kgmem.settings import Settings
 from kgmem.store.db.doctor import Finding, examine
 
@@ -59,9 +60,19 @@ async def _examine(settings: Settings) -> list[Finding]:
     try:
         async with open_database(settings, report=said.append) as url:
             kind = "external, by KGMEM_DATABASE_URL" if settings.database_url else f"embedded, in {settings.home}"
-            return [Finding("database", "ok", kind), *await examine(url)]
+            findings = [Finding("database", "ok", kind), *await examine(url)]
+            return [*findings, *await _examine_redis(settings)]
     except KgmemError as exc:
         return [Finding("database", "problem", exc.message, exc.hint)]
+
+
+async def _examine_redis(settings: Settings) -> list[Finding]:
+    """Findings about Redis where the settings name one. Without it kgmem is slower, so none is a problem."""
+    try:
+        async with open_redis(settings) as url:
+            return [] if url is None else await examine_redis(url, settings.redis_timeout)
+    except KgmemError as exc:
+        return [Finding("redis", "warning", exc.message, exc.hint)]
 
 
 def _show(findings: list[Finding]) -> None:

@@ -15,7 +15,7 @@ import typer
 from prometheus_client.multiprocess import mark_process_dead
 
 from kgmem.bolt.server import bolt_server
-from kgmem.bootstrap import open_database, open_memory, open_worker
+from kgmem.bootstrap import open_database, open_memory, open_redis, open_worker
 from kgmem.cli.console import NOTES, note, run_async
 from kgmem.cli.opening import load_settings
 from kgmem.domain.errors import InvalidInput, ServerError
@@ -86,6 +86,7 @@ async def _serve_together(settings: Settings, *, jobs: bool) -> None:
         async with (
             stop_signals(supervisor.kill) as stop,
             open_database(settings, owner=True, report=note) as url,
+            open_redis(settings, owner=True, report=note),
         ):
             await require_current(url)
             async with supervisor.running():

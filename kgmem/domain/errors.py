@@ -17,11 +17,12 @@ KgmemError
 │   ├── DatabaseUnavailable
 │   ├── EmbedderUnavailable
 │   ├── ExtractorUnavailable
+│   ├── RedisUnavailable    Redis is away, slow or full; answers do not need it
 │   └── OutOfSpace          no room left on the server's disk
 ├── TimedOut                the work took longer than its limit and was stopped
 ├── ChecksumMismatch        what is stored is damaged
 ├── DatabaseOutdated        the database and this kgmem are of different versions
-└── ServerError             the embedded Postgres could not be set up, started or stopped
+└── ServerError             the embedded Postgres or Valkey could not be set up, started or stopped
     └── DataFolderInUse     another kgmem owns the data folder
 """
 
@@ -146,6 +147,12 @@ class ExtractorUnavailable(Unavailable):
     code = "extractor-unavailable"
 
 
+class RedisUnavailable(Unavailable):
+    """Redis is not reachable, too slow, or full."""
+
+    code = "redis-unavailable"
+
+
 class OutOfSpace(Unavailable):
     """The server's disk is full."""
 
@@ -171,7 +178,7 @@ class DatabaseOutdated(KgmemError):
 
 
 class ServerError(KgmemError):
-    """The embedded Postgres could not be set up, started or stopped."""
+    """An embedded server could not be set up, started or stopped."""
 
     code = "server-error"
 

@@ -94,16 +94,19 @@ class LockFile:
 
 
 class Change:
-    """`async with`: nobody else starts or stops this Postgres meanwhile."""
+    """`async with`: nobody else starts or stops this server meanwhile."""
 
-    def __init__(self, path: Path, report: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, report: Callable[[str], None], *, server: str = "Postgres") -> None:
         """Name the lock file and where to say that another kgmem is waited for."""
         self._lock = LockFile(path)
         self._report = report
+        self._server = server
 
     async def __aenter__(self) -> Self:
         """Wait for the lock."""
-        await self._lock.wait(lambda: self._report("Waiting for another kgmem that starts or stops Postgres ..."))
+        await self._lock.wait(
+            lambda: self._report(f"Waiting for another kgmem that starts or stops {self._server} ...")
+        )
         return self
 
     async def __aexit__(

@@ -73,7 +73,7 @@ def cluster_name(data: Path) -> str:
 
 def runs_in(pid: int, data: Path) -> bool:
     """Whether that process lives and is a Postgres process of this data folder, and not one that got its number."""
-    return is_alive(pid) and _belongs(_command_line(pid), data)
+    return is_alive(pid) and _belongs(command_line(pid), data)
 
 
 def _belongs(command: str, data: Path) -> bool:
@@ -86,7 +86,8 @@ def _belongs(command: str, data: Path) -> bool:
     return first or command.startswith(f"postgres: {cluster_name(data)}: ")
 
 
-def _command_line(pid: int) -> str:
+def command_line(pid: int) -> str:
+    """Return the command line of a process; empty where there is none."""
     if sys.platform != "linux":
         return dict(_listed_processes()).get(pid, "")
     try:
@@ -105,18 +106,23 @@ def _listed_processes() -> list[tuple[int, str]]:
 
 def processes_of(data: Path) -> list[int]:
     """Every process of the Postgres of this data folder, its sessions included."""
+    return processes_where(lambda command: _belongs(command, data))
+
+
+def processes_where(wanted: Callable[[str], bool]) -> list[int]:
+    """Return the living processes of this machine whose command line is wanted."""
     if sys.platform == "linux":
         numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-        return [pid for pid in numbers if _belongs(_command_line(pid), data) and is_alive(pid)]
-    return [pid for pid, command in _listed_processes() if _belongs(command, data) and is_alive(pid)]
+        return [pid for pid in numbers if wanted(command_line(pid)) and is_alive(pid)]
+    return [pid for pid, command in _listed_processes() if wanted(command) and is_alive(pid)]
 
 
 def launch(account: Account, command: list[str], log: Path) -> int:
-    """Start Postgres in a session of its own, so that it outlives kgmem; return its process number."""
-    # The shell ends at once and leaves Postgres to the system, so that kgmem has no child to wait for.
+    """Start a server in a session of its own, so that it outlives kgmem; return its process number."""
+    # The shell ends at once and leaves the server to the system, so that kgmem has no child to wait for.
     script = '"$@" </dev/null >&2 & echo $!'
     with os.fdopen(open_private(log, os.O_WRONLY | os.O_APPEND), "ab") as file:
-        started = subprocess.run(  # noqa: S603 - the command is Postgres with arguments of kgmem
+        started = subprocess.run(  # noqa: S603 - the command is a server with arguments of kgmem
             ["/bin/sh", "-c", script, "sh", *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -143,21 +149,24 @@ def send(pid: int, sign: signal.Signals) -> None:
         return
     except PermissionError as exc:
         raise ServerError(
-            f"Postgres (process {pid}) runs as another user.", hint="Run the command as root or as that user.", pid=pid
+            f"The server (process {pid}) runs as another user.",
+            hint="Run the command as root or as that user.",
+            pid=pid,
         ) from exc
 
 
 async def _gone(data: Path, patience: float) -> bool:
     """Wait until no process of the data folder is left; False when some are after `patience` seconds."""
-    return await _until(lambda: not processes_of(data), patience)
+    return await until(lambda: not processes_of(data), patience)
 
 
 async def ended(pid: int, patience: float) -> bool:
     """Wait until a process has ended; False when it has not after `patience` seconds."""
-    return await _until(lambda: not is_alive(pid), patience)
+    return await until(lambda: not is_alive(pid), patience)
 
 
-async def _until(true: Callable[[], bool], patience: float) -> bool:
+async def until(true: Callable[[], bool], patience: float) -> bool:
+    """Wait until a condition holds; False when it does not after `patience` seconds."""
     loop = asyncio.get_running_loop()
     end = loop.time() + patience
     while not true():

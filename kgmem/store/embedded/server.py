@@ -40,14 +40,20 @@ def choose_socket_folder(home: Path, used_before: Path | None, account: Account)
     if len(bytes(wished / ".s.PGSQL.65535")) <= LONGEST and _PLAIN.fullmatch(str(wished)):
         account.make_folder(wished)
         folder = wished
-    elif used_before is not None and _is_ours(used_before, account):
-        folder = used_before
     else:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=SHORT))
-        account.give(folder)
+        folder = short_folder(used_before, account)
     # A socket's lock file names a process too, whose number may belong to another one by now.
     for left in folder.glob(".s.PGSQL.*"):
         left.unlink()
+    return folder
+
+
+def short_folder(used_before: Path | None, account: Account) -> Path:
+    """Return a folder of a short path that only the account may enter: the one used before where that is safe."""
+    if used_before is not None and _is_ours(used_before, account):
+        return used_before
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=SHORT))
+    account.give(folder)
     return folder
 
 
@@ -125,7 +131,7 @@ class Server:
         if ready is None:
             raise ServerError(
                 f"Postgres ended while it was starting. {self.log_path} says:\n{progress.tail()}",
-                hint="Hint what it names and start again.",
+                hint="Fix what it names and start again.",
                 path=str(self.log_path),
             )
         return ready
