@@ -56,6 +56,7 @@ from kgmem.domain.ledger.ledger import (
 from kgmem.domain.recall.answer import Answer, Hit, RetrieverShare
 from kgmem.domain.recall.question import Question, What, When
 from kgmem.domain.space.place import Place, parse_place
+from kgmem.domain.streams.stream import NewMessage, Release, StreamAddress, StreamClaim, StreamRead, StreamSettings
 from kgmem.domain.subscriptions.event import Event
 from kgmem.domain.subscriptions.subscription import (
     Acknowledgement,
@@ -114,6 +115,7 @@ __all__ = [
     "Memory",
     "Message",
     "NewAdjudication",
+    "NewMessage",
     "NotFound",
     "OutOfSpace",
     "Page",
@@ -122,6 +124,7 @@ __all__ = [
     "Question",
     "RedisUnavailable",
     "Relationship",
+    "Release",
     "Reservation",
     "RetentionRule",
     "RetrieverShare",
@@ -133,6 +136,10 @@ __all__ = [
     "StateAddress",
     "StatementQuery",
     "StoredFact",
+    "StreamAddress",
+    "StreamClaim",
+    "StreamRead",
+    "StreamSettings",
     "SubscriptionAddress",
     "SubscriptionRequest",
     "TimedOut",

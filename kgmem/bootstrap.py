@@ -76,6 +76,7 @@ from kgmem.store.load.imports import PostgresImports
 from kgmem.store.load.uploads import Uploads
 from kgmem.store.resolution.merge_store import PostgresMerges
 from kgmem.store.resolution.names import PostgresNames
+from kgmem.store.streams.streams import PostgresStreams
 from kgmem.store.subscriptions.subscriptions import PostgresSubscriptions
 from kgmem.store.sync.expiry import PostgresExpiry
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
@@ -234,6 +235,8 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "queue_hold_expiry": memory.tasks.queue_hold_expiry,
         "expire_items": memory.tasks.expire_items,
         "queue_expiry": memory.tasks.queue_expiry,
+        "trim_streams": memory.tasks.trim_streams,
+        "queue_trimming": memory.tasks.queue_trimming,
         "queue_communities": memory.tasks.queue_communities,
         "unlink_similar": memory.similarity.unlink,
         "queue_similarity": memory.tasks.queue_similarity,
@@ -431,6 +434,7 @@ def postgres_ports(
         feedback=PostgresFeedback(catalog),
         publications=PostgresPublications(claims),
         subscriptions=PostgresSubscriptions(catalog),
+        streams=PostgresStreams(catalog),
         expiry=PostgresExpiry(catalog),
         token_counter=models.token_counter,
         ledger=infrastructure.ledger or PostgresLedger(catalog),

@@ -37,6 +37,7 @@ from kgmem.services.recall import recall as recalling
 from kgmem.services.recall.feedback import FeedbackOnHits
 from kgmem.services.recall.view import Views
 from kgmem.services.server import Jobs, Keys, Server
+from kgmem.services.streams import Streams
 from kgmem.services.subscriptions import Subscriptions
 from kgmem.services.texts import remember_text as remembering
 from kgmem.services.texts.episodes import Episodes
@@ -85,6 +86,7 @@ class Memory:
         self.feedback = FeedbackOnHits(ports)
         self.publications = Publications(ports)
         self.subscriptions = Subscriptions(ports)
+        self.streams = Streams(ports)
         self.imports = Imports(ports)
         self.exports = Exports(ports)
         self.embeddings = Embeddings(ports)

@@ -56,7 +56,7 @@ from kgmem_api.routes import (
     sources,
     view,
 )
-from kgmem_api.routes.agents import blocks, decisions, events, feedback, publications, scopes, subscriptions
+from kgmem_api.routes.agents import blocks, decisions, events, feedback, publications, scopes, streams, subscriptions
 from kgmem_api.routes.ledger import routes as ledger_routes
 from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.siblings import Share, Siblings
@@ -164,6 +164,7 @@ _ROUTERS = (
     scopes.router,
     subscriptions.router,
     events.router,
+    streams.router,
     sources.router,
     changes.router,
     imports.router,

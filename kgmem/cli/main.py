@@ -41,6 +41,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "kgmem.cli.agents.subscriptions:app",
         "List subscriptions, and read, acknowledge and replay their events.",
     ),
+    "stream": ("kgmem.cli.agents.streams:app", "Hand work from agent to agent by streams of messages."),
     "publications": ("kgmem.cli.agents.publications:app", "Publish facts and texts to other scopes."),
     "feedback": ("kgmem.cli.agents.feedback:app", "Give feedback on hits, list and withdraw it."),
     "scopes": ("kgmem.cli.agents.scopes:app", "List scopes, show what is in them, and delete one."),

@@ -31,6 +31,7 @@ from kgmem.domain.ports import (
 from kgmem.domain.recall.feedback import FeedbackStore
 from kgmem.domain.recall.reranking import Reranker
 from kgmem.domain.schema.schema import GraphSchema
+from kgmem.domain.streams.stream import StreamStore
 from kgmem.domain.subscriptions.subscription import SubscriptionStore
 from kgmem.domain.text.extraction import Extractor
 from kgmem.domain.text.queue import ExtractionStore
@@ -65,6 +66,7 @@ class Ports:
     feedback: FeedbackStore
     publications: PublicationStore
     subscriptions: SubscriptionStore
+    streams: StreamStore
     token_counter: TokenCounter
     ledger: LedgerStore
     expiry: ExpirySchedule

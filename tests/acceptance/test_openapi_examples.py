@@ -16,10 +16,10 @@ from tests.rest_app import openapi_document
 VERBS = set(
     re.findall(
         r"\w+",
-        "acknowledge append begin branch check close commit correct create decide delete detect diff export "
-        "extend extract find forget get give list mark merge post preview prune publish put recall register reopen "
-        "replace resolve restore resume reverse revoke release roll run seek settle summarise test undo update "
-        "verify withdraw",
+        "acknowledge append begin branch check claim close commit correct create decide delete detect diff export "
+        "extend extract find forget get give list mark merge post preview prune publish put read recall register "
+        "reopen replace replay resolve restore resume reverse revoke release roll run seek settle summarise test trim "
+        "undo update verify withdraw",
     )
 )
 # What these name has to be made first, and gets its number then.

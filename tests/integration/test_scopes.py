@@ -19,6 +19,7 @@ from kgmem.domain.graph.scope_contents import ScopeCounts
 from kgmem.domain.ledger.ledger import AccountSpec
 from kgmem.domain.recall.feedback import Feedback
 from kgmem.domain.recall.question import Question, What, When
+from kgmem.domain.streams.stream import NewMessage, Release, StreamAddress, StreamRead
 from kgmem.domain.subscriptions.subscription import SubscriptionAddress
 from kgmem.domain.time.interval import iso, now
 from kgmem.extraction.offline import OfflineExtractor
@@ -66,6 +67,10 @@ async def fill(memory: Memory, scope: str, mark: str) -> None:
     state = StateAddress("planner", "plan", scope)
     await memory.states.put(GRAPH, state, {"of": mark})
     await memory.subscriptions.put(GRAPH, SubscriptionAddress("all", scope))
+    await memory.streams.append(GRAPH, StreamAddress("tasks", scope), [NewMessage(mark, mark), NewMessage(mark)])
+    taken = await memory.streams.read(GRAPH, StreamAddress("tasks", scope), StreamRead("workers"))
+    gone = Release([taken[0].receipt or ""], reason=mark, dead=True)
+    await memory.streams.release(GRAPH, StreamAddress("tasks", scope), "workers", gone)
     (hit, *_) = (await memory.recall(GRAPH, Question(What(text=mark), scope=scope))).hits
     await memory.feedback.give(GRAPH, Feedback(hit.id, "useful", f"Where is {mark}?", scope=scope))
     await memory.ledger.put_account(GRAPH, AccountSpec("cash", "asset", "USD"), scope=scope)

@@ -67,6 +67,7 @@ LATER = {
     *TABLES["blocks"],
     *TABLES["subscriptions"],
     *TABLES["expiry"],
+    *TABLES["streams"],
 }  # Tables that revision 0023 did not know.
 
 

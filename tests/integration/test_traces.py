@@ -14,6 +14,7 @@ from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.feedback import Feedback
+from kgmem.domain.streams.stream import NewMessage, StreamAddress, StreamRead
 from kgmem.domain.subscriptions.subscription import SubscriptionAddress
 from kgmem.domain.text.resolution import NewMerge
 from kgmem.memory import Memory
@@ -60,6 +61,9 @@ async def fill(memory: Memory, word: str, scope: str = SCOPE) -> None:
     await memory.sessions.open(graph, session, SessionDetails("planner", ("Clara",), {"about": word}))
     await memory.sessions.append(graph, session, [Message("user", f"I said {word}.", id=f"m-{word}")])
     await memory.subscriptions.put(graph, SubscriptionAddress(f"sub-{word}", scope))
+    stream = StreamAddress(f"stream-{word}", scope)
+    await memory.streams.append(graph, stream, [NewMessage({"about": word}, word, word)])
+    await memory.streams.read(graph, stream, StreamRead(f"group-{word}"))
     await memory.feedback.give(graph, Feedback(ids[0], "useful", f"Where is {word}?", scope=scope))
     await memory.feedback.give(graph, Feedback(texts[0], "wrong", f"Who is {word}?", f"Not {word}.", scope=scope))
     await memory.communities.detect(graph)

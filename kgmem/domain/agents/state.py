@@ -152,7 +152,7 @@ class PruneResult:
     freed: int  # Bytes.
 
 
-Of = Literal["agent", "name", "checkpoint", "decision", "subscription", "group"]
+Of = Literal["agent", "name", "checkpoint", "decision", "subscription", "group", "stream", "consumer", "webhook"]
 _OWNERS: Final[Mapping[Of, str]] = {
     "agent": "an agent",
     "name": "a state",
@@ -160,6 +160,9 @@ _OWNERS: Final[Mapping[Of, str]] = {
     "decision": "a decision",
     "subscription": "a subscription",
     "group": "a consumer group",
+    "stream": "a stream",
+    "consumer": "a consumer",
+    "webhook": "a webhook",
 }
 
 

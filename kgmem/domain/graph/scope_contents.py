@@ -24,6 +24,7 @@ class ScopeCounts:
     memory_blocks: int = 0
     agent_states: int = 0
     subscriptions: int = 0
+    streams: int = 0
     feedback: int = 0
     ledger_accounts: int = 0
 
@@ -114,7 +115,7 @@ class ScopeStore(Protocol):
         """Return the next claims of a scope that are not withdrawn."""
 
     async def clear(self, graph: str, scope: str) -> None:
-        """Delete memory blocks, agent states, retention rules, subscriptions, feedback and what is derived."""
+        """Delete memory blocks, agent states, retention rules, subscriptions, streams, feedback and what is derived."""
 
     async def traces(
         self, graph: str, texts: Sequence[str], *, server: bool, progress: Callable[[int, int], None] | None = None

@@ -18,6 +18,7 @@ from kgmem.services.upkeep import expire as expiring
 from kgmem.services.upkeep import index
 from kgmem.services.upkeep import link_similar as joining
 from kgmem.services.upkeep import summarise as summarizing
+from kgmem.services.upkeep.sweeps import defer_where
 
 
 class Tasks:
@@ -121,3 +122,11 @@ class Tasks:
     async def queue_pruning(self) -> int:
         """Enqueue the pruning of every graph with retention rules; returns for how many."""
         return await agent_states.defer_pruning(self._ports)
+
+    async def trim_streams(self, graph: str) -> int:
+        """Trim the streams of a graph by their settings; returns how many messages were removed."""
+        return await self._ports.streams.trim_all(graph)
+
+    async def queue_trimming(self) -> int:
+        """Enqueue the trimming of every graph with streams; returns for how many."""
+        return await defer_where(self._ports, "trim_streams", lambda graph: self._ports.streams.in_use(graph.name))

@@ -22,7 +22,9 @@ _PAGES: Final = 16_384  # Of 8 kB, that one statement of a search reads.
 # Rows that hang on others of the scope go before these.
 _CLEARED: Final = (
     "lock_states", "clear_times", "clear_states", "clear_checkpoints", "note_states_gone", "clear_rules",
-    "clear_blocks", "note_blocks_gone", "clear_groups", "clear_subscriptions", "clear_feedback", "clear_publications",
+    "clear_blocks", "note_blocks_gone", "clear_groups", "clear_subscriptions", "lock_streams",
+    "clear_deliveries", "clear_dead_letters", "clear_work_groups", "clear_messages", "clear_streams", "clear_feedback",
+    "clear_publications",
 )  # fmt: skip
 _VERDICTS: Final = (
     "erase_past_verdicts", "erase_verdicts", "erase_past_verdicts", "erase_facts", "erase_past_facts", "erase_origins",
@@ -85,7 +87,7 @@ class PostgresScopes:
         return await self._next(graph, scope, "claims", limit)
 
     async def clear(self, graph: str, scope: str) -> None:
-        """Delete blocks, states, retention rules, subscriptions, feedback and publications, in one transaction."""
+        """Delete blocks, states, rules, subscriptions, streams, feedback and publications, in one transaction."""
         async with self.catalog.on(graph) as layout:
 
             async def work(connection: asyncpg.Connection) -> None:

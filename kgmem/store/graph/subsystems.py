@@ -35,6 +35,7 @@ Subsystem = Literal[
     "expiry",
     "feedback",
     "publications",
+    "streams",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -56,6 +57,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "expiry": ("expiry", ("create",)),
     "feedback": ("feedback", ("create",)),
     "publications": ("publications", ("create",)),
+    "streams": ("streams", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -93,6 +95,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "expiry": ("expiry",),
     "feedback": ("feedback",),
     "publications": ("publication", "published_claim"),
+    "streams": ("work_stream", "work_message", "work_group", "work_delivery", "work_dead"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

@@ -54,6 +54,7 @@ _PERIODIC = {
     "queue_pruning": "29 * * * *",
     "queue_hold_expiry": "* * * * *",
     "queue_expiry": "* * * * *",
+    "queue_trimming": "7-59/10 * * * *",
     "build_deferred_indexes": "*/3 * * * *",
     "queue_integrity_checks": "41 * * * *",
     "tidy": "17 * * * *",

@@ -29,6 +29,7 @@ class ScopeCountsShape(BaseModel):
     memory_blocks: Annotated[int, Field(description="Number of memory blocks.")]
     agent_states: Annotated[int, Field(description="Number of agent states.")]
     subscriptions: Annotated[int, Field(description="Number of subscriptions.")]
+    streams: Annotated[int, Field(description="Number of work streams, which go with their messages.")]
     feedback: Annotated[int, Field(description="Verdicts on hits.")]
     ledger_accounts: Annotated[int, Field(description="They stay, with their entries.")]
 

@@ -10,6 +10,7 @@ WHERE ($1 = '' OR s.path = $1 OR starts_with(s.path, $1 || '/')) AND ($2::text I
     OR EXISTS (SELECT FROM {index}.memory_block x WHERE x.scope = s.id AND NOT x.gone)
     OR EXISTS (SELECT FROM {index}.agent_state x WHERE x.scope = s.id AND NOT x.gone)
     OR EXISTS (SELECT FROM {index}.subscription x WHERE x.scope = s.id)
+    OR EXISTS (SELECT FROM {index}.work_stream x WHERE x.scope = s.id)
     OR EXISTS (SELECT FROM {index}.feedback x WHERE x.scope = s.id)
     OR EXISTS (SELECT FROM {index}.ledger_account x WHERE x.scope = s.id)
     OR EXISTS (SELECT FROM {index}.edge e WHERE e.scope = s.id))
@@ -45,6 +46,7 @@ SELECT a.path, coalesce(i.entities, 0) AS entities, coalesce(e.relationships, 0)
        (SELECT count(*) FROM {index}.memory_block b WHERE b.scope = a.id AND NOT b.gone) AS memory_blocks,
        (SELECT count(*) FROM {index}.agent_state b WHERE b.scope = a.id AND NOT b.gone) AS agent_states,
        (SELECT count(*) FROM {index}.subscription b WHERE b.scope = a.id) AS subscriptions,
+       (SELECT count(*) FROM {index}.work_stream b WHERE b.scope = a.id) AS streams,
        (SELECT count(*) FROM {index}.feedback b WHERE b.scope = a.id) AS feedback,
        (SELECT count(*) FROM {index}.ledger_account b WHERE b.scope = a.id) AS ledger_accounts, i.oldest, i.newest
 FROM asked a LEFT JOIN items i ON i.scope = a.id LEFT JOIN edges e ON e.scope = a.id
@@ -98,6 +100,27 @@ DELETE FROM {index}.subscription_group g USING {index}.subscription s WHERE s.id
 
 -- name: clear_subscriptions
 DELETE FROM {index}.subscription WHERE scope = $1
+
+-- name: clear_deliveries
+DELETE FROM {index}.work_delivery d USING {index}.work_group g, {index}.work_stream s
+WHERE g.id = d.member AND s.id = g.stream AND s.scope = $1
+
+-- name: clear_dead_letters
+DELETE FROM {index}.work_dead d USING {index}.work_group g, {index}.work_stream s
+WHERE g.id = d.member AND s.id = g.stream AND s.scope = $1
+
+-- name: clear_work_groups
+DELETE FROM {index}.work_group g USING {index}.work_stream s WHERE s.id = g.stream AND s.scope = $1
+
+-- name: lock_streams
+-- So that nothing is appended meanwhile.
+SELECT id FROM {index}.work_stream WHERE scope = $1 ORDER BY id FOR UPDATE
+
+-- name: clear_messages
+DELETE FROM {index}.work_message m USING {index}.work_stream s WHERE s.id = m.stream AND s.scope = $1
+
+-- name: clear_streams
+DELETE FROM {index}.work_stream WHERE scope = $1
 
 -- name: clear_feedback
 DELETE FROM {index}.feedback WHERE scope = $1

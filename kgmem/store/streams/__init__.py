@@ -1,0 +1,1 @@
+"""Work streams: messages, consumer groups, and what these have not acknowledged."""
