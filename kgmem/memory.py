@@ -130,6 +130,10 @@ class Memory:
         check_scope(asked.scope)
         return await recalling.recall(self.ports, graph, asked)
 
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens a text takes in the prompt of a model, as KGMEM_TOKENIZER counts them."""
+        return self.ports.token_counter.count(text)
+
     async def evaluate(
         self,
         sample: Sample,

@@ -33,6 +33,10 @@ class Settings(BaseSettings):
     redis_timeout: float = Field(
         default=0.05, gt=0, le=10, description="Seconds that one call of Redis may take; then kgmem goes on without it."
     )
+    url: str | None = Field(
+        default=None, description="A kgmem server that `kgmem mcp` speaks to, instead of a database of its own."
+    )
+    key: SecretStr | None = Field(default=None, description="The API key for that server.")
     host: str = Field(default="127.0.0.1", description="Address that `kgmem serve` binds.")
     port: int = Field(default=8420, ge=0, le=65535, description="Port of the REST server.")
     bolt: bool = Field(default=True, description="Let `kgmem serve` speak Bolt too.")
@@ -55,6 +59,11 @@ class Settings(BaseSettings):
     bolt_connections: int = Field(default=500, ge=1, le=10_000, description="Most open Bolt connections.")
     bolt_connections_per_key: int | None = Field(
         default=None, ge=1, le=10_000, description="How many of them one key has at once; four fifths unless set."
+    )
+    mcp: bool = Field(default=True, description="Let `kgmem serve` speak MCP at /mcp too.")
+    mcp_hosts: str | None = Field(
+        default=None,
+        description="Host names, with commas, under which /mcp may be called beside localhost and addresses; * is any.",
     )
     postgres_port: int | None = Field(
         default=None, ge=1, le=65535, description="Let the embedded Postgres listen on this loopback port too."

@@ -46,7 +46,7 @@ class Demand:
     async def __call__(self, request: Request) -> Access:
         """Return the access. Raises Unauthenticated, Forbidden, NotFound, and InvalidInput for unknown parameters."""
         memory: Memory = request.app.state.memory
-        key = await memory.keys.authenticate(_secret(request))
+        key = await memory.keys.authenticate(secret_of(request))
         graph = request.path_params.get("graph")
         if self.any_case and graph is not None:
             graph = await _named(memory, key, graph)
@@ -79,7 +79,8 @@ async def _named(memory: Memory, key: Key, name: str) -> str:
         return name
 
 
-def _secret(request: Request) -> str:
+def secret_of(request: Request) -> str:
+    """Return the secret of the key that a request bears. Raises Unauthenticated."""
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "basic":
         secret = _password(secret)

@@ -25,6 +25,7 @@ from kgmem_api.access import Demand
 from kgmem_api.bodies import JSONBody, Room
 from kgmem_api.descriptions import describe
 from kgmem_api.examples import PATH, PATHS, QUERIES, QUERY, REQUESTS
+from kgmem_api.mcp_endpoint import MCPEndpoint
 from kgmem_api.metrics import Metrics
 from kgmem_api.operations import OPERATIONS
 from kgmem_api.query_sessions import Sessions
@@ -213,6 +214,9 @@ def create_app(memory: Memory | Opener | None, *, settings: Settings, share: Sha
     for router in _ROUTERS:
         # Taken over rather than included, so that app.routes lists every address.
         app.router.routes.extend(router.routes)
+    state.mcp = MCPEndpoint(settings, share)
+    if settings.mcp:
+        app.router.routes.append(state.mcp.route)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return app
 
@@ -223,7 +227,13 @@ async def _lifespan(opener: Opener, app: FastAPI) -> AsyncIterator[None]:
         app.state.memory = await stack.enter_async_context(opener())
         yield
         app.state.stopping.set()
-        await app.state.sessions.aclose()
+        await close(app)
+
+
+async def close(app: FastAPI) -> None:
+    """Close what requests have left open: interactive transactions, and the transport of MCP."""
+    await app.state.sessions.aclose()
+    await app.state.mcp.aclose()
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Generic, TypeVar
 
 from starlette.requests import Request
@@ -74,7 +74,7 @@ class RawBody:
         """Take the limit; the server's own limit on bodies holds besides."""
         self.limit = limit
 
-    async def __call__(self, request: Request) -> AsyncIterator[bytes]:
+    async def __call__(self, request: Request) -> AsyncGenerator[bytes, None]:
         """Read the body; its memory counts as taken until the request is answered. Raises TooLarge, MalformedBody."""
         state = request.app.state
         taken: list[int] = []

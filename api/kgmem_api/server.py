@@ -70,7 +70,7 @@ def configure(settings: Settings, *, stream: TextIO | None = None) -> None:
         logger.handlers.clear()
         logger.propagate = True
     # At info these tell of every request to an embedding provider, every plugin, every minute's periodic job.
-    for name in ("httpx", "alembic.runtime.plugins", "procrastinate"):
+    for name in ("httpx", "alembic.runtime.plugins", "procrastinate", "mcp", "sse_starlette"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
@@ -145,6 +145,7 @@ async def serve(
             # Cancelled, uvicorn leaves its sockets in the event loop, which would take another file for them.
             for listening in getattr(server, "servers", ()):
                 listening.close()
+            await app.state.mcp.aclose()
 
 
 @contextmanager

@@ -7,7 +7,8 @@ database, and the others pass such requests on, over a socket in a folder that o
 
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -51,6 +52,14 @@ class Share:
         bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         bound.bind(str(path))
         return bound
+
+
+async def post_to(share: Share, number: int, path: str, headers: Mapping[str, str], body: bytes) -> None:
+    """Send a message to another process; one that does not run has nothing to do."""
+    transport = httpx.AsyncHTTPTransport(uds=str(share.socket_of(number)))
+    async with httpx.AsyncClient(transport=transport, timeout=5) as client:
+        with suppress(httpx.TransportError):
+            await client.post(f"http://kgmem{path}", headers=headers, content=body)
 
 
 class Siblings:

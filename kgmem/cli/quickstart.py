@@ -189,3 +189,8 @@ def _report_ready(key: str | None, address: str) -> None:
         markup=False,
         soft_wrap=True,
     )
+    NOTES.print(
+        f"Connect an agent by MCP: kgmem mcp --print-config claude-desktop (or cursor, vscode, ...), or {address}/mcp",
+        markup=False,
+        soft_wrap=True,
+    )

@@ -15,7 +15,7 @@ from kgmem.cli.console import OUT
 from kgmem.cli.main import app, run
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem_api.app import create_app
+from kgmem_api.app import close, create_app
 from tests import postgres
 from tests.cli import Command, Done
 from tests.fakes import fake_memory
@@ -87,7 +87,7 @@ async def door(memory: Memory, settings: Settings, pool_in_use: GraphPool | None
     async with httpx.AsyncClient(transport=transport, base_url="http://kgmem") as client:
         client.headers["Authorization"] = f"Bearer {secret}"
         yield Door(client, memory, app)
-        await app.state.sessions.aclose()
+        await close(app)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from neo4j.time import DateTime, Duration
 
 from kgmem.memory import Memory
 from kgmem.settings import Settings
-from kgmem_api.app import create_app
+from kgmem_api.app import close, create_app
 from tests.rest import Door, done, refused
 
 RUN = "/db/main/query/v2"
@@ -43,7 +43,7 @@ async def served(memory: Memory, settings: Settings) -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await task
-        await app.state.sessions.aclose()
+        await close(app)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from kgmem.embedding.reranker import RerankerChoice, make_reranker
 from kgmem.settings import Settings
-from kgmem_api.app import create_app
+from kgmem_api.app import close, create_app
 from tests.cli import Command
 from tests.embedding_server import Request, Scripted, embedding_server
 from tests.memories import with_ports
@@ -37,7 +37,7 @@ async def test_rest_shows_hits_in_the_order_of_the_reranker(door: Door, settings
             plain = done(await client.post(f"{GRAPH}/recall", json=QUESTION | {"rerank": False}))
             assert kept["hits"] == plain["hits"]
             assert kept["suppressed"]["rerank_off_endpoint_failed"] == 1
-            await app.state.sessions.aclose()
+            await close(app)
         assert reranker is not None
         await reranker.aclose()
 
