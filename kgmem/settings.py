@@ -3,17 +3,19 @@
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+PREFIX: Final = "KGMEM_"
+
 
 class Settings(BaseSettings):
     """The settings of one kgmem process, each from the environment variable KGMEM_<NAME>."""
 
-    model_config = SettingsConfigDict(env_prefix="KGMEM_", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
     home: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("kgmem", appauthor=False),

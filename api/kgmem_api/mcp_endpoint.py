@@ -76,7 +76,9 @@ class MCPEndpoint:
             transport = await self._transport()
             session = request.headers.get("mcp-session-id")
             if session is not None and not _http().is_session_of(session, key.id):
-                raise NotFound("There is no such session of this key.", hint="Begin a new one: send initialize.")
+                raise NotFound(
+                    "Not found: the session, or it is of another key.", hint="Begin a new one: send initialize."
+                )
             if (cancelled := _cancelled(body)) is not None:
                 await self._cancel(transport, request, key, session or "", cancelled)
                 await Response(status_code=202)(scope, receive, send)

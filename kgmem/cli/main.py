@@ -27,7 +27,7 @@ def version(as_json: AsJSON = False) -> None:
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "quickstart": ("kgmem.cli.quickstart:quickstart", "Load the sample graph and answer a question from it."),
     "serve": ("kgmem.cli.serve:serve", "Serve REST and Bolt until interrupted."),
-    "mcp": ("kgmem.cli.mcp:mcp", "Serve a host of the Model Context Protocol."),
+    "mcp": ("kgmem.cli.agents.mcp:mcp", "Serve a host of the Model Context Protocol."),
     "worker": ("kgmem.cli.serve:worker", "Run background jobs until interrupted."),
     "jobs": ("kgmem.cli.jobs:jobs", "List background jobs."),
     "remember": ("kgmem.cli.remember:remember", "Store texts, files or folders, and extract entities and facts."),

@@ -67,9 +67,8 @@ class Lines:
         return True
 
     def _take(self, line: str, value: Mapping[str, Any] | None) -> bool:
-        cost = self._count(f"{line}\n")
-        if value is not None:
-            cost = max(cost, self._count(_json(value)))
+        # The value has the words of its line, and names besides.
+        cost = self._count(f"{line}\n" if value is None else _json(value))
         if self.is_full or cost > self._left:
             if self.has_data:
                 self.is_full = True

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from kgmem.cli.console import NOTES, note
 from kgmem.domain.errors import InvalidInput
-from kgmem.settings import Settings
+from kgmem.settings import PREFIX, Settings
 
 Text = str | None
 
@@ -31,7 +31,7 @@ def mcp(
         Text, typer.Option("--key", help="The API key for it; KGMEM_KEY is better, since others see command lines.")
     ] = None,
     print_config: Annotated[
-        Text, typer.Option("--print-config", help="Print what a host has to be told, such as cursor, and end.")
+        Text, typer.Option("--print-config", help="Print the configuration of a host, such as cursor, and end.")
     ] = None,
 ) -> None:
     """Serve a host of the Model Context Protocol by standard input and output."""
@@ -89,7 +89,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     told: dict[str, str] = {}
     for name in sorted(settings.model_fields_set):
         value = getattr(settings, name)
-        variable = f"KGMEM_{name.upper()}"
+        variable = PREFIX + name.upper()
         if isinstance(value, SecretStr):
             told[variable] = f"YOUR_{name.upper()}"
         elif isinstance(value, Path):
