@@ -13,6 +13,7 @@ from kgmem.domain.access import KeyRing
 from kgmem.domain.agents.tokens import ESTIMATE, TokenCounter
 from kgmem.domain.derived.summaries import Wording
 from kgmem.domain.errors import InvalidInput, KgmemError, Unavailable
+from kgmem.domain.flows.flow import FlowLog
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.ledger.model_calls import NO_METER, Booking, CallMeter, Prices
@@ -64,6 +65,7 @@ from kgmem.store.derived.extraction_queue import LEASE, PostgresExtractionStore
 from kgmem.store.derived.similarity import PostgresConnections
 from kgmem.store.derived.summaries import PostgresSummaries
 from kgmem.store.embedded.lifecycle import EmbeddedPostgres
+from kgmem.store.flows.flow_log import FlowRetention, PostgresFlows
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph_store import AgeGraphStore
 from kgmem.store.integrity.reports import PostgresInspector
@@ -322,11 +324,15 @@ async def _ports(
     index = PostgresIndex(catalog, pools.search, occurrences=_occurrences(core), guard=pools.guard)
     vitals = PostgresMetrics(database, {"main": pools.main, "search": pools.search, "transaction": pools.transaction})
     limits = Limits(seconds=settings.statement_timeout, length=settings.cypher_length)
+    flows = PostgresFlows(
+        database, enabled=settings.flows, retention=FlowRetention(settings.flows_kept, settings.flows_days)
+    )
+    stack.push_async_callback(flows.close)
     ports = postgres_ports(
         catalog,
         index,
         core,
-        Infrastructure(keys, queue, vitals, Uploads(settings.home / "uploads"), ledger, redis),
+        Infrastructure(keys, queue, vitals, Uploads(settings.home / "uploads"), ledger, redis, flows),
         models=Models(
             embedder,
             embedders.of,
@@ -366,7 +372,7 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class Infrastructure:
-    """Keys, jobs, metrics, the folder of uploads, ledgers where models book their calls, and Redis if there is one."""
+    """Keys, jobs, metrics, uploads, ledgers where models book their calls, Redis if there is one, and flows."""
 
     keys: KeyRing
     jobs: JobQueue
@@ -374,6 +380,7 @@ class Infrastructure:
     uploads: UploadFolder
     ledger: LedgerStore | None = None
     redis: "RedisConnection | None" = None
+    flows: FlowLog | None = None
 
 
 def postgres_ports(
@@ -435,6 +442,7 @@ def postgres_ports(
         publications=PostgresPublications(claims),
         subscriptions=PostgresSubscriptions(catalog),
         streams=PostgresStreams(catalog),
+        flows=infrastructure.flows or PostgresFlows(catalog.database),
         expiry=PostgresExpiry(catalog),
         token_counter=models.token_counter,
         ledger=infrastructure.ledger or PostgresLedger(catalog),

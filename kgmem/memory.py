@@ -27,6 +27,7 @@ from kgmem.services.claims.facts import Facts
 from kgmem.services.claims.review import Adjudications, Correlations
 from kgmem.services.claims.sources import Sources
 from kgmem.services.entities import Entities, Relationships
+from kgmem.services.flows import Flows
 from kgmem.services.graphs import Graphs
 from kgmem.services.imports.exports import Exports
 from kgmem.services.imports.imports import Imports
@@ -87,6 +88,7 @@ class Memory:
         self.publications = Publications(ports)
         self.subscriptions = Subscriptions(ports)
         self.streams = Streams(ports)
+        self.flows = Flows(ports)
         self.imports = Imports(ports)
         self.exports = Exports(ports)
         self.embeddings = Embeddings(ports)

@@ -168,6 +168,11 @@ class Settings(BaseSettings):
     server_processes: int = Field(
         default=1, ge=1, le=64, description="Processes of `kgmem serve` that answer requests, beside that of its jobs."
     )
+    flows: bool = Field(default=True, description="Trace flows (docs/flows.md), and keep what they tell.")
+    flows_kept: int = Field(
+        default=20_000, ge=100, le=1_000_000, description="Most flows that a database keeps, and as many brief ones."
+    )
+    flows_days: float = Field(default=7.0, gt=0, le=3650, description="Days for which it keeps them.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged."
     )

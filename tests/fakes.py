@@ -10,6 +10,7 @@ from kgmem.domain.access import Key, Role
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.diagnostics import Figures, Health
 from kgmem.domain.errors import Conflict, NotFound, Unauthenticated, UnknownEntities, VersionConflict
+from kgmem.domain.flows.trace import FlowTrace, running
 from kgmem.domain.graph.batch import Rejection
 from kgmem.domain.graph.embedding import EmbeddingSpace, RefusedPassage, Vector, WaitingPassage, WhichVectors
 from kgmem.domain.graph.entity import DeleteResult, Entity, Page, WriteResult
@@ -44,6 +45,7 @@ def fake_memory(**others: Any) -> Memory:
         "claims": FakeClaims(),
         "answers": FakeAnswers(),
         "keys": FakeKeyRing(),
+        "flows": FakeFlows(),
         "jobs": FakeQueue(),
         "embedder": None,
         "embedder_of": lambda space: None,
@@ -65,6 +67,13 @@ class Absent:
 
     def __getattr__(self, method: str) -> Any:
         raise AssertionError(f"This memory of fakes has no port {self._name!r}, of which {method!r} is used.")
+
+
+class FakeFlows:
+    """Flows that are traced and kept nowhere."""
+
+    def run(self, kind: str, graph: str, *, scope: str | None = None, about: str | None = None) -> Any:
+        return running(FlowTrace(kind, graph, scope, about), lambda flow: None)
 
 
 class FakeAnswers:

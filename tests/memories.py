@@ -132,7 +132,11 @@ async def opened_memory(
             Uploads(Path(tempfile.gettempdir()) / f"kgmem-uploads-{os.getpid()}"),
         )
         models = Models(embedder=embedder, extractor=extractor, reranker=reranker)
-        yield Memory(postgres_ports(catalog, index, CORE, beside, models=models, lease=lease))
+        memory = Memory(postgres_ports(catalog, index, CORE, beside, models=models, lease=lease))
+        try:
+            yield memory
+        finally:
+            await memory.ports.flows.close()
 
 
 async def new_graph(memory: Memory, name: str, **settings: Any) -> str:

@@ -199,6 +199,8 @@ OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "list_integrity_checks": ("list_integrity_checks", "List the newest integrity report of every graph"),
     "get_integrity_check": ("get_integrity_check", "Return the newest integrity report of a graph"),
     "post_integrity_check": ("run_integrity_check", "Check the integrity of a graph"),
+    "list_flows": ("list_flows", "List what runs now and what ran lately"),
+    "get_flow": ("get_flow", "Return a flow with its steps"),
     "list_jobs": ("list_jobs", "List background jobs"),
     "get_job": ("get_job", "Return a background job"),
     "post_job": ("create_job", "Queue a background job"),

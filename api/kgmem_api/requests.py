@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kgmem.domain.errors import InvalidInput, TimedOut, Unavailable
+from kgmem.domain.flows.trace import collect_flows
 from kgmem.settings import Settings
 from kgmem_api.context import Context, begin, template_of
 from kgmem_api.metrics import Metrics
@@ -111,7 +112,7 @@ class Requests:
         context = begin(scope)
         structlog.contextvars.bind_contextvars(request_id=context.id)
         departures = Departures(receive, context)
-        status = 0
+        status, flows = 0, collect_flows()
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -119,7 +120,10 @@ class Requests:
                 departures.answered()
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = context.id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = context.id
+                if flows:
+                    headers["X-Flow-ID"] = flows[0]
             await send(message)
 
         self._enter()

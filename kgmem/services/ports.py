@@ -15,6 +15,7 @@ from kgmem.domain.derived.communities import CommunityStore
 from kgmem.domain.derived.similarity import SimilarityStore
 from kgmem.domain.derived.summaries import SummaryStore, Wording
 from kgmem.domain.diagnostics import Inspector
+from kgmem.domain.flows.flow import FlowLog
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.graph.expiry import ExpirySchedule
 from kgmem.domain.graph.scope_contents import ScopeStore
@@ -67,6 +68,7 @@ class Ports:
     publications: PublicationStore
     subscriptions: SubscriptionStore
     streams: StreamStore
+    flows: FlowLog
     token_counter: TokenCounter
     ledger: LedgerStore
     expiry: ExpirySchedule

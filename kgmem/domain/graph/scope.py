@@ -67,6 +67,16 @@ def _path(scope: str) -> tuple[str, ...]:
     return (SHARED, *("/".join(segments[: n + 1]) for n in range(len(segments))))
 
 
+def common_scope(scopes: Iterable[str]) -> str:
+    """Return the deepest scope that all of these are in, or below."""
+    paths = [tuple(scope.split("/")) if scope else () for scope in scopes]
+    if not paths:
+        return SHARED
+    first, last = min(paths), max(paths)
+    shared = next((n for n, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    return "/".join(first[: min(shared, len(last))])
+
+
 def reaches(bound: str, scope: str) -> bool:
     """Return whether a key restricted to `bound` may act in `scope`: the same scope, or one below it."""
     return not bound or scope == bound or scope.startswith(bound + "/")

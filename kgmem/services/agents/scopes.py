@@ -6,6 +6,7 @@ from typing import Final
 
 from kgmem.domain.agents.session import SessionAddress, SessionFilter
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound, TooLarge
+from kgmem.domain.flows.trace import step
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.graph.scope_contents import MOST_SCOPES, ScopeCounts, ScopeDeletion, ScopeItems, ScopeSummary, Traces
@@ -60,8 +61,11 @@ class Scopes:
         report = ScopeDeletion(paths, replace(held, ledger_accounts=0), kept, elsewhere, dry_run=dry_run)
         if dry_run:
             return report
-        for path in paths:
-            report = await self._emptied(graph, path, report, erase=erase)
+        with self._ports.flows.run("forget", graph):  # Of no scope: what an erasure leaves must not name it.
+            for path in paths:
+                with step("empty_scope") as emptying:
+                    report = await self._emptied(graph, path, report, erase=erase)
+                    emptying.count(scopes=1)
         left = (await self._ports.scopes.summary(graph, paths)).counts
         if left.deletable:
             raise Conflict("Something new was written to the scope meanwhile.", hint="Delete it again.")
@@ -139,6 +143,7 @@ class Scopes:
         await self._each(graph, scope, store.relationships, relationships)
         await self._each(graph, scope, store.claims, claims, _CLAIMS_AT_ONCE)
         await store.clear(graph, scope)
+        await self._ports.flows.forget(graph, scope)
         if erase:
             erased += await store.erase(graph, scope)
             kept = 0

@@ -16,6 +16,7 @@ from kgmem.domain.agents.session import (
 )
 from kgmem.domain.errors import Conflict
 from kgmem.domain.fields import LONGEST_KEY
+from kgmem.domain.flows.trace import step
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.expiry import expiry_of
@@ -86,7 +87,9 @@ class Sessions:
         session = await self._ports.sessions.get(graph, address.checked())
         said_at = iso(now())
         ready = [self._ready(session, each, said_at, extract=extract) for each in messages]
-        appended = await self._ports.sessions.append(graph, address, ready)
+        with self._ports.flows.run("remember", graph, scope=session.scope), step("store_messages") as storing:
+            appended = await self._ports.sessions.append(graph, address, ready)
+            storing.count(created=appended.created)
         if appended.created:
             if self._ports.embedder and held.space:
                 await self._ports.jobs.defer("embed", graph=graph)
@@ -108,6 +111,10 @@ class Sessions:
             return (
                 await forget(self._ports, graph, keys, address.scope, dry_run=True) if keys else Forgotten(dry_run=True)
             )
+        with self._ports.flows.run("forget", graph, scope=address.scope):
+            return await self._delete(graph, address, keys, erase=erase)
+
+    async def _delete(self, graph: str, address: SessionAddress, keys: Sequence[str], *, erase: bool) -> Forgotten:
         report = Forgotten()
         if len(keys) > _DELETED_AT_ONCE:  # What stays follows from all messages together.
             whole = await forget(self._ports, graph, keys, address.scope, dry_run=True)

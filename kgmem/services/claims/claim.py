@@ -5,11 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from kgmem.domain.claims.claim import ClaimProvenance, ClaimResult, ClaimStatement, Source, Withdrawn
+from kgmem.domain.flows.trace import count, step
 from kgmem.domain.graph.entity import Entity, WriteResult
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.slices import progress, slice_over
 from kgmem.services import merged_keys
 from kgmem.services.ports import Ports
+from kgmem.services.tracing import traced
 from kgmem.tasks import caller
 
 MOST_AT_ONCE = 1000  # Facts that a writer weighs before it returns; a job weighs the rest.
@@ -28,7 +30,9 @@ async def put_claims(
 ) -> ClaimResult:
     """Store claims, each once; their facts are weighed before this returns."""
     claims = await merged_keys.of_claims(ports, graph, claims)
-    claimed = await ports.claims.put(graph, claims, provenance=provenance)
+    with step("store_claims") as storing:
+        claimed = await ports.claims.put(graph, claims, provenance=provenance)
+        storing.count(created=claimed.created)
     if claimed.created:
         await follow(ports, graph)
     return claimed
@@ -102,6 +106,7 @@ async def weigh_new(ports: Ports, graph: str, most: int = MOST_AT_ONCE) -> None:
         await follow(ports, graph)
 
 
+@traced("reconcile")
 async def weigh(ports: Ports, graph: str) -> Mapping[str, Any]:
     """Weigh all claims of a graph together; gives counts.
 
@@ -109,21 +114,33 @@ async def weigh(ports: Ports, graph: str) -> Mapping[str, Any]:
     """
     if not await _weigh_stale(ports, graph):
         return {}
-    return await ports.claims.weigh_all(graph)
+    return await _weigh_all(ports, graph)
 
 
+@traced("reconcile")
 async def weigh_due(ports: Ports, graph: str) -> Mapping[str, Any]:
     """Weigh what was not weighed since it was stated, and all claims together if enough is new; gives counts."""
     if not await _weigh_stale(ports, graph):
         return {}
     # What was begun is ended, however little is new by now.
-    return await ports.claims.weigh_all(graph) if progress() or await ports.claims.due(graph) else {}
+    return await _weigh_all(ports, graph) if progress() or await ports.claims.due(graph) else {}
+
+
+async def _weigh_all(ports: Ports, graph: str) -> Mapping[str, Any]:
+    with step("learn_reliability"):
+        counts = await ports.claims.weigh_all(graph)
+        count(**{name: number for name, number in counts.items() if type(number) is int})
+    return counts
 
 
 async def _weigh_stale(ports: Ports, graph: str) -> bool:
     """Weigh what was not weighed since it was stated; gives whether that is done, or a job's slice was over before."""
-    while await ports.claims.weigh_stale(graph, MOST_AT_ONCE) == MOST_AT_ONCE:
-        if await slice_over():
+    weighed = MOST_AT_ONCE
+    while weighed == MOST_AT_ONCE:
+        with step("resolve_facts"):
+            weighed = await ports.claims.weigh_stale(graph, MOST_AT_ONCE)
+            count(facts=weighed)
+        if weighed == MOST_AT_ONCE and await slice_over():
             return False
     return True
 

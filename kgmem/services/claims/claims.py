@@ -6,7 +6,7 @@ from typing import Any
 from kgmem.domain.claims.claim import ClaimFilter, ClaimResult, ClaimStatement, Verification, Withdrawn
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Page
-from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.domain.graph.scope import SHARED, check_scope, common_scope
 from kgmem.services import merged_keys
 from kgmem.services.claims import claim as claiming
 from kgmem.services.claims import verify as judging
@@ -22,7 +22,8 @@ class Claims:
 
     async def put(self, graph: str, claims: Sequence[ClaimStatement]) -> ClaimResult:
         """Store what sources claim, each claim once, and weigh the facts that they speak of, in one transaction."""
-        return await claiming.put_claims(self._ports, graph, claims)
+        with self._ports.flows.run("remember", graph, scope=common_scope({each.scope for each in claims})):
+            return await claiming.put_claims(self._ports, graph, claims)
 
     async def withdraw(
         self,

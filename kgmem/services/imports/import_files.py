@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from kgmem.domain.errors import InvalidInput, KgmemError
+from kgmem.domain.flows.trace import step
 from kgmem.domain.graph.batch import Rejection
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.graph.scope import check_scope, reaches
@@ -75,6 +76,13 @@ async def run_import(
     In a worker it is interrupted after its slice where others wait, as the tally tells. What is stored stays, indexes
     that were set aside stay so, and the next run goes on behind it.
     """
+    with ports.flows.run("import", graph.name, scope=options.within or None, about=f"import/{id_}"):
+        return await _run_import(ports, graph, id_, files=files, options=options, progress=progress)
+
+
+async def _run_import(
+    ports: Ports, graph: Graph, id_: int, *, files: Paths, options: ImportOptions, progress: OnProgress | None
+) -> Tally:
     marks = marks_of(files)
     async with signs_of_life(ports, id_) as tell:
 
@@ -86,19 +94,22 @@ async def run_import(
         stored = await patiently(lambda: ports.imports.stored(id_))
         run = ImportRun(ports, graph, options, id_, stored)
         try:
-            with closing(run):
+            with closing(run), step("read"):
                 await run.read(files, told)
             check_marks(marks)
             if not run.tally.broken_off:
                 await patiently(lambda: ports.imports.report_duplicates(id_, run.duplicates))
-                await run.link(told)
+                with step("link"):
+                    await run.link(told)
         except InvalidInput:  # For the caller to fix, who need not do that soon.
             await patiently(lambda: ports.imports.build_indexes(graph.name))
             raise
         if run.tally.broken_off:
             return run.tally
-        await patiently(lambda: ports.imports.build_indexes(graph.name))
-    await patiently(lambda: weigh_new(ports, graph.name))
+        with step("build_indexes"):
+            await patiently(lambda: ports.imports.build_indexes(graph.name))
+    with step("resolve_facts"):
+        await patiently(lambda: weigh_new(ports, graph.name))
     await patiently(lambda: ports.imports.finish(id_, "done"))
     return run.tally
 

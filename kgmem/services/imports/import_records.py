@@ -14,6 +14,7 @@ import orjson
 
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefKind, BeliefRecord
+from kgmem.domain.flows.trace import count, step
 from kgmem.domain.graph.batch import Batch, BatchKind, BatchResult, Columns, Stated, lane_of
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
@@ -83,8 +84,8 @@ class ImportRun(ImportReader):
             lambda: imports.link_beliefs(name, self._id, most, self._belief),
             lambda: imports.link_states(name, self._id, self._belief),
         )
-        for step in steps:
-            while result := await patiently(step):
+        for link in steps:
+            while result := await patiently(link):
                 done += self._count(result)
                 if progress:
                     progress(self.tally.progress("linking", done, total))
@@ -182,8 +183,9 @@ class ImportRun(ImportReader):
         self._entities_under_way = self._scoped_under_way = False
 
     async def _store(self, number: int, batch: Batch) -> None:
-        result = await patiently(lambda: self.ports.imports.store(self.graph.name, self._id, number, batch))
-        self._count(result)
+        with step("store"):
+            result = await patiently(lambda: self.ports.imports.store(self.graph.name, self._id, number, batch))
+            self._count(result)
         if batch.kind == "entity":
             await self._let_vectors_follow()
 
@@ -209,6 +211,9 @@ class ImportRun(ImportReader):
         self.tally.updated += result.updated
         self.tally.unchanged += result.unchanged
         self.tally.rejected += len(result.rejections)
+        count(
+            created=result.created, updated=result.updated, unchanged=result.unchanged, rejected=len(result.rejections)
+        )
         if result.rejections:
             self.stop_at(result.rejections[0])
         return result.created + result.updated + result.unchanged + len(result.rejections)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
+from kgmem.domain.flows.trace import step
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.imports import Import
 from kgmem.domain.slices import put_off
@@ -134,7 +135,9 @@ async def _run(ports: Ports, held: Import, files: Sequence[Path]) -> bool:
     options = ImportOptions.as_told(held.options)
     graph = await ports.graphs.get(held.graph)
     if held.is_dry_run:
-        await _check(ports, graph, held.id, files, options)
+        about = f"import/{held.id}"
+        with ports.flows.run("import", graph.name, scope=options.within or None, about=about), step("check"):
+            await _check(ports, graph, held.id, files, options)
         return False
     return (await run_import(ports, graph, held.id, files=files, options=options)).broken_off
 

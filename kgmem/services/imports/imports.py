@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kgmem.domain.errors import Conflict
+from kgmem.domain.flows.trace import count, step
 from kgmem.domain.graph.batch import Rejection
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
@@ -50,6 +51,11 @@ async def undo_import(
     await absorb(ports, graph)
     if dry_run:
         return await ports.imports.undo(graph, id_, dry_run=True)
+    with ports.flows.run("import", graph, about=f"import/{id_}"), step("undo"):
+        return await _undo(ports, graph, id_, progress)
+
+
+async def _undo(ports: Ports, graph: str, id_: int, progress: OnUndone | None) -> UndoResult:
     async with signs_of_life(ports, id_) as tell:
 
         def told(done: int, total: int) -> None:
@@ -58,6 +64,7 @@ async def undo_import(
                 progress(done, total)
 
         undone = await patiently(lambda: ports.imports.undo(graph, id_, progress=told))
+    count(deleted=sum(undone.deleted.values()), restored=undone.restored)
     await weigh_new(ports, graph)
     held = await ports.graphs.get(graph)
     if undone.restored and ports.embedder and held.space:

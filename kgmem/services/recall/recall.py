@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, KgmemError, LimitReached
+from kgmem.domain.flows.trace import count, step
 from kgmem.domain.graph.embedding import Vector, unit
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.ledger.model_calls import Payer, paid_by
@@ -38,6 +39,7 @@ from kgmem.services.recall.causes_in_text import answer_with_causes
 from kgmem.services.recall.empty_answers import filter_matches
 from kgmem.services.recall.feedback import with_feedback
 from kgmem.services.recall.rerank import check_reranker, pool_size, rerank, text_of
+from kgmem.services.tracing import traced
 from kgmem.services.upkeep.embed import embedder_in
 
 
@@ -157,7 +159,8 @@ async def _hits(
         return [], {}
     then = question.when.known_at
     pool = ranked if question.diversity or question.rerank else ranked[: question.k]
-    fetched = await ports.index.fetch(graph.name, pool, found.paths, question=question)
+    with step("fetch"):
+        fetched = await ports.index.fetch(graph.name, pool, found.paths, question=question)
     hits, reranking = await rerank(ports, graph.name, question, fetched)
     if not question.diversity:
         return hits[: question.k], reranking
@@ -170,6 +173,7 @@ async def _hits(
     return diverse(hits, [hit.score for hit in hits], alike, question.diversity, question.k), reranking
 
 
+@traced("recall", lambda question: question.scope)
 async def recall(ports: Ports, graph: str, question: Question) -> Answer:
     """Answer a question on one graph. Raises NotFound, and InvalidInput for an empty or contradictory question.
 
@@ -177,6 +181,7 @@ async def recall(ports: Ports, graph: str, question: Question) -> Answer:
     """
     answer = await _recalled(ports, graph, question)
     ports.answers.note(graph, answer.hits, [asker()])
+    count(hits=len(answer.hits))
     return answer
 
 
@@ -204,11 +209,15 @@ async def _recalled(ports: Ports, graph: str, question: Question) -> Answer:
 
 async def _answer(ports: Ports, held: Graph, question: Question) -> Answer:
     started = time.perf_counter()
-    vector, note = await _vector(ports, held, question)
+    with step("embed"):
+        vector, note = await _vector(ports, held, question)
     embedded = time.perf_counter()
-    found = await ports.index.candidates(held.name, widened(held.name, question), vector)
+    with step("search") as search:
+        found = await ports.index.candidates(held.name, widened(held.name, question), vector)
+        search.count(candidates=sum(map(len, found.retrievers.values())))
     searched = time.perf_counter()
-    answer = await choose(ports, held, question, found)
+    with step("rank"):
+        answer = await choose(ports, held, question, found)
     answer = replace(answer, gates={**answer.gates, **found.gates} if question.explain else {})
     if question.when == When() and not question.states:
         answer = _in_tense(answer, question)

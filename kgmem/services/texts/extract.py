@@ -13,6 +13,7 @@ from typing import Final
 from kgmem.domain.claims.claim import ClaimProvenance, ClaimStatement
 from kgmem.domain.claims.echoes import sentence_at
 from kgmem.domain.errors import DatabaseUnavailable, KgmemError, LimitReached, NotFound, Unavailable, VersionConflict
+from kgmem.domain.flows.trace import count, step
 from kgmem.domain.graph.entity import DeleteResult, Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.graph import Graph
@@ -46,6 +47,7 @@ from kgmem.services.claims import supersede as succeeding
 from kgmem.services.ports import Ports
 from kgmem.services.texts.recognise import Recognized, propose, recognize
 from kgmem.services.texts.remember import schema_of, violations_of
+from kgmem.services.tracing import traced
 from kgmem.services.upkeep.sweeps import defer_where
 from kgmem.tasks import told_to_stop, writing_for
 
@@ -79,6 +81,7 @@ log = EventLog(__name__)
 Progress = Callable[[ExtractionReport], None]
 
 
+@traced("consolidate")
 async def read_waiting(
     ports: Ports, graph: str, *, only: Sequence[int] | None = None, progress: Progress | None = None
 ) -> ExtractionReport:
@@ -194,7 +197,9 @@ async def _found(
         schema = schema_of(ports.core_schema, await ports.graphs.get(graph))
         before = await ports.extractions.turns_before(graph, [each.id for each in taken])
         texts = [_text_of(graph, each.episode, schema, before.get(each.id, ())) for each in taken]
-        return [each.unpaid or each for each in await extractor.extract(texts)]
+        with step("extract") as reading:
+            reading.count(texts=len(texts))
+            return [each.unpaid or each for each in await extractor.extract(texts)]
     except Unavailable:
         await _give_back(ports, graph, [each.id for each in taken])
         raise
@@ -252,8 +257,9 @@ async def _store(
     good = [(each, found) for each, found in read if isinstance(found, Extraction)]
     done = ExtractionReport()
     try:
-        with writing_for((source_of(each.episode, found), each.keys) for each, found in good):
+        with writing_for((source_of(each.episode, found), each.keys) for each, found in good), step("store"):
             done = await _bring(ports, graph, good) if good else done
+            count(episodes=done.episodes, entities=done.entities, claims=done.claims, refused=len(refused))
     except (Unavailable, NotFound):
         raise
     except KgmemError as error:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Final
 
+from kgmem.domain.flows.trace import count, step
 from kgmem.domain.graph.entity import DeleteResult
 from kgmem.domain.text.queue import MOST_NAMES, Forgotten, Provenance
 from kgmem.services.claims.supersede import succeed
 from kgmem.services.ports import Ports
 from kgmem.services.texts.extract import take_back, withdraw
+from kgmem.services.tracing import traced
 
 _MOST_TOLD: Final = 1_000_000  # Things that an episode brought.
 
@@ -21,6 +23,11 @@ async def provenance(
     return [each for each in told if each.span[0] >= 0]
 
 
+def _scope_of(_keys: Sequence[str], scope: str, **_: object) -> str:
+    return scope
+
+
+@traced("forget", _scope_of)
 async def forget(
     ports: Ports, graph: str, keys: Sequence[str], scope: str, *, dry_run: bool = False, erase: bool = False
 ) -> Forgotten:
@@ -57,18 +64,26 @@ async def forget(
                 await forget(ports, graph, [published.key], published.to, erase=True)
     ids = await ports.extractions.ids(graph, own, wanted, scope)
     derived = await _derived(ports, graph, ids)
-    await succeed(ports, graph, await withdraw(ports, graph, claims, scope))
-    uncited = await _uncite(ports, graph, wanted, scope)
-    settled = await ports.extractions.drop(graph, wanted, scope)
-    taken = await take_back(ports, graph, settled)
-    erased = await ports.extractions.erase(graph, ids) if erase else 0
-    await ports.extractions.expect_no_more(graph, wanted, scope)
-    deleted = await ports.store.delete_episodes(graph, wanted, scope)
-    uncited += await _uncite(ports, graph, wanted, scope)  # What was claimed meanwhile.
-    await ports.claims.weigh_stale(graph)
-    communities, summaries = await _undone(ports, graph, ids, derived)
+    with step("withdraw_claims"):
+        await succeed(ports, graph, await withdraw(ports, graph, claims, scope))
+        uncited = await _uncite(ports, graph, wanted, scope)
+    with step("undo_extraction"):
+        settled = await ports.extractions.drop(graph, wanted, scope)
+        taken = await take_back(ports, graph, settled)
+    with step("delete"):
+        erased = await ports.extractions.erase(graph, ids) if erase else 0
+        await ports.extractions.expect_no_more(graph, wanted, scope)
+        deleted = await ports.store.delete_episodes(graph, wanted, scope)
+        count(episodes=deleted.episodes, entities=taken.entities, passages=deleted.passages)
+    with step("resolve"):
+        uncited += await _uncite(ports, graph, wanted, scope)  # What was claimed meanwhile.
+        await ports.claims.weigh_stale(graph)
+        communities, summaries = await _undone(ports, graph, ids, derived)
     if erase:
-        erased += await ports.extractions.erase(graph, ids) + await ports.extractions.erase_claims(graph, wanted, scope)
+        with step("erase_history"):
+            erased += await ports.extractions.erase(graph, ids)
+            erased += await ports.extractions.erase_claims(graph, wanted, scope)
+            count(versions=erased)
     return Forgotten(
         episodes=deleted.episodes, passages=deleted.passages, vectors=deleted.vectors, entities=taken.entities,
         relationships=settled.created + deleted.relationships, claims=len(claims) + uncited,

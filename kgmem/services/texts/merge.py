@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.flows.trace import step
 from kgmem.domain.text.resolution import Candidate, Merge, NewMerge, pair
 from kgmem.services.ports import Ports
 
@@ -12,7 +13,9 @@ async def merge(ports: Ports, graph: str, asked: NewMerge) -> Merge:
     if asked.keep == asked.gone:
         raise InvalidInput(f"{asked.keep!r} is one entity already.", hint="Name two entities.")
     _check_said(asked.by, asked.reason)
-    merged = await ports.merges.merge(graph, asked)
+    with ports.flows.run("reconcile", graph, scope=asked.scope), step("merge") as merging:
+        merged = await ports.merges.merge(graph, asked)
+        merging.count(merges=not asked.dry_run)
     if not asked.dry_run:
         await _follow(ports, graph)
     return merged

@@ -5,17 +5,19 @@ from dataclasses import replace
 
 from kgmem.domain.claims.echoes import check_origins
 from kgmem.domain.errors import NotFound
+from kgmem.domain.flows.trace import count, step
 from kgmem.domain.graph.entity import DeleteResult, Entity, WriteResult
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.graph.relationship import Relationship
-from kgmem.domain.graph.scope import check_scope
+from kgmem.domain.graph.scope import check_scope, common_scope
 from kgmem.domain.schema.refusal import refuse
 from kgmem.domain.schema.schema import GraphSchema, Violation, check_entity, check_relationship, from_mapping, merge
 from kgmem.domain.text.names import SAID
 from kgmem.services import merged_keys
 from kgmem.services.claims.claim import asker, weigh_stated, weigh_written
 from kgmem.services.ports import Ports
+from kgmem.services.tracing import traced
 
 
 def schema_of(core: GraphSchema, graph: Graph) -> GraphSchema:
@@ -30,6 +32,16 @@ def extended(core: GraphSchema, own: GraphSchema) -> GraphSchema:
     return merge(replace(core, kinds={name: kind for name, kind in core.kinds.items() if name not in yielding}), own)
 
 
+def _scope_of(items: Sequence[Entity | Relationship | Episode]) -> str:
+    return common_scope({item.scope for item in items})
+
+
+def _counted(written: WriteResult) -> WriteResult:
+    count(created=written.created, updated=written.updated, unchanged=written.unchanged)
+    return written
+
+
+@traced("remember", _scope_of)
 async def put_entities(ports: Ports, graph: str, entities: Sequence[Entity]) -> WriteResult:
     """Merge statements of entities into a graph; what lacks a vector gets it soon after."""
     held = await ports.graphs.get(graph)
@@ -44,7 +56,8 @@ async def put_entities(ports: Ports, graph: str, entities: Sequence[Entity]) -> 
         known = {n for n in lacking if await is_held(ports, graph, entities[n])}
         # What merges into a held entity need not say again what is required of a new one.
         refuse((f"entities[{n}]", each) for n, each in found if each.rule != "required" or n not in known)
-    written = await ports.store.put_entities(graph, entities)
+    with step("store_entities"):
+        written = _counted(await ports.store.put_entities(graph, entities))
     own = schema_of(ports.core_schema, held)
     if names := own.rules.keys() - own.kinds.keys():
         written = await weigh_stated(ports, graph, entities, written, names)
@@ -52,6 +65,7 @@ async def put_entities(ports: Ports, graph: str, entities: Sequence[Entity]) -> 
     return written
 
 
+@traced("remember", _scope_of)
 async def put_relationships(ports: Ports, graph: str, relationships: Sequence[Relationship]) -> WriteResult:
     """Merge statements of relationships into a graph; what facts lack of vectors follows soon after."""
     held = await ports.graphs.get(graph)
@@ -64,7 +78,8 @@ async def put_relationships(ports: Ports, graph: str, relationships: Sequence[Re
             for n, stated in enumerate(relationships)
             for violation in violations_of(schema, held.strict, stated)
         )
-    written = await ports.store.put_relationships(graph, relationships)
+    with step("store_relationships"):
+        written = _counted(await ports.store.put_relationships(graph, relationships))
     await weigh_written(ports, graph, relationships, written.ids)
     if held.facts == "all" or any(stated.text for stated in relationships):
         await _let_vectors_follow(ports, held, written)
@@ -91,6 +106,7 @@ async def _reweighed(ports: Ports, graph: str, deleted: DeleteResult) -> DeleteR
     return deleted
 
 
+@traced("remember", _scope_of)
 async def put_episodes(ports: Ports, graph: str, episodes: Sequence[Episode]) -> WriteResult:
     """Store episodes; they are found by their words at once and by their meaning as soon as vectors follow."""
     held = await ports.graphs.get(graph)
@@ -98,7 +114,8 @@ async def put_episodes(ports: Ports, graph: str, episodes: Sequence[Episode]) ->
     for each in episodes:
         check_origins(each.derived_from)
     episodes = await merged_keys.of_episodes(ports, graph, episodes)
-    written = await ports.store.put_episodes(graph, episodes)
+    with step("store_episodes"):
+        written = _counted(await ports.store.put_episodes(graph, episodes))
     await _let_vectors_follow(ports, held, written)
     unnamed = [id_ for id_, each in zip(written.ids, episodes, strict=True) if not each.source and not each.speaker]
     if unnamed:

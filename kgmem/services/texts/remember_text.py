@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.scope import common_scope
 from kgmem.domain.text.document import Document, Remembered, episodes_of
 from kgmem.domain.text.queue import ExtractionReport
 from kgmem.services.ports import Ports
 from kgmem.services.texts.extract import read_waiting
 from kgmem.services.texts.forget import forget
 from kgmem.services.texts.remember import put_episodes
+from kgmem.services.tracing import traced
 from kgmem.services.upkeep.embed import embed_waiting
 
 _PAUSES: Final = (0.02, 0.5)  # Seconds between looks at what a worker has in progress, the first and the longest.
@@ -25,6 +27,11 @@ class RememberResult:
     extracted: ExtractionReport
 
 
+def _scope_of(texts: Sequence[Episode | Document], **_: object) -> str:
+    return common_scope({each.scope for each in texts})
+
+
+@traced("remember", _scope_of)
 async def remember(
     ports: Ports, graph: str, texts: Sequence[Episode | Document], *, extract: bool = True
 ) -> RememberResult:
@@ -43,7 +50,9 @@ async def remember(
             counts, parts = await store_document(ports, graph, each, extract=extract)
             stored += counts
             ids += parts
-    extracted = await _extracted(ports, graph, ids) if extract and ports.extractor else ExtractionReport()
+    extracted = ExtractionReport()
+    if extract and ports.extractor:
+        extracted = await _extracted(ports, graph, ids)
     await embed_waiting(ports, graph)
     return RememberResult(stored, extracted)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from kgmem.domain.errors import EmbedderUnavailable, InvalidInput, LimitReached
+from kgmem.domain.flows.trace import count, step
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.ledger.model_calls import Payer, paid_by
 from kgmem.domain.schema.schema import GraphSchema
@@ -14,6 +15,7 @@ from kgmem.domain.text.resolution import Alike, Candidate, Described, LookedUp, 
 from kgmem.services.ports import Ports
 from kgmem.services.texts.merge import propose
 from kgmem.services.texts.remember import schema_of
+from kgmem.services.tracing import traced
 from kgmem.services.upkeep.embed import embedder_in
 
 MOST_DESCRIBED: Final = 1000
@@ -134,6 +136,11 @@ def decided(alike: Sequence[Alike]) -> Resolved:
     return Resolved("candidate", None, alike[:_TOLD])
 
 
+def _scope_of(scope: str, **_: object) -> str:
+    return scope
+
+
+@traced("reconcile", _scope_of)
 async def find_duplicates(
     ports: Ports, graph: str, scope: str, *, progress: Callable[[int, int], None] | None = None
 ) -> tuple[int, int]:
@@ -155,11 +162,11 @@ async def find_duplicates(
         cursor = page.cursor
         if cursor is None:
             break
-    if len(described) < ports.comparer.least_records:
-        candidates = await _of_few(ports, graph, described, scope, schema)
-    else:
-        candidates = await _deduped(ports, graph, described, scope, schema)
+    with step("compare"):
+        compare = _of_few if len(described) < ports.comparer.least_records else _deduped
+        candidates = await compare(ports, graph, described, scope, schema)
     proposed = 0
+    count(entities=len(described), candidates=len(candidates))
     for at in range(0, len(candidates), _PROPOSED):
         proposed += await propose(ports, graph, candidates[at : at + _PROPOSED], scope)
         if progress:

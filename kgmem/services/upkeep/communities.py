@@ -5,15 +5,18 @@ import importlib
 from collections.abc import Sequence
 
 from kgmem.domain.derived.communities import MOST_LINKS, Community, CommunityChanges, Members
+from kgmem.domain.flows.trace import step
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.slices import slice_over
 from kgmem.services.ports import Ports
+from kgmem.services.tracing import traced
 from kgmem.services.upkeep.sweeps import defer_where
 
 _LEAST_AGE = 600.0  # Seconds for which communities stay as they are, whatever is written.
 
 
+@traced("consolidate")
 async def group(ports: Ports, graph: str, scope: str) -> CommunityChanges:
     """Detect the communities in this scope only, and keep them up to date; returns what changed.
 
@@ -31,6 +34,7 @@ async def defer(ports: Ports, graph: str, scope: str) -> int | None:
     return await ports.jobs.defer("detect_communities", graph=graph)
 
 
+@traced("consolidate")
 async def keep(ports: Ports, graph: str) -> CommunityChanges:
     """Detect the communities again of scopes with changes; a job gives way to other jobs between scopes."""
     done = CommunityChanges()
@@ -60,8 +64,11 @@ async def ungroup(ports: Ports, graph: str, scope: str) -> int:
 
 
 async def _group(ports: Ports, graph: str, scope: str) -> CommunityChanges:
-    mark, links = await ports.communities.links(graph, scope, MOST_LINKS)
-    return await ports.communities.put(graph, scope, await _found(links), mark)
+    with step("detect_communities") as detecting:
+        mark, links = await ports.communities.links(graph, scope, MOST_LINKS)
+        found = await ports.communities.put(graph, scope, await _found(links), mark)
+        detecting.count(links=len(links), communities=found.communities, changed=found.made + found.changed)
+    return found
 
 
 async def _found(links: Sequence[tuple[int, int, float]]) -> list[list[Members]]:

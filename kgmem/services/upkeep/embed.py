@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kgmem.domain.errors import Conflict, EmbedderUnavailable, LimitReached
+from kgmem.domain.flows.trace import step
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, RefusedPassage, Vector, WaitingPassage
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.ledger.model_calls import Payer, paid_by
 from kgmem.domain.slices import slice_over
 from kgmem.log import EventLog
 from kgmem.services.ports import Ports
+from kgmem.services.tracing import traced
 from kgmem.services.upkeep import link_similar as connecting
 from kgmem.services.upkeep.sweeps import defer_where
 
@@ -30,6 +32,7 @@ def embedder_in(ports: Ports, space: EmbeddingSpace | None) -> Embedder | None:
     return ports.embedder_of(space)
 
 
+@traced("consolidate")
 async def embed_waiting(ports: Ports, graph: str, *, progress: Progress | None = None) -> int:
     """Embed the passages of a graph that wait, until none is left or the slice is over; returns how many.
 
@@ -63,6 +66,7 @@ async def defer_missing(ports: Ports) -> int:
     return await defer_where(ports, "embed", waits) if ports.embedder else 0
 
 
+@traced("consolidate")
 async def reembed(ports: Ports, graph: str, *, progress: Progress | None = None) -> int:
     """Move a graph to the space of the embedder: recall uses the old one until the new one is complete, then switches.
 
@@ -160,12 +164,16 @@ async def _embed_batch(
     asked = await ports.index.unembedded(graph, space, BATCH, last=last, after=after)
     if not asked:
         return _Batch(0, 0)
-    waiting, answers = await _paid_vectors(embedder, graph, asked, unpaid)
+    with step("embed") as embedding:
+        waiting, answers = await _paid_vectors(embedder, graph, asked, unpaid)
+        embedding.count(passages=len(waiting))
     pairs = list(zip(waiting, answers, strict=True))
     made = {each.id: (each.body, told) for each, told in pairs if not isinstance(told, str)}
     refused = {each.id: told for each, told in pairs if isinstance(told, str)}
     if made:
-        await ports.index.put_vectors(graph, space, made)
+        with step("store_vectors") as storing:
+            await ports.index.put_vectors(graph, space, made)
+            storing.count(vectors=len(made))
     if refused:
         await ports.index.refuse(graph, space, refused)
     return _Batch(len(asked), len(made), asked[-1].id)

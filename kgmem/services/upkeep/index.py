@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kgmem.domain.diagnostics import IntegrityReport
 from kgmem.domain.errors import NotFound
+from kgmem.domain.flows.trace import count
 from kgmem.domain.graph.graph import GraphStats
 from kgmem.domain.slices import broken_off
 from kgmem.services.claims.claim import weigh_new
@@ -75,7 +76,9 @@ async def absorb(ports: Ports, graph: str | None = None) -> int:
     changed = await ports.index.absorb_foreign_writes(graph)
     if changed:
         for name in names:
-            await weigh_new(ports, name)
+            with ports.flows.run("reconcile", name):
+                count(foreign_writes=changed)
+                await weigh_new(ports, name)
     return changed
 
 

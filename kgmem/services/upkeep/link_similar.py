@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 from kgmem.domain.derived.similarity import ALIKE, LinkChanges
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.flows.trace import count, step
 from kgmem.domain.slices import slice_over
 from kgmem.services.ports import Ports
+from kgmem.services.tracing import traced
 from kgmem.services.upkeep.sweeps import defer_where
 
 Progress = Callable[[LinkChanges], None]
@@ -43,6 +45,7 @@ async def unlink(ports: Ports, graph: str) -> int:
     return await ports.similarity.stop(graph)
 
 
+@traced("consolidate")
 async def keep(ports: Ports, graph: str, *, progress: Progress | None = None) -> LinkChanges:
     """Bring the similarity links of a graph in line with its entities, where somebody asked for them once."""
     done = LinkChanges()
@@ -51,11 +54,14 @@ async def keep(ports: Ports, graph: str, *, progress: Progress | None = None) ->
     mark = await ports.similarity.begin(graph)
     while (parted := await ports.similarity.part(graph)).parted:
         done = done + parted
+        count(removed=parted.parted)
         if await slice_over():
             return done
     after: int | None = 0
     while after is not None:
-        joined, after = await ports.similarity.join(graph, after)
+        with step("link_similar"):
+            joined, after = await ports.similarity.join(graph, after)
+            count(compared=joined.compared, linked=joined.joined)
         done = done + joined
         if progress:
             progress(done)

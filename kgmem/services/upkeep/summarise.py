@@ -4,10 +4,12 @@ from dataclasses import replace
 
 from kgmem.domain.derived.summaries import RULES, Material, SubjectKind, Summary, WordedSummary, sentences_of, standing
 from kgmem.domain.errors import NotFound
+from kgmem.domain.flows.trace import count, step
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.ledger.model_calls import Payer, paid_by
 from kgmem.domain.slices import progress, slice_over
 from kgmem.services.ports import Ports
+from kgmem.services.tracing import traced
 from kgmem.services.upkeep.sweeps import defer_where
 
 
@@ -42,6 +44,7 @@ async def of_community(ports: Ports, graph: str, id_: int, scope: str, known_at:
     return summary if known_at else _as_it_stands(summary, material, (digest, dict(versions)))
 
 
+@traced("consolidate")
 async def keep(ports: Ports, graph: str) -> int:
     """Summarise again what has changed: communities, and entities that have a summary; returns how many."""
     made, after, entity = 0, progress().get("community", 0), progress().get("entity", 0)
@@ -54,7 +57,10 @@ async def keep(ports: Ports, graph: str) -> int:
                 entity = id_
             else:
                 after = id_
-            made += await _renew(ports, graph, (kind, id_, key, scope))
+            with step("summarise"):
+                renewed = await _renew(ports, graph, (kind, id_, key, scope))
+                count(summaries=renewed)
+            made += renewed
             if await slice_over({"community": after, "entity": entity}):
                 return made
         if not any(kind == "community" for kind, *_ in wanting):

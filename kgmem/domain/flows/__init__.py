@@ -1,0 +1,1 @@
+"""Flows: what a named piece of work does, step by step."""

@@ -1,0 +1,2 @@
+DROP TABLE kgmem.flow_forgotten;
+DROP TABLE kgmem.flow;
