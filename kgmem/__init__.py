@@ -42,6 +42,7 @@ from kgmem.domain.errors import (
     UnknownEntities,
     VersionConflict,
 )
+from kgmem.domain.flows.flow import Flow, FlowFilter, FlowStep
 from kgmem.domain.graph.entity import DeleteResult, Entity, Page, WriteResult
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
@@ -103,6 +104,9 @@ __all__ = [
     "ExportResult",
     "ExtractorUnavailable",
     "FactFilter",
+    "Flow",
+    "FlowFilter",
+    "FlowStep",
     "Forbidden",
     "GroupRead",
     "Hit",

@@ -42,12 +42,10 @@ from kgmem_api.routes import (
     export,
     extraction,
     facts,
-    flows,
     graphs,
     health,
     imports,
     integrity,
-    jobs,
     keys,
     merges,
     query_api,
@@ -60,6 +58,7 @@ from kgmem_api.routes import (
 )
 from kgmem_api.routes.agents import blocks, decisions, events, feedback, publications, scopes, streams, subscriptions
 from kgmem_api.routes.ledger import routes as ledger_routes
+from kgmem_api.routes.operations import flows, jobs
 from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.siblings import Share, Siblings
 from kgmem_api.wire.answers import Problem

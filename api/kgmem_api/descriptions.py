@@ -20,6 +20,7 @@ FIELDS: Final[dict[str, str]] = {
     "EntryRequest.account": "Its name.",
     "EntryShape.account": "Its name.",
     "EntryShape.unit": "Of the account.",
+    "FlowStep.name": "A step inside of another is named behind it, as in extract/resolve.",
     "HoldPage.holds": "Those of this scope only.",
     "HoldShape.unit": "Of both accounts.",
     "HoldShape.description": "For people.",

@@ -29,8 +29,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("kgmem.cli.serve:serve", "Serve REST and Bolt until interrupted."),
     "mcp": ("kgmem.cli.agents.mcp:mcp", "Serve a host of the Model Context Protocol."),
     "worker": ("kgmem.cli.serve:worker", "Run background jobs until interrupted."),
-    "jobs": ("kgmem.cli.jobs:jobs", "List background jobs."),
-    "flows": ("kgmem.cli.flows:flows", "List what runs now and ran lately, and show its steps."),
+    "jobs": ("kgmem.cli.operations.jobs:jobs", "List background jobs."),
+    "flows": ("kgmem.cli.operations.flows:flows", "List what runs now and ran lately, and show its steps."),
     "remember": ("kgmem.cli.remember:remember", "Store texts, files or folders, and extract entities and facts."),
     "forget": ("kgmem.cli.remember:forget", "Delete episodes and everything extracted only from them."),
     "link-similar": (

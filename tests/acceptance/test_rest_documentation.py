@@ -136,6 +136,7 @@ async def _play(door: Door, variables: dict[str, str]) -> None:
         assert answer.status_code < 400, (words, answer.text)
         address = str(answer.request.url)
         variables |= leased(answer)
+        variables["FLOW"] = answer.headers.get("X-Flow-ID", variables.get("FLOW", ""))
         if "-X" in words and address.endswith("/relationships"):
             variables["RELATIONSHIP"] = str(answer.json()["ids"][0])
         elif address.endswith("/jobs") and "-X" in words:

@@ -109,7 +109,7 @@ def visible(flow: Flow, seen: Sequence[Visible] | None) -> bool:
 
 
 def flow_of(told: Mapping[str, Any], *, broken_off: bool = False) -> Flow:
-    """Return a flow from what its trace returns (`FlowTrace.told`)."""
+    """Return a flow from the fields that its trace returns."""
     ended = "broken_off" if broken_off else None
     steps = [FlowStep(**{**each, "state": ended if ended and each["state"] == "running" else each["state"]})
              for each in told["steps"]]  # fmt: skip

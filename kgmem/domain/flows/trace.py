@@ -6,8 +6,8 @@
             grouping.count(episodes=len(episodes), groups=len(groups))
 
 A step finds its flow by the task that it runs in, and tasks that this task starts; without a flow it does nothing. A
-step that runs again adds to the first run, so that a flow of a million batches has as many steps as one of two. What is
-told of steps are names and numbers of kgmem's own, never a text of a caller: not in counts, nor in errors.
+step that runs again adds to the first run, so that a flow of a million batches has as many steps as one of two. Steps
+report names and numbers of kgmem's own, never a text of a caller: not in counts, nor in errors.
 """
 
 import asyncio
@@ -83,7 +83,7 @@ class _Step:
 
 
 class FlowTrace:
-    """A flow that this process runs or ran: what its steps have told so far."""
+    """A flow that this process runs or ran: what its steps have reported so far."""
 
     __slots__ = (
         "about", "changed", "counts", "ended", "error", "graph", "id", "kind", "scope", "started", "started_us",

@@ -1,0 +1,1 @@
+"""Routes about the work of a server: its jobs and flows."""
