@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from kgmem.domain.access import Key
-from kgmem.domain.flows.flow import Flow, FlowFilter, FlowKind, FlowState, FlowStep, Visible
+from kgmem.domain.flows.flow import Flow, FlowFilter, FlowKind, FlowState, Visible
 from kgmem_api.access import ReadsAnywhere
 from kgmem_api.parameters import gives
 from kgmem_api.replies import reply
@@ -16,14 +16,9 @@ from kgmem_api.wire.shapes import CURSOR, copied, many, shape
 
 router = APIRouter(tags=["flows"])
 
-_TIMES = {"duration_ms": "How long it ran, or has run so far.", "error": "The code of its error.", "counts": "By name."}
-FlowStepShape = copied(
-    FlowStep, "FlowStep", "A step of a flow, with all its runs.", **_TIMES,
-    state="What it does, or how it ended.",
-    runs="How often it ran.", started_ms="When it first ran, after the start of the flow.",
-)  # fmt: skip
 FlowShape = copied(
-    Flow, "Flow", "One run of a named piece of work.", **_TIMES,
+    Flow, "Flow", "One run of a named piece of work.", error="The code of its error.",
+    duration_ms="How long it ran, or has run so far.", counts="By name.",
     id="Later flows have greater ones.", kind="What is done.", graph="The graph that it works on.",
     scope="The scope that it works in; null: all scopes.", state="What it does, or how it ended.",
     started_at="When it began.", ended_at="When it ended.", about="What it is part of, such as import/3.",
