@@ -66,6 +66,8 @@ from kgmem.domain.subscriptions.subscription import (
     SubscriptionAddress,
     SubscriptionRequest,
 )
+from kgmem.domain.subscriptions.webhook import WebhookAddress, WebhookRequest, WebhookUpdate
+from kgmem.domain.subscriptions.webhook import verify as verify_webhook
 
 if TYPE_CHECKING:
     from kgmem.memory import Memory
@@ -153,6 +155,9 @@ __all__ = [
     "UnknownEntities",
     "VersionChoice",
     "VersionConflict",
+    "WebhookAddress",
+    "WebhookRequest",
+    "WebhookUpdate",
     "What",
     "When",
     "WriteResult",
@@ -161,6 +166,7 @@ __all__ = [
     "open",
     "parse_place",
     "to_networkx",
+    "verify_webhook",
 ]
 
 # What brings in drivers, models and the rest is imported when it is first asked for, so that `kgmem --help` and

@@ -23,6 +23,7 @@ from kgmem.domain.recall.answer import Answer
 from kgmem.domain.recall.question import Question
 from kgmem.domain.recall.reranking import Reranker
 from kgmem.domain.schema.schema import GraphSchema
+from kgmem.domain.subscriptions.webhook import WebhookSender
 from kgmem.domain.text.extraction import Extractor
 from kgmem.embedding.registry import make_embedder
 from kgmem.embedding.reranker import RerankerChoice, make_reranker
@@ -80,6 +81,7 @@ from kgmem.store.resolution.merge_store import PostgresMerges
 from kgmem.store.resolution.names import PostgresNames
 from kgmem.store.streams.streams import PostgresStreams
 from kgmem.store.subscriptions.subscriptions import PostgresSubscriptions
+from kgmem.store.subscriptions.webhooks import PostgresWebhooks
 from kgmem.store.sync.expiry import PostgresExpiry
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem.store.sync.retrieval_index import PostgresIndex
@@ -87,6 +89,8 @@ from kgmem.tasks import before_sigterm, told_to_stop
 
 if TYPE_CHECKING:
     from kgmem.redis.connection import RedisConnection
+from kgmem.webhooks.address import AllowedAddresses
+from kgmem.webhooks.sender import HttpSender
 
 log = EventLog(__name__)
 
@@ -96,6 +100,7 @@ _REMOTE = ("ollama", "openai")
 _CONNECTIONS = 100  # What the embedded Postgres takes unless more are needed.
 _OTHER_CONNECTIONS = 30  # For commands and for clients of kgmem's Postgres.
 _TENDED_EVERY = 600.0  # Seconds between looks at the uploads.
+_WATCHED_EVERY = 1.0  # Seconds between looks for what webhooks must send.
 
 
 def _silent(text: str) -> None:
@@ -195,7 +200,7 @@ def _options(memory: Memory) -> WorkerOptions:
 
 @asynccontextmanager
 async def _tending(memory: Memory) -> AsyncIterator[None]:
-    """Maintain the uploads of this machine while the block runs: at its start, and at intervals."""
+    """Maintain the uploads of this machine while the block runs, and look each second for what webhooks must send."""
 
     async def tend() -> None:
         while not told_to_stop():
@@ -205,12 +210,21 @@ async def _tending(memory: Memory) -> AsyncIterator[None]:
                 log.warning("uploads_check_failed", error=error)
             await asyncio.sleep(_TENDED_EVERY)
 
-    task = asyncio.create_task(tend(), name="kgmem uploads")
+    async def watch() -> None:
+        while not told_to_stop():
+            try:
+                await memory.tasks.queue_webhooks()
+            except KgmemError as error:
+                log.warning("webhooks_check_failed", error=error)
+            await asyncio.sleep(_WATCHED_EVERY)
+
+    tasks = [asyncio.create_task(tend(), name="kgmem uploads"), asyncio.create_task(watch(), name="kgmem webhooks")]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
@@ -237,6 +251,7 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "queue_hold_expiry": memory.tasks.queue_hold_expiry,
         "expire_items": memory.tasks.expire_items,
         "queue_expiry": memory.tasks.queue_expiry,
+        "deliver_webhook": memory.tasks.deliver_webhook,
         "trim_streams": memory.tasks.trim_streams,
         "queue_trimming": memory.tasks.queue_trimming,
         "queue_communities": memory.tasks.queue_communities,
@@ -328,11 +343,16 @@ async def _ports(
         database, enabled=settings.flows, retention=FlowRetention(settings.flows_kept, settings.flows_days)
     )
     stack.push_async_callback(flows.close)
+    sender = HttpSender(
+        AllowedAddresses.parse(settings.webhook_allow), timeout=settings.webhook_timeout,
+        product=f"kgmem/{version_of('kgmem')}",
+    )  # fmt: skip
+    stack.push_async_callback(sender.aclose)
     ports = postgres_ports(
         catalog,
         index,
         core,
-        Infrastructure(keys, queue, vitals, Uploads(settings.home / "uploads"), ledger, redis, flows),
+        Infrastructure(keys, queue, vitals, Uploads(settings.home / "uploads"), ledger, redis, flows, sender),
         models=Models(
             embedder,
             embedders.of,
@@ -381,6 +401,7 @@ class Infrastructure:
     ledger: LedgerStore | None = None
     redis: "RedisConnection | None" = None
     flows: FlowLog | None = None
+    sender: WebhookSender | None = None  # None: one that reaches public addresses only.
 
 
 def postgres_ports(
@@ -416,6 +437,7 @@ def postgres_ports(
         lambda graph: schema_of(core, graph),
         version_of("kgmem"),
     )
+    subscriptions = PostgresSubscriptions(catalog)
     ports = Ports(
         graphs=catalog,
         store=AgeGraphStore(catalog),
@@ -440,9 +462,11 @@ def postgres_ports(
         scopes=PostgresScopes(catalog),
         feedback=PostgresFeedback(catalog),
         publications=PostgresPublications(claims),
-        subscriptions=PostgresSubscriptions(catalog),
+        subscriptions=subscriptions,
         streams=PostgresStreams(catalog),
         flows=infrastructure.flows or PostgresFlows(catalog.database),
+        webhooks=PostgresWebhooks(catalog, subscriptions),
+        sender=infrastructure.sender or HttpSender(AllowedAddresses()),
         expiry=PostgresExpiry(catalog),
         token_counter=models.token_counter,
         ledger=infrastructure.ledger or PostgresLedger(catalog),

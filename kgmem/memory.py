@@ -51,6 +51,7 @@ from kgmem.services.upkeep.index import Index
 from kgmem.services.upkeep.link_similar import SimilarityLinks
 from kgmem.services.upkeep.summarise import EntitySummaries
 from kgmem.services.upkeep.tasks import Tasks
+from kgmem.services.webhooks import Webhooks
 
 DEFAULT_GRAPH = "main"
 
@@ -89,6 +90,7 @@ class Memory:
         self.subscriptions = Subscriptions(ports)
         self.streams = Streams(ports)
         self.flows = Flows(ports)
+        self.webhooks = Webhooks(ports)
         self.imports = Imports(ports)
         self.exports = Exports(ports)
         self.embeddings = Embeddings(ports)

@@ -164,6 +164,13 @@ class Settings(BaseSettings):
     neo4j_password: SecretStr | None = Field(
         default=None, description="Password for the Bolt server that `kgmem import` and `kgmem export` are given."
     )
+    webhook_allow: str = Field(
+        default="",
+        description="Networks (10.0.0.0/8) and hosts, with commas, that webhooks reach beside public addresses.",
+    )
+    webhook_timeout: float = Field(
+        default=10.0, gt=0, le=15, description="Seconds that one request of a webhook may take."
+    )
     worker: bool = Field(default=True, description="Run background jobs inside `kgmem serve`.")
     server_processes: int = Field(
         default=1, ge=1, le=64, description="Processes of `kgmem serve` that answer requests, beside that of its jobs."

@@ -56,7 +56,17 @@ from kgmem_api.routes import (
     sources,
     view,
 )
-from kgmem_api.routes.agents import blocks, decisions, events, feedback, publications, scopes, streams, subscriptions
+from kgmem_api.routes.agents import (
+    blocks,
+    decisions,
+    events,
+    feedback,
+    publications,
+    scopes,
+    streams,
+    subscriptions,
+    webhooks,
+)
 from kgmem_api.routes.ledger import routes as ledger_routes
 from kgmem_api.routes.operations import flows, jobs
 from kgmem_api.routes.query_api import QueryProblem
@@ -166,6 +176,7 @@ _ROUTERS = (
     subscriptions.router,
     events.router,
     streams.router,
+    webhooks.router,
     sources.router,
     changes.router,
     imports.router,

@@ -43,6 +43,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "kgmem.cli.agents.subscriptions:app",
         "List subscriptions, and read, acknowledge and replay their events.",
     ),
+    "webhook": (
+        "kgmem.cli.agents.webhooks:app",
+        "Send events to URLs, and look after what receivers have not taken.",
+    ),
     "stream": ("kgmem.cli.agents.streams:app", "Hand work from agent to agent by streams of messages."),
     "publications": ("kgmem.cli.agents.publications:app", "Publish facts and texts to other scopes."),
     "feedback": ("kgmem.cli.agents.feedback:app", "Give feedback on hits, list and withdraw it."),

@@ -34,6 +34,7 @@ from kgmem.domain.recall.reranking import Reranker
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.streams.stream import StreamStore
 from kgmem.domain.subscriptions.subscription import SubscriptionStore
+from kgmem.domain.subscriptions.webhook import WebhookSender, WebhookStore
 from kgmem.domain.text.extraction import Extractor
 from kgmem.domain.text.queue import ExtractionStore
 from kgmem.domain.text.resolution import Comparer, MergeStore, NameIndex
@@ -69,6 +70,8 @@ class Ports:
     subscriptions: SubscriptionStore
     streams: StreamStore
     flows: FlowLog
+    webhooks: WebhookStore
+    sender: WebhookSender  # Of the requests of webhooks.
     token_counter: TokenCounter
     ledger: LedgerStore
     expiry: ExpirySchedule

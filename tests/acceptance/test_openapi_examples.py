@@ -18,8 +18,8 @@ VERBS = set(
         r"\w+",
         "acknowledge append begin branch check claim close commit correct create decide delete detect diff export "
         "extend extract find forget get give list mark merge post preview prune publish put read recall register "
-        "reopen replace replay resolve restore resume reverse revoke release roll run seek settle summarise test trim "
-        "undo update verify withdraw",
+        "reopen replace replay resolve restore resume reverse revoke release roll rotate run seek settle summarise "
+        "test trim undo update verify withdraw",
     )
 )
 # What these name has to be made first, and gets its number then.

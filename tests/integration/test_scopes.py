@@ -21,6 +21,7 @@ from kgmem.domain.recall.feedback import Feedback
 from kgmem.domain.recall.question import Question, What, When
 from kgmem.domain.streams.stream import NewMessage, Release, StreamAddress, StreamRead
 from kgmem.domain.subscriptions.subscription import SubscriptionAddress
+from kgmem.domain.subscriptions.webhook import WebhookAddress, WebhookRequest
 from kgmem.domain.time.interval import iso, now
 from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
@@ -71,6 +72,8 @@ async def fill(memory: Memory, scope: str, mark: str) -> None:
     taken = await memory.streams.read(GRAPH, StreamAddress("tasks", scope), StreamRead("workers"))
     gone = Release([taken[0].receipt or ""], reason=mark, dead=True)
     await memory.streams.release(GRAPH, StreamAddress("tasks", scope), "workers", gone)
+    hook = WebhookRequest(f"https://93.184.215.14/{mark}")
+    await memory.webhooks.create(GRAPH, WebhookAddress("hook", scope), hook)
     (hit, *_) = (await memory.recall(GRAPH, Question(What(text=mark), scope=scope))).hits
     await memory.feedback.give(GRAPH, Feedback(hit.id, "useful", f"Where is {mark}?", scope=scope))
     await memory.ledger.put_account(GRAPH, AccountSpec("cash", "asset", "USD"), scope=scope)

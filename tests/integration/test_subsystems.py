@@ -68,6 +68,7 @@ LATER = {
     *TABLES["subscriptions"],
     *TABLES["expiry"],
     *TABLES["streams"],
+    *TABLES["webhooks"],
 }  # Tables that revision 0023 did not know.
 
 

@@ -48,12 +48,13 @@ def subscribe(
 ) -> None:
     """Subscribe to changes; the same subscription again changes nothing."""
     asked = EventFilter(tuple(kinds or ()), tuple(labels or ()), tuple(keys or ()), question, least)
-    request = SubscriptionRequest(_what(what, asked), asked, below, "beginning" if beginning else "now")
+    request = SubscriptionRequest(subject(what, asked), asked, below, "beginning" if beginning else "now")
     made = with_memory(lambda m: m.subscriptions.put(graph, SubscriptionAddress(name, scope), request))
     OUT.print(f"{'Subscribed' if made.created else 'Unchanged'}: {made.name}, from the cursor {made.start}.")
 
 
-def _what(given: str | None, asked: EventFilter) -> What:
+def subject(given: str | None, asked: EventFilter) -> What:
+    """Return what a subscription is by: the subject that is given, else what its filter names."""
     for each in get_args(What):
         if given == each:
             found: What = each

@@ -25,6 +25,7 @@ class ScopeCounts:
     agent_states: int = 0
     subscriptions: int = 0
     streams: int = 0
+    webhooks: int = 0
     feedback: int = 0
     ledger_accounts: int = 0
 
@@ -115,7 +116,7 @@ class ScopeStore(Protocol):
         """Return the next claims of a scope that are not withdrawn."""
 
     async def clear(self, graph: str, scope: str) -> None:
-        """Delete memory blocks, agent states, retention rules, subscriptions, streams, feedback and what is derived."""
+        """Delete blocks, states, retention rules, subscriptions, streams, webhooks, feedback and what is derived."""
 
     async def traces(
         self, graph: str, texts: Sequence[str], *, server: bool, progress: Callable[[int, int], None] | None = None

@@ -5,6 +5,7 @@ from typing import Any
 
 from kgmem.domain.derived.communities import CommunityChanges
 from kgmem.domain.derived.similarity import LinkChanges
+from kgmem.services import deliver_webhooks as delivering
 from kgmem.services.agents import states as agent_states
 from kgmem.services.claims import claim as claiming
 from kgmem.services.imports import import_uploads as uploading
@@ -130,3 +131,11 @@ class Tasks:
     async def queue_trimming(self) -> int:
         """Enqueue the trimming of every graph with streams; returns for how many."""
         return await defer_where(self._ports, "trim_streams", lambda graph: self._ports.streams.in_use(graph.name))
+
+    async def deliver_webhook(self, graph: str, webhook: int) -> int:
+        """Send what a webhook has to send; returns how many events its receiver took."""
+        return await delivering.deliver(self._ports, graph, webhook)
+
+    async def queue_webhooks(self) -> int:
+        """Enqueue the delivery of each webhook that has something to send; returns for how many."""
+        return await delivering.queue_due(self._ports)

@@ -23,7 +23,8 @@ _PAGES: Final = 16_384  # Of 8 kB, that one statement of a search reads.
 _CLEARED: Final = (
     "lock_states", "clear_times", "clear_states", "clear_checkpoints", "note_states_gone", "clear_rules",
     "clear_blocks", "note_blocks_gone", "clear_groups", "clear_subscriptions", "lock_streams",
-    "clear_deliveries", "clear_dead_letters", "clear_work_groups", "clear_messages", "clear_streams", "clear_feedback",
+    "clear_deliveries", "clear_dead_letters", "clear_work_groups", "clear_messages", "clear_streams",
+    "clear_webhook_secrets", "clear_webhook_waiting", "clear_webhook_attempts", "clear_webhooks", "clear_feedback",
     "clear_publications",
 )  # fmt: skip
 _VERDICTS: Final = (

@@ -36,6 +36,7 @@ Subsystem = Literal[
     "feedback",
     "publications",
     "streams",
+    "webhooks",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -58,6 +59,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "feedback": ("feedback", ("create",)),
     "publications": ("publications", ("create",)),
     "streams": ("streams", ("create",)),
+    "webhooks": ("webhooks", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -96,6 +98,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "feedback": ("feedback",),
     "publications": ("publication", "published_claim"),
     "streams": ("work_stream", "work_message", "work_group", "work_delivery", "work_dead"),
+    "webhooks": ("webhook", "webhook_secret", "webhook_waiting", "webhook_attempt"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

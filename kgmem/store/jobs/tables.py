@@ -19,6 +19,8 @@ _BESIDE = frozenset(
 )
 # Tasks of which several may wait for one graph, each about an import.
 _EACH = frozenset({"import", "undo_import"})
+# Tasks of which one for each webhook may wait and run, since each waits for a receiver of its own.
+_EACH_WEBHOOK = frozenset({"deliver_webhook"})
 QUEUE = "default"
 # Tasks that may take hours have a queue of their own, of which a worker takes fewer at once.
 LONG = "long"
@@ -37,6 +39,8 @@ _LONG_TASKS = frozenset(
 )
 # Tasks that may take minutes run beside long ones, and leave places for imports and for what takes seconds.
 MEDIUM = "medium"
+# Requests to receivers wait for these, so they take no place of other work; receivers that fail or are slow share one.
+WEBHOOKS, SLOW_WEBHOOKS = "webhooks", "webhooks/slow"
 _MEDIUM_TASKS = frozenset({"compute_consensus"})
 
 # What comes first: what a caller waits for, imports, consensus, embedding, upkeep. Within a class the older job comes
@@ -53,6 +57,7 @@ _PRIORITIES = {
     "index_facts": CONSENSUS,
     "embed": EMBEDDING,
     "reembed": EMBEDDING,
+    "deliver_webhook": CONSENSUS,
 }
 # Arguments of a job that are the worker's own: the job of which it is the rest, and from where that goes on.
 CONTINUES, PROGRESS = "continues", "progress"
@@ -120,6 +125,8 @@ def checks_of(place: str) -> str:
 
 def queue_of(task: str) -> str:
     """Return the queue of a task that needs no place."""
+    if task in _EACH_WEBHOOK:
+        return WEBHOOKS
     return LONG if task in _LONG_TASKS else MEDIUM if task in _MEDIUM_TASKS else QUEUE
 
 
@@ -145,6 +152,8 @@ async def insert(
         same = f"{same}:{arguments.get('import_')}"
         # One at a time in a place, so that others find a free hand beside it.
         lock = f"{task}:{place or graph}"
+    if task in _EACH_WEBHOOK:
+        same = lock = f"{task}:{graph}:{arguments.get('webhook')}"
     broken_off = rest is not None
     if rest is not None:
         given[CONTINUES] = rest.of

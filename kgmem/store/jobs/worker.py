@@ -27,6 +27,8 @@ from kgmem.store.jobs.tables import (
     MEDIUM,
     PROGRESS,
     QUEUE,
+    SLOW_WEBHOOKS,
+    WEBHOOKS,
     JobRest,
     checks_of,
     insert,
@@ -60,6 +62,7 @@ _PERIODIC = {
     "tidy": "17 * * * *",
 }
 _MOST_ATTEMPTS = 100
+_RECEIVERS = 8  # Webhooks of a lane that are delivered at once.
 _LONGEST_PAUSE = 60.0
 _KEPT_HOURS = 24
 _KEPT_FAILED_HOURS = 7 * 24
@@ -216,7 +219,9 @@ def _lanes(options: WorkerOptions) -> Sequence[tuple[Sequence[str], int]]:
     imports = [*short, *options.places]
     medium = [*imports, MEDIUM, *map(checks_of, options.places)]
     lanes = [(queues, 1) for queues in (short, imports, medium)][: options.concurrency - 1]
-    return [*lanes, ([*medium, LONG], options.concurrency - len(lanes))]
+    # What waits for receivers of webhooks computes little, so these lanes come beside the others.
+    receivers = [([WEBHOOKS], _RECEIVERS), ([SLOW_WEBHOOKS], _RECEIVERS)]
+    return [*lanes, ([*medium, LONG], options.concurrency - len(lanes)), *receivers]
 
 
 async def _keep_lane(app: App, options: WorkerOptions, queues: Sequence[str], concurrency: int) -> None:

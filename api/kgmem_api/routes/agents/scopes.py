@@ -30,6 +30,7 @@ class ScopeCountsShape(BaseModel):
     agent_states: Annotated[int, Field(description="Number of agent states.")]
     subscriptions: Annotated[int, Field(description="Number of subscriptions.")]
     streams: Annotated[int, Field(description="Number of work streams, which go with their messages.")]
+    webhooks: Annotated[int, Field(description="Number of webhooks.")]
     feedback: Annotated[int, Field(description="Verdicts on hits.")]
     ledger_accounts: Annotated[int, Field(description="They stay, with their entries.")]
 

@@ -11,6 +11,7 @@ WHERE ($1 = '' OR s.path = $1 OR starts_with(s.path, $1 || '/')) AND ($2::text I
     OR EXISTS (SELECT FROM {index}.agent_state x WHERE x.scope = s.id AND NOT x.gone)
     OR EXISTS (SELECT FROM {index}.subscription x WHERE x.scope = s.id)
     OR EXISTS (SELECT FROM {index}.work_stream x WHERE x.scope = s.id)
+    OR EXISTS (SELECT FROM {index}.webhook x WHERE x.scope = s.id)
     OR EXISTS (SELECT FROM {index}.feedback x WHERE x.scope = s.id)
     OR EXISTS (SELECT FROM {index}.ledger_account x WHERE x.scope = s.id)
     OR EXISTS (SELECT FROM {index}.edge e WHERE e.scope = s.id))
@@ -47,6 +48,7 @@ SELECT a.path, coalesce(i.entities, 0) AS entities, coalesce(e.relationships, 0)
        (SELECT count(*) FROM {index}.agent_state b WHERE b.scope = a.id AND NOT b.gone) AS agent_states,
        (SELECT count(*) FROM {index}.subscription b WHERE b.scope = a.id) AS subscriptions,
        (SELECT count(*) FROM {index}.work_stream b WHERE b.scope = a.id) AS streams,
+       (SELECT count(*) FROM {index}.webhook b WHERE b.scope = a.id) AS webhooks,
        (SELECT count(*) FROM {index}.feedback b WHERE b.scope = a.id) AS feedback,
        (SELECT count(*) FROM {index}.ledger_account b WHERE b.scope = a.id) AS ledger_accounts, i.oldest, i.newest
 FROM asked a LEFT JOIN items i ON i.scope = a.id LEFT JOIN edges e ON e.scope = a.id
@@ -121,6 +123,18 @@ DELETE FROM {index}.work_message m USING {index}.work_stream s WHERE s.id = m.st
 
 -- name: clear_streams
 DELETE FROM {index}.work_stream WHERE scope = $1
+
+-- name: clear_webhook_secrets
+DELETE FROM {index}.webhook_secret x USING {index}.webhook w WHERE w.id = x.webhook AND w.scope = $1
+
+-- name: clear_webhook_waiting
+DELETE FROM {index}.webhook_waiting x USING {index}.webhook w WHERE w.id = x.webhook AND w.scope = $1
+
+-- name: clear_webhook_attempts
+DELETE FROM {index}.webhook_attempt x USING {index}.webhook w WHERE w.id = x.webhook AND w.scope = $1
+
+-- name: clear_webhooks
+DELETE FROM {index}.webhook WHERE scope = $1
 
 -- name: clear_feedback
 DELETE FROM {index}.feedback WHERE scope = $1
