@@ -90,7 +90,7 @@ from kgmem.tasks import before_sigterm, told_to_stop
 if TYPE_CHECKING:
     from kgmem.redis.connection import RedisConnection
 from kgmem.webhooks.address import AllowedAddresses
-from kgmem.webhooks.sender import HttpSender
+from kgmem.webhooks.registry import LazySender
 
 log = EventLog(__name__)
 
@@ -343,8 +343,8 @@ async def _ports(
         database, enabled=settings.flows, retention=FlowRetention(settings.flows_kept, settings.flows_days)
     )
     stack.push_async_callback(flows.close)
-    sender = HttpSender(
-        AllowedAddresses.parse(settings.webhook_allow), timeout=settings.webhook_timeout,
+    sender = LazySender(
+        AllowedAddresses.parse(settings.webhook_allow or ""), timeout=settings.webhook_timeout,
         product=f"kgmem/{version_of('kgmem')}",
     )  # fmt: skip
     stack.push_async_callback(sender.aclose)
@@ -466,7 +466,7 @@ def postgres_ports(
         streams=PostgresStreams(catalog),
         flows=infrastructure.flows or PostgresFlows(catalog.database),
         webhooks=PostgresWebhooks(catalog, subscriptions),
-        sender=infrastructure.sender or HttpSender(AllowedAddresses()),
+        sender=infrastructure.sender or LazySender(AllowedAddresses()),
         expiry=PostgresExpiry(catalog),
         token_counter=models.token_counter,
         ledger=infrastructure.ledger or PostgresLedger(catalog),

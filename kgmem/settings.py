@@ -164,8 +164,8 @@ class Settings(BaseSettings):
     neo4j_password: SecretStr | None = Field(
         default=None, description="Password for the Bolt server that `kgmem import` and `kgmem export` are given."
     )
-    webhook_allow: str = Field(
-        default="",
+    webhook_allow: str | None = Field(
+        default=None,
         description="Networks (10.0.0.0/8) and hosts, with commas, that webhooks reach beside public addresses.",
     )
     webhook_timeout: float = Field(

@@ -119,7 +119,7 @@ OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "get_webhook": ("get_webhook", "Return a webhook with its state"),
     "patch_webhook": ("update_webhook", "Change, disable or enable a webhook"),
     "delete_webhook": ("delete_webhook", "Delete a webhook"),
-    "send_test_request": ("test_webhook", "Send a test request"),
+    "send_test": ("test_webhook", "Send a test request"),
     "rotate_webhook_secret": ("rotate_webhook_secret", "Make a new secret of a webhook"),
     "list_webhook_attempts": ("list_webhook_attempts", "List what a webhook has sent"),
     "list_webhook_dead_letters": ("list_webhook_dead_letters", "List events that were given up"),

@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from kgmem.domain.errors import Forbidden, KgmemError, NotFound, Unauthenticated
+from kgmem.domain.errors import Forbidden, NotFound, Unauthenticated
 from kgmem.domain.slices import slice_over
 from kgmem.domain.subscriptions.subscription import TextScorer
 from kgmem.domain.subscriptions.webhook import (
@@ -129,7 +129,7 @@ class _Round:
 
 
 async def _round(ports: Ports, graph: str, run: Run) -> tuple[int, Webhook | None]:
-    """Send the next events and note what came of them; returns how many were taken, and the webhook to go on with."""
+    """Send the next events and note the results; returns how many were taken, and the webhook to go on with."""
 
     async def scorers(name: str, question: str) -> TextScorer:
         return await scorer_of(ports, name, question)
@@ -213,9 +213,5 @@ async def _disable_hopeless(ports: Ports, graph: str, hook: Webhook, current: _R
 
 
 async def _disable(ports: Ports, graph: str, hook: Webhook, reason: str) -> None:
-    try:
-        await ports.webhooks.disable(graph, hook.id, reason)
-    except KgmemError as error:
-        log.warning("webhook_not_disabled", graph=graph, webhook=hook.id, error=error)
-        raise
+    await ports.webhooks.disable(graph, hook.id, reason)
     log.warning("webhook_disabled", graph=graph, webhook=hook.id, reason=reason)

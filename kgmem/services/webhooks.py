@@ -92,7 +92,7 @@ class Webhooks:
         return await self._ports.sender.send(stored.request.url, headers_of(secrets, id_, body), body)
 
     async def attempts(self, graph: str, address: WebhookAddress, *, limit: int = 100) -> Sequence[DeliveryAttempt]:
-        """Return what was sent last, and what came of it, newest first; 200 are kept. Raises NotFound."""
+        """Return what was sent last, and its result, newest first; 200 are kept. Raises NotFound."""
         if not 1 <= limit <= MOST_LOGGED:
             raise InvalidInput(f"limit is {limit}.", hint=f"Give 1 to {MOST_LOGGED}.", field="limit")
         return await self._ports.webhooks.attempts(graph, address.checked(), limit)

@@ -42,7 +42,7 @@ class HttpSender:
             return
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> SendResult:
-        """Send one request; what fails is told without any text of the receiver."""
+        """Send one request; what fails is reported without any text of the receiver."""
         began = time.monotonic()
         try:
             async with asyncio.timeout(self._timeout):

@@ -20,7 +20,7 @@ LATE = (
     "shapely",
     "sqlalchemy",
 )
-MOST_MEGABYTES = 126
+MOST_MEGABYTES = 130
 _SCRIPT = """
 import pathlib, resource, sys
 import kgmem.cli.main, kgmem.cli.serve, kgmem.bootstrap, kgmem_api.server

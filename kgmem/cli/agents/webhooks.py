@@ -93,7 +93,7 @@ def update(
 
 @app.command("test")
 def send_test(name: Name, graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "") -> None:
-    """Send a test request, and print what came of it."""
+    """Send a test request, and print the answer."""
     result = with_memory(lambda m: m.webhooks.test(graph, WebhookAddress(name, scope)))
     if not result.ok:
         raise Unavailable(result.error or "The receiver did not take it.", hint="See `kgmem webhook get`.")

@@ -120,7 +120,7 @@ class WebhookWithSecret:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """One request to a receiver: what was sent, and what came of it."""
+    """One request to a receiver: what was sent, and its result."""
 
     at: str
     message: str  # webhook-id of the request.
@@ -144,7 +144,7 @@ class UndeliveredEvent:
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What came of one request: a status, or why there is none."""
+    """The result of one request: a status, or why there is none."""
 
     status: int | None
     error: str | None

@@ -267,7 +267,7 @@ class PostgresWebhooks:
 async def _due_again(
     connection: asyncpg.Connection, layout: Layout, log: EventLog, of: tuple[Webhook, int]
 ) -> tuple[list[Outgoing], list[Position]]:
-    """Return the events that are due again, read anew, and the places of those that are not kept any more."""
+    """Return the events that are due again, read again, and the places of those that are not kept any more."""
     hook, limit = of
     events, gone = list[Outgoing](), list[Position]()
     for row in await connection.fetch(layout.sql(_FILE, "next_waiting"), hook.id, limit):

@@ -45,7 +45,7 @@ class WebhookRequestShape(BaseModel):
 
 
 class WebhookUpdateShape(BaseModel):
-    """What shall change; what is left out stays."""
+    """What shall change; what is omitted stays."""
 
     model_config = STRICT
 
@@ -107,7 +107,7 @@ class RotateRequest(BaseModel):
 
 
 class WebhookTestResult(BaseModel):
-    """What came of a test request."""
+    """The result of a test request."""
 
     status: Annotated[int | None, Field(description="Of the answer; null: none came.")]
     error: Annotated[str | None, Field(description="Why it counts as failed.")]
@@ -119,7 +119,7 @@ class AttemptShape(BaseModel):
 
     at: Annotated[str, Field(description="ISO 8601.")]
     message: Annotated[str, Field(description="Its webhook-id.")]
-    events: Annotated[int, Field(description="How many it held.")]
+    events: Annotated[int, Field(description="Number of events in it.")]
     attempt: Annotated[int, Field(description="1: the first one.")]
     status: Annotated[int | None, Field(description="Of the answer; null: none came.")]
     error: Annotated[str | None, Field(description="Why it counts as failed.")]
@@ -227,9 +227,7 @@ async def delete_webhook(graph: GraphName, name: WebhookName, access: Writes, *,
 
 
 @router.post(_ONE + "/test", responses=gives(WebhookTestResult))
-async def send_test_request(
-    graph: GraphName, name: WebhookName, access: Writes, *, scope: ScopeQuery = None
-) -> Response:
+async def send_test(graph: GraphName, name: WebhookName, access: Writes, *, scope: ScopeQuery = None) -> Response:
     """Send a request of the type kgmem.test now, signed as others."""
     result = await access.memory.webhooks.test(graph, _address(access, name, scope))
     return reply({"status": result.status, "error": result.error, "ms": result.ms})
