@@ -47,7 +47,7 @@ from kgmem.services.ports import Ports
 from kgmem.services.recall.recall import recall
 from kgmem.services.texts.remember import schema_of
 from kgmem.services.upkeep.expire import expire_due
-from kgmem.settings import Settings
+from kgmem.settings import Settings, TelemetrySettings
 from kgmem.store.agents.blocks import PostgresBlocks
 from kgmem.store.agents.feedback import PostgresFeedback
 from kgmem.store.agents.publications import PostgresPublications
@@ -86,6 +86,7 @@ from kgmem.store.sync.expiry import PostgresExpiry
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem.store.sync.retrieval_index import PostgresIndex
 from kgmem.tasks import before_sigterm, told_to_stop
+from kgmem.telemetry.registry import ExportingTracer, TelemetryChoice, make_tracer
 
 if TYPE_CHECKING:
     from kgmem.redis.connection import RedisConnection
@@ -291,6 +292,7 @@ class _Pools:
     search: Database
     transaction: Database
     guard: KeywordIndexGuard
+    tracer: ExportingTracer | None
 
 
 async def _open_pools(settings: Settings, url: str, stack: AsyncExitStack) -> _Pools:
@@ -301,8 +303,12 @@ async def _open_pools(settings: Settings, url: str, stack: AsyncExitStack) -> _P
     guard = KeywordIndexGuard(url)
     stack.push_async_callback(guard.aclose)
     await guard.open()
+    tracer = make_tracer(_telemetry(settings.telemetry))
+    if tracer:
+        stack.push_async_callback(tracer.aclose)
     apart = ConnectionShare(settings.transactions_per_key, patience=30.0, by_graph=False)
     shared: dict[str, Any] = {"statement_timeout": settings.statement_timeout, "guard": guard}
+    shared |= {"on_statement": tracer.statement} if tracer else {}
     return _Pools(
         await stack.enter_async_context(Database(url, size=size, lending=lending, **shared)),
         await stack.enter_async_context(Database(url, size=size, settings=SEARCH_SETTINGS, lending=lending, **shared)),
@@ -310,7 +316,18 @@ async def _open_pools(settings: Settings, url: str, stack: AsyncExitStack) -> _P
             Database(url, size=settings.transaction_pool_size, settings=forgotten, lending=apart, probe=False, **shared)
         ),
         guard,
+        tracer,
     )
+
+
+def _telemetry(settings: TelemetrySettings) -> TelemetryChoice | None:
+    """Return where spans go; None where nothing is exported."""
+    if settings.endpoint is None:
+        return None
+    return TelemetryChoice(
+        settings.endpoint, settings.headers, settings.exporter_otlp_timeout / 1000, settings.service_name,
+        settings.traces_sampler, settings.traces_sampler_arg,
+    )  # fmt: skip
 
 
 async def _ports(
@@ -339,9 +356,8 @@ async def _ports(
     index = PostgresIndex(catalog, pools.search, occurrences=_occurrences(core), guard=pools.guard)
     vitals = PostgresMetrics(database, {"main": pools.main, "search": pools.search, "transaction": pools.transaction})
     limits = Limits(seconds=settings.statement_timeout, length=settings.cypher_length)
-    flows = PostgresFlows(
-        database, enabled=settings.flows, retention=FlowRetention(settings.flows_kept, settings.flows_days)
-    )
+    retention = FlowRetention(settings.flows_kept, settings.flows_days)
+    flows = PostgresFlows(database, enabled=settings.flows, tracer=pools.tracer, retention=retention)
     stack.push_async_callback(flows.close)
     sender = LazySender(
         AllowedAddresses.parse(settings.webhook_allow or ""), timeout=settings.webhook_timeout,

@@ -4,12 +4,64 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import unquote
 
 import platformdirs
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX: Final = "KGMEM_"
+
+
+Sampler = Literal[
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+]
+
+
+class TelemetrySettings(BaseSettings):
+    """Where traces go, each from the variable OTEL_<NAME> that OpenTelemetry's convention names."""
+
+    model_config = SettingsConfigDict(env_prefix="OTEL_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    sdk_disabled: bool = Field(default=False, description="Export nothing, whatever else is set.")
+    traces_exporter: Literal["otlp", "none"] = Field(default="otlp", description="`none` exports no traces.")
+    exporter_otlp_endpoint: str | None = Field(
+        default=None, description="Base URL of the collector, to which `/v1/traces` is added; without it nothing goes."
+    )
+    exporter_otlp_traces_endpoint: str | None = Field(
+        default=None, description="The whole URL for traces, instead of that base with `/v1/traces`."
+    )
+    exporter_otlp_headers: SecretStr | None = Field(
+        default=None, description="Headers of requests to it: `name=value,name=value`, percent-encoded."
+    )
+    exporter_otlp_timeout: float = Field(default=10_000, gt=0, description="Milliseconds that an export may take.")
+    service_name: str = Field(default="kgmem", description="The name of this service in traces.")
+    traces_sampler: Sampler = Field(default="parentbased_always_on", description="Which traces are recorded.")
+    traces_sampler_arg: float = Field(
+        default=1.0, ge=0, le=1, description="The share of them, with a sampler `traceidratio`."
+    )
+
+    @property
+    def endpoint(self) -> str | None:
+        """The whole URL to which traces are sent; None where none are."""
+        if self.sdk_disabled or self.traces_exporter == "none":
+            return None
+        if self.exporter_otlp_traces_endpoint:
+            return self.exporter_otlp_traces_endpoint
+        base = self.exporter_otlp_endpoint
+        return f"{base.rstrip('/')}/v1/traces" if base else None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of requests to the collector; never log them."""
+        told = self.exporter_otlp_headers.get_secret_value() if self.exporter_otlp_headers else ""
+        pairs = (each.partition("=") for each in told.split(",") if "=" in each)
+        return {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs}
 
 
 class Settings(BaseSettings):
@@ -186,6 +238,11 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="Logs as JSON lines or as text; auto is text on a terminal."
     )
+
+    @cached_property
+    def telemetry(self) -> TelemetrySettings:
+        """Where traces go."""
+        return TelemetrySettings()
 
     @cached_property
     def database_url_text(self) -> str | None:

@@ -72,6 +72,8 @@ class Absent:
 class FakeFlows:
     """Flows that are traced and kept nowhere."""
 
+    tracer = None
+
     def run(self, kind: str, graph: str, *, scope: str | None = None, about: str | None = None) -> Any:
         return running(FlowTrace(kind, graph, scope, about), lambda flow: None)
 

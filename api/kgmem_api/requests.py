@@ -11,7 +11,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kgmem.domain.errors import InvalidInput, TimedOut, Unavailable
-from kgmem.domain.flows.trace import collect_flows
+from kgmem.domain.flows.trace import collect_flows, trace_with
+from kgmem.memory import Memory
 from kgmem.settings import Settings
 from kgmem_api.context import Context, begin, template_of
 from kgmem_api.metrics import Metrics
@@ -90,6 +91,7 @@ class Departures:
 log = structlog.get_logger("kgmem.requests")
 
 _CLIENT_WENT_AWAY = 499
+_TRACE_HEADERS = frozenset({b"traceparent", b"tracestate"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -109,6 +111,20 @@ class Requests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        memory: Memory | None = getattr(scope["app"].state, "memory", None)
+        tracer = memory.flows.tracer if memory is not None else None
+        if tracer is None:
+            await self._answer(scope, receive, send)
+            return
+        trace_with(tracer)
+        sent = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _TRACE_HEADERS}
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        with tracer.serving(method, sent.get(b"traceparent"), sent.get(b"tracestate")) as answered:
+            status = await self._answer(scope, receive, send)
+            answered(template_of(scope), status)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Answer one request; returns the status of the answer."""
         context = begin(scope)
         structlog.contextvars.bind_contextvars(request_id=context.id)
         departures = Departures(receive, context)
@@ -136,7 +152,7 @@ class Requests:
                 if status:  # The answer is under way already: all that is left is to break it off.
                     if error is context.stopped:
                         log.info("response_aborted", route=template_of(scope), reason=str(error))
-                        return
+                        return status
                     raise
                 response = problem(error, scope, context.id)
                 if response.status_code == 500:
@@ -148,6 +164,7 @@ class Requests:
             departures.leave()
             context.leave()
             self._leave(context, scope, status)
+        return status
 
     async def _limited(self, context: Context, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app inside of the limits on requests at once and on time; health endpoints are always answered."""

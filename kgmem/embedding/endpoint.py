@@ -13,6 +13,7 @@ import httpx
 import orjson
 
 from kgmem.domain.errors import EmbedderUnavailable, InvalidInput
+from kgmem.domain.flows.trace import outgoing_headers
 
 # What may pass by itself: timeouts, too many requests, and faults of the server or of a proxy before it.
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
@@ -63,6 +64,11 @@ class _Fault:
     retry_after: float | None = None
 
 
+async def continue_trace(request: httpx.Request) -> None:
+    """Add the headers by which the provider continues the trace of the caller, if there is one."""
+    request.headers.update(outgoing_headers())
+
+
 class Endpoint:
     """Sends JSON to one base URL, each request within `timeout` seconds, all its tries included."""
 
@@ -81,6 +87,7 @@ class Endpoint:
             headers={"Content-Type": "application/json"} | authorization(self._key),
             timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
             # A proxy that is set for the internet must not swallow requests to this machine.
+            event_hooks={"request": [continue_trace]},
             trust_env=not is_local(self._base.host),
         )
 

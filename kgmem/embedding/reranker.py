@@ -17,7 +17,7 @@ from kgmem.domain.agents.tokens import estimate
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.ledger.model_calls import NO_BOOKING, NO_METER, Booking, ModelCall, Usage, current_payers
 from kgmem.domain.recall.reranking import Outage, Reranker
-from kgmem.embedding.endpoint import authorization, checked_key, checked_url, is_local
+from kgmem.embedding.endpoint import authorization, checked_key, checked_url, continue_trace, is_local
 from kgmem.log import EventLog
 
 log = EventLog(__name__)
@@ -80,6 +80,7 @@ class EndpointReranker:
             headers=headers | authorization(checked_key(key, "KGMEM_RERANKER_KEY")),
             timeout=None,  # noqa: S113  The budget limits the whole request.
             follow_redirects=False,
+            event_hooks={"request": [continue_trace]},
             trust_env=not is_local(base.host),
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.flows.flow import KINDS, STATES, Flow, FlowFilter, Visible
+from kgmem.domain.flows.trace import Tracer
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import check_scope
 from kgmem.services.ports import Ports
@@ -15,6 +16,11 @@ class Flows:
     def __init__(self, ports: Ports) -> None:
         """Bind to ports."""
         self._ports = ports
+
+    @property
+    def tracer(self) -> Tracer | None:
+        """The tracing system to which flows are exported; None without one."""
+        return self._ports.flows.tracer
 
     async def get(self, id_: str, *, seen: Sequence[Visible] | None = None) -> Flow:
         """Return a flow; while it runs, its steps as they are now, also of another process. Raises NotFound."""

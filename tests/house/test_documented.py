@@ -8,7 +8,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from kgmem.domain import errors
-from kgmem.settings import Settings
+from kgmem.settings import Settings, TelemetrySettings
 from kgmem_api.openapi import COMMAND, FIELDS, FILE, main, written
 from tests.rest_app import bare_app
 
@@ -40,6 +40,13 @@ def test_every_setting_is_in_its_table_with_its_default() -> None:
     for name, field in Settings.model_fields.items():
         if field.default_factory is None and field.default is not None:
             assert rows[name.upper()] == f"`{_plain(field.default)}`"
+
+
+def test_every_setting_of_traces_is_in_its_table_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `OTEL_(\w+)` \| (.+?) \|", SETTINGS, re.MULTILINE))
+    assert rows.keys() == {name.upper() for name in TelemetrySettings.model_fields}
+    for name, field in TelemetrySettings.model_fields.items():
+        assert rows[name.upper()] == ("none" if field.default is None else f"`{_plain(field.default)}`")
 
 
 def test_every_kind_of_error_is_in_the_table_of_errors() -> None:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, get_args
 
-from kgmem.domain.flows.trace import FlowTrace
+from kgmem.domain.flows.trace import FlowTrace, Tracer
 from kgmem.domain.graph.entity import Page
 
 FlowKind = Literal["remember", "recall", "consolidate", "reconcile", "distil", "forget", "import"]
@@ -73,6 +73,10 @@ class FlowFilter:
 
 class FlowLog(Protocol):
     """Traces flows, and returns what it traced."""
+
+    @property
+    def tracer(self) -> Tracer | None:
+        """The tracing system that shows them, too."""
 
     def run(
         self, kind: FlowKind, graph: str, *, scope: str | None = None, about: str | None = None

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
 
@@ -19,6 +20,7 @@ from kgmem.store.db.connection import Connection
 from kgmem.store.db.errors import RETRYABLE, met_in_catalog, translating
 from kgmem.store.db.pool import FairSlots, Pool
 from kgmem.store.db.sql import SQL
+from kgmem.store.db.statements import name_of
 from kgmem.store.db.unique_values import explain, forget_stale
 from kgmem.tasks import caller
 
@@ -68,6 +70,17 @@ SEARCH_SETTINGS = {
 }
 
 
+class OnStatement(Protocol):
+    """Takes the name of a statement that has ended, its seconds, and whether it failed."""
+
+    def __call__(self, name: str, elapsed: float, *, failed: bool) -> None:
+        """Take a statement, and never its text or its parameters."""
+
+
+def _report(on_statement: OnStatement, query: Any) -> None:
+    on_statement(name_of(query.query), query.elapsed, failed=query.exception is not None)
+
+
 def share_of(size: int) -> int:
     """Return how many of so many connections one caller may have at once, unless a setting says it."""
     return max(2, size // 3)
@@ -106,7 +119,7 @@ class ServerGuard(Protocol):
 class Database:
     """A pool of connections to one database. Connections are made on demand, so that it opens at once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each has its default, and most callers give two
         self,
         url: str,
         *,
@@ -116,10 +129,12 @@ class Database:
         lending: ConnectionShare | None = None,
         probe: bool = True,
         guard: ServerGuard | None = None,
+        on_statement: OnStatement | None = None,
     ) -> None:
         """Take the URL, the most connections, the seconds after which a statement is stopped, and more settings.
 
         `guard` repairs keyword indexes before a connection to a server that was restarted is lent.
+        `on_statement` is called with the name of each statement that has ended, its seconds, and whether it failed.
         `probe`: opening it makes a connection, to prove that the database answers.
         """
         self.url = url
@@ -130,6 +145,7 @@ class Database:
         self._probe = probe
         self._pool: Pool | None = None
         self._guard = guard
+        self._on_statement = on_statement
         self.out_of_space_at = -math.inf  # When a statement last found the disk full, by time.monotonic().
 
     async def __aenter__(self) -> "Database":
@@ -158,6 +174,8 @@ class Database:
             await set_codecs(connection)
             await connection.prepare_rollback()
             await connection.fetchval(_ON_CONNECT)
+            if self._on_statement:
+                connection.add_query_logger(partial(_report, self._on_statement))
             if self._guard:
                 await self._guard.ready(connection)
         except BaseException:

@@ -18,6 +18,8 @@ _OF_A_GRAPH = frozenset({"index", "held", "asof"})  # The places of schemas in w
 # A graph's statements are about 50 KB; one for each label is among them.
 _MOST_GRAPHS = 200
 _MOST_EACH = 5_000
+_MOST_NAMES = 50_000
+_WORD = re.compile(r"\W.*", re.DOTALL)
 
 Key = tuple[str | frozenset[str], ...]
 
@@ -58,7 +60,15 @@ def statement(file: str, name: str, absent: frozenset[str] = frozenset(), /, **n
 
         found = SQL(_PLACE.sub(fill, load(file)[name]))
         kept[key] = found
+        if len(_NAMES) >= _MOST_NAMES:
+            _NAMES.clear()
+        _NAMES[found] = f"sql {file}.{name}"
     return found
+
+
+def name_of(query: str) -> str:
+    """Return the name of a statement for traces: its file and name, or its first word where it was composed."""
+    return _NAMES.get(query) or f"sql {_WORD.sub('', query.lstrip()[:20]).upper() or 'statement'}"
 
 
 def forget_statements(index: str) -> None:
@@ -106,5 +116,6 @@ class _Rendered:
             return {index: len(kept) for index, kept in self._graphs.items()}
 
 
+_NAMES: dict[str, str] = {}
 _OF_NO_GRAPH: dict[Key, SQL] = {}
 _RENDERED = _Rendered()

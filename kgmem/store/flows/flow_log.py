@@ -145,6 +145,11 @@ class PostgresFlows:
         self._lock = asyncio.Lock()
         self._turns = count(1)
 
+    @property
+    def tracer(self) -> Tracer | None:
+        """The tracing system that shows them, too."""
+        return self.traces.tracer
+
     def run(
         self, kind: FlowKind, graph: str, *, scope: str | None = None, about: str | None = None
     ) -> AbstractContextManager[FlowTrace]:
