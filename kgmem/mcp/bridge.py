@@ -18,6 +18,7 @@ from mcp_types import PROTOCOL_VERSION_META_KEY, jsonrpc_message_adapter
 from kgmem.domain.errors import InvalidInput
 from kgmem.log import EventLog
 from kgmem.mcp.caller import DEFAULT_TOOLS, ConnectionOptions
+from kgmem.mcp.signals import ending_by_signal
 
 log = EventLog(__name__)
 
@@ -97,6 +98,9 @@ class Bridge:
                 async for answer in _messages(got):
                     self._note(message, answer)
                     await self._send(answer)
+        except ValueError as error:
+            log.warning("mcp_server_unreachable", error=error)
+            await self._fail(message, "What answers at --url is no kgmem server, or another version of it.")
         except httpx.HTTPError as error:
             log.warning("mcp_server_unreachable", error=error)
             await self._fail(message, "The kgmem server cannot be reached. Check --url, and that it runs.")
@@ -132,13 +136,24 @@ async def _messages(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
         if body:
             yield orjson.loads(body)
         return
-    data: list[str] = []
-    async for line in response.aiter_lines():
-        if line.startswith("data:"):
-            data.append(line[5:].removeprefix(" "))
+    data: list[bytes] = []
+    async for line in _lines(response):
+        if line.startswith(b"data:"):
+            data.append(line[5:].removeprefix(b" "))
         elif not line and data:
-            yield orjson.loads("\n".join(data))
+            text = b"\n".join(data)
+            if text:  # Some events only tell where to go on.
+                yield orjson.loads(text)
             data = []
+
+
+async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Return the lines of a stream of events; of what separates lines elsewhere, texts may have some."""
+    rest = b""
+    async for part in response.aiter_bytes():
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            yield line.removesuffix(b"\r")
 
 
 def _told(body: bytes, status: int) -> str:
@@ -171,7 +186,7 @@ async def serve(url: str, key: str, options: ConnectionOptions) -> None:
 
         bridge = Bridge(client, address, send)
         try:
-            async with writing:
+            with ending_by_signal(bridge.close):
                 async for each in reading:
                     if isinstance(each, Exception):
                         log.warning("mcp_message_unreadable", error=type(each).__name__)
@@ -180,3 +195,4 @@ async def serve(url: str, key: str, options: ConnectionOptions) -> None:
                 await bridge.drain()
         finally:
             await bridge.close()
+            await writing.aclose()

@@ -1,10 +1,8 @@
 """MCP by standard input and output: one host, one process, the memory opened beside the handshake."""
 
 import asyncio
-import signal
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
 
 from mcp.server.stdio import stdio_server
 
@@ -12,6 +10,7 @@ from kgmem.domain.errors import KgmemError
 from kgmem.log import EventLog
 from kgmem.mcp.caller import LOCAL, Caller, ConnectionOptions
 from kgmem.mcp.protocol import ToolServer
+from kgmem.mcp.signals import ending_by_signal
 from kgmem.memory import Memory
 
 log = EventLog(__name__)
@@ -68,36 +67,13 @@ async def serve(opener: Opener, options: ConnectionOptions) -> None:
 
     Standard output is the protocol's alone: whatever else is printed goes to standard error.
     """
-    async with _until_signalled(), stdio_server() as (reading, writing):
+    async with stdio_server() as (reading, writing):
         opening = Opening(opener)
         opening.begin()
         caller = Caller(LOCAL, options, opening.memory, local=True)
         server = ToolServer(lambda _context: caller)
         try:
-            await server.sdk.run(reading, writing, server.sdk.create_initialization_options())
+            with ending_by_signal(opening.close):
+                await server.sdk.run(reading, writing, server.sdk.create_initialization_options())
         finally:
             await asyncio.shield(asyncio.ensure_future(opening.close()))
-
-
-@asynccontextmanager
-async def _until_signalled() -> AsyncIterator[None]:
-    """Cancel the block when the host ends this process by a signal, so that the memory is closed."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None  # noqa: S101 - a coroutine runs in a task
-    numbers = [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if sys.platform != "win32" else [])
-    asked = False
-
-    def told() -> None:
-        nonlocal asked
-        if not asked:
-            asked = True
-            task.cancel()
-
-    for number in numbers:
-        loop.add_signal_handler(number, told)
-    try:
-        with suppress(asyncio.CancelledError):
-            yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kgmem.domain.claims.claim import StoredFact
 from kgmem.domain.graph.entity import Entity
-from kgmem.domain.graph.relationship import Relationship, kind_in_words
+from kgmem.domain.graph.relationship import Relationship, kind_in_words, worded
 from kgmem.domain.recall.answer import Hit
 
 LONGEST_LINE: Final = 1500  # Characters of one text in a list; `get_entity` and resources show more.
@@ -105,8 +105,9 @@ def of_relationship(item: Relationship, names: dict[str, str]) -> dict[str, Any]
     predicate = item.properties.get("predicate")
     kind = str(predicate) if predicate else kind_in_words(item.kind)
     words = f"{names.get(item.start, item.start)} {kind} {names.get(item.end, item.end)}"
+    by_keys = {None, "", worded(item.start, item.kind, item.end)}  # What kgmem words itself it words by keys.
     return without_nulls(
-        ref=f"fact:{item.id}", text=short(item.text or words), label=item.kind,
+        ref=f"fact:{item.id}", text=short(words if item.text in by_keys else item.text or words), label=item.kind,
         since=day(item.valid_from), until=day(item.valid_to), sources=[item.source] if item.source else None,
         confidence=None if item.confidence is None else round(item.confidence, 2),
     )  # fmt: skip

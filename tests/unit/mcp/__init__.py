@@ -1,0 +1,1 @@
+"""Tests of the MCP server without a protocol and without a database."""
