@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version as version_of
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from kgmem.consensus.engine import NumpyConsensus
 from kgmem.domain.access import KeyRing
 from kgmem.domain.agents.tokens import ESTIMATE, TokenCounter
 from kgmem.domain.derived.summaries import Wording
+from kgmem.domain.erasure.erasure import ReportSigner, ServerFiles, SignedReport
 from kgmem.domain.errors import InvalidInput, KgmemError, Unavailable
 from kgmem.domain.flows.flow import FlowLog
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
@@ -67,6 +68,9 @@ from kgmem.store.derived.similarity import PostgresConnections
 from kgmem.store.derived.summaries import PostgresSummaries
 from kgmem.store.embedded.lifecycle import EmbeddedPostgres
 from kgmem.store.flows.flow_log import FlowRetention, PostgresFlows
+from kgmem.store.erasure.erasures import PostgresErasures
+from kgmem.store.erasure.files import HomeFiles
+from kgmem.store.erasure.signature import Ed25519Signer, verify
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph_store import AgeGraphStore
 from kgmem.store.integrity.reports import PostgresInspector
@@ -228,6 +232,11 @@ async def _tending(memory: Memory) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def verify_signature(signed: SignedReport) -> bool:
+    """Return whether a report of an erasure is as it was signed; it needs no database."""
+    return verify(signed)
+
+
 def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
     """Return the handler of each task, by the name of the task."""
     return {
@@ -368,7 +377,18 @@ async def _ports(
         catalog,
         index,
         core,
-        Infrastructure(keys, queue, vitals, Uploads(settings.home / "uploads"), ledger, redis, flows, sender),
+        Infrastructure(
+            keys,
+            queue,
+            vitals,
+            Uploads(settings.home / "uploads"),
+            ledger,
+            redis,
+            flows,
+            sender,
+            signer=Ed25519Signer(settings.erasure_key or settings.home / "erasure_key.pem"),
+            files=HomeFiles(settings.home),
+        ),
         models=Models(
             embedder,
             embedders.of,
@@ -418,6 +438,8 @@ class Infrastructure:
     redis: "RedisConnection | None" = None
     flows: FlowLog | None = None
     sender: WebhookSender | None = None  # None: one that reaches public addresses only.
+    signer: ReportSigner = field(default_factory=Ed25519Signer)
+    files: ServerFiles = field(default_factory=HomeFiles)
 
 
 def postgres_ports(
@@ -486,6 +508,9 @@ def postgres_ports(
         expiry=PostgresExpiry(catalog),
         token_counter=models.token_counter,
         ledger=infrastructure.ledger or PostgresLedger(catalog),
+        erasures=PostgresErasures(catalog),
+        signer=infrastructure.signer,
+        server_files=infrastructure.files,
         integrity=PostgresInspector(index),
         jobs=infrastructure.jobs,
         keys=infrastructure.keys,

@@ -28,6 +28,7 @@ from kgmem.services.claims.review import Adjudications, Correlations
 from kgmem.services.claims.sources import Sources
 from kgmem.services.entities import Entities, Relationships
 from kgmem.services.flows import Flows
+from kgmem.services.erasure.erasures import Erasures
 from kgmem.services.graphs import Graphs
 from kgmem.services.imports.exports import Exports
 from kgmem.services.imports.imports import Imports
@@ -85,6 +86,7 @@ class Memory:
         self.ledger = Ledger(ports)
         self.blocks = MemoryBlocks(ports)
         self.scopes = Scopes(ports)
+        self.erasures = Erasures(ports)
         self.feedback = FeedbackOnHits(ports)
         self.publications = Publications(ports)
         self.subscriptions = Subscriptions(ports)

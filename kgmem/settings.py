@@ -232,6 +232,10 @@ class Settings(BaseSettings):
         default=20_000, ge=100, le=1_000_000, description="Most flows that a database keeps, and as many brief ones."
     )
     flows_days: float = Field(default=7.0, gt=0, le=3650, description="Days for which it keeps them.")
+    erasure_key: Path | None = Field(
+        default=None,
+        description="Private key (Ed25519, PEM) that signs reports of erasures; unless set, one in the data folder.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged."
     )

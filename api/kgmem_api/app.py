@@ -69,6 +69,7 @@ from kgmem_api.routes.agents import (
 )
 from kgmem_api.routes.ledger import routes as ledger_routes
 from kgmem_api.routes.operations import flows, jobs
+from kgmem_api.routes.lifecycle import erasures
 from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.siblings import Share, Siblings
 from kgmem_api.wire.answers import Problem
@@ -173,6 +174,7 @@ _ROUTERS = (
     feedback.router,
     publications.router,
     scopes.router,
+    erasures.router,
     subscriptions.router,
     events.router,
     streams.router,

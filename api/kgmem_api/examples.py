@@ -124,6 +124,8 @@ REQUESTS: Final[dict[str, Any]] = {
     "give_feedback": {"item": 844424930131969, "verdict": "wrong", "question": "Who walked on the Moon first?"},
     "publish": {"scope": "team/moon/ada", "to": "team/moon", "item": 17, "reason": "The team plans by it."},
     "find_traces": {"texts": ["Clara Weber"]},
+    "erase": {"texts": ["Clara Weber", "clara@example.org"], "reason": "She asked for it.", "dry_run": True},
+    "verify_erasure": {"texts": ["Clara Weber"]},
     "put_session": {"agent": "planner", "users": ["Clara"]},
     "post_messages": {
         "messages": [
@@ -180,6 +182,7 @@ REQUESTS: Final[dict[str, Any]] = {
 }
 # What stands for the parts of an address, by operation where the plain name has several meanings.
 PATH: Final[dict[str, Any]] = {
+    "report": "erasure-5d41402abc4b2a76b9719d91",
     "graph": "space",
     "key": "person/armstrong",
     "id": 17,

@@ -51,6 +51,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "publications": ("kgmem.cli.agents.publications:app", "Publish facts and texts to other scopes."),
     "feedback": ("kgmem.cli.agents.feedback:app", "Give feedback on hits, list and withdraw it."),
     "scopes": ("kgmem.cli.agents.scopes:app", "List scopes, show what is in them, and delete one."),
+    "erase": ("kgmem.cli.lifecycle.erase:app", "Erase a person or a scope, and prove it."),
     "block": ("kgmem.cli.agents.blocks:app", "Write, read and edit the memory blocks of agents."),
     "session": ("kgmem.cli.agents.sessions:app", "Open, fill, read and close the sessions of agents."),
     "decision": ("kgmem.cli.agents.decisions:app", "Record, list, resolve, review and follow the decisions of agents."),

@@ -16,6 +16,7 @@ from kgmem.domain.derived.similarity import SimilarityStore
 from kgmem.domain.derived.summaries import SummaryStore, Wording
 from kgmem.domain.diagnostics import Inspector
 from kgmem.domain.flows.flow import FlowLog
+from kgmem.domain.erasure.erasure import ErasureStore, ReportSigner, ServerFiles
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.graph.expiry import ExpirySchedule
 from kgmem.domain.graph.scope_contents import ScopeStore
@@ -75,6 +76,9 @@ class Ports:
     token_counter: TokenCounter
     ledger: LedgerStore
     expiry: ExpirySchedule
+    erasures: ErasureStore
+    signer: ReportSigner
+    server_files: ServerFiles
     integrity: Inspector
     jobs: JobQueue
     keys: KeyRing

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from kgmem.domain.erasure.erasure import ErasureRequest
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.text.resolution import Candidate
@@ -104,6 +105,12 @@ async def found_item(door: Door) -> str:
     return str(result.ids[0])
 
 
+async def found_report(door: Door) -> str:
+    """Return the id of a report."""
+    signed = await door.memory.erasures.erase("space", ErasureRequest(texts=["Nobody Weber"]))
+    return str(signed.report["id"])
+
+
 def leased(answer: httpx.Response) -> dict[str, str]:
     """Return what acknowledges the events of an answer, where it leases some."""
     if not answer.request.url.path.endswith("/events") or not answer.json()["lease"]:
@@ -112,7 +119,13 @@ def leased(answer: httpx.Response) -> dict[str, str]:
 
 
 # What an example needs that no other makes.
-PREPARED = {"FAILED": failed_import, "PAIR": proposed_pair, "COMMUNITY": found_community, "ITEM": found_item}
+PREPARED = {
+    "FAILED": failed_import,
+    "PAIR": proposed_pair,
+    "COMMUNITY": found_community,
+    "ITEM": found_item,
+    "REPORT": found_report,
+}
 
 
 async def prepared(door: Door, words: list[str]) -> dict[str, str]:

@@ -110,7 +110,7 @@ def _unknown_part(line: str) -> str | None:
         return words[0]
     command: Any = load(words[0])
     inner = getattr(command, "commands", None)
-    if inner:
+    if inner and not (len(words) > 1 and words[1].startswith("-") and command.params):
         if len(words) > 1 and words[1] not in inner and re.fullmatch("[a-z-]+", words[1]):
             return words[1]
         command = inner.get(words[1]) if len(words) > 1 else None

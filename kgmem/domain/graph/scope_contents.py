@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Protocol
 
+from kgmem.domain.erasure.sought import Sought
 from kgmem.domain.graph.entity import Page
 
 MOST_SCOPES = 10_000  # That one deletion takes.
@@ -69,6 +70,7 @@ class Trace:
 
     table: str  # With its schema.
     rows: int
+    unreadable: int = 0  # Compressed values of it that could not be searched.
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class ScopeStore(Protocol):
         """Delete blocks, states, retention rules, subscriptions, streams, webhooks, feedback and what is derived."""
 
     async def traces(
-        self, graph: str, texts: Sequence[str], *, server: bool, progress: Callable[[int, int], None] | None = None
+        self, graph: str, texts: Sequence[Sought], *, server: bool, progress: Callable[[int, int], None] | None = None
     ) -> Traces:
         """Search every table of a graph, with `server` those of the server, too, for texts; return where they are."""
 

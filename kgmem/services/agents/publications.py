@@ -1,5 +1,6 @@
 """Publications: what an agent knows becomes known to its team, and follows its origin from then on."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -99,12 +100,27 @@ async def bring_up_to_date(ports: Ports, graph: str) -> int:
 
 
 async def withdraw_all(ports: Ports, graph: str, scope: str, *, erase: bool) -> None:
-    """Withdraw what is published from a scope, which is about to be deleted; `erase` texts from the history, too."""
+    """Withdraw what is published from a scope, which is about to be deleted; `erase` copies from the history."""
+    copies: list[int] = []
     while found := await ports.publications.from_scope(graph, scope):
         for each in found:
             if each.kind == "text":
                 await _forget_copy(ports, graph, each, erase=erase)
+            else:
+                copies += each.copies
             await ports.publications.end(graph, each.id, scope)
+    if copies:
+        await erase_copies(ports, graph, copies if erase else ())
+
+
+async def erase_copies(ports: Ports, graph: str, copies: Sequence[int]) -> None:
+    """Follow origins, and take these claims, which they had made, out of the history of other scopes."""
+    await bring_up_to_date(ports, graph)
+    await ports.claims.weigh_stale(graph)
+    if copies:
+        edges = await ports.erasures.edges_of(graph, copies)
+        await ports.erasures.erase_claims(graph, copies)
+        await ports.extractions.erase(graph, edges)
 
 
 async def _follow(ports: Ports, graph: str, due: DuePublication) -> None:

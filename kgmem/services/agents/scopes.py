@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from kgmem.domain.agents.session import SessionAddress, SessionFilter
+from kgmem.domain.erasure.sought import MOST_TEXTS, sought
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound, TooLarge
 from kgmem.domain.flows.trace import step
 from kgmem.domain.graph.entity import Page
@@ -19,7 +20,6 @@ from kgmem.services.texts.forget import forget
 
 _AT_ONCE: Final = 500  # Items that go in one step, so that others have their turn between steps.
 _CLAIMS_AT_ONCE: Final = 1000
-MOST_TEXTS: Final = 20
 
 
 class Scopes:
@@ -77,23 +77,20 @@ class Scopes:
         texts: Sequence[str],
         *,
         server: bool = True,
+        whole_words: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> Traces:
         """Search every table of a graph for texts in any letters, such as after an erasure; with `server` its own, too.
 
-        It returns tables and numbers of rows, and nothing of their contents. All rows are read. What is compressed
-        (contents of agent states), files, logs and backups are not searched. Raises InvalidInput, NotFound.
+        It returns tables and numbers of rows, and nothing of their contents. All rows are read, compressed values as
+        well. Files, logs and backups are not searched. With `whole_words`, a text counts only where no letter or digit
+        is beside it. Raises InvalidInput, NotFound.
         """
         await self._ports.graphs.get(graph)
         if not 1 <= len(texts) <= MOST_TEXTS:
             raise InvalidInput(f"{len(texts)} texts were given.", hint=f"Give 1 to {MOST_TEXTS}.", field="texts")
-        for place, text in enumerate(texts):
-            if not 3 <= len(text.strip()) <= 500 or "\0" in text:
-                raise InvalidInput(
-                    f"texts[{place}] is no text to search for.", hint="Give 3 to 500 characters.",
-                    field=f"texts[{place}]",
-                )  # fmt: skip
-        return await self._ports.scopes.traces(graph, texts, server=server, progress=progress)
+        wanted = sought(texts, whole=whole_words)
+        return await self._ports.scopes.traces(graph, wanted, server=server, progress=progress)
 
     async def _paths(self, graph: str, scope: str, *, below: bool) -> Sequence[str]:
         await self._ports.graphs.get(graph)

@@ -5,20 +5,17 @@ from dataclasses import fields
 from typing import Any, Final
 
 import asyncpg
-import orjson
 
+from kgmem.domain.erasure.sought import Sought
 from kgmem.domain.graph.entity import ENTITY, EPISODE, Page
-from kgmem.domain.graph.scope_contents import MOST_SCOPES, ScopeCounts, ScopeItems, ScopeSummary, Trace, Traces
+from kgmem.domain.graph.scope_contents import MOST_SCOPES, ScopeCounts, ScopeItems, ScopeSummary, Traces
 from kgmem.domain.time.interval import iso
 from kgmem.store.agents.session_rows import scope_number
-from kgmem.store.db.statements import statement
+from kgmem.store.agents.traces import TextSearch
 from kgmem.store.graph.catalog import PostgresCatalog
 
 _FILE: Final = "scopes"
 _ERASED_AT_ONCE: Final = 1000
-_TRACES: Final = "traces"
-_SCHEMAS: Final = ("kgmem", "kgmem_jobs")  # Of the server: keys, imports, jobs.
-_PAGES: Final = 16_384  # Of 8 kB, that one statement of a search reads.
 # Rows that hang on others of the scope go before these.
 _CLEARED: Final = (
     "lock_states", "clear_times", "clear_states", "clear_checkpoints", "note_states_gone", "clear_rules",
@@ -129,48 +126,23 @@ class PostgresScopes:
             return erased + await self.database.transact(rest)
 
     async def traces(
-        self, graph: str, texts: Sequence[str], *, server: bool, progress: Callable[[int, int], None] | None = None
+        self,
+        graph: str,
+        texts: Sequence[Sought],
+        *,
+        server: bool,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Traces:
         """Search every table of a graph, with `server` those of the server, too, for texts; return where they are."""
-        found: list[Trace] = []
         async with self.catalog.on(graph) as layout:
-            schemas = [layout.age_name, layout.index_name, *(_SCHEMAS if server else ())]
-            async with self.database.connection() as connection:
-                tables = await connection.fetch(statement(_TRACES, "tables"), schemas)
-            for place, table in enumerate(tables):
-                if progress:
-                    progress(place, len(tables))
-                rows = await self._rows_with(table, texts)
-                if rows:
-                    found.append(Trace(f"{table['schema']}.{table['table']}", rows))
-        return Traces(tuple(texts), len(tables), found)
-
-    async def _rows_with(self, table: Any, texts: Sequence[str]) -> int:
-        """Return how many rows of a table have one of these texts; each statement reads some pages only."""
-        sql, wanted = statement(_TRACES, "count", schema=table["schema"], table=table["table"]), _as_stored(texts)
-        count = 0
-        for first in range(0, table["pages"], _PAGES):
-            async with self.database.connection() as connection:
-                try:
-                    found = await connection.fetchval(sql, wanted, (first, 0), (first + _PAGES, 0))
-                except asyncpg.UndefinedTableError:  # Dropped meanwhile.
-                    return count
-            count += int(found)
-        return count
+            searched, found = await TextSearch(self.database, texts).traces(layout, server=server, progress=progress)
+        return Traces([each.text for each in texts], searched, found)
 
     async def _next(self, graph: str, scope: str, name: str, *rest: int) -> ScopeItems:
         async with self.catalog.on(graph, expires=False) as layout, self.database.connection() as connection:
             number = await scope_number(connection, layout, scope)
             rows = await connection.fetch(layout.sql(_FILE, name), number, *rest)
         return ScopeItems([row["id"] for row in rows], [row["key"] for row in rows] if name == "items" else [])
-
-
-def _as_stored(texts: Sequence[str]) -> list[str]:
-    """Return texts as they are in rows that are cast to text: themselves, or escaped in JSON, in a row, in both."""
-    in_json = [orjson.dumps(text).decode()[1:-1] for text in texts]
-    plain = [*texts, *in_json]
-    in_row = [text.replace("\\", "\\\\").replace('"', '""') for text in plain]
-    return list(dict.fromkeys([*plain, *in_row]))
 
 
 def _summary(rows: Sequence[Any]) -> ScopeSummary:

@@ -270,7 +270,9 @@ class PostgresCatalog:
             layout = self._layout_of(row)
             if held and held[1].id == layout.id:
                 layout.labels, layout.by_id = held[1].labels, held[1].by_id
-                layout.scopes, layout.sources, layout.large = held[1].scopes, held[1].sources, held[1].large
+                layout.large = held[1].large
+                if layout.names_erased == held[1].names_erased:
+                    layout.scopes, layout.sources = held[1].scopes, held[1].sources
                 layout.joined, layout.further = held[1].joined, held[1].further
                 held[1].subsystems.learn(row["subsystems"])
                 layout.subsystems = held[1].subsystems
@@ -301,6 +303,7 @@ class PostgresCatalog:
             schema_of=self._schema_of,
             index_properties=self.index_properties,
             subsystems=MadeSubsystems.of(row["subsystems"]),
+            names_erased=row["names_erased"],
             make_subsystem=self.make_subsystem,
         )
 

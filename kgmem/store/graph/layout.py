@@ -79,6 +79,7 @@ class Layout:
     index_properties: IndexProperties = _no_indexes  # Makes what the schema declares for new labels.
     subsystems: MadeSubsystems = field(default_factory=MadeSubsystems)  # Shared by all copies.
     make_subsystem: MakeSubsystem = _no_subsystem
+    names_erased: int = 0  # How often scopes and sources got other names.
 
     def schema(self) -> GraphSchema:
         """Return the schema that holds in the graph."""

@@ -1,0 +1,1 @@
+"""Routes of the life cycle: erasures, legal holds and retention."""

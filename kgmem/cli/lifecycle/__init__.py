@@ -1,0 +1,1 @@
+"""Commands of the life cycle: erase, hold and retention."""

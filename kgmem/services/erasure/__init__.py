@@ -1,0 +1,1 @@
+"""Erasure of persons and scopes, and its signed reports."""

@@ -1,0 +1,2 @@
+DROP TABLE kgmem.erasure_report;
+ALTER TABLE kgmem.graph DROP COLUMN names_erased;
