@@ -67,10 +67,10 @@ from kgmem.store.derived.extraction_queue import LEASE, PostgresExtractionStore
 from kgmem.store.derived.similarity import PostgresConnections
 from kgmem.store.derived.summaries import PostgresSummaries
 from kgmem.store.embedded.lifecycle import EmbeddedPostgres
-from kgmem.store.flows.flow_log import FlowRetention, PostgresFlows
 from kgmem.store.erasure.erasures import PostgresErasures
 from kgmem.store.erasure.files import HomeFiles
 from kgmem.store.erasure.signature import Ed25519Signer, verify
+from kgmem.store.flows.flow_log import FlowRetention, PostgresFlows
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph_store import AgeGraphStore
 from kgmem.store.integrity.reports import PostgresInspector

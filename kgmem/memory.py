@@ -27,8 +27,8 @@ from kgmem.services.claims.facts import Facts
 from kgmem.services.claims.review import Adjudications, Correlations
 from kgmem.services.claims.sources import Sources
 from kgmem.services.entities import Entities, Relationships
-from kgmem.services.flows import Flows
 from kgmem.services.erasure.erasures import Erasures
+from kgmem.services.flows import Flows
 from kgmem.services.graphs import Graphs
 from kgmem.services.imports.exports import Exports
 from kgmem.services.imports.imports import Imports

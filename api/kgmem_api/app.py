@@ -68,8 +68,8 @@ from kgmem_api.routes.agents import (
     webhooks,
 )
 from kgmem_api.routes.ledger import routes as ledger_routes
-from kgmem_api.routes.operations import flows, jobs
 from kgmem_api.routes.lifecycle import erasures
+from kgmem_api.routes.operations import flows, jobs
 from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.siblings import Share, Siblings
 from kgmem_api.wire.answers import Problem

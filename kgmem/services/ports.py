@@ -15,8 +15,8 @@ from kgmem.domain.derived.communities import CommunityStore
 from kgmem.domain.derived.similarity import SimilarityStore
 from kgmem.domain.derived.summaries import SummaryStore, Wording
 from kgmem.domain.diagnostics import Inspector
-from kgmem.domain.flows.flow import FlowLog
 from kgmem.domain.erasure.erasure import ErasureStore, ReportSigner, ServerFiles
+from kgmem.domain.flows.flow import FlowLog
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.graph.expiry import ExpirySchedule
 from kgmem.domain.graph.scope_contents import ScopeStore

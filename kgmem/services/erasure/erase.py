@@ -105,6 +105,7 @@ async def erase(ports: Ports, graph: str, request: ErasureRequest, *, server: bo
     tally = _Tally(ports.signer.hash)
     redactor = Redactor(texts)
     scopes: Sequence[str] = ()
+    await ports.flows.flush()  # So that the sweep finds what this process has traced.
     if full.scope is not None:
         scopes = await _erase_scope(ports, graph, full, tally, progress)
     touched: set[str] = set()
