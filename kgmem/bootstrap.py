@@ -89,6 +89,7 @@ from kgmem.store.subscriptions.webhooks import PostgresWebhooks
 from kgmem.store.sync.expiry import PostgresExpiry
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem.store.sync.retrieval_index import PostgresIndex
+from kgmem.store.tiers.tiers import PostgresTiers
 from kgmem.tasks import before_sigterm, told_to_stop
 from kgmem.telemetry.registry import ExportingTracer, TelemetryChoice, make_tracer
 
@@ -264,6 +265,8 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "deliver_webhook": memory.tasks.deliver_webhook,
         "trim_streams": memory.tasks.trim_streams,
         "queue_trimming": memory.tasks.queue_trimming,
+        "sweep_tiers": memory.tasks.sweep_tiers,
+        "queue_tiers": memory.tasks.queue_tiers,
         "queue_communities": memory.tasks.queue_communities,
         "unlink_similar": memory.similarity.unlink,
         "queue_similarity": memory.tasks.queue_similarity,
@@ -357,6 +360,7 @@ async def _ports(
         schema_of=lambda graph: schema_of(core, graph),
     )
     stack.push_async_callback(catalog.expiry.aclose)
+    stack.push_async_callback(catalog.usage.aclose)
     ledger = PostgresLedger(catalog)
     meter = LedgerMeter(ledger) if settings.model_booking else NO_METER
     embedders = _Embedders(settings, stack, meter)
@@ -506,6 +510,7 @@ def postgres_ports(
         webhooks=PostgresWebhooks(catalog, subscriptions),
         sender=infrastructure.sender or LazySender(AllowedAddresses()),
         expiry=PostgresExpiry(catalog),
+        tiers=PostgresTiers(catalog),
         token_counter=models.token_counter,
         ledger=infrastructure.ledger or PostgresLedger(catalog),
         erasures=PostgresErasures(catalog),

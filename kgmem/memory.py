@@ -52,6 +52,7 @@ from kgmem.services.upkeep.index import Index
 from kgmem.services.upkeep.link_similar import SimilarityLinks
 from kgmem.services.upkeep.summarise import EntitySummaries
 from kgmem.services.upkeep.tasks import Tasks
+from kgmem.services.upkeep.tiers import MemoryTiers
 from kgmem.services.webhooks import Webhooks
 
 DEFAULT_GRAPH = "main"
@@ -89,6 +90,7 @@ class Memory:
         self.erasures = Erasures(ports)
         self.feedback = FeedbackOnHits(ports)
         self.publications = Publications(ports)
+        self.tiers = MemoryTiers(ports)
         self.subscriptions = Subscriptions(ports)
         self.streams = Streams(ports)
         self.flows = Flows(ports)

@@ -65,6 +65,7 @@ from kgmem_api.routes.agents import (
     scopes,
     streams,
     subscriptions,
+    tiers,
     webhooks,
 )
 from kgmem_api.routes.ledger import routes as ledger_routes
@@ -175,6 +176,7 @@ _ROUTERS = (
     publications.router,
     scopes.router,
     erasures.router,
+    tiers.router,
     subscriptions.router,
     events.router,
     streams.router,

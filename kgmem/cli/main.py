@@ -50,6 +50,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "stream": ("kgmem.cli.agents.streams:app", "Hand work from agent to agent by streams of messages."),
     "publications": ("kgmem.cli.agents.publications:app", "Publish facts and texts to other scopes."),
     "feedback": ("kgmem.cli.agents.feedback:app", "Give feedback on hits, list and withdraw it."),
+    "tiers": ("kgmem.cli.agents.tiers:app", "Show the tiers of items, move and pin items, and set when tiers change."),
     "scopes": ("kgmem.cli.agents.scopes:app", "List scopes, show what is in them, and delete one."),
     "erase": ("kgmem.cli.lifecycle.erase:app", "Erase a person or a scope, and prove it."),
     "block": ("kgmem.cli.agents.blocks:app", "Write, read and edit the memory blocks of agents."),

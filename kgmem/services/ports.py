@@ -20,6 +20,7 @@ from kgmem.domain.flows.flow import FlowLog
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.graph.expiry import ExpirySchedule
 from kgmem.domain.graph.scope_contents import ScopeStore
+from kgmem.domain.graph.tier import TierStore
 from kgmem.domain.ledger.ports import LedgerStore
 from kgmem.domain.ports import (
     DatabaseMetrics,
@@ -79,6 +80,7 @@ class Ports:
     erasures: ErasureStore
     signer: ReportSigner
     server_files: ServerFiles
+    tiers: TierStore
     integrity: Inspector
     jobs: JobQueue
     keys: KeyRing

@@ -195,7 +195,12 @@ class AgeGraphStore:
             found = await reading.entity(connection, layout, key, scope)
         if found is None:
             raise NotFound(f"There is no entity {key!r}.", hint="List the entities, or recall by name.")
+        self._note(layout, found)
         return found
+
+    def _note(self, layout: Layout, item: Entity | Episode) -> None:
+        if item.id is not None:
+            self.catalog.usage.note(layout, (item.id,))
 
     async def get_merged_entity(self, graph: str, key: str, scope: str) -> Entity | None:
         """Return the entity into which `scope` sees the one under the key merged, through further merges; or None."""
@@ -220,7 +225,9 @@ class AgeGraphStore:
     async def get_episode(self, graph: str, key: str, scope: str) -> Episode:
         """Return the episode that `scope` sees under the key. Raises NotFound."""
         async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
-            return await reading.episode(connection, layout, key, scope)
+            found = await reading.episode(connection, layout, key, scope)
+        self._note(layout, found)
+        return found
 
     async def list_entities(
         self, graph: str, *, scope: str, label: str | None, cursor: str | None, limit: int

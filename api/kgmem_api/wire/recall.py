@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from kgmem.domain.access import Key as AccessKey
+from kgmem.domain.graph.tier import Tier
 from kgmem.domain.recall.question import (
     HitKind,
     Hops,
@@ -15,7 +16,6 @@ from kgmem.domain.recall.question import (
     Relation,
     Spot,
     State,
-    Tier,
     TimeState,
     What,
     When,

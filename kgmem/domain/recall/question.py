@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from kgmem.domain.fields import FRACTION, Field
 from kgmem.domain.graph.embedding import Vector
+from kgmem.domain.graph.tier import Tier
 from kgmem.domain.time.interval import Allen
 
 Fusion = Literal["convex", "rrf"]
@@ -19,7 +20,6 @@ State = Literal[TimeState, "verified", "contested", "unverified", "invalidated"]
 TIME_STATES: frozenset[State] = frozenset(get_args(TimeState))
 DEFAULT_WEIGHT: Final = 1.0  # Of a retriever for which a question gives none. `trust` only runs with one.
 MOST_HITS: Final = 1000  # Of one answer, and of all pages of a question.
-Tier = Literal["hot", "warm", "cold", "distilled"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from kgmem.domain.derived.communities import CommunityChanges
 from kgmem.domain.derived.similarity import LinkChanges
+from kgmem.domain.graph.tier import TierChanges
 from kgmem.services import deliver_webhooks as delivering
 from kgmem.services.agents import states as agent_states
 from kgmem.services.claims import claim as claiming
@@ -16,7 +17,7 @@ from kgmem.services.texts import extract as reading
 from kgmem.services.upkeep import communities as grouping
 from kgmem.services.upkeep import embed as embedding
 from kgmem.services.upkeep import expire as expiring
-from kgmem.services.upkeep import index
+from kgmem.services.upkeep import index, tiers
 from kgmem.services.upkeep import link_similar as joining
 from kgmem.services.upkeep import summarise as summarizing
 from kgmem.services.upkeep.sweeps import defer_where
@@ -119,6 +120,14 @@ class Tasks:
     async def queue_expiry(self) -> int:
         """Enqueue the deletion of expired items for every graph that has some; returns for how many."""
         return await expiring.defer_expiry(self._ports)
+
+    async def sweep_tiers(self, graph: str) -> TierChanges:
+        """Lower the tiers of what nobody uses in a graph."""
+        return await tiers.sweep(self._ports, graph)
+
+    async def queue_tiers(self) -> int:
+        """Enqueue a sweep of every graph where one may find something to do; returns for how many."""
+        return await tiers.defer_sweeps(self._ports)
 
     async def queue_pruning(self) -> int:
         """Enqueue the pruning of every graph with retention rules; returns for how many."""

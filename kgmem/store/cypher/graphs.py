@@ -64,10 +64,14 @@ class PostgresGraphs:
         """Begin a transaction that reads one snapshot; a request that runs `once` needs none."""
         async with self._catalog.on(graph, reads=()) as layout, self._database.connection() as connection:
             if once and scope is None:
-                yield self._opened(connection, layout, scope, [], once=True)
-                return
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
-                yield await self._transaction(connection, layout, scope, make=False)
+                transaction = self._opened(connection, layout, scope, [], once=True)
+                yield transaction
+            else:
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    transaction = await self._transaction(connection, layout, scope, make=False)
+                    yield transaction
+            for of, ids in transaction.read():
+                self._catalog.usage.note(of, ids)
 
     async def writing(self, graph: str, scope: str | None, work: Callable[[GraphTransaction], Awaitable[Any]]) -> Any:
         """Run work in a transaction and commit it; again from its start when writers met on the same rows."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
@@ -76,6 +76,12 @@ class PostgresTransaction:
         """What was done in it, on any graph: "written", else "read", else nothing ("")."""
         done = {self._writer.wrote and "written", self._asked and "read", *(other.used for other in self._others)}
         return next((each for each in ("written", "read") if each in done), "")
+
+    def read(self) -> Iterator[tuple[Layout, Collection[int]]]:
+        """Yield the ids of the nodes and relationships that were read in it, by graph."""
+        yield self.layout, self._writer.seen
+        for other in self._others:
+            yield from other.read()
 
     @property
     def once(self) -> bool:

@@ -39,6 +39,7 @@ from kgmem.store.graph.subsystems import (
     ensure_subsystem,
     make_subsystem,
 )
+from kgmem.store.graph.usage import UseCounter
 
 _AGE_NAME = re.compile(r"(?!pg_|kgm|kgraph_)[A-Za-z][A-Za-z0-9_]{2,61}")
 _RESERVED = {"public", "ag_catalog", "information_schema"}
@@ -64,6 +65,7 @@ class PostgresCatalog:
         """
         self.database = database
         self.expiry = ExpiryGate(database)
+        self.usage = UseCounter()
         self.words = words
         self._latched = latched
         self._schema_of = schema_of or (lambda graph: from_mapping(graph.schema))

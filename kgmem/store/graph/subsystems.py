@@ -37,6 +37,7 @@ Subsystem = Literal[
     "publications",
     "streams",
     "webhooks",
+    "tiers",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -60,6 +61,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "publications": ("publications", ("create",)),
     "streams": ("streams", ("create",)),
     "webhooks": ("webhooks", ("create",)),
+    "tiers": ("tiers", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -99,6 +101,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "publications": ("publication", "published_claim"),
     "streams": ("work_stream", "work_message", "work_group", "work_delivery", "work_dead"),
     "webhooks": ("webhook", "webhook_secret", "webhook_waiting", "webhook_attempt"),
+    "tiers": ("tier_settings", "item_use", "item_pin"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

@@ -15,7 +15,16 @@ from kgmem.store.db.statements import load
 
 # Tasks that may run beside the others of a graph. The rest, each of which rewrites a graph's index, run one at a time.
 _BESIDE = frozenset(
-    {"embed", "extract", "link_similar", "unlink_similar", "detect_communities", "summarize", "check_integrity"}
+    {
+        "embed",
+        "extract",
+        "link_similar",
+        "unlink_similar",
+        "detect_communities",
+        "summarize",
+        "check_integrity",
+        "sweep_tiers",
+    }
 )
 # Tasks of which several may wait for one graph, each about an import.
 _EACH = frozenset({"import", "undo_import"})
@@ -41,7 +50,7 @@ _LONG_TASKS = frozenset(
 MEDIUM = "medium"
 # Requests to receivers wait for these, so they take no place of other work; receivers that fail or are slow share one.
 WEBHOOKS, SLOW_WEBHOOKS = "webhooks", "webhooks/slow"
-_MEDIUM_TASKS = frozenset({"compute_consensus"})
+_MEDIUM_TASKS = frozenset({"compute_consensus", "sweep_tiers"})
 
 # What comes first: what a caller waits for, imports, consensus, embedding, upkeep. Within a class the older job comes
 # first, and a job that was broken off after its slice is a new one: so graphs take turns.

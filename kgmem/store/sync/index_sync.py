@@ -306,6 +306,7 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
             await connection.execute(layout.sql("write", "delete_items"), gone)
             await connection.execute(layout.sql("communities", "leave"), gone)
             await connection.execute(layout.sql("feedback", "forget"), gone)
+            await connection.execute(layout.sql("tiers", "forget"), gone)
             await unique_rules.fill(connection, layout, gone)
             await connection.execute(layout.sql("write", "change"), DELETED, kind, gone, [row["key"] for row in rows])
     # Behind the vertices, since now nobody makes an edge to them any more.
@@ -317,6 +318,7 @@ async def remove(connection: asyncpg.Connection, layout: Layout, ids: Sequence[i
         await connection.execute(layout.sql("write", "delete_edges"), gone)
         await connection.execute(layout.sql("communities", "unsay"), gone)
         await connection.execute(layout.sql("feedback", "forget"), gone)
+        await connection.execute(layout.sql("tiers", "forget"), gone)
         await connection.execute(layout.sql("claims", "withdraw_edges"), gone)
         await connection.execute(layout.sql("write", "change"), DELETED, RELATIONSHIP, gone, [])
     return len(held) + len(edges)

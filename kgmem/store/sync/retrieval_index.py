@@ -110,6 +110,7 @@ class PostgresIndex:
         reading = self._reading(graph, question.when.known_at, reads=_RECALL_READS, expires=False)
         async with reading as (layout, connection):
             hits = await search.fetch(connection, layout, best, paths or {}, question)
+            self.catalog.usage.note(layout, (hit.id for hit in hits if hit.id > 0))
             if question.explain:
                 hits = await search.placed(connection, layout, hits, question, self._occurrences(layout.graph))
             return hits

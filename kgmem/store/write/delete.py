@@ -64,6 +64,7 @@ async def delete_vertices(
     await connection.execute(layout.sql("write", "delete_items"), ids)
     await connection.execute(layout.sql("communities", "leave"), ids)
     await connection.execute(layout.sql("feedback", "forget"), ids)
+    await connection.execute(layout.sql("tiers", "forget"), ids)
     if kind == EPISODE:
         await connection.execute(layout.sql("sessions", "forget"), ids)
     await connection.execute(layout.sql("write", "change"), DELETED, kind, ids, [row["key"] for row in rows])
@@ -96,6 +97,7 @@ async def delete_edges(connection: asyncpg.Connection, layout: Layout, rows: Seq
     await connection.execute(layout.sql("write", "delete_edges"), ids)
     await connection.execute(layout.sql("communities", "unsay"), ids)
     await connection.execute(layout.sql("feedback", "forget"), ids)
+    await connection.execute(layout.sql("tiers", "forget"), ids)
     await connection.execute(layout.sql("claims", "withdraw_edges"), ids)
     await connection.execute(layout.sql("write", "change"), DELETED, RELATIONSHIP, ids, [])
     return passages, vectors, kept
