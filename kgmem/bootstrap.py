@@ -61,7 +61,7 @@ from kgmem.store.cypher.graphs import PostgresGraphs
 from kgmem.store.db.database import SEARCH_SETTINGS, ConnectionShare, Database
 from kgmem.store.db.extensions import read_capabilities
 from kgmem.store.db.identity import database_identity
-from kgmem.store.db.migrate import migrate, require_current
+from kgmem.store.db.migrate import migrate, require_current, revision_state
 from kgmem.store.derived.communities import PostgresCommunities
 from kgmem.store.derived.extraction_queue import LEASE, PostgresExtractionStore
 from kgmem.store.derived.similarity import PostgresConnections
@@ -173,7 +173,9 @@ async def open_memory(
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(open_database(settings, owner=owner, report=report))
         if migrating:
-            await migrate(url, report=report)
+            # The steps of a new database tell its first user nothing.
+            new = (await revision_state(url)).state == "empty"
+            await migrate(url, report=None if new else report)
         else:
             await require_current(url)
         redis = await stack.enter_async_context(open_redis(settings, owner=owner, report=report))
