@@ -8,7 +8,8 @@ from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.tier import Tier, TierSettings
-from kgmem.domain.recall.question import Question, What
+from kgmem.domain.recall.question import Question, What, When
+from kgmem.domain.time.interval import iso, now
 from kgmem.memory import Memory
 from tests.memories import new_graph
 
@@ -226,3 +227,41 @@ async def test_uses_are_kept_in_bounded_memory_and_stored_together(memory: Memor
     assert counter._size == 0
     await asyncio.gather(*(memory.entities.get(GRAPH, "ann") for _ in range(20)))
     assert (await memory.tiers.get(GRAPH, "ann")).uses == pytest.approx(20, abs=0.1)
+
+
+async def test_cypher_and_questions_about_earlier_knowledge_see_all_tiers(memory: Memory) -> None:
+    known = iso(now())
+    await memory.tiers.move(GRAPH, ["e0"], "cold")
+    await memory.tiers.move(GRAPH, ["ann"], "cold", kind="entity")
+    answer = await memory.recall(GRAPH, Question(What("ferry Turku"), when=When(known_at=known)))
+    assert [hit.key for hit in answer.hits] == ["e0"]
+    assert await tier_of(memory, "e0") == "cold"  # What was known earlier is read, and not used.
+    rows = (await memory.cypher(GRAPH, "MATCH (p) WHERE p.name = 'Ann Lee' RETURN p.key")).rows
+    assert [list(row) for row in rows] == [["ann"]]
+
+
+async def test_a_rebuild_of_the_index_and_new_vectors_keep_tiers_and_pins(memory: Memory) -> None:
+    await memory.tiers.move(GRAPH, ["e0"], "distilled")
+    await memory.tiers.move(GRAPH, ["bo"], "cold", kind="entity")
+    await memory.tiers.pin(GRAPH, ["ann"], tier="warm")
+    await memory.embeddings.run(GRAPH)
+    await memory.index.rebuild(GRAPH)
+    assert [await tier_of(memory, key) for key in ("e0", "bo", "ann")] == ["distilled", "cold", "warm"]
+    assert (await memory.tiers.get(GRAPH, "ann")).pinned
+
+
+async def test_a_query_that_reads_a_whole_graph_makes_only_so_many_nodes_hot(memory: Memory) -> None:
+    await memory.entities.put(GRAPH, [Entity(f"n{number}") for number in range(1500)])
+    await backdate(memory, 100_000)
+    await memory.tiers.sweep(GRAPH)
+    await memory.cypher(GRAPH, "MATCH (n) RETURN n")
+    assert (await memory.tiers.report(GRAPH)).tiers["hot"].items == 1000
+
+
+async def test_uses_of_a_graph_that_is_deleted_meanwhile_are_dropped(memory: Memory) -> None:
+    await memory.graphs.create("short-lived")
+    await memory.entities.put("short-lived", [Entity("ann")])
+    await memory.entities.get("short-lived", "ann")
+    await memory.graphs.delete("short-lived")
+    await memory.ports.tiers.flush()
+    assert memory.ports.graphs.usage._size == 0  # type: ignore[attr-defined]
