@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from kgmem.domain.agents.block import BlockAddress, BlockContent, BlockEdit
 from kgmem.domain.agents.message import Message
+from kgmem.domain.agents.presence import AgentAddress, Heartbeat
 from kgmem.domain.agents.session import SessionAddress, SessionDetails
 from kgmem.domain.agents.state import RetentionRule, StateAddress, VersionChoice
 from kgmem.domain.claims.claim import (
@@ -82,6 +83,7 @@ __all__ = [
     "AccountLimits",
     "AccountSpec",
     "Acknowledgement",
+    "AgentAddress",
     "Answer",
     "BlockAddress",
     "BlockContent",
@@ -111,6 +113,7 @@ __all__ = [
     "FlowStep",
     "Forbidden",
     "GroupRead",
+    "Heartbeat",
     "Hit",
     "ImportOptions",
     "ImportResult",

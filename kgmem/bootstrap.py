@@ -51,6 +51,7 @@ from kgmem.services.upkeep.expire import expire_due
 from kgmem.settings import Settings, TelemetrySettings
 from kgmem.store.agents.blocks import PostgresBlocks
 from kgmem.store.agents.feedback import PostgresFeedback
+from kgmem.store.agents.presence import PostgresPresence
 from kgmem.store.agents.publications import PostgresPublications
 from kgmem.store.agents.scopes import PostgresScopes
 from kgmem.store.agents.session_context import PostgresContexts
@@ -405,6 +406,7 @@ async def _ports(
         cypher=CypherSettings(limits, pools.transaction, settings.transaction_idle),
     )
     stack.push_async_callback(ports.answers.close)
+    stack.push_async_callback(ports.presence.aclose)
     return ports
 
 
@@ -507,6 +509,7 @@ def postgres_ports(
         feedback=PostgresFeedback(catalog),
         publications=PostgresPublications(claims),
         subscriptions=subscriptions,
+        presence=PostgresPresence(catalog),
         streams=PostgresStreams(catalog),
         flows=infrastructure.flows or PostgresFlows(catalog.database),
         webhooks=PostgresWebhooks(catalog, subscriptions),

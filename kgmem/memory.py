@@ -16,6 +16,7 @@ from kgmem.formats.kgmem.sample import Sample
 from kgmem.services import ask_cypher
 from kgmem.services.agents.blocks import MemoryBlocks
 from kgmem.services.agents.decisions import Decisions
+from kgmem.services.agents.presence import AgentPresence
 from kgmem.services.agents.publications import Publications
 from kgmem.services.agents.scopes import Scopes
 from kgmem.services.agents.sessions import Sessions
@@ -92,6 +93,7 @@ class Memory:
         self.publications = Publications(ports)
         self.tiers = MemoryTiers(ports)
         self.subscriptions = Subscriptions(ports)
+        self.presence = AgentPresence(ports)
         self.streams = Streams(ports)
         self.flows = Flows(ports)
         self.webhooks = Webhooks(ports)

@@ -13,7 +13,7 @@ from kgmem.domain.access import Key, Role
 from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated
 from kgmem.memory import Memory
 from kgmem.tasks import act_for
-from kgmem_api.context import context_of
+from kgmem_api.context import context_of, note_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Access:
 
     def scope(self, asked: str | None) -> str:
         """Return the scope to act in: the one asked for, or the key's own. Raises Forbidden."""
-        return self.key.demand_scope(asked)
+        return note_scope(self.key.demand_scope(asked))
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Demand:
         if self.any_case and graph is not None:
             graph = await _named(memory, key, graph)
         key = key.acting(self.role, graph)
+        context_of(request).role = self.role
         context_of(request).watch(memory, key)
         act_for(key.id, graph)
         key.demand(self.role, key.graph if self.anywhere else graph, whole=self.whole)

@@ -5,6 +5,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,8 @@ class Context:
     stopped: Exception | None = None  # Why it was stopped before its end.
     ending: asyncio.Event | None = None  # Of a stream that ends by itself when it is told to.
     unwatch: Callable[[], None] | None = None
+    role: str = "reader"  # That the request needs.
+    acted: str | None = None  # The scope in which it acts, once that is known.
     large: bool = False  # Its body takes so long to go through that a thread shall.
 
     def unlimited(self) -> None:
@@ -60,6 +63,17 @@ class Context:
             self.unwatch = None
 
 
+_CURRENT: ContextVar[Context | None] = ContextVar("kgmem request", default=None)
+
+
+def note_scope(scope: str) -> str:
+    """Note the scope in which the current request acts, and return it unchanged."""
+    context = _CURRENT.get()
+    if context is not None and context.acted is None:
+        context.acted = str(scope)
+    return scope
+
+
 def _over() -> Unauthenticated:
     return Unauthenticated("The API key, or a grant of it, is no longer valid: it was revoked, or it has expired.")
 
@@ -69,6 +83,7 @@ def begin(scope: Scope) -> Context:
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
     context = Context(given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8))
     scope[_SCOPE_NAME] = context
+    _CURRENT.set(context)
     return context
 
 

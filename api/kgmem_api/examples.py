@@ -109,6 +109,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "patch_webhook": {"active": False},
     "rotate_webhook_secret": {"overlap_seconds": 3600},
     "replay_webhook_dead_letters": {},
+    "put_presence": {"session": "chat-1", "status": "searching", "ttl_seconds": 60},
     "put_stream": {"max_deliveries": 5},
     "append_messages": {"messages": [{"body": {"task": "Check the date."}, "key": "event/landing"}]},
     "read_stream": {"consumer": "ann", "limit": 10, "lease_seconds": 60},

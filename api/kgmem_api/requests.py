@@ -197,6 +197,7 @@ class Requests:
         route = template_of(scope)
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.count(method, route, status, seconds)
+        self._count(context, scope, route, status)
         tell = log.debug if route.startswith(("/health/", "/metrics")) else log.info
         tell(
             "request",
@@ -207,3 +208,13 @@ class Requests:
             key=context.key.id if context.key else None,
             graph=scope.get("path_params", {}).get("graph"),
         )
+
+    @staticmethod
+    def _count(context: Context, scope: Scope, route: str, status: int) -> None:
+        """Count a request that was answered in the activity of its graph and scope."""
+        graph = scope.get("path_params", {}).get("graph")
+        if graph is None or context.key is None or not 200 <= status < 400 or route.endswith("/activity"):
+            return
+        acted = context.key.scope if context.acted is None else context.acted
+        memory = scope["app"].state.memory
+        memory.presence.count(graph, acted, recall=route.endswith("/recall"), write=context.role != "reader")

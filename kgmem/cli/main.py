@@ -47,6 +47,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "kgmem.cli.agents.webhooks:app",
         "Send events to URLs, and look after what receivers have not taken.",
     ),
+    "presence": ("kgmem.cli.agents.presence:app", "Show which agents are at work, and what happens each minute."),
     "stream": ("kgmem.cli.agents.streams:app", "Hand work from agent to agent by streams of messages."),
     "publications": ("kgmem.cli.agents.publications:app", "Publish facts and texts to other scopes."),
     "feedback": ("kgmem.cli.agents.feedback:app", "Give feedback on hits, list and withdraw it."),

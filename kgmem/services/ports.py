@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from kgmem.domain.access import KeyRing
 from kgmem.domain.agents.block import BlockStore
+from kgmem.domain.agents.presence import PresenceStore
 from kgmem.domain.agents.publication import PublicationStore
 from kgmem.domain.agents.session import ContextStore, SessionStore
 from kgmem.domain.agents.state import StateStore
@@ -70,6 +71,7 @@ class Ports:
     feedback: FeedbackStore
     publications: PublicationStore
     subscriptions: SubscriptionStore
+    presence: PresenceStore
     streams: StreamStore
     flows: FlowLog
     webhooks: WebhookStore

@@ -69,6 +69,7 @@ LATER = {
     *TABLES["expiry"],
     *TABLES["streams"],
     *TABLES["webhooks"],
+    *TABLES["presence"],
 }  # Tables that revision 0023 did not know.
 
 

@@ -23,6 +23,7 @@ from kgmem.domain.recall.question import (
     Why,
 )
 from kgmem.domain.time.interval import Allen
+from kgmem_api.context import note_scope
 from kgmem_api.wire.claims import FactOption
 from kgmem_api.wire.fields import STRICT, Fraction, Key, Label, Properties, Scope, Time, Vector, refused
 from kgmem_api.wire.graphs import Fusion
@@ -288,7 +289,7 @@ class RecallRequest(_Parts, BaseModel):  # type: ignore[misc]  # the first is ma
             where=self.where.where(),
             why=self.why.why(),
             graph=Links(self.graph.expand, self.graph.hops.hops() if self.graph.hops else None, self.graph.context),
-            scope=key.demand_scope(self.scope),
+            scope=note_scope(key.demand_scope(self.scope)),
             k=self.k,
             modes=self.modes,
             fusion=self.fusion,

@@ -21,8 +21,8 @@ _CLEARED: Final = (
     "lock_states", "clear_times", "clear_states", "clear_checkpoints", "note_states_gone", "clear_rules",
     "clear_blocks", "note_blocks_gone", "clear_groups", "clear_subscriptions", "lock_streams",
     "clear_deliveries", "clear_dead_letters", "clear_work_groups", "clear_messages", "clear_streams",
-    "clear_webhook_secrets", "clear_webhook_waiting", "clear_webhook_attempts", "clear_webhooks", "clear_feedback",
-    "clear_publications",
+    "clear_webhook_secrets", "clear_webhook_waiting", "clear_webhook_attempts", "clear_webhooks", "clear_presence",
+    "clear_feedback", "clear_publications",
 )  # fmt: skip
 _VERDICTS: Final = (
     "erase_past_verdicts", "erase_verdicts", "erase_past_verdicts", "erase_facts", "erase_past_facts", "erase_origins",

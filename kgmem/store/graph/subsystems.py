@@ -38,6 +38,7 @@ Subsystem = Literal[
     "streams",
     "webhooks",
     "tiers",
+    "presence",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -62,6 +63,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "streams": ("streams", ("create",)),
     "webhooks": ("webhooks", ("create",)),
     "tiers": ("tiers", ("create",)),
+    "presence": ("presence", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -102,6 +104,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "streams": ("work_stream", "work_message", "work_group", "work_delivery", "work_dead"),
     "webhooks": ("webhook", "webhook_secret", "webhook_waiting", "webhook_attempt"),
     "tiers": ("tier_settings", "item_use", "item_pin"),
+    "presence": ("presence",),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

@@ -136,6 +136,9 @@ DELETE FROM {index}.webhook_attempt x USING {index}.webhook w WHERE w.id = x.web
 -- name: clear_webhooks
 DELETE FROM {index}.webhook WHERE scope = $1
 
+-- name: clear_presence
+DELETE FROM {index}.presence WHERE scope = $1
+
 -- name: clear_feedback
 DELETE FROM {index}.feedback WHERE scope = $1
 

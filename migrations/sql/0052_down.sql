@@ -1,0 +1,2 @@
+DROP TABLE kgmem.activity;
+DROP TABLE "kgm_0".presence;

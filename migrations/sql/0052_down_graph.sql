@@ -1,0 +1,9 @@
+DO $migration$
+DECLARE
+    place name;
+BEGIN
+    SELECT index_name INTO STRICT place FROM kgmem.graph WHERE id = current_setting('kgmem.graph_in_turn')::integer;
+    EXECUTE format('DROP TABLE IF EXISTS %I.presence', place);
+    UPDATE kgmem.graph SET subsystems = array_remove(subsystems, 'presence') WHERE index_name = place;
+END
+$migration$;

@@ -1,0 +1,16 @@
+"""Graphs have the presence of agents."""
+
+from kgmem.store.db.alembic_run import run_sql
+
+revision = "0052"
+down_revision = "0051"
+
+
+def upgrade() -> None:
+    """Make the tables that stand in for absent ones; a graph's own are made when they are first needed."""
+    run_sql("0052_up")
+
+
+def downgrade() -> None:
+    """Drop them, after migrations/sql/0052_down_graph.sql has dropped those of each graph."""
+    run_sql("0052_down")
