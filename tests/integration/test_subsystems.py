@@ -70,6 +70,7 @@ LATER = {
     *TABLES["streams"],
     *TABLES["webhooks"],
     *TABLES["presence"],
+    *TABLES["tiers"],
 }  # Tables that revision 0023 did not know.
 
 
