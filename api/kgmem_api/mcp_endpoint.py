@@ -99,26 +99,21 @@ class MCPEndpoint:
     def _check_names(self, request: Request) -> None:
         """Refuse a request for another host, and of a web page of another origin."""
         host = _host(f"//{request.headers.get('host', '')}")
-        if not self._is_allowed(host):
+        if not (host in self._hosts or "*" in self._hosts or _address(host)):
             raise Forbidden(
                 f"This server is not called {host[:100]!r}.",
                 hint="Add the name to KGMEM_MCP_HOSTS, or use its address.",
             )
         origin = request.headers.get("origin")
-        if origin is not None and not self._is_allowed(_host(origin)):
+        if origin is not None and "*" not in self._hosts and not self._is_own(_host(origin), host):
             raise Forbidden(
                 f"Web pages of {origin[:100]!r} may not use this server.", hint="Add its host to KGMEM_MCP_HOSTS."
             )
 
-    def _is_allowed(self, host: str) -> bool:
-        """Return whether a host is this machine: what a name can be rebound to, an address cannot."""
-        if "*" in self._hosts or host in self._hosts:
-            return True
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        return True
+    def _is_own(self, origin: str, host: str) -> bool:
+        """Return whether a web page is of this server, or of another program of this machine."""
+        address = _address(origin)
+        return origin in self._hosts or origin == host or (address is not None and address.is_loopback)
 
     async def _transport(self) -> Any:
         """Return the transport; the first request loads it, in a thread."""
@@ -212,6 +207,14 @@ def _with_session(send: Send, id_: str | None) -> Send:
 def _allowed(settings: Settings) -> frozenset[str]:
     named = [each.strip().lower() for each in (settings.mcp_hosts or "").split(",")]
     return frozenset(["localhost", settings.host.lower(), *filter(None, named)])
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address that a host is, literally: a name may be rebound to this machine, an address may not."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
 
 
 def _host(address: str) -> str:

@@ -9,7 +9,12 @@ import pytest
 # Each is for imports, exports, migrations, resolution or embedding, and comes in with the first of these.
 LATE = (
     "alembic",
+    "cryptography",
     "defusedxml",
+    "httpx2",
+    "jsonschema",
+    "mcp",
+    "mcp_types",
     "networkx",
     "neo4j",
     "onnxruntime",

@@ -15,8 +15,11 @@ _LONGEST_NAME: Final = 500
 _GREATEST_ID: Final = 2**63 - 1
 
 
-async def entity(reach: Reach, named: str) -> Entity:
-    """Return the entity of a key, a reference entity:KEY or a name. Raises NotFound with those that are like it."""
+async def entity(reach: Reach, named: str, *, sure: bool = False) -> Entity:
+    """Return the entity of a key, a reference entity:KEY or a name. Raises NotFound with those that are like it.
+
+    With `sure`, for what changes something, the only one that is like the name does not do.
+    """
     key = named.removeprefix("entity:").strip()
     if not key or len(key) > _LONGEST_NAME:
         raise InvalidInput("An entity needs a name or key.", hint=f"Give 1 to {_LONGEST_NAME} characters.")
@@ -25,7 +28,7 @@ async def entity(reach: Reach, named: str) -> Entity:
     except NotFound:
         pass
     (found,) = await reach.memory.resolution.resolve(reach.graph, [Described((key,))], scope=reach.scope)
-    if found.key is None and len(found.candidates) != 1:
+    if found.key is None and (sure or len(found.candidates) != 1):
         like = ", ".join(f"{each.key} ({each.label})" for each in found.candidates)
         hint = f"Did you mean one of: {like}?" if like else "Look it up with search_entities or recall."
         raise NotFound(f"There is no entity {key[:100]!r}.", hint=hint)
@@ -33,9 +36,9 @@ async def entity(reach: Reach, named: str) -> Entity:
 
 
 async def entity_or_none(reach: Reach, named: str) -> Entity | None:
-    """Return the entity of a key or name; None where there is none."""
+    """Return the entity that surely has this key or name; None where there is none."""
     try:
-        return await entity(reach, named)
+        return await entity(reach, named, sure=True)
     except NotFound:
         return None
 

@@ -197,7 +197,7 @@ def _check(asked: UpdateArguments) -> None:
 async def _target(reach: Reach, asked: UpdateArguments) -> FactTarget:
     if asked.fact is not None:
         return FactTarget(fact=finding.fact_id(asked.fact))
-    subject = await finding.entity(reach, asked.subject or "")
+    subject = await finding.entity(reach, asked.subject or "", sure=True)
     return FactTarget(subject=subject.key, predicate=asked.predicate)
 
 
@@ -293,7 +293,7 @@ async def _forget_fact(reach: Reach, told: str, asked: ForgetArguments) -> dict[
 
 
 async def _forget_entity(reach: Reach, named: str, asked: ForgetArguments) -> dict[str, int]:
-    found = await finding.entity(reach, named)
+    found = await finding.entity(reach, named, sure=True)
     if found.scope != str(reach.scope):
         raise NotFound("The entity is of another scope, which sees it too.", hint="It cannot be forgotten from here.")
     if asked.dry_run:

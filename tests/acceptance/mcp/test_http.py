@@ -190,6 +190,7 @@ async def test_a_session_is_its_key_s_alone(door: Door) -> None:
         {"Host": ""},
         {"Host": "localhost", "Origin": "https://evil.example"},
         {"Host": "localhost", "Origin": "null"},
+        {"Host": "localhost", "Origin": "http://203.0.113.9"},
         {"Host": "localhost", "Origin": "http://localhost.evil.example"},
     ],
 )
@@ -203,6 +204,7 @@ async def test_names_that_may_be_rebound_and_foreign_pages_are_refused(door: Doo
         {"Host": "localhost:8420", "Origin": "http://localhost:6274"},
         {"Host": "[::1]:8420"},
         {"Host": "192.168.1.7:8420", "Origin": "http://127.0.0.1"},
+        {"Host": "192.168.1.7:8420", "Origin": "http://192.168.1.7:8420"},
     ],
 )
 async def test_this_machine_s_names_and_addresses_are_answered(door: Door, headers: dict[str, str]) -> None:

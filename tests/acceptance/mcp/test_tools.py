@@ -291,3 +291,13 @@ async def test_a_connection_with_a_scope_leaves_the_model_no_choice(plain: Memor
         assert "no argument 'scope'" in await refused(client, "recall", query="code word", scope="user/2")
     (episode,) = (await plain.episodes.list("main", scope="user/1")).items
     assert episode.scope == "user/1"
+
+
+async def test_a_name_that_is_only_like_one_is_read_and_not_written(client: Client) -> None:
+    assert "entity:ada" in text_of(await call(client, "get_entity", entity="Ada"))
+    assert "Did you mean" in await refused(client, "forget", ref="entity:Ada")
+    assert "Did you mean" in await refused(client, "update_fact", subject="Ada", predicate="height", value=1)
+    await call(client, "update_fact", action="add", subject="Ada", predicate="species", value="cat")
+    assert (await call(client, "get_entity", entity="Ada")).structured_content["entity"]["ref"] == "entity:Ada"
+    counts = (await call(client, "forget", ref="entity:Ada Lovelace")).structured_content["counts"]
+    assert counts == {"entities": 1, "relationships": 2}
