@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -91,7 +92,7 @@ class Tool:
 
     def input_schema(self, caller: Caller) -> dict[str, Any]:
         """Return the JSON Schema of its arguments, flat; graph and scope only where the connection leaves them open."""
-        schema = simplified(self.arguments.model_json_schema(by_alias=True))
+        schema = copy.deepcopy(_schema_of(self.arguments))
         properties: dict[str, Any] = schema.setdefault("properties", {})
         if self.only_reads(caller) and self.writes_on_request:
             properties.pop(self.writes_on_request)
@@ -106,7 +107,14 @@ class Tool:
 
     def output_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of its structured result."""
-        return simplified(self.result.model_json_schema(by_alias=True))
+        return _schema_of(self.result)
+
+    def names(self, caller: Caller) -> list[str]:
+        """Return the names of its arguments for a caller."""
+        omitted = self.writes_on_request if self.only_reads(caller) else None
+        own = [name for name in _schema_of(self.arguments).get("properties", {}) if name != omitted]
+        scope = ["scope"] if self.in_scope and not caller.has_fixed_scope else []
+        return own + scope + ([] if caller.has_fixed_graph else ["graph"])
 
     async def call(
         self,
@@ -116,7 +124,7 @@ class Tool:
     ) -> Result:
         """Check the arguments, and run it where the caller may. Raises KgmemError."""
         plain = {name: value for name, value in given.items() if value is not None}
-        known = self.input_schema(caller)["properties"]
+        known = self.names(caller)
         if unknown := sorted(name for name in plain if name not in known):
             raise InvalidInput(
                 f"{self.name} has no argument {unknown[0][:_SHOWN]!r}.",
@@ -131,6 +139,12 @@ class Tool:
         reach = await caller.reach("writer" if writes else self.role, graph, scope)
         budget = asked.max_tokens if isinstance(asked, Bounded) else DEFAULT_TOKENS
         return await self.run(Call(reach, budget, report), asked)
+
+
+@cache
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON Schema of a model, made once."""
+    return simplified(model.model_json_schema(by_alias=True))
 
 
 def _text(value: Any, name: str) -> str | None:

@@ -77,6 +77,7 @@ def test_schemas_are_whole_and_plain(tool: Tool) -> None:
     for words in ("$ref", "$defs", '"title"', "'title'", "'null'"):
         assert words not in str(schema)
         assert words not in str(result)
+    assert sorted(schema["properties"]) == sorted(tool.names(caller()))
     for name, told in schema["properties"].items():
         assert "description" in told or told["type"] == "array", name
         if tool.name not in OFFICIAL and name != "parameters":
