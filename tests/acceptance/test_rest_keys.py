@@ -122,6 +122,7 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("POST", "/v1/graphs/{graph}/streams/{stream}/groups/{group}/release"): lambda _: {"receipts": ["1.1"]},
     ("POST", "/v1/graphs/{graph}/streams/{stream}/groups/{group}/claim"): lambda _: {"consumer": "a", "of": "b"},
     ("POST", "/v1/graphs/{graph}/streams/{stream}/groups/{group}/dead-letters/replay"): lambda _: {},
+    ("PUT", "/v1/graphs/{graph}/presence/{agent}"): lambda _: {"session": "vault"},
     ("POST", "/v1/graphs/{graph}/webhooks"): lambda _: {"name": "vault", "url": "https://example.com/"},
     ("PATCH", "/v1/graphs/{graph}/webhooks/{webhook}"): lambda _: {"active": False},
     ("POST", "/v1/graphs/{graph}/webhooks/{webhook}/test"): lambda _: None,
