@@ -84,6 +84,7 @@ from kgmem.store.load.imports import PostgresImports
 from kgmem.store.load.uploads import Uploads
 from kgmem.store.resolution.merge_store import PostgresMerges
 from kgmem.store.resolution.names import PostgresNames
+from kgmem.store.retention.holds import PostgresHolds
 from kgmem.store.streams.streams import PostgresStreams
 from kgmem.store.subscriptions.subscriptions import PostgresSubscriptions
 from kgmem.store.subscriptions.webhooks import PostgresWebhooks
@@ -519,6 +520,7 @@ def postgres_ports(
         token_counter=models.token_counter,
         ledger=infrastructure.ledger or PostgresLedger(catalog),
         erasures=PostgresErasures(catalog),
+        holds=PostgresHolds(catalog),
         signer=infrastructure.signer,
         server_files=infrastructure.files,
         integrity=PostgresInspector(index),

@@ -75,6 +75,8 @@ DECLARE
 BEGIN
     SELECT * INTO STRICT p FROM kgmem_test.pooled WHERE id = graph_id;
     fresh := jsonb_populate_record(NULL::kgmem.graph, p.register);
+    DELETE FROM kgmem.hold WHERE graph = graph_id;
+    PERFORM kgmem.guard_holds(graph_id, fresh.index_name, false);
     FOR added IN
         SELECT l.name FROM ag_catalog.ag_label l JOIN ag_catalog.ag_graph a ON a.graphid = l.graph
         WHERE a.name = fresh.age_name AND l.name::text <> ALL (p.labels) ORDER BY l.id DESC

@@ -70,7 +70,7 @@ from kgmem_api.routes.agents import (
     webhooks,
 )
 from kgmem_api.routes.ledger import routes as ledger_routes
-from kgmem_api.routes.lifecycle import erasures
+from kgmem_api.routes.lifecycle import erasures, holds
 from kgmem_api.routes.operations import flows, jobs
 from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.siblings import Share, Siblings
@@ -178,6 +178,7 @@ _ROUTERS = (
     scopes.router,
     erasures.router,
     tiers.router,
+    holds.router,
     subscriptions.router,
     events.router,
     streams.router,

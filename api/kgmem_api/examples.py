@@ -128,6 +128,8 @@ REQUESTS: Final[dict[str, Any]] = {
     "give_feedback": {"item": 844424930131969, "verdict": "wrong", "question": "Who walked on the Moon first?"},
     "publish": {"scope": "team/moon/ada", "to": "team/moon", "item": 17, "reason": "The team plans by it."},
     "find_traces": {"texts": ["Clara Weber"]},
+    "put_legal_hold": {"kind": "scope", "name": "user/42", "reason": "Case 2026-7."},
+    "release_legal_hold": {"reason": "The case is closed."},
     "erase": {"texts": ["Clara Weber", "clara@example.org"], "reason": "She asked for it.", "dry_run": True},
     "verify_erasure": {"texts": ["Clara Weber"]},
     "put_session": {"agent": "planner", "users": ["Clara"]},

@@ -54,6 +54,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "tiers": ("kgmem.cli.agents.tiers:app", "Show the tiers of items, move and pin items, and set when tiers change."),
     "scopes": ("kgmem.cli.agents.scopes:app", "List scopes, show what is in them, and delete one."),
     "erase": ("kgmem.cli.lifecycle.erase:app", "Erase a person or a scope, and prove it."),
+    "hold": ("kgmem.cli.lifecycle.holds:app", "Hold what may not be deleted, and release it."),
     "block": ("kgmem.cli.agents.blocks:app", "Write, read and edit the memory blocks of agents."),
     "session": ("kgmem.cli.agents.sessions:app", "Open, fill, read and close the sessions of agents."),
     "decision": ("kgmem.cli.agents.decisions:app", "Record, list, resolve, review and follow the decisions of agents."),

@@ -9,7 +9,8 @@ KgmemError
 ├── NotFound                no such graph, entity, job, ...
 ├── Conflict                it exists already, or a change in progress excludes it
 │   ├── VersionConflict     the stored version is another one
-│   └── LimitReached        a hard limit of a ledger account refuses it
+│   ├── LimitReached        a hard limit of a ledger account refuses it
+│   └── OnHold              a legal hold forbids to delete it
 ├── CursorExpired           the events behind a cursor are not kept any more
 ├── Unauthenticated         no key, or a key that is unknown, expired or revoked
 ├── Forbidden               the key does not reach that far
@@ -98,6 +99,12 @@ class LimitReached(Conflict):
     """Conflict: a hard limit of an account refuses it."""
 
     code = "limit-reached"
+
+
+class OnHold(Conflict):
+    """A legal hold forbids it."""
+
+    code = "on-hold"
 
 
 class CursorExpired(KgmemError):

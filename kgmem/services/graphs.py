@@ -217,7 +217,11 @@ class Graphs:
         return updated
 
     async def delete(self, name: str) -> None:
-        """Delete a graph with everything in it, and revoke the API keys that are restricted to it. Raises NotFound."""
+        """Delete a graph with everything in it, and revoke the API keys that are restricted to it.
+
+        Raises NotFound, OnHold.
+        """
+        await self._ports.holds.refuse_graph(name)
         await self._ports.graphs.drop(name)
         for key in await self._ports.keys.list():
             if key.graph == name and key.revoked_at is None:

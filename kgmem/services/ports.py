@@ -34,6 +34,7 @@ from kgmem.domain.ports import (
 )
 from kgmem.domain.recall.feedback import FeedbackStore
 from kgmem.domain.recall.reranking import Reranker
+from kgmem.domain.retention.hold import HoldStore
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.streams.stream import StreamStore
 from kgmem.domain.subscriptions.subscription import SubscriptionStore
@@ -80,6 +81,7 @@ class Ports:
     ledger: LedgerStore
     expiry: ExpirySchedule
     erasures: ErasureStore
+    holds: HoldStore
     signer: ReportSigner
     server_files: ServerFiles
     tiers: TierStore

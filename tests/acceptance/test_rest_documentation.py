@@ -11,6 +11,7 @@ import httpx
 from kgmem.domain.erasure.erasure import ErasureRequest
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.retention.hold import HoldRequest
 from kgmem.domain.text.resolution import Candidate
 from kgmem_api.wire.recall import RecallResult
 from tests.rest import Door
@@ -111,6 +112,13 @@ async def found_report(door: Door) -> str:
     return str(signed.report["id"])
 
 
+async def put_hold(door: Door) -> str:
+    """Return the id of a legal hold, the one of the example before where it is not released."""
+    active = (await door.memory.holds.list("space", active=True)).items
+    hold = active[0] if active else await door.memory.holds.put("space", HoldRequest("scope", "Case 8.", "ann", "law"))
+    return str(hold.id)
+
+
 def leased(answer: httpx.Response) -> dict[str, str]:
     """Return what acknowledges the events of an answer, where it leases some."""
     if not answer.request.url.path.endswith("/events") or not answer.json()["lease"]:
@@ -125,6 +133,7 @@ PREPARED = {
     "COMMUNITY": found_community,
     "ITEM": found_item,
     "REPORT": found_report,
+    "LEGAL": put_hold,
 }
 
 

@@ -11,7 +11,7 @@ from kgmem.domain.agents.publication import (
     PublicationRequest,
     PublicationState,
 )
-from kgmem.domain.errors import Conflict, InvalidInput, NotFound
+from kgmem.domain.errors import Conflict, InvalidInput, NotFound, OnHold
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.scope import SHARED, check_scope
@@ -91,9 +91,10 @@ async def bring_up_to_date(ports: Ports, graph: str) -> int:
         due = await ports.publications.due(graph)
         if not due:
             break
-        for each in due:
-            await _follow(ports, graph, each)
-        count += len(due)
+        followed = sum([await _follow(ports, graph, each) for each in due])
+        count += followed
+        if not followed:  # Legal holds keep what is left.
+            break
     if count:
         await claiming.follow(ports, graph)
     return count
@@ -123,7 +124,17 @@ async def erase_copies(ports: Ports, graph: str, copies: Sequence[int]) -> None:
         await ports.extractions.erase(graph, edges)
 
 
-async def _follow(ports: Ports, graph: str, due: DuePublication) -> None:
+async def _follow(ports: Ports, graph: str, due: DuePublication) -> bool:
+    """Follow the origin of a publication; returns False where a legal hold forbids what that would delete."""
+    try:
+        await _bring_in_line(ports, graph, due)
+    except OnHold as error:
+        log.info("publication_held", graph=graph, publication=due.publication.id, error=error)
+        return False
+    return True
+
+
+async def _bring_in_line(ports: Ports, graph: str, due: DuePublication) -> None:
     try:
         if due.publication.kind == "text":
             await _follow_text(ports, graph, due)
@@ -132,6 +143,8 @@ async def _follow(ports: Ports, graph: str, due: DuePublication) -> None:
         if missing:
             await remember.put_entities(ports, graph, missing)
         await ports.publications.follow(graph, due)
+    except OnHold:
+        raise
     except (InvalidInput, NotFound, Conflict) as error:
         # What is refused here would be refused again, and must not stop whoever uses the graph.
         log.warning("publication_refused", graph=graph, publication=due.publication.id, error=error)

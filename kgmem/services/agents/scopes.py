@@ -61,6 +61,7 @@ class Scopes:
         report = ScopeDeletion(paths, replace(held, ledger_accounts=0), kept, elsewhere, dry_run=dry_run)
         if dry_run:
             return report
+        await self._ports.holds.refuse_scopes(graph, paths)
         with self._ports.flows.run("forget", graph):  # Of no scope: what an erasure leaves must not name it.
             for path in paths:
                 with step("empty_scope") as emptying:

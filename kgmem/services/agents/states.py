@@ -21,12 +21,15 @@ from kgmem.domain.agents.state import (
     check_name,
     check_rules,
 )
-from kgmem.domain.errors import InvalidInput
+from kgmem.domain.errors import InvalidInput, OnHold
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.expiry import expiry_of
 from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.log import EventLog
 from kgmem.services.ports import Ports
 from kgmem.services.upkeep.sweeps import defer_where
+
+log = EventLog(__name__)
 
 CURRENT: Final = VersionChoice()
 _CONTENTS = "kgmem.services.agents.contents"
@@ -195,7 +198,10 @@ async def prune_all(ports: Ports, graph: str) -> int:
     """Apply every retention rule of a graph; returns how many versions were deleted."""
     deleted = 0
     for scope, agent in await ports.states.with_rules(graph):
-        deleted += sum(len(each.deleted) for each in await ports.states.prune(graph, scope, agent, dry_run=False))
+        try:
+            deleted += sum(len(each.deleted) for each in await ports.states.prune(graph, scope, agent, dry_run=False))
+        except OnHold as error:  # The rest goes on; these versions go once the hold is released.
+            log.info("pruning_held", graph=graph, error=error)
     return deleted
 
 

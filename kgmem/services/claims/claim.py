@@ -47,6 +47,8 @@ async def replace(ports: Ports, graph: str, claims: Sequence[ClaimStatement], fo
 
 async def withdraw(ports: Ports, graph: str, ids: Sequence[int], scope: str, *, dry_run: bool = False) -> Withdrawn:
     """Withdraw claims; a dry run only counts."""
+    if not dry_run:
+        await ports.holds.refuse_claims(graph, ids)
     told = await ports.claims.withdraw(graph, ids, scope, dry_run=dry_run)
     if told.withdrawn and not dry_run:
         await follow(ports, graph)
@@ -64,6 +66,13 @@ async def withdraw_all(
 ) -> Withdrawn:
     """Withdraw all that a source, or a text, states in this scope only, a part at a time; a dry run only counts."""
     withdrawn, relationships, after = 0, list[int](), 0
+    if not dry_run:  # Before the first part goes.
+        while ids := await ports.claims.claims_by(
+            graph, scope, source=source, episode=episode, after=after, limit=_PAGE
+        ):
+            await ports.holds.refuse_claims(graph, ids)
+            after = ids[-1]
+        after = 0
     while ids := await ports.claims.claims_by(graph, scope, source=source, episode=episode, after=after, limit=_PAGE):
         done = await ports.claims.withdraw(graph, ids, scope, dry_run=dry_run)
         withdrawn += done.withdrawn

@@ -21,6 +21,7 @@ from kgmem.domain.erasure.erasure import (
     Progress,
     SignedReport,
     Verification,
+    no_progress,
 )
 from kgmem.domain.erasure.sought import LONGEST, MOST_TEXTS, SHORTEST, Redactor, Sought, is_distinctive
 from kgmem.domain.errors import Conflict, NotFound
@@ -106,6 +107,7 @@ async def erase(ports: Ports, graph: str, request: ErasureRequest, *, server: bo
     redactor = Redactor(texts)
     scopes: Sequence[str] = ()
     await ports.flows.flush()  # So that the sweep finds what this process has traced.
+    await _refuse_held(ports, graph, full, server=server)
     if full.scope is not None:
         scopes = await _erase_scope(ports, graph, full, tally, progress)
     touched: set[str] = set()
@@ -170,6 +172,22 @@ async def _with_names(ports: Ports, graph: str, request: ErasureRequest) -> tupl
     special = [each for each in fit if is_distinctive(each)][: MOST_TEXTS - len(request.texts)]
     common = [each for each in fit if each not in special]
     return replace(request, entities=keys, texts=(*request.texts, *special)), common
+
+
+async def _refuse_held(ports: Ports, graph: str, request: ErasureRequest, *, server: bool) -> None:
+    """Raise OnHold before anything is changed, where a hold covers something that would be."""
+    if request.scope is not None:
+        paths = [
+            each for each in await ports.scopes.below(graph, request.scope) if request.below or each == request.scope
+        ]
+        await ports.holds.refuse_scopes(graph, paths)
+    if request.texts or request.entities:
+        found = await ports.erasures.find(graph, request, server=server, progress=no_progress)
+        things = [id_ for _, _, id_ in (*found.entities, *found.episodes)] + [id_ for _, id_ in found.relationships]
+        await ports.holds.refuse(graph, [*things, *found.mentions])
+        await ports.holds.refuse_claims(graph, [id_ for _, id_ in found.claims])
+        named = {scope for scope, *_ in (*found.sessions, *found.blocks, *found.states)}
+        await ports.holds.refuse_scope_names(graph, named)
 
 
 async def _erase_scope(

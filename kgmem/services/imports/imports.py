@@ -51,6 +51,7 @@ async def undo_import(
     await absorb(ports, graph)
     if dry_run:
         return await ports.imports.undo(graph, id_, dry_run=True)
+    await ports.holds.refuse_import(graph, id_)
     with ports.flows.run("import", graph, about=f"import/{id_}"), step("undo"):
         return await _undo(ports, graph, id_, progress)
 

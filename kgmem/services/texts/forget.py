@@ -58,6 +58,8 @@ async def forget(
             kept_entities=kept["entity"], kept_relationships=kept["relationship"],
             missing=[key for key in wanted if key not in held], dry_run=True, removed=removed,
         )  # fmt: skip
+    await ports.holds.refuse_texts(graph, wanted, scope)
+    await ports.holds.refuse_claims(graph, claims)
     if erase:  # Else they follow by themselves, and the history keeps them.
         for published in await ports.publications.of_texts(graph, wanted, scope):
             if published.key is not None and await ports.publications.text_there(graph, published) in published.copies:

@@ -4,16 +4,17 @@ Publications follow their origins after that.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 from kgmem.domain.agents.block import BlockAddress
 from kgmem.domain.agents.session import SessionAddress
 from kgmem.domain.agents.state import StateAddress, WriteCondition
-from kgmem.domain.errors import Conflict, NotFound
+from kgmem.domain.errors import Conflict, NotFound, OnHold
 from kgmem.domain.graph.entity import ENTITY, EPISODE
 from kgmem.domain.graph.expiry import BLOCK_KIND, CLAIM, DOCUMENTS, STATE_KIND, ExpiredItem, moment_of
 from kgmem.domain.time.interval import now
+from kgmem.log import EventLog
 from kgmem.services.agents.publications import bring_up_to_date
 from kgmem.services.agents.sessions import Sessions
 from kgmem.services.claims import claim as claiming
@@ -21,6 +22,8 @@ from kgmem.services.ports import Ports
 from kgmem.services.texts import remember
 from kgmem.services.texts.forget import forget
 from kgmem.services.upkeep.sweeps import defer_where
+
+log = EventLog(__name__)
 
 _AT_ONCE: Final = 500
 _TRIES: Final = 10
@@ -36,10 +39,15 @@ async def expire_due(ports: Ports, graph: str) -> int:
         settled: list[ExpiredItem] = []
         for (kind, scope), group in groups.items():
             if kind in DOCUMENTS:
-                settled += [each for each in group if await _delete_document(ports, graph, each)]
-            else:
-                await _delete_items(ports, graph, (kind, scope), group)
+                settled += [each for each in group if await _unless_held(graph, _delete_document(ports, graph, each))]
+            elif await _unless_held(graph, _delete_items(ports, graph, (kind, scope), group)):
                 settled += group
+            elif len(group) > 1:  # A legal hold covers what goes with one of them.
+                settled += [
+                    each
+                    for each in group
+                    if await _unless_held(graph, _delete_items(ports, graph, (kind, scope), [each]))
+                ]
         await ports.expiry.settle(graph, settled)
         count += len(settled)
         if not settled:  # What is left is written to all the time; the next use of the graph tries again.
@@ -47,7 +55,16 @@ async def expire_due(ports: Ports, graph: str) -> int:
     return count + await bring_up_to_date(ports, graph)
 
 
-async def _delete_items(ports: Ports, graph: str, of: tuple[int, str], items: Sequence[ExpiredItem]) -> None:
+async def _unless_held(graph: str, deletion: Awaitable[bool]) -> bool:
+    """Return whether something is deleted; False where a legal hold forbids it: then it stays until its release."""
+    try:
+        return await deletion
+    except OnHold as error:
+        log.info("expiry_held", graph=graph, error=error)
+        return False
+
+
+async def _delete_items(ports: Ports, graph: str, of: tuple[int, str], items: Sequence[ExpiredItem]) -> bool:
     kind, scope = of
     keys, ids = [each.key for each in items], [each.id for each in items]
     if kind == ENTITY:
@@ -58,6 +75,7 @@ async def _delete_items(ports: Ports, graph: str, of: tuple[int, str], items: Se
         await claiming.withdraw(ports, graph, ids, scope)
     else:
         await remember.delete_relationships(ports, graph, ids, scope)
+    return True
 
 
 async def _delete_document(ports: Ports, graph: str, item: ExpiredItem) -> bool:

@@ -10,6 +10,7 @@ import asyncpg
 
 from kgmem.domain.errors import Conflict, Forbidden
 from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP
+from kgmem.domain.retention.hold import held_by
 from kgmem.query.execution.graph import NewNode, NewRelationship
 from kgmem.query.values import Node, Relationship
 from kgmem.store.cypher.origins import StatedOrigins
@@ -125,6 +126,7 @@ class Writer:
     async def _update_nodes(self, nodes: Sequence[Node]) -> None:
         locked = await self._locked("lock_nodes", [node.id for node in nodes])
         stored = await self._unchanged((await Reader(self.connection, self.layout).nodes(list(locked)))[1])
+        await self._refuse_held(nodes, stored)
         await self._keep(locked, stored)
         groups: dict[str, list[tuple[int, str]]] = defaultdict(list)
         origins = StatedOrigins()
@@ -156,6 +158,7 @@ class Writer:
         locked = await self._locked_edges([each.id for each in relationships])
         stored = await self._unchanged((await Reader(self.connection, self.layout).relationships(list(locked)))[1])
         ends = {each.id: (each.start, each.end) for each in relationships}
+        await self._refuse_held(relationships, stored)
         await self._keep(locked, stored, ends)
         groups: dict[str, list[tuple[int, int, int, str]]] = defaultdict(list)
         origins = StatedOrigins()
@@ -320,6 +323,20 @@ class Writer:
             if id_ not in self._own and self.seen.get(id_, text) != text:
                 raise asyncpg.SerializationError("another writer changed what the statement has read")
         return {id_: loads(text) async for id_, text in in_turns(texts.items())}
+
+    async def _refuse_held(
+        self, changed: Sequence[Node] | Sequence[Relationship], stored: Mapping[int, Mapping[str, Any]]
+    ) -> None:
+        """Raise OnHold where what a legal hold covers loses properties; the history keeps values that change."""
+        lose = [
+            each.id
+            for each in changed
+            if not each.properties.keys() >= stored.get(each.id, {}).keys() - {"scope", "labels"}
+        ]
+        if lose:
+            rows = await self.connection.fetch(self.layout.sql("holds", "held"), self.layout.id, lose)
+            if rows:
+                raise held_by(rows[0]["hold"], rows[0]["reason"])
 
     async def _keep(
         self,

@@ -16,9 +16,11 @@ from kgmem.domain.errors import (
     TimedOut,
     TooLarge,
 )
+from kgmem.domain.retention.hold import held_by
 
 # SQLSTATE class 53, insufficient resources. Only a full disk raises OutOfSpace.
 FULL_DISK = "53100"
+HELD = "KGH01"  # What the triggers of legal holds raise: the hold's id and its reason.
 _BY_STATE = {
     FULL_DISK: (
         "The disk of the database is full.",
@@ -113,6 +115,9 @@ _TABLE: tuple[tuple[tuple[type[BaseException], ...], Callable[[], KgmemError]], 
 
 def translated(error: BaseException) -> KgmemError | None:
     """Return kgmem's error for a driver's, or None when it is not one that callers can do something about."""
+    if getattr(error, "sqlstate", None) == HELD:
+        hold, _, reason = str(error).partition(": ")
+        return held_by(int(hold), reason)
     if isinstance(error, asyncpg.ProgramLimitExceededError) and "index row" in str(error):
         return TooLarge(
             "A key, or a property that the schema declares as indexed or unique, is larger than 2,600 bytes.",

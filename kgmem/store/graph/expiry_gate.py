@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from kgmem.domain.errors import DatabaseUnavailable
 from kgmem.log import EventLog
 from kgmem.store.db.database import Database
+from kgmem.store.db.sql import fill
 from kgmem.store.graph.layout import Layout
 
 log = EventLog(__name__)
@@ -99,7 +100,8 @@ class ExpiryGate:
         seconds, follows = None, False
         async with self.database.connection() as connection:
             if "expiry" in made:
-                seconds = await connection.fetchval(layout.sql("expiry", "next"))
+                sql = fill(layout.sql("expiry", "next"), {"items": layout.sql("expiry", "items")})
+                seconds = await connection.fetchval(sql, layout.id)
             if "publications" in made:
                 follows = await connection.fetchval(layout.sql("publications", "is_due"))
         self._next[layout.id] = (began, began + (_FAR if seconds is None else seconds))

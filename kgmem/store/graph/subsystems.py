@@ -193,6 +193,7 @@ async def ensure_subsystem(
         if row is not None:
             tables = tuple(table for table in (row["space_table"], row["next_space_table"]) if table)
             await make_subsystem(connection, subsystem, IndexPlace(graph_id, row["index_name"], tables))
+            await connection.execute(statement("holds", "guard"), graph_id, row["index_name"])
         elif await connection.fetchval(statement("catalog", "subsystems"), graph_id) is None:
             raise no_such_graph(graph)
 

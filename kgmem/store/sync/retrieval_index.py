@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from typing import Final
 
 import asyncpg
 import orjson
@@ -48,6 +49,10 @@ _RECALL_READS: Sequence[Subsystem] = ("history",)
 _LAST_OF_ALL = 2**63 - 1
 _MOST_SWEPT = 10_000  # Graphs of which the last look is remembered.
 _SWEEP_EVERY = 10.0  # Seconds between looks for vertices that another client deleted.
+
+
+# What another client has deleted leaves the index, whatever legal holds say: the history keeps it.
+_GONE_ANYWAY: Final = SQL("SET LOCAL kgmem.holds = 'off'")
 
 
 class PostgresIndex:
@@ -269,6 +274,7 @@ class PostgresIndex:
 
             async def work(connection: asyncpg.Connection) -> tuple[int, int, Layout]:
                 own = layout.apart()
+                await connection.execute(_GONE_ANYWAY)
                 rows = await connection.fetch(statement("index_sync", "take"), layout.id, _BATCH)
                 ids = sorted({row["id"] for row in rows})
                 with writing_as(None):  # What other clients wrote came by nobody's key, whoever this is done for.
@@ -303,6 +309,7 @@ class PostgresIndex:
         async def work(connection: asyncpg.Connection) -> tuple[int, Layout]:
             own = layout.apart()
             await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
+            await connection.execute(_GONE_ANYWAY)
             await register_foreign_labels(connection, own)
             gone = [row["id"] for row in await connection.fetch(own.sql("index_sync", "lost_labels"), own.age_name)]
             for label in own.by_id.values():

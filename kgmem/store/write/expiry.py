@@ -9,6 +9,7 @@ from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP
 from kgmem.domain.graph.expiry import CLAIM, DOCUMENTS, NEVER, ExpiredItem, expiry_of, moment_of
+from kgmem.store.db.sql import fill
 from kgmem.store.graph.layout import Layout
 from kgmem.store.write.edges import read_edges
 from kgmem.store.write.vertices import read_vertices
@@ -61,7 +62,8 @@ async def due(connection: asyncpg.Connection, layout: Layout, most: int) -> tupl
 
     What another AGE client has given another time since is noted with that time. What is gone is noted no more.
     """
-    rows = await connection.fetch(layout.sql(_FILE, "due"), most)
+    sql = fill(layout.sql(_FILE, "due"), {"items": layout.sql(_FILE, "items")})
+    rows = await connection.fetch(sql, layout.id, most)
     stored = await _stored(connection, layout, [(row["kind"], row["id"]) for row in rows])
     times = {place: expiry_in(found) for place, found in stored.items()}
     expired: list[ExpiredItem] = []

@@ -24,11 +24,22 @@ DELETE FROM {index}.expiry x USING unnest($1::smallint[], $2::bigint[]) AS n (ki
 WHERE x.kind = n.kind AND x.id = n.id
 
 -- name: next
--- Seconds until the first item expires.
-SELECT extract(epoch FROM min(expires_at) - clock_timestamp())::float8 FROM {index}.expiry
+-- Seconds until the first item expires that no legal hold keeps.
+SELECT extract(epoch FROM CASE
+    WHEN EXISTS (SELECT FROM kgmem.hold h WHERE h.graph = $1 AND h.released_at IS NULL)
+    THEN (SELECT min(d.expires_at) FROM (%(items)s) d WHERE d.hold IS NULL)
+    ELSE (SELECT min(expires_at) FROM {index}.expiry) END - clock_timestamp())::float8
 
 -- name: due
-SELECT x.kind, x.id, x.expires_at, coalesce(i.key, b.name, a.agent || '/' || a.name, n.name, '') AS key, s.path AS scope
+SELECT d.kind, d.id, d.expires_at, d.key, d.scope FROM (%(items)s) d
+WHERE d.expires_at <= clock_timestamp() AND d.hold IS NULL
+ORDER BY d.expires_at, d.id LIMIT $2
+
+-- name: items
+SELECT x.kind, x.id, x.expires_at, coalesce(i.key, b.name, a.agent || '/' || a.name, n.name, '') AS key, s.path AS scope,
+       CASE WHEN EXISTS (SELECT FROM kgmem.hold h WHERE h.graph = $1 AND h.released_at IS NULL)
+            THEN kgmem.hold_on($1, s.path, array_append(i.labels, coalesce(l.name, t.predicate)), o.key,
+                               ARRAY[x.id, e.source, e.target, c.edge]) END AS hold
 FROM {index}.expiry x
 LEFT JOIN {index}.item i ON i.id = x.id AND i.kind = x.kind
 LEFT JOIN {index}.edge e ON e.id = x.id AND x.kind = 3
@@ -38,8 +49,8 @@ LEFT JOIN {index}.memory_block b ON b.id = x.id AND x.kind = 11 AND NOT b.gone
 LEFT JOIN {index}.agent_state a ON a.id = x.id AND x.kind = 12 AND NOT a.gone
 LEFT JOIN {index}.session n ON n.id = x.id AND x.kind = 13
 LEFT JOIN {index}.scope s ON s.id = coalesce(i.scope, e.scope, t.scope, b.scope, a.scope, n.scope)
-WHERE x.expires_at <= clock_timestamp()
-ORDER BY x.expires_at, x.id LIMIT $1
+LEFT JOIN {index}.label l ON l.id = x.id >> 48 AND x.kind <= 3
+LEFT JOIN {index}.source o ON o.id = coalesce(i.source, e.origin, c.source)
 
 -- name: is_over
 SELECT EXISTS (SELECT FROM {index}.expiry WHERE kind = $1 AND id = $2 AND expires_at <= clock_timestamp())

@@ -1,0 +1,1 @@
+"""Retention: legal holds, and rules by which a graph forgets."""
