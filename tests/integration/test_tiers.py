@@ -265,3 +265,29 @@ async def test_uses_of_a_graph_that_is_deleted_meanwhile_are_dropped(memory: Mem
     await memory.graphs.delete("short-lived")
     await memory.ports.tiers.flush()
     assert memory.ports.graphs.usage._size == 0  # type: ignore[attr-defined]
+
+
+async def test_uses_moves_sweeps_and_deletions_at_once_hinder_nobody(memory: Memory) -> None:
+    keys = [f"n{number}" for number in range(60)]
+    await memory.entities.put(GRAPH, [Entity(key) for key in keys])
+    await memory.tiers.put(GRAPH, hot_for=0, warm_for=0)
+    store = memory.ports.tiers._store_uses  # type: ignore[attr-defined]
+    items = (await memory.tiers.list(GRAPH)).items
+    ids = [each.id for each in items]
+
+    async def use(order: int) -> None:
+        for _ in range(5):
+            await store(GRAPH, ids[::order], [1.0] * len(ids))
+
+    async def move() -> None:
+        for _ in range(5):
+            await memory.tiers.move(GRAPH, ids, "cold")
+            await memory.tiers.move(GRAPH, list(reversed(ids)), "warm")
+
+    async def sweep() -> None:
+        for _ in range(5):
+            await memory.tiers.sweep(GRAPH)
+
+    await asyncio.gather(use(1), use(-1), move(), sweep(), memory.entities.delete(GRAPH, keys[:30]))
+    left = (await memory.tiers.report(GRAPH)).tiers
+    assert sum(counts.items for counts in left.values()) == len(items) - 30 + 1  # One is in another scope.
