@@ -112,6 +112,12 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
         "dry_run": True,
         **_scoped(scope),
     },
+    ("POST", "/v1/graphs/{graph}/holds"): lambda _: {
+        "kind": "scope",
+        "name": "vault",
+        "reason": "vault",
+    },
+    ("POST", "/v1/graphs/{graph}/holds/{id}/release"): lambda _: {"reason": "vault"},
     ("POST", "/v1/graphs/{graph}/erasures/verify"): lambda _: {"texts": ["vault"]},
     ("PUT", "/v1/graphs/{graph}/streams/{stream}"): lambda _: {"max_deliveries": 5},
     ("POST", "/v1/graphs/{graph}/streams/{stream}/messages"): lambda _: {"messages": [{"body": "vault"}]},
@@ -198,6 +204,8 @@ FOR_ADMINS = {
     "/v1/graphs/{graph}/erasures",
     "/v1/graphs/{graph}/erasures/{report}",
     "/v1/graphs/{graph}/erasures/verify",
+    "/v1/graphs/{graph}/holds",
+    "/v1/graphs/{graph}/holds/{id}",
 }
 # Addresses of receivers may name secrets, so that only who may write reads them.
 FOR_WRITERS = "/v1/graphs/{graph}/webhooks"
