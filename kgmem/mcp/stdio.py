@@ -72,8 +72,8 @@ async def serve(opener: Opener, options: ConnectionOptions) -> None:
         opening.begin()
         caller = Caller(LOCAL, options, opening.memory, local=True)
         server = ToolServer(lambda _context: caller)
-        try:
-            with ending_by_signal(opening.close):
+        with ending_by_signal(opening.close):  # Also while it closes: hosts that wait send a signal then.
+            try:
                 await server.sdk.run(reading, writing, server.sdk.create_initialization_options())
-        finally:
-            await asyncio.shield(asyncio.ensure_future(opening.close()))
+            finally:
+                await asyncio.shield(asyncio.ensure_future(opening.close()))
