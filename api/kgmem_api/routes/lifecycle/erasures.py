@@ -17,7 +17,7 @@ from kgmem_api.wire.fields import STRICT
 _Texts = Annotated[list[str], Field(max_length=20, description="In any letters; 3 to 500 characters each.")]
 
 
-class ErasureRequestShape(BaseModel):
+class ErasureRequestBody(BaseModel):
     """Whom or what to erase: a scope, or a person by keys of entities and by texts."""
 
     model_config = STRICT
@@ -36,7 +36,7 @@ class ErasureRequestShape(BaseModel):
     dry_run: Annotated[bool, Field(default=False, description="Only return what would go, with samples.")]
 
 
-class VerifyRequest(BaseModel):
+class ErasureVerifyRequest(BaseModel):
     """Texts to search for again."""
 
     model_config = STRICT
@@ -45,7 +45,7 @@ class VerifyRequest(BaseModel):
     report: Annotated[str | None, Field(default=None, max_length=100, description="The id of the erasure's report.")]
 
 
-class SignedReportShape(BaseModel):
+class SignedErasureReport(BaseModel):
     """A report with its signature."""
 
     report: Annotated[dict[str, Any], Field(description="What was removed and kept, with keyed hashes.")]
@@ -54,7 +54,7 @@ class SignedReportShape(BaseModel):
     signature: Annotated[str, Field(description="In base64.")]
 
 
-class ErasurePlanShape(BaseModel):
+class ErasurePlanResult(BaseModel):
     """What an erasure would take."""
 
     counts: Annotated[dict[str, int], Field(description="By kind.")]
@@ -64,11 +64,11 @@ class ErasurePlanShape(BaseModel):
     common_names: Annotated[
         list[str], Field(description="Names of the entities that others may bear: only searched for as `texts`.")
     ]
-    kept: list[dict[str, Any]]
+    kept: Annotated[list[dict[str, Any]], Field(description="What would stay, and why.")]
     dry_run: bool
 
 
-class VerificationShape(BaseModel):
+class ErasureVerification(BaseModel):
     """Where the texts are still."""
 
     clean: Annotated[bool, Field(description="They are nowhere but in what the report keeps.")]
@@ -78,10 +78,10 @@ class VerificationShape(BaseModel):
     kept: Annotated[list[dict[str, Any]], Field(description="Tables that the report says it keeps.")]
 
 
-class ReportPage(BaseModel):
+class ErasureReportPage(BaseModel):
     """Reports of erasures."""
 
-    reports: Annotated[list[SignedReportShape], Field(description="The newest first.")]
+    reports: Annotated[list[SignedErasureReport], Field(description="The newest first.")]
     cursor: str | None
 
 
@@ -91,10 +91,10 @@ _ALL = "/v1/graphs/{graph}/erasures"
 
 @router.post(
     _ALL,
-    responses={**gives(SignedReportShape, 201, "It is erased."), **gives(ErasurePlanShape, 200, "A dry run.")},
+    responses={**gives(SignedErasureReport, 201, "It is erased."), **gives(ErasurePlanResult, 200, "A dry run.")},
 )
 async def erase(
-    graph: GraphName, access: Administers, asked: Annotated[ErasureRequestShape, Depends(JSONBody(ErasureRequestShape))]
+    graph: GraphName, access: Administers, asked: Annotated[ErasureRequestBody, Depends(JSONBody(ErasureRequestBody))]
 ) -> Response:
     """Erase a person or a scope, in the history and copies as well; returns a signed report.
 
@@ -111,7 +111,7 @@ async def erase(
     return reply(asdict(await access.memory.erasures.erase(graph, request, server=whole)), status=201)
 
 
-@router.get(_ALL, responses=gives(ReportPage))
+@router.get(_ALL, responses=gives(ErasureReportPage))
 async def list_erasures(
     graph: GraphName, access: Administers, *, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
@@ -120,9 +120,11 @@ async def list_erasures(
     return reply({"reports": [asdict(each) for each in page.items], "cursor": page.cursor})
 
 
-@router.post(f"{_ALL}/verify", responses=gives(VerificationShape))
+@router.post(f"{_ALL}/verify", responses=gives(ErasureVerification))
 async def verify_erasure(
-    graph: GraphName, access: Administers, asked: Annotated[VerifyRequest, Depends(JSONBody(VerifyRequest))]
+    graph: GraphName,
+    access: Administers,
+    asked: Annotated[ErasureVerifyRequest, Depends(JSONBody(ErasureVerifyRequest))],
 ) -> Response:
     """Search every table and the server's files for erased texts again."""
     whole = access.key.graph is None
@@ -130,7 +132,7 @@ async def verify_erasure(
     return reply(asdict(found))
 
 
-@router.get(f"{_ALL}/{{report}}", responses=gives(SignedReportShape))
+@router.get(f"{_ALL}/{{report}}", responses=gives(SignedErasureReport))
 async def get_erasure(
     graph: GraphName, access: Administers, report: Annotated[str, Path(max_length=100, description="Its id.")]
 ) -> Response:

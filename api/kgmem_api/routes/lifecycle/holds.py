@@ -17,7 +17,7 @@ from kgmem_api.wire.fields import STRICT
 _Kind = Literal["graph", "scope", "label", "source", "items"]
 
 
-class HoldRequestShape(BaseModel):
+class LegalHoldRequest(BaseModel):
     """What to hold, and why."""
 
     model_config = STRICT
@@ -31,7 +31,7 @@ class HoldRequestShape(BaseModel):
     by: Annotated[str | None, Field(default=None, max_length=200, description="Who holds it; the key's name.")]
 
 
-class ReleaseRequest(BaseModel):
+class LegalHoldRelease(BaseModel):
     """Why a hold is released."""
 
     model_config = STRICT
@@ -40,7 +40,7 @@ class ReleaseRequest(BaseModel):
     by: Annotated[str | None, Field(default=None, max_length=200, description="Who releases it; the key's name.")]
 
 
-class HoldShape(BaseModel):
+class LegalHoldShape(BaseModel):
     """A hold, and how it was released."""
 
     id: int
@@ -52,14 +52,14 @@ class HoldShape(BaseModel):
     by: str
     at: str
     released_at: Annotated[str | None, Field(description="ISO 8601; null while it holds.")]
-    released_by: str | None
-    release_reason: str | None
+    released_by: Annotated[str | None, Field(description="Who released it.")]
+    release_reason: Annotated[str | None, Field(description="Why it was released.")]
 
 
-class HoldPage(BaseModel):
+class LegalHoldPage(BaseModel):
     """Holds of a graph."""
 
-    holds: Annotated[list[HoldShape], Field(description="The newest first.")]
+    holds: Annotated[list[LegalHoldShape], Field(description="The newest first.")]
     cursor: str | None
 
 
@@ -68,9 +68,9 @@ _ALL = "/v1/graphs/{graph}/holds"
 HoldId = Annotated[int, Path(alias="id", gt=0, lt=2**63, description="The id of the hold.")]
 
 
-@router.post(_ALL, responses=gives(HoldShape, 201, "It is on hold."))
+@router.post(_ALL, responses=gives(LegalHoldShape, 201, "It is on hold."))
 async def put_legal_hold(
-    graph: GraphName, access: Administers, asked: Annotated[HoldRequestShape, Depends(JSONBody(HoldRequestShape))]
+    graph: GraphName, access: Administers, asked: Annotated[LegalHoldRequest, Depends(JSONBody(LegalHoldRequest))]
 ) -> Response:
     """Hold a graph, a scope, a label, a source or items: whatever would delete them gets 409, naming the hold."""
     request = HoldRequest(
@@ -79,7 +79,7 @@ async def put_legal_hold(
     return reply(asdict(await access.memory.holds.put(graph, request)), status=201)
 
 
-@router.get(_ALL, responses=gives(HoldPage))
+@router.get(_ALL, responses=gives(LegalHoldPage))
 async def list_legal_holds(
     graph: GraphName,
     access: Administers,
@@ -95,12 +95,12 @@ async def list_legal_holds(
     return reply({"holds": [asdict(each) for each in page.items], "cursor": page.cursor})
 
 
-@router.post(f"{_ALL}/{{id}}/release", responses=gives(HoldShape))
+@router.post(f"{_ALL}/{{id}}/release", responses=gives(LegalHoldShape))
 async def release_legal_hold(
     graph: GraphName,
     access: Administers,
     id_: HoldId,
-    asked: Annotated[ReleaseRequest, Depends(JSONBody(ReleaseRequest))],
+    asked: Annotated[LegalHoldRelease, Depends(JSONBody(LegalHoldRelease))],
 ) -> Response:
     """Release a hold. It stays in the list."""
     by = asked.by or access.key.name
