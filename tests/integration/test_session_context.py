@@ -68,6 +68,21 @@ async def test_facts_of_what_the_turns_mention_are_there_where_recall_has_no_roo
     assert "Ada" not in told
 
 
+async def test_of_a_hub_the_facts_of_each_kind_are_compared_some_at_a_time(memory: Memory) -> None:
+    await put_people(memory)
+    many = [Entity(f"thing{n}", "Thing", scope=CHAT.scope) for n in range(150)]
+    await memory.entities.put(GRAPH, many)
+    links = [Relationship("OWNS", "clara", each.key, scope=CHAT.scope, confidence=0.5) for each in many]
+    links += [Relationship("LIKES", each.key, "clara", scope=CHAT.scope, confidence=0.5) for each in many]
+    await memory.relationships.put(GRAPH, links)
+    await memory.sessions.append(GRAPH, CHAT, [Message("user", "And she?", "m1")])
+    await memory.episodes.put(GRAPH, [Episode("And she?", "chat-1/m1", mentions=["clara"], scope=CHAT.scope)])
+    facts = await memory.ports.contexts.facts(GRAPH, CHAT, [1], ())
+    assert facts == await memory.ports.contexts.facts(GRAPH, CHAT, [1], ())
+    assert {"LIVES_IN", "KNOWS"} <= {fact.kind for fact in facts}
+    assert len(facts) == 10
+
+
 async def test_a_retracted_fact_is_not_current(memory: Memory) -> None:
     await put_people(memory)
     await memory.sessions.append(GRAPH, CHAT, [Message("user", "Where does Clara live, in Hamburg?", "m1")])

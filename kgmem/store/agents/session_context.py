@@ -26,6 +26,7 @@ _FILE: Final = "session_parts"
 _READS: Final = (*READS, "claims")
 _ENTITIES: Final = 8  # Of which facts are read.
 _FACTS: Final = 24
+_OF_A_KIND: Final = 100  # Relationships of an entity that are compared, of each kind and direction.
 _DERIVED: Final = (MENTIONS, CO_MENTIONED, SIMILAR_TO)
 _MESSAGES: Final = 500
 
@@ -70,7 +71,7 @@ class PostgresContexts:
             kinds = {kind: label.id for kind in _DERIVED if (label := layout.labels.get((EDGE, kind)))}
             rows = await connection.fetch(
                 layout.sql(_FILE, "facts"), [each["item"] for each in items], kinds.get(MENTIONS, -1),
-                list(entities), _ENTITIES, list(visible_from(address.scope)), list(kinds.values()),
+                list(entities), _ENTITIES, list(visible_from(address.scope)), list(kinds.values()), _OF_A_KIND,
             )  # fmt: skip
             unique = list({each["id"]: each for each in rows}.values())[:_FACTS]
             await know_labels(connection, layout, [each["id"] for each in unique])

@@ -44,9 +44,30 @@ SELECT f.*, a.key AS start_key, b.key AS end_key FROM chosen c
 CROSS JOIN LATERAL (
     SELECT e.id, e.version, e.known_from, e.source, e.target, e.kind, s.path AS scope,
            (coalesce(t.probability, e.trust, e.confidence, 1) * coalesce(e.strength, 1))::float8 AS weight
-    FROM (SELECT * FROM {index}.edge WHERE source = c.id AND kind <> ALL ($6::integer[])
-          UNION ALL
-          SELECT * FROM {index}.edge WHERE target = c.id AND source <> c.id AND kind <> ALL ($6::integer[])) e
+    FROM (
+        -- Of an entity with very many relationships, some of each kind and direction: both indexes are read backwards.
+        SELECT o.* FROM (
+            WITH RECURSIVE next (kind) AS (
+                SELECT min(kind) FROM {index}.edge WHERE source = c.id
+                UNION ALL
+                SELECT (SELECT min(e.kind) FROM {index}.edge e WHERE e.source = c.id AND e.kind > n.kind)
+                FROM next n WHERE n.kind IS NOT NULL)
+            SELECT kind FROM next WHERE kind <> ALL ($6::integer[])) k
+        CROSS JOIN LATERAL (
+            SELECT * FROM {index}.edge e WHERE e.source = c.id AND e.kind = k.kind
+            ORDER BY e.target DESC, e.scope DESC, e.parallel_edge_hash DESC LIMIT $7) o
+        UNION ALL
+        SELECT o.* FROM (
+            WITH RECURSIVE next (kind) AS (
+                SELECT min(kind) FROM {index}.edge WHERE target = c.id
+                UNION ALL
+                SELECT (SELECT min(e.kind) FROM {index}.edge e WHERE e.target = c.id AND e.kind > n.kind)
+                FROM next n WHERE n.kind IS NOT NULL)
+            SELECT kind FROM next WHERE kind <> ALL ($6::integer[])) k
+        CROSS JOIN LATERAL (
+            SELECT * FROM {index}.edge e WHERE e.target = c.id AND e.kind = k.kind
+            ORDER BY e.target DESC, e.kind DESC LIMIT $7) o
+        WHERE o.source <> c.id) e
     JOIN {index}.scope s ON s.id = e.scope AND s.path = ANY ($5::text[])
     LEFT JOIN {index}.relationship_state t ON t.id = e.id
     WHERE e.valid @> now() AND coalesce(t.state, 3) NOT IN (4, 5)
