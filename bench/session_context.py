@@ -1,8 +1,8 @@
 """What the context of a session costs: its p50 beside one recall with the same question.
 
 A session of 2,000 messages whose words are extracted and embedded. Contexts of 2,000 tokens and recalls with the last
-three turns as the question (24 hits) take turns. The tokens are counted by the estimate. Then two people become hubs with
-50 relationships a message, the last turn mentions both, and the same is measured again.
+three turns as the question (24 hits) take turns. The tokens are counted by the estimate. Then two people become hubs
+with 50 relationships a message, the last turn mentions both, and the same is measured again.
 """
 
 import random
@@ -51,11 +51,11 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
             await memory.relationships.put(
                 "main", [Relationship("OWNS", hub.key, each.key) for each in some for hub in hubs]
             )
-        await memory.sessions.append(
-            "main", chat, [Message("user", f"What do {hubs[0].name} and {hubs[1].name} own?", "hubs")]
-        )
+        last = f"What do {hubs[0].name} and {hubs[1].name} own?"
+        await memory.sessions.append("main", chat, [Message("user", last, "hubs")])
         await memory.extraction.run("main")
-        asked = Question(What(f"What do {hubs[0].name} and {hubs[1].name} own?"), k=24)
+        turns = [last, *(str(each.content) for each in messages[:-3:-1])]
+        asked = Question(What("\n".join(turns)), k=24)
         yield await _compared(memory, chat, asked, "context with hubs, p50")
 
 
