@@ -12,6 +12,7 @@ from kgmem.consensus.engine import NumpyConsensus
 from kgmem.domain.access import KeyRing
 from kgmem.domain.agents.tokens import ESTIMATE, TokenCounter
 from kgmem.domain.derived.summaries import Wording
+from kgmem.domain.distillation.run import DistilSettings
 from kgmem.domain.erasure.erasure import ReportSigner, ServerFiles, SignedReport
 from kgmem.domain.errors import InvalidInput, KgmemError, Unavailable
 from kgmem.domain.flows.flow import FlowLog
@@ -64,6 +65,7 @@ from kgmem.store.db.extensions import read_capabilities
 from kgmem.store.db.identity import database_identity
 from kgmem.store.db.migrate import migrate, require_current, revision_state
 from kgmem.store.derived.communities import PostgresCommunities
+from kgmem.store.derived.distil_allowances import PostgresAllowances
 from kgmem.store.derived.extraction_queue import LEASE, PostgresExtractionStore
 from kgmem.store.derived.similarity import PostgresConnections
 from kgmem.store.derived.summaries import PostgresSummaries
@@ -75,6 +77,7 @@ from kgmem.store.flows.flow_log import FlowRetention, PostgresFlows
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph_store import AgeGraphStore
 from kgmem.store.integrity.reports import PostgresInspector
+from kgmem.store.jobs.gauges import MachineGauges
 from kgmem.store.jobs.keys import PostgresKeyRing
 from kgmem.store.jobs.metrics import PostgresMetrics
 from kgmem.store.jobs.queue import ProcrastinateQueue, open_queue
@@ -260,6 +263,9 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "detect_communities": memory.tasks.update_communities,
         "summarize": memory.tasks.update_summaries,
         "queue_summaries": memory.tasks.queue_summaries,
+        "distil": memory.tasks.distil,
+        "queue_distillation": memory.tasks.queue_distillation,
+        "relieve_pressure": memory.tasks.relieve_pressure,
         "prune_states": memory.tasks.prune_states,
         "queue_pruning": memory.tasks.queue_pruning,
         "expire_holds": memory.tasks.expire_holds,
@@ -396,6 +402,7 @@ async def _ports(
             sender,
             signer=Ed25519Signer(settings.erasure_key or settings.home / "erasure_key.pem"),
             files=HomeFiles(settings.home),
+            distil=_distil_settings(settings),
         ),
         models=Models(
             embedder,
@@ -449,6 +456,7 @@ class Infrastructure:
     sender: WebhookSender | None = None  # None: one that reaches public addresses only.
     signer: ReportSigner = field(default_factory=Ed25519Signer)
     files: ServerFiles = field(default_factory=HomeFiles)
+    distil: DistilSettings = field(default_factory=DistilSettings)
 
 
 def postgres_ports(
@@ -502,6 +510,9 @@ def postgres_ports(
         similarity=PostgresConnections(catalog),
         communities=PostgresCommunities(catalog),
         summaries=PostgresSummaries(catalog),
+        distillation=PostgresAllowances(catalog),
+        distil_settings=infrastructure.distil,
+        gauges=MachineGauges(catalog.database, infrastructure.distil),
         states=PostgresStates(catalog),
         sessions=PostgresSessions(catalog),
         contexts=PostgresContexts(catalog),
@@ -537,6 +548,13 @@ def postgres_ports(
     )
     ports.expiry.on_due(partial(expire_due, ports))
     return ports
+
+
+def _distil_settings(settings: Settings) -> DistilSettings:
+    return DistilSettings(
+        settings.distil_threshold, settings.distil_wording, settings.distil_disk, settings.distil_memory,
+        settings.distil_database, str(settings.home),
+    )  # fmt: skip
 
 
 def _extractor(settings: Settings, stack: AsyncExitStack, meter: CallMeter) -> Extractor | None:

@@ -27,6 +27,7 @@ from kgmem.services.claims.claims import Claims
 from kgmem.services.claims.facts import Facts
 from kgmem.services.claims.review import Adjudications, Correlations
 from kgmem.services.claims.sources import Sources
+from kgmem.services.distillation.distillation import Distillation
 from kgmem.services.entities import Entities, Relationships
 from kgmem.services.erasure.erasures import Erasures
 from kgmem.services.flows import Flows
@@ -83,6 +84,7 @@ class Memory:
         self.similarity = SimilarityLinks(ports)
         self.communities = CommunityDetection(ports)
         self.summaries = EntitySummaries(ports)
+        self.distillation = Distillation(ports)
         self.states = AgentStates(ports)
         self.decisions = Decisions(ports)
         self.sessions = Sessions(ports)

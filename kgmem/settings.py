@@ -213,6 +213,19 @@ class Settings(BaseSettings):
         default="auto",
         description="What counts tokens: auto, estimate, bpe-openai[:ENCODING], or a path of a tokenizer.json.",
     )
+    distil_threshold: float = Field(
+        default=0.98, ge=0, le=1, description="Share of answers that must be found again after distillation."
+    )
+    distil_wording: bool = Field(default=True, description="Let the extractor's model word distilled texts.")
+    distil_disk: float = Field(
+        default=0.9, gt=0, le=1, description="Share of the disk in use above which the least used scopes are distilled."
+    )
+    distil_memory: float = Field(
+        default=0.9, gt=0, le=1, description="The same of the memory of the machine, or of the container."
+    )
+    distil_database: int | None = Field(
+        default=None, ge=1, description="Bytes of the database above which the least used scopes are distilled."
+    )
     neo4j_password: SecretStr | None = Field(
         default=None, description="Password for the Bolt server that `kgmem import` and `kgmem export` are given."
     )

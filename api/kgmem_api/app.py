@@ -59,6 +59,7 @@ from kgmem_api.routes import (
 from kgmem_api.routes.agents import (
     blocks,
     decisions,
+    distillation,
     events,
     feedback,
     presence,
@@ -168,6 +169,7 @@ _ROUTERS = (
     adjudications.router,
     merges.router,
     communities.router,
+    distillation.router,
     agent_states.router,
     ledger_routes.router,
     decisions.router,

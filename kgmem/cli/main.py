@@ -60,6 +60,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "decision": ("kgmem.cli.agents.decisions:app", "Record, list, resolve, review and follow the decisions of agents."),
     "state": ("kgmem.cli.states:app", "Write, read, compare, restore and prune the states of agents."),
     "ledger": ("kgmem.cli.ledger.commands:app", "Keep accounts of what agents spend: post, reserve, limit, verify."),
+    "distil": ("kgmem.cli.agents.distil:app", "Distil texts, verify that recall keeps what they say, and undo it."),
     "communities": ("kgmem.cli.communities:app", "Detect, list, show and delete communities of entities."),
     "summarize": ("kgmem.cli.communities:summarize", "Summarise an entity."),
     "recall": ("kgmem.cli.recall:recall", "Query a graph by meaning, words, place, time and cause."),

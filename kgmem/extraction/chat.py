@@ -89,12 +89,12 @@ class ChatExtractor:
         await self._endpoint.aclose()
         await self._offline.aclose()
 
-    async def word(self, sentences: Sequence[Sentence]) -> WordedSummary:
-        """Return the sentences of a summary in a model's words, as far as they bear these out; else as they are."""
+    async def word(self, sentences: Sequence[Sentence], *, every: bool = False) -> WordedSummary:
+        """Return sentences in a model's words, as far as they bear these out; else as they are."""
         length = sum(len(each.text) for each in sentences)
         try:
             found = await self._ask(
-                wording.messages_of(sentences), ("summary", wording.SCHEMA), length, current_payers().usual
+                wording.messages_of(sentences, every=every), ("summary", wording.SCHEMA), length, current_payers().usual
             )
         except LimitReached as error:
             return WordedSummary(sentences, problem=error.message)

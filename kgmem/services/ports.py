@@ -16,6 +16,9 @@ from kgmem.domain.derived.communities import CommunityStore
 from kgmem.domain.derived.similarity import SimilarityStore
 from kgmem.domain.derived.summaries import SummaryStore, Wording
 from kgmem.domain.diagnostics import Inspector
+from kgmem.domain.distillation.ports import DistillationStore
+from kgmem.domain.distillation.pressure import Gauges
+from kgmem.domain.distillation.run import DistilSettings
 from kgmem.domain.erasure.erasure import ErasureStore, ReportSigner, ServerFiles
 from kgmem.domain.flows.flow import FlowLog
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
@@ -64,6 +67,9 @@ class Ports:
     similarity: SimilarityStore
     communities: CommunityStore
     summaries: SummaryStore
+    distillation: DistillationStore
+    distil_settings: DistilSettings
+    gauges: Gauges
     states: StateStore
     sessions: SessionStore
     contexts: ContextStore

@@ -16,15 +16,16 @@ from tests.rest_app import openapi_document
 VERBS = set(
     re.findall(
         r"\w+",
-        "acknowledge append begin branch check claim close commit correct create decide delete detect diff erase export "
-        "extend extract find forget get give list mark merge post preview prune publish put read recall register "
-        "reopen replace replay resolve restore resume reverse revoke release roll rotate run seek settle summarise "
-        "test trim undo update verify withdraw",
+        "acknowledge append approve begin branch check claim close commit correct create decide delete detect diff "
+        "distil erase export extend extract find forget get give list mark merge post preview prune publish put "
+        "read recall register reject release reopen replace replay resolve restore resume reverse revoke roll "
+        "rotate run seek settle summarise test trim undo update verify withdraw",
     )
 )
 # What these name has to be made first, and gets its number then.
 NUMBERED = {"undo_adjudication", "adjudicate", "correlate", "undo_merge", "mark_as_distinct"}
 NUMBERED |= {"put_legal_hold", "release_legal_hold", "get_erasure"}
+NUMBERED |= {"get_distillation", "approve_distillation", "reject_distillation", "undo_distillation"}
 NUMBERED |= {"query_api_continue", "query_api_commit"}
 NUMBERED |= {"publish", "post_grant", "reverse_transaction", "settle_hold", "release_hold"}
 # What an example takes for granted beside those before it.

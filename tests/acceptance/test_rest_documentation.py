@@ -10,6 +10,7 @@ import httpx
 
 from kgmem.domain.erasure.erasure import ErasureRequest
 from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.retention.hold import HoldRequest
 from kgmem.domain.text.resolution import Candidate
@@ -112,6 +113,24 @@ async def found_report(door: Door) -> str:
     return str(signed.report["id"])
 
 
+async def distilled_run(door: Door, *, critical: bool = False) -> str:
+    """Return a run of distillation that has ended, or waits for approval."""
+    number = len((await door.memory.distillation.list("space", scope="user/42")).items)
+    chat = "It was nice to see everybody here again. We talked for hours about nothing, and nobody wanted to leave. "
+    marks = {"critical": True} if critical else {}
+    texts = [
+        Episode(chat + f"Bo has {n} cats.", f"chat/{number}/{n}", scope="user/42", properties=marks) for n in (4, 5)
+    ]
+    await door.memory.episodes.put("space", texts)
+    keys = [each.key or "" for each in texts]
+    return str((await door.memory.distillation.run("space", scope="user/42", episodes=keys)).id)
+
+
+async def waiting_run(door: Door) -> str:
+    """Return a run that waits for approval."""
+    return await distilled_run(door, critical=True)
+
+
 async def put_hold(door: Door) -> str:
     """Return the id of a legal hold, the one of the example before where it is not released."""
     active = (await door.memory.holds.list("space", active=True)).items
@@ -134,6 +153,9 @@ PREPARED = {
     "ITEM": found_item,
     "REPORT": found_report,
     "LEGAL": put_hold,
+    "RUN": distilled_run,
+    "WAITING": waiting_run,
+    "OTHER": waiting_run,
 }
 
 

@@ -64,6 +64,7 @@ LATER = {
     *TABLES["ledger"],
     *TABLES["feedback"],
     *TABLES["publications"],
+    *TABLES["distillation"],
     *TABLES["blocks"],
     *TABLES["subscriptions"],
     *TABLES["expiry"],

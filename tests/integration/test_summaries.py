@@ -146,7 +146,7 @@ class Loud:
     def __init__(self) -> None:
         self.asked = 0
 
-    async def word(self, sentences: Sequence[Sentence]) -> WordedSummary:
+    async def word(self, sentences: Sequence[Sentence], *, every: bool = False) -> WordedSummary:
         self.asked += 1
         return WordedSummary([replace(each, text=each.text.upper()) for each in sentences], self.name)
 

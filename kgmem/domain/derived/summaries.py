@@ -181,5 +181,8 @@ class Wording(Protocol):
     def name(self) -> str:
         """The name of the model or rules, stored with the summary."""
 
-    async def word(self, sentences: Sequence[Sentence]) -> WordedSummary:
-        """Return better sentences, each with its facts; on failure the given ones, with the problem."""
+    async def word(self, sentences: Sequence[Sentence], *, every: bool = False) -> WordedSummary:
+        """Return better sentences, each with its facts; on failure the given ones, with the problem.
+
+        `every`: what each of them says shall be said, as in a distilled text.
+        """

@@ -179,13 +179,14 @@ async def recall(ports: Ports, graph: str, question: Question) -> Answer:
 
     What is answered is noted: a text that only returns it is no support for it.
     """
-    answer = await _recalled(ports, graph, question)
+    answer = await look_up(ports, graph, question)
     ports.answers.note(graph, answer.hits, [asker()])
     count(hits=len(answer.hits))
     return answer
 
 
-async def _recalled(ports: Ports, graph: str, question: Question) -> Answer:
+async def look_up(ports: Ports, graph: str, question: Question) -> Answer:
+    """Answer a question as `recall` does, for kgmem itself: it counts neither as an answer nor as a use."""
     held = await ports.graphs.get(graph)
     question = with_recipe(question, held.recipe)
     check_question(question)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from kgmem.domain.distillation.ports import Quotation
 from kgmem.domain.flows.trace import count, step
 from kgmem.domain.graph.entity import DeleteResult
 from kgmem.domain.text.queue import MOST_NAMES, Forgotten, Provenance
@@ -66,6 +67,9 @@ async def forget(
                 await forget(ports, graph, [published.key], published.to, erase=True)
     ids = await ports.extractions.ids(graph, own, wanted, scope)
     derived = await _derived(ports, graph, ids)
+    with step("unquote"):
+        quoting = await _unquote(ports, graph, wanted, scope, erase=erase)
+        count(distilled=len(quoting))
     with step("withdraw_claims"):
         await succeed(ports, graph, await withdraw(ports, graph, claims, scope))
         uncited = await _uncite(ports, graph, wanted, scope)
@@ -86,6 +90,8 @@ async def forget(
             erased += await ports.extractions.erase(graph, ids)
             erased += await ports.extractions.erase_claims(graph, wanted, scope)
             count(versions=erased)
+    if quoting:
+        await ports.jobs.defer("distil", graph=graph)
     return Forgotten(
         episodes=deleted.episodes, passages=deleted.passages, vectors=deleted.vectors, entities=taken.entities,
         relationships=settled.created + deleted.relationships, claims=len(claims) + uncited,
@@ -95,6 +101,16 @@ async def forget(
         kept_in_history=0 if erase else deleted.kept_in_history, erased_from_history=erased,
         missing=deleted.missing, removed=removed,
     )  # fmt: skip
+
+
+async def _unquote(ports: Ports, graph: str, keys: Sequence[str], scope: str, *, erase: bool) -> Sequence[Quotation]:
+    """Delete the distilled texts that quote these texts; a job writes them again, of the texts that are left."""
+    quoting = await ports.distillation.quoting(graph, keys, scope)
+    if quoting:
+        await ports.distillation.leave(graph, keys, scope, quoting)
+        for each in quoting:
+            await forget(ports, graph, [each.key], each.scope, erase=erase)
+    return quoting
 
 
 async def _uncite(

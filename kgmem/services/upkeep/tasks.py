@@ -9,6 +9,7 @@ from kgmem.domain.graph.tier import TierChanges
 from kgmem.services import deliver_webhooks as delivering
 from kgmem.services.agents import states as agent_states
 from kgmem.services.claims import claim as claiming
+from kgmem.services.distillation import triggers as distilling
 from kgmem.services.imports import import_uploads as uploading
 from kgmem.services.imports import imports as undoing
 from kgmem.services.ledger import ledger as ledgers
@@ -80,6 +81,19 @@ class Tasks:
     async def queue_summaries(self) -> int:
         """Enqueue the update of summaries for every graph with changed entities; returns for how many."""
         return await summarizing.defer_missing(self._ports)
+
+    async def distil(self, graph: str) -> int:
+        """Distil what is due in a graph; returns how many runs were started."""
+        return await distilling.work(self._ports, graph)
+
+    async def queue_distillation(self) -> int:
+        """Enqueue distillation for every graph that has something to do; returns for how many."""
+        return await distilling.defer_due(self._ports)
+
+    async def relieve_pressure(self) -> int:
+        """Distil the least used scopes while disk, database or memory are nearly full; returns how many runs."""
+        high = [each for each in await self._ports.gauges.read() if each.is_high]
+        return await distilling.relieve(self._ports, high) if high else 0
 
     async def run_upload(self, graph: str, import_: int) -> None:
         """Import an upload, or continue an interrupted import."""

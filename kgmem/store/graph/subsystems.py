@@ -39,6 +39,7 @@ Subsystem = Literal[
     "webhooks",
     "tiers",
     "presence",
+    "distillation",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -64,6 +65,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "webhooks": ("webhooks", ("create",)),
     "tiers": ("tiers", ("create",)),
     "presence": ("presence", ("create",)),
+    "distillation": ("distillation", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -105,6 +107,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "webhooks": ("webhook", "webhook_secret", "webhook_waiting", "webhook_attempt"),
     "tiers": ("tier_settings", "item_use", "item_pin"),
     "presence": ("presence",),
+    "distillation": ("distil_run", "distil_group", "distil_member", "distil_probe", "distil_allowance"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

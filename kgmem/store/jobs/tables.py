@@ -24,6 +24,7 @@ _BESIDE = frozenset(
         "summarize",
         "check_integrity",
         "sweep_tiers",
+        "distil",
     }
 )
 # Tasks of which several may wait for one graph, each about an import.
@@ -42,6 +43,8 @@ _LONG_TASKS = frozenset(
         "unlink_similar",
         "detect_communities",
         "summarize",
+        "distil",
+        "relieve_pressure",
         "check_integrity",
         "build_deferred_indexes",
     }

@@ -53,6 +53,8 @@ _PERIODIC = {
     "queue_similarity": "*/2 * * * *",
     "queue_summaries": "*/5 * * * *",
     "queue_communities": "*/5 * * * *",
+    "queue_distillation": "*/2 * * * *",
+    "relieve_pressure": "*/5 * * * *",
     "queue_pruning": "29 * * * *",
     "queue_hold_expiry": "* * * * *",
     "queue_expiry": "* * * * *",

@@ -57,19 +57,20 @@ async def write_edges(
     stated: Sequence[Relationship],
     *,
     starts: Sequence[int] | None = None,
+    ends: Sequence[int] | None = None,
     trust: Sequence[float] | None = None,
 ) -> Outcome:
     """Merge a batch of relationships (each identity once) into the graph.
 
     Raises UnknownEntities, VersionConflict, and SchemaViolation for labels that a strict graph does not let them join.
     `passages` gathers what facts are searched by; the caller stores it at the end of the transaction.
-    `starts` gives the ids of the vertices they leave where those are not entities (an episode's mentions); `trust` how
-    far new ones are believed, where claims were weighed.
+    `starts` and `ends` give the ids of what they join where that is no entity (an episode's mentions); `trust` how far
+    new ones are believed, where claims were weighed.
     """
     outcome, layout = Outcome(), passages.layout
     if starts is None:
         await claims_from_edges.lock_topics(connection, layout, stated)
-    found = await _resolve(connection, layout, stated, starts)
+    found = await _resolve(connection, layout, stated, starts, ends)
     if layout.graph.strict and starts is None:
         await endpoint_checks.check(connection, layout, stated, [(source, target) for _, source, target in found])
     edges = [
@@ -182,7 +183,11 @@ def parallel_edge_hash(key: str | None, valid_from: str | None) -> int:
 
 
 async def _resolve(
-    connection: asyncpg.Connection, layout: Layout, stated: Sequence[Relationship], starts: Sequence[int] | None
+    connection: asyncpg.Connection,
+    layout: Layout,
+    stated: Sequence[Relationship],
+    starts: Sequence[int] | None,
+    ends: Sequence[int] | None,
 ) -> list[tuple[int, int, int]]:
     """Return a new id and the ids of both ends of each, seen from its scope, the nearest first. Raises UnknownEntities.
 
@@ -200,7 +205,10 @@ async def _resolve(
         rows = await connection.fetch(layout.sql("write", "ends_in_scopes"), *arguments, paths)
     else:
         rows = await connection.fetch(layout.sql("write", "ends"), *arguments)
-    found = [(row["id"], starts[at] if starts else row["source"], row["target"]) for at, row in enumerate(rows)]
+    found = [
+        (row["id"], starts[at] if starts else row["source"], ends[at] if ends else row["target"])
+        for at, row in enumerate(rows)
+    ]
     missing = dict.fromkeys(
         key
         for item, (_, source, target) in zip(stated, found, strict=True)

@@ -145,6 +145,21 @@ DELETE FROM {index}.feedback WHERE scope = $1
 -- name: clear_publications
 DELETE FROM {index}.publication WHERE scope = $1 OR target = $1
 
+-- name: clear_distil_probes
+DELETE FROM {index}.distil_probe p USING {index}.distil_run r WHERE r.id = p.run AND r.scope = $1
+
+-- name: clear_distil_members
+DELETE FROM {index}.distil_member m USING {index}.distil_run r WHERE r.id = m.run AND r.scope = $1
+
+-- name: clear_distil_groups
+DELETE FROM {index}.distil_group g USING {index}.distil_run r WHERE r.id = g.run AND r.scope = $1
+
+-- name: clear_distil_runs
+DELETE FROM {index}.distil_run WHERE scope = $1
+
+-- name: clear_distil_allowance
+DELETE FROM {index}.distil_allowance WHERE scope = $1
+
 -- name: gone_items
 -- Items and relationships of a scope that the history alone has.
 SELECT h.id FROM {index}.history h

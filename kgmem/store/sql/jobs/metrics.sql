@@ -39,3 +39,6 @@ SET LOCAL work_mem = '64kB'
 
 -- name: write_to_disk
 SELECT count(*) FROM (SELECT repeat(md5(n::text), 8) AS text FROM generate_series(1, 6000) AS n ORDER BY 1 OFFSET 0) s
+
+-- name: database_size
+SELECT pg_database_size(current_database())

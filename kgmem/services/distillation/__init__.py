@@ -1,0 +1,1 @@
+"""Distillation: plan, execute, verify, undo, and what starts it by itself."""
