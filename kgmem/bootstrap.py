@@ -27,6 +27,7 @@ from kgmem.domain.recall.reranking import Reranker
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.subscriptions.webhook import WebhookSender
 from kgmem.domain.text.extraction import Extractor
+from kgmem.embedding.cached import CachedEmbedder
 from kgmem.embedding.registry import make_embedder
 from kgmem.embedding.reranker import RerankerChoice, make_reranker
 from kgmem.embedding.tokenizer import make_token_counter
@@ -39,7 +40,7 @@ from kgmem.memory import Memory
 from kgmem.query.answers import IDLE, GraphCypher
 from kgmem.query.execution.limits import Limits
 from kgmem.query.procedures.context import ProcedureContext
-from kgmem.redis.opening import RedisChoice, redis_connection, redis_server
+from kgmem.redis.opening import RedisChoice, redis_connection, redis_server, shared_vectors
 from kgmem.resolution.comparer import Comparer
 from kgmem.resources import resource
 from kgmem.services.agents.states import check_content
@@ -373,7 +374,7 @@ async def _ports(
     stack.push_async_callback(catalog.usage.aclose)
     ledger = PostgresLedger(catalog)
     meter = LedgerMeter(ledger) if settings.model_booking else NO_METER
-    embedders = _Embedders(settings, stack, meter)
+    embedders = _Embedders(settings, stack, meter, redis)
     embedder = embedders.named(settings.embedder, settings.embedder_dimension)
     keys = await stack.enter_async_context(PostgresKeyRing(database))
     index = PostgresIndex(catalog, pools.search, occurrences=_occurrences(core), guard=pools.guard)
@@ -592,8 +593,11 @@ def _reranker(settings: Settings, stack: AsyncExitStack, meter: CallMeter) -> Re
 class _Embedders:
     """Creates embedders by name or by space, each once, and closes them with the stack."""
 
-    def __init__(self, settings: Settings, stack: AsyncExitStack, meter: CallMeter) -> None:
+    def __init__(
+        self, settings: Settings, stack: AsyncExitStack, meter: CallMeter, redis: "RedisConnection | None"
+    ) -> None:
         self._settings = settings
+        self._shared = shared_vectors(redis) if redis else None
         self._booking = Booking(meter, Prices(settings.embedder_price))
         self._stack = stack
         self._made: dict[str, Embedder | None] = {}
@@ -613,6 +617,8 @@ class _Embedders:
         )
         if embedder:
             self._stack.push_async_callback(embedder.aclose)
+        if isinstance(embedder, CachedEmbedder) and self._shared is not None:
+            embedder.share(self._shared)
         return embedder
 
     def of(self, space: EmbeddingSpace) -> Embedder | None:

@@ -4,6 +4,7 @@ A text that is being embedded is not embedded twice. A remote provider answers e
 """
 
 import asyncio
+from array import array
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from hashlib import sha256
 from typing import Final
 
 from kgmem.domain.errors import LimitReached
-from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, Role, Vector
+from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, Role, SharedVectors, Vector
 from kgmem.domain.ledger.model_calls import Payers, current_payers, paid_by
 from kgmem.embedding.check import unit_rows
 
@@ -37,6 +38,11 @@ class CachedEmbedder:
         # Each role has a memory of its own, so that an import does not push out what is asked again and again.
         self._known: dict[Role, OrderedDict[_Key, Vector]] = {"document": OrderedDict(), "query": OrderedDict()}
         self._flights: dict[_Key, _Flight] = {}
+        self._shared: SharedVectors | None = None
+
+    def share(self, shared: SharedVectors) -> None:
+        """Share the vectors of questions with other processes from now on."""
+        self._shared = shared
 
     @property
     def space(self) -> EmbeddingSpace:
@@ -99,13 +105,27 @@ class CachedEmbedder:
                     self._landed(flight)
 
     async def _computed(self, missing: dict[_Key, str], role: Role) -> dict[_Key, Vector]:
-        answer = await self._inner.embed(list(missing.values()), role)
-        vectors = dict(zip(missing, unit_rows(answer, len(missing), self.space), strict=True))
+        vectors = await self._from_others(list(missing)) if role == "query" else {}
+        new = {key: text for key, text in missing.items() if key not in vectors}
+        if new:
+            answer = await self._inner.embed(list(new.values()), role)
+            made = dict(zip(new, unit_rows(answer, len(new), self.space), strict=True))
+            vectors |= made
+            if role == "query" and self._shared is not None:
+                await self._shared.put(self.space.id, {key[2]: bytes(array("f", made[key])) for key in made})
         known = self._known[role]
         known |= vectors
         while len(known) > self._capacity:
             known.popitem(last=False)
         return vectors
+
+    async def _from_others(self, keys: Sequence[_Key]) -> dict[_Key, Vector]:
+        """Return the vectors that other processes share; one of another size is none."""
+        if self._shared is None:
+            return {}
+        shared = await self._shared.get(self.space.id, [key[2] for key in keys])
+        size = self.space.dimension * array("f").itemsize
+        return {key: array("f", raw) for key, raw in zip(keys, shared, strict=True) if raw and len(raw) == size}
 
 
 _IN_PROGRESS: Final = 2

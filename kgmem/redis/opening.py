@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgmem.domain.errors import ServerError
+from kgmem.domain.graph.embedding import SharedVectors
 from kgmem.log import EventLog
 from kgmem.redis.binary import find_server
 from kgmem.redis.embedded import MEMORY, EmbeddedRedis
@@ -93,3 +94,9 @@ async def redis_connection(url: str, timeout: float, namespace: str = "kgmem") -
         yield connection
     finally:
         await connection.aclose()
+
+
+def shared_vectors(connection: "RedisConnection") -> SharedVectors:
+    """Return the vectors of questions that processes share over this connection."""
+    shared: SharedVectors = import_module("kgmem.redis.vectors").RedisVectors(connection)
+    return shared

@@ -1,7 +1,7 @@
 """Embedding spaces, the port of embedders, and the check of every vector."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Literal, NamedTuple, Protocol
@@ -63,6 +63,16 @@ class Embedder(Protocol):
 
     async def aclose(self) -> None:
         """Release threads and connections."""
+
+
+class SharedVectors(Protocol):
+    """Vectors of questions that processes share. It may lose any of them at any time, and never raises."""
+
+    async def get(self, space: str, digests: Sequence[bytes]) -> Sequence[bytes | None]:
+        """Return the vectors of a space by the digests of their texts, as float32 numbers; None for an unknown one."""
+
+    async def put(self, space: str, vectors: Mapping[bytes, bytes]) -> None:
+        """Share vectors by the digests of their texts."""
 
 
 def unit(vector: Vector, dimension: int, of: str = "the vector") -> list[float]:
