@@ -7,7 +7,7 @@ from typing import Annotated, cast
 import typer
 from rich.console import Group
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from kgmem.cli.console import OUT, AsJSON, Limit, note, print_json
@@ -62,7 +62,9 @@ async def _followed(memory: Memory, id_: str, *, follow: bool) -> Flow:
 
 
 def _listed(page: Page[Flow]) -> Table:
-    table = Table("id", "kind", "graph", "scope", "state", "started", "ms", "counts")
+    table = Table(
+        Column("id", min_width=30, no_wrap=True), "kind", "graph", "scope", "state", "started", "ms", "counts"
+    )
     for each in page.items:
         scope = "(all)" if each.scope is None else each.scope or "(shared)"
         state = each.state if each.error is None else f"{each.state}: {each.error}"
