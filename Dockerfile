@@ -6,8 +6,8 @@ FROM python:3.13-slim-trixie AS build
 WORKDIR /source
 RUN python -m venv /opt/kgmem
 ENV PATH=/opt/kgmem/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-COPY requirements.lock ./
-RUN pip install --no-deps --require-hashes --requirement requirements.lock
+COPY requirements.lock docker/redis.lock ./
+RUN pip install --no-deps --require-hashes --requirement requirements.lock --requirement redis.lock
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY kgmem kgmem
 COPY api api

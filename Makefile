@@ -60,6 +60,7 @@ lock: $(VENV)/.ready ## Write both locks anew from pyproject.toml (newest versio
 	@$(BIN)/python -m pip install --quiet uv
 	@printf 'editables>=0.5\nhatchling>=1.27\n' | $(UV) - --output-file requirements.lock
 	@echo 'editables>=0.5' | $(UV) - --extra test --constraint requirements.lock --output-file requirements-test.lock
+	@awk '/^[a-z]/ { on = /^redis==/ } on' requirements-test.lock > docker/redis.lock
 	@if grep -n '://' requirements*.lock; then echo "error: a lock names an address" >&2; exit 1; fi
 
 clean: ## Remove the virtual environment and everything that tools left

@@ -38,7 +38,7 @@ def images() -> Iterator[str]:
 
 
 def test_compose_has_what_kgmem_uses_and_nothing_else() -> None:
-    assert {"kgmem", "migrate", "postgres"} == compose()["services"].keys()
+    assert {"kgmem", "migrate", "postgres", "redis"} == compose()["services"].keys()
 
 
 def test_every_service_that_stays_has_a_health_check() -> None:
@@ -60,7 +60,7 @@ def test_services_wait_for_what_they_need() -> None:
 def test_every_service_with_data_keeps_it_on_a_named_volume() -> None:
     parsed = compose()
     used = {volume.split(":")[0] for service in parsed["services"].values() for volume in service.get("volumes", [])}
-    assert used == parsed["volumes"].keys() == {"postgres-data", "kgmem-data"}
+    assert used == parsed["volumes"].keys() == {"postgres-data", "kgmem-data", "redis-data"}
 
 
 def test_ports_are_published_on_loopback_only() -> None:
@@ -132,3 +132,18 @@ def test_no_secret_is_baked_in(path: str) -> None:
     in_urls = re.findall(r"://[\w.]+:([^@/\s]+)@", text)
     assert all(secret.startswith("${") for secret in [*assigned, *in_urls])
     assert len(in_urls) == (path == "docker-compose.yml")
+
+
+def test_valkey_evicts_caches_alone_and_nothing_waits_for_it() -> None:
+    services = compose()["services"]
+    command = services["redis"]["command"]
+    assert command[command.index("--maxmemory-policy") + 1].startswith("volatile-")
+    assert all("redis" not in service.get("depends_on", {}) for service in services.values())
+    assert "ports" not in services["redis"]
+    assert "redis://redis:" in services["kgmem"]["environment"]["KGMEM_REDIS_URL"]
+
+
+def test_the_client_of_redis_in_the_image_is_the_tested_one() -> None:
+    lock = (ROOT / "docker" / "redis.lock").read_text()
+    assert lock.startswith("redis==")
+    assert lock in (ROOT / "requirements-test.lock").read_text()
