@@ -87,12 +87,16 @@ def select(originals: Sequence[Original], share: float, also: Collection[Sentenc
         for each in sentences_of(original.text, at)
         if not original.says_only_withdrawn(each.begin, each.end)
     ]
+    if not sentences:  # All of it was withdrawn: what is quoted is the original then.
+        sentences = [each for at, original in enumerate(originals) for each in sentences_of(original.text, at)]
     words = {each: content(each.text) for each in sentences}
     central = centrality(sentences, words)
     units = units_of(originals)
     chosen = _covering(units, central, also)
     budget = share * sum(each.tokens for each in originals)
     _fill(chosen, sentences, (words, central), budget)
+    if not chosen and sentences:  # None fits the budget: a text is never empty.
+        chosen.add(max(sentences, key=lambda each: (central[each], -each.original, -each.begin)))
     ordered = [each for each in sentences if each in chosen]
     facts = _facts_by_sentence(originals, ordered)
     return Selection(ordered, facts, sum(each.tokens for each in ordered))
