@@ -8,9 +8,12 @@ from functools import partial
 from importlib.metadata import version as version_of
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
+
 from kgmem.consensus.engine import NumpyConsensus
 from kgmem.domain.access import KeyRing
 from kgmem.domain.agents.tokens import ESTIMATE, TokenCounter
+from kgmem.domain.backups.backup import BackupStore
 from kgmem.domain.derived.summaries import Wording
 from kgmem.domain.distillation.run import DistilSettings
 from kgmem.domain.erasure.erasure import ReportSigner, ServerFiles, SignedReport
@@ -44,6 +47,7 @@ from kgmem.redis.opening import RedisChoice, redis_connection, redis_server, sha
 from kgmem.resolution.comparer import Comparer
 from kgmem.resources import resource
 from kgmem.services.agents.states import check_content
+from kgmem.services.backups import BackupPorts, Backups
 from kgmem.services.imports.import_reader import describe
 from kgmem.services.ledger.model_calls import LedgerMeter
 from kgmem.services.ports import Ports
@@ -59,6 +63,7 @@ from kgmem.store.agents.scopes import PostgresScopes
 from kgmem.store.agents.session_context import PostgresContexts
 from kgmem.store.agents.sessions import PostgresSessions
 from kgmem.store.agents.states import PostgresStates
+from kgmem.store.backup.store import BackupSettings, PostgresBackups
 from kgmem.store.claims.claim_store import PostgresClaims
 from kgmem.store.cypher.graphs import PostgresGraphs
 from kgmem.store.db.database import SEARCH_SETTINGS, ConnectionShare, Database
@@ -113,6 +118,7 @@ _CONNECTIONS = 100  # What the embedded Postgres takes unless more are needed.
 _OTHER_CONNECTIONS = 30  # For commands and for clients of kgmem's Postgres.
 _TENDED_EVERY = 600.0  # Seconds between looks at the uploads.
 _WATCHED_EVERY = 1.0  # Seconds between looks for what webhooks must send.
+_BACKUPS_EVERY = 30.0  # Seconds between looks at the schedule of backups.
 
 
 def _silent(text: str) -> None:
@@ -204,7 +210,7 @@ async def open_worker(settings: Settings, *, report: Report = _silent) -> None:
 
 
 def _options(memory: Memory) -> WorkerOptions:
-    """Return the options of a worker on this machine, which processes its uploads if it has any."""
+    """Return the options of a worker on this machine, which does what its data folder is needed for."""
     try:
         return WorkerOptions(places=(memory.imports.uploads.place,))
     except Unavailable as error:
@@ -214,9 +220,9 @@ def _options(memory: Memory) -> WorkerOptions:
 
 @asynccontextmanager
 async def _tending(memory: Memory) -> AsyncIterator[None]:
-    """Maintain the uploads of this machine while the block runs, and look each second for what webhooks must send."""
+    """Look after the uploads and backups of this machine, and each second for what webhooks must send."""
 
-    async def tend() -> None:
+    async def tend_uploads() -> None:
         while not told_to_stop():
             try:
                 await memory.tasks.tend_uploads()
@@ -232,7 +238,19 @@ async def _tending(memory: Memory) -> AsyncIterator[None]:
                 log.warning("webhooks_check_failed", error=error)
             await asyncio.sleep(_WATCHED_EVERY)
 
-    tasks = [asyncio.create_task(tend(), name="kgmem uploads"), asyncio.create_task(watch(), name="kgmem webhooks")]
+    async def tend_backups() -> None:
+        while not told_to_stop():
+            try:
+                await memory.backups.tend()
+            except (KgmemError, OSError) as error:
+                log.warning("backups_check_failed", error=error)
+            await asyncio.sleep(_BACKUPS_EVERY)
+
+    tasks = [
+        asyncio.create_task(tend_uploads(), name="kgmem uploads"),
+        asyncio.create_task(tend_backups(), name="kgmem backups"),
+        asyncio.create_task(watch(), name="kgmem webhooks"),
+    ]
     try:
         yield
     finally:
@@ -283,6 +301,8 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "queue_similarity": memory.tasks.queue_similarity,
         "import": memory.tasks.run_upload,
         "undo_import": memory.tasks.run_undo,
+        "back_up": memory.backups.run_create,
+        "verify_backup": memory.backups.run_verify,
         "check_integrity": memory.tasks.check_integrity,
         "queue_integrity_checks": memory.tasks.queue_integrity_checks,
     }
@@ -295,7 +315,7 @@ async def _build(
     pools = await _open_pools(settings, url, stack)
     shared = await _redis_connection(settings, redis, pools.main, stack) if redis else None
     queue = await stack.enter_async_context(open_queue(url))
-    return Memory(await _ports(settings, pools, queue, stack, shared)), queue
+    return Memory(await _ports(settings, url, pools, queue, stack, redis=shared)), queue
 
 
 async def _redis_connection(
@@ -355,9 +375,11 @@ def _telemetry(settings: TelemetrySettings) -> TelemetryChoice | None:
 
 async def _ports(
     settings: Settings,
+    url: str,
     pools: _Pools,
     queue: ProcrastinateQueue,
     stack: AsyncExitStack,
+    *,
     redis: "RedisConnection | None",
 ) -> Ports:
     database = pools.main
@@ -397,6 +419,7 @@ async def _ports(
             queue,
             vitals,
             Uploads(settings.home / "uploads"),
+            backup_store(settings, url),
             ledger,
             redis,
             flows,
@@ -445,12 +468,13 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class Infrastructure:
-    """Keys, jobs, metrics, uploads, ledgers where models book their calls, Redis if there is one, and flows."""
+    """Keys, jobs, metrics, uploads, backups, ledgers where models book their calls, Redis where there is one, flows."""
 
     keys: KeyRing
     jobs: JobQueue
     vitals: DatabaseMetrics
     uploads: UploadFolder
+    backups: BackupStore
     ledger: LedgerStore | None = None
     redis: "RedisConnection | None" = None
     flows: FlowLog | None = None
@@ -539,6 +563,8 @@ def postgres_ports(
         jobs=infrastructure.jobs,
         keys=infrastructure.keys,
         vitals=infrastructure.vitals,
+        backups=infrastructure.backups,
+        open_copy=open_copy,
         core_schema=core,
         word_rarity=word_rarity,
         embedder=models.embedder,
@@ -556,6 +582,33 @@ def _distil_settings(settings: Settings) -> DistilSettings:
         settings.distil_threshold, settings.distil_wording, settings.distil_disk, settings.distil_memory,
         settings.distil_database, str(settings.home),
     )  # fmt: skip
+
+
+def backup_store(settings: Settings, url: str | None) -> PostgresBackups:
+    """Return the port of backups; without the URL of a database it reads, checks and restores them alone."""
+    return PostgresBackups(
+        BackupSettings(
+            home=settings.home.expanduser().resolve(),
+            url=url,
+            embedded=settings.database_url is None,
+            folder=settings.backup_folder,
+            identity=settings.backup_identity,
+            programs=settings.postgres_programs,
+        )
+    )
+
+
+def open_backups(settings: Settings, url: str | None = None) -> Backups:
+    """Return the backups of this machine, also where no database runs."""
+    return Backups(BackupPorts(backup_store(settings, url), open_copy))
+
+
+@asynccontextmanager
+async def open_copy(url: str) -> AsyncIterator[Ports]:
+    """Return the ports over the database of a restored copy, without models."""
+    settings = Settings(database_url=SecretStr(url), embedder="none", extractor="none", reranker="none")
+    async with open_memory(settings) as memory:
+        yield memory.ports
 
 
 def _extractor(settings: Settings, stack: AsyncExitStack, meter: CallMeter) -> Extractor | None:

@@ -22,6 +22,7 @@ from kgmem.services.agents.scopes import Scopes
 from kgmem.services.agents.sessions import Sessions
 from kgmem.services.agents.states import AgentStates
 from kgmem.services.ask_cypher import NamedQueries
+from kgmem.services.backups import Backups
 from kgmem.services.claims.causality import Causality
 from kgmem.services.claims.claims import Claims
 from kgmem.services.claims.facts import Facts
@@ -109,6 +110,7 @@ class Memory:
         self.tasks = Tasks(ports)
         self.keys = Keys(ports)
         self.server = Server(ports)
+        self.backups = Backups(ports)
         self.causality = Causality(ports)
         self.views = Views(ports)
         self.queries = NamedQueries(ports)

@@ -91,6 +91,15 @@ class Settings(BaseSettings):
         default=None, description="A kgmem server that `kgmem mcp` speaks to, instead of a database of its own."
     )
     key: SecretStr | None = Field(default=None, description="The API key for that server.")
+    backup_folder: Path | None = Field(
+        default=None, description="Folder of backups, for the commands and requests that name none."
+    )
+    backup_identity: Path | None = Field(
+        default=None, description="File with the age identity (private key) that opens encrypted backups."
+    )
+    postgres_programs: Path | None = Field(
+        default=None, description="Folder that has bin/pg_basebackup, where it is not found: of an external Postgres."
+    )
     host: str = Field(default="127.0.0.1", description="Address that `kgmem serve` binds.")
     port: int = Field(default=8420, ge=0, le=65535, description="Port of the REST server.")
     bolt: bool = Field(default=True, description="Let `kgmem serve` speak Bolt too.")

@@ -7,6 +7,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any
 
 from kgmem.domain.access import Key, Role
+from kgmem.domain.backups.backup import BackupState
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.diagnostics import Figures, Health
 from kgmem.domain.errors import Conflict, NotFound, Unauthenticated, UnknownEntities, VersionConflict
@@ -54,6 +55,7 @@ def fake_memory(**others: Any) -> Memory:
         "reranker": None,
         "core_schema": GraphSchema(),
         "vitals": FakeVitals(),
+        "backups": FakeBackups(),
         "imports": FakeImports(catalog),
     }
     return Memory(Ports(**{**ports, **others}))
@@ -76,6 +78,13 @@ class FakeFlows:
 
     def run(self, kind: str, graph: str, *, scope: str | None = None, about: str | None = None) -> Any:
         return running(FlowTrace(kind, graph, scope, about), lambda flow: None)
+
+
+class FakeBackups:
+    """No folder of backups is set up."""
+
+    async def state(self) -> BackupState:
+        return BackupState(None)
 
 
 class FakeAnswers:

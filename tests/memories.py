@@ -26,6 +26,7 @@ from kgmem.formats.toml_schema import load_schema
 from kgmem.memory import Memory
 from kgmem.resources import resource
 from kgmem.services.texts.remember import schema_of
+from kgmem.store.backup.store import BackupSettings, PostgresBackups
 from kgmem.store.db.codecs import set_codecs
 from kgmem.store.db.database import SEARCH_SETTINGS, Database
 from kgmem.store.db.extensions import read_capabilities
@@ -130,6 +131,9 @@ async def opened_memory(
             RecordedJobs(),
             PostgresMetrics(database, {"main": database, "search": searches}),
             Uploads(Path(tempfile.gettempdir()) / f"kgmem-uploads-{os.getpid()}"),
+            PostgresBackups(
+                BackupSettings(Path(tempfile.gettempdir()) / f"kgmem-home-{os.getpid()}", url, embedded=True)
+            ),
         )
         models = Models(embedder=embedder, extractor=extractor, reranker=reranker)
         memory = Memory(postgres_ports(catalog, index, CORE, beside, models=models, lease=lease))

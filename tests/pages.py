@@ -19,6 +19,7 @@ REASONS: Final = {
     "recreates the project": "`make` installs packages and runs these tests",
     "needs a restored dump": "tests/integration/test_restored_dumps.py runs it",
     "takes minutes": "benchmarks",
+    "needs a server of its own": "tests/acceptance/test_docs_backup.py runs it",
     "does not end": "it serves until Ctrl-C",
     "an illustration": "a part of a file or of a message, and nothing to run",
 }

@@ -72,7 +72,7 @@ from kgmem_api.routes.agents import (
 )
 from kgmem_api.routes.ledger import routes as ledger_routes
 from kgmem_api.routes.lifecycle import erasures, holds
-from kgmem_api.routes.operations import flows, jobs
+from kgmem_api.routes.operations import backups, flows, jobs
 from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.siblings import Share, Siblings
 from kgmem_api.wire.answers import Problem
@@ -193,6 +193,7 @@ _ROUTERS = (
     schema.router,
     graphs.router,
     integrity.router,
+    backups.router,
     jobs.router,
     flows.router,
     keys.router,

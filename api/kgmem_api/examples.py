@@ -187,6 +187,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "summarize": {"key": "person/armstrong"},
     "forget": {"keys": ["note/landing"], "dry_run": True},
     "post_integrity_check": {"repair": False},
+    "post_backup": {"kind": "full"},
     "post_job": {"task": "embed"},
     "post_key": {"name": "reader of space", "role": "reader", "graph": "space"},
     "post_grant": {"scope": "team/7/agent/critic", "access": "read", "reason": "Reviews its plans."},

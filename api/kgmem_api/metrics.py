@@ -1,11 +1,14 @@
 """Metrics for Prometheus: requests by route, method and status, how long they took, and how busy the memory is."""
 
+import math
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from kgmem.domain.errors import KgmemError
 from kgmem.memory import Memory
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -47,6 +50,11 @@ class Metrics:
         self._unchecked = self._gauge(
             "integrity_unchecked_seconds", "Since the integrity check of the graph whose check is the oldest."
         )
+        self._backup_age = self._gauge(
+            "backup_age_seconds", "Since the newest backup was made, and since one was verified by a restore.", "state"
+        )
+        self._archive_lag = self._gauge("backup_archive_lag_seconds", "Writes that the archive lacks, at most.", "of")
+        self._backup_failures = self._gauge("backup_failures", "Kinds of backup work whose newest run failed.", "of")
         # Looking a child up by its labels takes as long as the rest of the counting, so it is done once.
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._clocks: dict[tuple[str, str], Histogram] = {}
@@ -76,7 +84,27 @@ class Metrics:
         self._oldest_job.set(figures.oldest_job_seconds)
         self._passages.set(figures.passages_waiting)
         self._unchecked.set(figures.unchecked_seconds)
+        await self._see_backups(memory)
         return generate_latest(self._registry if self._folder is None else _of_all(self._folder))
+
+    async def _see_backups(self, memory: Memory) -> None:
+        """Set what backups are like, where they are set up: what was never done is infinitely old."""
+        try:
+            state = await memory.backups.state()
+        except KgmemError:
+            self._backup_failures.labels("server").set(1)
+            return
+        if state.folder is None:
+            return
+        now = datetime.now(UTC)
+        made = (now - state.last.finished).total_seconds() if state.last else math.inf
+        checked = state.last_verified.verification if state.last_verified else None
+        verified = (now - datetime.fromisoformat(checked.at)).total_seconds() if checked else math.inf
+        self._backup_age.labels("made").set(made)
+        self._backup_age.labels("verified").set(verified)
+        self._backup_failures.labels("server").set(len(state.failures) + bool(state.last_failed))
+        if state.archive and (state.archive.on or state.archive.waits_for_restart):
+            self._archive_lag.labels("server").set(state.archive.lag_seconds if state.archive.on else math.inf)
 
     def _gauge(
         self, name: str, told: str, *labels: str, several: Literal["livesum", "mostrecent"] = "mostrecent"

@@ -237,6 +237,10 @@ OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "export_losses": ("get_export_losses", "Return what the format of an export cannot store"),
     "list_changes": ("list_changes", "List changes of a graph"),
     # Operation.
+    "list_backups": ("list_backups", "List the backups of the server"),
+    "get_backup": ("get_backup", "Return a backup"),
+    "post_backup": ("create_backup", "Make a backup"),
+    "post_backup_verification": ("verify_backup", "Verify a backup by a test restore"),
     "list_integrity_checks": ("list_integrity_checks", "List the newest integrity report of every graph"),
     "get_integrity_check": ("get_integrity_check", "Return the newest integrity report of a graph"),
     "post_integrity_check": ("run_integrity_check", "Check the integrity of a graph"),

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 import orjson
@@ -11,13 +12,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from kgmem.bootstrap import open_database, open_redis
+from kgmem.bootstrap import open_backups, open_database, open_redis
 from kgmem.cli.console import NOTES, OUT
 from kgmem.cli.opening import load_settings, with_memory
 from kgmem.domain.diagnostics import Damage, IntegrityReport
 from kgmem.domain.errors import InvalidInput, KgmemError
 from kgmem.redis.doctor import examine_redis
 from kgmem.settings import Settings
+from kgmem.store.backup.findings import judge_backups
 from kgmem.store.db.doctor import Finding, examine
 
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red", "repaired": "green", "skipped": "dim"}
@@ -61,7 +63,8 @@ async def _examine(settings: Settings) -> list[Finding]:
         async with open_database(settings, report=said.append) as url:
             kind = "external, by KGMEM_DATABASE_URL" if settings.database_url else f"embedded, in {settings.home}"
             findings = [Finding("database", "ok", kind), *await examine(url)]
-            return [*findings, *await _examine_redis(settings)]
+            backups = judge_backups(await open_backups(settings, url).state(), datetime.now(UTC))
+            return [*findings, *backups, *await _examine_redis(settings)]
     except KgmemError as exc:
         return [Finding("database", "problem", exc.message, exc.hint)]
 

@@ -80,6 +80,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "index": ("kgmem.cli.index:app", "Rebuild a graph's retrieval index, or embed its texts."),
     "key": ("kgmem.cli.key:app", "Create, list and revoke API keys and their grants."),
     "db": ("kgmem.cli.db:app", "Start, stop, migrate and inspect the database."),
+    "backup": (
+        "kgmem.cli.operations.backup:app",
+        "Make, verify, restore and prune backups, and archive the write-ahead log.",
+    ),
     "doctor": ("kgmem.cli.doctor:doctor", "Diagnose the database and its graphs, and suggest fixes."),
     "version": ("kgmem.cli.main:version", "Print the version."),
 }

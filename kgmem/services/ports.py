@@ -1,6 +1,7 @@
 """The ports that the services work with, handed in once by the bootstrap."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from kgmem.domain.access import KeyRing
@@ -10,6 +11,7 @@ from kgmem.domain.agents.publication import PublicationStore
 from kgmem.domain.agents.session import ContextStore, SessionStore
 from kgmem.domain.agents.state import StateStore
 from kgmem.domain.agents.tokens import TokenCounter
+from kgmem.domain.backups.backup import BackupStore
 from kgmem.domain.claims.ports import Answers, ClaimStore
 from kgmem.domain.cypher import Cypher, NamedQuery
 from kgmem.domain.derived.communities import CommunityStore
@@ -95,6 +97,8 @@ class Ports:
     jobs: JobQueue
     keys: KeyRing
     vitals: DatabaseMetrics
+    backups: BackupStore
+    open_copy: "OpenCopy"  # Opens the database of a restored copy, without models.
     core_schema: GraphSchema  # What every graph knows before it adds its own.
     embedder: Embedder | None  # None: no embeddings but those that callers give.
     # Returns the embedder of a space that a graph is (still) in, if there is one: questions are embedded in that space.
@@ -103,3 +107,6 @@ class Ports:
     word_rarity: Callable[[str], float]  # Returns how rare a word is in its language, from 0 to 1.
     reranker: Reranker | None  # None: no question may ask for one.
     wording: Wording | None  # None: summaries are in the words of the facts.
+
+
+OpenCopy = Callable[[str], AbstractAsyncContextManager[Ports]]

@@ -1,20 +1,25 @@
 """The examples of docs/rest.md, sent in their order to a fresh server."""
 
+import os
 import re
 import secrets
 import shlex
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from kgmem.domain.backups.backup import BackupPlan
 from kgmem.domain.erasure.erasure import ErasureRequest
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.retention.hold import HoldRequest
 from kgmem.domain.text.resolution import Candidate
+from kgmem.store.backup.repository import Repository
 from kgmem_api.wire.recall import RecallResult
+from tests.backups import backup_of_hours_ago
 from tests.rest import Door
 from tests.sizes import size, sized
 
@@ -138,6 +143,18 @@ async def put_hold(door: Door) -> str:
     return str(hold.id)
 
 
+async def described_backup(door: Door) -> str:
+    """Return a backup in a folder that is set up; it has no files but its description."""
+    folder = Path(tempfile.gettempdir()) / f"kgmem-backups-{os.getpid()}"
+    repository = Repository(folder)
+    repository.make("1", 16 * 1024 * 1024)
+    shown = backup_of_hours_ago(1)
+    if not repository.path_of(shown.id).exists():
+        repository.finish(repository.stage(shown.id), shown)
+    await door.memory.backups.set_plan(BackupPlan(folder=str(folder)))
+    return shown.id
+
+
 def leased(answer: httpx.Response) -> dict[str, str]:
     """Return what acknowledges the events of an answer, where it leases some."""
     if not answer.request.url.path.endswith("/events") or not answer.json()["lease"]:
@@ -147,6 +164,7 @@ def leased(answer: httpx.Response) -> dict[str, str]:
 
 # What an example needs that no other makes.
 PREPARED = {
+    "BACKUP": described_backup,
     "FAILED": failed_import,
     "PAIR": proposed_pair,
     "COMMUNITY": found_community,

@@ -201,6 +201,12 @@ class Cluster:
         self._write("pg_hba.conf", _ACCESS)
         self._write("pg_ident.conf", _IDENTITIES + "".join(f'kgmem "{name}" all\n' for name in self.account.clients()))
 
+    def change_settings(self, changed: Mapping[str, str]) -> None:
+        """Change settings in the file of the last start, until the next one writes it again."""
+        lines = (self.data / SETTINGS_FILE).read_text().splitlines(keepends=True)
+        kept = [line for line in lines if line.partition(" = ")[0] not in changed and not line.startswith("#")]
+        self._write(SETTINGS_FILE, as_settings_file(changed) + "".join(kept))
+
     def _write(self, name: str, text: str) -> None:
         path = self.data / name
         path.write_text(text)

@@ -164,6 +164,29 @@ class EmbeddedPostgres:
             self._users.release()
             self._owner.release()
 
+    async def alone(self) -> bool:
+        """Return whether nobody else uses this Postgres now."""
+        async with self._change():
+            if self._mark.exists():
+                return False
+            alone = self._users.take()
+            # A lock that could not be had alone is lost; either way it is shared again.
+            self._users.take(shared=True)
+            return alone
+
+    async def restart(self, changed: Mapping[str, str]) -> str:
+        """Restart Postgres with some settings changed; return its URL. The sessions of all who use it end.
+
+        An owner in another process takes its place among the users of the new one. Raises ServerError.
+        """
+        async with self._change():
+            self._found = await self._server.restart(changed)
+        return self.url
+
+    def change_settings(self, changed: Mapping[str, str]) -> None:
+        """Change settings that the running Postgres takes over at a reload."""
+        self._server.change_settings(changed)
+
     async def leave_running(self) -> None:
         """Leave, and let Postgres run until `shut_down`."""
         self._found = None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kgmem.domain.errors import ServerError
-from kgmem.store.embedded import log, postmaster
+from kgmem.store.embedded import archiving, log, postmaster
 from kgmem.store.embedded.account import Account, account_for
 from kgmem.store.embedded.binaries import find_binaries
 from kgmem.store.embedded.cluster import Cluster
@@ -153,7 +153,7 @@ class Server:
     def _launch(self, cluster: Cluster) -> int:
         """Start the process; return its number."""
         sockets = choose_socket_folder(self.home, self._forget_former(), cluster.account)
-        cluster.write_settings(sockets, self.port, self.settings)
+        cluster.write_settings(sockets, self.port, {**archiving.settings_of(self.home), **self.settings})
         log.bound(self.log_path)
         return postmaster.launch(cluster.account, cluster.server_command(), self.log_path)
 
@@ -183,6 +183,33 @@ class Server:
             if not alive:
                 return None
             await asyncio.sleep(0.01)
+
+    async def restart(self, changed: Mapping[str, str]) -> Postmaster:
+        """Stop the Postgres that runs and start it with some settings changed and all others as they are.
+
+        Its sessions end. Raises ServerError when it does not come up.
+        """
+        found = self.look()
+        cluster = await _whole(self._prepare)
+        if found is not None:
+            postmaster.send(found.pid, signal.SIGINT)
+            await postmaster.ended(found.pid, FAST_STOP)
+        await self._end_leftovers()
+        cluster.change_settings(changed)
+        progress = log.RecoveryProgress(self.log_path, self.report)
+        command = cluster.server_command()
+        pid = await _whole(lambda: postmaster.launch(cluster.account, command, self.log_path))
+        ready = await self._wait(pid, progress)
+        if ready is None:
+            raise ServerError(
+                f"Postgres did not start again. {self.log_path} says:\n{progress.tail()}", path=str(self.log_path)
+            )
+        return ready
+
+    def change_settings(self, changed: Mapping[str, str]) -> None:
+        """Change some settings in the file that the running Postgres reads at its next reload."""
+        account = account_for(self.home, self.data)
+        Cluster(self.data, find_binaries(), account).change_settings(changed)
 
     async def stop(self) -> None:
         """End Postgres and all its processes; returns when none is left."""

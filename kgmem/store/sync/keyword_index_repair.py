@@ -174,6 +174,15 @@ async def _make_whole(connection: asyncpg.Connection, graph: int, index: str, li
         await connection.execute(statement("keyword_index", "note"), graph, life.started, life.timeline)
 
 
+async def build_keyword_index(connection: asyncpg.Connection, graph: int, index: str) -> None:
+    """Rebuild a graph's keyword index after a restore, and note that it is whole in this life of the server."""
+    life = await _life_of(connection)
+    async with connection.transaction():
+        await connection.execute(statement("keyword_index", "one_at_a_time"), graph)
+        await _build(connection, index)
+        await connection.execute(statement("keyword_index", "note"), graph, life.started, life.timeline)
+
+
 async def build_anew(connection: asyncpg.Connection, layout: Layout) -> None:
     """Rebuild a graph's keyword index, in the caller's transaction.
 
