@@ -56,6 +56,7 @@ def fake_memory(**others: Any) -> Memory:
         "core_schema": GraphSchema(),
         "vitals": FakeVitals(),
         "backups": FakeBackups(),
+        "presence": FakePresence(),
         "imports": FakeImports(catalog),
     }
     return Memory(Ports(**{**ports, **others}))
@@ -78,6 +79,13 @@ class FakeFlows:
 
     def run(self, kind: str, graph: str, *, scope: str | None = None, about: str | None = None) -> Any:
         return running(FlowTrace(kind, graph, scope, about), lambda flow: None)
+
+
+class FakePresence:
+    """Requests are not counted."""
+
+    def count(self, graph: str, scope: str, *, recall: bool = False, write: bool = False) -> None:
+        return None
 
 
 class FakeBackups:

@@ -17,6 +17,7 @@ REASONS: Final = {
     "needs Node.js": "tests/clients/test_javascript.py runs it",
     "needs to be root": "it makes folders outside of the project",
     "recreates the project": "`make` installs packages and runs these tests",
+    "needs a collector": "tests/acceptance/test_telemetry.py runs the like",
     "needs a restored dump": "tests/integration/test_restored_dumps.py runs it",
     "takes minutes": "benchmarks",
     "needs a server of its own": "tests/acceptance/test_docs_backup.py runs it",

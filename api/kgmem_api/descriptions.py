@@ -70,6 +70,7 @@ FIELDS: Final[dict[str, str]] = {
     "StatementTotalShape.account": "Its name.",
     "StatementTotalShape.unit": "Of the account.",
     "StatementTotalShape.entries": "How many there are.",
+    "TiersShape.settings": "When items change their tier.",
     "TransactionPage.transactions": "Those of this scope only.",
     "TransactionShape.description": "For people.",
     "TransactionShape.tags": "Of the caller.",

@@ -124,7 +124,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "append_to_block": {"text": "She is 42."},
     "change_tier_settings": {"hot_for": 7200},
     "move_items": {"tier": "cold", "keys": ["apollo-11-transcript"], "kind": "episode"},
-    "pin_items": {"keys": ["apollo-11"], "kind": "entity"},
+    "pin_items": {"keys": ["mission/apollo-11"], "kind": "entity"},
     "distil": {"scope": "user/42", "older_than": "30d", "dry_run": True},
     "approve_distillation": {"by": "ann"},
     "reject_distillation": {"by": "ann"},

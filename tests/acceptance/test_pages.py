@@ -48,6 +48,7 @@ NOT_RUN = {
     "needs to be root": 1,
     "recreates the project": 1,
     "takes minutes": 1,
+    "needs a collector": 1,
     "needs a restored dump": 1,
     "does not end": 3,
     "needs a server of its own": 7,

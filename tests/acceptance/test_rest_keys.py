@@ -177,6 +177,8 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("POST", "/v1/graphs/{graph}/imports"): lambda scope: {"type": "entity", "key": "new", **_scoped(scope)},
     ("POST", "/v1/graphs/{graph}/imports/{id}/undo"): lambda _: None,
     ("POST", "/v1/graphs/{graph}/imports/{id}/resume"): lambda _: None,
+    ("POST", "/v1/backups"): lambda _: {},
+    ("POST", "/v1/backups/{id}/verifications"): lambda _: None,
     ("POST", "/v1/keys"): lambda _: {"name": "new", "role": "reader"},
     ("POST", "/v1/keys/{id}/grants"): lambda _: {"scope": "vault", "access": "read", "reason": "vault"},
 }
@@ -202,6 +204,7 @@ ASKING = (
 )
 # Reads that are for admins: of keys, and of damages, which are told by the names of tables.
 FOR_ADMINS = {
+    "/v1/backups",
     "/v1/keys",
     "/v1/keys/{id}/grants",
     "/v1/graphs/{graph}/integrity-checks",

@@ -70,8 +70,8 @@ def test_the_doctor_starts_what_it_has_to_look_at(home: Path) -> None:
 def test_the_doctor_fails_on_problems(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KGMEM_DATABASE_URL", "postgresql://127.0.0.1:1/none")
     assert "cannot be reached" in " ".join(said("doctor", code=1).split())
-    (_, finding) = json.loads(said("doctor", "--json", code=1))
-    assert finding["area"] == "connection"
+    findings = json.loads(said("doctor", "--json", code=1))
+    assert "connection" in [each["area"] for each in findings]
 
 
 def test_an_external_postgres_is_not_started_or_stopped(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,8 +60,11 @@ class Erasures:
         return await self._ports.erasures.report(graph, id_)
 
     async def reports(self, graph: str, *, cursor: str | None = None, limit: int = 100) -> Page[SignedReport]:
-        """Return a page of the reports of a graph, the newest first; also of one that was deleted."""
-        return await self._ports.erasures.reports(graph, cursor, limit)
+        """Return a page of the reports of a graph, the newest first; also of one that was deleted. Raises NotFound."""
+        page = await self._ports.erasures.reports(graph, cursor, limit)
+        if not page.items:
+            await self._ports.graphs.get(graph)
+        return page
 
     def public_key(self) -> str:
         """Return the public key (Ed25519, base64) by which reports of this server are verified."""

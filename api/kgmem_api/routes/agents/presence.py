@@ -31,7 +31,7 @@ class HeartbeatShape(BaseModel):
 class PresenceShape(BaseModel):
     """An agent that is present."""
 
-    agent: str
+    agent: Annotated[str, Field(description="The name of the agent.")]
     scope: str
     session: Annotated[str | None, Field(description="The session that it is in.")]
     status: Annotated[str | None, Field(description="What it does.")]

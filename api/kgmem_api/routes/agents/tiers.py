@@ -32,22 +32,22 @@ class TierSettingsRequest(BaseModel):
 class TierSettingsShape(BaseModel):
     """When items change their tier."""
 
-    hot_for: int
-    warm_for: int
-    half_life: int
+    hot_for: Annotated[int, Field(description="Seconds since its last use for which an item is hot.")]
+    warm_for: Annotated[int, Field(description="Seconds since its last use until an item is cold.")]
+    half_life: Annotated[int, Field(description="Seconds after which a counted use counts half.")]
 
 
 class TierCountsShape(BaseModel):
     """How many items of one tier there are."""
 
     items: int
-    pinned: int
+    pinned: Annotated[int, Field(description="How many of them are pinned.")]
 
 
 class TiersShape(BaseModel):
     """The tiers of a graph, or of one scope."""
 
-    settings: TierSettingsShape
+    settings: Annotated[TierSettingsShape, Field(description="When items change their tier.")]
     tiers: dict[Tier, TierCountsShape]
     scope: str | None
 
@@ -59,8 +59,8 @@ class TieredItemShape(BaseModel):
     kind: ItemKind
     key: str
     scope: str
-    tier: Tier
-    pinned: bool
+    tier: Annotated[Tier, Field(description="`hot`, `warm`, `cold` or `distilled`.")]
+    pinned: Annotated[bool, Field(description="Whether it stays in its tier.")]
     used_at: Annotated[str | None, Field(description="Its last use or write. ISO 8601.")]
     uses: Annotated[float, Field(description="Counted uses; each counts half after a half-life.")]
 
@@ -98,8 +98,8 @@ class PinRequest(BaseModel):
 class TierChangesShape(BaseModel):
     """How many items moved to a warmer and to a colder tier, and which are not there."""
 
-    raised: int
-    lowered: int
+    raised: Annotated[int, Field(description="How many items are in a warmer tier now.")]
+    lowered: Annotated[int, Field(description="How many items are in a colder tier now.")]
     missing: list[str]
 
 
@@ -107,7 +107,7 @@ class PinResult(BaseModel):
     """How many items were pinned, or unpinned."""
 
     items: int
-    pinned: bool
+    pinned: Annotated[bool, Field(description="Whether they are pinned now.")]
 
 
 router = APIRouter(tags=["tiers"])

@@ -32,7 +32,7 @@ class BackupVerification(BaseModel):
     """The result of the newest check; `restored` is whether a test restore started and queried it."""
 
     at: str
-    passed: bool
+    passed: Annotated[bool, Field(description="Whether every check passed.")]
     restored: bool
     seconds: float
     checks: list[str]
@@ -45,43 +45,47 @@ class BackupShape(BaseModel):
     id: str
     kind: Literal["full", "incremental"]
     parent: str | None
-    started_at: str
+    started_at: Annotated[str, Field(description="When it was begun. ISO 8601.")]
     finished_at: str
-    kgmem: str
-    postgres: str
+    kgmem: Annotated[str, Field(description="The version of kgmem.")]
+    postgres: Annotated[str, Field(description="The version of Postgres.")]
     size: int
-    encrypted: bool
-    archived: bool
+    encrypted: Annotated[bool, Field(description="Whether its files are encrypted.")]
+    archived: Annotated[
+        bool, Field(description="Whether the archive continues it, so that a moment after it can be restored.")
+    ]
     graphs: list[str]
-    counts: bool
-    verification: BackupVerification | None
+    counts: Annotated[bool, Field(description="Whether a test restore has verified it.")]
+    verification: Annotated[BackupVerification | None, Field(description="The newest check; null: none yet.")]
 
 
 class ArchiveShape(BaseModel):
     """The archive of the write-ahead log: whether it is on, and how many seconds of writes it lacks at most."""
 
-    on: bool
-    waits_for_restart: bool
-    lag_seconds: float
-    segments_waiting: int
-    failures: int
+    on: Annotated[bool, Field(description="Whether Postgres archives its write-ahead log.")]
+    waits_for_restart: Annotated[bool, Field(description="Whether Postgres has to restart before it does.")]
+    lag_seconds: Annotated[float, Field(description="How many seconds of writes the archive lacks at most.")]
+    segments_waiting: Annotated[int, Field(description="How many finished segments are not archived yet.")]
+    failures: Annotated[int, Field(description="How often archiving failed since the statistics were reset.")]
 
 
 class BackupRunShape(BaseModel):
     """Scheduled work that failed, and why."""
 
-    work: str
+    work: Annotated[str, Field(description="The work, such as `back_up`.")]
     at: str
-    error: str
+    error: Annotated[str, Field(description="Why it failed.")]
 
 
 class BackupList(BaseModel):
     """The backups, newest first, the state of the archive, and what failed."""
 
-    set_up: bool
-    backups: list[BackupShape]
-    archive: ArchiveShape | None
-    failures: list[BackupRunShape]
+    set_up: Annotated[bool, Field(description="Whether a folder for backups is set up on the server's machine.")]
+    backups: Annotated[list[BackupShape], Field(description="The backups, newest first.")]
+    archive: Annotated[
+        ArchiveShape | None, Field(description="The archive of the write-ahead log; null where none is set up.")
+    ]
+    failures: Annotated[list[BackupRunShape], Field(description="Scheduled work that failed.")]
 
 
 router = APIRouter(tags=["backups"])
