@@ -212,6 +212,9 @@ PATH: Final[dict[str, Any]] = {
     "grant": 3,
 }
 PATHS: Final[dict[str, dict[str, Any]]] = {
+    "get_backup": {"id": "20260101T020000Z-full"},
+    "post_backup_verification": {"id": "20260101T020000Z-full"},
+    "get_flow": {"id": "06610d4758b3fb6d5bd5bbb18a349a"},
     "put_entity": {"key": "person/collins"},
     "get_episode": {"key": "note/landing"},
     "delete_episode": {"key": "note/landing"},

@@ -16,10 +16,10 @@ from tests.rest_app import openapi_document
 VERBS = set(
     re.findall(
         r"\w+",
-        "acknowledge append approve begin branch check claim close commit correct create decide delete detect diff "
-        "distil erase export extend extract find forget get give list mark merge move pin post preview prune publish put "
-        "read recall register reject release reopen replace replay resolve restore resume reverse revoke roll "
-        "rotate run seek settle summarise sweep test trim undo update verify withdraw",
+        "acknowledge append approve begin branch check claim close commit correct create decide delete detect "
+        "diff distil erase export extend extract find forget get give list mark merge move pin post preview "
+        "prune publish put read recall register reject release reopen replace replay resolve restore resume "
+        "reverse revoke roll rotate run seek settle summarise sweep test trim undo update verify withdraw",
     )
 )
 # What these name has to be made first, and gets its number then.
@@ -27,6 +27,7 @@ NUMBERED = {"undo_adjudication", "adjudicate", "correlate", "undo_merge", "mark_
 NUMBERED |= {"release_legal_hold", "get_erasure"}
 NUMBERED |= {"get_distillation", "approve_distillation", "reject_distillation", "undo_distillation"}
 NUMBERED |= {"query_api_continue", "query_api_commit"}
+NUMBERED |= {"post_backup_verification"}
 NUMBERED |= {"publish", "post_grant", "reverse_transaction", "settle_hold", "release_hold"}
 # What an example takes for granted beside those before it.
 BEFORE = {"post_transaction": ("/v1/graphs/space/ledger/accounts/model-calls", {"kind": "expense", "unit": "USD"})}
@@ -83,6 +84,10 @@ async def test_the_server_accepts_the_examples_in_their_order(door: Door) -> Non
         if name in BEFORE:
             address, content = BEFORE[name]
             assert (await door.client.put(address, json=content)).status_code == 201
+        if name == "post_backup":  # No folder for backups is set up on this server.
+            answer = await door.client.request(method, _filled(path, name), json=body)
+            assert (answer.status_code, "backup schedule" in answer.text) == (422, True), answer.text
+            continue
         if name not in NUMBERED:
             answer = await door.client.request(method, _filled(path, name), json=body)
             assert answer.status_code < 400, (name, answer.text)
@@ -101,8 +106,16 @@ async def test_the_server_accepts_the_examples_in_their_order(door: Door) -> Non
             query = {each: (QUERY | QUERIES.get(name, {})).get(each) for each in required if f"{{{each}}}" not in path}
             answer = await door.client.get(_filled(path, name), params=query)
             allowed = {200, 404} if "{id}" in path else {200}
-            # A summary is made by a job, and so is an integrity report.
-            allowed |= {404} if name in {"get_summary", "get_integrity_check"} else set()
+            # A summary is made by a job, and so is an integrity report; others have ids that nobody knows before.
+            unknown = {
+                "get_summary",
+                "get_integrity_check",
+                "get_erasure",
+                "get_backup",
+                "get_distillation",
+                "get_flow",
+            }
+            allowed |= {404} if name in unknown else set()
             assert answer.status_code in allowed, (name, answer.text)
 
 

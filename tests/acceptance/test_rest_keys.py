@@ -123,7 +123,7 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
         "reason": "vault",
     },
     ("POST", "/v1/graphs/{graph}/holds/{id}/release"): lambda _: {"reason": "vault"},
-    ("POST", "/v1/graphs/{graph}/erasures/verify"): lambda _: {"texts": ["vault"]},
+    ("POST", "/v1/graphs/{graph}/erasure-verifications"): lambda _: {"texts": ["vault"]},
     ("PUT", "/v1/graphs/{graph}/streams/{stream}"): lambda _: {"max_deliveries": 5},
     ("POST", "/v1/graphs/{graph}/streams/{stream}/messages"): lambda _: {"messages": [{"body": "vault"}]},
     ("POST", "/v1/graphs/{graph}/streams/{stream}/trim"): lambda _: {"max_length": 1000},
@@ -205,13 +205,14 @@ ASKING = (
 # Reads that are for admins: of keys, and of damages, which are told by the names of tables.
 FOR_ADMINS = {
     "/v1/backups",
+    "/v1/backups/{id}",
     "/v1/keys",
     "/v1/keys/{id}/grants",
     "/v1/graphs/{graph}/integrity-checks",
     "/v1/integrity-checks",
     "/v1/graphs/{graph}/erasures",
     "/v1/graphs/{graph}/erasures/{report}",
-    "/v1/graphs/{graph}/erasures/verify",
+    "/v1/graphs/{graph}/erasure-verifications",
     "/v1/graphs/{graph}/holds",
     "/v1/graphs/{graph}/holds/{id}",
 }
@@ -224,7 +225,6 @@ WITHOUT_SCOPE = {
     ("GET", "/v1/graphs/{graph}"),
     ("GET", "/v1/graphs/{graph}/schema"),
     ("GET", "/v1/queries"),
-    ("GET", "/v1/flows"),  # Those of the key's scope.
 }
 
 

@@ -12,10 +12,12 @@ from rich.text import Text
 
 from kgmem.cli.console import OUT, AsJSON, Limit, note, print_json
 from kgmem.cli.opening import with_memory
+from kgmem.domain.errors import NotFound
 from kgmem.domain.flows.flow import Flow, FlowFilter, FlowKind, FlowState
 from kgmem.domain.graph.entity import Page
 from kgmem.memory import Memory
 
+_WRITTEN_WITHIN = 2.0  # Seconds in which a process has usually written a flow.
 _PAUSE = 0.5  # Seconds between two looks at a flow that is followed.
 
 
@@ -51,7 +53,11 @@ def flows(
 
 async def _followed(memory: Memory, id_: str, *, follow: bool) -> Flow:
     """Return a flow; with `follow` show it until it ends."""
-    flow = await memory.flows.get(id_)
+    try:
+        flow = await memory.flows.get(id_)
+    except NotFound:  # A server writes brief flows together, some moments after they end.
+        await asyncio.sleep(_WRITTEN_WITHIN)
+        flow = await memory.flows.get(id_)
     if follow:
         with Live(_shown(flow), console=OUT, auto_refresh=False) as live:
             while flow.state == "running":

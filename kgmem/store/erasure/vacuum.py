@@ -19,6 +19,7 @@ _FILE: Final = "erasure"
 MOST_REWRITTEN: Final = 256 * 1024 * 1024  # Bytes of a table that is rewritten: others wait for it meanwhile.
 _SMALL: Final = 8 * 1024 * 1024  # Bytes of a table that is rewritten whether it is known to have changed or not.
 _TRIES: Final = 5
+_WAITS, _PAUSE = 50, 0.1  # How often, and how many seconds apart, is looked for transactions that began before.
 _NOT_NOW: Final = (*RETRYABLE, asyncpg.InsufficientPrivilegeError, asyncpg.QueryCanceledError)
 
 
@@ -32,7 +33,7 @@ async def rewrite(
     """
     async with database.connection() as connection:
         rows = await connection.fetch(statement(_FILE, "touched"), list(schemas))
-        readers = int(await connection.fetchval(statement(_FILE, "old_readers")))
+    readers = await _old_readers(database)
     done, kept = list[str](), list[Kept]()
     for row in rows:
         if not row["changed"] and row["name"] not in touched and row["bytes"] > _SMALL:
@@ -49,6 +50,17 @@ async def rewrite(
     if readers:
         kept.append(Kept("transactions", readers, "began before, and keep deleted rows until they end"))
     return done, kept
+
+
+async def _old_readers(database: Database) -> int:
+    """Wait some seconds for the transactions that began before now; returns how many still run."""
+    async with database.connection() as connection:
+        before = await connection.fetchval(SQL("SELECT clock_timestamp()"))
+        for _ in range(_WAITS):
+            if not (readers := int(await connection.fetchval(statement(_FILE, "old_readers"), before))):
+                break
+            await asyncio.sleep(_PAUSE)
+    return readers
 
 
 async def _vacuum(database: Database, row: Any, *, whole: bool) -> bool:

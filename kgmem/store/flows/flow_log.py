@@ -285,10 +285,16 @@ def _row(flow: FlowTrace) -> dict[str, Any]:
     """Return a flow as a row to write."""
     told = flow.told()
     return {
-        "id": flow.id, "kind": flow.kind, "graph": flow.graph, "scope": flow.scope, "state": flow.state,
-        "about": flow.about, "brief": flow.ended is not None and is_brief(flow), "started_at": told["started_at"],
+        "id": flow.id, "kind": flow.kind, "graph": _storable(flow.graph), "scope": _storable(flow.scope),
+        "state": flow.state, "about": _storable(flow.about), "brief": flow.ended is not None and is_brief(flow),
+        "started_at": told["started_at"],
         "told": {name: told[name] for name in ("duration_ms", "ended_at", "trace_id", "counts", "error", "steps")},
     }  # fmt: skip
+
+
+def _storable(text: str | None) -> str | None:
+    """Return a text without what Postgres does not store: a refused request may have named it."""
+    return text and text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _flow(row: Any) -> Flow:

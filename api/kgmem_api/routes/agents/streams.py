@@ -92,7 +92,7 @@ class AppendRequest(BaseModel):
     messages: Annotated[list[NewMessageShape], Field(description="1,000 at most.")]
 
 
-class AppendResult(BaseModel):
+class StreamAppendResult(BaseModel):
     """The ids of the messages, in the order of the request."""
 
     ids: Annotated[list[int], Field(description="Their places in the stream.")]
@@ -112,7 +112,7 @@ class WorkMessageShape(BaseModel):
     leased_until: Annotated[str | None, Field(description="When the lease ends. ISO 8601.")]
 
 
-class MessagePage(BaseModel):
+class StreamMessagePage(BaseModel):
     """Messages, oldest first."""
 
     messages: Annotated[list[WorkMessageShape], Field(description="Oldest first.")]
@@ -289,7 +289,7 @@ async def delete_stream(graph: GraphName, name: StreamName, access: Writes, *, s
     return Response(status_code=204)
 
 
-@router.post(_ONE + "/messages", responses=gives(AppendResult, 201, "Stored."))
+@router.post(_ONE + "/messages", responses=gives(StreamAppendResult, 201, "Stored."))
 async def append_messages(
     graph: GraphName,
     name: StreamName,
@@ -306,7 +306,7 @@ async def append_messages(
     return reply(asdict(await access.memory.streams.append(graph, _address(access, name, scope), messages)), 201)
 
 
-@router.get(_ONE + "/messages", responses=gives(MessagePage))
+@router.get(_ONE + "/messages", responses=gives(StreamMessagePage))
 async def list_stream_messages(
     graph: GraphName, name: StreamName, access: Reads, *, scope: ScopeQuery = None, after: After = 0, limit: Limit = 100
 ) -> Response:
@@ -331,7 +331,7 @@ async def trim_stream(
     return reply(asdict(trimmed))
 
 
-@router.post(_GROUP + "/read", responses=gives(MessagePage))
+@router.post(_GROUP + "/read", responses=gives(StreamMessagePage))
 async def read_stream(
     graph: GraphName,
     name: StreamName,
@@ -393,7 +393,7 @@ async def release_messages(
     return reply(asdict(await access.memory.streams.release(graph, _address(access, name, scope), group, how)))
 
 
-@router.post(_GROUP + "/claim", responses=gives(MessagePage))
+@router.post(_GROUP + "/claim", responses=gives(StreamMessagePage))
 async def claim_messages(
     graph: GraphName,
     name: StreamName,

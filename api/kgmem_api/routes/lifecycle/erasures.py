@@ -120,7 +120,7 @@ async def list_erasures(
     return reply({"reports": [asdict(each) for each in page.items], "cursor": page.cursor})
 
 
-@router.post(f"{_ALL}/verify", responses=gives(ErasureVerification))
+@router.post("/v1/graphs/{graph}/erasure-verifications", responses=gives(ErasureVerification))
 async def verify_erasure(
     graph: GraphName,
     access: Administers,

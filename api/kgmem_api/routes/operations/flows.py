@@ -42,6 +42,8 @@ class FlowQuery(BaseModel):
 @router.get("/v1/flows", responses=gives(FlowPage))
 async def list_flows(access: ReadsAnywhere, asked: Annotated[FlowQuery, Query()]) -> Response:
     """List flows, newest first: those of the graph and the scopes of the key."""
+    if asked.scope is not None:
+        access.key.demand_scope(asked.scope)
     wanted = FlowFilter(asked.graph, asked.kind, asked.state, asked.scope, asked.about)
     page = await access.memory.flows.list(wanted, cursor=asked.cursor, limit=asked.limit, seen=_seen_by(access.key))
     return reply({"flows": page.items, "cursor": page.cursor})

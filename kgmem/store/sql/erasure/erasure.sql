@@ -220,10 +220,9 @@ LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
 WHERE c.relkind = 'r' AND n.nspname = ANY ($1::text[]) ORDER BY 1, 2
 
 -- name: old_readers
--- Transactions that may still see what was deleted before.
+-- Transactions that began before a moment, and so may still see what was deleted before it.
 SELECT count(*) FROM pg_stat_activity
-WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_xmin IS NOT NULL
-  AND xact_start < now() - interval '1s'
+WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_xmin IS NOT NULL AND xact_start < $1
 
 -- name: save
 INSERT INTO kgmem.erasure_report (id, graph, name, signed) VALUES ($1, $2, $3, $4::text::jsonb)
