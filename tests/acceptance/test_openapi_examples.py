@@ -70,6 +70,11 @@ def test_every_field_and_parameter_is_described() -> None:
     assert [each["name"] for each in undescribed_parameters(openapi_document())] == []
 
 
+def test_a_schema_has_a_name_of_its_own() -> None:
+    # FastAPI names schemas of one name by their modules, which generators of clients refuse.
+    assert [name for name in openapi_document()["components"]["schemas"] if "__" in name] == []
+
+
 def test_no_description_is_of_a_field_that_is_gone() -> None:
     schemas = openapi_document()["components"]["schemas"]
     known = {f"{model}.{name}" for model, schema in schemas.items() for name in schema.get("properties", {})}
@@ -100,6 +105,7 @@ async def test_the_server_accepts_the_examples_in_their_order(door: Door) -> Non
         # All that can be wrong with it is that what it names by a number is not there.
         answer = await door.client.request(method, _filled(path, name), json=body)
         assert answer.status_code in {404, 409}, (name, answer.text)
+    wrong: list[tuple[str, str]] = []
     for name, (method, path, operation) in told.items():
         if method == "get":
             required = [each["name"] for each in operation.get("parameters", ()) if each.get("required")]
@@ -114,9 +120,11 @@ async def test_the_server_accepts_the_examples_in_their_order(door: Door) -> Non
                 "get_backup",
                 "get_distillation",
                 "get_flow",
+                "get_presence",
             }
             allowed |= {404} if name in unknown else set()
-            assert answer.status_code in allowed, (name, answer.text)
+            wrong += [] if answer.status_code in allowed else [(name, answer.text)]
+    assert wrong == []
 
 
 def _filled(path: str, name: str) -> str:

@@ -149,7 +149,7 @@ class ExtendRequest(BaseModel):
     lease_seconds: Annotated[float, Field(description="From now.")] = DEFAULT_LEASE
 
 
-class ReleaseRequest(BaseModel):
+class StreamReleaseRequest(BaseModel):
     """Deliveries that could not be processed."""
 
     model_config = STRICT
@@ -384,7 +384,7 @@ async def release_messages(
     name: StreamName,
     group: GroupPath,
     access: Writes,
-    asked: Annotated[ReleaseRequest, Depends(JSONBody(ReleaseRequest))],
+    asked: Annotated[StreamReleaseRequest, Depends(JSONBody(StreamReleaseRequest))],
     *,
     scope: ScopeQuery = None,
 ) -> Response:
