@@ -123,6 +123,7 @@ async def test_the_server_accepts_the_examples_in_their_order(door: Door) -> Non
                 "get_presence",
             }
             allowed |= {404} if name in unknown else set()
+            allowed |= {422} if name == "get_backup" else set()  # No folder of backups is set up on this server.
             wrong += [] if answer.status_code in allowed else [(name, answer.text)]
     assert wrong == []
 
