@@ -36,7 +36,7 @@ def test_the_commands_of_the_page_work_in_their_order(short_folder: Path) -> Non
     commands = short_folder / "bin"
     commands.mkdir()
     (commands / "kgmem").write_text(
-        f'#!/bin/sh\nexec {sys.executable} -c "from kgmem.cli.main import run; run()" "$@"\n'
+        f'#!/bin/sh\nexec "{sys.executable}" -c "from kgmem.cli.main import run; run()" "$@"\n'
     )
     (commands / "kgmem").chmod(0o755)
     environment = {
