@@ -2,12 +2,13 @@
 
 import asyncio
 import gc
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from kgmem_api.server import COLLECTOR
+from kgmem_api.server import COLLECTOR, TURN
 
 _BEAT = 0.002
 _TRIES = 3
@@ -48,11 +49,13 @@ class Heartbeat:
 async def heartbeat() -> AsyncIterator[Heartbeat]:
     """Note how the event loop beats during a block."""
     heart = Heartbeat()
-    threshold = gc.get_threshold()
-    # As the server does: what lives as long as the process is not looked through for garbage again and again.
+    threshold, interval = gc.get_threshold(), sys.getswitchinterval()
+    # As the server does: what lives as long as the process is not looked through for garbage again and again, and a
+    # thread that computes lets the loop have its turn.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTOR)
+    sys.setswitchinterval(TURN)
     task = asyncio.create_task(heart.beat())
     await asyncio.sleep(0)
     try:
@@ -61,6 +64,7 @@ async def heartbeat() -> AsyncIterator[Heartbeat]:
         await asyncio.sleep(2 * _BEAT)  # So that a gap at the very end is noted too.
         task.cancel()
         gc.set_threshold(*threshold)
+        sys.setswitchinterval(interval)
 
 
 async def steadily(work: Callable[[], Awaitable[_T]], *, share: float = 0.1) -> _T:

@@ -108,7 +108,7 @@ Beside = Callable[[Memory], AbstractAsyncContextManager[object]]
 COLLECTOR = (5_000, 10, 200)
 # Seconds after which a thread that computes lets another have its turn. The event loop has to wait so long each time it
 # wakes beside such a thread, and a request makes it wake ten times and more.
-_TURN = 0.0005
+TURN = 0.0005
 GRACE = 10  # Seconds that requests under way have when the server is asked to stop.
 
 
@@ -160,7 +160,7 @@ def _tuned_interpreter() -> Iterator[None]:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTOR)
-    sys.setswitchinterval(_TURN)
+    sys.setswitchinterval(TURN)
     try:
         yield
     finally:

@@ -53,9 +53,13 @@ class ReplyWriter:
             # Others speak too while a thread packs, such as what says that the server is at work: it has its own bytes.
             many = is_much(rows[at:])
             packed = await asyncio.to_thread(self._packed, rows, at) if many else self._packed(rows, at)
-            self._out += packed.data
-            if len(self._out) >= _FULL:
+            if len(packed.data) > _FULL:
                 await self.flush()
+                await self._send(packed.data)
+            else:
+                self._out += packed.data
+                if len(self._out) >= _FULL:
+                    await self.flush()
             if packed.error:
                 raise packed.error
             at = packed.end
@@ -80,14 +84,20 @@ class ReplyWriter:
     async def flush(self) -> None:
         """Send the buffer. Raises Closed."""
         if self._out:
-            data = bytes(self._out)
-            self._out.clear()
-            await self._wire.send(data)
+            data, self._out = self._out, bytearray()
+            await self._send(data)
 
     async def alive(self) -> None:
         """Send a no-op chunk as a heartbeat. Raises Closed."""
         await self.flush()
         await self._wire.send(b"\x00\x00")
+
+    async def _send(self, data: bytearray) -> None:
+        """Send bytes in parts, so that others have their turn while many are copied. Raises Closed."""
+        view = memoryview(data)
+        for at in range(0, len(data), _FULL):
+            await self._wire.send(view[at : at + _FULL])
+            await self._turn.over()
 
     def _say(self, tag: Tag, facts: Mapping[str, Any]) -> None:
         start = len(self._out)

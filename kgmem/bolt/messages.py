@@ -57,7 +57,7 @@ def framed(out: bytearray, start: int) -> None:
     out += END
 
 
-async def read_message(read: Callable[[int], Awaitable[bytes]], most: Callable[[], int]) -> bytes:
+async def read_message(read: Callable[[int], Awaitable[bytes]], most: Callable[[], int]) -> bytearray:
     """Read the next message, of at most `most()` bytes. Raises TooLarge, and what `read` raises at the end."""
     message = bytearray()
     turn = Turn()
@@ -67,7 +67,7 @@ async def read_message(read: Callable[[int], Awaitable[bytes]], most: Callable[[
         length = int.from_bytes(await read(2))
         if not length:
             if message:
-                return bytes(message)
+                return message
             continue
         if len(message) + length > most():
             raise TooLarge(
@@ -95,7 +95,7 @@ class Request:
         return found
 
 
-def request_of(message: bytes, *, uuids: bool) -> Request:
+def request_of(message: bytes | bytearray, *, uuids: bool) -> Request:
     """Return the request in a message. Raises BadPackStream."""
     tag, fields = unpack_message(message, hydrate, uuids=uuids)
     if tag not in _NAMES:

@@ -14,6 +14,7 @@ from kgmem.domain.errors import InvalidInput
 
 DEPTH = 200  # Lists, maps and structures inside each other.
 MOST_VALUES = 5_000_000  # Of one message: an empty map takes a byte there, and more than sixty in memory.
+_LONG = 1 << 16  # Bytes of a value from which on it is read in place.
 _INT16, _INT32, _INT64, _FLOAT = Struct(">h"), Struct(">i"), Struct(">q"), Struct(">d")
 _TINY = [bytes([number & 0xFF]) for number in range(-16, 128)]
 _UUID = 0xE0
@@ -189,7 +190,7 @@ def _long_header(out: bytearray, size: int, marker: int) -> None:
         raise BadPackStream(f"{size} bytes or items are too many for one value.")
 
 
-def unpack(data: bytes, hydrate: Hydrate, *, uuids: bool = False) -> Any:
+def unpack(data: bytes | bytearray, hydrate: Hydrate, *, uuids: bool = False) -> Any:
     """Read one value from all of the bytes. Raises BadPackStream."""
     reader = _Reader(data, hydrate, uuids=uuids)
     value = reader.value(0)
@@ -197,7 +198,7 @@ def unpack(data: bytes, hydrate: Hydrate, *, uuids: bool = False) -> Any:
     return value
 
 
-def unpack_message(data: bytes, hydrate: Hydrate, *, uuids: bool = False) -> tuple[int, list[Any]]:
+def unpack_message(data: bytes | bytearray, hydrate: Hydrate, *, uuids: bool = False) -> tuple[int, list[Any]]:
     """Read a message: a structure, of which tag and fields are returned. Raises BadPackStream."""
     if len(data) < 2 or data[0] & 0xF0 != 0xB0:
         raise BadPackStream("The message is not a structure.")
@@ -209,7 +210,7 @@ def unpack_message(data: bytes, hydrate: Hydrate, *, uuids: bool = False) -> tup
 
 
 class _Reader:
-    def __init__(self, data: bytes, hydrate: Hydrate, *, uuids: bool) -> None:
+    def __init__(self, data: bytes | bytearray, hydrate: Hydrate, *, uuids: bool) -> None:
         self.data = data
         self.at = 0
         self._values = 0
@@ -247,11 +248,12 @@ class _Reader:
             return UUID(bytes=bytes(self._take(16)))
         raise BadPackStream(f"0x{marker:02X} is not a marker of PackStream.")
 
-    def _take(self, size: int) -> bytes:
+    def _take(self, size: int) -> bytes | bytearray | memoryview:
         end = self.at + size
         if end > len(self.data):
             raise BadPackStream("The message ends in the middle of a value.")
-        taken = self.data[self.at : end]
+        # A view of what is long: a copy of megabytes keeps all threads waiting where memory is slow.
+        taken = self.data[self.at : end] if size < _LONG else memoryview(self.data)[self.at : end]
         self.at = end
         return taken
 

@@ -32,7 +32,7 @@ class Wire(Protocol):
     async def read(self, size: int) -> bytes:
         """Return exactly so many bytes. Raises Closed."""
 
-    async def send(self, data: bytes | bytearray) -> None:
+    async def send(self, data: bytes | memoryview) -> None:
         """Send bytes, waiting for a slow client. Raises Closed."""
 
     async def close(self) -> None:
@@ -66,7 +66,7 @@ class Socket:
             raise Closed
         return data
 
-    async def send(self, data: bytes | bytearray) -> None:
+    async def send(self, data: bytes | memoryview) -> None:
         """Send bytes, waiting for a slow client. Raises Closed."""
         try:
             self.writer.write(data)
@@ -116,7 +116,7 @@ class WebSocket:
             if data:
                 await self._socket.send(data)
 
-    async def send(self, data: bytes | bytearray) -> None:
+    async def send(self, data: bytes | memoryview) -> None:
         """Send bytes as one frame, waiting for a slow client. Raises Closed."""
         if self._protocol.state is not State.OPEN:
             raise Closed

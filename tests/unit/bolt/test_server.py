@@ -438,7 +438,7 @@ LARGE: dict[str, Callable[[], bytes]] = {
     "many parameters": lambda: (
         said(Tag.RUN, "ECHO", {"rows": [{"id": n, "names": ["a", "b"]} for n in range(30_000)]}, {}) + _PULL
     ),
-    "a long text": lambda: said(Tag.RUN, "ECHO", {"text": "x" * 20_000_000}, {}) + _PULL,
+    "a long text": lambda: said(Tag.RUN, "ECHO", {"text": "x" * 10_000_000}, {}) + _PULL,
     "chunks of a byte": lambda: _byte_by_byte(said(Tag.RUN, "ECHO", {"text": "x" * 60_000}, {})) + _PULL,
     "empty chunks": lambda: b"\x00\x00" * 300_000 + said(Tag.RUN, "ECHO", {"a": 1}, {}) + _PULL,
     "many rows": lambda: said(Tag.RUN, "COUNT", {"n": 100_000}, {}) + _PULL,
