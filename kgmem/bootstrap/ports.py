@@ -141,7 +141,7 @@ async def _ports(
     stack.push_async_callback(catalog.expiry.aclose)
     stack.push_async_callback(catalog.usage.aclose)
     ledger = PostgresLedger(catalog)
-    meter = LedgerMeter(ledger) if settings.model_booking else NO_METER
+    meter = LedgerMeter(ledger, PostgresSessions(catalog)) if settings.model_booking else NO_METER
     embedders = Embedders(settings, stack, meter, redis)
     embedder = embedders.named(settings.embedder, settings.embedder_dimension)
     keys = await stack.enter_async_context(PostgresKeyRing(database))

@@ -12,11 +12,14 @@ import pytest
 from pydantic import SecretStr
 
 from kgmem.bootstrap import open_memory
+from kgmem.domain.agents.decision import DecisionStatement
+from kgmem.domain.agents.message import Message
+from kgmem.domain.agents.session import SessionAddress, SessionDetails
 from kgmem.domain.errors import DatabaseUnavailable, LimitReached, NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
-from kgmem.domain.ledger.ledger import AccountLimits, AccountSpec, Request, StatementQuery
+from kgmem.domain.ledger.ledger import AccountLimits, AccountSpec, LedgerNote, Request, StatementQuery
 from kgmem.domain.ledger.model_calls import ModelCall, Payer, Prices, Usage, shares
 from kgmem.domain.ledger.ports import Outcome
 from kgmem.domain.recall.question import Question, What
@@ -267,3 +270,58 @@ async def test_accounts_that_are_there_keep_their_limits(memory: Memory, graph: 
         opened.usage = Usage(1)
     found = await memory.ledger.account(graph, "models.budget.requests")
     assert (found.spec.kind, found.spec.limits, found.balance.posted) == ("asset", limits, -1)
+
+
+async def test_bookings_name_the_session_and_the_agent_that_a_call_was_made_for(opened: Opened) -> None:
+    paid = {"extractor": "openai:org/small", "extractor_price_in": D("0.15"), "extractor_price_out": D("0.6")}
+    async with opened(**paid, embedder="openai:vectors", embedder_price=D("0.02"), distil_wording=True) as (memory, _):
+        scope = "u/7"
+        for name, agent in (("talk", "planner"), ("walk", "guide")):
+            chat = SessionAddress(name, scope)
+            await memory.sessions.open(GRAPH, chat, SessionDetails(agent, ("Clara",)))
+            said = [Message("user", f"I moved to {city} for {name}.") for city in ("Hamburg", "Lisbon")]
+            await memory.sessions.append(GRAPH, chat, said)
+        await memory.decisions.record(
+            GRAPH, DecisionStatement("Take the train.", "judge", "d1", session="talk", scope=scope)
+        )
+        await memory.episodes.put(GRAPH, [Episode("Nobody opened this session.", "e", scope=scope, session="unknown")])
+        await memory.extraction.run(GRAPH)
+        await memory.embeddings.run(GRAPH)
+
+        async def entries(purpose: str, unit: str, **which: str) -> list[LedgerNote]:
+            query = StatementQuery(account=f"models.{purpose}.{unit}", **which)
+            return [line.note for line in (await memory.ledger.statement(GRAPH, query, scope=scope)).lines]
+
+        for name, agent in (("talk", "planner"), ("walk", "guide")):
+            for purpose in ("extraction", "embedding"):
+                notes = await entries(purpose, "tokens", session=name, agent=agent)
+                assert notes, (purpose, name)
+                assert await entries(purpose, "tokens", agent=agent, tag="model-call") == notes
+        # The decision has the agent that decided, which is not the session's.
+        (decided,) = await entries("embedding", "tokens", agent="judge")
+        assert decided.session == "talk"
+        (alone,) = await entries("embedding", "tokens", session="unknown")
+        assert alone.agent is None
+
+        # A request for vectors of several sessions is one request of their scope.
+        requests = await memory.ledger.account(GRAPH, "models.embedding.requests", scope=scope)
+        calls = {note.metadata["call"] for note in await entries("embedding", "tokens")}
+        assert requests.balance.posted == len(calls) < len(await entries("embedding", "tokens"))
+
+        # The question of a session's context is the session's.
+        before = len(await entries("embedding", "tokens", session="walk"))
+        await memory.sessions.context(GRAPH, SessionAddress("walk", scope))
+        await memory.recall(GRAPH, Question(What("Who moved to Lisbon?"), scope=scope))
+        assert len(await entries("embedding", "tokens", session="walk")) == before + 1
+        assert (await entries("embedding", "tokens"))[-1].session is None
+
+        # So is the wording of what its texts are distilled to.
+        long = [
+            f"The boat left at {n}. The weather was fine, as it often is. We drank coffee at {n}." for n in range(9)
+        ]
+        await memory.sessions.append(GRAPH, SessionAddress("talk", scope), [Message("user", " ".join(long))] * 3)
+        await memory.extraction.run(GRAPH)
+        assert (await memory.distillation.run(GRAPH, scope=scope, session="talk")).groups
+        (worded, *_) = await entries("summary", "tokens")
+        assert (worded.session, worded.agent) == ("talk", "planner")
+        assert (await memory.ledger.verify(GRAPH)).ok

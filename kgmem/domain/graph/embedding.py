@@ -44,11 +44,13 @@ class RefusedPassage:
 
 
 class WaitingPassage(NamedTuple):
-    """A passage that waits for a vector, with the scope of its item."""
+    """A passage that waits for a vector, with the scope of its item, and the session and agent that this names."""
 
     id: int
     body: str
     scope: str
+    session: str | None = None
+    agent: str | None = None
 
 
 class Embedder(Protocol):

@@ -17,11 +17,15 @@ _QUANTUM: Final = Decimal(1).scaleb(-USUAL_SCALE)
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """Whose ledger a call is booked in: a scope of a graph, and the session of the text."""
+    """Whose ledger a call is booked in: a scope of a graph; the session and the agent that it is for, where known.
+
+    Without an agent it is the session's.
+    """
 
     graph: str
     scope: str = SHARED
     session: str | None = None
+    agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,12 @@ def paid_by(usual: Payer | None, by_text: Mapping[str, Payer | None] | None = No
         yield
     finally:
         _PAYERS.reset(token)
+
+
+def payer_here(graph: str, scope: str) -> Payer:
+    """Return a scope as the payer, for the session and agent of this task where they are of that scope."""
+    usual = current_payers().usual
+    return usual if usual is not None and (usual.graph, usual.scope) == (graph, scope) else Payer(graph, scope)
 
 
 @dataclass(frozen=True, slots=True)

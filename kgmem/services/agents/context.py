@@ -22,6 +22,7 @@ from kgmem.domain.agents.digest import PART, Digest, covering, most_telling, sen
 from kgmem.domain.agents.message import READ, ROLES, StoredMessage
 from kgmem.domain.agents.session import CurrentFact, SessionAddress
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.ledger.model_calls import Payer, paid_by
 from kgmem.domain.recall.answer import Hit
 from kgmem.domain.recall.question import Question, What
 from kgmem.services.ports import Ports
@@ -46,7 +47,7 @@ async def context(ports: Ports, graph: str, address: SessionAddress, budget: int
     end = latest[0].seq if latest else 0
     spoken = [each.seq for each in latest if each.role in READ][:_MENTIONING]
     hits, mentioned, stored, blocks = await asyncio.gather(
-        _recalled(ports, graph, address, latest),
+        _recalled(ports, Payer(graph, address.scope, address.id, session.agent), latest),
         ports.contexts.facts(graph, address, spoken, ()),
         ports.contexts.digests(graph, address, covering(end, _SUMMARIES) if end > PART else ()),
         ports.blocks.of_agent(graph, address.scope, session.agent),
@@ -63,15 +64,14 @@ async def context(ports: Ports, graph: str, address: SessionAddress, budget: int
     return await asyncio.to_thread(fitted, gathered, budget, (counter.name, counter.exact), counter.count)
 
 
-async def _recalled(
-    ports: Ports, graph: str, address: SessionAddress, latest: Sequence[StoredMessage]
-) -> Sequence[Hit]:
+async def _recalled(ports: Ports, payer: Payer, latest: Sequence[StoredMessage]) -> Sequence[Hit]:
     """Return what recall finds with the last turns as its question."""
     turns = [each.message().words.strip() for each in latest if each.role in READ]
     text = "\n".join([turn for turn in turns if turn][:_TURNS])[:_LONGEST_QUESTION]
     if not text:
         return []
-    return (await recall(ports, graph, Question(What(text), scope=address.scope, k=_HITS))).hits
+    with paid_by(payer):
+        return (await recall(ports, payer.graph, Question(What(text), scope=payer.scope, k=_HITS))).hits
 
 
 async def _facts(

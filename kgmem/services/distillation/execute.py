@@ -306,7 +306,8 @@ async def _worded(
     plain = quoted(chosen)
     if ports.wording is None or not ports.distil_settings.wording or not words or not chosen:
         return plain, "rules", None
-    with paid_by(Payer(graph, scope)):
+    sessions = {each.session for each in originals}
+    with paid_by(Payer(graph, scope, sessions.pop() if len(sessions) == 1 else None)):
         made = await ports.wording.word(material_of(originals, chosen), every=True)
     if made.problem is not None:
         return plain, "rules", made.problem

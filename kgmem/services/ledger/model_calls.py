@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, cast
 
-from kgmem.domain.errors import Conflict, DatabaseUnavailable, InvalidInput, KgmemError, LimitReached
+from kgmem.domain.agents.session import SessionAddress, SessionStore
+from kgmem.domain.errors import Conflict, DatabaseUnavailable, InvalidInput, KgmemError, LimitReached, NotFound
 from kgmem.domain.ledger.amounts import USUAL_SCALE, ZERO
 from kgmem.domain.ledger.chain import Record
 from kgmem.domain.ledger.ledger import (
@@ -65,9 +66,10 @@ class _Held:
 class LedgerMeter:
     """Books the calls of kgmem's own in each payer's scope, in requests, tokens, and USD where prices are set."""
 
-    def __init__(self, ledger: LedgerStore) -> None:
-        """Take the ledgers of all graphs."""
+    def __init__(self, ledger: LedgerStore, sessions: SessionStore | None = None) -> None:
+        """Take the ledgers of all graphs, and the sessions, which know their agents."""
         self._ledger = ledger
+        self._sessions = sessions
 
     @asynccontextmanager
     async def metered(self, call: ModelCall, reserve: Mapping[Payer, Usage]) -> AsyncIterator[OpenCall]:
@@ -75,6 +77,7 @@ class LedgerMeter:
 
         Raises LimitReached, with the `scope` that may not pay, before the block; then nothing is reserved.
         """
+        reserve = await self._with_agents(reserve)
         holds = await self._hold(call, reserve)
         opened = OpenCall()
         try:
@@ -83,16 +86,38 @@ class LedgerMeter:
             # The caller may be cancelled meanwhile; the booking is finished all the same.
             await asyncio.shield(self._close(call, reserve, holds, opened.usage))
 
+    async def _with_agents(self, reserve: Mapping[Payer, Usage]) -> Mapping[Payer, Usage]:
+        complete: dict[Payer, Usage] = {}
+        for payer, usage in reserve.items():
+            known = await self._with_agent(payer)
+            sent = usage.sent + (complete[known].sent if known in complete else 0)
+            answered = usage.answered + (complete[known].answered if known in complete else 0)
+            complete[known] = Usage(sent, answered, estimated=usage.estimated)
+        return complete
+
+    async def _with_agent(self, payer: Payer) -> Payer:
+        """Return a payer with the agent of its session, where it names no agent itself."""
+        if payer.agent is not None or payer.session is None or self._sessions is None:
+            return payer
+        try:
+            session = await self._sessions.get(payer.graph, SessionAddress(payer.session, payer.scope))
+        except (NotFound, DatabaseUnavailable):  # A text may name a session that nobody opened.
+            return payer
+        return replace(payer, agent=session.agent)
+
     async def _hold(self, call: ModelCall, reserve: Mapping[Payer, Usage]) -> list[_Held]:
         key = f"model-call-{uuid.uuid4()}"
+        # A call is one request of a scope, however many of its sessions share it: of the one that sends most.
+        most = sorted(reserve, key=lambda each: reserve[each].sent)
+        leads = {(payer.graph, payer.scope): payer for payer in most}
         wanted = [
-            (payer, unit, amount)
-            for payer, usage in reserve.items()
+            (payer, (unit, amount, f"{key}-{n}-{unit}"))
+            for n, (payer, usage) in enumerate(reserve.items())
             for unit, amount in _amounts(call, usage).items()
-            if amount
+            if amount and (unit != "requests" or leads[payer.graph, payer.scope] is payer)
         ]
         made = await asyncio.gather(
-            *(self._reserve(call, payer, (unit, amount), key) for payer, unit, amount in wanted), return_exceptions=True
+            *(self._reserve(call, payer, what, key) for payer, what in wanted), return_exceptions=True
         )
         errors = [each for each in made if isinstance(each, BaseException)]
         holds = [each for each in made if isinstance(each, _Held)]
@@ -101,13 +126,13 @@ class LedgerMeter:
             raise errors[0]
         return holds
 
-    async def _reserve(self, call: ModelCall, payer: Payer, what: tuple[str, Decimal], key: str) -> _Held:
-        unit, amount = what
+    async def _reserve(self, call: ModelCall, payer: Payer, what: tuple[str, Decimal, str], key: str) -> _Held:
+        unit, amount, request_key = what
         note = _note(call, payer, key)
         by = caller()
         request = Reserve(
             payer.scope, budget_account(unit), expense_account(call.purpose, unit), amount, HOLD_SECONDS, None, note,
-            f"{key}-{unit}", by.key if by else None,
+            request_key, by.key if by else None,
         )  # fmt: skip
         try:
             outcome = await self._submit_opening(call, payer, unit, request)
@@ -188,12 +213,13 @@ def _amounts(call: ModelCall, usage: Usage) -> dict[str, Decimal]:
 
 
 def _note(call: ModelCall, payer: Payer, key: str) -> LedgerNote:
-    """Return what a booking is about; a session whose id is no name of the ledger stands in the metadata only."""
-    session = payer.session if payer.session and is_name(payer.session) else None
+    """Return what a booking is about; a session or agent that is no name of the ledger is in the metadata only."""
+    about = {"session": payer.session, "agent": payer.agent}
+    names = {what: name if name and is_name(name) else None for what, name in about.items()}
     tags = (TAG, call.purpose, _UNNAMED.sub("_", f"model:{call.model}")[:200])
-    more = {"session": payer.session[:1000]} if payer.session and not session else {}
+    more = {what: name[:1000] for what, name in about.items() if name and not names[what]}
     metadata = {"model": call.model[:1000], "call": key, **more}
-    return LedgerNote(f"A call of {call.model[:200]}: {call.purpose}.", session=session, tags=tags, metadata=metadata)
+    return LedgerNote(f"A call of {call.model[:200]}: {call.purpose}.", **names, tags=tags, metadata=metadata)
 
 
 def _refusal(call: ModelCall, payer: Payer, error: KgmemError) -> LimitReached:

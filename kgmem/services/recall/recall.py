@@ -11,7 +11,7 @@ from kgmem.domain.errors import EmbedderUnavailable, EmbeddingMismatch, KgmemErr
 from kgmem.domain.flows.trace import count, step
 from kgmem.domain.graph.embedding import Vector, unit
 from kgmem.domain.graph.graph import Graph
-from kgmem.domain.ledger.model_calls import Payer, paid_by
+from kgmem.domain.ledger.model_calls import paid_by, payer_here
 from kgmem.domain.ports import Candidates
 from kgmem.domain.recall.answer import Answer, Hit, current_first, given_before, next_cursor
 from kgmem.domain.recall.fusion import NEUTRAL, Ranked, fuse, level
@@ -257,7 +257,7 @@ async def _vector(ports: Ports, graph: Graph, question: Question) -> tuple[Vecto
     if embedder is None:
         return None, {"meaning_retriever_off_no_embedder_of_the_graph": 1}
     try:
-        with paid_by(Payer(graph.name, question.scope)):
+        with paid_by(payer_here(graph.name, question.scope)):
             return (await embedder.embed([question.what.text], "query"))[0], {}
     except EmbedderUnavailable:
         # Words still find much; a recall that fails because a provider is away would be worse, and it is told.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kgmem.domain.errors import InvalidInput, LimitReached
-from kgmem.domain.ledger.model_calls import Payer, paid_by
+from kgmem.domain.ledger.model_calls import paid_by, payer_here
 from kgmem.domain.recall.answer import Hit
 from kgmem.domain.recall.question import Question
 from kgmem.domain.recall.reranking import MOST_RERANKED
@@ -35,7 +35,7 @@ async def rerank(
         return hits, {}
     best = hits[:MOST_RERANKED]
     try:
-        with paid_by(Payer(graph, question.scope)):
+        with paid_by(payer_here(graph, question.scope)):
             scores = await ports.reranker.scores(question.what.text or "", [text_of(hit) for hit in best])
     except LimitReached:
         return hits, {"rerank_off_limit_reached": 1}

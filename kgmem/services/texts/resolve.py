@@ -8,7 +8,7 @@ from typing import Final
 from kgmem.domain.errors import EmbedderUnavailable, InvalidInput, LimitReached
 from kgmem.domain.flows.trace import count, step
 from kgmem.domain.graph.graph import Graph
-from kgmem.domain.ledger.model_calls import Payer, paid_by
+from kgmem.domain.ledger.model_calls import paid_by, payer_here
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.text.names import fits
 from kgmem.domain.text.resolution import Alike, Candidate, Described, LookedUp, Resolved, pair
@@ -92,7 +92,7 @@ async def _embedded(ports: Ports, graph: Graph, described: Sequence[Described], 
     if embedder is None or not texts:
         return described
     try:
-        with paid_by(Payer(graph.name, scope)):
+        with paid_by(payer_here(graph.name, scope)):
             vectors = dict(zip(texts, await embedder.embed(list(texts.values()), "document"), strict=True))
     except (EmbedderUnavailable, LimitReached):
         # Words still find much, as in a recall while a provider is away.

@@ -184,7 +184,7 @@ async def _paid_vectors(
 ) -> tuple[Sequence[WaitingPassage], Sequence[Vector | str]]:
     """Return the passages that their scopes pay for, and the vectors or refusals of these."""
     while paid := [each for each in waiting if not unpaid or each.scope not in unpaid]:
-        payers = {each.body: Payer(graph, each.scope) for each in paid}
+        payers = {each.body: Payer(graph, each.scope, each.session, each.agent) for each in paid}
         try:
             with paid_by(Payer(graph, paid[0].scope), dict(payers)):
                 return paid, await _vectors(embedder, [each.body for each in paid])

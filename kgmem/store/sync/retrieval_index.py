@@ -35,6 +35,7 @@ from kgmem.store.graph.layout import (
 )
 from kgmem.store.graph.subsystems import IndexPlace, Subsystem, keep_vectors
 from kgmem.store.search.as_of import as_known
+from kgmem.store.search.waiting import waiting_passages
 from kgmem.store.sync import index_sync
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem.store.sync.lexemes import Lexemes
@@ -171,7 +172,7 @@ class PostgresIndex:
         """Return passages behind the id `after`, up to the id `last`, that wait for a vector of this space."""
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("recall", "unembedded"), space, limit, _up_to(last), after)
-            return [WaitingPassage(*row) for row in rows]
+            return await waiting_passages(connection, layout, rows)
 
     async def put_vectors(self, graph: str, space: str, vectors: Mapping[int, tuple[str, Vector]]) -> int:
         """Store vectors by passage id; a passage whose body changed since is left waiting. Raises Conflict."""

@@ -221,7 +221,7 @@ WITH given AS MATERIALIZED (
 SELECT a.id, b.id, max(-(a.embedding <#> b.embedding)) FROM given a JOIN given b ON a.id < b.id GROUP BY 1, 2
 
 -- name: unembedded
-SELECT p.id, p.body, coalesce(s.path, '') AS scope
+SELECT p.id, p.body, coalesce(s.path, '') AS scope, p.item
 FROM {index}.embedding_queue u JOIN {index}.passage p ON p.id = u.passage
 LEFT JOIN {index}.item i ON i.id = p.item LEFT JOIN {index}.scope s ON s.id = i.scope
 WHERE u.space = $1 AND u.refused IS NULL AND u.passage <= $3 AND u.passage > $4 ORDER BY u.passage LIMIT $2
