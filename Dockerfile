@@ -33,6 +33,6 @@ VOLUME /data
 EXPOSE 8420 7687
 # A first start loads the sample graph or migrates, and recovery after a crash takes its time.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
-    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8420/health/ready', timeout=4)"]
+    CMD ["python", "-c", "import os, ssl, urllib.request as u; s = 's' * bool(os.environ.get('KGMEM_TLS_CERTIFICATE')); u.urlopen(f'http{s}://127.0.0.1:8420/health/ready', timeout=4, context=ssl._create_unverified_context())"]
 ENTRYPOINT ["kgmem"]
 CMD ["serve"]

@@ -102,6 +102,14 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address that `kgmem serve` binds.")
     port: int = Field(default=8420, ge=0, le=65535, description="Port of the REST server.")
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="Certificate chain (PEM) with which REST, MCP and Bolt are served by TLS alone; read again when it "
+        "changes.",
+    )
+    tls_key: Path | None = Field(
+        default=None, description="Private key of that certificate (PEM), where its file has none."
+    )
     bolt: bool = Field(default=True, description="Let `kgmem serve` speak Bolt too.")
     bolt_port: int = Field(
         default=7687, ge=0, le=65535, description="Port of the Bolt server. When it is not set and taken, Bolt is off."
@@ -112,7 +120,7 @@ class Settings(BaseSettings):
     )
     bolt_certificate: Path | None = Field(
         default=None,
-        description="Certificate (PEM) of the Bolt server; with it nothing goes over the wire unencrypted.",
+        description="Certificate (PEM) of the Bolt server, instead of KGMEM_TLS_CERTIFICATE.",
     )
     bolt_certificate_key: Path | None = Field(default=None, description="Private key of that certificate (PEM).")
     bolt_address: str | None = Field(

@@ -20,7 +20,7 @@ REASONS: Final = {
     "needs a collector": "tests/acceptance/test_telemetry.py runs the like",
     "needs a restored dump": "tests/integration/test_restored_dumps.py runs it",
     "takes minutes": "benchmarks",
-    "needs a server of its own": "tests/acceptance/test_docs_backup.py runs it",
+    "needs a server of its own": "tests/acceptance/test_docs_backup.py and test_docs_security.py run it",
     "does not end": "it serves until Ctrl-C",
     "an illustration": "a part of a file or of a message, and nothing to run",
 }

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
@@ -19,6 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 from structlog.typing import EventDict, Processor
 
+from kgmem.certificates import HANDSHAKE_SECONDS, certificate_of
 from kgmem.domain.errors import ServerError
 from kgmem.memory import Memory
 from kgmem.settings import Settings
@@ -128,6 +130,9 @@ async def serve(
     free, and what opening the memory raises.
     """
     configure(settings)
+    certificate = certificate_of(
+        settings.tls_certificate, settings.tls_key, setting="KGMEM_TLS_CERTIFICATE", key_setting="KGMEM_TLS_KEY"
+    )
     async with AsyncExitStack() as stack:
         # Bound first, so that a second server says so at once, and opened here, so that its errors reach the caller.
         bound = stack.enter_context(
@@ -138,7 +143,7 @@ async def serve(
         if beside:
             await stack.enter_async_context(beside(held))
         stack.enter_context(_tuned_interpreter())
-        server = _Server(app, ready, share)
+        server = _Server(app, ready, share, certificate.context if certificate else None)
         try:
             await server.serve(sockets=[bound])
         finally:
@@ -202,16 +207,18 @@ def bound_socket(host: str, port: int, *, setting: str = "KGMEM_PORT") -> socket
     return bound
 
 
-def address_of(bound: socket.socket) -> str:
-    """Return the http:// address of a socket."""
+def address_of(bound: socket.socket, *, tls: bool = False) -> str:
+    """Return the address of a socket: http://, or with TLS https://."""
     host, port = bound.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http{'s' * tls}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 class _Server(uvicorn.Server):
     """A uvicorn server that reports when it is ready, and ends its event streams when it stops."""
 
-    def __init__(self, app: FastAPI, ready: Callable[[str], None] | None, share: Share | None) -> None:
+    def __init__(
+        self, app: FastAPI, ready: Callable[[str], None] | None, share: Share | None, tls: ssl.SSLContext | None
+    ) -> None:
         settings: Settings = app.state.settings
         connection = limited(most=settings.max_connections, header_seconds=settings.header_timeout)
         super().__init__(
@@ -231,18 +238,30 @@ class _Server(uvicorn.Server):
         self._stopping: asyncio.Event = app.state.stopping
         self._ready = ready
         self._share = share
+        self._tls = tls
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then tell the address."""
-        await super().startup(sockets)
+        await super().startup([])
+        loop = asyncio.get_running_loop()
+        tls = self._tls
+        for listening in sockets or []:
+            made = await loop.create_server(
+                self._connection,
+                sock=listening,
+                ssl=tls,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None,
+                backlog=self.config.backlog,
+            )
+            self.servers.append(made)
         if self._share:
-            loop = asyncio.get_running_loop()
+            # Processes of one server speak over a socket of this machine's, which needs no TLS.
             self.servers.append(await loop.create_unix_server(self._connection, sock=self._share.listening()))
         if sockets and self._ready:
-            self._ready(address_of(sockets[0]))
+            self._ready(address_of(sockets[0], tls=tls is not None))
 
     def _connection(self) -> asyncio.Protocol:
-        """Return the protocol of a connection from another process of this server."""
+        """Return the protocol of a connection."""
         make: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
         return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 
 from kgmem.bolt import handshake
 from kgmem.bolt.backend import Backend
@@ -16,7 +15,8 @@ from kgmem.bolt.handshake import Version
 from kgmem.bolt.session import Limits, Session
 from kgmem.bolt.shares import CallerShares
 from kgmem.bolt.transport import HTTP, Closed, Socket, Wire, answer_http
-from kgmem.domain.errors import InvalidInput, ServerError
+from kgmem.certificates import HANDSHAKE_SECONDS, Certificate, certificate_of
+from kgmem.domain.errors import ServerError
 from kgmem.memory import Memory
 from kgmem.settings import Settings
 
@@ -43,14 +43,13 @@ async def serving(backend: Backend, listening: ServerOptions) -> AsyncIterator[s
     """Serve while the context is open; returns the address (host:port). Raises ServerError where it is in use."""
     server = _Server(backend, listening)
     try:
-        if listening.bound:
-            accepting = await asyncio.start_server(
-                server.connected, sock=listening.bound, ssl=listening.tls, backlog=512
-            )
-        else:
-            accepting = await asyncio.start_server(
-                server.connected, listening.host, listening.port, ssl=listening.tls, backlog=512
-            )
+        accepting = await asyncio.start_server(
+            server.connected,
+            **({"sock": listening.bound} if listening.bound else {"host": listening.host, "port": listening.port}),
+            ssl=listening.tls,
+            ssl_handshake_timeout=HANDSHAKE_SECONDS if listening.tls else None,
+            backlog=512,
+        )
     except OSError as error:
         raise ServerError(
             f"The address {listening.host}:{listening.port} cannot be used for Bolt: {error.strerror}.",
@@ -175,10 +174,11 @@ async def bolt_server(
     if not settings.bolt:
         yield
         return
+    certificate = _certificate(settings)
     listening = ServerOptions(
         host=settings.host,
         port=settings.bolt_port,
-        tls=_tls(settings.bolt_certificate, settings.bolt_certificate_key),
+        tls=certificate.context if certificate else None,
         advertised=settings.bolt_address,
         connections=settings.bolt_connections,
         connections_per_caller=settings.bolt_connections_per_key or max(1, settings.bolt_connections * 4 // 5),
@@ -201,18 +201,15 @@ async def bolt_server(
         await door.__aexit__(None, None, None)
 
 
-def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    if certificate is None:
-        if key is not None:
-            raise InvalidInput("KGMEM_BOLT_CERTIFICATE_KEY is set without a certificate.", hint="Set both.")
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise InvalidInput(
-            f"The certificate {certificate} cannot be used: {error}.",
-            hint="Set KGMEM_BOLT_CERTIFICATE and KGMEM_BOLT_CERTIFICATE_KEY to a certificate chain and its key (PEM).",
-        ) from error
-    return context
+def _certificate(settings: Settings) -> Certificate | None:
+    """Return the certificate of Bolt, or else that of the whole server."""
+    if settings.bolt_certificate or settings.bolt_certificate_key:
+        return certificate_of(
+            settings.bolt_certificate,
+            settings.bolt_certificate_key,
+            setting="KGMEM_BOLT_CERTIFICATE",
+            key_setting="KGMEM_BOLT_CERTIFICATE_KEY",
+        )
+    return certificate_of(
+        settings.tls_certificate, settings.tls_key, setting="KGMEM_TLS_CERTIFICATE", key_setting="KGMEM_TLS_KEY"
+    )

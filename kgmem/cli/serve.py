@@ -90,7 +90,7 @@ async def _serve_together(settings: Settings, *, jobs: bool) -> None:
         ):
             await require_current(url)
             async with supervisor.running():
-                report_ready(server.address_of(rest))
+                report_ready(server.address_of(rest, tls=settings.tls_certificate is not None))
                 await stop.wait()
 
 
@@ -134,6 +134,6 @@ def _bolt_socket(settings: Settings) -> Iterator[socket.socket | None]:
         return
     with bound:
         host, port = bound.getsockname()[:2]
-        secure = "+s" if settings.bolt_certificate else ""
+        secure = "+s" if settings.bolt_certificate or settings.tls_certificate else ""
         note(f"Bolt at bolt{secure}://{f'[{host}]' if ':' in host else host}:{port}.")
         yield bound

@@ -1,5 +1,6 @@
 """From the drivers' errors to kgmem's: the one place where they are translated."""
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -56,6 +57,15 @@ _AWAY = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
+
+
+def no_tls() -> DatabaseUnavailable:
+    """Return the error for a server whose certificate is not accepted, or that has no TLS."""
+    return DatabaseUnavailable(
+        "The database was reached, but not by TLS as the URL demands: it has none, or its certificate does not fit.",
+        hint="Compare sslmode, sslrootcert and the host of KGMEM_DATABASE_URL with the server's certificate.",
+    )
+
 
 _DROPPED = (
     "could not open relation with OID"  # How Postgres tells of a table that went while a statement waited for it.
@@ -125,6 +135,8 @@ def translated(error: BaseException) -> KgmemError | None:
         )
     if isinstance(error, asyncpg.InternalServerError) and _DROPPED in str(error):
         return DatabaseOutdated("A table of the graph was dropped meanwhile.", hint="Look whether it is still there.")
+    if isinstance(error, ssl.SSLError | ConnectionError) and (isinstance(error, ssl.SSLError) or "SSL" in str(error)):
+        return no_tls()
     if isinstance(error, asyncpg.InsufficientResourcesError):
         message, hint = shortage(error.sqlstate or "", getattr(error, "hint", None))
         return (OutOfSpace if error.sqlstate == FULL_DISK else DatabaseUnavailable)(message, hint=hint)

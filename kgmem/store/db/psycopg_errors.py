@@ -1,5 +1,6 @@
 """From psycopg's errors to kgmem's: for migrations and jobs, which run on psycopg (errors.py does it for asyncpg)."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,7 +16,7 @@ from kgmem.domain.errors import (
     OutOfSpace,
     TimedOut,
 )
-from kgmem.store.db.errors import FULL_DISK, shortage
+from kgmem.store.db.errors import FULL_DISK, no_tls, shortage
 
 _AWAY = "It is restarting or out of reach; try again in a moment."
 # By SQLSTATE, the longest prefix that fits first (Postgres manual, appendix A).
@@ -48,6 +49,8 @@ def translated(error: psycopg.Error) -> KgmemError | None:
             return kind(message, hint=hint)
     if not state and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         # Only what the server itself said: libpq's own words may name hosts and users.
+        if re.search(r"SSL (?:error|was required)|certificate", str(error)):
+            return no_tls()
         _, said, reason = str(error).partition("FATAL:")
         message = f"The database refused the connection: {reason.strip().splitlines()[0]}." if said else ""
         return DatabaseUnavailable(message, hint="Check KGMEM_DATABASE_URL with kgmem doctor." if said else _AWAY)
