@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from tests.house.sources import nodes
+
 ROOT = Path(__file__).parents[2]
 _LEVELS = {"debug", "info", "warning", "error", "critical", "exception", "log", "crash"}
 _KEY = re.compile(r"[a-z]+(_[a-z]+)+")
@@ -14,15 +16,15 @@ _OF_LOGGING = {"kgmem/log.py", "kgmem/bridges/neo4j/connection.py", "api/kgmem_a
 
 
 @cache
-def _modules() -> list[tuple[str, ast.Module]]:
+def _modules() -> list[tuple[str, tuple[ast.AST, ...]]]:
     paths = [path for folder in ("kgmem", "api") for path in sorted((ROOT / folder).rglob("*.py"))]
-    texts = [(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")) for path in paths]
-    return [(name, ast.parse(text)) for name, text in texts if re.search(r"\blog(ger|ging)?\b", text)]
+    logging = [path for path in paths if re.search(r"\blog(ger|ging)?\b", path.read_text(encoding="utf-8"))]
+    return [(str(path.relative_to(ROOT)), nodes(path)) for path in logging]
 
 
 def _calls() -> Iterator[tuple[str, ast.Call]]:
-    for name, tree in _modules():
-        for node in ast.walk(tree):
+    for name, module in _modules():
+        for node in module:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _LEVELS:
                 receiver = node.func.value
                 if isinstance(receiver, ast.Name) and receiver.id in {"log", "logger", "logging"}:
@@ -47,11 +49,9 @@ def test_an_event_is_a_key_and_its_values_are_fields() -> None:
 def test_modules_log_by_the_event_log() -> None:
     wrong = [
         name
-        for name, tree in _modules()
+        for name, module in _modules()
         if name not in _OF_LOGGING
-        and any(
-            isinstance(node, ast.Import) and "logging" in [each.name for each in node.names] for node in ast.walk(tree)
-        )
+        and any(isinstance(node, ast.Import) and "logging" in [each.name for each in node.names] for node in module)
     ]
     assert not wrong, "Use kgmem.log.EventLog."
 

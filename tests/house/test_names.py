@@ -19,6 +19,7 @@ from kgmem.bootstrap import handlers
 from kgmem.cli.main import COMMANDS, load
 from kgmem.memory import Memory
 from kgmem.settings import Settings
+from tests.house.sources import tree
 from tests.rest_app import bare_app
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +49,7 @@ def texts(path: Path) -> str:
     """All that a file says: a page as it is, of code the constants, with `X` for what is computed."""
     if path.suffix != ".py":
         return path.read_text()
-    return "\n".join(_constants(ast.parse(path.read_text())))
+    return "\n".join(_constants(tree(path)))
 
 
 def _constants(node: ast.AST) -> Iterator[str]:
@@ -98,6 +99,11 @@ def _blocks(text: str) -> Iterator[str]:
     yield from re.findall(r"^ {4}(\S.*)$", text, re.MULTILINE)
 
 
+@cache
+def _command(name: str) -> Any:
+    return load(name)
+
+
 def _unknown_part(line: str) -> str | None:
     """Return what is wrong with a command line: its command, its inner command or an option that is not there."""
     try:
@@ -108,7 +114,7 @@ def _unknown_part(line: str) -> str | None:
         return None
     if words[0] not in COMMANDS:
         return words[0]
-    command: Any = load(words[0])
+    command = _command(words[0])
     inner = getattr(command, "commands", None)
     if inner and not (len(words) > 1 and words[1].startswith("-") and command.params):
         if len(words) > 1 and words[1] not in inner and re.fullmatch("[a-z-]+", words[1]):

@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.house.sources import nodes
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"kgmem": ROOT / "kgmem", "kgmem_api": ROOT / "api" / "kgmem_api"}
 ENTRIES = ("kgmem.cli.main", "kgmem", "kgmem_api", "kgmem_api.openapi")
@@ -22,7 +24,7 @@ def modules() -> dict[str, Path]:
 def named(module: str, path: Path) -> Iterator[str]:
     """What a module imports, and what its strings name: registries load modules by name when they are asked for."""
     prefixes, texts = {f"{module.partition('.')[0]}.", ""}, set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         match node:
             case ast.Import():
                 yield from (alias.name for alias in node.names)

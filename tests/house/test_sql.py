@@ -11,6 +11,7 @@ from mypy import api
 
 from kgmem.store.db.statements import load
 from kgmem.store.graph.subsystems import MAKE
+from tests.house.sources import nodes
 
 ROOT = Path(__file__).parents[2]
 _SQL = "kgmem.store.db.sql"
@@ -65,21 +66,21 @@ def test_mypy_refuses_a_plain_text_where_sql_is_expected(tmp_path: Path, monkeyp
 
 
 @cache
-def _modules() -> list[tuple[Path, ast.Module]]:
+def _modules() -> list[tuple[Path, tuple[ast.AST, ...]]]:
     """Return the modules that make SQL."""
     paths = [path for folder in ("kgmem", "api", "migrations") for path in sorted((ROOT / folder).rglob("*.py"))]
     texts = [(path, path.read_text(encoding="utf-8")) for path in paths if path not in _MAKERS]
-    return [(path, ast.parse(text)) for path, text in texts if _SQL in text or "parameters.add(" in text]
+    return [(path, nodes(path)) for path, text in texts if _SQL in text or "parameters.add(" in text]
 
 
-def _not_literal(tree: ast.Module) -> Iterator[int]:
+def _not_literal(module: tuple[ast.AST, ...]) -> Iterator[int]:
     names = {
         alias.asname or alias.name
-        for node in ast.walk(tree)
+        for node in module
         if isinstance(node, ast.ImportFrom) and node.module == _SQL
         for alias in node.names
     }
-    for node in ast.walk(tree):
+    for node in module:
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
         texts = node.args if node.func.id == "later" else node.args[:1]
@@ -89,16 +90,16 @@ def _not_literal(tree: ast.Module) -> Iterator[int]:
 
 
 def test_sql_is_made_of_literal_text() -> None:
-    found = [f"{path.relative_to(ROOT)}:{line}" for path, tree in _modules() for line in _not_literal(tree)]
+    found = [f"{path.relative_to(ROOT)}:{line}" for path, module in _modules() for line in _not_literal(module)]
     assert not found, "SQL(), compose() and join() take a literal, and nothing is cast to SQL."
 
 
 def test_types_of_parameters_are_literals() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path, tree in _modules()
+        for path, module in _modules()
         if path.is_relative_to(ROOT / "kgmem/store")
-        for node in ast.walk(tree)
+        for node in module
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "add"
@@ -122,11 +123,11 @@ def test_no_check_for_composed_sql_is_switched_off() -> None:
 
 def test_each_statement_that_is_named_is_in_its_file() -> None:
     named = [
-        (f"{path.relative_to(ROOT)}:{node.lineno}", *(argument.value for argument in node.args[:2]))
+        (f"{path.relative_to(ROOT)}:{node.lineno}", *(ast.literal_eval(argument) for argument in node.args[:2]))
         for folder in ("kgmem", "tests", "bench")
         for path in sorted((ROOT / folder).rglob("*.py"))
-        if re.search(r"(sql|statement)\(", text := path.read_text(encoding="utf-8"))
-        for node in ast.walk(ast.parse(text))
+        if re.search(r"(sql|statement)\(", path.read_text(encoding="utf-8"))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in {"sql", "statement"}
         if len(node.args) > 1 and all(isinstance(argument, ast.Constant) for argument in node.args[:2])
     ]
