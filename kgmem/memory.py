@@ -23,6 +23,7 @@ from kgmem.services.agents.sessions import Sessions
 from kgmem.services.agents.states import AgentStates
 from kgmem.services.ask_cypher import NamedQueries
 from kgmem.services.backups import Backups
+from kgmem.services.cache.cache import Cache
 from kgmem.services.claims.causality import Causality
 from kgmem.services.claims.claims import Claims
 from kgmem.services.claims.facts import Facts
@@ -111,6 +112,7 @@ class Memory:
         self.keys = Keys(ports)
         self.server = Server(ports)
         self.backups = Backups(ports)
+        self.cache = Cache(ports)
         self.causality = Causality(ports)
         self.views = Views(ports)
         self.queries = NamedQueries(ports)

@@ -87,6 +87,14 @@ class Settings(BaseSettings):
     redis_timeout: float = Field(
         default=0.05, gt=0, le=10, description="Seconds that one call of Redis may take; then kgmem goes on without it."
     )
+    cache: bool = Field(default=True, description="Serve what nothing has changed from a cache (docs/cache.md).")
+    cache_bytes: int = Field(
+        default=64 * 1024 * 1024, ge=0, description="Bytes of cached values that one process keeps at most."
+    )
+    cache_recall: str | None = Field(
+        default=None,
+        description="Policy of answers of recall: `off`, or seconds=300,eviction=lfu,share=0.5,compress=4096.",
+    )
     url: str | None = Field(
         default=None, description="A kgmem server that `kgmem mcp` speaks to, instead of a database of its own."
     )

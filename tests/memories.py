@@ -14,6 +14,9 @@ from typing import Any
 import asyncpg
 
 from kgmem.bootstrap import Infrastructure, Models, postgres_ports
+from kgmem.cache.layered import LayeredCache
+from kgmem.domain.cache.policy import DEFAULTS
+from kgmem.domain.cache.ports import CacheStore
 from kgmem.domain.errors import EmbedderUnavailable, NotFound
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace, Role, Vector
 from kgmem.domain.graph.graph import Change
@@ -25,6 +28,7 @@ from kgmem.embedding.registry import make_embedder
 from kgmem.formats.toml_schema import load_schema
 from kgmem.memory import Memory
 from kgmem.resources import resource
+from kgmem.services.cache.content import ContentCache
 from kgmem.services.texts.remember import schema_of
 from kgmem.store.backup.store import BackupSettings, PostgresBackups
 from kgmem.store.db.codecs import set_codecs
@@ -35,6 +39,7 @@ from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.jobs.keys import PostgresKeyRing
 from kgmem.store.jobs.metrics import PostgresMetrics
 from kgmem.store.load.uploads import Uploads
+from kgmem.store.read.epochs import PostgresEpochs
 from kgmem.store.sync.retrieval_index import PostgresIndex
 from tests.graph_pool import pool_of
 from tests.postgres import run_on
@@ -113,8 +118,14 @@ async def opened_memory(
     extractor: Extractor | None = None,
     reranker: Reranker | None = None,
     lease: float = LEASE,
+    cache: CacheStore | None = None,
 ) -> AsyncIterator[Memory]:
-    """A memory over a database; `words` is whether to use pg_textsearch, by default where the database has it."""
+    """A memory over a database; `words` is whether to use pg_textsearch, by default where the database has it.
+
+    Without a `cache` everything is computed, unless KGMEM_TEST_CACHE is set.
+    """
+    if cache is None and os.environ.get("KGMEM_TEST_CACHE"):
+        cache = LayeredCache(DEFAULTS, 64 * 1024 * 1024)
     async with Database(url, size=size) as database, Database(url, size=size, settings=SEARCH_SETTINGS) as searches:
         async with database.connection() as connection:
             capabilities = await read_capabilities(connection)
@@ -135,11 +146,17 @@ async def opened_memory(
                 BackupSettings(Path(tempfile.gettempdir()) / f"kgmem-home-{os.getpid()}", url, embedded=True)
             ),
         )
+        epochs = PostgresEpochs(catalog)
+        content = None if cache is None else ContentCache(cache, epochs, "test")
+        beside = replace(beside, cache=content)
         models = Models(embedder=embedder, extractor=extractor, reranker=reranker)
         memory = Memory(postgres_ports(catalog, index, CORE, beside, models=models, lease=lease))
         try:
             yield memory
         finally:
+            if content is not None:
+                await content.aclose()
+            await epochs.aclose()
             await memory.ports.flows.close()
 
 

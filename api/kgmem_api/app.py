@@ -72,7 +72,7 @@ from kgmem_api.routes.agents import (
 )
 from kgmem_api.routes.ledger import routes as ledger_routes
 from kgmem_api.routes.lifecycle import erasures, holds
-from kgmem_api.routes.operations import backups, flows, jobs
+from kgmem_api.routes.operations import backups, cache, flows, jobs
 from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.siblings import Share, Siblings
 from kgmem_api.wire.answers import Problem
@@ -194,6 +194,7 @@ _ROUTERS = (
     graphs.router,
     integrity.router,
     backups.router,
+    cache.router,
     jobs.router,
     flows.router,
     keys.router,

@@ -55,6 +55,13 @@ class Metrics:
         )
         self._archive_lag = self._gauge("backup_archive_lag_seconds", "Writes that the archive lacks, at most.", "of")
         self._backup_failures = self._gauge("backup_failures", "Kinds of backup work whose newest run failed.", "of")
+        self._cache_reads = self._gauge(
+            "cache_reads", "Reads through the cache: hits, and misses.", "kind", "result", several="livesum"
+        )
+        self._cache_evictions = self._gauge(
+            "cache_evictions", "Cached values that had to go for others.", "kind", several="livesum"
+        )
+        self._cache_bytes = self._gauge("cache_bytes", "Bytes of cached values.", "kind", several="livesum")
         # Looking a child up by its labels takes as long as the rest of the counting, so it is done once.
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._clocks: dict[tuple[str, str], Histogram] = {}
@@ -84,6 +91,11 @@ class Metrics:
         self._oldest_job.set(figures.oldest_job_seconds)
         self._passages.set(figures.passages_waiting)
         self._unchecked.set(figures.unchecked_seconds)
+        for kind in (await memory.cache.stats()).kinds:
+            self._cache_reads.labels(kind.kind, "hit").set(kind.hits)
+            self._cache_reads.labels(kind.kind, "miss").set(kind.misses)
+            self._cache_evictions.labels(kind.kind).set(kind.evictions)
+            self._cache_bytes.labels(kind.kind).set(kind.bytes)
         await self._see_backups(memory)
         return generate_latest(self._registry if self._folder is None else _of_all(self._folder))
 

@@ -241,6 +241,8 @@ OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "get_backup": ("get_backup", "Return a backup"),
     "post_backup": ("create_backup", "Make a backup"),
     "post_backup_verification": ("verify_backup", "Verify a backup by a test restore"),
+    "get_cache": ("get_cache", "Return what the cache did and keeps"),
+    "delete_cache": ("delete_cached", "Drop what is cached"),
     "list_integrity_checks": ("list_integrity_checks", "List the newest integrity report of every graph"),
     "get_integrity_check": ("get_integrity_check", "Return the newest integrity report of a graph"),
     "post_integrity_check": ("run_integrity_check", "Check the integrity of a graph"),

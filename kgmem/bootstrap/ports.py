@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from kgmem.bootstrap.cache import content_cache
 from kgmem.bootstrap.databases import Pools, connect_redis, open_pools
 from kgmem.bootstrap.models import Embedders, extractor_of, reranker_of
 from kgmem.consensus.engine import NumpyConsensus
@@ -40,6 +41,7 @@ from kgmem.query.procedures.context import ProcedureContext
 from kgmem.resolution.comparer import Comparer
 from kgmem.resources import resource
 from kgmem.services.agents.states import check_content
+from kgmem.services.cache.content import ContentCache
 from kgmem.services.imports.import_reader import describe
 from kgmem.services.ledger.model_calls import LedgerMeter
 from kgmem.services.ports import Ports
@@ -173,6 +175,7 @@ async def _ports(
             signer=Ed25519Signer(settings.erasure_key or settings.home / "erasure_key.pem"),
             files=HomeFiles(settings.home),
             distil=_distil_settings(settings),
+            cache=content_cache(settings, catalog, redis, stack),
         ),
         models=Models(
             embedder,
@@ -228,6 +231,7 @@ class Infrastructure:
     signer: ReportSigner = field(default_factory=Ed25519Signer)
     files: ServerFiles = field(default_factory=HomeFiles)
     distil: DistilSettings = field(default_factory=DistilSettings)
+    cache: ContentCache | None = None
 
 
 def postgres_ports(
@@ -318,6 +322,7 @@ def postgres_ports(
         extractor=models.extractor,
         reranker=models.reranker,
         wording=models.extractor if isinstance(models.extractor, Wording) else None,
+        cache=infrastructure.cache,
     )
     ports.expiry.on_due(partial(expire_due, ports))
     return ports

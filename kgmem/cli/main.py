@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "mcp": ("kgmem.cli.agents.mcp:mcp", "Serve a host of the Model Context Protocol."),
     "worker": ("kgmem.cli.serve:worker", "Run background jobs until interrupted."),
     "jobs": ("kgmem.cli.operations.jobs:jobs", "List background jobs."),
+    "cache": ("kgmem.cli.operations.cache:app", "Show how values are cached, and drop what is cached."),
     "flows": ("kgmem.cli.operations.flows:flows", "List what runs now and ran lately, and show its steps."),
     "remember": ("kgmem.cli.remember:remember", "Store texts, files or folders, and extract entities and facts."),
     "forget": ("kgmem.cli.remember:forget", "Delete episodes and everything extracted only from them."),

@@ -222,7 +222,10 @@ class Graphs:
         Raises NotFound, OnHold.
         """
         await self._ports.holds.refuse_graph(name)
+        id_ = (await self._ports.graphs.get(name)).id
         await self._ports.graphs.drop(name)
+        if self._ports.cache is not None and id_ is not None:
+            await self._ports.cache.clear(id_)
         for key in await self._ports.keys.list():
             if key.graph == name and key.revoked_at is None:
                 await self._ports.keys.revoke(key.id)

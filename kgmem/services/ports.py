@@ -47,6 +47,7 @@ from kgmem.domain.subscriptions.webhook import WebhookSender, WebhookStore
 from kgmem.domain.text.extraction import Extractor
 from kgmem.domain.text.queue import ExtractionStore
 from kgmem.domain.text.resolution import Comparer, MergeStore, NameIndex
+from kgmem.services.cache.content import ContentCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,7 @@ class Ports:
     word_rarity: Callable[[str], float]  # Returns how rare a word is in its language, from 0 to 1.
     reranker: Reranker | None  # None: no question may ask for one.
     wording: Wording | None  # None: summaries are in the words of the facts.
+    cache: ContentCache | None = None  # None: everything is computed.
 
 
 OpenCopy = Callable[[str], AbstractAsyncContextManager[Ports]]

@@ -206,6 +206,7 @@ ASKING = (
 FOR_ADMINS = {
     "/v1/backups",
     "/v1/backups/{id}",
+    "/v1/cache",
     "/v1/keys",
     "/v1/keys/{id}/grants",
     "/v1/graphs/{graph}/integrity-checks",

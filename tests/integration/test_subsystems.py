@@ -72,6 +72,7 @@ LATER = {
     *TABLES["webhooks"],
     *TABLES["presence"],
     *TABLES["tiers"],
+    *TABLES["cache"],
 }  # Tables that revision 0023 did not know.
 
 

@@ -172,12 +172,22 @@ def given_before(graph: str, question: Question) -> list[int]:
     return ids
 
 
+def question_digest(question: Question) -> bytes:
+    """Return a digest of all that a question asks: equal questions have one digest, and others have others."""
+    return _hashed("", question, size=20).digest()
+
+
 def _digest(graph: str, question: Question) -> str:
+    asked = replace(question, cursor=None, k=0, explain=False, profile=False)
+    return _hashed(graph, asked, size=9).hexdigest()
+
+
+def _hashed(graph: str, question: Question, *, size: int) -> "blake2b":
     # A vector is hundreds of numbers, most of all that a question holds, so its bytes stand for it.
     vector = b"" if question.what.vector is None else array("d", question.what.vector).tobytes()
-    what = replace(question.what, vector=None)
-    asked = replace(question, what=what, cursor=None, k=0, explain=False, profile=False)
-    return blake2b(repr((graph, _plain(asked))).encode() + vector, digest_size=9).hexdigest()
+    asked = replace(question, what=replace(question.what, vector=None))
+    told = repr((graph, _plain(asked))).encode("utf-8", "surrogatepass")
+    return blake2b(told + vector, digest_size=size)
 
 
 _NAMES: dict[type, tuple[str, ...]] = {}  # Of the fields of the classes that a question has.

@@ -13,6 +13,7 @@ from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.graph.scope_contents import MOST_SCOPES, ScopeCounts, ScopeDeletion, ScopeItems, ScopeSummary, Traces
 from kgmem.services.agents.publications import withdraw_all
 from kgmem.services.agents.sessions import Sessions
+from kgmem.services.cache.cache import drop_cached
 from kgmem.services.claims import claim as claiming
 from kgmem.services.ports import Ports
 from kgmem.services.texts import remember
@@ -67,6 +68,7 @@ class Scopes:
                 with step("empty_scope") as emptying:
                     report = await self._emptied(graph, path, report, erase=erase)
                     emptying.count(scopes=1)
+        await drop_cached(self._ports, graph)
         left = (await self._ports.scopes.summary(graph, paths)).counts
         if left.deletable:
             raise Conflict("Something new was written to the scope meanwhile.", hint="Delete it again.")

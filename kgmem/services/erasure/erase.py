@@ -31,6 +31,7 @@ from kgmem.log import EventLog
 from kgmem.services.agents.publications import erase_copies
 from kgmem.services.agents.scopes import Scopes
 from kgmem.services.agents.sessions import Sessions
+from kgmem.services.cache.cache import drop_cached
 from kgmem.services.claims import claim as claiming
 from kgmem.services.ports import Ports
 from kgmem.services.texts import remember
@@ -120,6 +121,7 @@ async def erase(ports: Ports, graph: str, request: ErasureRequest, *, server: bo
     if scopes:
         redactor = Redactor(texts, {**redactor.renamed, **await _rename(ports, graph, scopes, tally)})
     rows, kept = await ports.erasures.sweep(graph, redactor, server=server, progress=progress)
+    await drop_cached(ports, graph)
     files_left = await _files(ports, redactor, tally) if server else ()
     progress("vacuum", 0, 1)
     vacuumed, in_files = await ports.erasures.vacuum(graph, sorted(touched | rows.keys()), server=server)

@@ -32,6 +32,7 @@ from kgmem.domain.recall.tense import tense_of
 from kgmem.domain.time.interval import iso, now, parse_time
 from kgmem.domain.time.times_in_text import time_in
 from kgmem.services import merged_keys
+from kgmem.services.cache.answers import through_cache
 from kgmem.services.claims.claim import asker
 from kgmem.services.claims.distributions import superpose
 from kgmem.services.ports import Ports
@@ -191,8 +192,15 @@ async def look_up(ports: Ports, graph: str, question: Question) -> Answer:
     question = with_recipe(question, held.recipe)
     check_question(question)
     check_reranker(ports, question)
-    question = await merged_keys.of_question(ports, graph, question)
     question, understood = timed(question, now())
+    answer = await through_cache(ports, held, question, partial(_computed, ports, held, question))
+    return replace(answer, understood={**understood, **answer.understood})
+
+
+async def _computed(ports: Ports, held: Graph, question: Question) -> Answer:
+    """Answer a question whose times are definite."""
+    graph = held.name
+    question = await merged_keys.of_question(ports, graph, question)
     try:
         answer = await answer_with_causes(ports, held, question, partial(_answer, ports, held))
     except KgmemError:
@@ -200,11 +208,9 @@ async def look_up(ports: Ports, graph: str, question: Question) -> Answer:
             raise
     else:
         if (present := await ports.graphs.get(graph)).space == held.space:
-            answer = replace(answer, understood={**understood, **answer.understood})
             return await superpose(ports, graph, question, answer)
     # The graph moved to another embedding space meanwhile, so the vector was of the wrong one.
     answer = await answer_with_causes(ports, present, question, partial(_answer, ports, present))
-    answer = replace(answer, understood={**understood, **answer.understood})
     return await superpose(ports, graph, question, answer)
 
 

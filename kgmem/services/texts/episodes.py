@@ -7,6 +7,7 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.text.document import Document, Remembered
 from kgmem.domain.text.queue import Forgotten, Provenance
+from kgmem.services.cache.cache import drop_cached
 from kgmem.services.ports import Ports
 from kgmem.services.texts import forget as forgetting
 from kgmem.services.texts import remember as remembering
@@ -71,4 +72,7 @@ class Episodes:
 
         `erase` removes it from the history as well. A dry run only counts.
         """
-        return await forgetting.forget(self._ports, graph, keys, check_scope(scope), dry_run=dry_run, erase=erase)
+        report = await forgetting.forget(self._ports, graph, keys, check_scope(scope), dry_run=dry_run, erase=erase)
+        if erase and not dry_run:
+            await drop_cached(self._ports, graph)
+        return report

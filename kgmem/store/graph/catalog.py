@@ -203,9 +203,11 @@ class PostgresCatalog:
             schema = self._schema_of(_graph_of(row))
             await property_indexes.sync(connection, layout, labels, schema, lenient=lenient)
 
-    async def make_subsystem(self, layout: Layout, subsystem: Subsystem) -> None:
-        """Make the tables of a subsystem. Raises NotFound."""
-        await ensure_subsystem(self.database, layout.id, layout.graph.name, layout.subsystems, subsystem)
+    async def make_subsystem(self, layout: Layout, subsystem: Subsystem, *, patience: str = "10s") -> None:
+        """Make the tables of a subsystem; `patience` is how long locks are waited for. Raises NotFound."""
+        await ensure_subsystem(
+            self.database, layout.id, layout.graph.name, layout.subsystems, subsystem, patience=patience
+        )
 
     async def drop(self, name: str) -> None:
         """Delete a graph with all that it holds. Raises NotFound."""
@@ -307,6 +309,7 @@ class PostgresCatalog:
             subsystems=MadeSubsystems.of(row["subsystems"]),
             names_erased=row["names_erased"],
             make_subsystem=self.make_subsystem,
+            register=row["register"],
         )
 
     @asynccontextmanager

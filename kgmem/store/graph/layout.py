@@ -80,6 +80,7 @@ class Layout:
     subsystems: MadeSubsystems = field(default_factory=MadeSubsystems)  # Shared by all copies.
     make_subsystem: MakeSubsystem = _no_subsystem
     names_erased: int = 0  # How often scopes and sources got other names.
+    register: int = 0  # The version of the row in the register of graphs that this was read from.
 
     def schema(self) -> GraphSchema:
         """Return the schema that holds in the graph."""

@@ -21,6 +21,7 @@ from kgmem.store.db.statements import forget_statements, statement
 from kgmem.store.graph import property_indexes, unique_rules
 from kgmem.store.graph.catalog import PostgresCatalog, make_tables
 from kgmem.store.graph.checks import damage
+from kgmem.store.graph.epoch import track_epoch
 from kgmem.store.graph.layout import EDGE, Label, Layout, asof_of, learn_labels, learn_subsystems
 from kgmem.store.graph.subsystems import SUBSYSTEMS
 
@@ -109,6 +110,7 @@ async def _expected(connection: asyncpg.Connection, layout: Layout) -> _Expected
     try:
         made = [each for each in SUBSYSTEMS if each in layout.subsystems.made]
         await make_tables(connection, scratch, layout.id, layout.graph.space, made)
+        await track_epoch(connection, scratch)
         for name in ("columns", "indexes"):
             rows[name] = await connection.fetch(statement("integrity", name), scratch)
         rows["code"] = await connection.fetch(statement("integrity", "code"), scratch, asof_of(scratch))

@@ -16,6 +16,7 @@ from kgmem.domain.graph.graph import no_such_graph
 from kgmem.store.db.database import Database
 from kgmem.store.db.sql import SQL, fill, literal, number
 from kgmem.store.db.statements import statement
+from kgmem.store.graph.epoch import track_epoch
 
 Subsystem = Literal[
     "history",
@@ -40,6 +41,7 @@ Subsystem = Literal[
     "tiers",
     "presence",
     "distillation",
+    "cache",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -66,6 +68,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "tiers": ("tiers", ("create",)),
     "presence": ("presence", ("create",)),
     "distillation": ("distillation", ("create",)),
+    "cache": ("epoch", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -108,6 +111,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "tiers": ("tier_settings", "item_use", "item_pin"),
     "presence": ("presence",),
     "distillation": ("distil_run", "distil_group", "distil_member", "distil_probe", "distil_allowance"),
+    "cache": ("epoch", "boundary"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.
@@ -180,23 +184,32 @@ async def learn_subsystems(connection: asyncpg.Connection, graph_id: int, known:
 
 
 async def ensure_subsystem(
-    database: Database, graph_id: int, graph: str, known: MadeSubsystems, subsystem: Subsystem
+    database: Database,
+    graph_id: int,
+    graph: str,
+    known: MadeSubsystems,
+    subsystem: Subsystem,
+    *,
+    patience: str = "10s",
 ) -> None:
     """Make the tables of a subsystem that a graph does not have yet, in a transaction of its own.
 
     So a transaction that is rolled back later leaves them, empty, and no other writer waits for its end. Whoever comes
-    second waits for the first, and finds them made. Raises NotFound when the graph was dropped.
+    second waits for the first, and finds them made. `patience` is how long locks are waited for. Raises NotFound when
+    the graph was dropped.
     """
     if subsystem in known.made:
         return
 
     async def make(connection: asyncpg.Connection) -> None:
-        await connection.execute(SQL("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'"))
+        await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
+        await connection.execute(SQL("SELECT set_config('lock_timeout', $1, true)"), patience)
         row = await connection.fetchrow(statement("catalog", "add_subsystem"), graph_id, subsystem)
         if row is not None:
             tables = tuple(table for table in (row["space_table"], row["next_space_table"]) if table)
             await make_subsystem(connection, subsystem, IndexPlace(graph_id, row["index_name"], tables))
             await connection.execute(statement("holds", "guard"), graph_id, row["index_name"])
+            await track_epoch(connection, row["index_name"])
         elif await connection.fetchval(statement("catalog", "subsystems"), graph_id) is None:
             raise no_such_graph(graph)
 

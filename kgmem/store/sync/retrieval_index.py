@@ -26,6 +26,7 @@ from kgmem.store.db.database import Database
 from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.catalog import PostgresCatalog, make_vectors
+from kgmem.store.graph.epoch import track_epoch
 from kgmem.store.graph.layout import (
     EDGE,
     LABEL_SHIFT,
@@ -216,6 +217,7 @@ class PostgresIndex:
                 await _drop_vectors(connection, layout, layout.next_vectors)
             table = await make_vectors(connection, layout.index_name, space)
             await keep_vectors(connection, IndexPlace(layout.id, layout.index_name), table)
+            await track_epoch(connection, layout.index_name)
             told = orjson.dumps(asdict(space)).decode()
             await connection.execute(statement("catalog", "next_space"), layout.id, told, table)
 

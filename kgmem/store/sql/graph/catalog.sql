@@ -9,6 +9,7 @@ UPDATE kgmem.graph SET age_name = $2, index_name = $3, space = $4::text::jsonb, 
 -- name: get
 SELECT id, name, age_name, index_name, strict, schema::text, space::text, space_table, next_space::text,
        next_space_table, fusion, facts, extraction, recipe, created_at, subsystems, names_erased,
+       xmin::text::bigint AS register,
        EXISTS (SELECT 1 FROM kgmem.deferred_index a WHERE a.graph = graph.id AND a.name LIKE '%passage_words') AS wordless
 FROM kgmem.graph WHERE name = $1
 

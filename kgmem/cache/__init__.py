@@ -1,0 +1,1 @@
+"""Places for cached values: in this process, and in Redis beside it."""
