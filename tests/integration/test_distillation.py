@@ -159,6 +159,74 @@ async def test_what_keeps_too_little_is_rolled_back_and_says_why(
     assert await contents(memory) == before
 
 
+def spoil(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    """Let the text of every group that mentions a word say nothing of it."""
+    real = execute.written
+
+    def spoiled(originals: Any, sentences: Any) -> str:
+        if any(word in each.text for each in originals):
+            return "Some people talked."
+        return real(originals, sentences)
+
+    monkeypatch.setattr(execute, "written", spoiled)
+    monkeypatch.setattr(execute, "_REPAIRS", 0)
+
+
+async def two_groups(memory: Memory) -> list[str]:
+    """Store two sessions; the later one is about a flood."""
+    first = [Episode(text + CHAT, f"a{n}", scope=SCOPE, session="a") for n, text in enumerate(TALK) if n != 4]
+    flood = ("The flood of 2021 caused the closure of the old bridge in Porto.", "Ada Lund repaired it in 2022.")
+    second = [Episode(text + CHAT, f"b{n}", scope=SCOPE, session="b") for n, text in enumerate(flood)]
+    await memory.remember(GRAPH, [*first, *second])
+    return [each.key or "" for each in second]
+
+
+async def test_a_group_that_keeps_too_little_is_dropped_and_the_others_stay(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flood = await two_groups(memory)
+    before = await tiers(memory)
+    spoil(monkeypatch, "flood")
+
+    run, (text,) = await distilled(memory)
+
+    assert (run.state, run.score, run.episodes, run.dropped) == ("done", 1, 5, 2)
+    assert {each.state: list(each.episodes) for each in run.groups}["dropped"] == flood
+    (weak,) = [each for each in run.groups if each.state == "dropped"]
+    assert weak.lost
+    assert weak.kept < weak.had
+    assert "2 texts kept too little" in (run.problem or "")
+    assert run.tokens_before == sum(each.tokens_before for each in run.groups if each.state == "done")
+    assert "Lisbon" in text.text
+    after = await tiers(memory)
+    assert {key: after[key] for key in flood} == {key: before[key] for key in flood}
+    assert after["a0"] == 2
+    undone = await memory.distillation.undo(GRAPH, run.id, scope=SCOPE)
+    assert sorted(each.state for each in undone.groups) == ["dropped", "undone"]
+    assert await tiers(memory) == before
+
+
+async def test_a_run_that_was_broken_off_while_it_drops_a_group_goes_on(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await two_groups(memory)
+    spoil(monkeypatch, "flood")
+    real = execute.restore
+
+    async def broken(*_: object) -> None:
+        raise DatabaseUnavailable("It is away.")
+
+    monkeypatch.setattr(execute, "restore", broken)
+    with pytest.raises(DatabaseUnavailable):
+        await memory.distillation.run(GRAPH, scope=SCOPE)
+    monkeypatch.setattr(execute, "restore", real)
+
+    await memory.tasks.distil(GRAPH)
+
+    (run,) = (await memory.distillation.list(GRAPH, scope=SCOPE)).items
+    assert (run.state, run.score, run.episodes, run.dropped) == ("done", 1, 5, 2)
+
+
 async def test_what_was_not_found_again_is_quoted_too(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     await talk(memory)
     real, calls = execute.select, []

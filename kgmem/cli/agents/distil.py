@@ -177,6 +177,8 @@ def _show(run: DistilRun, *, as_json: bool) -> None:
             OUT.print(each.text, markup=False, highlight=False)
         for lost in each.lost:
             note(f"Not found again: {lost['kind']} {lost['word']!r} of {lost['question']!r}")
+    if run.dropped:
+        note(f"{run.dropped} texts stay as they are: too little of them was found again.")
     for why, count in run.skipped.items():
         note(f"{count} texts stay as they are: {why}.")
     if run.problem:

@@ -123,6 +123,9 @@ class DistillationStore(Protocol):
     async def set_groups(self, graph: str, run: int, state: GroupState, other: GroupState) -> int:
         """Bring all groups in one state into another; returns how many."""
 
+    async def verify_again(self, graph: str, run: int, but: Sequence[int]) -> None:
+        """Let the groups of a run that have questions be verified again, but not these."""
+
     async def set_score(
         self, graph: str, run: int, number: int, score: Score, lost: Sequence[tuple[str, Unit]]
     ) -> None:

@@ -17,9 +17,10 @@ FULL_AT: Final = 0.8  # Share of an allowance at which distillation starts.
 EMPTIED_TO: Final = 0.6  # Share of an allowance that a run aims at.
 
 Trigger = Literal["operator", "allowance", "age", "session", "retention", "emergency", "stale"]
-# waiting: for approval. stored: as the episodes are written and the originals are not yet moved.
+# waiting: for approval. stored: as the episodes are written and the originals are not yet moved. dropped: it kept too
+# little, so that its originals came back.
 GroupState = Literal[
-    "planned", "waiting", "measured", "stored", "moved", "done", "stale", "rolled_back", "undone", "kept"
+    "planned", "waiting", "measured", "stored", "moved", "done", "stale", "dropped", "rolled_back", "undone", "kept"
 ]
 RunState = Literal["planned", "waiting", "running", "done", "rolled_back", "undone"]
 
@@ -108,7 +109,7 @@ class DistilRun:
     trigger: Trigger
     share: float
     threshold: float
-    episodes: int
+    episodes: int  # Without those of groups that were dropped or kept; so are tokens, bytes, had and kept.
     groups: Sequence[DistilGroup] = ()
     tokens_before: int = 0
     tokens_after: int = 0
@@ -122,6 +123,7 @@ class DistilRun:
     skipped: Mapping[str, int] = field(default_factory=dict)  # Why texts stay as they are: how many.
     by: str | None = None  # Who approved, rejected or undid it.
     stale: int = 0  # Groups of which an original or a fact has changed since.
+    dropped: int = 0  # Texts of groups that kept too little, and stay as they were.
     missing: Sequence[str] = ()  # Of an undo: originals that are gone.
     dry_run: bool = False
 

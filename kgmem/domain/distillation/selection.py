@@ -181,6 +181,12 @@ def _facts_by_sentence(originals: Sequence[Original], chosen: Sequence[Sentence]
     return [found[each] for each in chosen]
 
 
+def quoted_in(text: str, originals: Sequence[Original]) -> list[Sentence]:
+    """Return the sentences of originals that a distilled text quotes."""
+    sentences = (each for at, original in enumerate(originals) for each in sentences_of(original.text, at))
+    return [each for each in sentences if each.text in text]
+
+
 def written(originals: Sequence[Original], sentences: Sequence[tuple[Sequence[int], str]]) -> str:
     """Return the distilled text: a line for each text that it quotes, with who said it, and when where that changes.
 

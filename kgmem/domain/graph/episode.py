@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from kgmem.domain.fields import (
     DERIVED_FROM,
@@ -25,6 +25,9 @@ from kgmem.domain.fields import (
 
 # About 200 tokens of English, so that a passage fits the 256 tokens of the default embedder.
 PASSAGE_CHARACTERS = 900
+# The property of an episode whose lines are of several subjects, and how long its passages are, so that each has few.
+SHORT_PASSAGES: Final = "short_passages"
+SHORT_PASSAGE_CHARACTERS: Final = 300
 _SPACE = re.compile(r"\s*")
 _CLOSING = "\"')]"
 _BREAKS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"(?<=[.!?])[\"')\]]*\s+"), re.compile(r"\s+"))

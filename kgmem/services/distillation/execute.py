@@ -1,8 +1,8 @@
 """Execute a run step by step; each step may be done again, so a run that was broken off anywhere goes on.
 
 Questions are put to recall before anything changes. Then distilled texts are written and linked, originals become
-cold, and the same questions are repeated without the originals. What they find no more is quoted as well; a run that
-still keeps too little is undone.
+cold, and the same questions are repeated without the originals. What they find no more is quoted as well. A group that
+still keeps too little is dropped: its originals come back. The score of a run is that of what remains.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from kgmem.domain.distillation.groups import moment
 from kgmem.domain.distillation.material import Original, Sentence, digest_of
 from kgmem.domain.distillation.ports import Written
 from kgmem.domain.distillation.probes import DEPTH, Probe, Score, Unit, answered, compared, lost_facts, probes_of
-from kgmem.domain.distillation.run import DistilRun, GroupState, OpenGroup
-from kgmem.domain.distillation.selection import Selection, select, written
+from kgmem.domain.distillation.run import DistilGroup, DistilRun, GroupState, OpenGroup
+from kgmem.domain.distillation.selection import Selection, quoted_in, select, written
 from kgmem.domain.distillation.wording import Line, checked, material_of, quoted
 from kgmem.domain.errors import Conflict, DatabaseUnavailable, NotFound
 from kgmem.domain.flows.trace import count, step
-from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.episode import SHORT_PASSAGES, Episode
 from kgmem.domain.ledger.model_calls import Payer, paid_by
 from kgmem.domain.recall.question import Question, What
 from kgmem.domain.slices import slice_over
@@ -39,6 +39,7 @@ from kgmem.tasks import told_to_stop
 MOST_MENTIONS = 200
 _DAY = re.compile(r"\d{4}(?:-\d\d){0,2}")
 _REPAIRS = 2  # Times that a text gets the sentences which questions missed.
+_DROPS = 3  # Times that groups which keep too little are dropped, and the others verified again.
 _MORE = 40  # Hits beyond the first ten, in the place of originals among them.
 Progress = Callable[[int, int], None]
 
@@ -128,12 +129,25 @@ class _Execution:
 
     async def run(self) -> bool:
         """Do what is left; returns whether all of it is done."""
+        await embed_waiting(self._ports, self._graph)  # What was extracted is found by its meaning, too.
         with step("measure"):
             if not await self._each("planned", self._measure):
                 return False
         with step("write"):
             if not await self._each("measured", self._write):
                 return False
+        if not await self._verify_all():
+            return False
+        for _ in range(_DROPS):
+            if not await self._drop_weak():
+                break
+            if not await self._verify_all():
+                return False
+        await self._finish()
+        return True
+
+    async def _verify_all(self) -> bool:
+        """Move and verify what is not verified, and write again what lost something; False: the slice is over."""
         for _ in range(_REPAIRS + 1):
             with step("move"):
                 if not await self._each("stored", self._move):
@@ -144,8 +158,19 @@ class _Execution:
                     return False
             if not await self._store.open_groups(self._graph, self._run.id, ["stored", "moved"], 1):
                 break
-        await self._finish()
         return True
+
+    async def _drop_weak(self) -> bool:
+        """Leave the texts of groups that keep too little as they were; the others are to be verified again.
+
+        What originals that came back say may take the place of a distilled text among the hits.
+        """
+        run = await self._store.get(self._graph, self._run.id, None)
+        weak = [each.number for each in _weak(run)]
+        if weak:
+            await self._store.verify_again(self._graph, run.id, weak)
+            await roll_back(self._ports, self._graph, run, weak, "dropped")
+        return bool(weak)
 
     async def _each(self, state: GroupState, work: Callable[[OpenGroup], Awaitable[None]]) -> bool:
         """Do some work for each group that is in a state; False where the slice is over before that."""
@@ -203,13 +228,17 @@ class _Execution:
     async def _repaired(self, group: OpenGroup, lost: Sequence[tuple[str, Unit]]) -> bool:
         """Write a text again with the sentences that say what was not found; False where that changes nothing."""
         originals = await self._store.originals(self._graph, list(group.members))
+        texts = await self._store.originals(self._graph, [group.item] if group.item is not None else [])
+        if len(originals) < len(group.members) or not texts:
+            return False
         by_question: dict[str, list[Unit]] = {}
         for question, unit in lost:
             by_question.setdefault(question, []).append(unit)
-        also = await asyncio.to_thread(lost_facts, originals, by_question)
-        chosen = (await asyncio.to_thread(select, originals, self._run.share)).sentences
-        if len(originals) < len(group.members) or set(also) <= set(chosen):
+        wanted = await asyncio.to_thread(lost_facts, originals, by_question)
+        quotes = await asyncio.to_thread(quoted_in, texts[0].text, originals)
+        if set(wanted) <= set(quotes):
             return False
+        also = list(dict.fromkeys([*quotes, *wanted]))
         await write_group(self._ports, self._graph, self._run, group, originals, also=also)
         return True
 
@@ -221,21 +250,22 @@ class _Execution:
     async def _finish(self) -> None:
         run = await self._store.get(self._graph, self._run.id, None)
         done = [each for each in run.groups if each.state == "done"]
-        score = sum((Score(each.had, each.kept) for each in done), Score())
-        low = [each for each in done if Score(each.had, each.kept).share < run.threshold]
-        if score.share < run.threshold:
+        dropped = [each for each in run.groups if each.state == "dropped"]
+        waits = any(each.state == "waiting" for each in run.groups)
+        score = _score(done)
+        if score.share < run.threshold or (dropped and not done and not waits):
+            score = _score(done or dropped)
             lost = (
                 f"{score.had - score.kept} of {score.had} answers were not found again: {score.share:.3f} is below "
                 f"{run.threshold:g}. The groups list them."
             )
             await roll_back(self._ports, self._graph, run, [each.number for each in done], "rolled_back")
+            if not done:
+                await self._store.set_groups(self._graph, run.id, "dropped", "rolled_back")
             await self._store.set_run(self._graph, run.id, "rolled_back", problem=lost)
             return
-        if low:
-            await roll_back(self._ports, self._graph, run, [each.number for each in low], "rolled_back")
         await self._count_bytes(run)
-        waits = any(each.state == "waiting" for each in run.groups)
-        problem = f"{len(low)} groups kept too little and were undone; they list what." if low else None
+        problem = _of_dropped(dropped) if dropped else None
         await self._store.set_run(self._graph, run.id, "waiting" if waits else "done", problem=problem)
 
     async def _count_bytes(self, run: DistilRun) -> None:
@@ -244,6 +274,23 @@ class _Execution:
         made = await self._store.originals(self._graph, [group.item for group in groups if group.item is not None])
         before, after = (sum(len(each.text.encode()) for each in some) for some in (texts, made))
         await self._store.set_bytes(self._graph, run.id, before, after)
+
+
+def _score(groups: Sequence[DistilGroup]) -> Score:
+    return sum((Score(each.had, each.kept) for each in groups), Score())
+
+
+def _weak(run: DistilRun) -> list[DistilGroup]:
+    """Return the groups that keep less than a run has to."""
+    return [each for each in run.groups if each.state == "done" and _score([each]).share < run.threshold]
+
+
+def _of_dropped(groups: Sequence[DistilGroup]) -> str:
+    score, texts = _score(groups), sum(len(each.episodes) for each in groups)
+    return (
+        f"{len(groups)} groups of {texts} texts kept too little ({score.kept} of {score.had} answers) and stay as they "
+        "were; they list what."
+    )
 
 
 async def write_group(
@@ -263,7 +310,7 @@ async def write_group(
     mentions = list(dict.fromkeys(key for each in originals for key in each.mentions))[:MOST_MENTIONS]
     episode = Episode(
         text, key=group.key, occurred_at=_time(originals), mentions=await _there(ports, graph, run.scope, mentions),
-        properties={"distilled": True, "maker": maker, NOT_EXTRACTED: True}, scope=run.scope,
+        properties={"distilled": True, "maker": maker, NOT_EXTRACTED: True, SHORT_PASSAGES: True}, scope=run.scope,
         derived_from=[f"episode:{each.key}" for each in originals],
     )  # fmt: skip
     stored = await put_episodes(ports, graph, [episode])

@@ -42,6 +42,7 @@ READS: Final[tuple[Subsystem, ...]] = ("distillation", "extraction", "claims", "
 _HIGHEST: Final = 2**62
 _AT_ONCE: Final = 200
 _DISTILLED: Final = 3  # The tier, as the table `item` numbers it.
+_WRITTEN: Final = frozenset({"stored", "moved", "done"})  # States of groups that have a text.
 LEASE: Final = 60.0
 
 
@@ -218,6 +219,10 @@ class PostgresDistillation:
     async def set_groups(self, graph: str, run: int, state: GroupState, other: GroupState) -> int:
         """Bring all groups in one state into another; returns how many."""
         return len(await self._fetch(graph, "set_groups", run, state, other))
+
+    async def verify_again(self, graph: str, run: int, but: Sequence[int]) -> None:
+        """Let the groups of a run that have questions be verified again, but not these."""
+        await self._execute(graph, "verify_again", run, list(but))
 
     async def set_score(
         self, graph: str, run: int, number: int, score: Score, lost: Sequence[tuple[str, Unit]]
@@ -410,14 +415,15 @@ def _run(row: Any, groups: Sequence[DistilGroup] = ()) -> DistilRun:
         tokens_before=row["tokens_before"], tokens_after=row["tokens_after"], bytes_before=row["bytes_before"],
         bytes_after=row["bytes_after"], had=row["had"], kept=row["kept"], started_at=iso(row["started"]),
         finished_at=iso(row["finished"]) if row["finished"] is not None else None, problem=row["problem"],
-        skipped=orjson.loads(row["skipped"]), by=row["by"], stale=row["stale"],
+        skipped=orjson.loads(row["skipped"]), by=row["by"], stale=row["stale"], dropped=row["dropped"],
     )  # fmt: skip
 
 
 def _group(row: Any) -> DistilGroup:
+    has_text = row["item"] is not None and row["state"] in _WRITTEN
     return DistilGroup(
         number=row["number"], state=row["state"], episodes=row["episodes"],
-        distilled=row["key"] if row["item"] is not None else None, tokens_before=row["tokens_before"],
+        distilled=row["key"] if has_text else None, tokens_before=row["tokens_before"],
         tokens_after=row["tokens_after"], facts=row["facts"], critical=row["critical"], had=row["had"],
         kept=row["kept"], maker=row["maker"], problem=row["problem"], lost=orjson.loads(row["losses"]),
         stale=row["stale"],

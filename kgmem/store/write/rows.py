@@ -13,7 +13,13 @@ from kgmem.domain.errors import EmbeddingMismatch, InvalidInput
 from kgmem.domain.fields import LONGEST_LABEL, FieldType, indexed_fields
 from kgmem.domain.graph.embedding import Vector, unit
 from kgmem.domain.graph.entity import Entity
-from kgmem.domain.graph.episode import PASSAGE_CHARACTERS, Passage, passages
+from kgmem.domain.graph.episode import (
+    PASSAGE_CHARACTERS,
+    SHORT_PASSAGE_CHARACTERS,
+    SHORT_PASSAGES,
+    Passage,
+    passages,
+)
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.space.place import Place
 from kgmem.domain.time.interval import ALWAYS, Interval, valid_interval
@@ -148,7 +154,8 @@ def episode_row(stored: Mapping[str, Any]) -> VertexRow:
     title, speaker = stored.get("title"), stored.get("speaker")
     text = str(stored.get("text", ""))
     head = f"{title}\n" if title else f"{speaker}: " if speaker else ""
-    cut = [Passage(p.ordinal, p.start, head + p.body) for p in passages(text)]
+    most = SHORT_PASSAGE_CHARACTERS if stored.get(SHORT_PASSAGES) is True else PASSAGE_CHARACTERS
+    cut = [Passage(p.ordinal, p.start, head + p.body) for p in passages(text, most)]
     return VertexRow(valid_of(occurred, occurred), None, index_labels(stored.get("labels")), cut)
 
 

@@ -18,7 +18,7 @@ from kgmem_api.wire.fields import STRICT
 Trigger = Literal["operator", "allowance", "age", "session", "retention", "emergency", "stale"]
 State = Literal["planned", "waiting", "running", "done", "rolled_back", "undone"]
 GroupState = Literal[
-    "planned", "waiting", "measured", "stored", "moved", "done", "stale", "rolled_back", "undone", "kept"
+    "planned", "waiting", "measured", "stored", "moved", "done", "stale", "dropped", "rolled_back", "undone", "kept"
 ]
 Age = Annotated[str | float | None, Field(description="Only texts that are older: seconds, or 30d.")]
 
@@ -82,7 +82,7 @@ class DistillationRun(BaseModel):
     trigger: Trigger
     share: float
     threshold: float
-    episodes: int
+    episodes: Annotated[int, Field(description="Without those that were dropped or kept.")]
     groups: list[DistillationGroup]
     tokens_before: int
     tokens_after: int
@@ -98,6 +98,7 @@ class DistillationRun(BaseModel):
     skipped: Annotated[dict[str, int], Field(description="Why texts stay as they are: how many.")]
     by: str | None
     stale: int
+    dropped: Annotated[int, Field(description="Texts of groups that kept too little, and stay as they were.")]
     missing: list[str]
     dry_run: bool
 

@@ -86,7 +86,7 @@ WHERE i.scope = $1 AND i.kind = 2 AND i.tier <> 3
   AND ($3::float8 IS NULL OR i.known_from < now() - make_interval(secs => $3))
   AND ($4::bigint[] IS NULL OR i.id = ANY ($4))
   AND NOT EXISTS (SELECT FROM {index}.distil_member m JOIN {index}.distil_group g ON (g.run, g.number) = (m.run, m.number)
-                  WHERE m.episode = i.id AND g.state NOT IN ('undone', 'rolled_back', 'kept'))
+                  WHERE m.episode = i.id AND g.state NOT IN ('undone', 'rolled_back', 'dropped', 'kept'))
   AND NOT EXISTS (SELECT FROM {index}.distil_group g WHERE g.item = i.id)
 ORDER BY coalesce(lower(i.valid), i.known_from), i.id LIMIT $5
 
@@ -157,7 +157,7 @@ LOCK TABLE {index}.distil_run IN SHARE ROW EXCLUSIVE MODE
 -- name: taken
 -- Which of these texts another run has meanwhile.
 SELECT m.episode FROM {index}.distil_member m JOIN {index}.distil_group g ON (g.run, g.number) = (m.run, m.number)
-WHERE m.episode = ANY ($1::bigint[]) AND g.state NOT IN ('undone', 'rolled_back', 'kept')
+WHERE m.episode = ANY ($1::bigint[]) AND g.state NOT IN ('undone', 'rolled_back', 'dropped', 'kept')
 
 -- name: add_groups
 INSERT INTO {index}.distil_group (run, number, state, key, tokens_before, tokens_after, facts, critical, digest)
@@ -173,11 +173,17 @@ SELECT r.id, s.path AS scope, r.state, r.trigger, r.share, r.threshold, r.bytes_
        r.problem, r.by, r.started, r.finished, g.*
 FROM {index}.distil_run r JOIN {index}.scope s ON s.id = r.scope
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(g.tokens_before), 0)::bigint AS tokens_before,
-           coalesce(sum(g.tokens_after), 0)::bigint AS tokens_after, coalesce(sum(g.had), 0)::bigint AS had,
-           coalesce(sum(g.kept), 0)::bigint AS kept, count(*) FILTER (WHERE g.stale) AS stale,
-           (SELECT count(*) FROM {index}.distil_member m WHERE m.run = r.id) AS episodes
-    FROM {index}.distil_group g WHERE g.run = r.id) g
+    SELECT coalesce(sum(g.tokens_before) FILTER (WHERE n.counts), 0)::bigint AS tokens_before,
+           coalesce(sum(g.tokens_after) FILTER (WHERE n.counts), 0)::bigint AS tokens_after,
+           coalesce(sum(g.had) FILTER (WHERE n.counts), 0)::bigint AS had,
+           coalesce(sum(g.kept) FILTER (WHERE n.counts), 0)::bigint AS kept, count(*) FILTER (WHERE g.stale) AS stale,
+           coalesce(sum(m.texts) FILTER (WHERE n.counts), 0)::bigint AS episodes,
+           coalesce(sum(m.texts) FILTER (WHERE g.state = 'dropped'), 0)::bigint AS dropped
+    FROM {index}.distil_group g
+    CROSS JOIN LATERAL (SELECT g.state NOT IN ('dropped', 'kept') AS counts) n
+    CROSS JOIN LATERAL (SELECT count(*) AS texts FROM {index}.distil_member m
+                        WHERE (m.run, m.number) = (g.run, g.number)) m
+    WHERE g.run = r.id) g
 WHERE ($1::integer IS NULL OR r.scope = $1) AND ($2::text IS NULL OR r.state = $2) AND r.id < $3
   AND ($4::bigint IS NULL OR r.id = $4)
 ORDER BY r.id DESC LIMIT $5
@@ -224,6 +230,11 @@ UPDATE {index}.distil_group SET state = $3 WHERE run = $1 AND number = $2
 
 -- name: set_groups
 UPDATE {index}.distil_group SET state = $3 WHERE run = $1 AND state = $2 RETURNING number
+
+-- name: verify_again
+UPDATE {index}.distil_group g SET state = 'moved'
+WHERE g.run = $1 AND g.state = 'done' AND g.number <> ALL ($2::integer[])
+  AND EXISTS (SELECT FROM {index}.distil_probe p WHERE (p.run, p.number) = (g.run, g.number))
 
 -- name: set_score
 UPDATE {index}.distil_group SET had = $3, kept = $4, lost = $5::text::jsonb WHERE run = $1 AND number = $2
