@@ -38,6 +38,24 @@ def for_nobody() -> Context:
     return context
 
 
+_UNCOUNTED: ContextVar[bool] = ContextVar("kgmem_uncounted", default=False)
+
+
+def counts_uses() -> bool:
+    """Return whether what this task reads counts as used."""
+    return not _UNCOUNTED.get()
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Within the block, nothing that is read counts as used: kgmem measures itself, and nobody needs the items."""
+    token = _UNCOUNTED.set(True)
+    try:
+        yield
+    finally:
+        _UNCOUNTED.reset(token)
+
+
 _WRITERS: ContextVar[Mapping[str | None, frozenset[str]] | None] = ContextVar("kgmem_writers", default=None)
 
 

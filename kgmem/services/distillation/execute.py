@@ -34,7 +34,7 @@ from kgmem.services.recall.recall import look_up
 from kgmem.services.texts.forget import forget
 from kgmem.services.texts.remember import put_episodes
 from kgmem.services.upkeep.embed import embed_waiting
-from kgmem.tasks import told_to_stop
+from kgmem.tasks import told_to_stop, uncounted
 
 MOST_MENTIONS = 200
 _DAY = re.compile(r"\d{4}(?:-\d\d){0,2}")
@@ -197,9 +197,9 @@ class _Execution:
     async def _ask(self, probe: Probe, without: frozenset[int]) -> list[bool]:
         """Return what recall finds of what a question asks for; hits of texts `without` do not count."""
         k = DEPTH + (_MORE if without else 0)
-        answer = await look_up(
-            self._ports, self._graph, Question(What(text=probe.question), scope=self._run.scope, k=k)
-        )
+        question = Question(What(text=probe.question), scope=self._run.scope, k=k)
+        with uncounted():  # Or else the originals would be hot again.
+            answer = await look_up(self._ports, self._graph, question)
         return answered(probe, [hit for hit in answer.hits if hit.id not in without])
 
     async def _write(self, group: OpenGroup) -> None:

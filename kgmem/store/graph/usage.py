@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from kgmem.domain.errors import KgmemError, NotFound
 from kgmem.log import EventLog
 from kgmem.store.graph.layout import Layout
-from kgmem.tasks import for_nobody
+from kgmem.tasks import counts_uses, for_nobody
 
 log = EventLog(__name__)
 
@@ -38,7 +38,7 @@ class UseCounter:
 
     def note(self, layout: Layout, ids: Iterable[int]) -> None:
         """Count a use of each of these items, of the present; returns at once."""
-        if self._store is None or layout.is_past:
+        if self._store is None or layout.is_past or not counts_uses():
             return
         counts = self._counts.setdefault(layout.graph.name, {})
         for taken, id_ in enumerate(ids):
