@@ -124,7 +124,7 @@ class DistillationStore(Protocol):
         """Bring all groups in one state into another; returns how many."""
 
     async def verify_again(self, graph: str, run: int, but: Sequence[int]) -> None:
-        """Let the groups of a run that have questions be verified again, but not these."""
+        """Mark the groups of a run that have questions as moved, to be verified again, but not these."""
 
     async def set_score(
         self, graph: str, run: int, number: int, score: Score, lost: Sequence[tuple[str, Unit]]

@@ -221,7 +221,7 @@ class PostgresDistillation:
         return len(await self._fetch(graph, "set_groups", run, state, other))
 
     async def verify_again(self, graph: str, run: int, but: Sequence[int]) -> None:
-        """Let the groups of a run that have questions be verified again, but not these."""
+        """Mark the groups of a run that have questions as moved, to be verified again, but not these."""
         await self._execute(graph, "verify_again", run, list(but))
 
     async def set_score(
