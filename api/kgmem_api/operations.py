@@ -108,6 +108,7 @@ OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "post_subscription": ("create_subscription", "Subscribe to changes"),
     "list_subscriptions": ("list_subscriptions", "List subscriptions"),
     "get_subscription": ("get_subscription", "Return a subscription with its consumer groups"),
+    "get_followed_answer": ("get_followed_answer", "Return the answer that a subscription follows"),
     "delete_subscription": ("delete_subscription", "Delete a subscription with its consumer groups"),
     "list_feed": ("list_graph_events", "Return or follow the events of a graph"),
     "list_events": ("list_subscription_events", "Return events, for a consumer group or behind a cursor"),

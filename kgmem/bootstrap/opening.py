@@ -20,7 +20,7 @@ from kgmem.tasks import told_to_stop
 
 log = EventLog(__name__)
 _TENDED_EVERY = 600.0  # Seconds between looks at the uploads.
-_WATCHED_EVERY = 1.0  # Seconds between looks for what webhooks must send.
+_WATCHED_EVERY = 1.0  # Seconds between looks for what webhooks must send, and for answers that may have changed.
 _BACKUPS_EVERY = 30.0  # Seconds between looks at the schedule of backups.
 
 
@@ -79,7 +79,7 @@ def _options(memory: Memory) -> WorkerOptions:
 
 @asynccontextmanager
 async def _tending(memory: Memory) -> AsyncIterator[None]:
-    """Look after the uploads and backups of this machine, and each second for what webhooks must send."""
+    """Look after the uploads and backups of this machine, and each second for what webhooks and answers must do."""
 
     async def tend_uploads() -> None:
         while not told_to_stop():
@@ -93,6 +93,7 @@ async def _tending(memory: Memory) -> AsyncIterator[None]:
         while not told_to_stop():
             try:
                 await memory.tasks.queue_webhooks()
+                await memory.tasks.queue_answers()
             except KgmemError as error:
                 log.warning("webhooks_check_failed", error=error)
             await asyncio.sleep(_WATCHED_EVERY)
@@ -150,6 +151,7 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "queue_hold_expiry": memory.tasks.queue_hold_expiry,
         "expire_items": memory.tasks.expire_items,
         "queue_expiry": memory.tasks.queue_expiry,
+        "follow_answers": memory.tasks.follow_answers,
         "deliver_webhook": memory.tasks.deliver_webhook,
         "trim_streams": memory.tasks.trim_streams,
         "queue_trimming": memory.tasks.queue_trimming,

@@ -86,6 +86,7 @@ from kgmem.store.resolution.merge_store import PostgresMerges
 from kgmem.store.resolution.names import PostgresNames
 from kgmem.store.retention.holds import PostgresHolds
 from kgmem.store.streams.streams import PostgresStreams
+from kgmem.store.subscriptions.answers import PostgresAnswers
 from kgmem.store.subscriptions.subscriptions import PostgresSubscriptions
 from kgmem.store.subscriptions.webhooks import PostgresWebhooks
 from kgmem.store.sync.expiry import PostgresExpiry
@@ -296,6 +297,7 @@ def postgres_ports(
         feedback=PostgresFeedback(catalog),
         publications=PostgresPublications(claims),
         subscriptions=subscriptions,
+        followed_answers=PostgresAnswers(catalog, subscriptions),
         presence=PostgresPresence(catalog),
         streams=PostgresStreams(catalog),
         flows=infrastructure.flows or PostgresFlows(catalog.database),

@@ -93,8 +93,8 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
         "text": fields.text(0, LARGEST_LIMIT), "description": fields.text(0, 1000), "limit": _json, "agents": _json,
     },
     "subscription": {
-        "subscription": _AGENT, "scope": _SCOPE, "what": _of("scope", "entity", "label", "kinds", "question"),
-        "filter": _json, "below": _json, "at": _known, "author": fields.text(0, 500), "groups": _json,
+        "subscription": _AGENT, "scope": _SCOPE, "what": _of("scope", "entity", "label", "kinds", "question", "answer"),
+        "filter": _json, "answer": _json, "below": _json, "at": _known, "author": fields.text(0, 500), "groups": _json,
     },
     "feedback": {
         "item": _of("entity", "episode", "relationship"), "key": _KEY, "start": _KEY, "relation": _NAME, "end": _KEY,

@@ -42,6 +42,7 @@ from kgmem.domain.recall.reranking import Reranker
 from kgmem.domain.retention.hold import HoldStore
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.streams.stream import StreamStore
+from kgmem.domain.subscriptions.answer_store import AnswerStore
 from kgmem.domain.subscriptions.subscription import SubscriptionStore
 from kgmem.domain.subscriptions.webhook import WebhookSender, WebhookStore
 from kgmem.domain.text.extraction import Extractor
@@ -81,6 +82,7 @@ class Ports:
     feedback: FeedbackStore
     publications: PublicationStore
     subscriptions: SubscriptionStore
+    followed_answers: AnswerStore
     presence: PresenceStore
     streams: StreamStore
     flows: FlowLog

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Final
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.domain.subscriptions.answer import FollowedAnswer, check_followed
 from kgmem.domain.subscriptions.event import BEGINNING, Position
 from kgmem.domain.subscriptions.subscription import (
     LONGEST_WAIT,
@@ -21,6 +23,8 @@ from kgmem.domain.subscriptions.subscription import (
     check_group,
 )
 from kgmem.domain.time.interval import parse_time
+from kgmem.services import follow_answers
+from kgmem.services.follow_answers import AnswerReaders
 from kgmem.services.ports import Ports
 from kgmem.services.score_texts import scorer_of
 
@@ -34,16 +38,34 @@ class Subscriptions:
     def __init__(self, ports: Ports) -> None:
         """Bind to ports."""
         self._ports = ports
+        self._answers = AnswerReaders(ports)
 
     async def put(
         self, graph: str, address: SubscriptionAddress, request: SubscriptionRequest | None = None
     ) -> Subscription:
         """Subscribe, by default to everything that the scope sees; the same request again changes nothing.
 
-        Raises InvalidInput, Conflict where there is another subscription of the name, TooLarge.
+        By `answer`, the question is asked first, and what it answers begins the events.
+
+        Raises InvalidInput, Conflict where there is another subscription of the name, TooLarge, and EmbedderUnavailable
+        where an answer needs the embedding provider.
         """
-        checked = (request or SubscriptionRequest()).checked()
-        return await self._ports.subscriptions.put(graph, address.checked(), checked)
+        checked, first = (request or SubscriptionRequest()).checked(), None
+        address = address.checked()
+        if checked.answer is not None:
+            # In the scope itself, without what grants add for a key: these may be revoked.
+            question = check_followed(checked.answer, str(address.scope))
+            checked = replace(checked, answer=question)
+            first = await follow_answers.first(self._ports, graph, question)
+        return await self._ports.subscriptions.put(graph, address, checked, first)
+
+    async def answer(self, graph: str, address: SubscriptionAddress) -> FollowedAnswer:
+        """Return the answer that a subscription follows, and the cursor behind which events change it.
+
+        Raises NotFound where there is no subscription of this name to an answer.
+        """
+        await self._answers.bring_up_to_date(graph, address.checked())
+        return await self._ports.followed_answers.answer(graph, address)
 
     async def get(self, graph: str, address: SubscriptionAddress) -> Subscription:
         """Return a subscription with its groups. Raises NotFound."""
@@ -71,6 +93,7 @@ class Subscriptions:
             raise InvalidInput(f"limit is {limit}.", hint="Give 1 to 1,000.", field="limit")
         position, ending = Position.parse(after, "after"), time.monotonic() + _checked_wait(wait)
         while True:
+            await self._answers.bring_up_to_date(graph, address.checked())
             found = await self._ports.subscriptions.events(graph, address.checked(), position, limit, self._scorer)
             if found.events or time.monotonic() >= ending:
                 return found
@@ -88,7 +111,7 @@ class Subscriptions:
         """
         if not 1 <= limit <= 1000:
             raise InvalidInput(f"limit is {limit}.", hint="Give 1 to 1,000.", field="limit")
-        checked, ending = (request or SubscriptionRequest()).checked(), time.monotonic() + _checked_wait(wait)
+        checked, ending = (request or SubscriptionRequest()).of_events(), time.monotonic() + _checked_wait(wait)
         position = None if after == NOW else Position.parse(after, "after")
         while True:
             place = (check_scope(scope), position)
@@ -109,6 +132,7 @@ class Subscriptions:
         """
         checked, ending = request.checked(), time.monotonic() + _checked_wait(wait)
         while True:
+            await self._answers.bring_up_to_date(graph, address.checked())
             found = await self._ports.subscriptions.read(graph, address.checked(), checked, self._scorer)
             if found.events or time.monotonic() >= ending:
                 return found

@@ -1,13 +1,19 @@
 """`kgmem subscribe` and `kgmem subscriptions`: follow changes, in order, from what a group has acknowledged."""
 
-from typing import Annotated, get_args
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Final, get_args
 
+import orjson
 import typer
 from rich.table import Table
 
 from kgmem.cli.console import OUT, AsJSON, GraphName, Limit, ScopeName, note, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.recall.question import Question
+from kgmem.domain.recall.question import What as Asked
+from kgmem.domain.recall.question_record import question_of
 from kgmem.domain.subscriptions.event import BEGINNING
 from kgmem.domain.subscriptions.subscription import (
     DEFAULT_LEASE,
@@ -26,6 +32,7 @@ from kgmem.memory import DEFAULT_GRAPH, Memory
 
 app = typer.Typer(help="List subscriptions, and read, acknowledge and replay their events.", no_args_is_help=True)
 
+DEFAULT_BEST: Final = 10
 Name = Annotated[str, typer.Argument(help="The subscription's name.")]
 Group = Annotated[str, typer.Argument(help="The consumer group.")]
 Cursor = Annotated[str, typer.Argument(help="The cursor of an answer, or the id of an event.")]
@@ -37,7 +44,7 @@ def subscribe(
     name: Name,
     graph: GraphName = DEFAULT_GRAPH,
     scope: ScopeName = "",
-    what: Annotated[str | None, typer.Option("--what", help="scope, entity, label, kinds or question.")] = None,
+    what: Annotated[str | None, typer.Option("--what", help="scope, entity, label, kinds, question or answer.")] = None,
     kinds: Annotated[list[str] | None, typer.Option("--kind", help="Such as fact.verified or fact.*.")] = None,
     labels: Annotated[list[str] | None, typer.Option("--label", help="A label, kind or predicate.")] = None,
     keys: Annotated[list[str] | None, typer.Option("--key", help="The key of an entity.")] = None,
@@ -45,12 +52,36 @@ def subscribe(
     least: Annotated[float, typer.Option("--min-relevance", help="How relevant, 0 to 1.")] = DEFAULT_RELEVANCE,
     below: Annotated[bool, typer.Option("--below/--not-below", help="Follow the scopes below, too.")] = True,
     beginning: Annotated[bool, typer.Option("--from-beginning", help="Begin with the oldest event.")] = False,
+    best: Annotated[int | None, typer.Option("--best", help="Follow so many best hits of --question or --ask.")] = None,
+    ask: Annotated[
+        str | None, typer.Option("--ask", help="A question as JSON, as POST .../recall takes it; @FILE reads a file.")
+    ] = None,
 ) -> None:
-    """Subscribe to changes; the same subscription again changes nothing."""
-    asked = EventFilter(tuple(kinds or ()), tuple(labels or ()), tuple(keys or ()), question, least)
-    request = SubscriptionRequest(subject(what, asked), asked, below, "beginning" if beginning else "now")
+    """Subscribe to changes, or to the answer of a question; the same subscription again changes nothing."""
+    answer = _answer(question, best, ask) if what == "answer" or best is not None or ask is not None else None
+    asked = EventFilter(
+        tuple(kinds or ()), tuple(labels or ()), tuple(keys or ()), question if answer is None else None, least
+    )
+    subject_ = "answer" if answer is not None and what is None else subject(what, asked)
+    request = SubscriptionRequest(subject_, asked, below, "beginning" if beginning else "now", answer)
     made = with_memory(lambda m: m.subscriptions.put(graph, SubscriptionAddress(name, scope), request))
     OUT.print(f"{'Subscribed' if made.created else 'Unchanged'}: {made.name}, from the cursor {made.start}.")
+
+
+def _answer(text: str | None, best: int | None, ask: str | None) -> Question:
+    """Return the question whose answer is followed. Raises InvalidInput."""
+    if (text is None) == (ask is None):
+        raise InvalidInput("Give either --question or --ask.", hint="--question takes a text, --ask JSON.", field="ask")
+    if ask is None:
+        return Question(Asked(text=text), k=best or DEFAULT_BEST)
+    try:
+        told = orjson.loads(Path(ask[1:]).read_bytes() if ask.startswith("@") else ask)
+    except (orjson.JSONDecodeError, OSError) as error:
+        raise InvalidInput(
+            f"--ask cannot be read: {error}", hint='Such as {"what": {"text": "Who drinks tea?"}}.', field="ask"
+        ) from error
+    asked = question_of(told, "ask")
+    return replace(asked, k=best) if best is not None else asked
 
 
 def subject(given: str | None, asked: EventFilter) -> What:
@@ -85,6 +116,25 @@ def list_(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", limit: Limit 
 def get(name: Name, graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "") -> None:
     """Print a subscription with its groups, as JSON."""
     print_json(with_memory(lambda m: m.subscriptions.get(graph, SubscriptionAddress(name, scope))))
+
+
+@app.command()
+def answer(name: Name, graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", as_json: AsJSON = False) -> None:
+    """Print the answer that a subscription follows, and the cursor behind which its events go on."""
+    found = with_memory(lambda m: m.subscriptions.answer(graph, SubscriptionAddress(name, scope)))
+    if as_json:
+        print_json(found)
+        return
+    for each in found.items:
+        relevance = f"  relevance {each.relevance:.2f}" if each.relevance is not None else ""
+        about = each.key or " ".join(each.labels)
+        OUT.print(
+            f"{each.rank:>3}  {each.kind}  {each.item}  {about}{relevance}  {each.scope}".rstrip(), soft_wrap=True
+        )
+    note(
+        f"Cursor {found.cursor}."
+        + (f" Not answered since {found.evaluated_at}: {found.problem}" if found.problem else "")
+    )
 
 
 @app.command()
@@ -223,6 +273,8 @@ def _print(found: Delivery, as_json: bool) -> None:
     for event in found.events:
         about = event.key or " ".join((*event.entities, *event.labels))
         state = f" ({event.previous_state or 'new'} -> {event.state})" if event.state else ""
+        if event.rank is not None or event.previous_rank is not None:
+            state = f" ({event.previous_rank or 'none'} -> {event.rank or 'none'})"
         OUT.print(f"{event.id}  {event.at}  {event.kind}  {about}{state}  {event.scope}".rstrip(), soft_wrap=True)
     note(f"Cursor {found.cursor}." + (f" Lease {found.lease} until {found.leased_until}." if found.lease else ""))
 

@@ -1,11 +1,12 @@
 """Subscriptions and feedback as records of a file, which name what they are about by keys."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Final
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.recall.feedback import Feedback
+from kgmem.domain.recall.question_record import question_of
 from kgmem.domain.subscriptions.subscription import (
     MOST_GROUPS,
     EventFilter,
@@ -38,8 +39,10 @@ def subscription_of(told: Mapping[str, Any]) -> tuple[SubscriptionAddress, Subsc
         raise _wrong("below", "true or false")
     if not _are_texts(groups) or len(groups) > MOST_GROUPS:
         raise _wrong("groups", f"a list of at most {MOST_GROUPS} names")
-    request = SubscriptionRequest(told["what"], EventFilter(**filter_), below is not False).checked()
     address = SubscriptionAddress(told["subscription"], told.get("scope") or "").checked()
+    asked = told.get("answer")
+    answer = replace(question_of(asked), scope=address.scope) if asked is not None else None
+    request = SubscriptionRequest(told["what"], EventFilter(**filter_), below is not False, answer=answer).checked()
     return address, request, [check_group(each) for each in dict.fromkeys(groups)]
 
 

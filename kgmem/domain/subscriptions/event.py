@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from kgmem.domain.errors import InvalidInput
 
-Noun = Literal["entity", "decision", "episode", "message", "relationship", "claim", "fact"]
+Noun = Literal["entity", "decision", "episode", "message", "relationship", "claim", "fact", "answer"]
 
 # What each kind of item reports.
 VERBS: Final[dict[Noun, tuple[str, ...]]] = {
@@ -18,6 +18,7 @@ VERBS: Final[dict[Noun, tuple[str, ...]]] = {
     "relationship": ("created", "updated", "deleted"),
     "claim": ("created", "withdrawn"),
     "fact": ("verified", "contested", "unverified", "superseded", "retracted", "deleted"),
+    "answer": ("entered", "left", "moved"),  # An item, in the answer that a subscription follows.
 }
 KINDS: Final = frozenset(f"{noun}.{verb}" for noun, verbs in VERBS.items() for verb in verbs)
 PATTERNS: Final = KINDS | {f"{noun}.*" for noun in VERBS}
@@ -75,6 +76,9 @@ class Event:
     # To the question of the subscription: of the item's text now, and of its text before that or before it was deleted.
     relevance: float | None = None
     previous_relevance: float | None = None
+    # Of an item in a followed answer, from 1: when the events up to this one are applied, and before this one.
+    rank: int | None = None
+    previous_rank: int | None = None
 
 
 def check_kinds(kinds: Sequence[str], field: str) -> tuple[str, ...]:

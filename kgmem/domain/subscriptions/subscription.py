@@ -10,9 +10,11 @@ from kgmem.domain.fields import LONGEST_KEY, LONGEST_LABEL
 from kgmem.domain.graph.embedding import Vector
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
+from kgmem.domain.recall.question import Question
+from kgmem.domain.subscriptions.answer import Evaluation, check_followed
 from kgmem.domain.subscriptions.event import Event, Position, check_kinds
 
-What = Literal["scope", "entity", "label", "kinds", "question"]
+What = Literal["scope", "entity", "label", "kinds", "question", "answer"]
 Start = Literal["now", "beginning"]
 
 DEFAULT_RELEVANCE: Final = 0.5
@@ -104,12 +106,14 @@ class SubscriptionRequest:
     """What a subscription delivers: a scope, entities, labels or kinds of events, narrowed by the rest of the filter.
 
     It sees its scope, those above it and shared items, as a question does; with `below` also the scopes below its own.
+    By `answer` it delivers what enters, leaves and moves in the best k hits of a question; that sees no scopes below.
     """
 
     what: What = "scope"
     filter: EventFilter = field(default_factory=EventFilter)
     below: bool = True
     start: Start = "now"  # Where new groups begin: behind what has happened so far, or with the oldest event.
+    answer: Question | None = None
 
     def checked(self) -> "SubscriptionRequest":
         """Return itself with a valid filter. Raises InvalidInput."""
@@ -121,7 +125,29 @@ class SubscriptionRequest:
                 hint=f"Name at least one in filter.{needed}.",
                 field=f"filter.{needed}",
             )
+        if self.what == "answer" and checked.question is not None:
+            raise InvalidInput(
+                "filter.question is given, but the subscription is by answer.",
+                hint="Put the question into answer.what.text, and how relevant hits must be into answer.min_score.",
+                field="filter.question",
+            )
+        if self.what == "answer":
+            return replace(self, filter=checked, below=False, answer=check_followed(self.answer))
+        if self.answer is not None:
+            raise InvalidInput(
+                f"answer is given, but the subscription is by {self.what}.",
+                hint="Give the question in filter.question, or what: answer.",
+                field="answer",
+            )
         return replace(self, filter=checked)
+
+    def of_events(self) -> "SubscriptionRequest":
+        """Return itself, checked, where events of the feed are asked for. Raises InvalidInput."""
+        if self.what == "answer":
+            raise InvalidInput(
+                "An answer is followed by a subscription only.", hint="Make a subscription, and read it.", field="what"
+            )
+        return self.checked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +174,7 @@ class Subscription:
     groups: Sequence[ConsumerGroup] = ()
     created: bool = True  # False in the answer to a request that changed nothing.
     id: int = 0
+    answer: Question | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +259,17 @@ Scorers = Callable[[str, str], Awaitable[TextScorer]]
 class SubscriptionStore(Protocol):
     """Stores subscriptions and how far their groups are, and reads the events of a graph."""
 
-    async def put(self, graph: str, address: SubscriptionAddress, request: SubscriptionRequest) -> Subscription:
-        """Store a subscription; the same one again changes nothing. Raises Conflict for another one of its name."""
+    async def put(
+        self,
+        graph: str,
+        address: SubscriptionAddress,
+        request: SubscriptionRequest,
+        first: Evaluation | None = None,
+    ) -> Subscription:
+        """Store a subscription, by `answer` with its first evaluation; the same one again changes nothing.
+
+        Raises Conflict for another one of its name.
+        """
 
     async def get(self, graph: str, address: SubscriptionAddress) -> Subscription:
         """Return a subscription with its groups. Raises NotFound."""

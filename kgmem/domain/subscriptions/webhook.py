@@ -66,7 +66,7 @@ class WebhookRequest:
             raise InvalidInput(
                 f"max_attempts is {self.max_attempts}.", hint=f"Give 1 to {MOST_ATTEMPTS}.", field="max_attempts"
             )
-        return replace(self, events=self.events.checked())
+        return replace(self, events=self.events.of_events())
 
 
 @dataclass(frozen=True, slots=True)

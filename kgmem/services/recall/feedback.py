@@ -33,7 +33,9 @@ class FeedbackOnHits:
         Raises InvalidInput, and NotFound for an item that questions in this scope do not find.
         """
         await self._ports.graphs.get(graph)
-        return GivenFeedback(*await self._ports.feedback.put(graph, feedback.checked()))
+        given = GivenFeedback(*await self._ports.feedback.put(graph, feedback.checked()))
+        await self._ports.followed_answers.hurry(graph, feedback.scope)
+        return given
 
     async def list(
         self,
@@ -55,6 +57,7 @@ class FeedbackOnHits:
             raise NotFound(
                 f"You have given no feedback on {item} for this question here.", hint="List the feedback.", field="item"
             )
+        await self._ports.followed_answers.hurry(graph, scope)
 
 
 async def with_feedback(

@@ -7,6 +7,7 @@ from kgmem.domain.derived.communities import CommunityChanges
 from kgmem.domain.derived.similarity import LinkChanges
 from kgmem.domain.graph.tier import TierChanges
 from kgmem.services import deliver_webhooks as delivering
+from kgmem.services import follow_answers as following
 from kgmem.services.agents import states as agent_states
 from kgmem.services.claims import claim as claiming
 from kgmem.services.distillation import triggers as distilling
@@ -158,6 +159,14 @@ class Tasks:
     async def deliver_webhook(self, graph: str, webhook: int) -> int:
         """Send what a webhook has to send; returns how many events its receiver took."""
         return await delivering.deliver(self._ports, graph, webhook)
+
+    async def follow_answers(self, graph: str) -> int:
+        """Evaluate the followed answers of a graph that may have changed; returns how many were stored."""
+        return await following.follow(self._ports, graph)
+
+    async def queue_answers(self) -> int:
+        """Enqueue that for each graph with followed answers that may have changed; returns for how many."""
+        return await following.queue_due(self._ports)
 
     async def queue_webhooks(self) -> int:
         """Enqueue the delivery of each webhook that has something to send; returns for how many."""

@@ -19,7 +19,8 @@ _ERASED_AT_ONCE: Final = 1000
 # Rows that hang on others of the scope go before these.
 _CLEARED: Final = (
     "lock_states", "clear_times", "clear_states", "clear_checkpoints", "note_states_gone", "clear_rules",
-    "clear_blocks", "note_blocks_gone", "clear_groups", "clear_subscriptions", "lock_streams",
+    "clear_blocks", "note_blocks_gone", "clear_groups", "clear_answers", "clear_answer_events",
+    "clear_subscriptions", "lock_streams",
     "clear_deliveries", "clear_dead_letters", "clear_work_groups", "clear_messages", "clear_streams",
     "clear_webhook_secrets", "clear_webhook_waiting", "clear_webhook_attempts", "clear_webhooks", "clear_presence",
     "clear_feedback", "clear_publications",

@@ -13,6 +13,7 @@ from kgmem.domain.graph.entity import ENTITY, EPISODE
 from kgmem.domain.subscriptions.event import Position
 from kgmem.domain.time.interval import iso, now, parse_time
 from kgmem.store.graph.layout import Layout
+from kgmem.store.subscriptions import answer_log
 
 _PAGE: Final = 500
 _KIND_OF: Final = {ENTITY: "entity", EPISODE: "episode"}
@@ -37,6 +38,8 @@ async def restore_subscription(connection: asyncpg.Connection, layout: Layout, t
         layout.sql("subscriptions", "restore"), layout.scopes[address.scope], address.name, request.what,
         orjson.dumps(request.filter).decode(), request.below, told.get("author"), _at(told),
     )  # fmt: skip
+    if id_ is not None and request.answer is not None:
+        await answer_log.restore(connection, layout, id_, request.answer)
     if id_ is not None and groups:
         await connection.execute(layout.sql("subscriptions", "restore_groups"), id_, groups, Position(0).place)
     return id_ is not None
@@ -75,6 +78,7 @@ def _subscription(row: Any) -> dict[str, Any]:
     return {
         "subscription": row["name"], "scope": row["path"] or None, "what": row["what"], "filter": narrowed,
         "below": row["below"], "at": iso(row["created"]), "author": row["author"], "groups": row["groups"] or None,
+        "answer": orjson.loads(row["question"]) if row["question"] is not None else None,
     }  # fmt: skip
 
 

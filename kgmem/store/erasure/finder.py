@@ -21,6 +21,7 @@ _OWNERS: Final = {
     "memory_block": ("block", "id"),
     "agent_state": ("state", "id"),
     "subscription": ("subscription", "id"),
+    "followed_answer": ("subscription", "subscription"),
 }
 _BESIDE: Final = frozenset({"source", "labels", "scope"})  # What a node has that says nothing of others.
 

@@ -42,6 +42,7 @@ Subsystem = Literal[
     "presence",
     "distillation",
     "cache",
+    "answers",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -69,6 +70,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "presence": ("presence", ("create",)),
     "distillation": ("distillation", ("create",)),
     "cache": ("epoch", ("create",)),
+    "answers": ("answers", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -112,6 +114,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "presence": ("presence",),
     "distillation": ("distil_run", "distil_group", "distil_member", "distil_probe", "distil_allowance"),
     "cache": ("epoch", "boundary"),
+    "answers": ("followed_answer", "answer_event"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

@@ -25,6 +25,7 @@ _BESIDE = frozenset(
         "check_integrity",
         "sweep_tiers",
         "distil",
+        "follow_answers",
     }
 )
 # Tasks of which several may wait for one graph, each about an import.
@@ -70,6 +71,7 @@ _PRIORITIES = {
     "embed": EMBEDDING,
     "reembed": EMBEDDING,
     "deliver_webhook": CONSENSUS,
+    "follow_answers": CONSENSUS,
 }
 # Arguments of a job that are the worker's own: the job of which it is the rest, and from where that goes on.
 CONTINUES, PROGRESS = "continues", "progress"

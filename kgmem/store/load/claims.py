@@ -338,6 +338,8 @@ class _RestoreRun:
 
     async def subscriptions(self, told: Sequence[Told]) -> None:
         """Store subscriptions whose names are free."""
+        if any(each.get("answer") is not None for each in told):
+            await self.layout.ensure("answers")
         for each in told:
             self.done.created += await restore_subscription(self.connection, self.layout, each)
 

@@ -39,6 +39,13 @@ async def relevant(
     return [each for each in rated if max(each.relevance or 0.0, each.previous_relevance or 0.0) >= least]
 
 
+async def best_of(connection: asyncpg.Connection, layout: Layout, scorer: TextScorer, items: Sequence[int]) -> float:
+    """Return the relevance of the best text of items, now or before; words alone rate one that waits for its vector."""
+    rows = await _texts(connection, layout, scorer, items)
+    rated = [(row["body"], row["cosine"] if row["cosine"] is not None else 0.0) for row in rows]
+    return max(await scorer.score(rated), default=0.0)
+
+
 async def _texts(
     connection: asyncpg.Connection, layout: Layout, scorer: TextScorer, items: Sequence[int]
 ) -> Sequence[Any]:

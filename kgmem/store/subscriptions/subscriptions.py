@@ -11,6 +11,8 @@ import orjson
 
 from kgmem.domain.errors import Conflict, TooLarge, Unavailable
 from kgmem.domain.graph.entity import Page
+from kgmem.domain.recall.question_record import question_of
+from kgmem.domain.subscriptions.answer import Evaluation
 from kgmem.domain.subscriptions.event import BEGINNING, Event, Position
 from kgmem.domain.subscriptions.subscription import (
     MOST_SUBSCRIPTIONS,
@@ -29,11 +31,11 @@ from kgmem.domain.time.interval import iso
 from kgmem.store.db.database import Database
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import Layout, scope_ids
-from kgmem.store.subscriptions import groups, questions
+from kgmem.store.subscriptions import answer_log, groups, questions
 from kgmem.store.subscriptions.event_log import FILE, LONGEST_STRETCH, EventLog
 from kgmem.tasks import caller
 
-_READS: Final = ("subscriptions", "history", "claims", "sessions")
+_READS: Final = ("subscriptions", "answers", "history", "claims", "sessions")
 _LOOKING: Final = 1.0  # Seconds that one read looks at events of which none matches.
 _PATIENCE, _PAUSE = 10.0, 0.02  # Seconds to wait for transactions in progress, and between looks.
 _GRACE = 0.1  # Seconds that a read waits for them, so that it finds what its caller has just written.
@@ -48,12 +50,24 @@ class PostgresSubscriptions:
         self.database: Database = catalog.database
         self._log = EventLog()
 
-    async def put(self, graph: str, address: SubscriptionAddress, request: SubscriptionRequest) -> Subscription:
-        """Store a subscription; the same one again changes nothing. Raises Conflict, TooLarge, Unavailable."""
+    async def put(
+        self,
+        graph: str,
+        address: SubscriptionAddress,
+        request: SubscriptionRequest,
+        first: Evaluation | None = None,
+    ) -> Subscription:
+        """Store a subscription, by `answer` with its first evaluation; the same one again changes nothing.
+
+        Raises Conflict, TooLarge, Unavailable.
+        """
         by = caller()
         async with self.catalog.on(graph, reads=_READS) as layout:
             await layout.ensure("subscriptions")
-            start = BEGINNING.change if request.start == "beginning" else await self._now(layout)
+            if first is not None:
+                await layout.ensure("answers")
+            begins = request.start == "beginning" or first is not None
+            start = BEGINNING.change if begins else await self._now(layout)
 
             async def work(connection: asyncpg.Connection) -> bool:
                 number = (await scope_ids(connection, layout, [address.scope], make=True))[address.scope]
@@ -66,12 +80,15 @@ class PostgresSubscriptions:
                     layout.sql(FILE, "add"), number, address.name, request.what, told, request.below, start,
                     by.key if by else None,
                 )  # fmt: skip
+                if made is not None and first is not None:
+                    await answer_log.begin(connection, layout, (made, number), request, first)
                 return made is not None
 
             created = await self.database.transact(work)
             async with self.database.connection() as connection:
                 stored = await _existing(connection, layout, address)
-        if not created and (stored.what, stored.filter, stored.below) != (request.what, request.filter, request.below):
+        same = (stored.what, stored.filter, stored.below, stored.answer)
+        if not created and same != (request.what, request.filter, request.below, request.answer):
             raise Conflict(
                 f"There is another subscription {address.name!r} in this scope.",
                 hint="Delete it first, or take another name.",
@@ -101,6 +118,7 @@ class PostgresSubscriptions:
 
             async def work(connection: asyncpg.Connection) -> int:
                 found = await _existing(connection, layout, address)
+                await answer_log.delete(connection, layout, found.id)
                 return int(await connection.fetchval(layout.sql(FILE, "delete"), found.id))
 
             return await self.database.transact(work)
@@ -181,13 +199,13 @@ class PostgresSubscriptions:
         Raises NotFound, VersionConflict, CursorExpired, Unavailable.
         """
         async with self.catalog.on(graph, reads=_READS) as layout:
-            if to is None:
-                to = Position(await self._now(layout))
             async with self.database.connection() as connection:
-                if isinstance(to, int):
-                    to = Position(await connection.fetchval(layout.sql(FILE, "before_time"), to) or 0)
-                await self._log.settled(connection, layout, to)
-            position = to
+                found = await _existing(connection, layout, address)
+            if found.answer is not None:
+                async with self.database.connection() as connection:
+                    position = await answer_log.place_of(connection, layout, found.id, to)
+            else:
+                position = await self._place_of(layout, to)
 
             async def work(connection: asyncpg.Connection) -> None:
                 found = await _existing(connection, layout, address)
@@ -195,6 +213,16 @@ class PostgresSubscriptions:
 
             await self.database.transact(work)
             return await self._group(layout, address, group)
+
+    async def _place_of(self, layout: Layout, to: Position | int | None) -> Position:
+        """Return a position that is kept: a given one, before the events since an instant, or behind all (None)."""
+        if to is None:
+            to = Position(await self._now(layout))
+        async with self.database.connection() as connection:
+            if isinstance(to, int):
+                to = Position(await connection.fetchval(layout.sql(FILE, "before_time"), to) or 0)
+            await self._log.settled(connection, layout, to)
+        return to
 
     async def delete_group(self, graph: str, address: SubscriptionAddress, group: str) -> None:
         """Delete a group with its cursor. Raises NotFound."""
@@ -215,6 +243,9 @@ class PostgresSubscriptions:
         if row is None:
             return None
         position = Position(row["change"], row["place"])
+        if found.answer is not None:
+            end = await answer_log.last_event(connection, layout, found.id, position)
+            return position if position >= end else None
         until = await self._log.settled(connection, layout, position)
         return position if position >= Position(until) else None
 
@@ -228,6 +259,8 @@ class PostgresSubscriptions:
     ) -> tuple[Sequence[Event], Position]:
         """Return the first matching events behind a position, and up to where all were looked at."""
         after, limit = part
+        if found.answer is not None:
+            return await answer_log.matching(connection, layout, found, after, limit)
         question = found.filter.question
         scorer = await scorers(layout.graph.name, question) if question is not None else None
         until = await self._log.settled(connection, layout, after)
@@ -251,6 +284,10 @@ class PostgresSubscriptions:
         if not ended:
             raise Unavailable("A long write is in progress, such as an import.", hint="Try again when it has ended.")
         return settled
+
+    async def settled(self, layout: Layout) -> int:
+        """Return up to which change events can be read, after a moment for transactions in progress."""
+        return (await self._wait(layout, _GRACE))[0]
 
     async def _let_end(self, layout: Layout) -> None:
         """Wait a moment for transactions in progress, since events behind them cannot be read yet."""
@@ -307,7 +344,10 @@ def _group(row: Any) -> ConsumerGroup:
 def _subscription(row: Any, scope: str) -> Subscription:
     values = orjson.loads(row["filter"]).items()
     told: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values}
+    answer = None
+    if row["question"] is not None:
+        answer = replace(question_of(orjson.loads(row["question"])), scope=str(scope))
     return Subscription(
-        name=row["name"], scope=scope, what=row["what"], filter=EventFilter(**told), below=row["below"],
+        name=row["name"], scope=scope, answer=answer, what=row["what"], filter=EventFilter(**told), below=row["below"],
         start=str(Position(row["start"])), created_at=iso(row["created"]), author=row["author"], id=row["id"],
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """Subscriptions: an agent receives changes in order, once for each cursor that its consumer group acknowledges."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.recall.question_record import record_of
 from kgmem.domain.subscriptions.event import BEGINNING
 from kgmem.domain.subscriptions.subscription import (
     DEFAULT_LEASE,
@@ -29,6 +30,7 @@ from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
 from kgmem_api.wire.fields import STRICT
+from kgmem_api.wire.recall import RecallRequest
 
 
 class EventFilterShape(BaseModel):
@@ -56,11 +58,16 @@ class SubscriptionRequestShape(BaseModel):
 
     name: Annotated[str, Field(description="Without spaces and slashes, 200 characters at most.")]
     what: Annotated[
-        What, Field(description="What it follows; entity needs keys, label labels, kinds kinds, question question.")
+        What,
+        Field(description="What it follows; entity needs keys, label labels, kinds kinds, question question."),
     ] = "scope"
     filter: Annotated[EventFilterShape, Field(description="Narrows it further.")] = EventFilterShape()
     below: Annotated[bool, Field(description="Follow the scopes below its own as well.")] = True
     start: Annotated[Start, Field(description="Where new groups begin.")] = "now"
+    answer: Annotated[
+        RecallRequest | None,
+        Field(description="By answer: a question as recall takes it, with k up to 100; without vector and rerank."),
+    ] = None
 
 
 class GroupShape(BaseModel):
@@ -76,7 +83,7 @@ class SubscriptionShape(BaseModel):
 
     name: str
     scope: str
-    what: Annotated[str, Field(description="scope, entity, label, kinds or question.")]
+    what: Annotated[str, Field(description="scope, entity, label, kinds, question or answer.")]
     filter: Annotated[EventFilterShape, Field(description="Which events match.")]
     below: Annotated[bool, Field(description="Whether it follows the scopes below its own.")]
     start: Annotated[str, Field(description="The cursor at which new groups begin.")]
@@ -84,6 +91,9 @@ class SubscriptionShape(BaseModel):
     author: Annotated[str | None, Field(description="The id of the API key that made it.")]
     groups: Annotated[list[GroupShape], Field(description="By name.")]
     created: Annotated[bool, Field(description="False: it was there, and nothing was written.")]
+    answer: Annotated[
+        dict[str, object] | None, Field(description="The question whose answer it follows, without defaults.")
+    ]
 
 
 class SubscriptionPage(BaseModel):
@@ -116,6 +126,10 @@ class EventShape(BaseModel):
     by: Annotated[str | None, Field(description="Who decided the state of the fact.")]
     relevance: Annotated[float | None, Field(description="Of its text to the question; null: it has none.")]
     previous_relevance: Annotated[float | None, Field(description="Of the text that it had last before.")]
+    rank: Annotated[
+        int | None, Field(description="In a followed answer, from 1: its place when the events up to this are applied.")
+    ]
+    previous_rank: Annotated[int | None, Field(description="In a followed answer: its place before this event.")]
 
 
 class EventPage(BaseModel):
@@ -127,6 +141,29 @@ class EventPage(BaseModel):
     lease: Annotated[str | None, Field(description="To be sent with ack; null: there is nothing to acknowledge.")]
     leased_until: Annotated[
         str | None, Field(description="Until when the lease lasts; without lease: that of another consumer.")
+    ]
+
+
+class AnswerItemShape(BaseModel):
+    """An item of a followed answer, without its content."""
+
+    rank: Annotated[int, Field(description="From 1, the best first.")]
+    item: Annotated[int, Field(description="The id of the entity, episode or relationship, as recall's hits have it.")]
+    kind: Annotated[str, Field(description="entity, episode or fact.")]
+    scope: str
+    key: Annotated[str | None, Field(description="Null: it is not there any more.")]
+    labels: Annotated[list[str], Field(description="Its labels, or its kind.")]
+    relevance: Annotated[float | None, Field(description="To the question's text, as it was evaluated.")]
+
+
+class FollowedAnswerShape(BaseModel):
+    """A followed answer as it is known now."""
+
+    items: Annotated[list[AnswerItemShape], Field(description="The best first.")]
+    cursor: Annotated[str, Field(description="Events behind it change these items.")]
+    evaluated_at: Annotated[str | None, Field(description="When the question was answered last. ISO 8601.")]
+    problem: Annotated[
+        str | None, Field(description="Why the question was not answered since; it is asked again every 10 seconds.")
     ]
 
 
@@ -189,8 +226,12 @@ async def post_subscription(
     """Subscribe to changes in a scope; 409 where another subscription has the name."""
     told = asked.filter
     wanted = EventFilter(tuple(told.kinds), tuple(told.labels), tuple(told.keys), told.question, told.min_relevance)
-    request = SubscriptionRequest(asked.what, wanted, asked.below, asked.start)
     address = SubscriptionAddress(asked.name, access.scope(scope))
+    answer = None
+    if asked.answer is not None:
+        answer = asked.answer.question(access.key)
+        answer = replace(answer, scope=str(address.scope if asked.answer.scope is None else answer.scope))
+    request = SubscriptionRequest(asked.what, wanted, asked.below, asked.start, answer)
     made = await access.memory.subscriptions.put(graph, address, request)
     return reply(_shown(made), 201 if made.created else 200)
 
@@ -219,6 +260,18 @@ async def delete_subscription(
     """Delete a subscription with its consumer groups; the events stay."""
     deleted = await access.memory.subscriptions.delete(graph, SubscriptionAddress(name, access.scope(scope)))
     return reply({"groups": deleted})
+
+
+@router.get(_ONE + "/answer", responses=gives(FollowedAnswerShape))
+async def get_followed_answer(
+    graph: GraphName, name: SubscriptionName, access: Reads, *, scope: ScopeQuery = None
+) -> Response:
+    """Return the answer that a subscription follows, and the cursor behind which its events go on.
+
+    404 where the scope has no subscription of this name to an answer.
+    """
+    address = SubscriptionAddress(name, access.scope(scope))
+    return reply(asdict(await access.memory.subscriptions.answer(graph, address)))
 
 
 @router.get(_ONE + "/events", responses=gives(EventPage))
@@ -297,4 +350,5 @@ async def delete_group(
 def _shown(subscription: Subscription) -> dict[str, Any]:
     shown = asdict(subscription)
     del shown["id"]
+    shown["answer"] = record_of(subscription.answer) if subscription.answer is not None else None
     return shown

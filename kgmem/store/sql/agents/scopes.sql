@@ -100,6 +100,12 @@ DELETE FROM {index}.agent_retention WHERE scope = $1
 -- name: clear_groups
 DELETE FROM {index}.subscription_group g USING {index}.subscription s WHERE s.id = g.subscription AND s.scope = $1
 
+-- name: clear_answer_events
+DELETE FROM {index}.answer_event e USING {index}.subscription s WHERE s.id = e.subscription AND s.scope = $1
+
+-- name: clear_answers
+DELETE FROM {index}.followed_answer a USING {index}.subscription s WHERE s.id = a.subscription AND s.scope = $1
+
 -- name: clear_subscriptions
 DELETE FROM {index}.subscription WHERE scope = $1
 

@@ -41,12 +41,14 @@ VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7) ON CONFLICT (scope, name) DO NOTHING 
 SELECT count(*) FROM {index}.subscription WHERE scope = $1
 
 -- name: get
-SELECT id, name, what, filter::text AS filter, below, start, created, author
-FROM {index}.subscription WHERE scope = $1 AND name = $2
+SELECT s.id, s.name, s.what, s.filter::text AS filter, s.below, s.start, s.created, s.author, a.question::text AS question
+FROM {index}.subscription s LEFT JOIN {index}.followed_answer a ON a.subscription = s.id
+WHERE s.scope = $1 AND s.name = $2
 
 -- name: list
-SELECT id, name, what, filter::text AS filter, below, start, created, author
-FROM {index}.subscription WHERE scope = $1 AND name > $2 ORDER BY name LIMIT $3
+SELECT s.id, s.name, s.what, s.filter::text AS filter, s.below, s.start, s.created, s.author, a.question::text AS question
+FROM {index}.subscription s LEFT JOIN {index}.followed_answer a ON a.subscription = s.id
+WHERE s.scope = $1 AND s.name > $2 ORDER BY s.name LIMIT $3
 
 -- name: groups
 SELECT subscription, name, change, place, CASE WHEN until > clock_timestamp() THEN until END AS until
@@ -58,9 +60,10 @@ WITH groups AS (DELETE FROM {index}.subscription_group WHERE subscription = $1 R
 SELECT count(*) FROM groups
 
 -- name: all
-SELECT s.name, p.path, s.what, s.filter::text AS filter, s.below, s.created, s.author,
+SELECT s.name, p.path, s.what, s.filter::text AS filter, s.below, s.created, s.author, a.question::text AS question,
        (SELECT array_agg(g.name ORDER BY g.name) FROM {index}.subscription_group g WHERE g.subscription = s.id) AS groups
 FROM {index}.subscription s JOIN {index}.scope p ON p.id = s.scope
+LEFT JOIN {index}.followed_answer a ON a.subscription = s.id
 WHERE $1::text IS NULL OR p.path = $1 ORDER BY p.path, s.name
 
 -- name: restore
