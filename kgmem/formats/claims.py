@@ -131,6 +131,6 @@ AS_JSON: Final = frozenset(
     {
         "value", "span", "relationship", "detail", "facts", "last", "versions", "checkpoints", "size", "restored_from",
         "base", "part", "parts", "rules", "users", "metadata", "messages", "seq", "tokens", "sent", "limit", "agents",
-        "filter", "below", "groups", "claims",
+        "filter", "answer", "below", "groups", "claims",
     }
 )  # fmt: skip

@@ -45,7 +45,7 @@ class Subscriptions:
     ) -> Subscription:
         """Subscribe, by default to everything that the scope sees; the same request again changes nothing.
 
-        By `answer`, the question is asked first, and what it answers begins the events.
+        By `answer`, the question is answered first, and that answer begins the events.
 
         Raises InvalidInput, Conflict where there is another subscription of the name, TooLarge, and EmbedderUnavailable
         where an answer needs the embedding provider.

@@ -102,3 +102,42 @@ async def test_a_key_gets_events_of_what_it_may_read_only(door: Door) -> None:
     told = {"group": "g", "cursor": leased["cursor"], "lease": leased["lease"]}
     done(await client.post(f"{ALL}/mine/ack", headers=reader, json=told))
     refused(await client.post(f"{ALL}/mine/seek", headers=reader, json={"group": "g"}), 403)
+
+
+async def test_the_best_hits_of_a_question_are_followed(door: Door) -> None:
+    client, question = door.client, {"what": {"text": "Ann or Bob?", "labels": ["Person"]}, "k": 2}
+    made = await subscribed(door, what="answer", answer=question, start="beginning")
+    assert made["answer"] == question
+    assert done(await client.get(NEWS))["answer"] == question
+    assert done(await client.post(ALL, json={"name": "news", "what": "answer", "answer": question}))["created"] is False
+    await door.people("Ann", "Bob")
+
+    found = done(await client.get(f"{NEWS}/events", params={"group": "g", "wait": 5}))
+    assert [(each["kind"], each["rank"], each["previous_rank"]) for each in found["events"]] == [
+        ("answer.entered", 1, None),
+        ("answer.entered", 2, None),
+    ]
+    answer = done(await client.get(f"{NEWS}/answer"))
+    assert [each["key"] for each in answer["items"]] == [each["key"] for each in found["events"]]
+    assert (answer["cursor"], answer["problem"]) == (found["cursor"], None)
+    hits = done(await client.post(f"{GRAPH}/recall", json=question))["hits"]
+    assert [each["item"] for each in answer["items"]] == [each["id"] for each in hits]
+    done(await client.delete(NEWS))
+    await subscribed(door)
+    refused(await client.get(f"{NEWS}/answer"), 404, "news")
+
+
+async def test_a_question_that_cannot_be_followed_is_refused_with_its_field(door: Door) -> None:
+    tea = {"what": {"text": "tea"}}
+    for answer, word in (
+        (None, "answer"),
+        ({**tea, "k": 101}, "answer.k"),
+        ({**tea, "rerank": True}, "answer.rerank"),
+        ({**tea, "scope": "user/2"}, "answer.scope"),
+        ({**tea, "known": 1}, "known"),
+        ({"what": {"text": "tea", "vector": [1.0]}}, "answer.what.vector"),
+    ):
+        body = {"name": "a", "what": "answer", "answer": answer}
+        refused(await door.client.post(ALL, json=body, params={"scope": "user/1"}), 422, word)
+    hook = {"name": "h", "url": "https://93.184.215.14/hook", "what": "answer"}
+    refused(await door.client.post(f"{GRAPH}/webhooks", json=hook), 422, "subscription")

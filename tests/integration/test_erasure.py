@@ -24,6 +24,7 @@ from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.ledger.ledger import AccountSpec
 from kgmem.domain.recall.feedback import Feedback
+from kgmem.domain.recall.question import Question, What
 from kgmem.domain.subscriptions.subscription import EventFilter, SubscriptionAddress, SubscriptionRequest
 from kgmem.domain.text.resolution import NewMerge
 from kgmem.memory import Memory
@@ -98,6 +99,12 @@ async def subscription(memory: Memory, graph: str, word: str) -> None:
     await memory.subscriptions.put(graph, SubscriptionAddress("sub"), wanted)
 
 
+async def followed_answer(memory: Memory, graph: str, word: str) -> None:
+    await memory.episodes.put(graph, [Episode(f"Where {word} lives.", word)])
+    wanted = SubscriptionRequest("answer", answer=Question(What(f"Where does {word} live?"), k=3))
+    await memory.subscriptions.put(graph, SubscriptionAddress("answer"), wanted)
+
+
 async def feedback(memory: Memory, graph: str, word: str) -> None:
     ids = (await memory.entities.put(graph, [Entity("a")])).ids
     await memory.feedback.give(graph, Feedback(ids[0], "wrong", f"Who is {word}?", f"Not {word}."))
@@ -143,7 +150,7 @@ WAYS: Mapping[str, Way] = {
     each.__name__: each
     for each in (
         entity, property_of_another, relationship, claim, adjudication, text, extraction, session, block, state,
-        subscription, feedback, merge, publication, source, cypher_write, rejected_import,
+        subscription, followed_answer, feedback, merge, publication, source, cypher_write, rejected_import,
     )
 }  # fmt: skip
 

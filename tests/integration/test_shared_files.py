@@ -12,6 +12,7 @@ from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.feedback import Feedback
+from kgmem.domain.recall.question import Hops, Links, Question, What
 from kgmem.domain.subscriptions.subscription import (
     EventFilter,
     GroupRead,
@@ -24,6 +25,7 @@ from kgmem.services.imports.options import ImportOptions
 from tests.memories import new_graph
 
 NEWS, MINE = SubscriptionAddress("news"), SubscriptionAddress("mine", "user/1")
+BEST = SubscriptionAddress("best", "user/1")
 
 
 class Graphs:
@@ -47,6 +49,9 @@ async def fill(memory: Memory) -> None:
     about = EventFilter(kinds=("fact.*",), keys=("a",), question="Where is the Aurora?", min_relevance=0.7)
     await memory.subscriptions.put(Graphs.old, NEWS, SubscriptionRequest("entity", about, below=False))
     await memory.subscriptions.put(Graphs.old, MINE)
+    asked = Question(What("Where is the Aurora?", labels=("Ship",)), graph=Links(hops=Hops(("a",), 2)), k=3)
+    await memory.subscriptions.put(Graphs.old, BEST, SubscriptionRequest("answer", answer=asked))
+    await memory.subscriptions.read(Graphs.old, BEST, GroupRead("planner"))
     await memory.subscriptions.read(Graphs.old, NEWS, GroupRead("planner"))
     for verdict in (
         Feedback(ids[0], "useful", "Where is the Aurora?", "It is."),
@@ -83,7 +88,7 @@ async def test_a_round_trip_loses_nothing_and_again_changes_nothing(
     written = await memory.exports.write(Graphs.old, path, ExportOptions(format=format_))
     done = await memory.imports.run(Graphs.new, [path], ImportOptions())
 
-    assert (written.records["subscription"], written.records["feedback"]) == (2, 3)
+    assert (written.records["subscription"], written.records["feedback"]) == (3, 3)
     assert not done.rejections
     assert await told(memory, Graphs.new) == await told(memory, Graphs.old)
     again = await memory.imports.run(Graphs.new, [path], ImportOptions())
@@ -104,10 +109,20 @@ async def test_an_imported_subscription_delivers_what_comes_then(memory: Memory,
     assert [(each.kind, each.key) for each in after.events] == [("entity.created", "c")]
 
 
+async def test_an_imported_answer_is_evaluated_in_its_new_graph(memory: Memory, tmp_path: Path) -> None:
+    await fill(memory)
+    await memory.exports.write(Graphs.old, tmp_path / "all.jsonl", ExportOptions())
+    await memory.imports.run(Graphs.new, [tmp_path / "all.jsonl"], ImportOptions())
+
+    found = await memory.subscriptions.read(Graphs.new, BEST, GroupRead("planner"))
+
+    assert [(each.kind, each.key, each.rank) for each in found.events] == [("answer.entered", "a", 1)]
+
+
 async def test_one_scope_is_exported_alone(memory: Memory, tmp_path: Path) -> None:
     await fill(memory)
     written = await memory.exports.write(Graphs.old, tmp_path / "own.jsonl", ExportOptions(scope="user/1"))
-    assert (written.records["subscription"], written.records["feedback"]) == (1, 1)
+    assert (written.records["subscription"], written.records["feedback"]) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +139,8 @@ async def test_one_scope_is_exported_alone(memory: Memory, tmp_path: Path) -> No
         ({"type": "subscription", "subscription": "a", "filter": {"keys": "a"}}, "filter.keys"),
         ({"type": "subscription", "subscription": "a", "filter": {"question": 1}}, "filter.question"),
         ({"type": "subscription", "subscription": "a", "below": "yes"}, "below"),
+        ({"type": "subscription", "subscription": "a", "what": "answer"}, "answer"),
+        ({"type": "subscription", "subscription": "a", "what": "answer", "answer": {"k": "3"}}, "answer.k"),
         ({"type": "subscription", "subscription": "a", "groups": [1]}, "groups"),
     ],
 )

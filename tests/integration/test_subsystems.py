@@ -67,6 +67,7 @@ LATER = {
     *TABLES["distillation"],
     *TABLES["blocks"],
     *TABLES["subscriptions"],
+    *TABLES["answers"],
     *TABLES["expiry"],
     *TABLES["streams"],
     *TABLES["webhooks"],

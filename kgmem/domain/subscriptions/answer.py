@@ -103,7 +103,7 @@ def check_followed(question: Question | None, scope: str | None = None) -> Quest
     if scope is not None and question.scope not in {SHARED, scope}:
         raise InvalidInput(
             f"answer.scope is {question.scope[:80]!r}, but the subscription is in {scope[:80]!r}.",
-            hint="Leave it out: the question is asked in the scope of the subscription.",
+            hint="Omit it: the question is evaluated in the scope of the subscription.",
             field="answer.scope",
         )
     if not 1 <= question.k <= MOST_FOLLOWED:
@@ -124,11 +124,11 @@ def _refused(question: Question) -> Iterable[tuple[str, bool, str]]:
     """Return what of a question has no answer that changes, or none that kgmem may ask for by itself."""
     return (
         ("what.vector", question.what.vector is not None, "Give what.text: its vector follows the graph's embedder."),
-        ("when.known_at", question.when.known_at is not None, "Leave it out: the past does not change."),
+        ("when.known_at", question.when.known_at is not None, "Omit it: the past does not change."),
         ("why.from", question.why.start is not None, "Follow causes_of or effects_of: paths have no ids that last."),
-        ("superposition", question.superposition is not None, "Leave it out: it changes how hits are shown."),
-        ("rerank", question.rerank, "Leave it out: each evaluation would call the reranker."),
-        ("cursor", question.cursor is not None, "Leave it out, and raise k."),
+        ("superposition", question.superposition is not None, "Omit it: it changes how hits are shown."),
+        ("rerank", question.rerank, "Omit it: each evaluation would call the reranker."),
+        ("cursor", question.cursor is not None, "Omit it, and raise k."),
     )
 
 

@@ -38,4 +38,4 @@ class AnswerStore(Protocol):
         """Return an answer as it was evaluated last. Raises NotFound."""
 
     async def hurry(self, graph: str, scope: str) -> None:
-        """Let the answers of scopes that see this one be evaluated soon: something beside the feed has changed."""
+        """Make the answers of scopes that see this one due, since something beside the feed has changed."""

@@ -142,7 +142,7 @@ class SubscriptionRequest:
         return replace(self, filter=checked)
 
     def of_events(self) -> "SubscriptionRequest":
-        """Return itself, checked, where events of the feed are asked for. Raises InvalidInput."""
+        """Return itself, checked, for what reads the events of the feed. Raises InvalidInput."""
         if self.what == "answer":
             raise InvalidInput(
                 "An answer is followed by a subscription only.", hint="Make a subscription, and read it.", field="what"

@@ -164,7 +164,7 @@ async def _log(
 
 
 async def _shorten(connection: asyncpg.Connection, layout: Layout, subscription: int, base: int) -> None:
-    """Let the answer as it was behind an event take the place of all events up to it."""
+    """Replace all events up to one by the answer as it was behind it."""
     rows = await connection.fetch(layout.sql(FILE, "kept"), subscription, base)
     ids = replayed((row["change"], row["item"], row["rank"]) for row in rows)
     last = {row["item"]: row for row in rows if row["change"] != "left"}

@@ -128,7 +128,7 @@ class PostgresAnswers:
         return FollowedAnswer(items, str(Position(row["number"])), evaluated, row["problem"])
 
     async def hurry(self, graph: str, scope: str) -> None:
-        """Let the answers of scopes that see this one be evaluated soon: something beside the feed has changed."""
+        """Make the answers of scopes that see this one due, since something beside the feed has changed."""
         async with self.catalog.on(graph, reads=("answers",)) as layout:
             if "answers" in layout.subsystems.made:
                 async with self.database.connection() as connection:

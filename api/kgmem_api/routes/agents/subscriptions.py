@@ -163,7 +163,8 @@ class FollowedAnswerShape(BaseModel):
     cursor: Annotated[str, Field(description="Events behind it change these items.")]
     evaluated_at: Annotated[str | None, Field(description="When the question was answered last. ISO 8601.")]
     problem: Annotated[
-        str | None, Field(description="Why the question was not answered since; it is asked again every 10 seconds.")
+        str | None,
+        Field(description="Why the question has no answer since then; it is evaluated again every 10 seconds."),
     ]
 
 
