@@ -3,7 +3,6 @@ DECLARE
     place name;
 BEGIN
     SELECT index_name INTO STRICT place FROM kgmem.graph WHERE id = current_setting('kgmem.graph_in_turn')::integer;
-<<<<<<< HEAD
     -- The triggers go with their functions.
     EXECUTE format('DROP FUNCTION IF EXISTS %I.epoch_item() CASCADE', place);
     EXECUTE format('DROP FUNCTION IF EXISTS %I.epoch_topic() CASCADE', place);
@@ -18,15 +17,5 @@ BEGIN
     EXECUTE format('DROP TABLE IF EXISTS %I.boundary', place);
     EXECUTE format('DROP TABLE IF EXISTS %I.epoch', place);
     UPDATE kgmem.graph SET subsystems = array_remove(subsystems, 'cache') WHERE index_name = place;
-=======
-    EXECUTE format('DROP TABLE IF EXISTS %I.followed_answer', place);
-    EXECUTE format('DROP TABLE IF EXISTS %I.answer_event', place);
-    IF to_regclass(format('%I.subscription', place)) IS NOT NULL THEN
-        EXECUTE format('DELETE FROM %1$I.subscription_group g USING %1$I.subscription s '
-                       'WHERE s.id = g.subscription AND s.what = ''answer''', place);
-        EXECUTE format('DELETE FROM %I.subscription WHERE what = ''answer''', place);
-    END IF;
-    UPDATE kgmem.graph SET subsystems = array_remove(subsystems, 'answers') WHERE index_name = place;
->>>>>>> 633fd926 (migrations: 0055 makes the tables of followed answers)
 END
 $migration$;

@@ -1,0 +1,2 @@
+DROP TABLE "kgm_0".followed_answer;
+DROP TABLE "kgm_0".answer_event;
