@@ -5,6 +5,7 @@ import pytest
 from tests.rest import GRAPH, Door, done, refused
 
 TIERS = f"{GRAPH}/tiers"
+UNCHANGED = {"raised": 0, "lowered": 0, "missing": [], "archived": 0, "restored": 0}
 
 
 @pytest.fixture
@@ -17,19 +18,19 @@ async def ids(door: Door) -> dict[str, int]:
 
 async def test_items_are_moved_listed_counted_and_searched_by_tier(door: Door, ids: dict[str, int]) -> None:
     moved = done(await door.client.post(f"{TIERS}/move", json={"tier": "cold", "keys": ["f0"], "kind": "entity"}))
-    assert moved == {"raised": 0, "lowered": 1, "missing": []}
-    assert done(await door.client.get(TIERS))["tiers"]["cold"] == {"items": 1, "pinned": 0}
+    assert moved == {**UNCHANGED, "lowered": 1}
+    assert done(await door.client.get(TIERS))["tiers"]["cold"] == {"items": 1, "pinned": 0, "archived": 0}
     page = done(await door.client.get(f"{TIERS}/items", params={"tier": "cold"}))
     assert [(each["key"], each["tier"], each["pinned"]) for each in page["items"]] == [("f0", "cold", False)]
     asked = {"what": {"text": "Ferry"}, "tiers": ["cold"]}
     answer = done(await door.client.post(f"{GRAPH}/recall", json=asked))
     assert [hit["key"] for hit in answer["hits"]] == ["f0"]
-    assert done(await door.client.post(f"{TIERS}/sweep")) == {"raised": 0, "lowered": 0, "missing": []}
+    assert done(await door.client.post(f"{TIERS}/sweep")) == UNCHANGED
 
 
 async def test_items_of_other_scopes_are_missing(door: Door, ids: dict[str, int]) -> None:
     moved = done(await door.client.post(f"{TIERS}/move", json={"tier": "cold", "ids": [ids["own"]]}))
-    assert moved == {"raised": 0, "lowered": 0, "missing": [str(ids["own"])]}
+    assert moved == {**UNCHANGED, "missing": [str(ids["own"])]}
     body = {"tier": "cold", "ids": [ids["own"]]}
     assert done(await door.client.post(f"{TIERS}/move", params={"scope": "user/1"}, json=body))["lowered"] == 1
     assert done(await door.client.get(TIERS))["tiers"]["cold"]["items"] == 0
@@ -46,7 +47,7 @@ async def test_pins_keep_items_where_they_are(door: Door, ids: dict[str, int]) -
 
 async def test_settings_are_changed_one_by_one(door: Door) -> None:
     before = done(await door.client.get(f"{TIERS}/settings"))
-    assert before == {"hot_for": 3600, "warm_for": 86_400, "half_life": 604_800}
+    assert before == {"hot_for": 3600, "warm_for": 86_400, "half_life": 604_800, "archive": False}
     assert done(await door.client.patch(f"{TIERS}/settings", json={"hot_for": 7200})) == {**before, "hot_for": 7200}
     for wrong in ({"hot_for": 90_000}, {"warm_for": 1}, {"half_life": 0}, {"hot_for": -1}, {"colour": 1}):
         refused(await door.client.patch(f"{TIERS}/settings", json=wrong), 422)

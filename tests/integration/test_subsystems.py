@@ -74,6 +74,7 @@ LATER = {
     *TABLES["presence"],
     *TABLES["tiers"],
     *TABLES["cache"],
+    *TABLES["archive"],
 }  # Tables that revision 0023 did not know.
 
 

@@ -28,9 +28,9 @@ def show(
     if as_json:
         print_json(asdict(report))
         return
-    table = Table("tier", "items", "pinned")
+    table = Table("tier", "items", "pinned", "archived")
     for tier, counts in report.tiers.items():
-        table.add_row(tier, f"{counts.items:,}", f"{counts.pinned:,}")
+        table.add_row(tier, f"{counts.items:,}", f"{counts.pinned:,}", f"{counts.archived:,}")
     OUT.print(table)
     note(", ".join(f"{name} {value}" for name, value in asdict(report.settings).items()))
 
@@ -65,6 +65,10 @@ def settings(
     half_life: Annotated[
         int | None, typer.Option("--half-life", min=1, help="Seconds after which a counted use counts half.")
     ] = None,
+    archive: Annotated[
+        bool | None,
+        typer.Option("--archive/--no-archive", help="Whether cold episodes leave the vector and text indexes."),
+    ] = None,
     as_json: AsJSON = False,
 ) -> None:
     """Show when items change their tier, and change what is given. Times count from the last use."""
@@ -72,6 +76,7 @@ def settings(
         "hot_for": hot_for,
         "warm_for": warm_for,
         "half_life": half_life,
+        "archive": archive,
     }
     changes = {name: value for name, value in given.items() if value is not None}
     if changes:
@@ -119,7 +124,7 @@ def unpin(keys: Keys, kind: Kind = "entity", graph: GraphName = DEFAULT_GRAPH, s
 
 @app.command()
 def sweep(graph: GraphName = DEFAULT_GRAPH, as_json: AsJSON = False) -> None:
-    """Lower the tiers of what nobody uses now, as a worker does every few minutes."""
+    """Lower the tiers of what nobody uses and archive what is cold now, as a worker does every few minutes."""
     _print(with_memory(lambda m: m.tiers.sweep(graph)), as_json=as_json)
 
 
@@ -128,5 +133,7 @@ def _print(changes: TierChanges, *, as_json: bool) -> None:
         print_json(asdict(changes))
         return
     OUT.print(f"Warmer: {changes.raised:,}, colder: {changes.lowered:,}.")
+    if changes.archived or changes.restored:
+        OUT.print(f"Archived: {changes.archived:,}, restored: {changes.restored:,}.")
     if changes.missing:
         note(f"Not there: {', '.join(changes.missing)[:500]}")

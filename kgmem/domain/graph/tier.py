@@ -26,6 +26,7 @@ class TierSettings:
     hot_for: int = 3600
     warm_for: int = 86_400  # Since the last use, like hot_for.
     half_life: int = 7 * 86_400  # After so long a counted use counts half.
+    archive: bool = False  # Whether cold episodes leave the vector and text indexes.
 
     def checked(self) -> "TierSettings":
         """Return itself where all of it is valid. Raises InvalidInput."""
@@ -35,6 +36,8 @@ class TierSettings:
                 raise InvalidInput(
                     f"{name} is {value!r}.", hint="Give a whole number of seconds, 0 or more.", field=name
                 )
+        if type(self.archive) is not bool:
+            raise InvalidInput(f"archive is {self.archive!r}.", hint="Give true or false.", field="archive")
         if self.half_life == 0:
             raise InvalidInput("half_life is 0.", hint="Give a number of seconds above 0.", field="half_life")
         if self.warm_for < self.hot_for:
@@ -62,10 +65,11 @@ class TieredItem:
 
 @dataclass(frozen=True, slots=True)
 class TierCounts:
-    """How many items of one tier a graph (or a scope) has."""
+    """How many items of one tier a graph (or a scope) has, and how many of them are archived."""
 
     items: int = 0
     pinned: int = 0
+    archived: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class TierChanges:
     raised: int = 0
     lowered: int = 0
     missing: Sequence[str] = ()
+    archived: int = 0  # Episodes that left the vector and text indexes.
+    restored: int = 0  # Episodes that came back.
 
     def __add__(self, other: "TierChanges") -> "TierChanges":
         """Return the sum of both."""
@@ -82,6 +88,8 @@ class TierChanges:
             self.raised + other.raised,
             self.lowered + other.lowered,
             (*self.missing, *other.missing),
+            self.archived + other.archived,
+            self.restored + other.restored,
         )
 
 
@@ -123,6 +131,12 @@ class TierStore(Protocol):
 
     async def lower(self, graph: str, after: int) -> tuple[TierChanges, bool, int | None]:
         """Lower the next items whose last use is long ago; return whether some will be later, and where to go on."""
+
+    async def archive(self, graph: str, after: int | None) -> tuple[TierChanges, int | None]:
+        """Archive the next cold episodes, where the settings want it, and restore those that are cold no more.
+
+        `after` is where the last call ended, and None at first. Returns what changed, and where to go on.
+        """
 
     async def swept(self, graph: str, mark: tuple[int, int], *, active: bool) -> None:
         """Note that a sweep has come to its end; `active`: it left what will get colder."""

@@ -23,18 +23,26 @@ from kgmem.services.upkeep.sweeps import defer_where
 
 
 async def sweep(ports: Ports, graph: str) -> TierChanges:
-    """Lower the tiers of items that were not used for long; returns how many changed."""
+    """Lower the tiers of items that were not used for long, and archive what is cold; returns how many changed."""
     await ports.tiers.flush(graph)
     mark = await ports.tiers.begin(graph)
-    done, active, after = TierChanges(), False, 0
+    done, active, lowered_to = TierChanges(), False, 0
     while True:
-        changed, later, last = await ports.tiers.lower(graph, after)
+        changed, later, last = await ports.tiers.lower(graph, lowered_to)
         done, active = done + changed, active or later
         if last is None:
             break
-        after = last
+        lowered_to = last
         if await slice_over():
             return done  # The next sweep begins anew: what changed already is found as it is.
+    after: int | None = None
+    while True:
+        changed, after = await ports.tiers.archive(graph, after)
+        done += changed
+        if after is None:
+            break
+        if await slice_over():
+            return done
     await ports.tiers.swept(graph, mark, active=active)
     return done
 

@@ -18,9 +18,9 @@ from kgmem.store.agents.sessions import READS
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import EDGE, Layout, know_labels, learn_labels
 from kgmem.store.graph.records import text_of
+from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.read.items import relationships_of
 from kgmem.store.write.episodes import MENTIONS
-from kgmem.store.write.vertices import read_vertices
 
 _FILE: Final = "session_parts"
 _READS: Final = (*READS, "claims")

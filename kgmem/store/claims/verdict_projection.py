@@ -19,11 +19,12 @@ from kgmem.store.claims.claim_rows import Topic, rule_for
 from kgmem.store.graph.labels import main_label
 from kgmem.store.graph.layout import label_id
 from kgmem.store.graph.records import alike, dumps, stored_name
+from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.write import fact_index
 from kgmem.store.write.edges import read_edges, write_edges
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import entity_row, valid_of
-from kgmem.store.write.vertices import keep_history, read_vertices
+from kgmem.store.write.vertices import keep_history
 
 CONSENSUS = "consensus"  # The property of an entity that tells of its other properties how far they are believed.
 _DIGITS = 4

@@ -86,6 +86,15 @@ def share_of(size: int) -> int:
     return max(2, size // 3)
 
 
+class Remedy(Exception):
+    """What work in a transaction needs first: it is rolled back, `apply` runs, and the work begins again."""
+
+    def __init__(self, apply: Callable[[asyncpg.Connection], Awaitable[None]]) -> None:
+        """Take what makes transactions of its own."""
+        super().__init__("something has to be done before this transaction")
+        self.apply = apply
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionShare:
     """How connections are lent: the share of one caller (None: a third), and the seconds that one waits for one.
@@ -231,6 +240,10 @@ class Database:
                 try:
                     async with connection.transaction(isolation=isolation):
                         return await work(connection)
+                except Remedy as needed:
+                    if attempt == _TRIES:
+                        break
+                    await needed.apply(connection)
                 except RETRYABLE:
                     if attempt == _TRIES:
                         raise
@@ -256,6 +269,8 @@ async def transact_on(connection: asyncpg.Connection, work: Work[T]) -> T:
         try:
             async with connection.transaction():
                 return await work(connection)
+        except Remedy as needed:
+            await needed.apply(connection)
         except RETRYABLE:
             await asyncio.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 - jitter, no secret
     async with connection.transaction():

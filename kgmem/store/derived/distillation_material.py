@@ -15,10 +15,10 @@ from kgmem.domain.text.extraction_result import CO_MENTIONED, DOES_NOT_CAUSE
 from kgmem.domain.time.interval import parse_time
 from kgmem.store.graph.layout import EDGE, Layout, know_labels, learn_labels
 from kgmem.store.graph.records import text_of
+from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.read.items import episodes_of
 from kgmem.store.write.edges import read_edges
 from kgmem.store.write.episodes import MENTIONS
-from kgmem.store.write.vertices import read_vertices
 
 _FILE: Final = "distillation"
 _NO_FACTS: Final = frozenset({MENTIONS, CO_MENTIONED, SIMILAR_TO, DOES_NOT_CAUSE})

@@ -24,9 +24,9 @@ from kgmem.store.db.sql import SQL, fill
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import Layout, know_labels, label_id, scope_ids
 from kgmem.store.graph.records import encoded, text_of
+from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.write.edges import read_edges
 from kgmem.store.write.episodes import MENTIONS
-from kgmem.store.write.vertices import read_vertices
 
 _KINDS: Final[Mapping[SubjectKind, int]] = {"entity": 1, "community": 2}
 _OF_NUMBER: Final[Mapping[int, SubjectKind]] = {number: kind for kind, number in _KINDS.items()}

@@ -22,8 +22,8 @@ from kgmem.store.erasure.vacuum import rewrite
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import Layout, label_id, learn_subsystems
 from kgmem.store.graph.records import dumps
+from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.sync.index_sync import IndexSync
-from kgmem.store.write.vertices import read_vertices
 
 _FILE: Final = "erasure"
 _NEWEST: Final = 2**62

@@ -43,6 +43,7 @@ Subsystem = Literal[
     "distillation",
     "cache",
     "answers",
+    "archive",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -71,6 +72,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "distillation": ("distillation", ("create",)),
     "cache": ("epoch", ("create",)),
     "answers": ("answers", ("create",)),
+    "archive": ("archive", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -115,6 +117,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "distillation": ("distil_run", "distil_group", "distil_member", "distil_probe", "distil_allowance"),
     "cache": ("epoch", "boundary"),
     "answers": ("followed_answer", "answer_event"),
+    "archive": ("archived", "archive_word", "archive_space"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

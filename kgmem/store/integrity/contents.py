@@ -16,6 +16,7 @@ from kgmem.store.db.statements import statement
 from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, VERTEX, Label, Layout, label_id
 from kgmem.store.graph.records import loads, text_of
 from kgmem.store.sync.index_sync import name_of, scope_of
+from kgmem.store.write.archive import is_same
 from kgmem.store.write.fact_index import cut
 from kgmem.store.write.rows import INDEXED_NAMES, entity_row, episode_row, fraction_of, item_sql, valid_of
 from kgmem.store.write.vertices import existing
@@ -81,7 +82,8 @@ class _Page:
 
     async def _vertices(self, rows: list[asyncpg.Record], after: int, until: int) -> None:
         items = {row["id"]: row for row in await self._items(after, until)}
-        bodies = await self._bodies(after, until)
+        bodies = dict(await self._bodies(after, until))
+        archived = await self._archived(after, until)
         for row in rows:
             id_ = row["id"]
             item = items.pop(id_, None)
@@ -90,7 +92,10 @@ class _Page:
             if item is None:
                 self.found["nodes-unindexed"].append(id_)
                 continue
-            wrong = _vertex_differs(self.label, id_, loads(row["properties"]), item, bodies.get(id_, []))
+            stored = loads(row["properties"])
+            if id_ in archived and id_ not in bodies and is_same(episode_row(stored).passages, archived[id_]):
+                bodies[id_] = [(p.ordinal, p.body) for p in episode_row(stored).passages]
+            wrong = _vertex_differs(self.label, id_, stored, item, bodies.get(id_, []))
             if wrong:
                 self.found[wrong].append(id_)
         self.found["nodes-gone"] += [id_ for id_ in items if id_ not in self._captured]
@@ -148,6 +153,13 @@ class _Page:
         for row in await self._fetch("bodies_between", after, until):
             bodies[row["item"]].append((row["ordinal"], row["body"]))
         return bodies
+
+    async def _archived(self, after: int, until: int) -> dict[int, list[Any]]:
+        """Return the rows of archived items (ordinal, digest), which have no passages."""
+        archived: dict[int, list[Any]] = defaultdict(list)
+        for row in await self.connection.fetch(self.layout.sql("archive", "digests_between"), after, until):
+            archived[row["item"]].append(row)
+        return archived
 
     async def _fetch(self, name: str, *arguments: Any) -> list[asyncpg.Record]:
         return list(await self.connection.fetch(self.layout.sql("integrity", name), *arguments))

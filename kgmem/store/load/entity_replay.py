@@ -16,9 +16,9 @@ from kgmem.store.graph.labels import borne, relabelled
 from kgmem.store.graph.layout import Layout, label_id
 from kgmem.store.graph.property_indexes import expected_rules
 from kgmem.store.graph.records import alike, encoded
+from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.graph.unique_rules import UniqueRule
 from kgmem.store.write import claims_from_entities
-from kgmem.store.write.vertices import read_vertices
 
 _SEPARATOR = "\x1f"
 

@@ -14,11 +14,12 @@ from kgmem.store.db.sql import SQL
 from kgmem.store.graph.labels import main_label, relabelled
 from kgmem.store.graph.layout import Layout, know_labels, label_id, source_ids
 from kgmem.store.graph.records import dumps
+from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.write import delete, fact_index
 from kgmem.store.write.edges import read_edges
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import entity_row, episode_row, fraction_of, item_sql, valid_of
-from kgmem.store.write.vertices import keep_history, read_vertices
+from kgmem.store.write.vertices import keep_history
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.domain.time.interval import iso
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, label_id, learn_labels
 from kgmem.store.graph.records import dumps, entity_of, episode_of, relationship_of
+from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.write.edges import read_edges
-from kgmem.store.write.vertices import existing, read_vertices
+from kgmem.store.write.vertices import existing
 
 _KINDS = {1: "entity", 2: "episode", 3: "relationship", 4: "schema", 5: "claim", 6: "fact"}
 _OPERATIONS = {1: "created", 2: "updated", 3: "deleted"}

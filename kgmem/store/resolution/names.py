@@ -19,7 +19,7 @@ from kgmem.store.db.codecs import encode_halfvec
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import Layout, know_labels, scope_ids
 from kgmem.store.graph.records import others_of, place_of, text_of
-from kgmem.store.write.vertices import read_vertices
+from kgmem.store.graph.stored_properties import read_vertices
 
 _SEPARATOR = "\x1f"
 _CHANGES = 200  # Of the feed, read at once.

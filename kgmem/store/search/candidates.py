@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from operator import itemgetter
 from typing import Any
@@ -13,7 +13,7 @@ import asyncpg
 from kgmem.domain.ports import Candidates
 from kgmem.domain.recall.fusion import ranked
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, learn_labels, learn_subsystems, source_ids
-from kgmem.store.search import causal, lookups, siblings
+from kgmem.store.search import archived, causal, lookups, siblings
 from kgmem.store.search.adjacent_turns import around, asks_context, gate, scores_by_text
 from kgmem.store.search.linked_places import learn_kinds
 from kgmem.store.search.pagerank import ExpansionGraph, walk
@@ -33,8 +33,8 @@ _VALUE = itemgetter(1)
 class _Candidates:
     """The result of a statement: the best value of each item by retriever, why items are held back, and notes."""
 
-    values: Mapping[str, Mapping[int, float]]
-    looked_up: Mapping[str, Mapping[int, float]]  # By the retrievers of the text, of what only others list.
+    values: dict[str, dict[int, float]]
+    looked_up: dict[str, dict[int, float]]  # By the retrievers of the text, of what only others list.
     held_back: Mapping[int, str]
     notes: Sequence[Any]
     outdated: bool = False  # Another process has made tables of the graph since this one last looked.
@@ -51,10 +51,16 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
         await learn_labels(connection, layout)
     await learn_kinds(connection, layout, request.question)
     await source_ids(connection, layout, what.sources, make=False)
+    if archived.searches(request.question):
+        request = replace(request, archive=await archived.numbers_of(connection, layout))
     found = await _ask_widely(connection, layout, request, only_standing=False)
     held_back = found.held_back
     if held_back and any(len(retriever) < request.question.k for retriever in found.values.values()):
         found = await _ask_widely(connection, layout, request, only_standing=True)
+    if request.archive is not None:
+        most = _least(request)
+        await archived.value(connection, layout, request, found.values, found.looked_up, most=most)
+        found = replace(found, notes=_of_listed(found))
     retrievers = {retriever: ranked(values.items()) for retriever, values in found.values.items()}
     if "words" in retrievers:  # BM25 gives 0 to what shares no word with the question.
         retrievers["words"] = [pair for pair in retrievers["words"] if pair[1] > 0]
@@ -78,11 +84,21 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     )
 
 
+def _of_listed(found: _Candidates) -> list[Any]:
+    """Return the notes without those on episodes beside what is in no list any more."""
+    listed = {id_ for values in found.values.values() for id_ in values}
+    return [note for note in found.notes if note[0] != "beside" or note[4][0] in listed]
+
+
+def _least(request: SearchRequest) -> int:
+    return max(LEAST_CANDIDATES, 2 * request.question.k)
+
+
 async def _ask_widely(
     connection: asyncpg.Connection, layout: Layout, request: SearchRequest, *, only_standing: bool
 ) -> _Candidates:
     """Request more passages as long as those of a retriever are of fewer items than the question's limit."""
-    most = max(LEAST_CANDIDATES, 2 * request.question.k)
+    most = _least(request)
     while True:
         statement = candidate_statement(layout, request, only_standing=only_standing, most=most)
         if statement is None:
@@ -137,6 +153,8 @@ def _read(
             elif item not in values or value > values[item]:
                 values[item] = value
     crowded = any(
-        count >= most and len(found[retriever]) + len(back[retriever]) < wanted for retriever, count in passages.items()
+        count >= most and len(found[retriever]) + len(back[retriever]) < wanted
+        for retriever, count in passages.items()
+        if retriever not in archived.NAMES
     )
     return _Candidates(found, looked_up, held_back, notes, outdated), crowded

@@ -38,6 +38,16 @@ class Parameters:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveNumbers:
+    """What a search knows of the archive: the number of the graph's space there, its dimension, and how many it has."""
+
+    space: int
+    dimension: int
+    archived: int  # About so many passages.
+    passages: int  # And about so many in the indexes.
+
+
+@dataclass(frozen=True, slots=True)
 class SearchRequest:
     """A question as the index sees it: with its vector, and the labels whose past is never superseded."""
 
@@ -45,6 +55,7 @@ class SearchRequest:
     vector: Vector | None
     occurrences: Sequence[str]
     words: bool  # Whether pg_textsearch indexes the words.
+    archive: ArchiveNumbers | None = None  # Of the archive, where it is searched too.
 
 
 @dataclass(frozen=True, slots=True)

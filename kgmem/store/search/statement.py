@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from kgmem.domain.errors import KgmemError
 from kgmem.domain.graph.scope import visible_from
 from kgmem.store.db.sql import NOTHING, SQL, compose, fill, identifier, join, literal, number
 from kgmem.store.graph.layout import Layout
-from kgmem.store.search import as_of, lookups, temporal
+from kgmem.store.search import archived, as_of, lookups, temporal
 from kgmem.store.search.adjacent_turns import context
 from kgmem.store.search.causal import why
 from kgmem.store.search.pagerank import NAME as EXPANSION
@@ -82,8 +83,8 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
     names["stands"] = visible.told
     narrow = narrowing(layout, dimensions)
     large = all_large(layout, question.scope)
-    tables = [fill(layout.sql("recall", "seen_large" if large else "seen"), names)]
-    tables += lookups.tables(layout, texts, names)
+    tables = [_seen(layout, request, names, large=large)]
+    tables += lookups.tables(layout, texts, names) + archived.tables(layout, request, names)
     tables += [*(table for each in dimensions for table in each.tables), *narrow.tables]
     for each in (each for each in dimensions if each.chooses):
         narrow = chosen(each, {**names, **narrow.places, "filters": _all([*hard, visible.condition])})
@@ -99,6 +100,10 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
         for retriever, pieces in texts.items()
         for part in _of_text(layout, retriever, narrow.pieces(pieces), places)
     ]
+    of_archive = archived.parts(
+        layout, request, texts, parameters, places, pieces=archived.pieces_of(layout, large=large, narrow=narrow.tables)
+    )
+    parts += chain.from_iterable(of_archive.values())
     parts += [_of_dimension(each, places) for each in ranking if each.candidates]
     if question.graph.expand:
         by_text = texts.keys() <= {"meaning", "words"}
@@ -116,7 +121,7 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
         )
         for at, (when, _) in enumerate(refusals)
     ]
-    retrievers = [*texts, *(each.name for each in ranking)]
+    retrievers = [*texts, *of_archive, *(each.name for each in ranking)]
     notes = [fill(note, places) for each in dimensions for note in each.notes]
     rows, valued = _values(layout, texts, dimensions, places)
     beside = [each.beside for each in dimensions if each.beside]
@@ -127,6 +132,11 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
         packed.append(layout.sql("recall", "packed_notes"))
     sql = parameters.complete(compose("WITH RECURSIVE {} {}", join(", ", tables), join(" UNION ALL ", packed)))
     return Statement(sql, parameters.values, retrievers, [error for _, error in refusals])
+
+
+def _seen(layout: Layout, request: SearchRequest, names: Mapping[str, SQL], *, large: bool) -> SQL:
+    exactly = "seen_archive" if request.archive and not layout.is_past else "seen"
+    return fill(layout.sql("recall", "seen_large" if large else exactly), names)
 
 
 def _text_names(

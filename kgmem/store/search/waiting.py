@@ -9,7 +9,7 @@ from kgmem.domain.agents.decision import LABEL as DECISION_LABEL
 from kgmem.domain.graph.embedding import WaitingPassage
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.store.graph.layout import Layout, know_labels, label_id
-from kgmem.store.write.vertices import read_vertices
+from kgmem.store.graph.stored_properties import read_vertices
 
 # Items that may name a session, and an agent: they are in the properties of these labels only.
 _NAMING: Final = frozenset({EPISODE_LABEL, DECISION_LABEL})

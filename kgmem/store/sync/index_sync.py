@@ -26,11 +26,12 @@ from kgmem.store.graph.layout import (
     scope_ids,
     source_ids,
 )
+from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.write import claims_from_edges, claims_from_entities, fact_index
 from kgmem.store.write.edges import parallel_edge_hash, read_edges
 from kgmem.store.write.passages import COPIED, Passages, drop_passages_of
 from kgmem.store.write.rows import NO_PARTS, entity_row, episode_row, fraction_of, item_sql, valid_of
-from kgmem.store.write.vertices import CREATED, DELETED, UPDATED, existing, read_vertices
+from kgmem.store.write.vertices import CREATED, DELETED, UPDATED, existing
 from kgmem.tasks import in_turns
 
 log = EventLog(__name__)
@@ -74,7 +75,7 @@ class IndexSync:
         # What another process is syncing, but has not committed yet, is synced here too.
         vertices = {*groups[VERTEX], *await self._unindexed(there)}
         new = await self._unindexed(vertices)
-        passages = Passages(self.layout)
+        passages = Passages(self.layout, is_rebuild=self.is_rebuild)
         try:
             # Vertices first, since an edge of this batch may lead to a vertex of this batch.
             changed = await self.vertices(sorted(vertices), passages)

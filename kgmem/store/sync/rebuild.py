@@ -153,6 +153,8 @@ class Rebuild:
             for table in self.layout.vector_tables():
                 await connection.execute(self.layout.sql("index_sync", "lost_vectors", table=table))
                 await _reindex(connection, self.layout, f"{table}_hnsw")
+            if "archive" in self.layout.subsystems.made:
+                await connection.execute(self.layout.sql("archive", "reindex"))
 
         await self.database.transact(work)
 

@@ -41,6 +41,7 @@ from kgmem.store.sync import index_sync
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem.store.sync.lexemes import Lexemes
 from kgmem.store.sync.rebuild import Rebuild, make_facts
+from kgmem.store.write.archive import restore_all
 from kgmem.tasks import writing_as
 
 _BATCH = 2000
@@ -233,6 +234,7 @@ class PostgresIndex:
             await connection.execute(layout.sql("recall", "await_space"), space.id)
 
         await self.database.transact(wait)
+        await restore_all(self.database, layout)  # Nothing more is archived until the graph is in its new space.
 
     async def switch_space(self, graph: str, space: str, *, last: int | None = None) -> None:
         """Make recall answer from the new space. Raises Conflict while passages, up to the id `last`, still wait."""

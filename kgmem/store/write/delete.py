@@ -9,10 +9,11 @@ import asyncpg
 from kgmem.domain.errors import VersionConflict
 from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP, DeleteResult
 from kgmem.store.graph.layout import Layout, label_id, learn_subsystems, scope_ids
+from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.write import fact_index
 from kgmem.store.write.edges import read_edges
 from kgmem.store.write.passages import drop_passages_of
-from kgmem.store.write.vertices import DELETED, keep_history, read_vertices
+from kgmem.store.write.vertices import DELETED, keep_history
 
 
 async def vertices(

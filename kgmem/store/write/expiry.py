@@ -11,8 +11,8 @@ from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP
 from kgmem.domain.graph.expiry import CLAIM, DOCUMENTS, NEVER, ExpiredItem, expiry_of, moment_of
 from kgmem.store.db.sql import fill
 from kgmem.store.graph.layout import Layout
+from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.write.edges import read_edges
-from kgmem.store.write.vertices import read_vertices
 
 _FILE: Final = "expiry"
 

@@ -17,8 +17,8 @@ from kgmem.domain.graph.relationship import worded
 from kgmem.domain.graph.statement import EPISODE_LABEL
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, know_labels, label_id
 from kgmem.store.graph.records import text_of
+from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.write.passages import Passages, drop_passages_of
-from kgmem.store.write.vertices import read_vertices
 
 # By id: the ids of both ends, and the stored properties.
 Edges = Mapping[int, tuple[tuple[int, int], Mapping[str, Any]]]

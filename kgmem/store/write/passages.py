@@ -6,6 +6,7 @@ nor cancellation, and Postgres' deadlock detection does not see it. So no sessio
 passage, and before it, it takes its turn by a lock, waiting for which heeds all of these (`take_turn`).
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +17,11 @@ import asyncpg
 from kgmem.domain.graph.embedding import Vector
 from kgmem.domain.graph.episode import Passage
 from kgmem.store.db.codecs import encode_halfvec
-from kgmem.store.graph.layout import Layout
+from kgmem.store.graph.layout import Layout, learn_subsystems
+from kgmem.store.write.archive import archived_of, is_same, restored_first
 from kgmem.tasks import in_turns, parts
 
+_LOOK_AGAIN = 1.0  # Seconds.
 COPIED = 200  # From how many rows on COPY costs less than INSERT.
 _AT_ONCE = 4000  # Passages of one step: what is sent is made into bytes without a pause.
 
@@ -28,6 +31,7 @@ class Passages:
     """The passages that vertices shall have when the transaction ends; `store` is its last act."""
 
     layout: Layout
+    is_rebuild: bool = False  # Nothing is written: what is archived stays so.
     _wanted: dict[int, Sequence[Passage]] = field(default_factory=dict)
     _given: dict[int, Vector] = field(default_factory=dict)  # Vectors of first passages, by vertex.
     _new: set[int] = field(default_factory=set)  # Vertices of this transaction, which have no passages yet.
@@ -53,7 +57,11 @@ class Passages:
             self._given.pop(vertex, None)
 
     async def store(self, connection: asyncpg.Connection) -> None:
-        """Bring passages and vectors up to date, touching only those that changed; nothing may follow but COMMIT."""
+        """Bring passages and vectors up to date, touching only those that changed; nothing may follow but COMMIT.
+
+        Raises Remedy where an item is archived: who writes it uses it.
+        """
+        await self._leave_archived(connection)
         held = await self._held(connection)
         stale: list[int] = []
         changed: list[tuple[int, Passage]] = []
@@ -74,6 +82,20 @@ class Passages:
             await take_turn(connection, self.layout)
         for new in parts(changed, _AT_ONCE):
             await self._insert(connection, new)
+
+    async def _leave_archived(self, connection: asyncpg.Connection) -> None:
+        """Want nothing of items that a rebuild finds archived with just these texts."""
+        before = [vertex for vertex in self._wanted if vertex not in self._new]
+        if not before:
+            return
+        await learn_archive(connection, self.layout)
+        archived = await archived_of(connection, self.layout, before)
+        other = [
+            vertex for vertex, rows in archived.items() if not (self.is_rebuild and is_same(self._wanted[vertex], rows))
+        ]
+        if other:
+            raise restored_first(self.layout, sorted(other))
+        self.forget(archived)
 
     async def _held(self, connection: asyncpg.Connection) -> dict[int, dict[int, Any]]:
         """Read and lock what the vertices have, by vertex and ordinal."""
@@ -129,9 +151,26 @@ async def take_turn(connection: asyncpg.Connection, layout: Layout) -> None:
 
 
 async def drop_passages_of(connection: asyncpg.Connection, layout: Layout, vertices: Iterable[int]) -> tuple[int, int]:
-    """Delete the passages of vertices with their vectors; return how many passages and how many vectors went."""
-    rows = await connection.fetch(layout.sql("write", "read_passages"), list(vertices))
+    """Delete the passages of vertices with their vectors; return how many passages and how many vectors went.
+
+    Raises Remedy where one is archived: what the history keeps of a text is made of its passages.
+    """
+    ids = list(vertices)
+    await learn_archive(connection, layout)
+    if archived := await archived_of(connection, layout, ids):
+        raise restored_first(layout, sorted(archived))
+    rows = await connection.fetch(layout.sql("write", "read_passages"), ids)
     return len(rows), await drop_passages(connection, layout, [row["id"] for row in rows])
+
+
+async def learn_archive(connection: asyncpg.Connection, layout: Layout) -> None:
+    """Know whether another process has made the archive of the graph.
+
+    What is written in the second until then is in the indexes as well, and a sweep takes it out of the archive.
+    """
+    known = layout.subsystems
+    if "archive" not in known.made and time.monotonic() - known.looked_at > _LOOK_AGAIN:
+        await learn_subsystems(connection, layout)
 
 
 async def drop_passages(connection: asyncpg.Connection, layout: Layout, ids: Sequence[int]) -> int:

@@ -13,7 +13,8 @@ from kgmem.domain.graph.entity import RELATIONSHIP
 from kgmem.domain.schema.refusal import version_conflict
 from kgmem.store.graph.labels import borne, main_label, relabelled
 from kgmem.store.graph.layout import VERTEX, Layout, know_labels, label_id
-from kgmem.store.graph.records import alike, dumps, loads
+from kgmem.store.graph.records import alike, dumps
+from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import VertexRow, item_sql
 from kgmem.tasks import each, in_turns
@@ -233,22 +234,6 @@ async def keep_history(
         columns = map(list, zip(*rows, strict=True))
         await connection.execute(layout.sql("write", "keep_history"), kind, deleted, *columns)
     return len(rows)
-
-
-async def read_vertices(
-    connection: asyncpg.Connection, layout: Layout, ids: Iterable[int]
-) -> dict[int, dict[str, Any]]:
-    """Read the stored properties of vertices by id; those that are gone are missing."""
-    groups: dict[int, list[int]] = defaultdict(list)
-    for id_ in ids:
-        groups[label_id(id_)].append(id_)
-    await know_labels(connection, layout, (group[0] for group in groups.values()))
-    found: dict[int, dict[str, Any]] = {}
-    for label, group in groups.items():
-        if label in layout.by_id:
-            sql = layout.sql("write", "read_vertices", label=layout.by_id[label].age_name)
-            found |= {row["id"]: loads(row["properties"]) for row in await connection.fetch(sql, group)}
-    return found
 
 
 async def existing(connection: asyncpg.Connection, layout: Layout, ids: Iterable[int]) -> set[int]:

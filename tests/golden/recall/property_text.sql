@@ -77,7 +77,7 @@ WHEN ((i.kind <> 3 OR (SELECT b.state FROM "kgm_1".relationship_state b WHERE b.
 ) IS DISTINCT FROM 5)) IS NOT TRUE THEN 6
 ELSE 0 END AS stands, ARRAY[t.id] AS ids
 FROM (SELECT t.id, t.scope
-FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning')) f
+FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning', 'words_archived', 'meaning_archived')) f
       JOIN "kgm_1".item t ON t.id = f.item AND t.kind = 2
       WHERE true
 AND (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])

@@ -53,7 +53,7 @@ coalesce(i.trust, (SELECT o.trust FROM "kgm_1".source o WHERE o.id = i.source), 
  >= $4::float8) IS NOT TRUE THEN 3
 ELSE 0 END AS stands, ARRAY[t.id] AS ids
 FROM (SELECT t.id, t.scope
-FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning')) f
+FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning', 'words_archived', 'meaning_archived')) f
       JOIN "kgm_1".item t ON t.id = f.item AND t.kind = 2
       WHERE true
 AND (SELECT ag_catalog.agtype_access_operator(VARIADIC ARRAY[l.properties, '"session"'::agtype])

@@ -27,6 +27,9 @@ class TierSettingsRequest(BaseModel):
     hot_for: Annotated[Seconds, Field(description="Seconds since its last use for which an item is hot.")] = None
     warm_for: Annotated[Seconds, Field(description="Seconds since its last use until an item is cold.")] = None
     half_life: Annotated[Seconds, Field(description="Seconds after which a counted use counts half.")] = None
+    archive: Annotated[bool | None, Field(description="Whether cold episodes leave the vector and text indexes.")] = (
+        None
+    )
 
 
 class TierSettingsShape(BaseModel):
@@ -35,6 +38,7 @@ class TierSettingsShape(BaseModel):
     hot_for: Annotated[int, Field(description="Seconds since its last use for which an item is hot.")]
     warm_for: Annotated[int, Field(description="Seconds since its last use until an item is cold.")]
     half_life: Annotated[int, Field(description="Seconds after which a counted use counts half.")]
+    archive: Annotated[bool, Field(description="Whether cold episodes leave the vector and text indexes.")]
 
 
 class TierCountsShape(BaseModel):
@@ -42,6 +46,7 @@ class TierCountsShape(BaseModel):
 
     items: int
     pinned: Annotated[int, Field(description="How many of them are pinned.")]
+    archived: Annotated[int, Field(description="How many of them are in the archive.")]
 
 
 class TiersShape(BaseModel):
@@ -101,6 +106,8 @@ class TierChangesShape(BaseModel):
     raised: Annotated[int, Field(description="How many items are in a warmer tier now.")]
     lowered: Annotated[int, Field(description="How many items are in a colder tier now.")]
     missing: list[str]
+    archived: Annotated[int, Field(description="How many episodes left the vector and text indexes.")]
+    restored: Annotated[int, Field(description="How many episodes came back to them.")]
 
 
 class PinResult(BaseModel):
@@ -189,6 +196,6 @@ async def pin_items(
 
 @router.post(f"{_ALL}/sweep", responses=gives(TierChangesShape))
 async def sweep_tiers(graph: GraphName, access: Administers) -> Response:
-    """Lower the tiers of what nobody uses now, as a job does every few minutes."""
+    """Lower the tiers of what nobody uses and archive what is cold now, as a job does every few minutes."""
     changes = await access.memory.tiers.sweep(graph)
     return reply({**asdict(changes), "missing": list(changes.missing)})

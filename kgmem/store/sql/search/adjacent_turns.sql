@@ -4,7 +4,7 @@
 -- In `item` an episode, in `ids` the found one that it stands beside, and in `value` how much of that one's score is its.
 SELECT 'beside' AS retriever, i.id AS item, 1.0 / b.away AS value, %(stands)s AS stands, ARRAY[t.id] AS ids
 FROM (SELECT t.id, t.scope
-      FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning')) f
+      FROM (SELECT DISTINCT item FROM found WHERE stands = 0 AND retriever IN ('words', 'meaning', 'words_archived', 'meaning_archived')) f
       JOIN {index}.item t ON t.id = f.item AND t.kind = 2
       WHERE true%(in_session)s OFFSET 0) t
 CROSS JOIN LATERAL (%(before)s UNION ALL %(after)s) b

@@ -6,6 +6,16 @@ seen AS MATERIALIZED (
     FROM {index}.scope s WHERE s.path = ANY (%(paths)s)
 )
 
+-- name: seen_archive
+-- What is archived has no passages, and an exact search looks at all items of a scope: one of very many counts as large.
+seen AS MATERIALIZED (
+    SELECT s.id, EXISTS (SELECT 1 FROM {index}.item c WHERE c.scope = s.id OFFSET 20000)
+              OR EXISTS (SELECT 1 FROM {index}.item c CROSS JOIN LATERAL (
+               SELECT 1 FROM {index}.passage p WHERE p.item = c.id OFFSET 0) cut
+           WHERE c.scope = s.id OFFSET 1000) AS large
+    FROM {index}.scope s WHERE s.path = ANY (%(paths)s)
+)
+
 -- name: seen_large
 seen AS MATERIALIZED (SELECT s.id, true AS large FROM {index}.scope s WHERE s.path = ANY (%(paths)s))
 

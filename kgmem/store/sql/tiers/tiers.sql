@@ -31,8 +31,9 @@ INSERT INTO {index}.tier_settings (settings) VALUES ($1::jsonb)
 ON CONFLICT (one) DO UPDATE SET settings = excluded.settings, active = true
 
 -- name: counts
-SELECT i.tier, count(*) AS items, count(p.item) AS pinned
+SELECT i.tier, count(*) AS items, count(p.item) AS pinned, count(a.item) AS archived
 FROM {index}.item i LEFT JOIN {index}.item_pin p ON p.item = i.id
+LEFT JOIN (SELECT DISTINCT item FROM {index}.archived) a ON a.item = i.id
 WHERE i.kind < 3 AND ($1::integer IS NULL OR i.scope = $1) GROUP BY 1
 
 -- name: list
