@@ -97,6 +97,8 @@ DOES_NOT_MOVE: Final[Mapping[str, str]] = {
     "ledger_head": _LEDGER,
     "subscription": _EVENTS,
     "subscription_group": _EVENTS,
+    "followed_answer": _EVENTS,
+    "answer_event": _EVENTS,
     "erased_scope": _EVENTS,
     "work_stream": _EVENTS,
     "work_message": _EVENTS,
