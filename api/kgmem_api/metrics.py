@@ -62,6 +62,10 @@ class Metrics:
             "cache_evictions", "Cached values that had to go for others.", "kind", several="livesum"
         )
         self._cache_bytes = self._gauge("cache_bytes", "Bytes of cached values.", "kind", several="livesum")
+        self._pressure = self._gauge(
+            "pressure_used", "Used share; above the threshold the least used scopes are distilled.", "of"
+        )
+        self._pressure_high = self._gauge("pressure_high", "Whether it is above its threshold.", "of")
         # Looking a child up by its labels takes as long as the rest of the counting, so it is done once.
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._clocks: dict[tuple[str, str], Histogram] = {}
@@ -97,6 +101,9 @@ class Metrics:
             self._cache_evictions.labels(kind.kind).set(kind.evictions)
             self._cache_bytes.labels(kind.kind).set(kind.bytes)
         await self._see_backups(memory)
+        for pressure in await memory.distillation.pressures():
+            self._pressure.labels(pressure.kind).set(pressure.used)
+            self._pressure_high.labels(pressure.kind).set(pressure.is_high)
         return generate_latest(self._registry if self._folder is None else _of_all(self._folder))
 
     async def _see_backups(self, memory: Memory) -> None:

@@ -75,7 +75,7 @@ from kgmem.store.flows.flow_log import FlowRetention, PostgresFlows
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph_store import AgeGraphStore
 from kgmem.store.integrity.reports import PostgresInspector
-from kgmem.store.jobs.gauges import MachineGauges
+from kgmem.store.jobs.gauges import MachineGauges, size_by
 from kgmem.store.jobs.keys import PostgresKeyRing
 from kgmem.store.jobs.metrics import PostgresMetrics
 from kgmem.store.jobs.queue import ProcrastinateQueue, open_queue
@@ -175,7 +175,7 @@ async def _ports(
             sender,
             signer=Ed25519Signer(settings.erasure_key or settings.home / "erasure_key.pem"),
             files=HomeFiles(settings.home),
-            distil=_distil_settings(settings),
+            distil=distil_settings(settings),
             cache=content_cache(settings, catalog, redis, stack),
         ),
         models=Models(
@@ -288,7 +288,7 @@ def postgres_ports(
         summaries=PostgresSummaries(catalog),
         distillation=PostgresAllowances(catalog),
         distil_settings=infrastructure.distil,
-        gauges=MachineGauges(catalog.database, infrastructure.distil),
+        gauges=MachineGauges(size_by(catalog.database), infrastructure.distil),
         states=PostgresStates(catalog),
         sessions=PostgresSessions(catalog),
         contexts=PostgresContexts(catalog),
@@ -330,7 +330,8 @@ def postgres_ports(
     return ports
 
 
-def _distil_settings(settings: Settings) -> DistilSettings:
+def distil_settings(settings: Settings) -> DistilSettings:
+    """Return what the operator has set of distillation."""
     return DistilSettings(
         settings.distil_threshold, settings.distil_wording, settings.distil_disk, settings.distil_memory,
         settings.distil_database, str(settings.home),

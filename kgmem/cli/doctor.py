@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kgmem.bootstrap import open_backups, open_database, open_redis
+from kgmem.bootstrap.ports import distil_settings
 from kgmem.cli.console import NOTES, OUT
 from kgmem.cli.opening import load_settings, with_memory
 from kgmem.domain.diagnostics import Damage, IntegrityReport
@@ -21,6 +22,7 @@ from kgmem.redis.doctor import examine_redis
 from kgmem.settings import Settings
 from kgmem.store.backup.findings import judge_backups
 from kgmem.store.db.doctor import Finding, examine
+from kgmem.store.jobs.gauges import MachineGauges, judge_pressures, size_at
 
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red", "repaired": "green", "skipped": "dim"}
 
@@ -64,7 +66,8 @@ async def _examine(settings: Settings) -> list[Finding]:
             kind = "external, by KGMEM_DATABASE_URL" if settings.database_url else f"embedded, in {settings.home}"
             findings = [Finding("database", "ok", kind), *await examine(url)]
             backups = judge_backups(await open_backups(settings, url).state(), datetime.now(UTC))
-            return [*findings, *backups, *await _examine_redis(settings)]
+            pressures = judge_pressures(await MachineGauges(size_at(url), distil_settings(settings)).read())
+            return [*findings, *backups, *pressures, *await _examine_redis(settings)]
     except KgmemError as exc:
         return [Finding("database", "problem", exc.message, exc.hint)]
 

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.cli import Command
 
 CHAT = " We talked for hours about nothing in particular. The coffee was as good as ever, and nobody wanted to leave."
@@ -26,3 +28,13 @@ def test_texts_are_planned_distilled_listed_and_undone(kgmem: Command) -> None:
     assert "30%" in allowed.out + allowed.err
     assert "3 of 10" in kgmem("distil", "allowances").out
     assert kgmem("distil", "allow", "--scope", "user/1", "--remove").code == 0
+
+
+def test_the_doctor_shows_pressure_and_warns_above_the_threshold(
+    kgmem: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KGMEM_DISTIL_DATABASE", "1")
+    found = {each["area"]: each for each in json.loads(kgmem("doctor", "--json").out)}
+    assert found["pressure-database"]["state"] == "warning"
+    assert "distil the least used scopes" in found["pressure-database"]["what"]
+    assert found["pressure-disk"]["what"].endswith("is used") or found["pressure-disk"]["state"] == "warning"

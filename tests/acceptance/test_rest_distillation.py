@@ -66,3 +66,10 @@ async def test_allowances_are_set_listed_and_deleted(door: Door) -> None:
 )
 async def test_what_is_no_request_is_refused(door: Door, body: dict[str, object], status: int, named: str) -> None:
     refused(await door.client.post(ALL, json=body), status, named)
+
+
+async def test_metrics_show_how_full_disk_and_memory_are(door: Door) -> None:
+    figures = (await door.client.get("/metrics")).text
+    for each in done(await door.client.get("/v1/pressures"))["pressures"]:
+        assert f'kgmem_pressure_used{{of="{each["kind"]}"}}' in figures
+        assert f'kgmem_pressure_high{{of="{each["kind"]}"}} {float(each["high"])}' in figures

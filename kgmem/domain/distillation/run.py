@@ -50,6 +50,11 @@ class DistilRequest:
     reason: Trigger = "operator"
     extract: bool = True  # Extract first from texts that were not extracted.
 
+    @property
+    def is_automatic(self) -> bool:
+        """Whether nobody requested it: then what was tried before is left alone."""
+        return self.reason != "operator"
+
     def checked(self) -> "DistilRequest":
         """Return itself where all of it is valid. Raises InvalidInput."""
         check_scope(self.scope)
@@ -149,6 +154,7 @@ class NewGroup:
     facts: int
     critical: bool
     digest: int
+    left: bool = False  # It would save too little: it is only noted, so that no job plans it again and again.
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ async def _plan(ports: Ports, graph: str, run: int) -> bool:
     for _ in range(_REPAIRS):
         planned = await plan(ports, graph, request)
         try:
-            await ports.distillation.fill(graph, run, [each.new for each in planned.groups], planned.skipped)
+            await ports.distillation.fill(graph, run, planned.noted(request), planned.skipped)
         except Conflict:  # Another run has taken some of the texts, which the next plan leaves to it.
             continue
         return True

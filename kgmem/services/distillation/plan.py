@@ -5,7 +5,7 @@ import importlib
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kgmem.domain.agents.tokens import estimate
 from kgmem.domain.distillation.groups import Communities, grouped
@@ -35,6 +35,12 @@ class Plan:
 
     groups: Sequence[PlannedGroup]
     skipped: Mapping[str, int]
+    left: Sequence[PlannedGroup] = ()  # What would save too little.
+
+    def noted(self, request: DistilRequest) -> list[NewGroup]:
+        """Return the groups to store: of what a job plans also those that are left, so that it leaves them for good."""
+        left = [replace(each.new, left=True) for each in self.left] if request.is_automatic else []
+        return [*(each.new for each in self.groups), *left]
 
 
 async def extract_first(ports: Ports, graph: str, request: DistilRequest, only: Sequence[int] | None) -> bool:
@@ -58,14 +64,14 @@ async def plan(ports: Ports, graph: str, request: DistilRequest, only: Sequence[
     found = await ports.distillation.candidates(graph, request, only)
     held = await ports.holds.held_items(graph, [each.id for each in found])
     originals = await ports.distillation.originals(graph, [each.id for each in found if each.id not in held])
-    groups, skipped = await asyncio.to_thread(_planned, originals, request.share, await _communities())
+    groups, left, skipped = await asyncio.to_thread(_planned, originals, request.share, await _communities())
     if held:
         skipped["on hold"] = len(held)
     if request.episodes is not None:
         known = {each.key for each in found}
         if missing := len([key for key in dict.fromkeys(request.episodes) if key not in known]):
             skipped["not there, or distilled already"] = missing
-    return Plan(groups, skipped)
+    return Plan(groups, skipped, left)
 
 
 async def _communities() -> Communities:
@@ -81,8 +87,9 @@ async def _communities() -> Communities:
 
 def _planned(
     originals: Sequence[Original], share: float, communities: Communities
-) -> tuple[list[PlannedGroup], dict[str, int]]:
+) -> tuple[list[PlannedGroup], list[PlannedGroup], dict[str, int]]:
     groups: list[PlannedGroup] = []
+    left: list[PlannedGroup] = []
     skipped: Counter[str] = Counter()
     for each in grouped(originals, communities):
         critical, plain = [one for one in each if one.is_critical], [one for one in each if not one.is_critical]
@@ -90,9 +97,10 @@ def _planned(
             planned = planned_group(part, share)
             if planned.new.tokens_after > WORTH_IT * planned.new.tokens_before:
                 skipped["too little to save"] += len(part)
+                left.append(planned)
             else:
                 groups.append(planned)
-    return groups, dict(skipped)
+    return groups, left, dict(skipped)
 
 
 def planned_group(originals: Sequence[Original], share: float) -> PlannedGroup:

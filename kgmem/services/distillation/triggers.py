@@ -1,6 +1,7 @@
 """What starts distillation by itself: allowances, age, closed sessions, and disk or memory that run short."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from kgmem.domain.distillation.pressure import Pressure
@@ -17,6 +18,8 @@ from kgmem.services.upkeep.sweeps import defer_where
 
 _FEWEST: Final = 3  # Texts of a scope under pressure.
 _SCOPES: Final = 20  # That one turn of an emergency distils.
+_ENOUGH: Final = 20  # Texts of an age that are worth a run; fewer wait for a day, or for a tenth of the age.
+_DAY: Final = 86_400.0
 _AT_ONCE: Final = 500  # Texts of a run that nobody asked for.
 
 log = EventLog(__name__)
@@ -42,9 +45,9 @@ async def store_run(
     if not await extract_first(ports, graph, request, only):
         return None, {}
     planned = await plan(ports, graph, request, only)
-    if not planned.groups:
+    groups = planned.noted(request)
+    if not groups:
         return None, dict(planned.skipped)
-    groups = [each.new for each in planned.groups]
     threshold = ports.distil_settings.threshold
     return await ports.distillation.add(graph, request, threshold, groups, planned.skipped), dict(planned.skipped)
 
@@ -115,11 +118,23 @@ async def _requests(
         ids = await ports.distillation.closed_session_texts(graph, scope, _AT_ONCE)
         if ids:
             found.append((DistilRequest(scope, limit=_AT_ONCE, reason="session"), ids))
-    if allowance.older_than is not None:
+    if allowance.older_than is not None and await _enough_age(ports, graph, scope, allowance.older_than):
         found.append((DistilRequest(scope, older_than=allowance.older_than, limit=_AT_ONCE, reason="age"), None))
     if allowance.fullness() > FULL_AT:
         found.append((DistilRequest(scope, limit=_to_take(allowance), reason="allowance"), None))
     return found
+
+
+async def _enough_age(ports: Ports, graph: str, scope: str, age: float) -> bool:
+    """Return whether so many texts are old enough, or one is since so long, that a run is worth it.
+
+    Texts reach an age one by one; each for itself would be a group of one.
+    """
+    due = DistilRequest(scope, older_than=age, limit=_ENOUGH, reason="age")
+    if len(await ports.distillation.candidates(graph, due)) >= _ENOUGH:
+        return True
+    late = replace(due, older_than=age + min(_DAY, age / 10), limit=1)
+    return bool(await ports.distillation.candidates(graph, late))
 
 
 def _to_take(allowance: Allowance) -> int:

@@ -70,7 +70,7 @@ class PostgresDistillation:
             keys = list(request.episodes) if request.episodes is not None else None
             rows = await connection.fetch(
                 layout.sql(FILE, "candidates"), number, keys, request.older_than, None if ids is None else list(ids),
-                request.limit,
+                request.limit, request.is_automatic,
             )  # fmt: skip
         return [Candidate(row["id"], row["key"], row["extracted"]) for row in rows]
 
@@ -396,7 +396,7 @@ async def _refuse_taken(connection: asyncpg.Connection, layout: Layout, groups: 
 async def _add_groups(connection: asyncpg.Connection, layout: Layout, run: int, groups: Sequence[NewGroup]) -> None:
     numbers = list(range(1, len(groups) + 1))
     await connection.execute(
-        layout.sql(FILE, "add_groups"), run, numbers, ["waiting" if each.critical else "planned" for each in groups],
+        layout.sql(FILE, "add_groups"), run, numbers, [_first_state(each) for each in groups],
         [each.key for each in groups], [each.tokens_before for each in groups], [each.tokens_after for each in groups],
         [each.facts for each in groups], [each.critical for each in groups], [each.digest for each in groups],
     )  # fmt: skip
@@ -406,6 +406,10 @@ async def _add_groups(connection: asyncpg.Connection, layout: Layout, run: int, 
         for place, each in enumerate(group.originals)
     ]
     await connection.execute(layout.sql(FILE, "add_members"), run, *map(list, zip(*members, strict=True)))
+
+
+def _first_state(group: NewGroup) -> GroupState:
+    return "kept" if group.left else "waiting" if group.critical else "planned"
 
 
 def _run(row: Any, groups: Sequence[DistilGroup] = ()) -> DistilRun:

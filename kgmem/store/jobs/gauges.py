@@ -2,24 +2,55 @@
 
 import asyncio
 import shutil
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
+
+import asyncpg
 
 from kgmem.domain.distillation.pressure import Pressure
 from kgmem.domain.distillation.run import DistilSettings
 from kgmem.store.db.database import Database
+from kgmem.store.db.diagnostics import Finding
 from kgmem.store.db.statements import statement
 
 _CGROUP: Final = Path("/sys/fs/cgroup")
+_WORDS: Final = {"disk": "disk", "database": "size that the database may have", "memory": "memory"}
 _MEMORY: Final = Path("/proc/meminfo")
 
 
-class MachineGauges:
-    """Measures this machine, and the database through its pool."""
+Size: TypeAlias = Callable[[], Awaitable[int]]
 
-    def __init__(self, database: Database, settings: DistilSettings, *, root: Path = Path("/")) -> None:
-        """Take the pool, the thresholds, and the root under which /sys and /proc are."""
-        self._database = database
+
+def size_by(database: Database) -> Size:
+    """Return what measures the bytes of a database through its pool."""
+
+    async def size() -> int:
+        async with database.connection() as connection:
+            return int(await connection.fetchval(statement("metrics", "database_size")))
+
+    return size
+
+
+def size_at(url: str) -> Size:
+    """Return what measures the bytes of a database on a connection of its own."""
+
+    async def size() -> int:
+        connection = await asyncpg.connect(url, timeout=10)
+        try:
+            return int(await connection.fetchval(statement("metrics", "database_size")))
+        finally:
+            await connection.close()
+
+    return size
+
+
+class MachineGauges:
+    """Measures this machine and its database."""
+
+    def __init__(self, size: Size, settings: DistilSettings, *, root: Path = Path("/")) -> None:
+        """Take what measures the bytes of the database, the thresholds, and the root under which /sys and /proc are."""
+        self._size = size
         self._settings = settings
         self._root = root
 
@@ -30,9 +61,7 @@ class MachineGauges:
         if (disk := await asyncio.to_thread(_disk, settings.folder)) is not None:
             found.append(Pressure("disk", disk, settings.disk))
         if settings.database is not None:
-            async with self._database.connection() as connection:
-                size = int(await connection.fetchval(statement("metrics", "database_size")))
-            found.append(Pressure("database", size / settings.database, 1.0))
+            found.append(Pressure("database", await self._size() / settings.database, 1.0))
         if (memory := await asyncio.to_thread(self._memory)) is not None:
             found.append(Pressure("memory", memory, settings.memory))
         return found
@@ -73,3 +102,17 @@ def _disk(folder: str) -> float | None:
     except OSError:
         return None
     return usage.used / (usage.used + usage.free) if usage.used + usage.free else None
+
+
+def judge_pressures(pressures: Iterable[Pressure]) -> list[Finding]:
+    """Return findings about what runs short, and about what does not."""
+    return [_judged(each) for each in pressures]
+
+
+def _judged(pressure: Pressure) -> Finding:
+    used = f"{pressure.used:.0%} of the {_WORDS[pressure.kind]} is used"
+    if not pressure.is_high:
+        return Finding(f"pressure-{pressure.kind}", "ok", used)
+    what = f"{used}, above {pressure.threshold:.0%}: jobs distil the least used scopes"
+    hint = "Free some, or raise its threshold (docs/distillation.md); kgmem distil list shows the runs of a scope."
+    return Finding(f"pressure-{pressure.kind}", "warning", what, hint)

@@ -88,6 +88,8 @@ WHERE i.scope = $1 AND i.kind = 2 AND i.tier <> 3
   AND NOT EXISTS (SELECT FROM {index}.distil_member m JOIN {index}.distil_group g ON (g.run, g.number) = (m.run, m.number)
                   WHERE m.episode = i.id AND g.state NOT IN ('undone', 'rolled_back', 'dropped', 'kept'))
   AND NOT EXISTS (SELECT FROM {index}.distil_group g WHERE g.item = i.id)
+  -- What was dropped, undone, rejected or not worth it is tried again by itself only once its text has changed.
+  AND NOT ($6 AND EXISTS (SELECT FROM {index}.distil_member m WHERE m.episode = i.id AND m.version = i.version))
 ORDER BY coalesce(lower(i.valid), i.known_from), i.id LIMIT $5
 
 -- name: of_session
