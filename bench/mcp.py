@@ -74,7 +74,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 def _stdio(url: str) -> Any:
     """Return what starts `kgmem mcp` over a database."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KGMEM_")}
-    settings = {"KGMEM_DATABASE_URL": url, "KGMEM_EMBEDDER": EMBEDDER, "KGMEM_WORKER": "false"}
+    settings = {"KGMEM_DATABASE_URL": url, "KGMEM_EMBEDDER": EMBEDDER, "KGMEM_WORKER": "false", "KGMEM_CACHE": "false"}
     arguments = ["-c", "from kgmem.cli.main import run; run()", "mcp", "--graph", GRAPH]
     return stdio_client(StdioServerParameters(command=sys.executable, args=arguments, env=kept | settings))
 

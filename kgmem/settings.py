@@ -93,8 +93,11 @@ class Settings(BaseSettings):
     )
     cache_recall: str | None = Field(
         default=None,
-        description="Policy of answers of recall: `off`, or seconds=300,eviction=lfu,share=0.5,compress=4096.",
+        description="Policy of answers of recall: `on`, `off`, or seconds=300,eviction=lfu,share=0.5,compress=4096.",
     )
+    cache_context: str | None = Field(default=None, description="The same of the contexts of sessions.")
+    cache_state: str | None = Field(default=None, description="The same of the states of agents; also write=through.")
+    cache_entity: str | None = Field(default=None, description="The same of entities that are read by key.")
     url: str | None = Field(
         default=None, description="A kgmem server that `kgmem mcp` speaks to, instead of a database of its own."
     )

@@ -79,8 +79,11 @@ async def _administrator() -> AsyncIterator[asyncpg.Connection]:
 
 
 def settings_for(url: str, **more: Any) -> Settings:
-    """Return settings over a database: vectors are given by the benchmark, so there is no embedder."""
-    return Settings(database_url=SecretStr(url), **{"embedder": "none", "log_level": "warning", **more})
+    """Return settings over a database: vectors are given by the benchmark, so there is no embedder.
+
+    A question that is repeated is computed each time: nothing is cached.
+    """
+    return Settings(database_url=SecretStr(url), **{"embedder": "none", "log_level": "warning", "cache": False, **more})
 
 
 @asynccontextmanager

@@ -35,6 +35,7 @@ class ServerProcess:
             "PYTHONPATH": path,
             "KGMEM_PORT": str(self.port),
             "KGMEM_LOG_LEVEL": "warning",
+            "KGMEM_CACHE": "false",  # Questions are repeated, and computed each time.
             **told,
         }
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the server has ended

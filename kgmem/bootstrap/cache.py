@@ -7,13 +7,28 @@ from typing import TYPE_CHECKING
 
 from kgmem.cache.layered import LayeredCache, SharedValues
 from kgmem.domain.cache.policy import CACHE_KINDS, policy_of
+from kgmem.domain.errors import InvalidInput
 from kgmem.services.cache.content import ContentCache
 from kgmem.settings import Settings
+from kgmem.store.db.diagnostics import Finding
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.read.epochs import PostgresEpochs
 
 if TYPE_CHECKING:
     from kgmem.redis.connection import RedisConnection
+
+
+def examine_cache(settings: Settings) -> list[Finding]:
+    """Return findings about what the settings say of the cache."""
+    try:
+        on = [kind for kind in CACHE_KINDS if policy_of(kind, getattr(settings, f"cache_{kind}"))]
+    except InvalidInput as error:
+        return [Finding("cache", "problem", error.message, error.hint)]
+    if not settings.cache or not on:
+        return [Finding("cache", "ok", "off")]
+    where = f"{settings.cache_bytes / 2**20:.0f} MB in each process"
+    shared = ", and shared over Redis" if settings.redis_url else ""
+    return [Finding("cache", "ok", f"{', '.join(on)}: {where}{shared}")]
 
 
 def content_cache(

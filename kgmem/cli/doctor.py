@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from kgmem.bootstrap import open_backups, open_database, open_redis
+from kgmem.bootstrap import examine_cache, open_backups, open_database, open_redis
 from kgmem.bootstrap.ports import distil_settings
 from kgmem.cli.console import NOTES, OUT
 from kgmem.cli.opening import load_settings, with_memory
@@ -67,7 +67,8 @@ async def _examine(settings: Settings) -> list[Finding]:
             findings = [Finding("database", "ok", kind), *await examine(url)]
             backups = judge_backups(await open_backups(settings, url).state(), datetime.now(UTC))
             pressures = judge_pressures(await MachineGauges(size_at(url), distil_settings(settings)).read())
-            return [*findings, *backups, *pressures, *await _examine_redis(settings)]
+            others = [*pressures, *examine_cache(settings), *await _examine_redis(settings)]
+            return [*findings, *backups, *others]
     except KgmemError as exc:
         return [Finding("database", "problem", exc.message, exc.hint)]
 

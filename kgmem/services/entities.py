@@ -7,6 +7,7 @@ from kgmem.domain.graph.entity import DeleteResult, Entity, Page, WriteResult
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.services import merged_keys
+from kgmem.services.cache.values import entity_through_cache
 from kgmem.services.ports import Ports
 from kgmem.services.texts import remember as remembering
 
@@ -29,8 +30,11 @@ class Entities:
 
     async def get(self, graph: str, key: str, *, scope: str = SHARED) -> Entity:
         """Return the entity that a scope sees under a key, or the one that it was merged into. Raises NotFound."""
+        check_scope(scope)
         try:
-            return await self._ports.store.get_entity(graph, key, check_scope(scope))
+            return await entity_through_cache(
+                self._ports, graph, key, scope, lambda: self._ports.store.get_entity(graph, key, scope)
+            )
         except NotFound:
             merged = await self._ports.store.get_merged_entity(graph, key, scope)
             if merged is None:

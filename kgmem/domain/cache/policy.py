@@ -6,13 +6,14 @@ from typing import Final, Literal, get_args
 
 from kgmem.domain.errors import InvalidInput
 
-CacheKind = Literal["recall"]
+CacheKind = Literal["recall", "context", "state", "entity"]
 CACHE_KINDS: Final[tuple[CacheKind, ...]] = get_args(CacheKind)
 Eviction = Literal["lru", "lfu"]
 
+ON: Final = "on"
 OFF: Final = "off"
 _MOST_SECONDS: Final = 7 * 86_400
-_HINT: Final = "Write off, or parts with commas: seconds=300,eviction=lru,share=0.5,compress=4096,write=through."
+_HINT: Final = "Write on, off, or parts with commas: seconds=300,eviction=lru,share=0.5,compress=4096,write=through."
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +27,26 @@ class CachePolicy:
     write_through: bool = False  # Whether what is written is read into the cache at once.
 
 
-DEFAULTS: Final[Mapping[CacheKind, CachePolicy]] = {
+DEFAULTS: Final[Mapping[CacheKind, CachePolicy | None]] = {
     "recall": CachePolicy(300.0, "lfu", 0.5),
+    "context": CachePolicy(60.0, "lru", 0.2),
+    "state": CachePolicy(300.0, "lru", 0.3, write_through=True),
+    # To read an entity takes about as long as to read the epoch.
+    "entity": None,
 }
+_ENTITIES: Final = CachePolicy(300.0, "lru", 0.1)  # Where they are cached.
 
 
 def policy_of(kind: CacheKind, setting: str | None) -> CachePolicy | None:
-    """Return the policy that a setting writes; None for `off`. What it omits is as by default. Raises InvalidInput."""
+    """Return the policy that a setting writes, None where it is off; the rest is as by default. Raises InvalidInput."""
     default = DEFAULTS[kind]
     if setting is None or not setting.strip():
         return default
     if setting.strip() == OFF:
         return None
-    policy = default
+    policy = default or _ENTITIES
+    if setting.strip() == ON:
+        return policy
     for part in setting.split(","):
         name, _, value = (each.strip() for each in part.partition("="))
         try:

@@ -25,6 +25,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.domain.ledger.model_calls import Payer, paid_by
 from kgmem.domain.recall.answer import Hit
 from kgmem.domain.recall.question import Question, What
+from kgmem.services.cache.values import ContextMade, context_through_cache
 from kgmem.services.ports import Ports
 from kgmem.services.recall.recall import recall
 
@@ -43,7 +44,13 @@ async def context(ports: Ports, graph: str, address: SessionAddress, budget: int
         raise InvalidInput(
             f"budget is {budget}, but must be from 1 to {LARGEST_BUDGET:,}.", hint="Give tokens.", field="budget"
         )
-    session, latest = await ports.contexts.latest(graph, address.checked(), PART, budget)
+    return await context_through_cache(
+        ports, graph, address, budget, lambda: _made(ports, graph, address.checked(), budget)
+    )
+
+
+async def _made(ports: Ports, graph: str, address: SessionAddress, budget: int) -> ContextMade:
+    session, latest = await ports.contexts.latest(graph, address, PART, budget)
     end = latest[0].seq if latest else 0
     spoken = [each.seq for each in latest if each.role in READ][:_MENTIONING]
     hits, mentioned, stored, blocks = await asyncio.gather(
@@ -61,7 +68,8 @@ async def context(ports: Ports, graph: str, address: SessionAddress, budget: int
         messages=[message_entry(each) for each in latest],
         older=lambda before: _older(latest, stored, before),
     )
-    return await asyncio.to_thread(fitted, gathered, budget, (counter.name, counter.exact), counter.count)
+    counting = (counter.name, counter.exact)
+    return ContextMade(await asyncio.to_thread(fitted, gathered, budget, counting, counter.count), hits)
 
 
 async def _recalled(ports: Ports, payer: Payer, latest: Sequence[StoredMessage]) -> Sequence[Hit]:

@@ -26,6 +26,7 @@ from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.expiry import expiry_of
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.log import EventLog
+from kgmem.services.cache.values import state_through_cache, write_state_through
 from kgmem.services.ports import Ports
 from kgmem.services.upkeep.sweeps import defer_where
 
@@ -77,7 +78,9 @@ class AgentStates:
         contents = await asyncio.to_thread(importlib.import_module, _CONTENTS)
         content, kind = await asyncio.to_thread(contents.to_bytes, value, media_type)
         new = NewVersion(content, kind, expires_at=until)
-        return await self._ports.states.put(graph, address.checked(), new, WriteCondition(if_version))
+        version = await self._ports.states.put(graph, address.checked(), new, WriteCondition(if_version))
+        await write_state_through(self._ports, graph, address)
+        return version
 
     async def get(self, graph: str, address: StateAddress, choice: VersionChoice = CURRENT) -> State:
         """Return a state with its value: the current version, or that of a number, a checkpoint, or a time.
@@ -91,7 +94,7 @@ class AgentStates:
 
     async def read(self, graph: str, address: StateAddress, choice: VersionChoice = CURRENT) -> StateContent:
         """Return a version and its content, byte for byte, without parsing it. Raises as `get`."""
-        return await self._ports.states.get(graph, address.checked(), choice.checked())
+        return await state_through_cache(self._ports, graph, address.checked(), choice.checked())
 
     async def versions(
         self, graph: str, address: StateAddress, *, cursor: str | None = None, limit: int = 100

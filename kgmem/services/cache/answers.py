@@ -31,21 +31,14 @@ async def through_cache(
     parts: tuple[SeenPart, ...] = ("contents",) if question.when.known_at is None else ("contents", "past")
     # Whether a text asks about the past depends on the year.
     key = question_digest(question) + str(datetime.now(UTC).year).encode()
-    computed = False
-
-    async def computing() -> Answer:
-        nonlocal computed
-        computed = True
-        return await compute()
-
-    answer = await ports.cache.read(
+    answer, was_cached = await ports.cache.read_told(
         graph,
         CachedRead(
-            kind="recall", seen=Seen(graph.name, question.scope, parts), key=key, compute=computing, pack=pack_answer,
+            kind="recall", seen=Seen(graph.name, question.scope, parts), key=key, compute=compute, pack=pack_answer,
             unpack=unpack_answer, ids=items_of,
         ),
     )  # fmt: skip
-    if not computed and question.when.known_at is None:
+    if was_cached and question.when.known_at is None:
         await ports.cache.note_use(graph.name, [hit.id for hit in answer.hits if hit.id > 0])
     return answer
 

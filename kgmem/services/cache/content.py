@@ -93,10 +93,18 @@ class ContentCache:
         self._keeping: set[asyncio.Task[None]] = set()
         self._recent: OrderedDict[CachePlace, None] = OrderedDict()
 
+    def keeps(self, kind: CacheKind) -> bool:
+        """Return whether values of a kind are cached."""
+        return self._store.policy(kind) is not None
+
     async def read(self, graph: Graph, asked: CachedRead[T]) -> T:
         """Return a value from the cache, or as it is computed. Raises what computing it raises."""
-        if self._store.policy(asked.kind) is None or graph.id is None:
-            return await asked.compute()
+        return (await self.read_told(graph, asked))[0]
+
+    async def read_told(self, graph: Graph, asked: CachedRead[T]) -> tuple[T, bool]:
+        """Return a value, and whether it is from the cache. Raises what computing it raises."""
+        if not self.keeps(asked.kind) or graph.id is None:
+            return await asked.compute(), False
         place = self._place(graph, asked)
         entry = _Entry.of(await self._store.get(place))
         repeated = self._is_repeated(place)
@@ -109,14 +117,14 @@ class ContentCache:
             else:
                 self._store.note(asked.kind, hit=True)
                 count(cached=1)
-                return value
+                return value, True
         self._store.note(asked.kind, hit=False)
         if entry is not None and epoch is None:  # One of its items may be gone; what is left may be cached.
             epoch = await self._epochs.read(asked.seen)
         value = await asked.compute()
         if epoch is not None and len(self._keeping) < _MOST_KEEPING:
-            self._keep_later(place, asked, value, epoch)
-        return value
+            self._start(partial(self._keep, place, asked, value, epoch))
+        return value, False
 
     async def write_through(self, graph: Graph, asked: CachedRead[T]) -> None:
         """Read a value that was just written, where its kind is written through, so that its next reader finds it."""
@@ -168,10 +176,6 @@ class ContentCache:
             digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
         digest.update(asked.key)
         return CachePlace(asked.kind, graph.id or 0, digest.hexdigest())
-
-    def _keep_later(self, place: CachePlace, asked: CachedRead[T], value: T, epoch: Epoch) -> None:
-        """Keep a value where nothing changed while it was computed; who asked for it does not wait."""
-        self._start(partial(self._keep, place, asked, value, epoch))
 
     def _start(self, work: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.create_task(self._logged(work), name="kgmem cache", context=for_nobody())
