@@ -19,12 +19,14 @@ from kgmem.domain.cache.ports import CachePlace, CacheStats, CacheStore, Epoch, 
 from kgmem.domain.errors import KgmemError
 from kgmem.domain.flows.trace import count
 from kgmem.domain.graph.graph import Graph
+from kgmem.domain.graph.scope import visible_from
 from kgmem.log import EventLog
 from kgmem.tasks import for_nobody
 
 log = EventLog(__name__)
 
 T = TypeVar("T")
+_Sees = tuple[int, tuple[str, ...], tuple[str, ...]]  # The number of a graph, scopes, and parts of its contents.
 _MOST_KEEPING: Final = 64  # Values that are on their way into the cache; further ones are not kept.
 _MOST_RECENT: Final = 5_000  # Places of which it is known that they were read.
 _HEAD: Final = 4  # Bytes of the length of what comes before a value.
@@ -92,6 +94,7 @@ class ContentCache:
         self._version = version.encode()
         self._keeping: set[asyncio.Task[None]] = set()
         self._recent: OrderedDict[CachePlace, None] = OrderedDict()
+        self._known: OrderedDict[_Sees, Epoch] = OrderedDict()  # The epochs that were read last.
 
     def keeps(self, kind: CacheKind) -> bool:
         """Return whether values of a kind are cached."""
@@ -108,7 +111,10 @@ class ContentCache:
         place = self._place(graph, asked)
         entry = _Entry.of(await self._store.get(place))
         repeated = self._is_repeated(place)
-        epoch = await self._epochs.read(asked.seen, entry.ids if entry else (), repeated=repeated)
+        # What is read for the first time waits for no epoch: it is kept if nothing has changed since the last one.
+        epoch = None if repeated or entry is not None else self._known.get(self._sees(graph, asked))
+        if epoch is None:
+            epoch = await self._read(graph, asked, entry.ids if entry else (), repeated=repeated)
         if entry is not None and epoch is not None and entry.is_current(epoch):
             try:
                 value = asked.unpack(entry.value)
@@ -120,10 +126,10 @@ class ContentCache:
                 return value, True
         self._store.note(asked.kind, hit=False)
         if entry is not None and epoch is None:  # One of its items may be gone; what is left may be cached.
-            epoch = await self._epochs.read(asked.seen)
+            epoch = await self._read(graph, asked)
         value = await asked.compute()
         if epoch is not None and len(self._keeping) < _MOST_KEEPING:
-            self._start(partial(self._keep, place, asked, value, epoch))
+            self._start(partial(self._keep, graph, asked, value, epoch))
         return value, False
 
     async def write_through(self, graph: Graph, asked: CachedRead[T]) -> None:
@@ -172,7 +178,9 @@ class ContentCache:
 
     def _place(self, graph: Graph, asked: CachedRead[Any]) -> CachePlace:
         digest = blake2b(self._version, digest_size=20)
-        for part in (repr(graph), asked.seen.scope, repr(asked.seen.parts)):
+        # All that the scope sees, since two callers in one scope may have different grants.
+        sees = repr((str(asked.seen.scope), visible_from(asked.seen.scope)))
+        for part in (repr(graph), sees, repr(asked.seen.parts)):
             digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
         digest.update(asked.key)
         return CachePlace(asked.kind, graph.id or 0, digest.hexdigest())
@@ -190,17 +198,34 @@ class ContentCache:
         except Exception as error:
             log.crash("cache_entry_not_kept", error)
 
-    async def _keep(self, place: CachePlace, asked: CachedRead[T], value: T, epoch: Epoch) -> None:
+    async def _keep(self, graph: Graph, asked: CachedRead[T], value: T, epoch: Epoch) -> None:
+        """Keep a value where nothing has changed since the epoch, which was read before the value was computed."""
         packed = asked.pack(value)
         if packed is None:
             return
         ids = asked.ids(value)
-        after = await self._epochs.read(asked.seen, ids)
+        after = await self._read(graph, asked, ids)
         entry = _Entry(epoch, ids, packed)
         if after is not None and entry.is_current(after):
-            await self._store.put(place, entry.to_bytes())
+            await self._store.put(self._place(graph, asked), entry.to_bytes())
 
     async def _refresh(self, graph: Graph, asked: CachedRead[T]) -> None:
-        epoch = await self._epochs.read(asked.seen)
+        epoch = await self._read(graph, asked)
         if epoch is not None:
-            await self._keep(self._place(graph, asked), asked, await asked.compute(), epoch)
+            await self._keep(graph, asked, await asked.compute(), epoch)
+
+    async def _read(
+        self, graph: Graph, asked: CachedRead[Any], ids: Sequence[int] = (), *, repeated: bool = True
+    ) -> Epoch | None:
+        """Read the epoch, and remember it: a value that is computed later is of it, if it is still the same then."""
+        epoch = await self._epochs.read(asked.seen, ids, repeated=repeated)
+        if epoch is not None:
+            sees = self._sees(graph, asked)
+            self._known[sees] = epoch
+            self._known.move_to_end(sees)
+            if len(self._known) > _MOST_RECENT:
+                self._known.popitem(last=False)
+        return epoch
+
+    def _sees(self, graph: Graph, asked: CachedRead[Any]) -> "_Sees":
+        return graph.id or 0, visible_from(asked.seen.scope), asked.seen.parts
