@@ -102,7 +102,11 @@ REQUESTS: Final[dict[str, Any]] = {
     "detect_communities": {},
     "put_state": {"goal": "Find who was the first on the Moon.", "steps": ["search", "read"]},
     "put_checkpoint": {},
-    "post_subscription": {"name": "landing-news", "what": "entity", "filter": {"keys": ["event/landing"]}},
+    "post_subscription": {
+        "name": "landing-news",
+        "what": "answer",
+        "answer": {"what": {"text": "Who was the first on the Moon?"}, "k": 5},
+    },
     "seek_group": {"group": "planner", "cursor": "0"},
     "ack_events": {"group": "planner", "cursor": "0", "lease": "Q2xhcmEgbGlrZXMgdGVh"},
     "post_webhook": {"name": "landing-hook", "url": "https://93.184.215.14/hook", "filter": {"kinds": ["fact.*"]}},
