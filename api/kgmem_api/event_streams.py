@@ -41,8 +41,13 @@ def last_event(request: Request) -> str | None:
     return request.headers.get("last-event-id", "").strip() or None
 
 
-async def stream(request: Request, start: str, read: Read) -> StreamingResponse:
-    """Return a stream of what happens behind a cursor. Raises Unavailable, and what the first read raises."""
+async def stream(
+    request: Request, start: str, read: Read, wait: Callable[[], Awaitable[None]] | None = None
+) -> StreamingResponse:
+    """Return a stream of what happens behind a cursor; `wait` ends when it is time to read again.
+
+    Raises Unavailable, and what the first read raises.
+    """
     state = request.app.state
     if state.streams.total() >= MOST_STREAMS:
         raise Unavailable("The server is at its limit of event streams.", hint="Ask for pages.", retry_after=10)
@@ -58,11 +63,13 @@ async def stream(request: Request, start: str, read: Read) -> StreamingResponse:
     context = context_of(request)
     context.unlimited()
     context.ending = asyncio.Event()
-    events = _events(request, key, read, first)
+    events = _events(request, key, read, first, wait or _pause)
     return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-async def _events(request: Request, key: str, read: Read, found: Happened) -> AsyncIterator[bytes]:
+async def _events(
+    request: Request, key: str, read: Read, found: Happened, wait: Callable[[], Awaitable[None]]
+) -> AsyncIterator[bytes]:
     state = request.app.state
     over = context_of(request).ending or asyncio.Event()
     state.streams[key] += 1
@@ -81,7 +88,7 @@ async def _events(request: Request, key: str, read: Read, found: Happened) -> As
                 yield b": still here\nid: %b\n\n" % cursor.encode()
                 told = time.monotonic()
             if not found.events:
-                await _pause(over)
+                await _either(over, wait)
                 if over.is_set():
                     break
             found = await read(cursor)
@@ -91,8 +98,18 @@ async def _events(request: Request, key: str, read: Read, found: Happened) -> As
         state.streams = +state.streams  # Without keys that have none any more.
 
 
-async def _pause(over: asyncio.Event) -> None:
+async def _pause() -> None:
+    await asyncio.sleep(POLL)
+
+
+async def _either(over: asyncio.Event, wait: Callable[[], Awaitable[None]]) -> None:
+    """Wait for one of them."""
+    tasks = [asyncio.ensure_future(over.wait()), asyncio.ensure_future(wait())]
     try:
-        await asyncio.wait_for(over.wait(), POLL)
-    except TimeoutError:
-        return
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

@@ -29,6 +29,7 @@ from kgmem.domain.recall.answer import Answer
 from kgmem.domain.recall.question import Question
 from kgmem.domain.recall.reranking import Reranker
 from kgmem.domain.schema.schema import GraphSchema
+from kgmem.domain.streams.stream import StreamStore
 from kgmem.domain.subscriptions.webhook import WebhookSender
 from kgmem.domain.text.extraction import Extractor
 from kgmem.embedding.tokenizer import make_token_counter
@@ -38,6 +39,7 @@ from kgmem.formats.toml_schema import load_schema
 from kgmem.query.answers import IDLE, GraphCypher
 from kgmem.query.execution.limits import Limits
 from kgmem.query.procedures.context import ProcedureContext
+from kgmem.redis.opening import redis_presence, redis_streams
 from kgmem.resolution.comparer import Comparer
 from kgmem.resources import resource
 from kgmem.services.agents.states import check_content
@@ -177,6 +179,7 @@ async def _ports(
             files=HomeFiles(settings.home),
             distil=distil_settings(settings),
             cache=content_cache(settings, catalog, redis, stack),
+            streams=(lambda streams: redis_streams(redis, streams, stack)) if redis else _as_it_is,
         ),
         models=Models(
             embedder,
@@ -216,6 +219,11 @@ class Models:
     token_counter: TokenCounter = ESTIMATE
 
 
+def _as_it_is(streams: PostgresStreams) -> StreamStore:
+    """Return streams that are all in Postgres."""
+    return streams
+
+
 @dataclass(frozen=True, slots=True)
 class Infrastructure:
     """Keys, jobs, metrics, uploads, backups, ledgers where models book their calls, Redis where there is one, flows."""
@@ -233,6 +241,7 @@ class Infrastructure:
     files: ServerFiles = field(default_factory=HomeFiles)
     distil: DistilSettings = field(default_factory=DistilSettings)
     cache: ContentCache | None = None
+    streams: Callable[[PostgresStreams], StreamStore] = _as_it_is  # Where some streams may be elsewhere.
 
 
 def postgres_ports(
@@ -298,8 +307,8 @@ def postgres_ports(
         publications=PostgresPublications(claims),
         subscriptions=subscriptions,
         followed_answers=PostgresAnswers(catalog, subscriptions),
-        presence=PostgresPresence(catalog),
-        streams=PostgresStreams(catalog),
+        presence=redis_presence(shared, catalog) if (shared := infrastructure.redis) else PostgresPresence(catalog),
+        streams=infrastructure.streams(PostgresStreams(catalog)),
         flows=infrastructure.flows or PostgresFlows(catalog.database),
         webhooks=PostgresWebhooks(catalog, subscriptions),
         sender=infrastructure.sender or LazySender(AllowedAddresses()),

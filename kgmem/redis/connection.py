@@ -44,6 +44,7 @@ class RedisConnection:
         self._timeout = timeout
         self._breaker = breaker or CircuitBreaker()
         self._trial: asyncio.Task[None] | None = None
+        self.failures = 0  # Of calls, for whoever sets it to 0: another server may answer after one.
         # A call is never repeated: it may have been carried out.
         self._client = self._made(_CONNECTIONS, timeout)
 
@@ -125,6 +126,10 @@ class RedisConnection:
             return False
         return True
 
+    def patient(self, timeout: float) -> "RedisConnection":
+        """Return a connection of its own whose calls may take so many seconds; the caller closes it."""
+        return RedisConnection(self._url, namespace=self.namespace, timeout=timeout)
+
     def long_reads(self) -> Client:
         """Return a client of its own for reads that wait, such as XREADGROUP BLOCK or SUBSCRIBE; the caller closes it.
 
@@ -166,6 +171,7 @@ class RedisConnection:
 
     async def _failed(self, exc: Exception) -> None:
         """Count a failure. Connections at rest are closed: those of a server that went would fail one by one."""
+        self.failures += 1
         if isinstance(exc, RedisConnectionError):
             await self._client.connection_pool.disconnect(inuse_connections=False)
         if self._breaker.fail():

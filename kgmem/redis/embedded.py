@@ -149,7 +149,8 @@ class EmbeddedRedis:
                 path=str(self.data),
             ) from exc
         self._pid, self._socket = running
-        await _asked(self._socket, f"CONFIG SET maxmemory {self._memory}")
+        for setting in (f"maxmemory {self._memory}", "appendfsync always"):  # It may run since an earlier version.
+            await _asked(self._socket, f"CONFIG SET {setting}")
 
     async def _start(self, program: Path) -> tuple[int, Path]:
         account = account_for(self.home, self.data)
@@ -171,7 +172,7 @@ class EmbeddedRedis:
             "unixsocket": str(socket),
             "unixsocketperm": "700",
             "appendonly": "yes",
-            "appendfsync": "everysec",
+            "appendfsync": "always",
             "save": "",
             "maxmemory": str(self._memory),
             "maxmemory-policy": POLICY,

@@ -5,17 +5,21 @@ redis-py is loaded when a URL asks for it: it comes with the extra `redis`, and 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kgmem.domain.agents.presence import PresenceStore
 from kgmem.domain.errors import ServerError
 from kgmem.domain.graph.embedding import SharedVectors
+from kgmem.domain.streams.stream import StreamStore
 from kgmem.log import EventLog
 from kgmem.redis.binary import find_server
 from kgmem.redis.embedded import MEMORY, EmbeddedRedis
+from kgmem.store.graph.catalog import PostgresCatalog
+from kgmem.store.streams.streams import PostgresStreams
 from kgmem.tasks import before_sigterm
 
 if TYPE_CHECKING:
@@ -94,6 +98,21 @@ async def redis_connection(url: str, timeout: float, namespace: str = "kgmem") -
         yield connection
     finally:
         await connection.aclose()
+
+
+def redis_streams(connection: "RedisConnection", postgres: PostgresStreams, stack: AsyncExitStack) -> StreamStore:
+    """Return work streams in Redis, over a connection of their own, where a server keeps what it acknowledges."""
+    module = import_module("kgmem.redis.streams.store")
+    patient = connection.patient(module.TIMEOUT)
+    stack.push_async_callback(patient.aclose)
+    streams: StreamStore = module.RedisStreams(postgres, patient)
+    return streams
+
+
+def redis_presence(connection: "RedisConnection", catalog: PostgresCatalog) -> PresenceStore:
+    """Return presence and activity in Redis, and in Postgres while it is away."""
+    presence: PresenceStore = import_module("kgmem.redis.presence.store").RedisPresence(catalog, connection)
+    return presence
 
 
 def shared_vectors(connection: "RedisConnection") -> SharedVectors:

@@ -26,6 +26,7 @@ from kgmem.domain.schema.schema import (
 )
 from kgmem.services import ask_cypher
 from kgmem.services.ports import Ports
+from kgmem.services.streams import sweep_streams
 from kgmem.services.texts import remember as remembering
 from kgmem.services.texts.remember import schema_of
 
@@ -229,6 +230,7 @@ class Graphs:
         for key in await self._ports.keys.list():
             if key.graph == name and key.revoked_at is None:
                 await self._ports.keys.revoke(key.id)
+        await sweep_streams(self._ports)
 
     async def schema(self, name: str) -> GraphSchema:
         """Return the effective schema of a graph: the core schema extended by its own."""

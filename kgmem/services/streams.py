@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from kgmem.domain.errors import InvalidInput
+from kgmem.domain.errors import InvalidInput, RedisUnavailable
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.streams.stream import (
@@ -30,7 +30,10 @@ from kgmem.domain.streams.stream import (
     check_messages,
     check_receipts,
 )
+from kgmem.log import EventLog
 from kgmem.services.ports import Ports
+
+log = EventLog(__name__)
 
 _POLL: Final = 0.1  # Seconds between looks of a read that waits.
 
@@ -158,6 +161,14 @@ class Streams:
             if value is not None and not 0 <= value <= 2**31 - 1:
                 raise InvalidInput(f"{name} is {value}.", hint="Give 0 or more.", field=name)
         return Trimmed(await self._ports.streams.trim(graph, address.checked(), max_length, max_age_seconds))
+
+
+async def sweep_streams(ports: Ports) -> None:
+    """Delete what streams that are gone have left in Redis; while that is away it is left to the next sweep."""
+    try:
+        await ports.streams.sweep()
+    except RedisUnavailable as error:
+        log.warning("streams_not_swept", error=error)
 
 
 def _of(address: StreamAddress, group: str) -> GroupAddress:

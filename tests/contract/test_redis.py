@@ -12,7 +12,7 @@ from kgmem.redis.breaker import CircuitBreaker
 from kgmem.redis.connection import RedisConnection
 from kgmem.redis.doctor import examine_redis
 from kgmem.store.embedded.postmaster import until
-from tests.redis_servers import KINDS, RedisServer, redis_server
+from tests.redis_servers import DURABLE, KINDS, RedisServer, redis_server
 
 
 @pytest.fixture(params=KINDS)
@@ -154,6 +154,16 @@ async def test_doctor_warns_of_a_server_that_may_evict_what_is_no_cache(server: 
     findings = await examine_redis(server.url, 0.05)
     found = next(finding for finding in findings if policy in finding.what)
     assert found.state == ("warning" if policy == "allkeys-lfu" else "ok")
+
+
+async def test_doctor_says_where_work_streams_are_made(server: RedisServer) -> None:
+    findings = await examine_redis(server.url, 0.05)
+    found = next(finding for finding in findings if "work streams" in finding.what)
+    assert found.state == "warning"
+    assert "in Postgres: it has no append-only file" in found.what
+    with redis_server("valkey", *DURABLE) as durable:
+        findings = await examine_redis(durable.url, 0.05)
+    assert ("ok", True) in [(finding.state, "made in it" in finding.what) for finding in findings]
 
 
 async def test_doctor_says_that_a_server_is_away() -> None:

@@ -11,11 +11,11 @@ from kgmem.settings import Settings
 from kgmem_api import server
 
 
-def main(url: str, home: str) -> None:
+def main(url: str, home: str, redis: str = "") -> None:
     """Serve the database of the URL until killed; the address is printed on standard output."""
     settings = Settings(
         database_url=SecretStr(url), home=Path(home), port=0, embedder="none", extractor="none",
-        webhook_allow="127.0.0.0/8",
+        webhook_allow="127.0.0.0/8", redis_url=SecretStr(redis) if redis else None,
     )  # fmt: skip
     server.run(settings, partial(open_memory, settings, worker=True), ready=_show)
 

@@ -2,12 +2,15 @@
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 
 from kgmem.domain.streams.stream import NewMessage, StreamAddress, StreamRead
 from kgmem.memory import Memory
 from tests.memories import opened_memory
+from tests.redis_servers import streams_in_redis
 
 TASKS = StreamAddress("tasks")
+NAMESPACE = "crashes"
 
 
 async def produce(memory: Memory, graph: str, first: int) -> None:
@@ -28,9 +31,12 @@ async def consume(memory: Memory, graph: str, name: str) -> None:
             await memory.streams.acknowledge(graph, TASKS, "g", message.receipt or "")
 
 
-async def main(role: str, url: str, graph: str, more: str) -> None:
-    """Run as a producer from a number on, or as a consumer of a name."""
-    async with opened_memory(url, size=4) as memory:
+async def main(role: str, url: str, graph: str, more: str, redis: str = "") -> None:
+    """Run as a producer from a number on, or as a consumer of a name; with streams in Redis where one is given."""
+    async with opened_memory(url, size=4) as postgres, AsyncExitStack() as stack:
+        memory = postgres
+        if redis:
+            memory = await stack.enter_async_context(streams_in_redis(postgres, redis, namespace=NAMESPACE))
         await (produce(memory, graph, int(more)) if role == "produce" else consume(memory, graph, more))
 
 

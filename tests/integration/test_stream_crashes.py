@@ -1,4 +1,4 @@
-"""kill -9 of Postgres, of the server, of producers and of consumers: nothing that was acknowledged is lost.
+"""kill -9 of Postgres, of Redis, of the server, of producers and of consumers: nothing that was acknowledged is lost.
 
 Messages of a key are processed, and events of an item sent, in their order; what was on its way may come twice.
 """
@@ -8,8 +8,8 @@ import os
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,18 @@ import pytest
 from pydantic import SecretStr
 
 from kgmem.bootstrap import open_memory
-from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.domain.errors import DatabaseUnavailable, RedisUnavailable
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.streams.stream import NewMessage, StreamAddress, StreamRead, StreamSettings
 from kgmem.domain.subscriptions.webhook import WebhookAddress, WebhookRequest
+from kgmem.memory import Memory
 from kgmem.settings import Settings
 from tests.embedded import home_folder, server_in
+from tests.integration.stream_worker import NAMESPACE
 from tests.memories import opened_memory, until
 from tests.postgres import prepare_template
 from tests.receivers import Receiver, receiver
+from tests.redis_servers import DURABLE, KINDS, RedisServer, redis_server, streams_in_redis
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 GRAPH = "work"
@@ -88,7 +91,21 @@ async def crashed(progress: Progress, kill: Callable[[], Awaitable[None]], *task
     progress.stop = True
 
 
-async def test_nothing_is_lost_when_postgres_is_killed(short_folder: Path) -> None:
+@pytest.fixture(params=["postgres", *KINDS])
+def redis(request: pytest.FixtureRequest) -> Iterator[RedisServer | None]:
+    """Where streams are: in Postgres, or in a server of Redis."""
+    if request.param == "postgres":
+        yield None
+        return
+    with redis_server(request.param, *DURABLE) as running:
+        yield running
+
+
+async def in_place(memory: Memory, redis: RedisServer | None) -> bool:
+    return (await memory.streams.get(GRAPH, TASKS)).store == ("redis" if redis else "postgres")
+
+
+async def test_nothing_is_lost_when_postgres_is_killed(short_folder: Path, redis: RedisServer | None) -> None:
     progress = Progress()
     with home_folder(short_folder) as home:
         async with server_in(home) as server, receiver() as got:
@@ -96,11 +113,12 @@ async def test_nothing_is_lost_when_postgres_is_killed(short_folder: Path) -> No
             watch = asyncio.create_task(server.keep_running())
             settings = Settings(
                 database_url=SecretStr(server.url), home=home, embedder="none", extractor="none",
-                webhook_allow="127.0.0.0/8",
+                webhook_allow="127.0.0.0/8", redis_url=SecretStr(redis.url) if redis else None,
             )  # fmt: skip
             async with open_memory(settings, worker=True) as memory:
                 await memory.graphs.create(GRAPH)
                 await memory.streams.put(GRAPH, TASKS, StreamSettings(max_deliveries=1000))
+                assert await in_place(memory, redis)
                 made = await memory.webhooks.create(GRAPH, WebhookAddress("hook"), WebhookRequest(got.url))
 
                 async def again(work: Callable[[], Awaitable[Any]]) -> Any:
@@ -167,11 +185,11 @@ async def process(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 async def keep_serving(
-    url: str, home: Path, current: list[tuple[str, asyncio.subprocess.Process]], done: asyncio.Event
+    url: str, home: Path, redis: str, current: list[tuple[str, asyncio.subprocess.Process]], done: asyncio.Event
 ) -> None:
     """Keep a server running, as an operating system does."""
     while not done.is_set():
-        async with process("tests.integration.hook_server", url, str(home)) as started:
+        async with process("tests.integration.hook_server", url, str(home), redis) as started:
             assert started.stdout is not None
             current[:] = [((await started.stdout.readline()).decode().strip(), started)]
             over = asyncio.ensure_future(done.wait())
@@ -179,7 +197,9 @@ async def keep_serving(
             over.cancel()
 
 
-async def test_nothing_is_lost_when_the_server_is_killed(database_url: str, tmp_path: Path) -> None:
+async def test_nothing_is_lost_when_the_server_is_killed(
+    database_url: str, tmp_path: Path, redis: RedisServer | None
+) -> None:
     progress, current, done = Progress(), list[tuple[str, asyncio.subprocess.Process]](), asyncio.Event()
     async with opened_memory(database_url) as memory, receiver() as got:
         _, key = await memory.keys.create("tests", "admin")
@@ -220,8 +240,11 @@ async def test_nothing_is_lost_when_the_server_is_killed(database_url: str, tmp_
             async def kill() -> None:
                 current[0][1].send_signal(signal.SIGKILL)
 
-            serving = asyncio.create_task(keep_serving(database_url, tmp_path, current, done))
-            await send("PUT", "/streams/tasks", {"max_deliveries": 1000})
+            serving = asyncio.create_task(
+                keep_serving(database_url, tmp_path, redis.url if redis else "", current, done)
+            )
+            stream = await send("PUT", "/streams/tasks", {"max_deliveries": 1000})
+            assert stream["store"] == ("redis" if redis else "postgres")
             await send("POST", "/webhooks", {"name": "hook", "url": got.url})
             producers = [asyncio.create_task(produce(f"k{n}")) for n in range(KEYS)]
             consumers = [asyncio.create_task(consume(name)) for name in "ab"]
@@ -241,18 +264,26 @@ async def test_nothing_is_lost_when_the_server_is_killed(database_url: str, tmp_
         progress.check_events(got)
 
 
-async def test_nothing_is_lost_when_producers_and_consumers_are_killed(database_url: str) -> None:
+async def test_nothing_is_lost_when_producers_and_consumers_are_killed(
+    database_url: str, redis: RedisServer | None
+) -> None:
     progress = Progress()
-    async with opened_memory(database_url) as memory:
+    async with opened_memory(database_url) as postgres, AsyncExitStack() as stack:
+        memory = postgres
+        if redis:
+            memory = await stack.enter_async_context(streams_in_redis(postgres, redis.url, namespace=NAMESPACE))
         await memory.graphs.create(GRAPH)
         await memory.streams.put(GRAPH, TASKS, StreamSettings(max_deliveries=1000))
+        assert await in_place(memory, redis)
         running: dict[str, asyncio.subprocess.Process] = {}
 
         async def keep(role: str, name: str) -> None:
             while not (progress.stop and role == "produce"):
                 # A producer goes on with what was not acknowledged to it, with the same idempotency key.
                 more = name if role == "consume" else str(progress.count)
-                async with process("tests.integration.stream_worker", role, database_url, GRAPH, more) as started:
+                async with process(
+                    "tests.integration.stream_worker", role, database_url, GRAPH, more, redis.url if redis else ""
+                ) as started:
                     running[name] = started
                     assert started.stdout is not None
                     async for line in started.stdout:
@@ -287,3 +318,54 @@ async def test_nothing_is_lost_when_producers_and_consumers_are_killed(database_
         progress.check()
         stream = await memory.streams.get(GRAPH, TASKS)
         assert stream.groups[0].dead == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_nothing_is_lost_when_redis_is_killed(database_url: str, kind: str) -> None:
+    progress = Progress()
+    async with opened_memory(database_url) as postgres:
+        await postgres.graphs.create(GRAPH)
+        with redis_server(kind, *DURABLE) as server:
+            async with streams_in_redis(postgres, server.url, timeout=2) as memory:
+                await memory.streams.put(GRAPH, TASKS, StreamSettings(max_deliveries=1000))
+                assert await in_place(memory, server)
+
+                async def again(work: Callable[[], Awaitable[Any]]) -> Any:
+                    while True:
+                        try:
+                            return await work()
+                        except RedisUnavailable:
+                            await asyncio.sleep(0.05)
+
+                async def produce(key: str) -> None:
+                    n = 0
+                    while not progress.stop:
+                        message = NewMessage(n, key, f"{key}-{n}")
+                        await again(lambda m=message: memory.streams.append(GRAPH, TASKS, m))
+                        progress.appended[key].append(n)
+                        n += 1
+
+                async def consume(name: str) -> None:
+                    read = StreamRead("g", name, 5, 1.0)
+                    while True:
+                        for message in await again(lambda: memory.streams.read(GRAPH, TASKS, read)):
+                            progress.processed[message.key or ""].append(message.body)
+                            await again(
+                                lambda m=message: memory.streams.acknowledge(GRAPH, TASKS, "g", m.receipt or "")
+                            )
+
+                async def kill() -> None:
+                    server.kill()
+                    await asyncio.to_thread(server.start)
+
+                producers = [asyncio.create_task(produce(f"k{n}")) for n in range(KEYS)]
+                consumers = [asyncio.create_task(consume(name)) for name in "ab"]
+                async with asyncio.timeout(240):
+                    await crashed(progress, kill, *producers, *consumers)
+                    await asyncio.gather(*producers)
+                    await until(progress.all_processed, 60)
+                for task in consumers:
+                    task.cancel()
+                await asyncio.gather(*consumers, return_exceptions=True)
+                progress.check()
+                assert (await memory.streams.get(GRAPH, TASKS)).groups[0].dead == 0

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -20,16 +20,22 @@ from kgmem.domain.streams.stream import (
 )
 from kgmem.memory import Memory
 from tests.memories import new_graph
+from tests.redis_servers import KINDS, shared_redis, streams_in_redis
 
 GRAPH = "work"
 TASKS = StreamAddress("tasks")
 G = "workers"
 
 
-@pytest.fixture
-async def memory(memory: Memory) -> Memory:
+@pytest.fixture(params=["postgres", *KINDS])
+async def memory(memory: Memory, request: pytest.FixtureRequest) -> AsyncIterator[Memory]:
+    """A memory with streams in Postgres, in the wheel's Valkey, and in redis-server where it is on the path."""
     await new_graph(memory, GRAPH)
-    return memory
+    if request.param == "postgres":
+        yield memory
+        return
+    async with streams_in_redis(memory, shared_redis(request.param).url) as changed:
+        yield changed
 
 
 async def append(memory: Memory, *bodies: Any, key: str | None = None, stream: StreamAddress = TASKS) -> Sequence[int]:

@@ -1,5 +1,6 @@
 """`kgmem presence`: which agents are at work, and what happens in a graph each minute."""
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -8,7 +9,7 @@ from rich.table import Table
 from kgmem.cli.console import OUT, AsJSON, GraphName, Limit, ScopeName, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.domain.agents.presence import DEFAULT_TTL, AgentAddress, Heartbeat
-from kgmem.memory import DEFAULT_GRAPH
+from kgmem.memory import DEFAULT_GRAPH, Memory
 
 app = typer.Typer(help="Show which agents are at work, and what happens each minute.", no_args_is_help=True)
 
@@ -41,6 +42,27 @@ def beat(
     heartbeat = Heartbeat(session, status, None, ttl)
     found = with_memory(lambda m: m.presence.beat(graph, AgentAddress(agent, scope), heartbeat))
     OUT.print(f"{found.agent} is present until {found.expires_at}.")
+
+
+@app.command()
+def watch(
+    graph: GraphName = DEFAULT_GRAPH,
+    scope: ScopeName = "",
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=0, help="For how long. By default without end.")
+    ] = None,
+) -> None:
+    """Print who comes, changes or leaves, as JSON Lines, beginning with those that are there."""
+
+    async def work(memory: Memory) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                async for event in memory.presence.watch(graph, scope=scope):
+                    print_json(event)
+        except TimeoutError:
+            return
+
+    with_memory(work)
 
 
 @app.command()

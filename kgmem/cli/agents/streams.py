@@ -59,10 +59,10 @@ def list_(graph: GraphName = DEFAULT_GRAPH, scope: ScopeName = "", limit: Limit 
     if as_json:
         print_json({"streams": page.items, "cursor": page.cursor})
         return
-    table = Table("stream", "messages", "groups")
+    table = Table("stream", "messages", "store", "groups")
     for each in page.items:
         groups = (f"{one.name} (pending {one.pending}, dead {one.dead}, lag {one.lag})" for one in each.groups)
-        table.add_row(each.name, str(each.length), ", ".join(groups))
+        table.add_row(each.name, str(each.length), each.store, ", ".join(groups))
     OUT.print(table)
     if page.cursor:
         note("There are more: raise --limit.")

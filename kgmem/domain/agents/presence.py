@@ -1,11 +1,11 @@
 """Presence: which agents are at work now and on what; and activity: requests, recalls and writes of each minute."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from kgmem.domain.agents.state import check_name
-from kgmem.domain.errors import InvalidInput, NotFound
+from kgmem.domain.errors import InvalidInput, NotFound, TooLarge
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.scope import SHARED, check_scope
 
@@ -14,6 +14,8 @@ LARGEST_CONTEXT: Final = 4_096  # Bytes of a context as JSON.
 LONGEST_STATUS: Final = 200
 MOST_AGENTS: Final = 10_000  # Of a scope.
 MOST_MINUTES: Final = 1_440  # Of activity that is kept.
+
+PresenceChange = Literal["came", "changed", "left"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,14 @@ class Presence:
 
 
 @dataclass(frozen=True, slots=True)
+class PresenceEvent:
+    """A change of who is at work: an agent came, reported something else, or left."""
+
+    kind: PresenceChange
+    agent: Presence  # As it was last seen.
+
+
+@dataclass(frozen=True, slots=True)
 class MinuteActivity:
     """What happened in a minute."""
 
@@ -80,9 +90,29 @@ class MinuteActivity:
     writes: int
 
 
+def presence_changes(
+    before: Mapping[tuple[str, str], Presence], after: Mapping[tuple[str, str], Presence]
+) -> Sequence[PresenceEvent]:
+    """Return what happened between two looks at agents by scope and name; a mere heartbeat is no event."""
+    left = [PresenceEvent("left", agent) for place, agent in before.items() if place not in after]
+    events = []
+    for place, agent in after.items():
+        known = before.get(place)
+        if known is None or known.since != agent.since:
+            events.append(PresenceEvent("came", agent))
+        elif (known.session, known.status, known.context) != (agent.session, agent.status, agent.context):
+            events.append(PresenceEvent("changed", agent))
+    return [*left, *events]
+
+
 def not_present(address: AgentAddress) -> NotFound:
     """Return the error for an agent without a heartbeat."""
     return NotFound(f"The agent {address.agent!r} is not present in this scope.", hint="List who is present.")
+
+
+def too_many_agents() -> TooLarge:
+    """Return the error for a scope that is full of agents."""
+    return TooLarge(f"{MOST_AGENTS:,} agents are present in the scope.", hint="Use a scope below.")
 
 
 def check_minutes(minutes: int) -> int:
@@ -106,6 +136,15 @@ class PresenceStore(Protocol):
 
     async def leave(self, graph: str, address: AgentAddress) -> None:
         """Note that an agent is away. Raises NotFound."""
+
+    async def touch(self, graph: str, address: AgentAddress, session: str) -> None:
+        """Note that an agent works in a session; what it reported of itself stays. Raises TooLarge."""
+
+    async def changed(self, graph: str, seen: int, seconds: float) -> int:
+        """Return a number that rises with what is present, once it is not `seen`, or after so many seconds."""
+
+    async def forget(self, graph: str, scope: str | None = None) -> None:
+        """Delete the heartbeats of a scope, or of the graph, that are not in the tables of the graph."""
 
     def count(self, graph: str, scope: str, *, recall: bool = False, write: bool = False) -> None:
         """Count a request of this minute; returns at once, and is written within seconds."""

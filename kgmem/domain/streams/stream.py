@@ -27,6 +27,7 @@ LONGEST_AGE: Final = 366 * 86_400
 LONGEST_REASON: Final = 1_000
 
 Start = Literal["beginning", "now"]
+Place = Literal["postgres", "redis"]
 _RECEIPT = re.compile(r"([1-9][0-9]{0,17})\.([1-9][0-9]{0,8})", re.ASCII)
 
 
@@ -89,6 +90,7 @@ class Stream:
     groups: Sequence[StreamGroup] = ()
     created: bool = False  # Whether the request made it.
     id: int = 0
+    store: Place = "postgres"  # Where its messages are, for as long as it exists.
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,3 +376,6 @@ class StreamStore(Protocol):
 
     async def in_use(self, graph: str) -> bool:
         """Return whether a graph has streams."""
+
+    async def sweep(self) -> int:
+        """Delete what streams, scopes and graphs that are gone have left outside of the database; returns how much."""

@@ -20,11 +20,13 @@ from kgmem.domain.agents.context import (
 )
 from kgmem.domain.agents.digest import PART, Digest, covering, most_telling, sentences_of
 from kgmem.domain.agents.message import READ, ROLES, StoredMessage
+from kgmem.domain.agents.presence import AgentAddress
 from kgmem.domain.agents.session import CurrentFact, SessionAddress
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.ledger.model_calls import Payer, paid_by
 from kgmem.domain.recall.answer import Hit
 from kgmem.domain.recall.question import Question, What
+from kgmem.services.agents.presence import note_work, note_work_again
 from kgmem.services.cache.values import ContextMade, context_through_cache
 from kgmem.services.ports import Ports
 from kgmem.services.recall.recall import recall
@@ -44,13 +46,17 @@ async def context(ports: Ports, graph: str, address: SessionAddress, budget: int
         raise InvalidInput(
             f"budget is {budget}, but must be from 1 to {LARGEST_BUDGET:,}.", hint="Give tokens.", field="budget"
         )
-    return await context_through_cache(
+    made = await context_through_cache(
         ports, graph, address, budget, lambda: _made(ports, graph, address.checked(), budget)
     )
+    note_work_again(ports, graph, address)  # One from the cache does not read who works.
+    return made
 
 
 async def _made(ports: Ports, graph: str, address: SessionAddress, budget: int) -> ContextMade:
     session, latest = await ports.contexts.latest(graph, address, PART, budget)
+    if session.agent is not None:
+        note_work(ports, graph, AgentAddress(session.agent, session.scope), session.id)
     end = latest[0].seq if latest else 0
     spoken = [each.seq for each in latest if each.role in READ][:_MENTIONING]
     hits, mentioned, stored, blocks = await asyncio.gather(

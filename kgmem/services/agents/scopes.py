@@ -143,6 +143,8 @@ class Scopes:
         await self._each(graph, scope, store.relationships, relationships)
         await self._each(graph, scope, store.claims, claims, _CLAIMS_AT_ONCE)
         await store.clear(graph, scope)
+        await self._ports.streams.sweep()
+        await self._ports.presence.forget(graph, scope)
         await self._ports.flows.forget(graph, scope)
         if erase:
             erased += await store.erase(graph, scope)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from kgmem.domain.agents.context import DEFAULT_BUDGET, SessionContext
 from kgmem.domain.agents.message import NOT_EXTRACTED, Message, StoredMessage, check_messages
+from kgmem.domain.agents.presence import AgentAddress
 from kgmem.domain.agents.session import (
     Appended,
     NewMessage,
@@ -24,6 +25,7 @@ from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.text.queue import Forgotten
 from kgmem.domain.time.interval import iso, now
 from kgmem.services.agents.context import context as make_context
+from kgmem.services.agents.presence import note_work
 from kgmem.services.ports import Ports
 from kgmem.services.texts.forget import forget
 
@@ -90,6 +92,8 @@ class Sessions:
         with self._ports.flows.run("remember", graph, scope=session.scope), step("store_messages") as storing:
             appended = await self._ports.sessions.append(graph, address, ready)
             storing.count(created=appended.created)
+        if session.agent is not None:
+            note_work(self._ports, graph, AgentAddress(session.agent, session.scope), session.id)
         if appended.created:
             if self._ports.embedder and held.space:
                 await self._ports.jobs.defer("embed", graph=graph)

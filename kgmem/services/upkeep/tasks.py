@@ -15,6 +15,7 @@ from kgmem.services.imports import import_uploads as uploading
 from kgmem.services.imports import imports as undoing
 from kgmem.services.ledger import ledger as ledgers
 from kgmem.services.ports import Ports
+from kgmem.services.streams import sweep_streams
 from kgmem.services.texts import extract as reading
 from kgmem.services.upkeep import communities as grouping
 from kgmem.services.upkeep import embed as embedding
@@ -154,6 +155,7 @@ class Tasks:
 
     async def queue_trimming(self) -> int:
         """Enqueue the trimming of every graph with streams; returns for how many."""
+        await sweep_streams(self._ports)
         return await defer_where(self._ports, "trim_streams", lambda graph: self._ports.streams.in_use(graph.name))
 
     async def deliver_webhook(self, graph: str, webhook: int) -> int:

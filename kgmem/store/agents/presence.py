@@ -9,6 +9,7 @@ import asyncpg
 import orjson
 
 from kgmem.domain.agents.presence import (
+    DEFAULT_TTL,
     LARGEST_CONTEXT,
     MOST_AGENTS,
     AgentAddress,
@@ -16,13 +17,14 @@ from kgmem.domain.agents.presence import (
     MinuteActivity,
     Presence,
     not_present,
+    too_many_agents,
 )
 from kgmem.domain.errors import InvalidInput, KgmemError, NotFound, TooLarge
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.time.interval import SECOND, iso, now
 from kgmem.log import EventLog
 from kgmem.store.graph.catalog import PostgresCatalog
-from kgmem.store.graph.layout import scope_ids
+from kgmem.store.graph.layout import Layout, scope_ids
 from kgmem.tasks import caller, for_nobody
 
 log = EventLog(__name__)
@@ -30,9 +32,10 @@ log = EventLog(__name__)
 _FILE: Final = "presence"
 _READS: Final = ("presence",)
 _MINUTE: Final = 60 * SECOND
+LOOKED_EVERY: Final = 0.5  # Seconds between looks of who follows presence.
 _PAUSE: Final = 2.0  # Seconds for which counts gather before they are written.
 _MOST_COUNTED: Final = 10_000  # Scopes and minutes that gather; further ones are not counted.
-_Counts = dict[tuple[str, int], list[int]]  # Requests, recalls and writes, by scope and minute.
+Counts = dict[tuple[str, int], list[int]]  # Requests, recalls and writes, by scope and minute.
 
 
 class PostgresPresence:
@@ -42,22 +45,18 @@ class PostgresPresence:
         """Take the catalog, which knows the database."""
         self.catalog = catalog
         self.database = catalog.database
-        self._counted: dict[str, _Counts] = defaultdict(dict)
+        self._counted: dict[str, Counts] = defaultdict(dict)
         self._writing: asyncio.Task[None] | None = None
 
     async def beat(self, graph: str, address: AgentAddress, heartbeat: Heartbeat) -> Presence:
         """Note that an agent is at work. Raises TooLarge."""
         by = caller()
-        context = _encoded(heartbeat.context)
+        context = encoded(heartbeat.context)
         async with self.catalog.on(graph, reads=_READS) as layout:
             await layout.ensure("presence")
 
             async def work(connection: asyncpg.Connection) -> None:
-                number = (await scope_ids(connection, layout, [address.scope], make=True))[address.scope]
-                if await connection.fetchval(layout.sql(_FILE, "count"), number, address.agent) >= MOST_AGENTS:
-                    await connection.execute(layout.sql(_FILE, "expire"))
-                    if await connection.fetchval(layout.sql(_FILE, "count"), number, address.agent) >= MOST_AGENTS:
-                        raise TooLarge(f"{MOST_AGENTS:,} agents are present in the scope.", hint="Use a scope below.")
+                number = await _room(connection, layout, address)
                 await connection.execute(
                     layout.sql(_FILE, "beat"), number, address.agent, heartbeat.session, heartbeat.status, context,
                     float(heartbeat.ttl_seconds), by.key if by else None,
@@ -76,7 +75,7 @@ class PostgresPresence:
 
     async def list(self, graph: str, scope: str, below: bool, cursor: str | None, limit: int) -> Page[Presence]:
         """Return who is present in a scope, with `below` in those below it, too; by scope and name."""
-        path, agent = _position(cursor)
+        path, agent = position(cursor)
         async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql(_FILE, "list"), scope, below, path, agent, limit + 1)
         found = [_presence(row) for row in rows[:limit]]
@@ -88,6 +87,30 @@ class PostgresPresence:
         async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
             if not await connection.fetchval(layout.sql(_FILE, "leave"), address.scope, address.agent):
                 raise not_present(address)
+
+    async def touch(self, graph: str, address: AgentAddress, session: str) -> None:
+        """Note that an agent works in a session; what it reported of itself stays. Raises TooLarge."""
+        by = caller()
+        async with self.catalog.on(graph, reads=_READS) as layout:
+            await layout.ensure("presence")
+
+            async def work(connection: asyncpg.Connection) -> None:
+                number = await _room(connection, layout, address)
+                await connection.execute(
+                    layout.sql(_FILE, "touch"), number, address.agent, session, float(DEFAULT_TTL),
+                    by.key if by else None,
+                )  # fmt: skip
+
+            await self.database.transact(work)
+
+    async def changed(self, graph: str, seen: int, seconds: float) -> int:
+        """Wait: only looking shows what has changed. Raises NotFound where the graph is gone."""
+        await self.catalog.layout(graph)
+        await asyncio.sleep(min(seconds, LOOKED_EVERY))
+        return seen + 1
+
+    async def forget(self, graph: str, scope: str | None = None) -> None:
+        """Delete nothing: all is in the tables of the graph."""
 
     def count(self, graph: str, scope: str, *, recall: bool = False, write: bool = False) -> None:
         """Count a request of this minute; returns at once, and is written within seconds."""
@@ -115,6 +138,14 @@ class PostgresPresence:
             await asyncio.gather(self._writing, return_exceptions=True)
         await self._write()
 
+    async def write_counts(self, graph: str, counts: Counts) -> None:
+        """Add counts to those of their minutes."""
+        columns = [[path for path, _ in counts], [minute for _, minute in counts]]
+        columns += [[each[place] for each in counts.values()] for place in range(3)]
+        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
+            await connection.execute(layout.sql(_FILE, "add"), *columns, layout.id)
+            await connection.execute(layout.sql(_FILE, "forget"))
+
     async def _write_later(self) -> None:
         while self._counted:
             await asyncio.sleep(_PAUSE)
@@ -124,19 +155,26 @@ class PostgresPresence:
         """Write the counts; where the database is away they are lost, as what is live may be."""
         counted, self._counted = self._counted, defaultdict(dict)
         for graph, numbers in counted.items():
-            columns = [[path for path, _ in numbers], [minute for _, minute in numbers]]
-            columns += [[each[place] for each in numbers.values()] for place in range(3)]
             try:
-                async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
-                    await connection.execute(layout.sql(_FILE, "add"), *columns, layout.id)
-                    await connection.execute(layout.sql(_FILE, "forget"))
+                await self.write_counts(graph, numbers)
             except NotFound:  # Dropped meanwhile.
                 continue
             except KgmemError as error:
                 log.warning("activity_lost", graph=graph, error=error)
 
 
-def _encoded(context: Any) -> str | None:
+async def _room(connection: asyncpg.Connection, layout: Layout, address: AgentAddress) -> int:
+    """Return the number of a scope that has room for the agent. Raises TooLarge."""
+    number = (await scope_ids(connection, layout, [address.scope], make=True))[address.scope]
+    if await connection.fetchval(layout.sql(_FILE, "count"), number, address.agent) >= MOST_AGENTS:
+        await connection.execute(layout.sql(_FILE, "expire"))
+        if await connection.fetchval(layout.sql(_FILE, "count"), number, address.agent) >= MOST_AGENTS:
+            raise too_many_agents()
+    return number
+
+
+def encoded(context: Any) -> str | None:
+    """Return the context of a heartbeat as JSON. Raises InvalidInput, TooLarge."""
     if context is None:
         return None
     try:
@@ -148,7 +186,7 @@ def _encoded(context: Any) -> str | None:
     return text.decode()
 
 
-def _position(cursor: str | None) -> tuple[str | None, str | None]:
+def position(cursor: str | None) -> tuple[str | None, str | None]:
     """Return scope and name behind which a page begins; a cursor is `name/scope`, since names have no slash."""
     if cursor is None:
         return None, None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from kgmem.domain.streams.stream import (
 from kgmem.store.db.database import Database
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import Layout, scope_ids
-from kgmem.store.streams.stream_rows import FILE, settings_values
+from kgmem.store.streams.stream_rows import FILE, IN_POSTGRES, InRedis, settings_values
 from kgmem.tasks import caller, for_nobody
 
 _READS: Final = ("streams",)
@@ -53,6 +53,7 @@ class Appends:
         self._waiting: dict[tuple[str, StreamAddress], list[_Append]] = defaultdict(list)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ids: dict[tuple[str, StreamAddress], int] = {}  # By schema: spares a look before each append.
+        self.place_of_new: Callable[[], Awaitable[int]] = _here
 
     async def append(self, graph: str, address: StreamAddress, messages: Sequence[NewMessage]) -> Appended:
         """Append messages in one transaction; the stream is made where it is not there.
@@ -61,7 +62,7 @@ class Appends:
         """
         by = caller()
         author = by.key if by else None
-        told = [(_encoded(each, place), each.key, each.idempotency_key, author) for place, each in enumerate(messages)]
+        told = [(encoded(each, place), each.key, each.idempotency_key, author) for place, each in enumerate(messages)]
         request = _Append(told, asyncio.get_running_loop().create_future())
         queue = self._waiting[graph, address]
         queue.append(request)
@@ -74,6 +75,7 @@ class Appends:
     async def made(self, layout: Layout, address: StreamAddress, settings: StreamSettings) -> tuple[int, bool]:
         """Make a stream that is not there; returns its id, and whether it was made. Raises TooLarge."""
         by = caller()
+        place = await self.place_of_new()
 
         async def work(connection: asyncpg.Connection) -> tuple[int, bool]:
             number = (await scope_ids(connection, layout, [address.scope], make=True))[address.scope]
@@ -87,6 +89,7 @@ class Appends:
                 *settings_values(settings),
                 by.key if by else None,
                 MOST_STREAMS,
+                place,
             )
             if id_ is not None:
                 return id_, True
@@ -153,9 +156,7 @@ class Appends:
 
             async def work(connection: asyncpg.Connection) -> Sequence[Appended]:
                 trims.clear()
-                stream = await connection.fetchrow(layout.sql(FILE, "lock"), id_)
-                if stream is None:
-                    raise _Gone
+                stream = _here_at(await connection.fetchrow(layout.sql(FILE, "lock"), id_), address)
                 told = [each for request in requests for each in request]
                 if stream["length"] + len(told) > MOST_MESSAGES:
                     raise TooLarge(
@@ -175,14 +176,27 @@ class Appends:
 
             try:
                 results = await self.database.transact(work)
-            except _Gone:  # Deleted since; another one of its name may be there.
+            except (InRedis, _Gone) as error:  # Deleted since; another one of its name may be there.
                 self._ids.pop(known, None)
-                if again:
+                if again and isinstance(error, _Gone):
                     return await self._append(graph, address, requests, again=False)
                 raise
             for length, age in trims:
                 await trimmed(self.database, layout, id_, length, age, once=True)
         return results
+
+
+def _here_at(stream: Any, address: StreamAddress) -> Any:
+    """Return the row of a stream whose messages are in Postgres."""
+    if stream is None:
+        raise _Gone
+    if stream["place"] != IN_POSTGRES:
+        raise InRedis(stream, address.name)
+    return stream
+
+
+async def _here() -> int:
+    return IN_POSTGRES
 
 
 async def trimmed(database: Database, layout: Layout, stream: int, length: int, age: int, *, once: bool = False) -> int:
@@ -238,7 +252,8 @@ def _shared_out(requests: Sequence[Sequence[Any]], seqs: Sequence[int], last: in
     return results
 
 
-def _encoded(message: NewMessage, place: int) -> str:
+def encoded(message: NewMessage, place: int) -> str:
+    """Return the body of a message as JSON. Raises InvalidInput, TooLarge."""
     try:
         body = orjson.dumps(message.body)
     except TypeError as error:

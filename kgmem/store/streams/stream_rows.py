@@ -6,6 +6,7 @@ from typing import Any, Final
 import asyncpg
 import orjson
 
+from kgmem.domain.errors import RedisUnavailable
 from kgmem.domain.streams.stream import (
     GroupAddress,
     Settled,
@@ -22,6 +23,21 @@ from kgmem.store.db.database import Database
 from kgmem.store.graph.layout import Layout, scope_ids
 
 FILE: Final = "streams"
+IN_POSTGRES, TO_BE_MADE, IN_REDIS = 0, 1, 2  # Where the messages of a stream are.
+
+
+class InRedis(RedisUnavailable):
+    """The messages of a stream are in Redis, which this process does not use."""
+
+    def __init__(self, row: Any, name: str, *, created: bool = False) -> None:
+        """Take the row of the stream, its name, and whether the request made it."""
+        super().__init__(
+            f"The messages of the stream {name!r} are in Redis, and this process has none.",
+            hint="Set KGMEM_REDIS_URL to the server that has them.",
+        )
+        self.id: int = row["id"]
+        self.ready: bool = row["place"] == IN_REDIS
+        self.created = created
 
 
 async def scope_number(layout: Layout, database: Database, scope: str) -> int:
@@ -30,12 +46,16 @@ async def scope_number(layout: Layout, database: Database, scope: str) -> int:
         return (await scope_ids(connection, layout, [scope], make=False)).get(scope, -1)
 
 
-async def existing(connection: asyncpg.Connection, layout: Layout, address: StreamAddress) -> Any:
-    """Return the row of a stream. Raises NotFound."""
+async def existing(
+    connection: asyncpg.Connection, layout: Layout, address: StreamAddress, *, anywhere: bool = False
+) -> Any:
+    """Return the row of a stream. Raises NotFound, and InRedis unless it may be `anywhere`."""
     number = (await scope_ids(connection, layout, [address.scope], make=False)).get(address.scope, -1)
     row = await connection.fetchrow(layout.sql(FILE, "get"), number, address.name)
     if row is None:
         raise no_stream(address)
+    if row["place"] != IN_POSTGRES and not anywhere:
+        raise InRedis(row, address.name)
     return row
 
 
@@ -70,7 +90,7 @@ def stream_of(row: Any, scope: str, groups: Sequence[Any], *, created: bool = Fa
             for each in groups
             if each["stream"] == row["id"]
         ),
-        created=created, id=row["id"],
+        created=created, id=row["id"], store="redis" if row["place"] else "postgres",
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import asyncpg
 import orjson
 
-from kgmem.domain.errors import TooLarge
+from kgmem.domain.errors import NotFound, TooLarge
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.streams.stream import (
     MOST_DEAD,
@@ -33,6 +33,9 @@ from kgmem.store.graph.layout import Layout
 from kgmem.store.streams.appends import Appends, trimmed
 from kgmem.store.streams.stream_rows import (
     FILE,
+    IN_POSTGRES,
+    IN_REDIS,
+    InRedis,
     existing,
     group_of,
     message_of,
@@ -56,19 +59,21 @@ class PostgresStreams:
         """Take the catalog, which knows the database."""
         self.catalog = catalog
         self.database: Database = catalog.database
-        self._appends = Appends(catalog)
+        self.appends = Appends(catalog)
 
     async def put(self, graph: str, address: StreamAddress, settings: StreamSettings) -> Stream:
         """Make a stream, or set its settings. Raises TooLarge."""
         async with self.catalog.on(graph, reads=_READS) as layout:
             await layout.ensure("streams")
-            id_, created = await self._appends.made(layout, address, settings)
-            number = await scope_number(layout, self.database, address.scope)
+            _, created = await self.appends.made(layout, address, settings)
             if not created:
-                async with self.database.connection() as connection:
-                    await connection.execute(layout.sql(FILE, "set"), number, address.name, *settings_values(settings))
+                await self.set(graph, address, settings)
             async with self.database.connection() as connection:
-                return await whole(connection, layout, address, created=created and id_ > 0)
+                try:
+                    return await whole(connection, layout, address, created=created)
+                except InRedis as found:
+                    found.created = created
+                    raise
 
     async def get(self, graph: str, address: StreamAddress) -> Stream:
         """Return a stream with its groups. Raises NotFound."""
@@ -90,7 +95,7 @@ class PostgresStreams:
         async with self.catalog.on(graph, reads=_READS) as layout:
 
             async def work(connection: asyncpg.Connection) -> None:
-                found = await existing(connection, layout, address)
+                found = await existing(connection, layout, address, anywhere=True)
                 await connection.execute(layout.sql(FILE, "delete"), found["id"])
 
             await self.database.transact(work)
@@ -100,7 +105,7 @@ class PostgresStreams:
 
         Raises Conflict for an idempotency key with another content, TooLarge for a full stream.
         """
-        return await self._appends.append(graph, address, messages)
+        return await self.appends.append(graph, address, messages)
 
     async def messages(self, graph: str, address: StreamAddress, after: int, limit: int) -> Sequence[WorkMessage]:
         """Return the messages behind a number, for nobody in particular. Raises NotFound."""
@@ -226,6 +231,8 @@ class PostgresStreams:
                 await connection.execute(layout.sql(FILE, "old_dead"))
                 streams = await connection.fetch(layout.sql(FILE, "all"))
             for each in streams:
+                if each["place"] != IN_POSTGRES:
+                    continue
                 removed += await trimmed(self.database, layout, each["id"], each["max_length"], each["max_age"])
         return removed
 
@@ -233,6 +240,49 @@ class PostgresStreams:
         """Return whether a graph has streams."""
         async with self.catalog.on(graph, reads=_READS) as layout:
             return "streams" in layout.subsystems.made
+
+    async def sweep(self) -> int:
+        """Delete nothing: all is in the database, and goes with it."""
+        return 0
+
+    async def row(self, graph: str, address: StreamAddress) -> Stream:
+        """Return a stream wherever its messages are, without its groups. Raises NotFound."""
+        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
+            return stream_of(await existing(connection, layout, address, anywhere=True), address.scope, ())
+
+    async def set(self, graph: str, address: StreamAddress, settings: StreamSettings) -> None:
+        """Set the settings of a stream that exists."""
+        async with self.catalog.on(graph, reads=_READS) as layout:
+            number = await scope_number(layout, self.database, address.scope)
+            async with self.database.connection() as connection:
+                await connection.execute(layout.sql(FILE, "set"), number, address.name, *settings_values(settings))
+
+    async def made_in_redis(self, layout: Layout, id_: int) -> None:
+        """Note that Redis has a stream: it is lost where Redis has it no more."""
+        async with self.database.connection() as connection:
+            await connection.execute(layout.sql(FILE, "made_in_redis"), id_)
+
+    async def ids_in_redis(self, layout: Layout) -> Sequence[int]:
+        """Return the ids of the streams of a graph whose messages are in Redis."""
+        async with self.database.connection() as connection:
+            rows = await connection.fetch(layout.sql(FILE, "all"))
+        return [row["id"] for row in rows if row["place"] == IN_REDIS]
+
+    async def existing_ids(self, graphs: Sequence[int]) -> Mapping[int, frozenset[int]]:
+        """Return the ids of all streams of these graphs, by the number of the graph; none of a graph that is gone."""
+        found = dict[int, frozenset[int]]()
+        for graph in await self.catalog.list():
+            try:
+                async with self.catalog.on(graph.name, reads=_READS, expires=False) as layout:
+                    if layout.id not in graphs:
+                        continue
+                    async with self.database.connection() as connection:
+                        found[layout.id] = frozenset(
+                            row["id"] for row in await connection.fetch(layout.sql(FILE, "all"))
+                        )
+            except NotFound:  # Dropped meanwhile.
+                continue
+        return found
 
     async def _settle(
         self, graph: str, address: GroupAddress, receipts: Mapping[int, int], name: str, *more: float

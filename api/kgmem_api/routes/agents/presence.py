@@ -1,15 +1,19 @@
 """Presence: which agents are at work in a scope; activity: what happens each minute."""
 
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
+from starlette.requests import Request
 from starlette.responses import Response
 
 from kgmem.domain.agents.presence import DEFAULT_TTL, MOST_MINUTES, AgentAddress, Heartbeat
+from kgmem.services.agents.presence import PresenceWatch
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
+from kgmem_api.event_streams import Happened, is_wanted, stream
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
 from kgmem_api.wire.fields import STRICT
@@ -73,13 +77,27 @@ Below = Annotated[bool, Query(description="In the scopes below, too.")]
 
 @router.get(_ALL, responses=gives(PresencePage))
 async def list_presence(
-    graph: GraphName, access: Reads, *, scope: ScopeQuery = None, below: Below = True, cursor: Cursor = None,
-    limit: Limit = 100,
+    graph: GraphName, request: Request, access: Reads, *, scope: ScopeQuery = None, below: Below = True,
+    cursor: Cursor = None, limit: Limit = 100,
 ) -> Response:  # fmt: skip
-    """List the agents that are present in a scope, and in those below it."""
+    """List the agents that are present in a scope, and in those below it.
+
+    With `Accept: text/event-stream` it shows who comes, changes or leaves as server-sent events, as it happens, and
+    begins with those that are there.
+    """
     within = access.scope(scope)
+    if is_wanted(request):
+        watch = access.memory.presence.follow(graph, scope=within, below=below)
+        return await stream(request, "0", partial(_looked, watch), watch.wait)
     page = await access.memory.presence.list(graph, scope=within, below=below, cursor=cursor, limit=limit)
     return reply({"agents": [asdict(each) for each in page.items], "cursor": page.cursor})
+
+
+async def _looked(watch: PresenceWatch, cursor: str) -> Happened:
+    events = await watch.look()
+    first = int(cursor) + 1
+    numbered = [(str(first + n), f"presence.{each.kind}", asdict(each.agent)) for n, each in enumerate(events)]
+    return Happened(numbered, str(int(cursor) + len(events)))
 
 
 @router.put(_ONE, responses=gives(PresenceShape))

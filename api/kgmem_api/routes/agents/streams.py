@@ -13,6 +13,7 @@ from kgmem.domain.streams.stream import (
     DEFAULT_LEASE,
     DEFAULT_LENGTH,
     NewMessage,
+    Place,
     Release,
     Start,
     Stream,
@@ -65,6 +66,7 @@ class StreamShape(BaseModel):
     author: Annotated[str | None, Field(description="The id of the API key that made it.")]
     groups: Annotated[list[StreamGroupShape], Field(description="By name.")]
     created: Annotated[bool, Field(description="Whether this request made it.")]
+    store: Annotated[Place, Field(description="Where its messages are, for as long as it exists.")]
 
 
 class StreamPage(BaseModel):

@@ -29,6 +29,17 @@ SET session = EXCLUDED.session, status = EXCLUDED.status, context = EXCLUDED.con
     until = EXCLUDED.until, author = EXCLUDED.author,
     since = CASE WHEN presence.until <= clock_timestamp() THEN EXCLUDED.since ELSE presence.since END
 
+-- name: touch
+-- A sign of work in a session: status and context stay as long as the agent is present.
+INSERT INTO {index}.presence (scope, agent, session, since, seen, until, author)
+VALUES ($1, $2, $3, clock_timestamp(), clock_timestamp(), clock_timestamp() + make_interval(secs => $4), $5)
+ON CONFLICT (scope, agent) DO UPDATE
+SET session = EXCLUDED.session, seen = EXCLUDED.seen, author = EXCLUDED.author,
+    until = greatest(presence.until, EXCLUDED.until),
+    status = CASE WHEN presence.until > clock_timestamp() THEN presence.status END,
+    context = CASE WHEN presence.until > clock_timestamp() THEN presence.context END,
+    since = CASE WHEN presence.until <= clock_timestamp() THEN EXCLUDED.since ELSE presence.since END
+
 -- name: get
 SELECT p.*, s.path FROM {index}.presence p JOIN {index}.scope s ON s.id = p.scope
 WHERE s.path = $1 AND p.agent = $2 AND p.until > clock_timestamp()

@@ -12,6 +12,7 @@ CREATE TABLE {index}.work_stream (
     max_deliveries integer NOT NULL,
     created        timestamptz NOT NULL DEFAULT now(),
     author         text,
+    place          smallint NOT NULL DEFAULT 0,  -- Where its messages are: 0 here, 1 to be made in Redis, 2 in Redis.
     UNIQUE (scope, name)
 ) WITH (fillfactor = 50);
 CREATE TABLE {index}.work_message (
@@ -58,8 +59,8 @@ CREATE TABLE {index}.work_dead (
 );
 
 -- name: make
-INSERT INTO {index}.work_stream (scope, name, max_length, max_age, max_deliveries, author)
-SELECT $1, $2, $3, $4, $5, $6 WHERE (SELECT count(*) FROM {index}.work_stream WHERE scope = $1) < $7
+INSERT INTO {index}.work_stream (scope, name, max_length, max_age, max_deliveries, author, place)
+SELECT $1, $2, $3, $4, $5, $6, $8 WHERE (SELECT count(*) FROM {index}.work_stream WHERE scope = $1) < $7
 ON CONFLICT (scope, name) DO NOTHING RETURNING id
 
 -- name: set
@@ -84,7 +85,7 @@ WHERE g.stream = ANY ($1::bigint[]) ORDER BY g.stream, g.name
 
 -- name: lock
 -- Who holds it gives the next numbers.
-SELECT id, last, max_length, max_age,
+SELECT id, last, max_length, max_age, place,
        last - coalesce((SELECT min(m.seq) FROM {index}.work_message m WHERE m.stream = s.id), last + 1) + 1 AS length
 FROM {index}.work_stream s WHERE id = $1 FOR UPDATE
 
@@ -278,7 +279,10 @@ WITH gone AS (
 SELECT count(*) FROM gone
 
 -- name: all
-SELECT id, max_length, max_age FROM {index}.work_stream ORDER BY id
+SELECT id, max_length, max_age, place FROM {index}.work_stream ORDER BY id
+
+-- name: made_in_redis
+UPDATE {index}.work_stream SET place = 2 WHERE id = $1 AND place = 1
 
 -- name: old_dead
 DELETE FROM {index}.work_dead WHERE died < clock_timestamp() - make_interval(days => 30)

@@ -1,0 +1,1 @@
+"""Presence and activity in Redis, which tells at once who comes and leaves."""
