@@ -3,7 +3,8 @@
 Three thousand of HotpotQA's passages, and its questions, one after another. Counting takes the time of noting the hits
 of a recall, and its share of the statement that stores the uses of some seconds: nobody waits for it, but it takes the
 same processors. The baseline is the p50 of a recall. Then all items are unused for long, and a sweep makes them cold;
-the baseline is a plain UPDATE of as many rows of a copy of the table. The rows are questions.
+the baseline is a plain UPDATE of as many rows of a copy of the table. At last they are archived: bytes, recall and time
+beside those of the same passages in the indexes. The rows are questions.
 """
 
 import asyncio
@@ -35,6 +36,8 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         await store(memory, asked, GRAPH)
         yield await _counted(memory, texts)
         yield await _swept(memory, raw)
+        async for figure in _archived(memory, raw, asked):
+            yield figure
 
 
 async def _counted(memory: Memory, texts: list[str]) -> Figure:
@@ -84,6 +87,45 @@ async def _swept(memory: Memory, raw: Any) -> Figure:
     await raw.execute(f"UPDATE {schema}.bench_items SET tier = 2")
     plain = time.perf_counter() - began
     return compared(f"items of a sweep that lowers {changes.lowered:,}", count / ours, count / plain, "items/s")
+
+
+async def _archived(memory: Memory, raw: Any, asked: Any) -> AsyncIterator[Figure]:
+    """Return bytes, recall and time of cold episodes in the archive beside the same in the indexes."""
+    schema = (await memory.ports.graphs.layout(GRAPH)).index_name  # type: ignore[attr-defined]
+    counter: Any = memory.ports.graphs.usage  # type: ignore[attr-defined]
+    counter.note = lambda *_: None  # What is found would come back to the indexes.
+    episodes = await raw.fetchval(
+        f"SELECT avg((i.kind = 2)::integer)::float8 FROM {schema}.passage p JOIN {schema}.item i ON i.id = p.item"
+    )
+    hot = episodes * await _bytes(raw, schema, "passage", "vector_")
+    found, times = await _found(memory, asked.questions)
+    await memory.tiers.put(GRAPH, archive=True)
+    changes = await memory.tiers.sweep(GRAPH)
+    cold = await _bytes(raw, schema, "archived")
+    found_cold, times_cold = await _found(memory, asked.questions)
+    count = len(times)
+    yield compared(f"bytes of {changes.archived:,} archived episodes", cold, hot, "bytes", at_most=0.15)
+    yield compared(f"recall@5 of {count} questions, all is cold", found_cold, found, "share", at_least=0.995)
+    yield compared("p50 of a recall, all is cold", 1000 * median(times_cold), 1000 * median(times), "ms")
+
+
+async def _bytes(raw: Any, schema: str, *tables: str) -> float:
+    """Return what tables take with their indexes; names may be the beginnings of names."""
+    sql = """SELECT sum(pg_total_relation_size(c.oid))::float8 FROM pg_class c
+             WHERE c.relkind = 'r' AND c.relnamespace = $1::regnamespace
+               AND EXISTS (SELECT FROM unnest($2::text[]) AS n WHERE starts_with(c.relname, n))"""
+    return float(await raw.fetchval(sql, schema, list(tables)))
+
+
+async def _found(memory: Memory, questions: Any) -> tuple[float, list[float]]:
+    """Return the share of the passages that questions need that is among the first five, and seconds of recalls."""
+    found, times = 0.0, []
+    for text, needed in questions:
+        began = time.perf_counter()
+        answer = await memory.recall(GRAPH, _question(text))
+        times.append(time.perf_counter() - began)
+        found += len(needed & {int(hit.key) for hit in answer.hits[:5]}) / len(needed)
+    return found / len(times), times
 
 
 def _question(text: str) -> Question:

@@ -6,6 +6,7 @@ statement reads the codes of what may be a hit, and of the best the texts, by wh
 as what is in the indexes has it.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Final
@@ -18,6 +19,7 @@ from kgmem.store.graph.layout import Layout
 from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.graph.vector_codes import Code, cosines, signs_of
 from kgmem.store.search.request import ArchiveNumbers, Parameters, SearchRequest
+from kgmem.store.write.archive import SIGNS_OF_LIST
 from kgmem.store.write.rows import episode_row
 
 MEANING, WORDS = "meaning_archived", "words_archived"
@@ -28,7 +30,7 @@ _MOST_WORDS = 60
 _MOST_READ = 5000  # Passages with a rare word of the question; how many they share is counted.
 _TEXTS = 60  # By meaning; with those that share rare words their texts are scored.
 _VALUED = 400  # Candidates of other retrievers that are valued by meaning and words.
-_PROBES, _MOST_PROBES = "10", "200"
+_LEAST_PROBES, _MOST_PROBES = 8, 400  # Lists of the index on signs: looked at first, and until enough are found.
 
 
 async def numbers_of(connection: asyncpg.Connection, layout: Layout) -> ArchiveNumbers | None:
@@ -76,7 +78,11 @@ def parts(
     found = {}
     if "meaning" in retrievers and request.vector is not None:
         signs = asyncpg.BitString.frombytes(signs_of(request.vector), bitlength=numbers.dimension)
-        probes = {"probes": parameters.add(_PROBES, "text"), "most_probes": parameters.add(_MOST_PROBES, "text")}
+        least = max(_LEAST_PROBES, math.isqrt(numbers.archived // SIGNS_OF_LIST))
+        probes = {
+            "probes": parameters.add(str(least), "text"),
+            "most_probes": parameters.add(str(max(least, _MOST_PROBES)), "text"),
+        }
         filled |= {
             "dimension": number(numbers.dimension),
             "space": number(numbers.space),

@@ -26,6 +26,8 @@ _FILE: Final = "archive"
 _COMMON: Final = 0.005  # Words that a greater share of passages has find little: their digests are not stored.
 _FEW: Final = 40  # Digests of words that so few passages have are stored, whatever the share is.
 _GROWN: Final = 4  # The index on signs, and the list of common words, are made anew for so many times the passages.
+SIGNS_OF_LIST: Final = 250  # Of the index on signs: a list has pages of its own, so that short ones waste room.
+_FEWEST_LISTS: Final = 8
 _INDEXED_FROM: Final = 2000  # So few signs are compared one after another in some three milliseconds.
 AT_ONCE: Final = 500  # Episodes of one transaction.
 
@@ -101,7 +103,7 @@ async def finish(connection: asyncpg.Connection, layout: Layout) -> None:
         return
     name = signs_index(known["id"])
     await connection.execute(layout.sql(_FILE, "drop_signs", index_name=name))
-    lists = number(max(10, int(size**0.5)))
+    lists = number(max(_FEWEST_LISTS, size // SIGNS_OF_LIST))
     places = {"dimension": number(known["dimension"]), "lists": lists, "space": number(known["id"])}
     await connection.execute(fill(layout.sql(_FILE, "make_signs", index_name=name), places))
     await connection.execute(layout.sql(_FILE, "signs_made"), known["id"], size)
