@@ -314,6 +314,9 @@ class FakeStore:
         graph: str,
         scope: str | None,
         embeddings: WhichVectors = "none",
+        *,
+        below: bool = False,
+        session: str | None = None,
     ) -> AsyncIterator[Any]:
         held = await self._held(graph)
         yield await self.list_sources(graph)

@@ -167,6 +167,10 @@ def export(
     option: FormatOptions = None,
     kind: Annotated[KindName, typer.Option("--kind", help="Only records of this kind; CSV needs one.")] = None,
     scope: Annotated[str | None, typer.Option("--scope", help="Only this scope; by default all scopes.")] = None,
+    below: Annotated[bool, typer.Option("--below", help="The scopes below it as well.")] = False,
+    session: Annotated[
+        str | None, typer.Option("--session", help="Only what belongs to this session of the scope.")
+    ] = None,
     embeddings: Annotated[
         WhichVectors,
         typer.Option("--embeddings", help="Vectors of entities: given (those supplied by writers), all, or none."),
@@ -189,6 +193,8 @@ def export(
         format=named,
         kind=kind,
         scope=scope,
+        below=below,
+        session=session,
         embeddings=embeddings,
         escape_formulas=escape_formulas,
         format_options=_format_options(option),

@@ -142,11 +142,19 @@ class GraphStore(Protocol):
         """Return the registered sources, by key."""
 
     def export(
-        self, graph: str, scope: str | None, embeddings: WhichVectors = "none"
+        self,
+        graph: str,
+        scope: str | None,
+        embeddings: WhichVectors = "none",
+        *,
+        below: bool = False,
+        session: str | None = None,
     ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source | BeliefRecord], None]:
         """Return the content of a graph (scope None: of all scopes) in pages, sources and entities first; one snapshot.
 
         `embeddings` selects the entities that have their vectors; of a long text it is that of the first passage.
+        `below` adds the scopes below the scope. With `session` it is what belongs to that session of the scope alone.
+        Raises NotFound.
         """
 
     def export_shapes(

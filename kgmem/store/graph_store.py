@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import asyncpg
 import numpy as np
 
+from kgmem.domain.agents.session import SessionAddress
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefRecord
 from kgmem.domain.errors import DatabaseOutdated, NotFound
@@ -284,15 +285,25 @@ class AgeGraphStore:
             return await reading.sources(connection, layout)
 
     async def export(
-        self, graph: str, scope: str | None, embeddings: WhichVectors = "none"
+        self,
+        graph: str,
+        scope: str | None,
+        embeddings: WhichVectors = "none",
+        *,
+        below: bool = False,
+        session: str | None = None,
     ) -> AsyncGenerator[Sequence[Entity | Relationship | Episode | Source | BeliefRecord], None]:
         """Return all that the graph holds in pages, from one snapshot, in constant memory."""
-        async with (
-            self._snapshot(graph) as (connection, layout),
-            aclosing(records.everything(connection, layout, scope, embeddings)) as pages,
-        ):
-            async for page in pages:
-                yield page
+        async with self._snapshot(graph) as (connection, layout):
+            if session is not None:
+                found = records.of_session(connection, layout, SessionAddress(session, scope or ""), embeddings)
+            elif below and scope is not None:
+                found = records.of_scopes(connection, layout, scope, embeddings)
+            else:
+                found = records.everything(connection, layout, scope, embeddings)
+            async with aclosing(found) as pages:
+                async for page in pages:
+                    yield page
 
     async def export_shapes(
         self, graph: str, embeddings: WhichVectors = "none"

@@ -34,3 +34,36 @@ async def test_a_key_of_a_scope_exports_that_or_one_below(door: Door) -> None:
     assert await _keys(door, "?scope=user/1/notes", headers) == {"below"}
     refused = await door.client.get(f"{EXPORT}?scope=", headers=headers)
     assert refused.status_code == 403
+
+
+async def test_a_session_is_exported_by_its_scope_and_no_further(door: Door) -> None:
+    for scope in ("user/1", "user/2"):
+        where = {"scope": scope}
+        await door.client.put(f"{GRAPH}/sessions/chat", params=where, json={"agent": "planner"})
+        said = {"messages": [{"role": "user", "content": f"Mine is {scope}."}]}
+        stored = await door.client.post(f"{GRAPH}/sessions/chat/messages", params=where, json=said)
+        assert stored.is_success, stored.text
+    whole = await door.client.get(f"{EXPORT}?session=chat&scope=user/1")
+    assert (whole.status_code, b"user/1" in whole.content, b"user/2" in whole.content) == (200, True, False)
+    told = done(await door.client.get(f"{EXPORT}/losses?session=chat&scope=user/2"))
+    assert (told["records"]["session"], told["records"]["session_message"]) == (1, 1)
+
+    headers = await door.key("reader", scope="user/1")
+    own = await door.client.get(f"{EXPORT}?session=chat", headers=headers)
+    assert own.content == whole.content
+    for query, status in (("session=chat&scope=user/2", 403), ("session=chat&scope=", 403), ("session=x", 404)):
+        refused = await door.client.get(f"{EXPORT}?{query}", headers=headers)
+        assert refused.status_code == status, query
+    bad = await door.client.get(f"{EXPORT}?session=a%20b")
+    assert (bad.status_code, bad.json()["field"]) == (422, "session")
+    bad = await door.client.get(f"{EXPORT}?below=true")
+    assert (bad.status_code, bad.json()["field"]) == (422, "below")
+
+
+async def test_a_scope_is_exported_with_those_below_it(door: Door) -> None:
+    done(await door.client.put(f"{GRAPH}/entities", json={"entities": ENTITIES}))
+    assert await _keys(door, "?scope=user/1&below=true") == {"mine", "below"}
+    headers = await door.key("reader", scope="user/1")
+    assert await _keys(door, "?below=true&scope=user/1", headers) == {"mine", "below"}
+    refused = await door.client.get(f"{EXPORT}?scope=user&below=true", headers=headers)
+    assert refused.status_code == 403

@@ -67,6 +67,10 @@ class ExportParameters(BaseModel):
     format: Annotated[str, Field(max_length=40, description="The format's name, such as jsonl or turtle.")] = "jsonl"
     kind: Annotated[KindName | None, Field(description="Only these.")] = None
     scope: _Scope = None
+    below: Annotated[bool, Field(description="With the scopes below the scope.")] = False
+    session: Annotated[
+        str | None, Field(max_length=400, description="Only what belongs to this session of the scope.")
+    ] = None
     compression: Annotated[Compression | None, Field(description="How the file is compressed.")] = None
     embeddings: Annotated[
         WhichVectors, Field(description="Vectors of entities: those given with them, all of them, or none.")
@@ -87,6 +91,8 @@ class ExportParameters(BaseModel):
             format=self.format,
             kind=self.kind,
             scope=self.exported_scope(access),
+            below=self.below,
+            session=self.session,
             sources=not access.key.scope,
             embeddings=self.embeddings,
             escape_formulas=self.escape_formulas,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+from kgmem.domain.agents.session import SessionAddress
 from kgmem.domain.claims.records import BELIEF_KINDS, BeliefRecord
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.batch import Shapes
@@ -53,6 +54,8 @@ class ExportOptions:
     format: str | None = None  # None: as the file's extension tells.
     kind: Kind | None = None  # Only this kind; formats that are tables need one.
     scope: str | None = None  # Exactly this scope; None: all of them.
+    below: bool = False  # With the scopes below it.
+    session: str | None = None  # Only what belongs to this session of the scope (None: the shared one).
     embeddings: WhichVectors = "given"  # Vectors of entities: those that callers gave, all, none.
     sources: bool = True  # With the registry of sources, which is the whole graph's.
     escape_formulas: bool = False  # CSV: let no spreadsheet take a text for a formula.
@@ -81,7 +84,7 @@ async def export_file(
     zip file of them. `progress` gets the number of records written so far.
     """
     started = time.perf_counter()
-    check_scope(options.scope or SHARED)
+    _check_part(options)
     held = await ports.graphs.get(graph)
     counts: Counter[str] = Counter()
     lost: Counter[str] = Counter()
@@ -115,9 +118,31 @@ def _pages(
     ports: Ports, graph: str, writer: Writer, options: ExportOptions
 ) -> AsyncGenerator[Sequence[AnyRecord] | Shapes, None]:
     """Return what the store holds, as shapes where the writer takes them."""
-    if isinstance(writer, ShapeWriter) and options.scope is None:
+    if isinstance(writer, ShapeWriter) and options.scope is options.session is None:
         return ports.store.export_shapes(graph, options.embeddings)
-    return ports.store.export(graph, options.scope, options.embeddings)
+    return records_of(ports, graph, options)
+
+
+def records_of(ports: Ports, graph: str, options: ExportOptions) -> AsyncGenerator[Sequence[AnyRecord], None]:
+    """Return what the options select, in pages of one kind. Raises InvalidInput."""
+    _check_part(options)
+    if options.session is not None:
+        return ports.store.export(graph, options.scope or SHARED, options.embeddings, session=options.session)
+    return ports.store.export(graph, options.scope, options.embeddings, below=options.below)
+
+
+def _check_part(options: ExportOptions) -> None:
+    """Raise InvalidInput where scope, scopes below it and session are no part of a graph."""
+    check_scope(options.scope or SHARED)
+    if options.below and options.scope is None:
+        raise InvalidInput("below is given without a scope.", hint="Name the scope, or omit below.", field="below")
+    if options.below and options.session is not None:
+        raise InvalidInput("A session belongs to one scope.", hint="Give session or below, not both.", field="below")
+    if options.session is not None:
+        try:
+            SessionAddress(options.session, options.scope or SHARED).checked()
+        except InvalidInput as error:
+            raise InvalidInput(error.message, hint=error.hint, field="session") from error
 
 
 def _kind_of(page: Sequence[AnyRecord] | Shapes) -> Kind | None:

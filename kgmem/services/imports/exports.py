@@ -134,13 +134,21 @@ class Exports:
         self._ports = ports
 
     async def items(
-        self, graph: str, *, scope: str | None = None, embeddings: WhichVectors = "given"
+        self,
+        graph: str,
+        *,
+        scope: str | None = None,
+        below: bool = False,
+        session: str | None = None,
+        embeddings: WhichVectors = "given",
     ) -> AsyncGenerator[Entity | Relationship | Episode | Source, None]:
         """Return the records of a graph (of one scope, or of all), sources and entities first, from one snapshot.
 
+        `below` adds the scopes below the scope; `session` returns only what belongs to that session of the scope.
         Claims, decisions and source reliability are not included; `write` exports them too.
         """
-        async with aclosing(self._ports.store.export(graph, scope, embeddings)) as pages:
+        options = ExportOptions(scope=scope, below=below, session=session, embeddings=embeddings)
+        async with aclosing(exporting.records_of(self._ports, graph, options)) as pages:
             async for page in pages:
                 for item in page:
                     if not isinstance(item, BeliefRecord):

@@ -15,13 +15,16 @@ _PAGE: Final = 200
 
 
 async def session_records(
-    connection: asyncpg.Connection, layout: Layout, scope: str | None
+    connection: asyncpg.Connection, layout: Layout, scope: str | None, session: str | None = None
 ) -> AsyncGenerator[Sequence[BeliefRecord], None]:
-    """Return the sessions of one scope, or of all, and then their messages in order, in pages of one kind."""
-    cursor = await connection.cursor(layout.sql("sessions", "all_sessions"), scope)
+    """Return the sessions of one scope, or of all, and then their messages in order, in pages of one kind.
+
+    With `session` only that one.
+    """
+    cursor = await connection.cursor(layout.sql("sessions", "all_sessions"), scope, session)
     while rows := await cursor.fetch(_PAGE):
         yield [_record(SESSION, _session(row)) for row in rows]
-    cursor = await connection.cursor(layout.sql("sessions", "all_messages"), scope)
+    cursor = await connection.cursor(layout.sql("sessions", "all_messages"), scope, session)
     while rows := await cursor.fetch(_PAGE):
         yield [_record(MESSAGE, _message(row)) for row in rows]
 

@@ -1,6 +1,7 @@
 """Subscriptions and feedback: read for an export from its snapshot, and stored from the records of a file."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 
 import asyncpg
@@ -26,7 +27,16 @@ async def shared_records(
     cursor = await connection.cursor(layout.sql("subscriptions", "all"), scope)
     while rows := await cursor.fetch(_PAGE):
         yield [_record(SUBSCRIPTION, _subscription(row)) for row in rows]
-    cursor = await connection.cursor(layout.sql("feedback", "all"), scope)
+    async with aclosing(feedback_records(connection, layout, scope)) as pages:
+        async for page in pages:
+            yield page
+
+
+async def feedback_records(
+    connection: asyncpg.Connection, layout: Layout, scope: str | None, items: Sequence[int] | None = None
+) -> AsyncGenerator[Sequence[BeliefRecord], None]:
+    """Return the feedback of one scope, or of all, in pages; only that on some items (ids)."""
+    cursor = await connection.cursor(layout.sql("feedback", "all"), scope, items)
     while rows := await cursor.fetch(_PAGE):
         yield [_record(FEEDBACK, _feedback(row)) for row in rows]
 

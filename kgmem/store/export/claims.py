@@ -1,6 +1,7 @@
 """What a graph believes, read for an export: from the transaction's snapshot, in constant memory."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -16,21 +17,40 @@ _DIGITS = 6  # What a single float tells for sure.
 Told: TypeAlias = dict[str, Any]
 
 
+async def stated(
+    connection: asyncpg.Connection,
+    layout: Layout,
+    scope: str | None,
+    *,
+    claims: Sequence[int] | None = None,
+    topics: tuple[Sequence[int], Sequence[int]] | None = None,
+) -> AsyncGenerator[Sequence[BeliefRecord], None]:
+    """Return claims, adjudications and facts, of one scope or of all; only some claims (ids), and of some topics.
+
+    `topics` has the ids of those whose adjudications are returned, and of those whose facts are.
+    """
+    reader = _Reader(connection, layout)
+    decided, resolved = topics or (None, None)
+    plain: Sequence[tuple[BeliefKind, str, Sequence[int] | None, Callable[[Any, Mapping[int, str]], Told]]] = (
+        ("claim", "claims", claims, _claim),
+        ("adjudication", "decisions", decided, _adjudication),
+    )
+    for kind, query, ids, make in plain:
+        async for rows in reader.pages(query, scope, ids):
+            refs = await reader.refs([claim for row in rows for claim in row.get("claims") or ()])
+            yield [BeliefRecord(kind, _said(make(row, refs))) for row in rows]
+    async for some in reader.pages("topics", scope, resolved):
+        yield [BeliefRecord("fact", each) for each in await reader.facts(some)]
+
+
 async def beliefs(
     connection: asyncpg.Connection, layout: Layout, scope: str | None
 ) -> AsyncGenerator[Sequence[BeliefRecord], None]:
     """Return the beliefs of one scope, or of all, in pages of one kind; kinds in the order of BELIEF_KINDS."""
     reader = _Reader(connection, layout)
-    plain: Sequence[tuple[BeliefKind, str, Callable[[Any, Mapping[int, str]], Told]]] = (
-        ("claim", "claims", _claim),
-        ("adjudication", "decisions", _adjudication),
-    )
-    for kind, query, make in plain:
-        async for rows in reader.pages(query, scope):
-            refs = await reader.refs([claim for row in rows for claim in row.get("claims") or ()])
-            yield [BeliefRecord(kind, _said(make(row, refs))) for row in rows]
-    async for topics in reader.pages("topics", scope):
-        yield [BeliefRecord("fact", each) for each in await reader.facts(topics)]
+    async with aclosing(stated(connection, layout, scope)) as pages:
+        async for page in pages:
+            yield page
     async for rows in reader.pages("correlations", scope):
         refs = await reader.refs([claim for row in rows for each in orjson.loads(row["claims"]) for claim in each])
         yield [BeliefRecord("correlation", _said(_correlation(row, refs))) for row in rows]
@@ -50,8 +70,8 @@ class _Reader:
         self._connection = connection
         self._layout = layout
 
-    async def pages(self, query: str, scope: str | None) -> AsyncGenerator[list[Any], None]:
-        cursor = await self._connection.cursor(self._layout.sql("claim_records", query), scope)
+    async def pages(self, query: str, *arguments: Any) -> AsyncGenerator[list[Any], None]:
+        cursor = await self._connection.cursor(self._layout.sql("claim_records", query), *arguments)
         while rows := await cursor.fetch(_PAGE):
             yield rows
 

@@ -8,18 +8,22 @@ from typing import Any, TypeAlias, TypeVar
 import asyncpg
 import orjson
 
+from kgmem.domain.agents.session import SessionAddress
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefRecord
+from kgmem.domain.errors import TooLarge
 from kgmem.domain.graph.batch import Shapes
 from kgmem.domain.graph.embedding import Vector, WhichVectors
 from kgmem.domain.graph.entity import ENTITY, EPISODE, Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.graph.scope_contents import MOST_SCOPES
 from kgmem.store.agents.publication_records import publication_records
 from kgmem.store.agents.records import state_records
 from kgmem.store.agents.session_export import block_records, session_records
-from kgmem.store.agents.shared_records import shared_records
-from kgmem.store.export.claims import beliefs
+from kgmem.store.agents.shared_records import feedback_records, shared_records
+from kgmem.store.export.claims import beliefs, stated
+from kgmem.store.export.session_extent import extent_of, sources_of
 from kgmem.store.export.table_shapes import entity_shapes, read_keys, relationship_shapes
 from kgmem.store.graph.layout import Layout
 from kgmem.store.read.items import entities_of, episodes_of, relationships_of, sources, sources_of_scope
@@ -38,12 +42,61 @@ async def everything(
     yield await (sources(connection, layout) if scope is None else sources_of_scope(connection, layout, scope))
     async for entities in _entities(connection, layout, scope, embeddings):
         yield entities
-    async for edges in _read(connection, layout, (layout.sql("read", "all_edges"), scope), relationships_of):
+    async for edges in _read(connection, layout, (layout.sql("read", "all_edges"), scope, None), relationships_of):
         yield edges
-    async for episodes in _read(connection, layout, (layout.sql("read", "all_items"), EPISODE, scope), episodes_of):
+    query = (layout.sql("read", "all_items"), EPISODE, scope, None)
+    async for episodes in _read(connection, layout, query, episodes_of):
         yield episodes
     for read in _KEPT:
         async with aclosing(read(connection, layout, scope)) as pages:
+            async for page in pages:
+                yield page
+
+
+async def of_scopes(
+    connection: asyncpg.Connection, layout: Layout, scope: str, embeddings: WhichVectors
+) -> AsyncGenerator[Sequence[Record], None]:
+    """Return what `everything` returns of a scope and of those below it, each registered source once."""
+    known: set[str] = set()
+    rows = await connection.fetch(layout.sql("scopes", "below"), scope, MOST_SCOPES + 1)
+    if len(rows) > MOST_SCOPES:
+        raise TooLarge(f"There are more than {MOST_SCOPES:,} scopes below it.", hint="Export some of these.")
+    for path in [row["path"] for row in rows]:
+        async with aclosing(everything(connection, layout, path, embeddings)) as pages:
+            async for page in pages:
+                if page and isinstance(page[0], Source):
+                    new = [each for each in page if isinstance(each, Source) and each.key not in known]
+                    known.update(each.key for each in new)
+                    yield new
+                else:
+                    yield page
+
+
+async def of_session(
+    connection: asyncpg.Connection, layout: Layout, address: SessionAddress, embeddings: WhichVectors
+) -> AsyncGenerator[Sequence[Record], None]:
+    """Return what belongs to one session, in pages of one transaction's snapshot. Raises NotFound.
+
+    That is: its messages, what was extracted from them, decisions in it, and feedback on these.
+    """
+    extent = await extent_of(connection, layout, address)
+    yield await sources_of(connection, layout, extent)
+    scope = address.scope
+    async for entities in _entities(connection, layout, scope, embeddings, extent.entities):
+        yield entities
+    edges = (layout.sql("read", "all_edges"), scope, extent.relationships)
+    async for relationships in _read(connection, layout, edges, relationships_of):
+        yield relationships
+    texts = (layout.sql("read", "all_items"), EPISODE, scope, extent.episodes)
+    async for episodes in _read(connection, layout, texts, episodes_of):
+        yield episodes
+    topics = (extent.topics, extent.whole)
+    for kept in (
+        stated(connection, layout, scope, claims=extent.claims, topics=topics),
+        session_records(connection, layout, scope, address.id),
+        feedback_records(connection, layout, scope, extent.items),
+    ):
+        async with aclosing(kept) as pages:
             async for page in pages:
                 yield page
 
@@ -67,7 +120,9 @@ async def shapes(
     async with aclosing(relationship_shapes(connection, layout, keys)) as blocks:
         async for block in blocks:
             yield block
-    async for episodes in _read(connection, layout, (layout.sql("read", "all_items"), EPISODE, None), episodes_of):
+    async for episodes in _read(
+        connection, layout, (layout.sql("read", "all_items"), EPISODE, None, None), episodes_of
+    ):
         yield episodes
     for read in _KEPT:
         async with aclosing(read(connection, layout, None)) as known:
@@ -76,10 +131,14 @@ async def shapes(
 
 
 async def _entities(
-    connection: asyncpg.Connection, layout: Layout, scope: str | None, embeddings: WhichVectors
+    connection: asyncpg.Connection,
+    layout: Layout,
+    scope: str | None,
+    embeddings: WhichVectors,
+    ids: Sequence[int] | None = None,
 ) -> AsyncGenerator[Sequence[Entity], None]:
     table = await _vector_table(connection, layout, embeddings)
-    async for entities in _read(connection, layout, (layout.sql("read", "all_items"), ENTITY, scope), entities_of):
+    async for entities in _read(connection, layout, (layout.sql("read", "all_items"), ENTITY, scope, ids), entities_of):
         yield await _with_vectors(connection, layout, table, entities, embeddings) if table else entities
 
 

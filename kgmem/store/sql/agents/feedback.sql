@@ -46,7 +46,8 @@ LEFT JOIN {index}.edge e ON e.id = f.item
 LEFT JOIN {index}.label l ON l.id = e.kind
 LEFT JOIN {index}.item a ON a.id = e.source LEFT JOIN {index}.item b ON b.id = e.target
 JOIN {index}.scope o ON o.id = coalesce(i.scope, e.scope)
-WHERE ($1::text IS NULL OR p.path = $1) AND (i.key IS NOT NULL OR (a.key IS NOT NULL AND b.key IS NOT NULL))
+WHERE ($1::text IS NULL OR p.path = $1) AND ($2::bigint[] IS NULL OR f.item = ANY ($2))
+  AND (i.key IS NOT NULL OR (a.key IS NOT NULL AND b.key IS NOT NULL))
 ORDER BY f.id
 
 -- name: item_of

@@ -116,12 +116,12 @@ RETURNING s.id
 
 -- name: all_sessions
 SELECT s.*, p.path, (SELECT x.expires_at FROM {index}.expiry x WHERE x.kind = 13 AND x.id = s.id) AS expires_at FROM {index}.session s JOIN {index}.scope p ON p.id = s.scope
-WHERE $1::text IS NULL OR p.path = $1 ORDER BY s.id
+WHERE ($1::text IS NULL OR p.path = $1) AND ($2::text IS NULL OR s.name = $2) ORDER BY s.id
 
 -- name: all_messages
 SELECT m.*, s.name AS session_name, p.path
 FROM {index}.session s JOIN {index}.scope p ON p.id = s.scope JOIN {index}.session_message m ON m.session = s.id
-WHERE $1::text IS NULL OR p.path = $1 ORDER BY m.session, m.seq
+WHERE ($1::text IS NULL OR p.path = $1) AND ($2::text IS NULL OR s.name = $2) ORDER BY m.session, m.seq
 
 -- name: take
 -- A session of a file: one that is there keeps what is said of it.

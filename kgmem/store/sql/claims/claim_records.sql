@@ -10,7 +10,7 @@ JOIN {index}.topic t ON t.id = c.topic JOIN {index}.scope p ON p.id = t.scope JO
 LEFT JOIN {index}.edge e ON e.id = c.edge
 LEFT JOIN {index}.expiry y ON y.kind = 5 AND y.id = c.id AND c.known_to IS NULL
 LEFT JOIN {index}.published_claim z ON z.claim = c.id
-WHERE $1::text IS NULL OR p.path = $1
+WHERE ($1::text IS NULL OR p.path = $1) AND ($2::bigint[] IS NULL OR c.id = ANY ($2))
 ORDER BY c.id
 
 -- name: claim_refs
@@ -39,13 +39,14 @@ SELECT d.id, d.action, d.by, d.reason, d.at, t.subject, t.predicate, t.about, d.
        ARRAY(SELECT md5(concat_ws(E'\x1f', x.action, x.by, x.reason, extract(epoch FROM x.at)))
              FROM {index}.adjudication x WHERE x.ended_by = d.id ORDER BY x.id) AS ends
 FROM {index}.adjudication d JOIN {index}.scope p ON p.id = d.scope LEFT JOIN {index}.topic t ON t.id = d.topic
-WHERE d.action <> 'source' AND ($1::text IS NULL OR p.path = $1)
+WHERE d.action <> 'source' AND ($1::text IS NULL OR p.path = $1) AND ($2::bigint[] IS NULL OR d.topic = ANY ($2))
 ORDER BY d.id
 
 -- name: topics
 SELECT t.id, p.path AS scope, t.subject, t.predicate, t.about
 FROM {index}.topic t JOIN {index}.scope p ON p.id = t.scope
-WHERE ($1::text IS NULL OR p.path = $1) AND EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = t.id)
+WHERE ($1::text IS NULL OR p.path = $1) AND ($2::bigint[] IS NULL OR t.id = ANY ($2))
+  AND EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = t.id)
 ORDER BY t.id
 
 -- name: facts_on

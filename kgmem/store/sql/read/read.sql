@@ -139,7 +139,7 @@ ORDER BY o.key
 -- name: all_items
 SELECT i.id, i.key, i.version, i.known_from, i.kind, s.path AS scope
 FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
-WHERE i.kind = $1 AND ($2::text IS NULL OR s.path = $2) ORDER BY i.id
+WHERE i.kind = $1 AND ($2::text IS NULL OR s.path = $2) AND ($3::bigint[] IS NULL OR i.id = ANY ($3)) ORDER BY i.id
 
 -- name: all_edges
 SELECT e.id, e.version, e.known_from, e.source, e.target, e.kind, s.path AS scope, a.key AS start_key, b.key AS end_key
@@ -147,7 +147,7 @@ FROM {index}.edge e
 JOIN {index}.scope s ON s.id = e.scope
 JOIN {index}.item a ON a.id = e.source AND a.kind = 1
 JOIN {index}.item b ON b.id = e.target
-WHERE $1::text IS NULL OR s.path = $1 ORDER BY e.id
+WHERE ($1::text IS NULL OR s.path = $1) AND ($2::bigint[] IS NULL OR e.id = ANY ($2)) ORDER BY e.id
 
 -- name: holds_vectors
 SELECT EXISTS (SELECT 1 FROM {index}.{table} WHERE $1 OR given)
