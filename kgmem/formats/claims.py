@@ -106,6 +106,9 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
         "claims": _json, "scope": _SCOPE, "to": _SCOPE, "by": fields.text(0, 500), "reason": _REASON, "at": _known,
         "state": _of(*STATES), "note": _REASON, "ended": _known,
     },
+    "ledger_record": {
+        "scope": _SCOPE, "seq": _json, "previous": _AGENT, "hash": _AGENT, "after": _AGENT, "content": _DATA,
+    },
 }  # fmt: skip
 REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "claim": tuple(field.wire for field in stated_fields(ClaimStatement) if field.required),
@@ -125,6 +128,7 @@ REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "subscription": ("subscription", "what"),
     "feedback": ("item", "verdict", "at"),
     "publication": ("publication", "by", "reason", "at"),
+    "ledger_record": ("seq", "previous", "hash", "content"),
 }
 # Fields of any JSON value.
 AS_JSON: Final = frozenset(

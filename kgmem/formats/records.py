@@ -37,6 +37,7 @@ Kind = Literal[
     "subscription",
     "feedback",
     "publication",
+    "ledger_record",
 ]
 # In the order in which they can be stored.
 KINDS: tuple[Kind, ...] = ("source", "entity", "relationship", "episode")

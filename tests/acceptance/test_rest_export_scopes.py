@@ -55,9 +55,9 @@ async def test_a_session_is_exported_by_its_scope_and_no_further(door: Door) -> 
         refused = await door.client.get(f"{EXPORT}?{query}", headers=headers)
         assert refused.status_code == status, query
     bad = await door.client.get(f"{EXPORT}?session=a%20b")
-    assert (bad.status_code, bad.json()["field"]) == (422, "session")
+    assert (bad.status_code, bad.json()["facts"]["field"]) == (422, "session")
     bad = await door.client.get(f"{EXPORT}?below=true")
-    assert (bad.status_code, bad.json()["field"]) == (422, "below")
+    assert (bad.status_code, bad.json()["facts"]["field"]) == (422, "below")
 
 
 async def test_a_scope_is_exported_with_those_below_it(door: Door) -> None:

@@ -13,6 +13,7 @@ from kgmem.domain.agents.records import STATE_KINDS, place_in_state, state_of
 from kgmem.domain.agents.session import SessionAddress, SessionDetails
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.fields import LONGEST_KEY
+from kgmem.domain.ledger.records import LEDGER
 from kgmem.domain.time.interval import parse_time
 
 SESSION: Final = "session"
@@ -28,7 +29,7 @@ _SENT: Final = (
 )  # fmt: skip
 
 
-Stored: TypeAlias = Literal["agent state", "session", "memory block"]  # What is stored as a whole.
+Stored: TypeAlias = Literal["agent state", "session", "memory block", "ledger"]  # What is stored as a whole.
 
 
 def stored_with(kind: str, told: Mapping[str, Any]) -> tuple[str | None, int | None]:
@@ -40,6 +41,8 @@ def stored_with(kind: str, told: Mapping[str, Any]) -> tuple[str | None, int | N
         return f"{_APART}{scope} session {told.get('session') or told.get('id')}", told.get("seq") or 0
     if kind in (BLOCK, BLOCK_VERSION):
         return f"{_APART}{scope} memory block {told.get('block') or told.get('name')}", told.get("version") or 0
+    if kind == LEDGER:  # Of all scopes together, in the order of the chain.
+        return f"{_APART} ledger records", told.get("seq") or 0
     return None, None
 
 
@@ -48,6 +51,8 @@ def stored_as(about: str) -> Stored:
     rest = about.partition(" ")[2]
     if not about.startswith(_APART):
         return "agent state"
+    if rest.startswith("ledger "):
+        return "ledger"
     return "session" if rest.startswith("session ") else "memory block"
 
 

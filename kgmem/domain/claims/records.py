@@ -22,6 +22,7 @@ from kgmem.domain.agents.shared_records import check_feedback, check_subscriptio
 from kgmem.domain.claims.consensus import FactState
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.scope import reaches, visible_from
+from kgmem.domain.ledger.records import check_ledger_record
 from kgmem.domain.time.interval import parse_time
 
 BeliefKind = Literal[
@@ -42,12 +43,13 @@ BeliefKind = Literal[
     "subscription",
     "feedback",
     "publication",
+    "ledger_record",
 ]
 # In the order in which they can be stored: adjudications and facts refer to claims, facts to adjudications.
 BELIEF_KINDS: tuple[BeliefKind, ...] = (
     "claim", "adjudication", "fact", "correlation", "trust", "merge", "pair", "agent_state", "agent_state_version",
     "agent_retention", "session", "session_message", "memory_block", "memory_block_version",
-    "subscription", "feedback", "publication",
+    "subscription", "feedback", "publication", "ledger_record",
 )  # fmt: skip
 
 
@@ -320,4 +322,5 @@ _PARTS: Final[Mapping[BeliefKind, _Check]] = {
     "subscription": check_subscription,
     "feedback": check_feedback,
     "publication": check_publication,
+    "ledger_record": check_ledger_record,
 }  # fmt: skip

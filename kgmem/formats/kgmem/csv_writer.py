@@ -151,6 +151,7 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "subscription": "subscriptions.csv",
     "feedback": "feedback.csv",
     "publication": "publications.csv",
+    "ledger_record": "ledger_records.csv",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 

@@ -26,13 +26,14 @@ from kgmem.store.export.claims import beliefs, stated
 from kgmem.store.export.session_extent import extent_of, sources_of
 from kgmem.store.export.table_shapes import entity_shapes, read_keys, relationship_shapes
 from kgmem.store.graph.layout import Layout
+from kgmem.store.ledger.records import ledger_records
 from kgmem.store.read.items import entities_of, episodes_of, relationships_of, sources, sources_of_scope
 
 Record: TypeAlias = Entity | Relationship | Episode | Source | BeliefRecord
 T = TypeVar("T")
 _PAGE = 1000
 # What is read behind entities, relationships and episodes.
-_KEPT = (beliefs, state_records, session_records, block_records, shared_records, publication_records)
+_KEPT = (beliefs, state_records, session_records, block_records, shared_records, publication_records, ledger_records)
 
 
 async def everything(

@@ -98,18 +98,18 @@ async def _load_holds(
     now: int,
 ) -> None:
     held = [row for row in held if row["scope"] in paths]  # Of another scope: as if there were none.
-    await _load_accounts(connection, layout, book, held, paths)
+    await load_accounts(connection, layout, book, held, paths)
     busy = [id_ for id_, account in book.by_id.items() if account.held or account.incoming]
     lapsed = []
     if busy:
         found = await connection.fetch(layout.sql(FILE, "lapsed_holds"), busy, now)
         lapsed = [row for row in found if row["scope"] in paths]
-        await _load_accounts(connection, layout, book, lapsed, paths)
+        await load_accounts(connection, layout, book, lapsed, paths)
     for row in [*held, *lapsed]:
         book.holds[row["id"]] = hold_row(row, paths[row["scope"]])
 
 
-async def _load_accounts(
+async def load_accounts(
     connection: asyncpg.Connection,
     layout: Layout,
     book: Book,

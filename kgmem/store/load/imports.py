@@ -15,7 +15,7 @@ from kgmem.domain.claims.records import BELIEF_KINDS, BeliefKind, BeliefRecord
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.domain.graph.batch import Batch, BatchResult, Rejection, Stated
 from kgmem.domain.graph.episode import Episode
-from kgmem.store.agents.restore import CheckContent, restore_state
+from kgmem.store.agents.restore import CheckContent, RestoredState, restore_state
 from kgmem.store.agents.session_restore import restore_block, restore_session
 from kgmem.store.db.savepoints import REFUSALS
 from kgmem.store.db.sql import SQL
@@ -32,6 +32,8 @@ from kgmem.store.graph.layout import (
     source_ids,
 )
 from kgmem.store.graph.subsystems import Subsystem
+from kgmem.store.ledger.records import ImportedRecords
+from kgmem.store.ledger.records import import_records as restore_ledger
 from kgmem.store.load.copy_entities import load_entities
 from kgmem.store.load.copy_episodes import load_beliefs, load_episodes, load_sources
 from kgmem.store.load.copy_load import (
@@ -60,6 +62,7 @@ _SUBSYSTEMS: Final[Mapping[Stored, Sequence[Subsystem]]] = {
     "agent state": ("agent_states",),
     "session": ("sessions", "session_parts"),
     "memory block": ("blocks",),
+    "ledger": ("ledger",),
 }
 _EPISODE_BYTES = 16 * 1024 * 1024  # Of episodes that are stored at once; one alone may be larger.
 
@@ -315,15 +318,19 @@ class PostgresImports(ImportRegister):
         try:
             async with connection.transaction():
                 apart = layout.apart()
+                done: RestoredState | ImportedRecords
                 if what == "session":
                     done = await restore_session(connection, apart, records())
                 elif what == "memory block":
                     done = await restore_block(connection, apart, records())
+                elif what == "ledger":
+                    done = await restore_ledger(connection, apart, records())
                 else:
                     done = await restore_state(connection, apart, records(), self._check_content)
         except (InvalidInput, Conflict) as error:
             rows = await connection.fetch(statement("imports", "heads_about"), *waiting)
-            why = f"The {what} {name_of(waiting[1])!r} was not imported. {error}"
+            named = what if what == "ledger" else f"{what} {name_of(waiting[1])!r}"
+            why = f"The {named} was not imported. {error}"
             return BatchResult(rejections=[Rejection(row["file"], row["line"], why, row["record"]) for row in rows])
         return BatchResult(created=done.created, updated=done.updated, unchanged=done.unchanged, kinds=done.kinds)
 

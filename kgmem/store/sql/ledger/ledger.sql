@@ -268,6 +268,12 @@ ORDER BY e.seq DESC, e.position DESC LIMIT 1
 -- name: sealed
 SELECT content, encode(hash, 'hex') AS hash FROM {index}.ledger_record WHERE seq > $1 ORDER BY seq LIMIT $2
 
+-- name: records_of_scope
+-- The records of a scope, or of all, each with the hash of the one before it in the chain.
+SELECT r.content, r.hash, s.path, p.hash AS previous
+FROM {index}.ledger_record r JOIN {index}.scope s ON s.id = r.scope LEFT JOIN {index}.ledger_record p ON p.seq = r.seq - 1
+WHERE $1::text IS NULL OR s.path = $1 ORDER BY r.seq
+
 -- name: hash_of
 SELECT hash FROM {index}.ledger_record WHERE seq = $1
 
