@@ -1,5 +1,6 @@
 """Decisions of agents over REST."""
 
+from tests.memories import until
 from tests.rest import GRAPH, Door, done, refused
 
 ONE = {"key": "d1", "decision": "Answer Ada.", "agent": "planner", "expected": "Thanks.", "probability": 0.8}
@@ -49,3 +50,23 @@ async def test_bad_input_is_named(door: Door) -> None:
     refused(await door.client.put(f"{GRAPH}/decisions/none/outcome", json={"outcome": "yes"}), 404, "none")
     refused(await door.client.get(f"{GRAPH}/agents/planner/calibration", params={"bins": 0}), 422, "bins")
     assert done(await door.client.get(f"{GRAPH}/decisions"))["decisions"] == []
+
+
+async def test_a_decision_expires_at_its_time(door: Door) -> None:
+    made = done(await door.client.post(f"{GRAPH}/decisions", json={**ONE, "expires_at": "2990-01-01"}), 201)
+    assert made["expires_at"] == "2990-01-01T00:00:00Z"
+    again = done(await door.client.post(f"{GRAPH}/decisions", json=ONE))
+    assert (again["created"], again["expires_at"]) == (False, made["expires_at"])
+    assert "ttl" not in again
+    done(await door.client.put(f"{GRAPH}/decisions/d1/outcome", json={"outcome": "yes"}))
+    assert done(await door.client.get(f"{GRAPH}/decisions/d1"))["expires_at"] == made["expires_at"]
+    brief = {**ONE, "key": "d2", "ttl": 0.05}
+    done(await door.client.post(f"{GRAPH}/decisions", json=brief), 201)
+    await until(lambda: gone(door, "d2"))
+    for wrong in ({"ttl": -1}, {"ttl": "1d", "expires_at": "2990-01-01"}, {"expires_at": "1990-01-01"}):
+        refused(await door.client.post(f"{GRAPH}/decisions", json={**ONE, "key": "d3", **wrong}), 422, "")
+    assert await gone(door, "d3")
+
+
+async def gone(door: Door, key: str) -> bool:
+    return (await door.client.get(f"{GRAPH}/decisions/{key}")).status_code == 404

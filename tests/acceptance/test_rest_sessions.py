@@ -155,3 +155,11 @@ async def test_a_session_is_deleted_with_a_report(door: Door) -> None:
     assert done(await door.client.delete(CHAT))["episodes"] == 5
     refused(await door.client.delete(CHAT), 404, "chat-1")
     refused(await door.client.get(f"{GRAPH}/episodes/chat-1/m1"), 404)
+
+
+async def test_a_bare_list_of_messages_is_taken_as_models_apis_have_it(door: Door) -> None:
+    await opened(door)
+    assert done(await door.client.post(MESSAGES, json=OPENAI))["created"] == len(OPENAI)
+    refused(await door.client.post(MESSAGES, json=[{"role": "boss", "content": "x"}]), 422, "messages[0].role")
+    refused(await door.client.post(MESSAGES, json="x"), 422, "object")
+    assert len(done(await door.client.get(MESSAGES))["messages"]) == len(OPENAI)

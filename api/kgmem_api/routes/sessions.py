@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -91,9 +91,14 @@ class MessageRequest(BaseModel):
 
 
 class MessageBatch(BaseModel):
-    """Messages to store at the end of a session, in this order, all or none."""
+    """Messages to store at the end of a session, in this order, all or none; the list of them alone says the same."""
 
     model_config = STRICT
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_list(cls, sent: Any) -> Any:
+        return {"messages": sent} if isinstance(sent, list) else sent
 
     messages: Annotated[list[MessageRequest], Field(description="1 to 1,000.")]
     extract: Annotated[bool, Field(description="Whether to extract what users and assistants say.")] = True

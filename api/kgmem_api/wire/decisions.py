@@ -98,6 +98,7 @@ class DecisionShape(BaseModel):
     cost: Annotated[list[AmountShape], Field(description="What it cost.")]
     transaction: Annotated[str | None, Field(description="The id of a transaction in a ledger.")]
     decided_at: Annotated[str, Field(description="ISO 8601.")]
+    expires_at: Annotated[str | None, Field(description="When it is deleted; null: never.")]
     outcome: Annotated[OutcomeShape | None, Field(description="What came about; the newest of outcomes.")]
     outcomes: Annotated[list[OutcomeShape], Field(description="All that were recorded, the first first.")]
     review: Annotated[EvidenceReviewShape | None, Field(description="The last one.")]
@@ -111,4 +112,5 @@ def decision_out(record: DecisionRecord) -> dict[str, Any]:
     """Return a decision as REST shows it."""
     told = asdict(record)
     stated = told.pop("statement")
+    stated.pop("ttl")
     return {**stated, **told}

@@ -168,7 +168,9 @@ def calibration(
 def shape(record_: DecisionRecord) -> dict[str, Any]:
     """Return a decision as REST shows it."""
     told = asdict(record_)
-    return {**told.pop("statement"), **told}
+    stated = told.pop("statement")
+    stated.pop("ttl")
+    return {**stated, **told}
 
 
 def listed(records: Any) -> Table:

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from kgmem.domain.agents.state import check_name
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.expiry import expiry_of
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.time.interval import parse_time
 
@@ -124,6 +125,8 @@ class DecisionStatement:
     transaction: str | None = None  # Of a ledger.
     decided_at: str | None = None  # None: now.
     scope: str = SHARED
+    expires_at: str | None = None  # When it is deleted. ISO 8601.
+    ttl: str | float | None = None  # How long it lasts, instead: seconds, 30d, PT12H.
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,7 @@ def check_statement(stated: DecisionStatement) -> DecisionStatement:
     _fraction("probability", stated.probability)
     if stated.decided_at is not None and parse_time(stated.decided_at).start is None:
         raise _wrong("decided_at", "Give a date and a time.")
+    expiry_of(stated.expires_at, stated.ttl)
     _check_options(stated)
     _most("evidence", stated.evidence, MOST_EVIDENCE)
     for place, each in enumerate(stated.evidence):
@@ -242,6 +246,7 @@ def to_entity(key: str, stated: DecisionStatement) -> Entity:
     return Entity(
         key, LABEL, stated.decision, {name: value for name, value in properties.items() if value not in (None, [])},
         text=_worded(stated), valid_from=stated.decided_at, scope=stated.scope, version=0,
+        expires_at=expiry_of(stated.expires_at, stated.ttl),
     )  # fmt: skip
 
 
@@ -256,7 +261,7 @@ def from_entity(entity: Entity, *, created: bool = False) -> DecisionRecord:
             [Evidence(**each) for each in stored.get("evidence") or ()],
             [Caused(**each) for each in stored.get("caused") or ()],
             [Amount(**each) for each in stored.get("cost") or ()], stored.get("transaction"), stored.get("decided_at"),
-            entity.scope,
+            entity.scope, entity.expires_at,
         )  # fmt: skip
         outcomes = [Outcome(**each) for each in stored.get("outcomes") or ()]
         review = EvidenceReview(**stored["review"]) if stored.get("review") else None
@@ -271,12 +276,12 @@ def from_entity(entity: Entity, *, created: bool = False) -> DecisionRecord:
 
 
 def content_hash(stated: DecisionStatement) -> str:
-    """Return the SHA-256 of what a decision states: without its key, its scope, ids, and the time that was set for it.
+    """Return the SHA-256 of what a decision states: without its key, its scope, ids, and the times that were set.
 
     Statements that differ only in the ids of facts are the same: ids differ between graphs.
     """
     told = asdict(stated)
-    for name in ("key", "scope", "decided_at"):
+    for name in ("key", "scope", "decided_at", "expires_at", "ttl"):
         told.pop(name)
     for each in told["evidence"]:
         each["id"] = each["state"] = None

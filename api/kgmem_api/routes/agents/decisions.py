@@ -33,6 +33,7 @@ from kgmem_api.wire.decisions import (
     DecisionShape,
     decision_out,
 )
+from kgmem_api.wire.expiry import TimeToLive
 from kgmem_api.wire.fields import STRICT
 
 _ID = Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -70,6 +71,10 @@ class DecisionRequest(BaseModel):
     cost: Annotated[list[AmountShape], Field(max_length=MOST_OPTIONS, description="What it cost.")] = []
     transaction: Annotated[str | None, Field(description="The id of a transaction in a ledger.")] = None
     decided_at: Annotated[str | None, Field(description="By default now. ISO 8601.")] = None
+    expires_at: Annotated[
+        str | None, Field(max_length=50, description="ISO 8601. It is deleted then; by default never.")
+    ] = None
+    ttl: TimeToLive = None
 
     def statement(self, scope: str) -> DecisionStatement:
         """Return the decision that is stated, in a scope."""
