@@ -163,3 +163,24 @@ async def test_a_bare_list_of_messages_is_taken_as_models_apis_have_it(door: Doo
     refused(await door.client.post(MESSAGES, json=[{"role": "boss", "content": "x"}]), 422, "messages[0].role")
     refused(await door.client.post(MESSAGES, json="x"), 422, "object")
     assert len(done(await door.client.get(MESSAGES))["messages"]) == len(OPENAI)
+
+
+async def test_a_session_is_summarised_by_its_own_sentences(door: Door) -> None:
+    await opened(door)
+    assert done(await door.client.get(f"{CHAT}/summary"))["sentences"] == []
+    said = [
+        {"role": "user", "content": f"Ship vessel{n:03} of the fleet reached port{n:03} in May."} for n in range(64)
+    ]
+    said += [{"role": "tool", "content": "The tool says a lot of things about Porto."}, *OPENAI]
+    said += [{"role": "user", "content": "The contract with Harbour Freight ends on 3 July.", "id": "end"}]
+    done(await door.client.post(MESSAGES, json={"messages": said, "extract": False}))
+    found = done(await door.client.get(f"{CHAT}/summary"))
+    assert (found["session"]["messages"], len(found["sentences"])) == (len(said), 6)
+    assert [each["seq"] for each in found["sentences"]] == sorted(each["seq"] for each in found["sentences"])
+    assert {each["seq"] // 32 for each in found["sentences"]} == {0, 1, 2}
+    assert "user: The contract with Harbour Freight ends on 3 July." in found["text"]
+    assert "Porto" not in found["text"]
+    assert done(await door.client.get(f"{CHAT}/summary")) == found
+    assert len(done(await door.client.get(f"{CHAT}/summary", params={"limit": 2}))["sentences"]) == 2
+    refused(await door.client.get(f"{CHAT}/summary", params={"limit": 0}), 422, "limit")
+    refused(await door.client.get(f"{CHAT}/summary", params={"scope": "user/2"}), 404, "no session")

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from kgmem.domain.agents.context import DEFAULT_BUDGET, LARGEST_BUDGET
 from kgmem.domain.agents.message import Message, role_of
 from kgmem.domain.agents.session import SessionAddress, SessionDetails
+from kgmem.services.agents.session_summary import MOST_SENTENCES
 from kgmem_api.access import Access, Reads, Writes
 from kgmem_api.bodies import JSONBody, in_turn
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
@@ -138,6 +139,23 @@ class MessagePage(BaseModel):
     cursor: str | None
 
 
+class SummarySentence(BaseModel):
+    """A sentence of a message, as it was said."""
+
+    seq: Annotated[int, Field(description="The number of its message.")]
+    message: Annotated[str, Field(description="The id of its message.")]
+    speaker: Annotated[str, Field(description="The name of who said it, or the role.")]
+    text: str
+
+
+class SessionSummaryShape(BaseModel):
+    """A session, and the sentences that say most of it."""
+
+    session: SessionShape
+    text: Annotated[str, Field(description="A line for each sentence.")]
+    sentences: Annotated[list[SummarySentence], Field(description="In the order of the session.")]
+
+
 class ContextEntry(BaseModel):
     """One entry of a context: its text, what it is made of, and its fields."""
 
@@ -263,6 +281,18 @@ async def get_context(
     messages, and the latest messages.
     """
     return reply(asdict(await access.memory.sessions.context(graph, path.at(access, scope), budget=budget)))
+
+
+@router.get(_ONE + "/summary", responses=gives(SessionSummaryShape))
+async def get_summary(
+    graph: GraphName,
+    path: SessionPath,
+    access: Reads,
+    limit: Annotated[int, Query(ge=1, le=MOST_SENTENCES, description="Most sentences.")] = 6,
+    scope: ScopeQuery = None,
+) -> Response:
+    """Return a session and the sentences that say most of it, as they were said, in their order."""
+    return reply(asdict(await access.memory.sessions.summary(graph, path.at(access, scope), limit=limit)))
 
 
 @router.post(_ONE + "/close", responses=gives(SessionShape))

@@ -133,6 +133,24 @@ def context(
 
 
 @app.command()
+def summary(
+    session: SessionId,
+    graph: GraphName = DEFAULT_GRAPH,
+    scope: ScopeName = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=20, help="Most sentences.")] = 6,
+    as_json: AsJSON = False,
+) -> None:
+    """Print the sentences that say most of a session, as they were said."""
+    found = with_memory(lambda m: m.sessions.summary(graph, SessionAddress(session, scope), limit=limit))
+    if as_json:
+        print_json(found)
+        return
+    who = f", {found.session.agent}" if found.session.agent else ""
+    note(f"{found.session.messages:,} messages{who}.")
+    OUT.print(found.text, markup=False, soft_wrap=True)
+
+
+@app.command()
 def delete(
     session: SessionId,
     graph: GraphName = DEFAULT_GRAPH,

@@ -15,7 +15,7 @@ from kgmem.domain.agents.session import (
     SessionDetails,
     SessionFilter,
 )
-from kgmem.domain.errors import Conflict
+from kgmem.domain.errors import Conflict, InvalidInput
 from kgmem.domain.fields import LONGEST_KEY
 from kgmem.domain.flows.trace import step
 from kgmem.domain.graph.entity import Page
@@ -25,7 +25,11 @@ from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.text.queue import Forgotten
 from kgmem.domain.time.interval import iso, now
 from kgmem.services.agents.context import context as make_context
+<<<<<<< HEAD
 from kgmem.services.agents.presence import note_work
+=======
+from kgmem.services.agents.session_summary import MOST_SENTENCES, SessionSummary, summarise_session
+>>>>>>> 6a670fc2 (sessions: a summary of a session, the sentences that say most of it, over every interface)
 from kgmem.services.ports import Ports
 from kgmem.services.texts.forget import forget
 
@@ -155,6 +159,16 @@ class Sessions:
         InvalidInput.
         """
         return await make_context(self._ports, graph, address, budget)
+
+    async def summary(self, graph: str, address: SessionAddress, *, limit: int = 6) -> SessionSummary:
+        """Return a session and the sentences of users and assistants that say most of it, as they were said, in order.
+
+        At most `limit` of them, 1 to 20. No model is called, and the same messages have the same summary. Raises
+        NotFound, InvalidInput.
+        """
+        if not 1 <= limit <= MOST_SENTENCES:
+            raise InvalidInput(f"limit is {limit}.", hint=f"Give 1 to {MOST_SENTENCES} sentences.", field="limit")
+        return await summarise_session(self._ports, graph, address, limit)
 
     def _ready(self, session: Session, message: Message, said_at: str, *, extract: bool) -> NewMessage:
         """Return what is stored of a message; when, by whom and under which id where it says none of it."""
