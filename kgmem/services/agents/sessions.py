@@ -25,11 +25,8 @@ from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.text.queue import Forgotten
 from kgmem.domain.time.interval import iso, now
 from kgmem.services.agents.context import context as make_context
-<<<<<<< HEAD
 from kgmem.services.agents.presence import note_work
-=======
 from kgmem.services.agents.session_summary import MOST_SENTENCES, SessionSummary, summarise_session
->>>>>>> 6a670fc2 (sessions: a summary of a session, the sentences that say most of it, over every interface)
 from kgmem.services.ports import Ports
 from kgmem.services.texts.forget import forget
 
