@@ -196,6 +196,7 @@ OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "put_session": ("put_session", "Open a session"),
     "get_session": ("get_session", "Return a session"),
     "get_context": ("get_session_context", "Return what to put into the next prompt"),
+    "get_session_digest": ("get_session_summary", "Return the sentences that say most of a session"),
     "close_session": ("close_session", "Close a session"),
     "reopen_session": ("reopen_session", "Open a closed session again"),
     "post_messages": ("append_messages", "Store messages at the end of a session"),

@@ -139,7 +139,7 @@ class MessagePage(BaseModel):
     cursor: str | None
 
 
-class SummarySentence(BaseModel):
+class SaidSentence(BaseModel):
     """A sentence of a message, as it was said."""
 
     seq: Annotated[int, Field(description="The number of its message.")]
@@ -153,7 +153,7 @@ class SessionSummaryShape(BaseModel):
 
     session: SessionShape
     text: Annotated[str, Field(description="A line for each sentence.")]
-    sentences: Annotated[list[SummarySentence], Field(description="In the order of the session.")]
+    sentences: Annotated[list[SaidSentence], Field(description="In the order of the session.")]
 
 
 class ContextEntry(BaseModel):
@@ -284,7 +284,7 @@ async def get_context(
 
 
 @router.get(_ONE + "/summary", responses=gives(SessionSummaryShape))
-async def get_summary(
+async def get_session_digest(
     graph: GraphName,
     path: SessionPath,
     access: Reads,
