@@ -113,6 +113,15 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address that `kgmem serve` binds.")
     port: int = Field(default=8420, ge=0, le=65535, description="Port of the REST server.")
+    hosts: str | None = Field(
+        default=None,
+        description="Host names, with commas, under which the server may be called beside localhost, KGMEM_HOST and "
+        "addresses; * is any. Unless set, any where KGMEM_HOST is not loopback.",
+    )
+    origins: str | None = Field(
+        default=None,
+        description="Origins (https://app.example.com), with commas, whose web pages may call the server; * is any.",
+    )
     tls_certificate: Path | None = Field(
         default=None,
         description="Certificate chain (PEM) with which REST, MCP and Bolt are served by TLS alone; read again when it "
@@ -145,7 +154,7 @@ class Settings(BaseSettings):
     mcp: bool = Field(default=True, description="Let `kgmem serve` speak MCP at /mcp too.")
     mcp_hosts: str | None = Field(
         default=None,
-        description="Host names, with commas, under which /mcp may be called beside localhost and addresses; * is any.",
+        description="Host names, with commas, under which /mcp may be called beside those of KGMEM_HOSTS; * is any.",
     )
     postgres_port: int | None = Field(
         default=None, ge=1, le=65535, description="Let the embedded Postgres listen on this loopback port too."

@@ -74,6 +74,7 @@ from kgmem_api.routes.ledger import routes as ledger_routes
 from kgmem_api.routes.lifecycle import erasures, holds
 from kgmem_api.routes.operations import backups, cache, flows, jobs
 from kgmem_api.routes.query_api import QueryProblem
+from kgmem_api.security_headers import allow_origins
 from kgmem_api.siblings import Share, Siblings
 from kgmem_api.wire.answers import Problem
 
@@ -234,6 +235,7 @@ def create_app(memory: Memory | Opener | None, *, settings: Settings, share: Sha
         app.add_middleware(Siblings, share=share)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM, compresslevel=_GZIP_LEVEL)
     app.add_middleware(Requests, settings=settings, metrics=state.metrics)
+    allow_origins(app, settings)
     for router in _ROUTERS:
         # Taken over rather than included, so that app.routes lists every address.
         app.router.routes.extend(router.routes)

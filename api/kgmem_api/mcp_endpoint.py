@@ -1,17 +1,15 @@
 """`/mcp`: the Model Context Protocol by streamable HTTP, by the same keys, roles, scopes and grants as REST.
 
-Loaded when the first request comes. Before that the request is checked here: the host and the origin that it names, so
-that a web page whose address was rebound to this machine gets nothing, its key, and that its session is that key's.
+Loaded when the first request comes. Before that the request is checked here: its key, and that its session is that
+key's.
 """
 
 import asyncio
 import importlib
-import ipaddress
 from collections import deque
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import orjson
 from starlette.datastructures import MutableHeaders
@@ -21,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from kgmem.domain.access import Key
-from kgmem.domain.errors import Forbidden, NotFound
+from kgmem.domain.errors import NotFound
 from kgmem.mcp.caller import Caller, options_of
 from kgmem.memory import Memory
 from kgmem.settings import Settings
@@ -46,7 +44,6 @@ class MCPEndpoint:
         """Take the settings, and what this process shares with others."""
         self._settings = settings
         self._share = share
-        self._hosts = _allowed(settings)
         self._body = RawBody(LARGEST)
         self._ready: asyncio.Future[Any] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -60,7 +57,6 @@ class MCPEndpoint:
         """Answer one request. Raises KgmemError, which becomes a problem."""
         request = Request(scope, receive)
         scope["route"] = self.route
-        self._check_names(request)
         if request.method != "POST":
             # Every answer comes on its own request: there is no stream to open, and no session to delete.
             await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
@@ -95,25 +91,6 @@ class MCPEndpoint:
                 self._under_way -= 1
                 if not self._under_way:
                     self._idle.set()
-
-    def _check_names(self, request: Request) -> None:
-        """Refuse a request for another host, and of a web page of another origin."""
-        host = _host(f"//{request.headers.get('host', '')}")
-        if not (host in self._hosts or "*" in self._hosts or _address(host)):
-            raise Forbidden(
-                f"This server is not called {host[:100]!r}.",
-                hint="Add the name to KGMEM_MCP_HOSTS, or use its address.",
-            )
-        origin = request.headers.get("origin")
-        if origin is not None and "*" not in self._hosts and not self._is_own(_host(origin), host):
-            raise Forbidden(
-                f"Web pages of {origin[:100]!r} may not use this server.", hint="Add its host to KGMEM_MCP_HOSTS."
-            )
-
-    def _is_own(self, origin: str, host: str) -> bool:
-        """Return whether a web page is of this server, or of another program of this machine."""
-        address = _address(origin)
-        return origin in self._hosts or origin == host or (address is not None and address.is_loopback)
 
     async def _transport(self) -> Any:
         """Return the transport; the first request loads it, in a thread."""
@@ -202,24 +179,3 @@ def _with_session(send: Send, id_: str | None) -> Send:
         await send(message)
 
     return sending
-
-
-def _allowed(settings: Settings) -> frozenset[str]:
-    named = [each.strip().lower() for each in (settings.mcp_hosts or "").split(",")]
-    return frozenset(["localhost", settings.host.lower(), *filter(None, named)])
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the address that a host is, literally: a name may be rebound to this machine, an address may not."""
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
-
-
-def _host(address: str) -> str:
-    """Return the host of an address; nothing for one that has none."""
-    try:
-        return (urlsplit(address).hostname or "").lower()
-    except ValueError:
-        return ""

@@ -14,9 +14,12 @@ from kgmem.domain.errors import InvalidInput, TimedOut, Unavailable
 from kgmem.domain.flows.trace import collect_flows, trace_with
 from kgmem.memory import Memory
 from kgmem.settings import Settings
+from kgmem.web_names import web_names
 from kgmem_api.context import Context, begin, template_of
+from kgmem_api.mcp_endpoint import PATH
 from kgmem_api.metrics import Metrics
 from kgmem_api.problems import problem
+from kgmem_api.security_headers import secured
 
 # Departures: a request whose client has left is stopped, so that nothing goes on for nobody.
 
@@ -95,6 +98,11 @@ _TRACE_HEADERS = frozenset({b"traceparent", b"tracestate"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+def _header(scope: Scope, name: bytes) -> str | None:
+    """Return a header of a request as it came; None without it."""
+    return next((value.decode("latin-1") for each, value in scope["headers"] if each == name), None)
+
+
 class Requests:
     """Pure ASGI, since it runs for every request."""
 
@@ -105,6 +113,8 @@ class Requests:
         self._most = settings.max_requests
         self._metrics = metrics
         self._under_way = 0
+        self._names, self._names_of_mcp = web_names(settings), web_names(settings, "mcp")
+        self._tls = settings.tls_certificate is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens inside."""
@@ -129,6 +139,7 @@ class Requests:
         structlog.contextvars.bind_contextvars(request_id=context.id)
         departures = Departures(receive, context)
         status, flows = 0, collect_flows()
+        host, origin = _header(scope, b"host") or "", _header(scope, b"origin")
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -136,6 +147,7 @@ class Requests:
                 departures.answered()
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = secured(list(message["headers"]), host, tls=self._tls)
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = context.id
                 if flows:
@@ -145,6 +157,8 @@ class Requests:
         self._enter()
         try:
             try:
+                if not scope["path"].startswith("/health/"):
+                    (self._names_of_mcp if scope["path"] == PATH else self._names).check(host, origin)
                 await self._limited(context, scope, departures.receive, sending)
             except ClientDisconnect:
                 status = status or _CLIENT_WENT_AWAY

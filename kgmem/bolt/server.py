@@ -19,6 +19,7 @@ from kgmem.certificates import HANDSHAKE_SECONDS, Certificate, certificate_of
 from kgmem.domain.errors import ServerError
 from kgmem.memory import Memory
 from kgmem.settings import Settings
+from kgmem.web_names import WebNames, web_names
 
 _HANDSHAKE = 10.0  # Seconds until both sides have agreed on a version.
 _GRACE = 5.0  # Seconds that connections have to end when the server is asked to stop.
@@ -35,6 +36,7 @@ class ServerOptions:
     connections: int = 500
     connections_per_caller: int | None = None  # None: as many as there are.
     bound: socket.socket | None = None  # A socket that is bound to the address already, which processes may share.
+    names: WebNames | None = None  # Under which a browser may call it; None: any.
     limits: Limits = field(default_factory=Limits)
 
 
@@ -108,7 +110,7 @@ class _Server:
         async with asyncio.timeout(_HANDSHAKE):
             begin = await socket.read(4)
             if begin == HTTP:
-                upgraded = await answer_http(socket, self._discovery)
+                upgraded = await answer_http(socket, self._discovery, self._listening.names)
                 if upgraded is None:
                     return
                 wire = upgraded
@@ -184,6 +186,7 @@ async def bolt_server(
         connections_per_caller=settings.bolt_connections_per_key or max(1, settings.bolt_connections * 4 // 5),
         limits=Limits(message=settings.max_body),
         bound=bound,
+        names=web_names(settings, "bolt"),
     )
     door = serving(MemoryBackend(memory, home=settings.bolt_graph), listening)
     try:

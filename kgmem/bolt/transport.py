@@ -15,6 +15,9 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from kgmem.domain.errors import Forbidden
+from kgmem.web_names import WebNames
+
 HTTP = b"GET "
 _MOST_UNREAD = 1 << 16  # Bytes of one frame of a WebSocket before the rest of it is there.
 _HEAD = 16_384
@@ -132,8 +135,13 @@ class WebSocket:
         await self._socket.close()
 
 
-async def answer_http(socket: Socket, discovery: Callable[[str], dict[str, object]]) -> WebSocket | None:
-    """Handle a connection that starts with GET: return a WebSocket, or None after sending `discovery(host)`."""
+async def answer_http(
+    socket: Socket, discovery: Callable[[str], dict[str, object]], names: WebNames | None = None
+) -> WebSocket | None:
+    """Handle a connection that starts with GET: return a WebSocket, or None after sending `discovery(host)`.
+
+    A request under a name, or of a web page, that `names` does not know gets 403.
+    """
     head = bytearray(HTTP)
     while b"\r\n\r\n" not in head:
         if len(head) > _HEAD:
@@ -141,8 +149,17 @@ async def answer_http(socket: Socket, discovery: Callable[[str], dict[str, objec
         head += await socket.some()
     protocol = ServerProtocol(max_size=_MOST_UNREAD * 1024)
     asked = bytes(head)
+    host, origin = _header(asked, b"host:") or "", _header(asked, b"origin:")
+    try:
+        if names is not None:
+            names.check(host, origin)
+    except Forbidden as error:
+        told = orjson.dumps({"detail": error.message, "hint": error.hint})
+        await socket.send(_answer("403 Forbidden", told))
+        return None
     if b"upgrade: websocket" not in asked.lower():
-        await socket.send(_told(asked, discovery))
+        allowed = b"Access-Control-Allow-Origin: " + origin.encode("latin-1") + b"\r\n" if origin else b""
+        await socket.send(_answer("200 OK", orjson.dumps(discovery(host)), allowed))
         return None
     protocol.receive_data(asked)
     for event in protocol.events_received():
@@ -158,9 +175,16 @@ async def answer_http(socket: Socket, discovery: Callable[[str], dict[str, objec
     return WebSocket(socket, protocol) if protocol.state is State.OPEN else None
 
 
-def _told(asked: bytes, discovery: Callable[[str], dict[str, object]]) -> bytes:
-    lines = asked.split(b"\r\n")
-    hosts = [line.partition(b":")[2].strip() for line in lines if line.lower().startswith(b"host:")]
-    body = orjson.dumps(discovery(hosts[0].decode("latin-1") if hosts else ""))
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
-    return head.encode() + b"Access-Control-Allow-Origin: *\r\n\r\n" + body
+def _header(asked: bytes, name: bytes) -> str | None:
+    """Return a header of a request; None without it. `name` is in lower case, with the colon."""
+    lines = asked.split(b"\r\n\r\n")[0].split(b"\r\n")[1:]
+    found = (line.partition(b":")[2].strip() for line in lines if line.lower().startswith(name))
+    return next((value.decode("latin-1") for value in found), None)
+
+
+def _answer(status: str, body: bytes, headers: bytes = b"") -> bytes:
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        "X-Content-Type-Options: nosniff\r\nConnection: close\r\n"
+    )
+    return head.encode() + headers + b"\r\n" + body

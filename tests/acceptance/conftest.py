@@ -84,7 +84,7 @@ async def door(memory: Memory, settings: Settings, pool_in_use: GraphPool | None
     _, secret = await memory.keys.create("tests", "admin")
     app = create_app(memory, settings=settings)
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://kgmem") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         client.headers["Authorization"] = f"Bearer {secret}"
         yield Door(client, memory, app)
         await close(app)

@@ -85,7 +85,7 @@ def _server(folder: Path, database: str, *options: str, **settings: str) -> Iter
 def test_the_certificate_of_the_page_serves_tls(folder: Path, database_url: str) -> None:
     make, ask = _commands("openssl", "curl --cacert")
     _shell(make, folder)
-    (told,) = _commands("kgmem serve")
+    (told,) = _commands("KGMEM_TLS_KEY")
     settings = dict(pair.split("=") for pair in told.split()[:2])
     with _server(folder, database_url, "--workers", "2", **settings) as address:
         assert address.startswith("https://")
@@ -112,7 +112,7 @@ def test_the_recipe_of_a_proxy_ends_tls_and_passes_answers_on(
     command, file = _PROXIES[name]
     port = _free_port()
     recipe = next(block.text for block in BLOCKS if block.language == "text" and _FIRST[name] in block.text)
-    with _server(folder, database_url) as address:
+    with _server(folder, database_url, KGMEM_HOSTS="kgmem.example.com") as address:
         recipe = recipe.replace("http://127.0.0.1:8420", address).replace("127.0.0.1:8420", address[7:])
         if name == "caddy":
             told = f"kgmem.example.com:{port} {{\n  tls {certificate} {key}"

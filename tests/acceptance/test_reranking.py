@@ -28,7 +28,7 @@ async def test_rest_shows_hits_in_the_order_of_the_reranker(door: Door, settings
         server.rule = asia_first
         reranker = make_reranker("tei", RerankerChoice(server.url, budget_ms=5000))
         app = create_app(with_ports(door.memory, reranker=reranker), settings=settings)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://kgmem") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
             client.headers["Authorization"] = door.client.headers["Authorization"]
             answer = done(await client.post(f"{GRAPH}/recall", json=QUESTION))
             assert (answer["hits"][0]["key"], answer["hits"][0]["score"]) == ("b", 0.9)

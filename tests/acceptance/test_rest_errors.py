@@ -53,7 +53,7 @@ async def _client(memory: Memory, settings: Settings) -> httpx.AsyncClient:
     _, secret = await memory.keys.create("tests", "admin")
     transport = httpx.ASGITransport(create_app(memory, settings=settings))
     return httpx.AsyncClient(
-        transport=transport, base_url="http://kgmem", headers={"Authorization": f"Bearer {secret}"}
+        transport=transport, base_url="http://localhost", headers={"Authorization": f"Bearer {secret}"}
     )
 
 

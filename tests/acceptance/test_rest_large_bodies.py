@@ -28,7 +28,7 @@ async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     await memory.graphs.create("main")
     _, secret = await memory.keys.create("tests", "admin")
     transport = httpx.ASGITransport(create_app(memory, settings=settings))
-    async with httpx.AsyncClient(transport=transport, base_url="http://kgmem") as opened:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as opened:
         opened.headers["Authorization"] = f"Bearer {secret}"
         yield opened
 

@@ -25,7 +25,7 @@ async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     _, secret = await memory.keys.create("tests", "admin")
     narrow = settings.model_copy(update={"max_body": 200_000, "max_batch": 10})
     transport = httpx.ASGITransport(create_app(memory, settings=narrow))
-    async with httpx.AsyncClient(transport=transport, base_url="http://kgmem") as opened:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as opened:
         opened.headers["Authorization"] = f"Bearer {secret}"
         yield opened
 

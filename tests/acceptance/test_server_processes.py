@@ -64,7 +64,7 @@ async def process(settings: Settings) -> AsyncIterator[_Process]:
 
 async def test_it_answers_other_processes_and_stops_when_its_control_ends(process: _Process) -> None:
     transport = httpx.AsyncHTTPTransport(uds=str(process.share.socket_of(0)))
-    async with httpx.AsyncClient(transport=transport, base_url="http://kgmem") as other:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as other:
         done(await other.get("/health/live"))
     async with httpx.AsyncClient(base_url=process.address) as client:
         done(await client.get("/health/live"))

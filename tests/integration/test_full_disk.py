@@ -54,7 +54,7 @@ async def full(database_url: str) -> AsyncIterator[Memory]:
 async def test_a_write_is_refused_the_server_is_degraded_and_recall_goes_on(full: Memory) -> None:
     _, secret = await full.keys.create("tests", "admin")
     transport = httpx.ASGITransport(create_app(full, settings=Settings()))
-    async with httpx.AsyncClient(transport=transport, base_url="http://kgmem") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         client.headers["Authorization"] = f"Bearer {secret}"
         assert (await client.get("/health/ready")).json() == {"status": "ready"}
         written = await client.put("/v1/graphs/main/entities", json={"entities": [{"key": "new", "text": "pear"}]})
