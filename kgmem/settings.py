@@ -113,6 +113,16 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address that `kgmem serve` binds.")
     port: int = Field(default=8420, ge=0, le=65535, description="Port of the REST server.")
+    proxies: str | None = Field(
+        default=None,
+        description="Addresses and networks, with commas, of proxies whose X-Forwarded-For says where a request is of.",
+    )
+    requests_per_minute: int = Field(
+        default=0, ge=0, le=1_000_000, description="Most requests a minute of a key without a limit of its own; 0: any."
+    )
+    login_failures: int = Field(
+        default=30, ge=0, le=100_000, description="Failed logins a minute after which an address gets 429; 0: any."
+    )
     hosts: str | None = Field(
         default=None,
         description="Host names, with commas, under which the server may be called beside localhost, KGMEM_HOST and "

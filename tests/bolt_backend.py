@@ -89,7 +89,7 @@ class Backend:
     watchers: list[Callable[[], None]] = field(default_factory=list)
     identity: str = "its key"
 
-    async def authenticate(self, credentials: Credentials) -> "Backend":
+    async def authenticate(self, credentials: Credentials, address: str | None = None) -> "Backend":
         if credentials.secret != "secret":
             raise Unauthenticated("The key is not known.", hint="Make one with kgmem key create.")
         return self
@@ -104,6 +104,9 @@ class Backend:
             raise InvalidInput("The bookmark is none of kgmem's.", detail="InvalidBookmark")
         self.began.append(asked)
         return Transaction(self, asked, await self.home(asked.database))
+
+    def spend(self) -> None:
+        return
 
     async def check(self) -> None:
         if self.revoked:

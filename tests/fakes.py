@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from kgmem.domain.access import Key, Role
+from kgmem.domain.access import KEEP, Allowance, Key, RateLimit, Role
 from kgmem.domain.backups.backup import BackupState
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.diagnostics import Figures, Health
@@ -476,15 +476,36 @@ class FakeKeyRing:
         self.held: dict[str, Key] = {}
 
     async def create(
-        self, name: str, role: Role, *, graph: str | None, scope: str, expires_at: str | None
+        self,
+        name: str,
+        role: Role,
+        *,
+        graph: str | None,
+        scope: str,
+        expires_at: str | None,
+        limit: RateLimit | None = None,
     ) -> tuple[Key, str]:
         secret = "kgm_" + secrets.token_hex(16)
-        key = Key(secrets.token_hex(6), name, role, graph, scope, KNOWN, expires_at)
+        key = Key(secrets.token_hex(6), name, role, graph, scope, KNOWN, expires_at, limit=limit)
         self.held[secret] = key
         return key, secret
 
     async def list(self) -> Sequence[Key]:
         return list(self.held.values())
+
+    async def update(self, id_: str, **changes: Any) -> Key:
+        secret, key = next((secret, key) for secret, key in self.held.items() if key.id == id_)
+        self.held[secret] = replace(key, **{name: value for name, value in changes.items() if value is not KEEP})
+        return self.held[secret]
+
+    async def rotate(self, id_: str, overlap: float) -> tuple[Key, str]:
+        old = next(secret for secret, key in self.held.items() if key.id == id_)
+        secret = "kgm_" + secrets.token_hex(16)
+        self.held[secret] = self.held[old] if overlap else self.held.pop(old)
+        return self.held[secret], secret
+
+    def spend(self, key: Key) -> Allowance | None:
+        return None
 
     async def revoke(self, id_: str) -> Key:
         for secret, key in self.held.items():
@@ -493,20 +514,27 @@ class FakeKeyRing:
                 return self.held[secret]
         raise NotFound(f"There is no API key {id_!r}.")
 
-    async def authenticate(self, secret: str) -> Key:
+    async def authenticate(self, secret: str, *, address: str | None = None) -> Key:
         key = self.held.get(secret)
         expires = parse_time(key.expires_at).start if key and key.expires_at else None
         if key is None or key.revoked_at or (expires is not None and expires <= now()):
             raise Unauthenticated("The API key is not valid.")
         return key
 
-    async def check(self, id_: str) -> None:
+    async def check(self, id_: str, *, generation: int | None = None) -> None:
         await self.authenticate(next(secret for secret, key in self.held.items() if key.id == id_))
 
     async def current(self, key: Key) -> Key:
         return key
 
-    def watch(self, id_: str, ended: Callable[[], None], grants: frozenset[int] = frozenset()) -> Callable[[], None]:
+    def watch(
+        self,
+        id_: str,
+        ended: Callable[[], None],
+        grants: frozenset[int] = frozenset(),
+        *,
+        generation: int | None = None,
+    ) -> Callable[[], None]:
         return lambda: None
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 
 from kgmem.domain.access import Key, Role
-from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated
+from kgmem.domain.errors import InvalidInput, NotFound, TooManyRequests, Unauthenticated
 from kgmem.memory import Memory
 from kgmem.tasks import act_for
 from kgmem_api.context import context_of, note_scope
@@ -46,7 +46,7 @@ class Demand:
     async def __call__(self, request: Request) -> Access:
         """Return the access. Raises Unauthenticated, Forbidden, NotFound, and InvalidInput for unknown parameters."""
         memory: Memory = request.app.state.memory
-        key = await memory.keys.authenticate(secret_of(request))
+        key = await admitted(memory, request)
         graph = request.path_params.get("graph")
         if self.any_case and graph is not None:
             graph = await _named(memory, key, graph)
@@ -78,6 +78,20 @@ async def _named(memory: Memory, key: Key, name: str) -> str:
         return (await memory.graphs.find(name)).name
     except NotFound:
         return name
+
+
+async def admitted(memory: Memory, request: Request) -> Key:
+    """Return the key that a request bears, and count the request. Raises Unauthenticated, TooManyRequests."""
+    address = request.client.host if request.client else None
+    key = await memory.keys.authenticate(secret_of(request), address=address)
+    context = context_of(request)
+    context.key = key
+    try:
+        context.allowance = memory.keys.spend(key)
+    except TooManyRequests as error:
+        context.allowance = error.facts["allowance"]
+        raise
+    return key
 
 
 def secret_of(request: Request) -> str:

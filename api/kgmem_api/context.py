@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import Scope
 
-from kgmem.domain.access import Key
+from kgmem.domain.access import Allowance, Key
 from kgmem.domain.errors import Unauthenticated
 from kgmem.memory import Memory
 
@@ -27,6 +27,7 @@ class Context:
     id: str
     started: float = field(default_factory=time.perf_counter)
     key: Key | None = None
+    allowance: Allowance | None = None  # What is left of the key's limit of requests.
     clock: asyncio.Timeout | None = None
     stopped: Exception | None = None  # Why it was stopped before its end.
     ending: asyncio.Event | None = None  # Of a stream that ends by itself when it is told to.
@@ -53,7 +54,7 @@ class Context:
     def watch(self, memory: Memory, key: Key) -> None:
         """Note whose key the request bears, and stop the request when the key is no longer in force."""
         self.key = key
-        self.unwatch = memory.keys.watch(key.id, lambda: self.stop(_over()), key.grant_ids)
+        self.unwatch = memory.keys.watch(key.id, lambda: self.stop(_over()), key.grant_ids, generation=key.generation)
 
     def leave(self) -> None:
         """Note that the request has ended."""

@@ -193,6 +193,8 @@ REQUESTS: Final[dict[str, Any]] = {
     "post_integrity_check": {"repair": False},
     "post_backup": {"kind": "full"},
     "post_job": {"task": "embed"},
+    "patch_key": {"requests_per_minute": 600, "burst": 60},
+    "rotate_key": {"overlap_seconds": 3600},
     "post_key": {"name": "reader of space", "role": "reader", "graph": "space"},
     "post_grant": {"scope": "team/7/agent/critic", "access": "read", "reason": "Reviews its plans."},
 }
@@ -226,6 +228,8 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
     "delete_key": {"id": "k3yac3rvxn2l"},
     "list_grants": {"id": "k3yac3rvxn2l"},
     "post_grant": {"id": "k3yac3rvxn2l"},
+    "patch_key": {"id": "k3yac3rvxn2l"},
+    "rotate_key": {"id": "k3yac3rvxn2l"},
     "delete_grant": {"id": "k3yac3rvxn2l"},
     "query_api_continue": {"id": "q1"},
     "query_api_commit": {"id": "q1"},

@@ -24,7 +24,7 @@ from kgmem.mcp.caller import Caller, options_of
 from kgmem.memory import Memory
 from kgmem.settings import Settings
 from kgmem.tasks import act_for
-from kgmem_api.access import secret_of
+from kgmem_api.access import admitted
 from kgmem_api.bodies import RawBody
 from kgmem_api.context import context_of
 from kgmem_api.siblings import Share, post_to
@@ -62,7 +62,7 @@ class MCPEndpoint:
             await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
             return
         memory: Memory = request.app.state.memory
-        key = await memory.keys.authenticate(secret_of(request))
+        key = await admitted(memory, request)
         options = options_of(request.query_params)
         context = context_of(request)
         context.watch(memory, key.acting("reader", options.graph or key.graph))

@@ -255,6 +255,8 @@ OPERATIONS: Final[dict[str, tuple[str, str]]] = {
     "post_job": ("create_job", "Queue a background job"),
     "list_keys": ("list_keys", "List API keys"),
     "post_key": ("create_key", "Create an API key"),
+    "patch_key": ("update_key", "Change an API key"),
+    "rotate_key": ("rotate_key", "Rotate the secret of an API key"),
     "delete_key": ("revoke_key", "Revoke an API key"),
     "list_grants": ("list_key_grants", "List the grants of an API key"),
     "post_grant": ("create_key_grant", "Grant a further scope to an API key"),

@@ -27,6 +27,7 @@ STATUS: Mapping[type[errors.KgmemError], int] = {
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.Unavailable: 503,
+    errors.TooManyRequests: 429,
     errors.OutOfSpace: 507,
     errors.TimedOut: 504,
     errors.DatabaseOutdated: 503,

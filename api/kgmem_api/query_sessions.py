@@ -68,7 +68,7 @@ class Sessions:
             self._left(key.id)
             raise
         id_ = self._prefix + secrets.token_hex(_ID_BYTES)
-        unwatch = memory.keys.watch(key.id, lambda: self._bar(id_), key.grant_ids)
+        unwatch = memory.keys.watch(key.id, lambda: self._bar(id_), key.grant_ids, generation=key.generation)
         expires = time.time() + self._idle
         session = Session(id_, graph, key.id, mode, transaction, leaving, expires, unwatch)
         self._open[id_] = session

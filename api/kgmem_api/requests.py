@@ -1,6 +1,7 @@
 """The outermost layer: gives each request its id, its limits, a problem when it fails, a log line and its count."""
 
 import asyncio
+import math
 import time
 import traceback
 from collections import deque
@@ -10,6 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kgmem.domain.access import Allowance
 from kgmem.domain.errors import InvalidInput, TimedOut, Unavailable
 from kgmem.domain.flows.trace import collect_flows, trace_with
 from kgmem.memory import Memory
@@ -98,6 +100,13 @@ _TRACE_HEADERS = frozenset({b"traceparent", b"tracestate"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+def _rate_limit(allowance: Allowance) -> tuple[str, str]:
+    """Return the fields of a limit (draft-ietf-httpapi-ratelimit-headers): what it is, and what is left of it."""
+    limit = allowance.limit
+    policy = f'"key";q={limit.per_minute};w=60'
+    return policy, f'"key";r={allowance.left};t={math.ceil(allowance.full_in)}'
+
+
 def _header(scope: Scope, name: bytes) -> str | None:
     """Return a header of a request as it came; None without it."""
     return next((value.decode("latin-1") for each, value in scope["headers"] if each == name), None)
@@ -150,6 +159,8 @@ class Requests:
                 message["headers"] = secured(list(message["headers"]), host, tls=self._tls)
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = context.id
+                if context.allowance is not None:
+                    headers["RateLimit-Policy"], headers["RateLimit"] = _rate_limit(context.allowance)
                 if flows:
                     headers["X-Flow-ID"] = flows[0]
             await send(message)

@@ -41,7 +41,7 @@ def secured(headers: Headers, host: str, *, tls: bool) -> Headers:
 
 
 def allow_origins(app: FastAPI, settings: Settings) -> None:
-    """Let the web pages of KGMEM_ORIGINS read answers; without it no page of another origin can."""
+    """Allow the web pages of KGMEM_ORIGINS to read answers; without it no page of another origin can."""
     origins = listed_in(settings.origins)
     if origins:
         app.add_middleware(

@@ -24,6 +24,7 @@ from kgmem.certificates import HANDSHAKE_SECONDS, certificate_of
 from kgmem.domain.errors import ServerError
 from kgmem.memory import Memory
 from kgmem.settings import Settings
+from kgmem.web_names import listed_in
 from kgmem_api.app import Opener, create_app
 from kgmem_api.connections import limited
 from kgmem_api.siblings import Share
@@ -230,7 +231,8 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,  # kgmem writes its own line for each request.
                 server_header=False,
-                proxy_headers=False,
+                proxy_headers=settings.proxies is not None,
+                forwarded_allow_ips=listed_in(settings.proxies),
                 timeout_keep_alive=math.ceil(settings.idle_timeout),
                 timeout_graceful_shutdown=GRACE,
             )

@@ -78,6 +78,9 @@ class Caller(Protocol):
     async def check(self) -> None:
         """Raise Unauthenticated where the credentials are no longer valid."""
 
+    def spend(self) -> None:
+        """Count a query. Raises TooManyRequests."""
+
     def watch(self, ended: Callable[[], None]) -> Callable[[], None]:
         """Call `ended` once, within a second after the credentials become invalid; returns what ends the watch."""
 
@@ -90,8 +93,8 @@ class Backend(Protocol):
 
     agent: str
 
-    async def authenticate(self, credentials: Credentials) -> Caller:
-        """Authenticate a client. Raises Unauthenticated."""
+    async def authenticate(self, credentials: Credentials, address: str | None = None) -> Caller:
+        """Authenticate a client at an address. Raises Unauthenticated, TooManyLogins."""
 
     def element_id(self, node: int) -> str:
         """Return the element id of a node by its id."""

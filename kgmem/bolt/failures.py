@@ -12,6 +12,8 @@ from kgmem.domain.errors import (
     NotFound,
     TimedOut,
     TooLarge,
+    TooManyLogins,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -43,6 +45,19 @@ _CODES: tuple[tuple[type[Exception], tuple[str, str, str]], ...] = (
             "25N14",
             "invalid transaction state - transaction terminated due to timeout",
         ),
+    ),
+    (
+        TooManyLogins,
+        (
+            "Neo.ClientError.Security.AuthenticationRateLimit",
+            "42NFF",
+            "syntax error or access rule violation - permission/access denied",
+        ),
+    ),
+    # Drivers try this again, and go on using the server.
+    (
+        TooManyRequests,
+        ("Neo.TransientError.Request.NoThreadsAvailable", "08000", "connection exception"),
     ),
     (
         Unavailable,

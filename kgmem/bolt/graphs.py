@@ -31,14 +31,15 @@ class MemoryBackend:
         self.memory = memory
         self.home = home
 
-    async def authenticate(self, credentials: Credentials) -> "KeyCaller":
+    async def authenticate(self, credentials: Credentials, address: str | None = None) -> "KeyCaller":
         """Authenticate by an API key: as the password of any user, or as a bearer token."""
         if credentials.scheme not in ("basic", "bearer") or not credentials.secret:
             raise Unauthenticated(
                 "Authentication is required.",
                 hint="Send an API key as the password or as a bearer token. Create one: kgmem key create.",
             )
-        return KeyCaller(self.memory, await self.memory.keys.authenticate(credentials.secret), self.home)
+        key = await self.memory.keys.authenticate(credentials.secret, address=address)
+        return KeyCaller(self.memory, key, self.home)
 
     def element_id(self, node: int) -> str:
         """Return the element id of a node by its id."""
@@ -65,12 +66,16 @@ class KeyCaller:
 
     async def check(self) -> None:
         """Raise Unauthenticated where the key was revoked or has expired."""
-        await self.memory.keys.check(self.key.id)
+        await self.memory.keys.check(self.key.id, generation=self.key.generation)
+
+    def spend(self) -> None:
+        """Count a query. Raises TooManyRequests."""
+        self.memory.keys.spend(self.key)
 
     def watch(self, ended: Callable[[], None]) -> Callable[[], None]:
         """Call `ended` once after the key is revoked or expires; returns what ends the watch."""
         self._ended[:] = [ended]
-        return self.memory.keys.watch(self.key.id, ended)
+        return self.memory.keys.watch(self.key.id, ended, generation=self.key.generation)
 
     async def home(self, database: str | None) -> str:
         """Return the requested graph, or the default one. Raises NotFound."""

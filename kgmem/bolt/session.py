@@ -299,7 +299,7 @@ class Session:
         self.state = State.READY if self._caller else State.AUTHENTICATION
 
     async def _admit(self, facts: Mapping[str, Any]) -> None:
-        caller = await self._backend.authenticate(messages.credentials(facts))
+        caller = await self._backend.authenticate(messages.credentials(facts), self._wire.host)
         self._leave()
         self._release = self._shares.take(caller.identity)
         self._caller = caller
@@ -351,6 +351,7 @@ class Session:
 
     async def _run(self, request: Request) -> None:
         await self._known.check()
+        self._known.spend()
         if self.state is State.READY:
             await self._work.begin(self._known, messages.asked(request.map(2)), alone=True)
         query = request.fields[0] if request.fields else None

@@ -31,6 +31,7 @@ class Wire(Protocol):
     """A connection, as the session uses it."""
 
     peer: str
+    host: str | None  # The address of the other side.
 
     async def read(self, size: int) -> bytes:
         """Return exactly so many bytes. Raises Closed."""
@@ -51,6 +52,7 @@ class Socket:
         self.writer = writer
         peer = writer.get_extra_info("peername")
         self.peer = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "local"
+        self.host: str | None = peer[0] if isinstance(peer, tuple) else None
 
     async def read(self, size: int) -> bytes:
         """Return exactly so many bytes. Raises Closed."""
@@ -91,7 +93,7 @@ class WebSocket:
 
     def __init__(self, socket: Socket, protocol: ServerProtocol) -> None:
         """Take the connection and the protocol that has accepted it."""
-        self.peer = socket.peer
+        self.peer, self.host = socket.peer, socket.host
         self._socket = socket
         self._protocol = protocol
         self._held = bytearray()

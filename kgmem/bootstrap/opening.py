@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from kgmem.bootstrap.databases import Report, open_database, open_redis, silent
@@ -32,12 +33,13 @@ async def open_memory(
     owner: bool = False,
     migrating: bool = False,
     report: Report = silent,
+    shared: Path | None = None,
 ) -> AsyncIterator[Memory]:
     """Return a memory over the database of the settings.
 
     `owner` claims the embedded Postgres (one per data folder) and keeps it running; `worker` runs background jobs in
     this process; `migrating` brings the database up to date first, where otherwise an outdated one is refused
-    (DatabaseOutdated).
+    (DatabaseOutdated). `shared` is a folder of the processes that answer requests of one server.
     """
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(open_database(settings, owner=owner, report=report))
@@ -48,7 +50,7 @@ async def open_memory(
         else:
             await require_current(url)
         redis = await stack.enter_async_context(open_redis(settings, owner=owner, report=report))
-        ports, queue = await open_ports(settings, url, redis, stack)
+        ports, queue = await open_ports(settings, url, redis, stack, shared=shared)
         memory = Memory(ports)
         if worker:
             await stack.enter_async_context(queue.worker(handlers(memory), _options(memory)))

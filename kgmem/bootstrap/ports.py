@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version as version_of
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -13,7 +14,7 @@ from kgmem.bootstrap.cache import content_cache
 from kgmem.bootstrap.databases import Pools, connect_redis, open_pools
 from kgmem.bootstrap.models import Embedders, extractor_of, reranker_of
 from kgmem.consensus.engine import NumpyConsensus
-from kgmem.domain.access import KeyRing
+from kgmem.domain.access import KeyRing, RateLimit
 from kgmem.domain.agents.tokens import ESTIMATE, TokenCounter
 from kgmem.domain.backups.backup import BackupStore
 from kgmem.domain.derived.summaries import Wording
@@ -81,6 +82,7 @@ from kgmem.store.jobs.gauges import MachineGauges, size_by
 from kgmem.store.jobs.keys import PostgresKeyRing
 from kgmem.store.jobs.metrics import PostgresMetrics
 from kgmem.store.jobs.queue import ProcrastinateQueue, open_queue
+from kgmem.store.jobs.rate_limits import AccessLimits
 from kgmem.store.ledger.ledger import PostgresLedger
 from kgmem.store.load.imports import PostgresImports
 from kgmem.store.load.uploads import Uploads
@@ -105,13 +107,16 @@ OCCURRENCE = "Event"  # What descends from this label happened: that it is over 
 
 
 async def open_ports(
-    settings: Settings, url: str, redis: str | None, stack: AsyncExitStack
+    settings: Settings, url: str, redis: str | None, stack: AsyncExitStack, *, shared: Path | None = None
 ) -> tuple[Ports, ProcrastinateQueue]:
-    """Return the ports over an up-to-date database, and Redis where there is one; the stack closes what is opened."""
+    """Return the ports over an up-to-date database, and Redis where there is one; the stack closes what is opened.
+
+    `shared` is a folder of the processes that answer requests of one server.
+    """
     pools = await open_pools(settings, url, stack)
-    shared = await connect_redis(settings, redis, pools.main, stack) if redis else None
+    connected = await connect_redis(settings, redis, pools.main, stack) if redis else None
     queue = await stack.enter_async_context(open_queue(url))
-    return await _ports(settings, url, pools, queue, stack, redis=shared), queue
+    return await _ports(settings, url, pools, queue, stack, redis=connected, shared=shared), queue
 
 
 @asynccontextmanager
@@ -124,6 +129,11 @@ async def open_copy(url: str) -> AsyncIterator[Ports]:
         yield ports
 
 
+def _access_limits(settings: Settings, shared: Path | None) -> AccessLimits:
+    most = settings.requests_per_minute
+    return AccessLimits(RateLimit(most, most) if most else None, settings.login_failures, shared)
+
+
 async def _ports(
     settings: Settings,
     url: str,
@@ -132,6 +142,7 @@ async def _ports(
     stack: AsyncExitStack,
     *,
     redis: "RedisConnection | None",
+    shared: Path | None,
 ) -> Ports:
     database = pools.main
     core = load_schema(resource("graph_schema"))
@@ -149,7 +160,7 @@ async def _ports(
     meter = LedgerMeter(ledger, PostgresSessions(catalog)) if settings.model_booking else NO_METER
     embedders = Embedders(settings, stack, meter, redis)
     embedder = embedders.named(settings.embedder, settings.embedder_dimension)
-    keys = await stack.enter_async_context(PostgresKeyRing(database))
+    keys = await stack.enter_async_context(PostgresKeyRing(database, _access_limits(settings, shared)))
     index = PostgresIndex(catalog, pools.search, occurrences=_occurrences(core), guard=pools.guard)
     vitals = PostgresMetrics(database, {"main": pools.main, "search": pools.search, "transaction": pools.transaction})
     limits = Limits(seconds=settings.statement_timeout, length=settings.cypher_length)

@@ -1,4 +1,4 @@
-"""`kgmem key`: create, list and revoke API keys and their grants."""
+"""`kgmem key`: create, list, rotate and revoke API keys and their grants."""
 
 from dataclasses import asdict
 from typing import Annotated, Literal, cast
@@ -9,10 +9,17 @@ from rich.table import Column, Table
 from kgmem.cli.console import OUT, AsJSON, note, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.cli.shapes import key_shape
-from kgmem.domain.access import Grant, GrantRequest, Key
+from kgmem.domain.access import KEEP, Grant, GrantRequest, Key, rate_limit
 from kgmem.domain.errors import InvalidInput
+from kgmem.domain.graph.expiry import duration, ttl_of
 
-app = typer.Typer(help="Create, list and revoke API keys and their grants.", no_args_is_help=True)
+PerMinute = Annotated[
+    int | None, typer.Option("--per-minute", min=1, help="Refuse more than so many requests a minute.")
+]
+Burst = Annotated[int | None, typer.Option("--burst", min=1, help="So many of them may come at once; by default all.")]
+_Key = Annotated[str, typer.Argument(metavar="KEY", help="The key's id; kgmem key list shows it.")]
+
+app = typer.Typer(help="Create, list, rotate and revoke API keys and their grants.", no_args_is_help=True)
 
 
 @app.command()
@@ -24,18 +31,68 @@ def create(
     graph: Annotated[str | None, typer.Option("--graph", "-g", help="Restrict it to this graph.")] = None,
     scope: Annotated[str, typer.Option("--scope", help="Restrict it to this scope and the scopes below it.")] = "",
     expires: Annotated[str | None, typer.Option("--expires", help="When it expires (ISO 8601).")] = None,
+    per_minute: PerMinute = None,
+    burst: Burst = None,
     as_json: AsJSON = False,
 ) -> None:
     """Create an API key and print it; it cannot be shown again."""
     if role not in {"reader", "writer", "admin"}:
         raise InvalidInput(f"Unknown role {role!r}.", hint="Use reader, writer or admin.")
     wanted = cast("Literal['reader', 'writer', 'admin']", role)
-    key, secret = with_memory(lambda m: m.keys.create(name, wanted, graph=graph, scope=scope, expires_at=expires))
+    limit = rate_limit(per_minute, burst)
+    key, secret = with_memory(
+        lambda m: m.keys.create(name, wanted, graph=graph, scope=scope, expires_at=expires, limit=limit)
+    )
     if as_json:
         print_json({"key": secret, **key_shape(key)})
     else:
         OUT.print(secret, soft_wrap=True)
         note(f"Key {key.id} has the role {key.role}{_restriction(key)}. It cannot be shown again.")
+
+
+@app.command()
+def update(
+    id_: _Key,
+    name: Annotated[str | None, typer.Option("--name", help="Another name.")] = None,
+    expires: Annotated[str | None, typer.Option("--expires", help="When it expires (ISO 8601), or `never`.")] = None,
+    per_minute: PerMinute = None,
+    burst: Burst = None,
+    unlimited: Annotated[bool, typer.Option("--unlimited", help="Remove its limit of requests.")] = False,
+    as_json: AsJSON = False,
+) -> None:
+    """Change the name, the expiry or the limit of requests of an API key."""
+    if unlimited and (per_minute or burst):
+        raise InvalidInput("A key is limited or unlimited.", hint="Give --unlimited, or --per-minute with --burst.")
+    limit = rate_limit(per_minute, burst)
+    until = KEEP if expires is None else None if expires == "never" else expires
+    changed = with_memory(
+        lambda m: m.keys.update(
+            id_, name=name or KEEP, expires_at=until, limit=limit if limit is not None or unlimited else KEEP
+        )
+    )
+    if as_json:
+        print_json(key_shape(changed))
+    else:
+        OUT.print(f"Changed the key {changed.id} ({changed.name}).")
+
+
+@app.command()
+def rotate(
+    id_: _Key,
+    overlap: Annotated[
+        str, typer.Option("--overlap", help="How long the former secret is valid, too: seconds, 2d, 12h, 30m, or 0.")
+    ] = "1d",
+    as_json: AsJSON = False,
+) -> None:
+    """Give an API key another secret and print it; the former one is valid for a while."""
+    seconds = 0.0 if overlap == "0" else duration(ttl_of(overlap)) / 1_000_000
+    key, secret = with_memory(lambda m: m.keys.rotate(id_, overlap=seconds))
+    if as_json:
+        print_json({"key": secret, **key_shape(key)})
+    else:
+        OUT.print(secret, soft_wrap=True)
+        until = f" The former secret is valid until {key.old_secret_until}." if key.old_secret_until else ""
+        note(f"This is the secret of the key {key.id} now. It cannot be shown again.{until}")
 
 
 @app.command("list")
@@ -45,9 +102,9 @@ def list_(as_json: AsJSON = False) -> None:
     if as_json:
         print_json([key_shape(key) for key in keys])
         return
-    table = Table(Column("id", no_wrap=True), "name", "role", "graph", "scope", "created", "expires", "revoked")
+    table = Table(Column("id", no_wrap=True), "name", "role", "graph", "scope", "created", "used", "expires", "revoked")
     for key in keys:
-        times = (key.created_at, key.expires_at, key.revoked_at)
+        times = (key.created_at, key.last_used_at, key.expires_at, key.revoked_at)
         table.add_row(key.id, key.name, key.role, key.graph or "", key.scope, *(at or "" for at in times))
     OUT.print(table if keys else "No keys yet. Create one: kgmem key create NAME --role admin")
 
@@ -63,9 +120,6 @@ def revoke(
         print_json(key_shape(key))
     else:
         OUT.print(f"Revoked the key {key.id} ({key.name}).")
-
-
-_Key = Annotated[str, typer.Argument(metavar="KEY", help="The key's id; kgmem key list shows it.")]
 
 
 @app.command()

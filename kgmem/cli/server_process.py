@@ -42,7 +42,7 @@ def _requests(arguments: Any) -> None:
     beside = partial(bolt.bolt_server, say=_silent, bound=bound)
     server.run(
         settings,
-        partial(bootstrap.open_memory, settings, report=console.note),
+        partial(bootstrap.open_memory, settings, report=console.note, shared=share.folder),
         ready=_report_ready,
         beside=partial(beside, settings) if bound else None,
         share=share,

@@ -25,8 +25,11 @@ def graph_shape(graph: Graph) -> dict[str, Any]:
 
 def key_shape(key: Key) -> dict[str, Any]:
     """Return an API key as `GET /v1/keys` shows it."""
-    told = {name: value for name, value in asdict(key).items() if name not in {"grants", "granted", "widens"}}
-    return {**told, "scope": key.scope or None}
+    left_out = {"grants", "granted", "widens", "generation", "limit"}
+    told = {name: value for name, value in asdict(key).items() if name not in left_out}
+    limit = key.limit
+    numbers = {"requests_per_minute": limit.per_minute if limit else None, "burst": limit.burst if limit else None}
+    return {**told, **numbers, "scope": key.scope or None}
 
 
 def community_shape(community: Community, summary: Summary | None) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """API keys: who may do what, on which graph, in which scope, until when."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from typing import Literal, Protocol
 
 from kgmem.domain.errors import Forbidden, InvalidInput
@@ -11,6 +12,52 @@ from kgmem.domain.graph.scope import WidenedScope, check_scope, reaches
 Role = Literal["reader", "writer", "admin"]
 GrantAccess = Literal["read", "write"]
 _ORDER: dict[Role, int] = {"reader": 0, "writer": 1, "admin": 2}
+
+
+MOST_PER_MINUTE = 1_000_000
+LONGEST_OVERLAP = 30 * 86_400  # Seconds for which the secret before a rotation may be valid.
+OVERLAP = 86_400
+
+
+class Keep(Enum):
+    """Stands for what a change leaves as it is."""
+
+    KEEP = auto()
+
+
+KEEP = Keep.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How often a key may send requests: so many a minute, of which `burst` may come at once."""
+
+    per_minute: int
+    burst: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is no limit."""
+        for name, value in (("requests_per_minute", self.per_minute), ("burst", self.burst)):
+            if not 1 <= value <= MOST_PER_MINUTE:
+                raise InvalidInput(f"{name}: {value} is no limit.", hint=f"Give 1 to {MOST_PER_MINUTE:,}.")
+
+
+def rate_limit(per_minute: int | None, burst: int | None) -> RateLimit | None:
+    """Return a limit; without `burst` all requests of a minute may come at once. Raises InvalidInput."""
+    if per_minute is None:
+        if burst is not None:
+            raise InvalidInput("burst: there is no limit of which it is a part.", hint="Give requests_per_minute, too.")
+        return None
+    return RateLimit(per_minute, per_minute if burst is None else burst)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a limit: requests that may come at once, and the seconds until all of them may again."""
+
+    limit: RateLimit
+    left: int
+    full_in: float
 
 
 MOST_GRANTS = 100  # Of one key that are not over: each adds a path to what its queries look for.
@@ -93,6 +140,11 @@ class Key:
     created_at: str | None = None
     expires_at: str | None = None
     revoked_at: str | None = None
+    limit: RateLimit | None = None
+    rotated_at: str | None = None
+    old_secret_until: str | None = None  # Until then the secret before the last rotation is valid, too.
+    last_used_at: str | None = field(default=None, compare=False)  # As written, at most a minute late.
+    generation: int = field(default=0, compare=False)  # How many secrets came before the one that was sent.
     grants: tuple[Grant, ...] = ()  # Those in force.
     granted: tuple[Grant, ...] = ()  # Those that count for the request: `acting` chooses them.
     widens: bool = False  # Whether a request that names no scope reads the granted scopes, too.
@@ -166,27 +218,55 @@ class KeyRing(Protocol):
     """The API keys."""
 
     async def create(
-        self, name: str, role: Role, *, graph: str | None, scope: str, expires_at: str | None
+        self,
+        name: str,
+        role: Role,
+        *,
+        graph: str | None,
+        scope: str,
+        expires_at: str | None,
+        limit: RateLimit | None = None,
     ) -> tuple[Key, str]:
         """Create a key; returns it with its secret, which is never shown again."""
 
     async def list(self) -> Sequence[Key]:
         """Return all keys, without secrets."""
 
+    async def update(
+        self, id_: str, *, name: str | Keep, expires_at: str | Keep | None, limit: RateLimit | Keep | None
+    ) -> Key:
+        """Change a key that is not revoked. Raises NotFound, InvalidInput, Conflict."""
+
+    async def rotate(self, id_: str, overlap: float) -> tuple[Key, str]:
+        """Give a key another secret; the former one is valid for `overlap` seconds. Raises NotFound, Conflict."""
+
     async def revoke(self, id_: str) -> Key:
         """Revoke a key. Raises NotFound."""
 
-    async def authenticate(self, secret: str) -> Key:
-        """Return the key of a secret. Raises Unauthenticated."""
+    async def authenticate(self, secret: str, *, address: str | None = None) -> Key:
+        """Return the key of a secret that came from an address. Raises Unauthenticated, TooManyLogins."""
 
-    async def check(self, id_: str) -> None:
-        """Raise Unauthenticated unless a key is valid, by data not older than a second."""
+    def spend(self, key: Key) -> Allowance | None:
+        """Count a request of a key; returns what is left of its limit, None without any. Raises TooManyRequests."""
+
+    async def check(self, id_: str, *, generation: int | None = None) -> None:
+        """Raise Unauthenticated unless a key, and the secret that was sent, is valid; data is at most a second old."""
 
     async def current(self, key: Key) -> Key:
         """Return a key with its grants in force, by data not older than a second. Raises Unauthenticated."""
 
-    def watch(self, id_: str, ended: Callable[[], None], grants: frozenset[int] = frozenset()) -> Callable[[], None]:
-        """Call `ended` once, within a second after a key or one of these grants ends; returns what ends the watch."""
+    def watch(
+        self,
+        id_: str,
+        ended: Callable[[], None],
+        grants: frozenset[int] = frozenset(),
+        *,
+        generation: int | None = None,
+    ) -> Callable[[], None]:
+        """Call `ended` once, within a second after a key, its secret or one of these grants ends; returns what ends it.
+
+        `generation` is that of the secret that was sent.
+        """
 
     @property
     def grants(self) -> "KeyGrants":

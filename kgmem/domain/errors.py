@@ -136,6 +136,18 @@ class Unavailable(KgmemError):
         self.retry_after = retry_after
 
 
+class TooManyRequests(Unavailable):
+    """The limit of requests is reached."""
+
+    code = "too-many-requests"
+
+
+class TooManyLogins(TooManyRequests):
+    """Too many logins from one address have failed."""
+
+    code = "too-many-logins"
+
+
 class DatabaseUnavailable(Unavailable):
     """The database is not reachable."""
 

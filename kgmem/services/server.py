@@ -3,7 +3,18 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from kgmem.domain.access import Grant, GrantRequest, Key, Role, check_restriction
+from kgmem.domain.access import (
+    KEEP,
+    OVERLAP,
+    Allowance,
+    Grant,
+    GrantRequest,
+    Keep,
+    Key,
+    RateLimit,
+    Role,
+    check_restriction,
+)
 from kgmem.domain.cypher import bookmark_of
 from kgmem.domain.diagnostics import Figures, Health
 from kgmem.domain.graph.scope import SHARED, check_scope
@@ -52,13 +63,41 @@ class Keys:
         self._ports = ports
 
     async def create(
-        self, name: str, role: Role, *, graph: str | None = None, scope: str = SHARED, expires_at: str | None = None
+        self,
+        name: str,
+        role: Role,
+        *,
+        graph: str | None = None,
+        scope: str = SHARED,
+        expires_at: str | None = None,
+        limit: RateLimit | None = None,
     ) -> tuple[Key, str]:
         """Create an API key; returns it with its secret, which is never shown again. Raises NotFound, InvalidInput."""
         check_restriction(role, scope)
         if graph is not None:
             await self._ports.graphs.get(graph)
-        return await self._ports.keys.create(name, role, graph=graph, scope=check_scope(scope), expires_at=expires_at)
+        return await self._ports.keys.create(
+            name, role, graph=graph, scope=check_scope(scope), expires_at=expires_at, limit=limit
+        )
+
+    async def update(
+        self,
+        id_: str,
+        *,
+        name: str | Keep = KEEP,
+        expires_at: str | Keep | None = KEEP,
+        limit: RateLimit | Keep | None = KEEP,
+    ) -> Key:
+        """Change the name, the expiry or the limit of an API key; None removes it. Raises NotFound, Conflict."""
+        return await self._ports.keys.update(id_, name=name, expires_at=expires_at, limit=limit)
+
+    async def rotate(self, id_: str, *, overlap: float = OVERLAP) -> tuple[Key, str]:
+        """Give an API key another secret; returns it with the secret, which is never shown again.
+
+        The former secret is valid for `overlap` further seconds (a day), so that programs change to the new one in
+        the meantime. What it has opened ends with it. Raises NotFound, InvalidInput, Conflict.
+        """
+        return await self._ports.keys.rotate(id_, overlap)
 
     async def list(self) -> Sequence[Key]:
         """Return all API keys without their secrets, revoked and expired ones included."""
@@ -68,21 +107,32 @@ class Keys:
         """Revoke an API key. Raises NotFound."""
         return await self._ports.keys.revoke(id_)
 
-    async def authenticate(self, secret: str) -> Key:
-        """Return the API key of a secret. Raises Unauthenticated."""
-        return await self._ports.keys.authenticate(secret)
+    async def authenticate(self, secret: str, *, address: str | None = None) -> Key:
+        """Return the API key of a secret that came from an address. Raises Unauthenticated, TooManyLogins."""
+        return await self._ports.keys.authenticate(secret, address=address)
 
-    async def check(self, id_: str) -> None:
+    def spend(self, key: Key) -> Allowance | None:
+        """Count a request of a key; returns what is left of its limit, None without any. Raises TooManyRequests."""
+        return self._ports.keys.spend(key)
+
+    async def check(self, id_: str, *, generation: int | None = None) -> None:
         """Raise Unauthenticated unless a key is still valid, for long requests that have started."""
-        await self._ports.keys.check(id_)
+        await self._ports.keys.check(id_, generation=generation)
 
     async def current(self, key: Key) -> Key:
         """Return a key with the grants that are in force now. Raises Unauthenticated where the key no longer is."""
         return await self._ports.keys.current(key)
 
-    def watch(self, id_: str, ended: Callable[[], None], grants: frozenset[int] = frozenset()) -> Callable[[], None]:
-        """Call `ended` once, within a second after a key or one of these grants ends; returns what ends the watch."""
-        return self._ports.keys.watch(id_, ended, grants)
+    def watch(
+        self,
+        id_: str,
+        ended: Callable[[], None],
+        grants: frozenset[int] = frozenset(),
+        *,
+        generation: int | None = None,
+    ) -> Callable[[], None]:
+        """Call `ended` once, within a second after a key, one of these grants or its secret ends."""
+        return self._ports.keys.watch(id_, ended, grants, generation=generation)
 
     async def grant(self, id_: str, wanted: GrantRequest, *, by: str | None = None) -> Grant:
         """Grant a further scope to a key, to read or also to write. Raises NotFound, InvalidInput, Conflict.

@@ -135,5 +135,5 @@ def _filled(path: str, name: str) -> str:
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
 async def test_the_document_is_open(door: Door, path: str) -> None:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(door.app), base_url="http://test") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(door.app), base_url="http://localhost") as client:
         assert (await client.get(path)).status_code == 200

@@ -180,6 +180,8 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("POST", "/v1/backups"): lambda _: {},
     ("POST", "/v1/backups/{id}/verifications"): lambda _: None,
     ("POST", "/v1/keys"): lambda _: {"name": "new", "role": "reader"},
+    ("PATCH", "/v1/keys/{id}"): lambda _: {"name": "vault"},
+    ("POST", "/v1/keys/{id}/rotate"): lambda _: {"overlap_seconds": 60},
     ("POST", "/v1/keys/{id}/grants"): lambda _: {"scope": "vault", "access": "read", "reason": "vault"},
 }
 NEEDED = {
@@ -209,6 +211,7 @@ FOR_ADMINS = {
     "/v1/cache",
     "/v1/keys",
     "/v1/keys/{id}/grants",
+    "/v1/keys/{id}/rotate",
     "/v1/graphs/{graph}/integrity-checks",
     "/v1/integrity-checks",
     "/v1/graphs/{graph}/erasures",

@@ -39,7 +39,7 @@ async def test_a_request_is_a_trace_from_its_caller_to_statements_and_models(
                 await memory.episodes.put("main", [Episode(SECRET, "n1")])
                 _, secret = await memory.keys.create("a", "admin")
                 app = create_app(memory, settings=settings)
-                async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+                async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
                     answer = await client.post(
                         "/v1/graphs/main/recall",
                         json={"what": {"text": SECRET}},

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from kgmem.domain.access import GrantRequest, Key
+from kgmem.domain.access import KEEP, LONGEST_OVERLAP, MOST_PER_MINUTE, OVERLAP, GrantRequest, Key, rate_limit
 from kgmem_api.access import Administers
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import gives
@@ -15,6 +15,8 @@ from kgmem_api.replies import reply
 from kgmem_api.wire.fields import STRICT, Scope, Time
 
 # API keys on the wire.
+
+_Count = Annotated[int, Field(ge=1, le=MOST_PER_MINUTE)]
 
 
 class APIKeyRequest(BaseModel):
@@ -27,6 +29,33 @@ class APIKeyRequest(BaseModel):
     graph: Annotated[str, Field(min_length=1, max_length=100, description="Bind it to one graph.")] | None = None
     scope: Annotated[Scope, Field(description="Bind it to one scope and what lies below it.")] | None = None
     expires_at: Time | None = None
+    requests_per_minute: Annotated[_Count | None, Field(description="Refuse more than so many requests a minute.")] = (
+        None
+    )
+    burst: Annotated[_Count | None, Field(description="So many of them may come at once; by default all.")] = None
+
+
+class APIKeyChange(BaseModel):
+    """What to change of a key; null removes an expiry or a limit, and what is left out stays."""
+
+    model_config = STRICT
+
+    name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    expires_at: Time | None = None
+    requests_per_minute: Annotated[_Count | None, Field(description="Refuse more than so many requests a minute.")] = (
+        None
+    )
+    burst: Annotated[_Count | None, Field(description="So many of them may come at once; by default all.")] = None
+
+
+class APIKeyRotation(BaseModel):
+    """How to rotate a key."""
+
+    model_config = STRICT
+
+    overlap_seconds: Annotated[
+        int, Field(ge=0, le=LONGEST_OVERLAP, description="For so long the former secret is valid, too.")
+    ] = OVERLAP
 
 
 class APIKey(BaseModel):
@@ -40,10 +69,15 @@ class APIKey(BaseModel):
     created_at: str | None
     expires_at: str | None
     revoked_at: str | None
+    requests_per_minute: int | None
+    burst: int | None
+    rotated_at: str | None
+    old_secret_until: str | None
+    last_used_at: str | None
 
 
 class APIKeyCreated(APIKey):
-    """A key that was just made, with its secret, which cannot be shown again."""
+    """A key that was just made or rotated, with its secret, which cannot be shown again."""
 
     secret: str
 
@@ -59,6 +93,11 @@ def key_out(key: Key) -> dict[str, Any]:
         "created_at": key.created_at,
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
+        "requests_per_minute": key.limit.per_minute if key.limit else None,
+        "burst": key.limit.burst if key.limit else None,
+        "rotated_at": key.rotated_at,
+        "old_secret_until": key.old_secret_until,
+        "last_used_at": key.last_used_at,
     }
 
 
@@ -114,7 +153,12 @@ class APIKeyList(BaseModel):
 async def post_key(access: Administers, asked: Annotated[APIKeyRequest, Depends(JSONBody(APIKeyRequest))]) -> Response:
     """Make a key: for reading, writing or everything; of one graph, of one scope, until a time, as asked."""
     key, secret = await access.memory.keys.create(
-        asked.name, asked.role, graph=asked.graph, scope=asked.scope or "", expires_at=asked.expires_at
+        asked.name,
+        asked.role,
+        graph=asked.graph,
+        scope=asked.scope or "",
+        expires_at=asked.expires_at,
+        limit=rate_limit(asked.requests_per_minute, asked.burst),
     )
     return reply({**key_out(key), "secret": secret}, 201, {"Cache-Control": "no-store"})
 
@@ -123,6 +167,35 @@ async def post_key(access: Administers, asked: Annotated[APIKeyRequest, Depends(
 async def list_keys(access: Administers) -> Response:
     """List all keys, without secrets."""
     return reply({"keys": [key_out(key) for key in await access.memory.keys.list()]})
+
+
+@router.patch("/v1/keys/{id}", responses=gives(APIKey))
+async def patch_key(
+    id_: Annotated[str, Path(alias="id", max_length=100)],
+    access: Administers,
+    asked: Annotated[APIKeyChange, Depends(JSONBody(APIKeyChange))],
+) -> Response:
+    """Change the name, the expiry or the limit of requests of a key."""
+    stated = asked.model_fields_set
+    limited = bool(stated & {"requests_per_minute", "burst"})
+    changed = await access.memory.keys.update(
+        id_,
+        name=asked.name if asked.name is not None else KEEP,
+        expires_at=asked.expires_at if "expires_at" in stated else KEEP,
+        limit=rate_limit(asked.requests_per_minute, asked.burst) if limited else KEEP,
+    )
+    return reply(key_out(changed))
+
+
+@router.post("/v1/keys/{id}/rotate", responses=gives(APIKeyCreated))
+async def rotate_key(
+    id_: Annotated[str, Path(alias="id", max_length=100)],
+    access: Administers,
+    asked: Annotated[APIKeyRotation, Depends(JSONBody(APIKeyRotation))],
+) -> Response:
+    """Give a key another secret; the former one is valid for a while, so that programs change to the new one."""
+    key, secret = await access.memory.keys.rotate(id_, overlap=asked.overlap_seconds)
+    return reply({**key_out(key), "secret": secret}, 200, {"Cache-Control": "no-store"})
 
 
 @router.delete("/v1/keys/{id}", responses=gives(APIKey))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from kgmem.domain.access import Grant, Key
+from kgmem.domain.access import Grant, Key, RateLimit
 from kgmem.domain.errors import KgmemError, Unauthenticated
 from kgmem.domain.time.interval import iso
 from kgmem.log import EventLog
@@ -30,6 +30,11 @@ class _Watcher:
 
     ended: Callable[[], None]
     grants: frozenset[int]
+    generation: int | None  # Of the secret by which it was opened.
+
+    def holds(self, grants: Set[int], oldest: int) -> bool:
+        """Return whether what it was opened by is in force: grants, and a secret that is not older than the oldest."""
+        return self.grants <= grants and (self.generation is None or self.generation >= oldest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class _InForce:
 
     until: float
     grants: tuple[Grant, ...]
+    oldest: int  # Generation of the oldest secret that is valid.
 
 
 class KeyWatch:
@@ -54,10 +60,17 @@ class KeyWatch:
         self._looking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
-    def watch(self, id_: str, ended: Callable[[], None], grants: frozenset[int] = frozenset()) -> Callable[[], None]:
-        """Call `ended` once when a key, or one of these grants, is no longer in force; returns what ends the watch."""
+    def watch(
+        self,
+        id_: str,
+        ended: Callable[[], None],
+        grants: frozenset[int] = frozenset(),
+        *,
+        generation: int | None = None,
+    ) -> Callable[[], None]:
+        """Call `ended` once when a key, one of these grants or its secret is no longer valid; returns what ends it."""
         number = next(self._numbers)
-        self._watchers.setdefault(id_, {})[number] = _Watcher(ended, grants)
+        self._watchers.setdefault(id_, {})[number] = _Watcher(ended, grants, generation)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._keep_looking(), name="kgmem key watch", context=for_nobody())
 
@@ -69,12 +82,17 @@ class KeyWatch:
 
         return unwatch
 
-    async def check(self, id_: str) -> None:
-        """Raise Unauthenticated unless a key is in force, as read less than a second ago."""
-        await self.grants(id_)
+    async def check(self, id_: str, *, generation: int | None = None) -> None:
+        """Raise Unauthenticated unless a key and its secret are in force, as read less than a second ago."""
+        known = await self._in_force_now(id_)
+        if generation is not None and generation < known.oldest:
+            raise no_longer_valid()
 
     async def grants(self, id_: str) -> tuple[Grant, ...]:
         """Return the grants of a key that are in force, as read less than a second ago. Raises Unauthenticated."""
+        return (await self._in_force_now(id_)).grants
+
+    async def _in_force_now(self, id_: str) -> _InForce:
         known = self._known(id_)
         if known is None:
             async with self._looking:
@@ -84,7 +102,7 @@ class KeyWatch:
                     known = self._in_force.get(id_)
         if known is None:
             raise no_longer_valid()
-        return known.grants
+        return known
 
     def _known(self, id_: str) -> "_InForce | None":
         """Return what is known of a key, unless it is too old, or a grant has begun or ended since."""
@@ -107,12 +125,12 @@ class KeyWatch:
         """Close what a key has opened by a grant in this process; it is no longer in force."""
         self.granted(id_)
         watched = {each for watcher in self._watchers.get(id_, {}).values() for each in watcher.grants}
-        self._end_watchers(id_, watched - {grant})
+        self._end_watchers(id_, watched - {grant}, 0)
 
-    def _end_watchers(self, id_: str, in_force: Set[int]) -> None:
-        """Close what was opened by grants other than these."""
+    def _end_watchers(self, id_: str, in_force: Set[int], oldest: int) -> None:
+        """Close what was opened by grants other than these, or by an older secret."""
         watchers = self._watchers.get(id_, {})
-        for number in [number for number, watcher in watchers.items() if not watcher.grants <= in_force]:
+        for number in [number for number, watcher in watchers.items() if not watcher.holds(in_force, oldest)]:
             watchers.pop(number).ended()
         if not watchers:
             self._watchers.pop(id_, None)
@@ -144,7 +162,7 @@ class KeyWatch:
             if changes == self._changes:
                 break
         in_force = {
-            row["id"]: _in_force(read_at, [each for each in grants if each["key"] == row["id"]]) for row in rows
+            row["id"]: _in_force(read_at, row, [each for each in grants if each["key"] == row["id"]]) for row in rows
         }
         for id_ in ids:
             known = in_force.get(id_)
@@ -153,15 +171,18 @@ class KeyWatch:
                 continue
             self._in_force[id_] = known
             self._in_force.move_to_end(id_)
-            self._end_watchers(id_, {each.id for each in known.grants})
+            self._end_watchers(id_, {each.id for each in known.grants}, known.oldest)
         while len(self._in_force) > _MOST_REMEMBERED:
             self._in_force.popitem(last=False)
 
 
-def _in_force(read_at: float, rows: Sequence[Any]) -> _InForce:
-    """Return what was read of a key: it counts for a second, or until a grant begins or ends."""
+def _in_force(read_at: float, key: Any, rows: Sequence[Any]) -> _InForce:
+    """Return what was read of a key: it counts for a second, or until it, a grant or a secret begins or ends."""
     changes = [row["changes_in"] for row in rows if row["changes_in"] is not None]
-    return _InForce(read_at + min([FRESH, *changes]), tuple(grant_of(row) for row in rows if row["begun"]))
+    if key["ends_in"] is not None:
+        changes.append(key["ends_in"])
+    grants = tuple(grant_of(row) for row in rows if row["begun"])
+    return _InForce(read_at + min([FRESH, *changes]), grants, key["oldest"])
 
 
 def key_of(row: Any) -> Key:
@@ -175,6 +196,11 @@ def key_of(row: Any) -> Key:
         created_at=_time(row["created_at"]),
         expires_at=_time(row["expires_at"]),
         revoked_at=_time(row["revoked_at"]),
+        limit=RateLimit(row["per_minute"], row["burst"]) if row["per_minute"] is not None else None,
+        rotated_at=_time(row["rotated_at"]),
+        old_secret_until=_time(row["old_until"]),
+        last_used_at=_time(row["last_used_at"]),
+        generation=row["generation"],
     )
 
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from types import TracebackType
-from typing import get_args
+from typing import Any, get_args
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from kgmem.domain.access import Key, Role
-from kgmem.domain.errors import InvalidInput, KgmemError, NotFound, Unauthenticated, Unavailable
+from kgmem.domain.access import KEEP, LONGEST_OVERLAP, Allowance, Keep, Key, RateLimit, Role
+from kgmem.domain.errors import Conflict, InvalidInput, KgmemError, NotFound, Unauthenticated, Unavailable
 from kgmem.domain.graph.graph import check_graph_name
 from kgmem.domain.graph.scope import check_scope
 from kgmem.domain.time.interval import now, parse_time
@@ -24,6 +24,7 @@ from kgmem.store.db.database import Database
 from kgmem.store.db.statements import load
 from kgmem.store.jobs.grants import PostgresGrants
 from kgmem.store.jobs.key_watch import FRESH, KeyWatch, key_of
+from kgmem.store.jobs.rate_limits import AccessLimiter, AccessLimits
 from kgmem.tasks import told_to_stop
 
 # Tokens of API keys, and the hashing of their secrets: slow on purpose, off the event loop, a few at a time.
@@ -122,9 +123,10 @@ class _Seen:
 class PostgresKeyRing:
     """The API keys of one database. Close it, so that the last uses of keys are written."""
 
-    def __init__(self, database: Database) -> None:
-        """Take the database; it is used while the ring is."""
+    def __init__(self, database: Database, limits: AccessLimits | None = None) -> None:
+        """Take the database, which is used while the ring is, and limits of requests and logins."""
         self._database = database
+        self._limiter = AccessLimiter(limits or AccessLimits())
         self._hasher = SecretHasher()
         self._watch = KeyWatch(database, self._forget)
         self.grants = PostgresGrants(database, self._watch)
@@ -154,24 +156,73 @@ class PostgresKeyRing:
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)
         await self._write_uses()
+        self._limiter.close()
 
     async def create(
-        self, name: str, role: Role, *, graph: str | None, scope: str, expires_at: str | None
+        self,
+        name: str,
+        role: Role,
+        *,
+        graph: str | None,
+        scope: str,
+        expires_at: str | None,
+        limit: RateLimit | None = None,
     ) -> tuple[Key, str]:
         """Create a key; return it with its token, which cannot be read again. Raises InvalidInput."""
-        if not name.strip() or len(name) > _LONGEST_NAME:
-            raise InvalidInput("A key needs a name.", hint=f"Name its purpose in at most {_LONGEST_NAME} characters.")
+        _check_name(name)
         if role not in get_args(Role):
             raise InvalidInput(f"{role!r} is not a role.", hint=f"Give one of: {', '.join(get_args(Role))}.")
         graph = None if graph is None else check_graph_name(graph)
-        expires = None if expires_at is None else parse_time(expires_at).start
-        if expires is not None and expires <= now():
-            raise InvalidInput(f"{expires_at!r} is past.", hint="A key expires in the future.")
+        expires = _expiry(expires_at)
         token = new_token()
         values = (token.id, name, await self._hasher.hash(token.secret), role, graph, check_scope(scope), expires)
         async with self._database.connection() as connection:
-            row = await connection.fetchrow(load("keys")["create"], *values)
+            row = await connection.fetchrow(load("keys")["create"], *values, *_numbers(limit))
         return key_of(row), token.text()
+
+    async def update(
+        self, id_: str, *, name: str | Keep, expires_at: str | Keep | None, limit: RateLimit | Keep | None
+    ) -> Key:
+        """Change a key that is not revoked. Raises NotFound, InvalidInput, Conflict."""
+        if name is not KEEP:
+            _check_name(name)
+        expires = None if expires_at is KEEP else _expiry(expires_at)
+        numbers = (None, None) if limit is KEEP else _numbers(limit)
+        values = (None if name is KEEP else name, expires_at is not KEEP, expires, limit is not KEEP, *numbers)
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(load("keys")["update"], id_, *values)
+        if row is None:
+            raise await self._no_such_key(id_)
+        self._forget(id_)
+        self._watch.granted(id_)
+        return key_of(row)
+
+    async def rotate(self, id_: str, overlap: float) -> tuple[Key, str]:
+        """Give a key another secret; the former one is valid for `overlap` further seconds. Raises NotFound, Conflict.
+
+        Of the secrets before that none is valid, whatever their overlap was.
+        """
+        if not 0 <= overlap <= LONGEST_OVERLAP:
+            raise InvalidInput(
+                f"overlap: {overlap:g} seconds are too many.", hint=f"Give 0 to {LONGEST_OVERLAP:,} (30 days)."
+            )
+        token = Token(id_, new_token().secret)
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                load("keys")["rotate"], id_, await self._hasher.hash(token.secret), float(overlap)
+            )
+        if row is None:
+            raise await self._no_such_key(id_)
+        self._forget(id_)
+        self._watch.granted(id_)
+        return key_of(row), token.text()
+
+    async def _no_such_key(self, id_: str) -> KgmemError:
+        """Return the error for a key that is not there, or no longer in force."""
+        async with self._database.connection() as connection:
+            if await connection.fetchval(load("keys")["exists"], id_):
+                return Conflict(f"The API key {id_[:40]!r} was revoked or has expired.", hint="Create another one.")
+        return NotFound(f"There is no API key {id_[:40]!r}.", hint="kgmem key list shows their ids.")
 
     async def list(self) -> Sequence[Key]:
         """Return all keys, oldest first, without secrets."""
@@ -193,28 +244,44 @@ class PostgresKeyRing:
         for digest in [digest for digest, seen in self._seen.items() if seen.key and seen.key.id == id_]:
             del self._seen[digest]
 
-    def watch(self, id_: str, ended: Callable[[], None], grants: frozenset[int] = frozenset()) -> Callable[[], None]:
-        """Call `ended` once, within a second after a key or one of these grants ends; returns what ends the watch."""
-        return self._watch.watch(id_, ended, grants)
+    def watch(
+        self,
+        id_: str,
+        ended: Callable[[], None],
+        grants: frozenset[int] = frozenset(),
+        *,
+        generation: int | None = None,
+    ) -> Callable[[], None]:
+        """Call `ended` once, within a second after a key, one of these grants or its secret ends."""
+        return self._watch.watch(id_, ended, grants, generation=generation)
+
+    def spend(self, key: Key) -> Allowance | None:
+        """Count a request of a key; returns what is left of its limit, None without any. Raises TooManyRequests."""
+        return self._limiter.spend(key.id, key.limit)
 
     async def current(self, key: Key) -> Key:
         """Return a key with the grants that are in force. Raises Unauthenticated where the key is not."""
         return replace(key, grants=await self._watch.grants(key.id)) if key.scope else key
 
-    async def check(self, id_: str) -> None:
-        """Raise Unauthenticated unless a key is in force."""
-        await self._watch.check(id_)
+    async def check(self, id_: str, *, generation: int | None = None) -> None:
+        """Raise Unauthenticated unless a key, and the secret that was sent, is in force."""
+        await self._watch.check(id_, generation=generation)
 
-    async def authenticate(self, secret: str) -> Key:
-        """Return the key of a token. Raises Unauthenticated, in the same words whatever is wrong with it."""
-        token = parse_token(secret)
-        if token is None:
-            raise _not_valid()
+    async def authenticate(self, secret: str, *, address: str | None = None) -> Key:
+        """Return the key of a token. Raises Unauthenticated, in the same words whatever is wrong with it.
+
+        Raises TooManyLogins where too many from this address were wrong. A token that was right a moment ago is not
+        concerned, so that nobody who guesses stops others at the same address.
+        """
         digest = blake2b(secret.encode(), key=self._pepper, digest_size=32).digest()
         seen = self._seen.get(digest)
-        if seen is None or time.monotonic() - seen.read_at >= FRESH:
+        if seen is None or seen.key is None:
+            self._limiter.admit(address)
+        token = parse_token(secret)
+        if token is not None and (seen is None or time.monotonic() - seen.read_at >= FRESH):
             seen = await self._look_once(token, digest)
-        if seen.key is None:
+        if token is None or seen is None or seen.key is None:
+            self._limiter.failed(address)
             raise _not_valid()
         self._note_use(seen.key.id)
         return await self.current(seen.key)
@@ -240,17 +307,28 @@ class PostgresKeyRing:
             revocations, read_at = self._revocations, time.monotonic()
             async with self._database.connection() as connection:
                 row = await connection.fetchrow(load("keys")["read"], token.id)
-            before = self._seen.get(digest)
-            fits = row is not None and before is not None and before.hash == row["hash"]
-            fits = fits or await self._hasher.check(row["hash"] if row else None, token.secret)
+            fits = await self._fitting(row, token, self._seen.get(digest))
             if revocations == self._revocations:
                 break
-        seen = _Seen(key_of(row) if fits and row["good"] else None, row["hash"] if fits else None, read_at)
+        key = key_of(row) if fits is not None and row["good"] else None
+        if key is not None and fits == row["other_hash"]:
+            key = replace(key, generation=key.generation - 1)
+        seen = _Seen(key, fits, read_at)
         self._seen[digest] = seen
         self._seen.move_to_end(digest)
         if len(self._seen) > _MOST_TOKENS:
             self._seen.popitem(last=False)
         return seen
+
+    async def _fitting(self, row: Any, token: Token, before: _Seen | None) -> str | None:
+        """Return the hash that a token fits: of the current secret, or of the former one while that is valid."""
+        hashes = [row["hash"], row["other_hash"]] if row else [None]
+        if before is not None and before.hash is not None and before.hash in hashes:
+            return before.hash
+        for hash_ in hashes:
+            if (hash_ is not None or row is None) and await self._hasher.check(hash_, token.secret):
+                return str(hash_)
+        return None
 
     def _note_use(self, id_: str) -> None:
         self._used[id_] = now()
@@ -273,6 +351,23 @@ class PostgresKeyRing:
             log.warning("key_usage_not_stored", error=error)
         else:
             self._used = {id_: at for id_, at in self._used.items() if used.get(id_) != at}
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or len(name) > _LONGEST_NAME:
+        raise InvalidInput("A key needs a name.", hint=f"Name its purpose in at most {_LONGEST_NAME} characters.")
+
+
+def _expiry(expires_at: str | None) -> int | None:
+    """Return a time in the future; None for none. Raises InvalidInput."""
+    expires = None if expires_at is None else parse_time(expires_at).start
+    if expires is not None and expires <= now():
+        raise InvalidInput(f"{expires_at!r} is past.", hint="A key expires in the future.")
+    return expires
+
+
+def _numbers(limit: RateLimit | None) -> tuple[int | None, int | None]:
+    return (limit.per_minute, limit.burst) if limit else (None, None)
 
 
 def _not_valid() -> Unauthenticated:
