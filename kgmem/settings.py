@@ -123,6 +123,32 @@ class Settings(BaseSettings):
     login_failures: int = Field(
         default=30, ge=0, le=100_000, description="Failed logins a minute after which an address gets 429; 0: any."
     )
+    oidc_issuer: str | None = Field(
+        default=None, description="Issuer of an OpenID Connect provider whose tokens are taken beside API keys."
+    )
+    oidc_audience: str | None = Field(
+        default=None, description="Audiences, with commas, of which a token must have one; needed with an issuer."
+    )
+    oidc_jwks: str | None = Field(
+        default=None, description="URL or file of the provider's public keys, instead of what the issuer says."
+    )
+    oidc_algorithms: str = Field(
+        default="RS256,ES256,EdDSA", description="Algorithms of signatures that are taken, with commas."
+    )
+    oidc_role_claim: str = Field(default="kgmem_role", description="Claim of a token that gives its role.")
+    oidc_roles: str | None = Field(
+        default=None,
+        description="Roles by values of that claim, as admins=admin,staff=writer,*=reader; unless set, they are roles.",
+    )
+    oidc_graph_claim: str = Field(
+        default="kgmem_graph", description="Claim that restricts a token to a graph, where it has one."
+    )
+    oidc_scope_claim: str = Field(
+        default="kgmem_scope", description="Claim that restricts a token to a scope, where it has one."
+    )
+    oidc_scope: str | None = Field(
+        default=None, description="Scope of every token but an admin's, made of claims: user/{sub}."
+    )
     hosts: str | None = Field(
         default=None,
         description="Host names, with commas, under which the server may be called beside localhost, KGMEM_HOST and "

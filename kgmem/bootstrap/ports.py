@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from kgmem.bootstrap.cache import content_cache
 from kgmem.bootstrap.databases import Pools, connect_redis, open_pools
 from kgmem.bootstrap.models import Embedders, extractor_of, reranker_of
 from kgmem.consensus.engine import NumpyConsensus
-from kgmem.domain.access import KeyRing, RateLimit
+from kgmem.domain.access import KeyRing, RateLimit, TokenVerifier
 from kgmem.domain.agents.tokens import ESTIMATE, TokenCounter
 from kgmem.domain.backups.backup import BackupStore
 from kgmem.domain.derived.summaries import Wording
@@ -134,6 +135,28 @@ def _access_limits(settings: Settings, shared: Path | None) -> AccessLimits:
     return AccessLimits(RateLimit(most, most) if most else None, settings.login_failures, shared)
 
 
+def _tokens(settings: Settings) -> TokenVerifier | None:
+    """Return what checks tokens of an identity provider; its libraries are loaded where there is one."""
+    if settings.oidc_issuer is None:
+        return None
+    tokens, keys = import_module("kgmem.oidc.tokens"), import_module("kgmem.oidc.key_set")
+    mapped = tokens.Mapped(
+        role_claim=settings.oidc_role_claim,
+        graph_claim=settings.oidc_graph_claim,
+        scope_claim=settings.oidc_scope_claim,
+        roles=tokens.roles_of(settings.oidc_roles),
+        scope=settings.oidc_scope,
+    )
+    verifier: TokenVerifier = tokens.BearerTokens(
+        settings.oidc_issuer,
+        [each.strip() for each in (settings.oidc_audience or "").split(",") if each.strip()],
+        keys.KeySet(settings.oidc_issuer, settings.oidc_jwks),
+        algorithms=[each.strip() for each in settings.oidc_algorithms.split(",") if each.strip()],
+        mapped=mapped,
+    )
+    return verifier
+
+
 async def _ports(
     settings: Settings,
     url: str,
@@ -160,7 +183,9 @@ async def _ports(
     meter = LedgerMeter(ledger, PostgresSessions(catalog)) if settings.model_booking else NO_METER
     embedders = Embedders(settings, stack, meter, redis)
     embedder = embedders.named(settings.embedder, settings.embedder_dimension)
-    keys = await stack.enter_async_context(PostgresKeyRing(database, _access_limits(settings, shared)))
+    keys = await stack.enter_async_context(
+        PostgresKeyRing(database, _access_limits(settings, shared), _tokens(settings))
+    )
     index = PostgresIndex(catalog, pools.search, occurrences=_occurrences(core), guard=pools.guard)
     vitals = PostgresMetrics(database, {"main": pools.main, "search": pools.search, "transaction": pools.transaction})
     limits = Limits(seconds=settings.statement_timeout, length=settings.cypher_length)

@@ -14,6 +14,16 @@ GrantAccess = Literal["read", "write"]
 _ORDER: dict[Role, int] = {"reader": 0, "writer": 1, "admin": 2}
 
 
+# Begins the id of a key that is not stored: it stands for a person at an identity provider. Its generation is the time
+# at which the token ends, in seconds since 1970.
+OF_PROVIDER = "oidc-"
+
+
+def highest(roles: Sequence[Role]) -> Role:
+    """Return the role that allows most."""
+    return max(roles, key=lambda role: _ORDER[role])
+
+
 MOST_PER_MINUTE = 1_000_000
 LONGEST_OVERLAP = 30 * 86_400  # Seconds for which the secret before a rotation may be valid.
 OVERLAP = 86_400
@@ -271,6 +281,13 @@ class KeyRing(Protocol):
     @property
     def grants(self) -> "KeyGrants":
         """The grants of further scopes."""
+
+
+class TokenVerifier(Protocol):
+    """What checks tokens of an identity provider."""
+
+    async def verify(self, text: str) -> Key:
+        """Return the key that a token stands for. Raises Unauthenticated, Forbidden, Unavailable."""
 
 
 class KeyGrants(Protocol):

@@ -50,7 +50,7 @@ NOT_RUN = {
     "takes minutes": 1,
     "needs a collector": 1,
     "needs a restored dump": 1,
-    "does not end": 7,
+    "does not end": 8,
     "needs a server of its own": 9,
     "an illustration": 28,
 }

@@ -14,7 +14,17 @@ from typing import Any, get_args
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from kgmem.domain.access import KEEP, LONGEST_OVERLAP, Allowance, Keep, Key, RateLimit, Role
+from kgmem.domain.access import (
+    KEEP,
+    LONGEST_OVERLAP,
+    OF_PROVIDER,
+    Allowance,
+    Keep,
+    Key,
+    RateLimit,
+    Role,
+    TokenVerifier,
+)
 from kgmem.domain.errors import Conflict, InvalidInput, KgmemError, NotFound, Unauthenticated, Unavailable
 from kgmem.domain.graph.graph import check_graph_name
 from kgmem.domain.graph.scope import check_scope
@@ -123,9 +133,12 @@ class _Seen:
 class PostgresKeyRing:
     """The API keys of one database. Close it, so that the last uses of keys are written."""
 
-    def __init__(self, database: Database, limits: AccessLimits | None = None) -> None:
-        """Take the database, which is used while the ring is, and limits of requests and logins."""
+    def __init__(
+        self, database: Database, limits: AccessLimits | None = None, tokens: TokenVerifier | None = None
+    ) -> None:
+        """Take the database, which is used while the ring is, limits of requests and logins, and what checks tokens."""
         self._database = database
+        self._tokens = tokens
         self._limiter = AccessLimiter(limits or AccessLimits())
         self._hasher = SecretHasher()
         self._watch = KeyWatch(database, self._forget)
@@ -253,6 +266,8 @@ class PostgresKeyRing:
         generation: int | None = None,
     ) -> Callable[[], None]:
         """Call `ended` once, within a second after a key, one of these grants or its secret ends."""
+        if id_.startswith(OF_PROVIDER):
+            return _at_the_end(ended, generation)
         return self._watch.watch(id_, ended, grants, generation=generation)
 
     def spend(self, key: Key) -> Allowance | None:
@@ -261,10 +276,17 @@ class PostgresKeyRing:
 
     async def current(self, key: Key) -> Key:
         """Return a key with the grants that are in force. Raises Unauthenticated where the key is not."""
+        if key.id.startswith(OF_PROVIDER):
+            await self.check(key.id, generation=key.generation)
+            return key
         return replace(key, grants=await self._watch.grants(key.id)) if key.scope else key
 
     async def check(self, id_: str, *, generation: int | None = None) -> None:
         """Raise Unauthenticated unless a key, and the secret that was sent, is in force."""
+        if id_.startswith(OF_PROVIDER):
+            if generation is None or generation <= time.time():
+                raise Unauthenticated("The token has expired.", hint="Get another one from the provider.")
+            return
         await self._watch.check(id_, generation=generation)
 
     async def authenticate(self, secret: str, *, address: str | None = None) -> Key:
@@ -273,6 +295,8 @@ class PostgresKeyRing:
         Raises TooManyLogins where too many from this address were wrong. A token that was right a moment ago is not
         concerned, so that nobody who guesses stops others at the same address.
         """
+        if self._tokens is not None and not secret.startswith("kgm_") and secret.count(".") == 2:
+            return await self._verify(self._tokens, secret, address)
         digest = blake2b(secret.encode(), key=self._pepper, digest_size=32).digest()
         seen = self._seen.get(digest)
         if seen is None or seen.key is None:
@@ -285,6 +309,15 @@ class PostgresKeyRing:
             raise _not_valid()
         self._note_use(seen.key.id)
         return await self.current(seen.key)
+
+    async def _verify(self, tokens: TokenVerifier, text: str, address: str | None) -> Key:
+        """Return the key that a token of the identity provider stands for; it costs no more than a wrong one."""
+        self._limiter.admit(address)
+        try:
+            return await tokens.verify(text)
+        except Unauthenticated:
+            self._limiter.failed(address)
+            raise
 
     async def _look_once(self, token: Token, digest: bytes) -> _Seen:
         """Look a token up; callers who ask at the same time share one look."""
@@ -351,6 +384,13 @@ class PostgresKeyRing:
             log.warning("key_usage_not_stored", error=error)
         else:
             self._used = {id_: at for id_, at in self._used.items() if used.get(id_) != at}
+
+
+def _at_the_end(ended: Callable[[], None], at: int | None) -> Callable[[], None]:
+    """Call `ended` when a token ends; returns what prevents it."""
+    if at is None:
+        return lambda: None
+    return asyncio.get_running_loop().call_later(max(0.0, at - time.time()), ended).cancel
 
 
 def _check_name(name: str) -> None:

@@ -1,0 +1,1 @@
+"""Tokens of an OpenID Connect provider instead of API keys: their signatures, and what their claims allow."""
