@@ -40,7 +40,7 @@ class Certificate:
         self.context.sni_callback = self._choose
 
     def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-        """Give a connection the current certificate; OpenSSL asks for each, whether it names a host or not."""
+        """Use the current certificate for a connection; OpenSSL calls this for each, whether it names a host or not."""
         if time.monotonic() - self._looked_at >= _EVERY:
             self._renew()
         connection.context = self._current

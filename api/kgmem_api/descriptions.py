@@ -357,7 +357,7 @@ FIELDS: Final[dict[str, str]] = {
     "repairable": "Whether it can be repaired, since it is derivable.",
     "repaired": "What was damaged and is repaired.",
     "reports": "The reports.",
-    "APIKeyChange.name": "Another name; left out or null, it stays.",
+    "APIKeyChange.name": "Another name; omitted or null, it stays.",
     "APIKeyChange.expires_at": "When the key ends; null: never. ISO 8601.",
     "APIKey.requests_per_minute": "Its limit of requests a minute; null: that of the server.",
     "APIKey.burst": "How many of them may come at once.",

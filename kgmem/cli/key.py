@@ -84,7 +84,7 @@ def rotate(
     ] = "1d",
     as_json: AsJSON = False,
 ) -> None:
-    """Give an API key another secret and print it; the former one is valid for a while."""
+    """Replace the secret of an API key and print the new one; the former one is valid for a while."""
     seconds = 0.0 if overlap == "0" else duration(ttl_of(overlap)) / 1_000_000
     key, secret = with_memory(lambda m: m.keys.rotate(id_, overlap=seconds))
     if as_json:

@@ -248,7 +248,7 @@ class KeyRing(Protocol):
         """Change a key that is not revoked. Raises NotFound, InvalidInput, Conflict."""
 
     async def rotate(self, id_: str, overlap: float) -> tuple[Key, str]:
-        """Give a key another secret; the former one is valid for `overlap` seconds. Raises NotFound, Conflict."""
+        """Replace the secret of a key; the former one is valid for `overlap` seconds. Raises NotFound, Conflict."""
 
     async def revoke(self, id_: str) -> Key:
         """Revoke a key. Raises NotFound."""

@@ -92,7 +92,7 @@ class Keys:
         return await self._ports.keys.update(id_, name=name, expires_at=expires_at, limit=limit)
 
     async def rotate(self, id_: str, *, overlap: float = OVERLAP) -> tuple[Key, str]:
-        """Give an API key another secret; returns it with the secret, which is never shown again.
+        """Replace the secret of an API key; returns the key with its new secret, which is never shown again.
 
         The former secret is valid for `overlap` further seconds (a day), so that programs change to the new one in
         the meantime. What it has opened ends with it. Raises NotFound, InvalidInput, Conflict.

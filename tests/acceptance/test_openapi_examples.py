@@ -27,7 +27,7 @@ NUMBERED = {"undo_adjudication", "adjudicate", "correlate", "undo_merge", "mark_
 NUMBERED |= {"release_legal_hold", "get_erasure"}
 NUMBERED |= {"get_distillation", "approve_distillation", "reject_distillation", "undo_distillation"}
 NUMBERED |= {"query_api_continue", "query_api_commit"}
-NUMBERED |= {"post_backup_verification"}
+NUMBERED |= {"post_backup_verification", "patch_key", "rotate_key"}
 NUMBERED |= {"publish", "post_grant", "reverse_transaction", "settle_hold", "release_hold"}
 # What an example takes for granted beside those before it.
 BEFORE = {"post_transaction": ("/v1/graphs/space/ledger/accounts/model-calls", {"kind": "expense", "unit": "USD"})}

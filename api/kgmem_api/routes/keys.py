@@ -36,7 +36,7 @@ class APIKeyRequest(BaseModel):
 
 
 class APIKeyChange(BaseModel):
-    """What to change of a key; null removes an expiry or a limit, and what is left out stays."""
+    """What to change of a key; null removes an expiry or a limit, and omitted fields stay."""
 
     model_config = STRICT
 
@@ -193,7 +193,7 @@ async def rotate_key(
     access: Administers,
     asked: Annotated[APIKeyRotation, Depends(JSONBody(APIKeyRotation))],
 ) -> Response:
-    """Give a key another secret; the former one is valid for a while, so that programs change to the new one."""
+    """Replace the secret of a key; the former one is valid for a while, so that programs change to the new one."""
     key, secret = await access.memory.keys.rotate(id_, overlap=asked.overlap_seconds)
     return reply({**key_out(key), "secret": secret}, 200, {"Cache-Control": "no-store"})
 

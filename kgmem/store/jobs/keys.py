@@ -211,7 +211,7 @@ class PostgresKeyRing:
         return key_of(row)
 
     async def rotate(self, id_: str, overlap: float) -> tuple[Key, str]:
-        """Give a key another secret; the former one is valid for `overlap` further seconds. Raises NotFound, Conflict.
+        """Replace the secret of a key; the former one is valid for `overlap` seconds. Raises NotFound, Conflict.
 
         Of the secrets before that none is valid, whatever their overlap was.
         """

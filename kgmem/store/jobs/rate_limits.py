@@ -166,7 +166,7 @@ class AccessLimiter:
 
 
 def _network(address: str | None) -> str | None:
-    """Return what stands for the holder of an address: itself, or the /64 of an IPv6 address; None for this machine."""
+    """Return the name under which an address is counted: itself, or its /64 for IPv6; None for this machine."""
     if not address or address in _NOBODY:
         return None
     try:

@@ -1,6 +1,5 @@
 -- name: lock_key
-SELECT id, name, role, graph, scope, created_at, expires_at, revoked_at,
-       revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AS good
+SELECT *, revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AS good
 FROM kgmem.key WHERE id = $1 FOR UPDATE
 
 -- name: open
