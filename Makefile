@@ -1,7 +1,7 @@
 # kgmem: `make run` starts a server that has answered a question, `make test` proves it.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-slow test-external check tck bench venv lock clean
+.PHONY: help run test test-all test-slow test-external check audit tck bench venv lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,6 +42,12 @@ check: $(VENV)/.tools ## Check format, lint, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# A database of advisories in the form of OSV: a folder, or all.zip of PyPI.
+ADVISORIES ?=
+
+audit: $(VENV)/.tools ## Compare the locks with ADVISORIES=all.zip (advisories of OSV), without a network
+	@$(BIN)/python -m tests.audit_lock "$(ADVISORIES)"
 
 # Words that choose scenarios, and --told to see why they did not pass: make tck ARGS="--told clauses/merge"
 tck: $(VENV)/.tools ## Play the openCypher TCK (its files in KGMEM_DATA) and print the table by category

@@ -46,7 +46,7 @@ NOT_RUN = {
     "needs a model server": 4,
     "needs Node.js": 1,
     "needs to be root": 1,
-    "recreates the project": 1,
+    "recreates the project": 2,
     "takes minutes": 1,
     "needs a collector": 1,
     "needs a restored dump": 1,
