@@ -39,7 +39,7 @@ class TokenBuckets:
     def __init__(self, file: Path | None = None) -> None:
         """Take the file, which is made where it is not there."""
         self._file = None
-        self._table: bytearray | mmap.mmap = bytearray(_SIZE)
+        self._table: bytearray | mmap.mmap = bytearray()  # Made when the first is counted.
         if file is not None:
             self._file = file.open("a+b")
             self._file.truncate(_SIZE)
@@ -64,6 +64,8 @@ class TokenBuckets:
         each = _MINUTE / limit.per_minute
         most = each * limit.burst
         digest = blake2b(name.encode(), digest_size=16).digest()
+        if not self._table:
+            self._table = bytearray(_SIZE)
         with self._alone():
             now = time.monotonic()  # Linux and macOS count it from the start of the machine, for all processes.
             slot, full_at = self._slot(digest, now)
