@@ -2,15 +2,15 @@
 
 from kgmem.store.db.alembic_run import run_sql
 
-revision = "0058"
-down_revision = "0057"
+revision = "0059"
+down_revision = "0058"
 
 
 def upgrade() -> None:
     """Add the columns."""
-    run_sql("0058_up")
+    run_sql("0059_up")
 
 
 def downgrade() -> None:
     """Drop them."""
-    run_sql("0058_down")
+    run_sql("0059_down")
