@@ -1,8 +1,9 @@
 """What the context of a session costs: its p50 beside one recall with the same question.
 
 A session of 2,000 messages whose words are extracted and embedded. Contexts of 2,000 tokens and recalls with the last
-three turns as the question (24 hits) take turns. The tokens are counted by the estimate. Then two people become hubs
-with 50 relationships a message, the last turn mentions both, and the same is measured again.
+three turns as the question (24 hits) take turns, without the cache: each turn of a conversation is a new question. The
+tokens are counted by the estimate. Then two people become hubs with 50 relationships a message, the last turn mentions
+both, and the same is measured again.
 """
 
 import random
@@ -35,7 +36,7 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
     messages = _conversation(rows)
     chat = SessionAddress("chat")
     question = Question(What("\n".join(str(each.content) for each in messages[:-4:-1])), k=24)
-    async with fresh_database() as url, memory_on(url) as memory:
+    async with fresh_database() as url, memory_on(url, cache=False) as memory:
         await memory.graphs.create("main")
         await memory.sessions.open("main", chat, SessionDetails("planner", ("Clara",)))
         for first in range(0, rows, 500):

@@ -68,6 +68,8 @@ class SessionContext:
 
 def inline(text: str) -> str:
     """Return a text on one line."""
+    if text.isprintable():
+        return " ".join(text.split())
     return " ".join("".join(each if each.isprintable() or each.isspace() else " " for each in text).split())
 
 

@@ -66,11 +66,12 @@ async def _made(ports: Ports, graph: str, address: SessionAddress, budget: int) 
         ports.blocks.of_agent(graph, address.scope, session.agent),
     )
     facts = await _facts(ports, graph, address, hits, mentioned)
+    shown = {each.id for each in facts}
     counter = ports.token_counter
     gathered = Gathered(
         blocks=[_block(each) for each in blocks],
         facts=[_fact(each) for each in facts],
-        memories=[_memory(each) for each in hits if each.id not in {fact.id for fact in facts} and _may_be_shown(each)],
+        memories=[_memory(each) for each in hits if each.id not in shown and _may_be_shown(each)],
         messages=[message_entry(each) for each in latest],
         older=lambda before: _older(latest, stored, before),
     )

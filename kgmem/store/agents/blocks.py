@@ -113,8 +113,11 @@ class PostgresBlocks:
             return await self.database.transact(work)
 
     async def of_agent(self, graph: str, scope: str, agent: str | None) -> Sequence[Block]:
-        """Return the blocks that an agent has in a scope, in those above it, and shared; of one name the nearest."""
-        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
+        """Return the blocks that an agent has in a scope, in those above it, and shared; of one name the nearest.
+
+        Called after what has looked for the tables of blocks, and passed the gate of what expires (`latest`).
+        """
+        async with self.catalog.on(graph, reads=(), expires=False) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql(_FILE, "of_agent"), list(visible_from(scope)), agent)
         return [_block(row, row["path"]) for row in rows]
 

@@ -23,7 +23,7 @@ from kgmem.store.read.items import relationships_of
 from kgmem.store.write.episodes import MENTIONS
 
 _FILE: Final = "session_parts"
-_READS: Final = (*READS, "claims")
+_READS: Final = (*READS, "claims", "blocks")  # All that a context reads: what follows `latest` does not look again.
 _ENTITIES: Final = 8  # Of which facts are read.
 _FACTS: Final = 24
 _OF_A_KIND: Final = 100  # Relationships of an entity that are compared, of each kind and direction.
@@ -46,7 +46,7 @@ class PostgresContexts:
 
         Raises NotFound.
         """
-        async with self.catalog.on(graph, reads=READS) as layout, self.database.connection() as connection:
+        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
             row = await existing(connection, layout, address)
             rows = await connection.fetch(
                 layout.sql("sessions", "latest"), row["id"], least, max(least, min(budget // 12, _MESSAGES)), budget
@@ -54,18 +54,24 @@ class PostgresContexts:
         return session_of(row, address.scope), [message_of(each, address.id) for each in rows]
 
     async def digests(self, graph: str, address: SessionAddress, parts: Sequence[tuple[int, int]]) -> Sequence[Digest]:
-        """Return the digests of parts (level, place) of a session, in this order. Raises NotFound."""
-        async with self.catalog.on(graph, reads=READS) as layout, self.database.connection() as connection:
-            row = await existing(connection, layout, address)
-            return await read_parts(connection, layout, row["id"], parts)
+        """Return the digests of parts (level, place) of a session, in this order; called after `latest`."""
+        if not parts:
+            return []
+        async with self.catalog.on(graph, reads=(), expires=False) as layout, self.database.connection() as connection:
+            return await read_parts(connection, layout, address, parts)
 
     async def facts(
         self, graph: str, address: SessionAddress, messages: Sequence[int], entities: Sequence[int]
     ) -> Sequence[CurrentFact]:
-        """Return current relationships of what messages (numbers) mention and of entities (ids), by worth."""
-        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
-            row = await existing(connection, layout, address)
-            items = await connection.fetch(layout.sql(_FILE, "items"), row["id"], list(messages))
+        """Return current relationships of what messages (numbers) mention and of entities (ids), by worth.
+
+        Called after `latest`.
+        """
+        async with self.catalog.on(graph, reads=(), expires=False) as layout, self.database.connection() as connection:
+            items = []
+            if messages:
+                place = (address.scope, address.id)
+                items = await connection.fetch(layout.sql(_FILE, "items"), *place, list(messages))
             if any((EDGE, kind) not in layout.labels for kind in _DERIVED):
                 await learn_labels(connection, layout)
             kinds = {kind: label.id for kind in _DERIVED if (label := layout.labels.get((EDGE, kind)))}

@@ -6,6 +6,7 @@ import asyncpg
 import orjson
 
 from kgmem.domain.agents.digest import PART, Digest, DigestSentence, completed, most_telling, sentences_of, span_of
+from kgmem.domain.agents.session import SessionAddress
 from kgmem.store.agents.session_rows import message_of
 from kgmem.store.graph.layout import Layout
 
@@ -28,13 +29,13 @@ async def add_parts(connection: asyncpg.Connection, layout: Layout, session: int
 
 
 async def read_parts(
-    connection: asyncpg.Connection, layout: Layout, session: int, wanted: Sequence[tuple[int, int]]
+    connection: asyncpg.Connection, layout: Layout, session: SessionAddress, wanted: Sequence[tuple[int, int]]
 ) -> list[Digest]:
     """Return the digests of parts (level, place) in this order, without those that say nothing."""
     if not wanted:
         return []
     levels, places = zip(*wanted, strict=True)
-    rows = await connection.fetch(layout.sql(_FILE, "parts"), session, list(levels), list(places))
+    rows = await connection.fetch(layout.sql(_FILE, "parts"), session.scope, session.id, list(levels), list(places))
     found = {(row["level"], row["place"]): _sentences(row["body"]) for row in rows}
     return [Digest(*span_of(*part), found[part]) for part in wanted if found.get(part)]
 

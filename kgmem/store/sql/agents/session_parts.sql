@@ -19,16 +19,19 @@ ON CONFLICT (session, level, place) DO UPDATE SET body = excluded.body
 
 -- name: parts
 -- Some parts, the newest first.
-SELECT level, place, body::text FROM {index}.session_part
-WHERE session = $1 AND (level, place) IN (SELECT * FROM unnest($2::smallint[], $3::bigint[]))
-ORDER BY level, place DESC
+SELECT p.level, p.place, p.body::text FROM {index}.session_part p
+WHERE p.session = (SELECT n.id FROM {index}.session n JOIN {index}.scope s ON s.id = n.scope WHERE s.path = $1 AND n.name = $2)
+  AND (p.level, p.place) IN (SELECT * FROM unnest($3::smallint[], $4::bigint[]))
+ORDER BY p.level, p.place DESC
 
 -- name: parts_of
 -- The parts of one level that a part of the next one is made of.
 SELECT body::text FROM {index}.session_part WHERE session = $1 AND level = $2 AND place BETWEEN $3 AND $4 ORDER BY place
 
 -- name: items
-SELECT item FROM {index}.session_message WHERE session = $1 AND seq = ANY ($2::bigint[])
+SELECT m.item FROM {index}.session_message m
+WHERE m.session = (SELECT n.id FROM {index}.session n JOIN {index}.scope s ON s.id = n.scope WHERE s.path = $1 AND n.name = $2)
+  AND m.seq = ANY ($3::bigint[])
 
 -- name: facts
 -- Current relationships of the entities that episodes mention (the most often first), and of others that are given.
