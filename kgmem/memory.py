@@ -43,6 +43,7 @@ from kgmem.services.recall import recall as recalling
 from kgmem.services.recall.feedback import FeedbackOnHits
 from kgmem.services.recall.view import Views
 from kgmem.services.retention.holds import Holds
+from kgmem.services.retention.rules import Retention
 from kgmem.services.server import Jobs, Keys, Server
 from kgmem.services.streams import Streams
 from kgmem.services.subscriptions import Subscriptions
@@ -95,6 +96,7 @@ class Memory:
         self.scopes = Scopes(ports)
         self.erasures = Erasures(ports)
         self.holds = Holds(ports)
+        self.retention = Retention(ports)
         self.feedback = FeedbackOnHits(ports)
         self.publications = Publications(ports)
         self.tiers = MemoryTiers(ports)

@@ -71,7 +71,7 @@ from kgmem_api.routes.agents import (
     webhooks,
 )
 from kgmem_api.routes.ledger import routes as ledger_routes
-from kgmem_api.routes.lifecycle import erasures, holds
+from kgmem_api.routes.lifecycle import erasures, holds, retention
 from kgmem_api.routes.operations import backups, cache, flows, jobs
 from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.security_headers import allow_origins
@@ -182,6 +182,7 @@ _ROUTERS = (
     erasures.router,
     tiers.router,
     holds.router,
+    retention.router,
     subscriptions.router,
     events.router,
     streams.router,

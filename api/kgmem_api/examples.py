@@ -139,6 +139,8 @@ REQUESTS: Final[dict[str, Any]] = {
     "find_traces": {"texts": ["Clara Weber"]},
     "put_legal_hold": {"kind": "scope", "name": "user/42", "reason": "Case 2026-7."},
     "release_legal_hold": {"reason": "The case is closed."},
+    "put_retention_rule": {"keep": "90d", "scope": "user/42", "reason": "What users say is kept for 90 days."},
+    "run_retention": {"dry_run": True},
     "erase": {"texts": ["Clara Weber", "clara@example.org"], "reason": "She asked for it.", "dry_run": True},
     "verify_erasure": {"texts": ["Clara Weber"]},
     "put_session": {"agent": "planner", "users": ["Clara"]},
@@ -216,6 +218,7 @@ PATH: Final[dict[str, Any]] = {
     "group": "planner",
     "decision": "answer-landing",
     "grant": 3,
+    "rule": "visits",
 }
 PATHS: Final[dict[str, dict[str, Any]]] = {
     "get_backup": {"id": "20260101T020000Z-full"},

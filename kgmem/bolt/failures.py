@@ -10,6 +10,7 @@ from kgmem.domain.errors import (
     InvalidInput,
     KgmemError,
     NotFound,
+    OnHold,
     TimedOut,
     TooLarge,
     TooManyLogins,
@@ -62,6 +63,14 @@ _CODES: tuple[tuple[type[Exception], tuple[str, str, str]], ...] = (
     (
         Unavailable,
         ("Neo.TransientError.General.DatabaseUnavailable", "08N09", "connection exception - database unavailable"),
+    ),
+    (
+        OnHold,  # A driver must not retry it.
+        (
+            "Neo.ClientError.Security.Forbidden",
+            "42NFF",
+            "syntax error or access rule violation - permission/access denied",
+        ),
     ),
     (
         Conflict,

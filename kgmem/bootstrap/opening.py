@@ -147,6 +147,8 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "distil": memory.tasks.distil,
         "queue_distillation": memory.tasks.queue_distillation,
         "relieve_pressure": memory.tasks.relieve_pressure,
+        "apply_retention": memory.tasks.apply_retention,
+        "queue_retention": memory.tasks.queue_retention,
         "prune_states": memory.tasks.prune_states,
         "queue_pruning": memory.tasks.queue_pruning,
         "expire_holds": memory.tasks.expire_holds,

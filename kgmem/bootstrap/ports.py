@@ -90,6 +90,7 @@ from kgmem.store.load.uploads import Uploads
 from kgmem.store.resolution.merge_store import PostgresMerges
 from kgmem.store.resolution.names import PostgresNames
 from kgmem.store.retention.holds import PostgresHolds
+from kgmem.store.retention.rules import PostgresRetention
 from kgmem.store.streams.streams import PostgresStreams
 from kgmem.store.subscriptions.answers import PostgresAnswers
 from kgmem.store.subscriptions.subscriptions import PostgresSubscriptions
@@ -354,6 +355,7 @@ def postgres_ports(
         ledger=infrastructure.ledger or PostgresLedger(catalog),
         erasures=PostgresErasures(catalog),
         holds=PostgresHolds(catalog),
+        retention=PostgresRetention(catalog),
         signer=infrastructure.signer,
         server_files=infrastructure.files,
         integrity=PostgresInspector(index),

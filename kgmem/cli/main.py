@@ -56,6 +56,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "scopes": ("kgmem.cli.agents.scopes:app", "List scopes, show what is in them, and delete one."),
     "erase": ("kgmem.cli.lifecycle.erase:app", "Erase a person or a scope, and prove it."),
     "hold": ("kgmem.cli.lifecycle.holds:app", "Hold what may not be deleted, and release it."),
+    "retention": ("kgmem.cli.lifecycle.retention:app", "Keep what for how long, then forget, erase or distil it."),
     "block": ("kgmem.cli.agents.blocks:app", "Write, read and edit the memory blocks of agents."),
     "session": ("kgmem.cli.agents.sessions:app", "Open, fill, read and close the sessions of agents."),
     "decision": ("kgmem.cli.agents.decisions:app", "Record, list, resolve, review and follow the decisions of agents."),

@@ -11,6 +11,7 @@ from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.claims.records import BeliefKind
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.fields import FRACTION, KEY, LABEL, SCOPE, TIME, stated_fields
+from kgmem.domain.retention.rule import ACTIONS, CLOCKS
 from kgmem.domain.time.interval import parse_time
 from kgmem.formats import fields
 from kgmem.formats.fields import Read, reader_of
@@ -109,6 +110,10 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
     "ledger_record": {
         "scope": _SCOPE, "seq": _json, "previous": _AGENT, "hash": _AGENT, "after": _AGENT, "content": _DATA,
     },
+    "retention_rule": {
+        "rule": _AGENT, "scope": _SCOPE, "covers": _json, "keep": _json, "clock": _of(*CLOCKS), "then": _of(*ACTIONS),
+        "originals": _json, "reason": _REASON, "author": fields.text(0, 500), "at": _known,
+    },
 }  # fmt: skip
 REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "claim": tuple(field.wire for field in stated_fields(ClaimStatement) if field.required),
@@ -129,12 +134,13 @@ REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "feedback": ("item", "verdict", "at"),
     "publication": ("publication", "by", "reason", "at"),
     "ledger_record": ("seq", "previous", "hash", "content"),
+    "retention_rule": ("rule", "covers", "clock", "then"),
 }
 # Fields of any JSON value.
 AS_JSON: Final = frozenset(
     {
         "value", "span", "relationship", "detail", "facts", "last", "versions", "checkpoints", "size", "restored_from",
         "base", "part", "parts", "rules", "users", "metadata", "messages", "seq", "tokens", "sent", "limit", "agents",
-        "filter", "answer", "below", "groups", "claims",
+        "filter", "answer", "below", "groups", "claims", "covers", "keep", "originals",
     }
 )  # fmt: skip

@@ -38,6 +38,7 @@ Kind = Literal[
     "feedback",
     "publication",
     "ledger_record",
+    "retention_rule",
 ]
 # In the order in which they can be stored.
 KINDS: tuple[Kind, ...] = ("source", "entity", "relationship", "episode")

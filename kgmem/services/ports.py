@@ -40,6 +40,7 @@ from kgmem.domain.ports import (
 from kgmem.domain.recall.feedback import FeedbackStore
 from kgmem.domain.recall.reranking import Reranker
 from kgmem.domain.retention.hold import HoldStore
+from kgmem.domain.retention.rule import RetentionStore
 from kgmem.domain.schema.schema import GraphSchema
 from kgmem.domain.streams.stream import StreamStore
 from kgmem.domain.subscriptions.answer_store import AnswerStore
@@ -93,6 +94,7 @@ class Ports:
     expiry: ExpirySchedule
     erasures: ErasureStore
     holds: HoldStore
+    retention: RetentionStore
     signer: ReportSigner
     server_files: ServerFiles
     tiers: TierStore

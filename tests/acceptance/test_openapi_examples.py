@@ -25,6 +25,7 @@ VERBS = set(
 # What these name has to be made first, and gets its number then.
 NUMBERED = {"undo_adjudication", "adjudicate", "correlate", "undo_merge", "mark_as_distinct"}
 NUMBERED |= {"release_legal_hold", "get_erasure"}
+NUMBERED |= {"get_retention_run"}
 NUMBERED |= {"get_distillation", "approve_distillation", "reject_distillation", "undo_distillation"}
 NUMBERED |= {"query_api_continue", "query_api_commit"}
 NUMBERED |= {"post_backup_verification", "patch_key", "rotate_key"}

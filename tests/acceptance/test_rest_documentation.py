@@ -136,6 +136,11 @@ async def waiting_run(door: Door) -> str:
     return await distilled_run(door, critical=True)
 
 
+async def retention_run(door: Door) -> str:
+    """Return the id of a run of retention."""
+    return str((await door.memory.retention.run("space")).id)
+
+
 async def put_hold(door: Door) -> str:
     """Return the id of a legal hold, the one of the example before where it is not released."""
     active = (await door.memory.holds.list("space", active=True)).items
@@ -172,6 +177,7 @@ PREPARED = {
     "REPORT": found_report,
     "LEGAL": put_hold,
     "RUN": distilled_run,
+    "RETENTION": retention_run,
     "WAITING": waiting_run,
     "OTHER": waiting_run,
 }

@@ -106,6 +106,8 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     ("POST", "/v1/graphs/{graph}/distillation/{id}/reject"): lambda _: {"by": "vault"},
     ("POST", "/v1/graphs/{graph}/distillation/{id}/undo"): lambda _: {"by": "vault"},
     ("PUT", "/v1/graphs/{graph}/allowance"): lambda _: {"items": 1},
+    ("PUT", "/v1/graphs/{graph}/retention/rules/{rule}"): lambda _: {"keep": "1d"},
+    ("POST", "/v1/graphs/{graph}/retention/runs"): lambda _: {"dry_run": True},
     ("POST", "/v1/graphs/{graph}/feedback"): lambda _: {"item": 1, "verdict": "wrong"},
     ("PATCH", "/v1/graphs/{graph}/tiers/settings"): lambda _: {"hot_for": 60},
     ("POST", "/v1/graphs/{graph}/tiers/move"): lambda _: {"tier": "cold", "ids": [1]},
@@ -219,6 +221,11 @@ FOR_ADMINS = {
     "/v1/graphs/{graph}/erasure-verifications",
     "/v1/graphs/{graph}/holds",
     "/v1/graphs/{graph}/holds/{id}",
+    "/v1/graphs/{graph}/retention/rules",
+    "/v1/graphs/{graph}/retention/rules/{rule}",
+    "/v1/graphs/{graph}/retention/runs",
+    "/v1/graphs/{graph}/retention/runs/{id}",
+    "/v1/graphs/{graph}/retention/items",
 }
 # Addresses of receivers may name secrets, so that only who may write reads them.
 FOR_WRITERS = "/v1/graphs/{graph}/webhooks"
@@ -267,6 +274,7 @@ class Route:
             .replace("{report}", "secret")
             .replace("{file}", "secret")
             .replace("{grant}", "1")
+            .replace("{rule}", "secret")
         )
         assert "{" not in address, f"no sample for {self}"
         parameters: dict[str, Any] = _scoped(scope) if self.takes_scope else {}

@@ -65,6 +65,7 @@ LATER = {
     *TABLES["feedback"],
     *TABLES["publications"],
     *TABLES["distillation"],
+    *TABLES["retention"],
     *TABLES["blocks"],
     *TABLES["subscriptions"],
     *TABLES["answers"],

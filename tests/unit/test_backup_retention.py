@@ -1,9 +1,11 @@
 """Which backups and WAL a rule keeps."""
 
+from datetime import timedelta
+
 import pytest
 
-from kgmem.domain.backups.backup import Backup
-from kgmem.domain.backups.retention import Keep, parse_duration, parse_keep, removable
+from kgmem.domain.backups.backup import Backup, Schedule
+from kgmem.domain.backups.retention import Keep, parse_duration, parse_keep, pruned_by, removable
 from kgmem.domain.backups.wal import SEGMENT_BYTES, Segment, format_lsn, gaps, parse_lsn, segment_of
 from kgmem.domain.errors import InvalidInput
 from tests.backups import NOW
@@ -78,3 +80,31 @@ def test_gaps_are_the_numbers_between() -> None:
     assert gaps({3, 4, 7}, 3) == [5, 6]
     assert gaps({3, 4}, 3) == []
     assert gaps(set(), 3) == []
+
+
+def test_it_is_foreseen_until_when_a_schedule_removes_each_backup() -> None:
+    full = backup(50)
+    middle = backup(49, full)
+    newest = backup(1, middle, verified=True)
+    found = pruned_by([full, middle, newest], Schedule(keep="daily=3,wal=2d"), NOW)
+    assert found == dict.fromkeys((full.id, middle.id, newest.id), NOW + timedelta(days=3))
+    assert set(pruned_by([full], None, NOW).values()) == {None}
+    never = Schedule(incremental=None, full=None, keep="daily=3,wal=2d")
+    assert pruned_by([full, backup(1)], never, NOW)[backup(1).id] is None
+    assert pruned_by([full], Schedule(verify=None, keep="daily=1,wal=1d"), NOW)[full.id] is not None
+    assert pruned_by([full], Schedule(keep="daily=9999"), NOW, days=20)[full.id] is None
+
+
+def test_a_backup_is_gone_on_the_foreseen_day_and_there_the_day_before() -> None:
+    backups = [backup(hours) for hours in (500, 200, 90, 30, 1)]
+    schedule = Schedule(keep="daily=2,weekly=2,wal=3d")
+    for id_, at in pruned_by(backups, schedule, NOW).items():
+        assert at is not None
+        made = [backup(-24 * day, verified=True) for day in range(1, (at - NOW).days + 1)]
+        left = backups
+        for day, each in enumerate(made, 1):
+            assert id_ in {one.id for one in left}, (id_, day)
+            left = [*left, each]
+            gone = removable(left, parse_keep(schedule.keep), NOW + timedelta(days=day), SEGMENT_BYTES).backups
+            left = [one for one in left if one.id not in {two.id for two in gone}]
+        assert id_ not in {one.id for one in left}

@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from kgmem.domain.backups.backup import Backup
+from kgmem.domain.backups.backup import Backup, Schedule, Verification
 from kgmem.domain.errors import InvalidInput
 
 _DURATION = re.compile(r"(\d+)([smhdw])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _MOST = 10_000
+HORIZON = 1000  # Days for which removals are foreseen.
 _PERIODS: Mapping[str, Callable[[datetime], object]] = {
     "hourly": lambda at: (at.date(), at.hour),
     "daily": lambda at: at.date(),
@@ -123,3 +124,37 @@ def _window(newest_first: Sequence[Backup], since: datetime) -> Backup | None:
     """Return the backup from which on WAL is kept."""
     older = [each for each in newest_first if each.finished <= since]
     return older[0] if older else (newest_first[-1] if newest_first else None)
+
+
+def pruned_by(
+    backups: Sequence[Backup], schedule: Schedule | None, now: datetime, *, days: int = HORIZON
+) -> Mapping[str, datetime | None]:
+    """Return until when each backup is removed, where its schedule goes on; None: not within `days`.
+
+    What a schedule makes is foreseen as one verified backup a day, which is the least that removes an older one. Where
+    nothing is made or verified by itself, the newest and the newest verified one stay.
+    """
+    found: dict[str, datetime | None] = {each.id: None for each in backups}
+    if schedule is None or not backups:
+        return found
+    keep, left = parse_keep(schedule.keep), list(backups)
+    makes = schedule.full is not None or schedule.incremental is not None
+    for day in range(1, days + 1):
+        at = now + timedelta(days=day)
+        if makes:
+            left.append(_foreseen(backups[-1], at, verified=schedule.verify is not None))
+        gone = {each.id for each in removable(left, keep, at, 1).backups}
+        left = [each for each in left if each.id not in gone]
+        found |= {id_: at for id_ in gone if id_ in found}
+        if not any(each.id in found for each in left):
+            break
+    return found
+
+
+def _foreseen(model: Backup, at: datetime, *, verified: bool) -> Backup:
+    """Return a full backup that a schedule makes."""
+    time = at.isoformat()
+    check = Verification(time, passed=True, restored=True, seconds=0) if verified else None
+    return replace(
+        model, id=f"foreseen {time}", kind="full", parent=None, started_at=time, finished_at=time, verification=check
+    )

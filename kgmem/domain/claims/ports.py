@@ -64,6 +64,9 @@ class ClaimStore(Protocol):
         Returns how many are withdrawn; `spared` (ids) are not changed.
         """
 
+    async def recite(self, graph: str, moved: Sequence[tuple[int, str, int, int]]) -> Mapping[int, int]:
+        """Make claims cite other texts (id, key, and where in it); return the claims that took their places."""
+
     async def weigh_edges(self, graph: str, relationships: Sequence[int]) -> int:
         """Compute the state of facts that newly written relationships state; returns how many."""
 

@@ -23,6 +23,7 @@ from kgmem.domain.claims.consensus import FactState
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.scope import reaches, visible_from
 from kgmem.domain.ledger.records import check_ledger_record
+from kgmem.domain.retention.rule_records import check_rule
 from kgmem.domain.time.interval import parse_time
 
 BeliefKind = Literal[
@@ -44,12 +45,13 @@ BeliefKind = Literal[
     "feedback",
     "publication",
     "ledger_record",
+    "retention_rule",
 ]
 # In the order in which they can be stored: adjudications and facts refer to claims, facts to adjudications.
 BELIEF_KINDS: tuple[BeliefKind, ...] = (
     "claim", "adjudication", "fact", "correlation", "trust", "merge", "pair", "agent_state", "agent_state_version",
     "agent_retention", "session", "session_message", "memory_block", "memory_block_version",
-    "subscription", "feedback", "publication", "ledger_record",
+    "subscription", "feedback", "publication", "ledger_record", "retention_rule",
 )  # fmt: skip
 
 
@@ -321,6 +323,7 @@ _PARTS: Final[Mapping[BeliefKind, _Check]] = {
     "memory_block_version": check_block_version,
     "subscription": check_subscription,
     "feedback": check_feedback,
+    "retention_rule": check_rule,
     "publication": check_publication,
     "ledger_record": check_ledger_record,
 }  # fmt: skip

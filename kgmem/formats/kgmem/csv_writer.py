@@ -152,6 +152,7 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "feedback": "feedback.csv",
     "publication": "publications.csv",
     "ledger_record": "ledger_records.csv",
+    "retention_rule": "retention_rules.csv",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 

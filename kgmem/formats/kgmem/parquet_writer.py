@@ -40,6 +40,7 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "feedback": "feedback.parquet",
     "publication": "publications.parquet",
     "ledger_record": "ledger_records.parquet",
+    "retention_rule": "retention_rules.parquet",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 # In a file's own notes: what its rows are, and of which space its embeddings.

@@ -97,6 +97,10 @@ class Distillation:
         run = await self.get(graph, id_, scope=scope)
         if run.state in ("undone", "rolled_back"):
             raise Conflict(f"Run {id_} is {run.state.replace('_', ' ')} already.", hint="There is nothing to undo.")
+        if await self._ports.retention.is_final(graph, id_):
+            raise Conflict(
+                f"The originals of run {id_} are gone by a retention rule.", hint="The distilled texts stay."
+            )
         async with holding(self._ports, graph, id_):
             missing = await roll_back(self._ports, graph, run, [each.number for each in run.groups], "undone")
             await self._ports.distillation.drop_probes(graph, id_)

@@ -33,6 +33,7 @@ from kgmem.services.agents.scopes import Scopes
 from kgmem.services.agents.sessions import Sessions
 from kgmem.services.cache.cache import drop_cached
 from kgmem.services.claims import claim as claiming
+from kgmem.services.erasure.backups import kept_backups
 from kgmem.services.ports import Ports
 from kgmem.services.texts import remember
 from kgmem.services.texts.forget import forget
@@ -43,7 +44,6 @@ _AT_ONCE: Final = 500
 _PASSES: Final = 3  # What is written while an erasure runs is found by the next pass.
 _SAMPLES: Final = 20
 _OF_PERSON: Final = ("entities", "episodes", "relationships", "claims", "sessions", "blocks", "states", "subscriptions")
-BACKUPS: Final = Kept("backups", 1, "copies made before have it until they are deleted; kgmem does not keep them")
 _LOG_OF_WRITES: Final = Kept("pg_wal", 1, "Postgres' log of writes has it until its files are used again")
 
 
@@ -130,6 +130,7 @@ async def erase(ports: Ports, graph: str, request: ErasureRequest, *, server: bo
     known = {each.what for each in kept} | {"scope"}
     unexpected = [each for each in traces if each.table.partition(".")[2] not in known]
     others = [Kept("files", len(files_left), "they are no log and no upload")] if files_left else []
+    backups = await kept_backups(ports.backups)
     report = ErasureReport(
         id=f"erasure-{secrets.token_hex(12)}",
         graph=graph,
@@ -144,7 +145,7 @@ async def erase(ports: Ports, graph: str, request: ErasureRequest, *, server: bo
         removed=dict(tally.counts),
         hashes=tally.hashed(),
         rows=rows,
-        kept=[*kept, *others, *in_files, _LOG_OF_WRITES, BACKUPS],
+        kept=[*kept, *others, *in_files, _LOG_OF_WRITES, *backups],
         vacuumed=vacuumed,
         traces=traces,
         complete=not unexpected and not files_left,

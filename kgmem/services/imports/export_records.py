@@ -45,6 +45,7 @@ _PLURALS: Mapping[Kind, str] = {  # Of kinds whose plural is not made by an s.
     "memory_block_version": "versions of memory blocks",
     "feedback": "feedback on hits",
     "ledger_record": "records of the ledger",
+    "retention_rule": "retention rules",
 }
 
 

@@ -15,6 +15,7 @@ from kgmem.services.imports import import_uploads as uploading
 from kgmem.services.imports import imports as undoing
 from kgmem.services.ledger import ledger as ledgers
 from kgmem.services.ports import Ports
+from kgmem.services.retention import apply as retaining
 from kgmem.services.streams import sweep_streams
 from kgmem.services.texts import extract as reading
 from kgmem.services.upkeep import communities as grouping
@@ -96,6 +97,14 @@ class Tasks:
         """Distil the least used scopes while disk, database or memory are nearly full; returns how many runs."""
         high = [each for each in await self._ports.gauges.read() if each.is_high]
         return await distilling.relieve(self._ports, high) if high else 0
+
+    async def apply_retention(self, graph: str) -> int:
+        """Apply the retention rules of a graph where that is due; returns how many items were treated."""
+        return await retaining.apply_due(self._ports, graph)
+
+    async def queue_retention(self) -> int:
+        """Enqueue that for every graph with rules where it is due; returns for how many."""
+        return await retaining.defer_due(self._ports)
 
     async def run_upload(self, graph: str, import_: int) -> None:
         """Import an upload, or continue an interrupted import."""

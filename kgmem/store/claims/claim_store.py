@@ -196,6 +196,26 @@ class PostgresClaims(FactReads):
 
             return await self.database.transact(work)
 
+    async def recite(self, graph: str, moved: Sequence[tuple[int, str, int, int]]) -> Mapping[int, int]:
+        """Make claims cite other texts (id, key, and where in it); return the claims that took their places."""
+        if not moved:
+            return {}
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> Mapping[int, int]:
+                ids = [each[0] for each in moved]
+                rows = await connection.fetch(layout.sql("claims", "topics_of_claims"), ids)
+                topics = sorted(row["id"] for row in rows)
+                await connection.fetch(layout.sql("claims", "lock_topics_by_id"), topics)
+                columns = [*map(list, zip(*moved, strict=True))]
+                made = await connection.fetch(layout.sql("claims", "cite"), *columns)
+                await connection.execute(layout.sql("claim_origins", "inherited"), [row["id"] for row in made])
+                found = await connection.fetch(layout.sql("claims", "recited"), *columns)
+                await self._weigh(connection, layout, topics)
+                return {row["id"]: row["new"] for row in found}
+
+            return await self.database.transact(work)
+
     async def weigh_edges(self, graph: str, relationships: Sequence[int]) -> int:
         """Resolve the facts that newly written relationships state; return how many."""
         if not relationships:

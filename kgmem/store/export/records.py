@@ -20,6 +20,7 @@ from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.scope_contents import MOST_SCOPES
 from kgmem.store.agents.publication_records import publication_records
 from kgmem.store.agents.records import state_records
+from kgmem.store.agents.retention_rules import rule_records
 from kgmem.store.agents.session_export import block_records, session_records
 from kgmem.store.agents.shared_records import feedback_records, shared_records
 from kgmem.store.export.claims import beliefs, stated
@@ -33,7 +34,10 @@ Record: TypeAlias = Entity | Relationship | Episode | Source | BeliefRecord
 T = TypeVar("T")
 _PAGE = 1000
 # What is read behind entities, relationships and episodes.
-_KEPT = (beliefs, state_records, session_records, block_records, shared_records, publication_records, ledger_records)
+_KEPT = (
+    beliefs, state_records, session_records, block_records, shared_records, publication_records, ledger_records,
+    rule_records,
+)  # fmt: skip
 
 
 async def everything(

@@ -121,6 +121,10 @@ DOES_NOT_MOVE: Final[Mapping[str, str]] = {
     "distil_member": _WORK,
     "distil_probe": _WORK,
     "distil_allowance": _WORK,
+    "retention_rule": _WORK,
+    "retention_run": _WORK,
+    "retention_item": _WORK,
+    "retention_final": _WORK,
 }
 
 _RULES: Final = orjson.dumps({table: (how, EPOCH_PARTS[part]) for table, (how, part) in MOVES.items()}).decode()

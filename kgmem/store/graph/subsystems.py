@@ -44,6 +44,7 @@ Subsystem = Literal[
     "cache",
     "answers",
     "archive",
+    "retention",
 ]
 
 # What makes the tables of each (SQL file, statements), and their names.
@@ -73,6 +74,7 @@ MAKE: Final[Mapping[Subsystem, tuple[str, tuple[str, ...]]]] = {
     "cache": ("epoch", ("create",)),
     "answers": ("answers", ("create",)),
     "archive": ("archive", ("create",)),
+    "retention": ("retention", ("create",)),
 }
 TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "history": ("past_item", "past_passage", "past_vector", "past_edge", "past_source", "lexeme"),
@@ -118,6 +120,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "cache": ("epoch", "boundary"),
     "answers": ("followed_answer", "answer_event"),
     "archive": ("archived", "archive_word", "archive_space"),
+    "retention": ("retention_rule", "retention_run", "retention_item", "retention_final"),
 }
 SUBSYSTEMS: Final[tuple[Subsystem, ...]] = tuple(TABLES)
 AS_OF: Final = "_asof"  # Ends the name of the schema in which an index is seen as it was known earlier.

@@ -26,6 +26,7 @@ _BESIDE = frozenset(
         "sweep_tiers",
         "distil",
         "follow_answers",
+        "apply_retention",
     }
 )
 # Tasks of which several may wait for one graph, each about an import.
@@ -45,6 +46,7 @@ _LONG_TASKS = frozenset(
         "detect_communities",
         "summarize",
         "distil",
+        "apply_retention",
         "relieve_pressure",
         "check_integrity",
         "build_deferred_indexes",

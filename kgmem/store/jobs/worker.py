@@ -55,6 +55,7 @@ _PERIODIC = {
     "queue_communities": "*/5 * * * *",
     "queue_distillation": "*/2 * * * *",
     "relieve_pressure": "*/5 * * * *",
+    "queue_retention": "*/2 * * * *",
     "queue_pruning": "29 * * * *",
     "queue_hold_expiry": "* * * * *",
     "queue_expiry": "* * * * *",

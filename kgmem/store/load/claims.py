@@ -20,6 +20,7 @@ from kgmem.domain.text.resolution import pair
 from kgmem.domain.time.interval import parse_time
 from kgmem.store.agents.publication_records import restore_publication
 from kgmem.store.agents.restore import restore_rules
+from kgmem.store.agents.retention_rules import restore_rule
 from kgmem.store.agents.shared_records import restore_feedback, restore_subscription
 from kgmem.store.claims.cited_episodes import check_cited
 from kgmem.store.claims.verdict_projection import STATE_NUMBERS
@@ -35,6 +36,7 @@ _NUMBERS = {state.value: number for state, number in STATE_NUMBERS.items()}
 _SUBSYSTEMS: Mapping[BeliefKind, Subsystem] = {
     "merge": "merges", "pair": "merges", "agent_retention": "agent_states",
     "subscription": "subscriptions", "feedback": "feedback", "publication": "publications",
+    "retention_rule": "retention",
 }  # fmt: skip
 _LONGEST = 10_000  # Characters of a reason.
 _NAMING = frozenset(
@@ -72,6 +74,7 @@ async def restore(connection: asyncpg.Connection, layout: Layout, records: Seque
         "subscription": run.subscriptions,
         "feedback": run.feedback,
         "publication": run.publications,
+        "retention_rule": run.rules,
     }
     try:
         await ways[records[0].kind](told)
@@ -347,6 +350,11 @@ class _RestoreRun:
         """Store verdicts that their callers have not given here."""
         for each in told:
             self.done.created += await restore_feedback(self.connection, self.layout, each)
+
+    async def rules(self, told: Sequence[Told]) -> None:
+        """Store retention rules whose names are free, and that are not about the same as another one."""
+        for each in told:
+            self.done.created += await restore_rule(self.connection, self.layout, each)
 
     async def publications(self, told: Sequence[Told]) -> None:
         """Store publications that are not here; they follow what they repeat before the next use of the graph."""

@@ -166,6 +166,15 @@ DELETE FROM {index}.distil_run WHERE scope = $1
 -- name: clear_distil_allowance
 DELETE FROM {index}.distil_allowance WHERE scope = $1
 
+-- name: clear_retention_items
+DELETE FROM {index}.retention_item WHERE scope = $1
+
+-- name: clear_retention_final
+DELETE FROM {index}.retention_final f USING {index}.distil_run r WHERE r.id = f.run AND r.scope = $1
+
+-- name: clear_retention_rules
+DELETE FROM {index}.retention_rule WHERE scope = $1
+
 -- name: gone_items
 -- Items and relationships of a scope that the history alone has.
 SELECT h.id FROM {index}.history h

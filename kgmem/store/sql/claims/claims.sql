@@ -320,6 +320,17 @@ WITH ended AS (
 )
 SELECT id FROM made
 
+-- name: recited
+-- The claims that took the place of those which cite another text now.
+SELECT o.id, c.id AS new FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::integer[]) AS n (id, episode, begins, ends)
+JOIN {index}.claim o ON o.id = n.id
+JOIN {index}.claim c ON c.topic = o.topic AND c.known_to IS NULL AND c.content_hash = kgmem.claim_digest(
+    o.source, o.object, o.value, o.valid_from, o.valid_to, o.confidence, n.episode, CASE WHEN o.begins IS NOT NULL THEN n.begins END,
+    CASE WHEN o.begins IS NOT NULL THEN n.ends END)
+
+-- name: topics_of_claims
+SELECT DISTINCT topic AS id FROM {index}.claim WHERE id = ANY ($1::bigint[])
+
 -- name: edges_to_hand_over
 -- Relationships that name a source which does not state them any more, each with the one that states them longest.
 SELECT e.id, (SELECT o.key FROM {index}.claim c JOIN {index}.source o ON o.id = c.source
