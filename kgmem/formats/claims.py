@@ -9,6 +9,7 @@ from kgmem.domain.agents.publication_records import PUBLICATION_KINDS
 from kgmem.domain.agents.records import PART_BYTES
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.claims.records import BeliefKind
+from kgmem.domain.distillation.records import STATES as RUN_STATES
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.fields import FRACTION, KEY, LABEL, SCOPE, TIME, stated_fields
 from kgmem.domain.retention.rule import ACTIONS, CLOCKS
@@ -114,6 +115,14 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
         "rule": _AGENT, "scope": _SCOPE, "covers": _json, "keep": _json, "clock": _of(*CLOCKS), "then": _of(*ACTIONS),
         "originals": _json, "reason": _REASON, "author": fields.text(0, 500), "at": _known,
     },
+    "distillation": {
+        "state": _of(*RUN_STATES), "scope": _SCOPE, "trigger": _AGENT, "share": _json, "threshold": _json,
+        "started": _known, "finished": _known, "bytes": _json, "skipped": _json, "problem": _REASON,
+        "by": fields.text(0, 500), "groups": _json,
+    },
+    "allowance": {
+        "closed_sessions": _json, "items": _json, "tokens": _json, "older_than": _json, "scope": _SCOPE,
+    },
 }  # fmt: skip
 REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "claim": tuple(field.wire for field in stated_fields(ClaimStatement) if field.required),
@@ -135,6 +144,8 @@ REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "publication": ("publication", "by", "reason", "at"),
     "ledger_record": ("seq", "previous", "hash", "content"),
     "retention_rule": ("rule", "covers", "clock", "then"),
+    "distillation": ("state", "trigger", "share", "threshold", "started", "bytes", "groups"),
+    "allowance": ("closed_sessions",),
 }
 # Fields of any JSON value.
 AS_JSON: Final = frozenset(
@@ -142,5 +153,6 @@ AS_JSON: Final = frozenset(
         "value", "span", "relationship", "detail", "facts", "last", "versions", "checkpoints", "size", "restored_from",
         "base", "part", "parts", "rules", "users", "metadata", "messages", "seq", "tokens", "sent", "limit", "agents",
         "filter", "answer", "below", "groups", "claims", "covers", "keep", "originals",
+        "bytes", "skipped", "items", "older_than", "closed_sessions", "share", "threshold",
     }
 )  # fmt: skip

@@ -39,6 +39,8 @@ Kind = Literal[
     "publication",
     "ledger_record",
     "retention_rule",
+    "distillation",
+    "allowance",
 ]
 # In the order in which they can be stored.
 KINDS: tuple[Kind, ...] = ("source", "entity", "relationship", "episode")

@@ -55,6 +55,8 @@ BELIEFS = {
     "subscriptions",
     "feedback on hits",
     "publications",
+    "runs of distillation",
+    "allowances",
 }  # fmt: skip
 DIRECTED = f'<{IRI}s> <{IRI}q> "x"@en--ltr .\n'.encode()
 
@@ -155,6 +157,16 @@ def believed() -> Sequence[BeliefRecord]:
         "memory_block_version": {"block": "persona", "version": 1, "at": at, "limit": 10},
         "subscription": {"subscription": "news", "what": "scope"},
         "feedback": {"item": "entity", "key": "b", "verdict": "useful", "at": at},
+        "distillation": {
+            "state": "undone",
+            "trigger": "operator",
+            "share": 0.3,
+            "threshold": 0.98,
+            "started": at,
+            "bytes": [1, 1],
+            "groups": [],
+        },
+        "allowance": {"closed_sessions": True},
         "publication": {"publication": "text", "key": "n", "scope": "a", "to": "b", "by": "a", "reason": "r", "at": at},
     }
     return [BeliefRecord(kind, told[kind]) for kind in BELIEF_KINDS]

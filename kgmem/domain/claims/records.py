@@ -20,6 +20,7 @@ from kgmem.domain.agents.session_records import (
 )
 from kgmem.domain.agents.shared_records import check_feedback, check_subscription
 from kgmem.domain.claims.consensus import FactState
+from kgmem.domain.distillation.records import check_allowance, check_distillation
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.scope import reaches, visible_from
 from kgmem.domain.ledger.records import check_ledger_record
@@ -46,12 +47,14 @@ BeliefKind = Literal[
     "publication",
     "ledger_record",
     "retention_rule",
+    "distillation",
+    "allowance",
 ]
 # In the order in which they can be stored: adjudications and facts refer to claims, facts to adjudications.
 BELIEF_KINDS: tuple[BeliefKind, ...] = (
     "claim", "adjudication", "fact", "correlation", "trust", "merge", "pair", "agent_state", "agent_state_version",
     "agent_retention", "session", "session_message", "memory_block", "memory_block_version",
-    "subscription", "feedback", "publication", "ledger_record", "retention_rule",
+    "subscription", "feedback", "publication", "ledger_record", "retention_rule", "distillation", "allowance",
 )  # fmt: skip
 
 
@@ -326,4 +329,6 @@ _PARTS: Final[Mapping[BeliefKind, _Check]] = {
     "retention_rule": check_rule,
     "publication": check_publication,
     "ledger_record": check_ledger_record,
+    "distillation": check_distillation,
+    "allowance": check_allowance,
 }  # fmt: skip

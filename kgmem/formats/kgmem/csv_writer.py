@@ -153,6 +153,8 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "publication": "publications.csv",
     "ledger_record": "ledger_records.csv",
     "retention_rule": "retention_rules.csv",
+    "distillation": "distillations.csv",
+    "allowance": "allowances.csv",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 

@@ -41,6 +41,8 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "publication": "publications.parquet",
     "ledger_record": "ledger_records.parquet",
     "retention_rule": "retention_rules.parquet",
+    "distillation": "distillations.parquet",
+    "allowance": "allowances.parquet",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 # In a file's own notes: what its rows are, and of which space its embeddings.

@@ -46,6 +46,7 @@ _PLURALS: Mapping[Kind, str] = {  # Of kinds whose plural is not made by an s.
     "feedback": "feedback on hits",
     "ledger_record": "records of the ledger",
     "retention_rule": "retention rules",
+    "distillation": "runs of distillation",
 }
 
 

@@ -23,6 +23,7 @@ from kgmem.store.agents.records import state_records
 from kgmem.store.agents.retention_rules import rule_records
 from kgmem.store.agents.session_export import block_records, session_records
 from kgmem.store.agents.shared_records import feedback_records, shared_records
+from kgmem.store.derived.distillation_records import distillation_records
 from kgmem.store.export.claims import beliefs, stated
 from kgmem.store.export.session_extent import extent_of, sources_of
 from kgmem.store.export.table_shapes import entity_shapes, read_keys, relationship_shapes
@@ -36,7 +37,7 @@ _PAGE = 1000
 # What is read behind entities, relationships and episodes.
 _KEPT = (
     beliefs, state_records, session_records, block_records, shared_records, publication_records, ledger_records,
-    rule_records,
+    rule_records, distillation_records,
 )  # fmt: skip
 
 

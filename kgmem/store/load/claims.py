@@ -24,6 +24,7 @@ from kgmem.store.agents.retention_rules import restore_rule
 from kgmem.store.agents.shared_records import restore_feedback, restore_subscription
 from kgmem.store.claims.cited_episodes import check_cited
 from kgmem.store.claims.verdict_projection import STATE_NUMBERS
+from kgmem.store.derived.distillation_records import restore_allowance, restore_run
 from kgmem.store.graph.layout import Layout
 from kgmem.store.graph.records import encoded
 from kgmem.store.graph.subsystems import Subsystem
@@ -37,6 +38,7 @@ _SUBSYSTEMS: Mapping[BeliefKind, Subsystem] = {
     "merge": "merges", "pair": "merges", "agent_retention": "agent_states",
     "subscription": "subscriptions", "feedback": "feedback", "publication": "publications",
     "retention_rule": "retention",
+    "distillation": "distillation", "allowance": "distillation",
 }  # fmt: skip
 _LONGEST = 10_000  # Characters of a reason.
 _NAMING = frozenset(
@@ -75,6 +77,8 @@ async def restore(connection: asyncpg.Connection, layout: Layout, records: Seque
         "feedback": run.feedback,
         "publication": run.publications,
         "retention_rule": run.rules,
+        "distillation": run.distillations,
+        "allowance": run.allowances,
     }
     try:
         await ways[records[0].kind](told)
@@ -360,6 +364,16 @@ class _RestoreRun:
         """Store publications that are not here; they follow what they repeat before the next use of the graph."""
         for each in told:
             self.done.created += await restore_publication(self.connection, self.layout, each)
+
+    async def distillations(self, told: Sequence[Told]) -> None:
+        """Store runs of distillation that are not here, with the links and tiers of their texts."""
+        for each in told:
+            self.done.created += await restore_run(self.connection, self.layout, each)
+
+    async def allowances(self, told: Sequence[Told]) -> None:
+        """Store the allowances of scopes that have none."""
+        for each in told:
+            self.done.created += await restore_allowance(self.connection, self.layout, each)
 
     _current: dict[int, set[int]] = field(default_factory=dict)
 

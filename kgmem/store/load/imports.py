@@ -12,6 +12,7 @@ import orjson
 from kgmem.domain.agents.session_records import Stored, name_of, stored_as, stored_with
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BELIEF_KINDS, BeliefKind, BeliefRecord
+from kgmem.domain.distillation.run import DISTILLED_FROM
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.domain.graph.batch import Batch, BatchResult, Rejection, Stated
 from kgmem.domain.graph.episode import Episode
@@ -262,6 +263,8 @@ class PostgresImports(ImportRegister):
             if kind == "claim":  # One of a kind that no relationship has yet makes the first.
                 kinds = {each["predicate"] for each in told if each.get("object") and each.get("predicate")}
                 await ensure_labels(self.database, layout, EDGE, kinds)
+            if kind == "distillation":
+                await ensure_labels(self.database, layout, EDGE, [DISTILLED_FROM])
             if kind == "publication" or any(each.get("published_from") is not None for each in told):
                 await layout.ensure(
                     "publications"

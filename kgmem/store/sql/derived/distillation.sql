@@ -362,3 +362,46 @@ ORDER BY m.item LIMIT $2
 -- Scopes with texts that may be distilled, those first to which nothing came for the longest time.
 SELECT s.path AS scope, count(*) AS items FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
 WHERE i.kind = 2 AND i.tier <> 3 AND NOT EXISTS (SELECT FROM {index}.distil_member d WHERE d.episode = i.id) GROUP BY s.path HAVING count(*) >= $1 ORDER BY max(i.known_from), s.path LIMIT $2
+
+-- name: all_runs
+-- Runs that came to an end, of one scope or of all, with their groups.
+SELECT s.path AS scope, r.state, r.trigger, r.share, r.threshold, r.bytes_before, r.bytes_after, r.skipped::text,
+       r.problem, r.by, r.started, r.finished, g.groups
+FROM {index}.distil_run r JOIN {index}.scope s ON s.id = r.scope
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+               'number', g.number, 'key', g.key, 'state', g.state, 'tokens_before', g.tokens_before,
+               'tokens_after', g.tokens_after, 'facts', g.facts, 'critical', g.critical, 'had', g.had, 'kept', g.kept,
+               'maker', g.maker, 'problem', g.problem, 'lost', g.lost, 'has_text', g.item IS NOT NULL,
+               'episodes', m.episodes) ORDER BY g.number), '[]')::text AS groups
+    FROM {index}.distil_group g
+    CROSS JOIN LATERAL (
+        SELECT jsonb_agg(jsonb_build_array(i.key, m.tier) ORDER BY m.place) AS episodes
+        FROM {index}.distil_member m JOIN {index}.item i ON i.id = m.episode
+        WHERE (m.run, m.number) = (g.run, g.number)) m
+    WHERE g.run = r.id) g
+WHERE r.state <> 'running' AND ($1::text IS NULL OR s.path = $1) ORDER BY r.id
+
+-- name: all_allowances
+SELECT s.path AS scope, a.items, a.tokens, a.older_than, a.closed_sessions
+FROM {index}.distil_allowance a JOIN {index}.scope s ON s.id = a.scope
+WHERE $1::text IS NULL OR s.path = $1 ORDER BY s.path
+
+-- name: restore_allowance
+INSERT INTO {index}.distil_allowance (scope, items, tokens, older_than, closed_sessions) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (scope) DO NOTHING RETURNING scope
+
+-- name: restore_run
+-- A run is known by its scope and when it began.
+INSERT INTO {index}.distil_run (scope, state, trigger, share, threshold, bytes_before, bytes_after, skipped, problem, by,
+                                started, finished)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8::text::jsonb, $9, $10, t.started, t.finished
+FROM (SELECT timestamptz 'epoch' + $11::bigint * interval '1 microsecond' AS started,
+             timestamptz 'epoch' + $12::bigint * interval '1 microsecond' AS finished) t
+WHERE NOT EXISTS (SELECT FROM {index}.distil_run r WHERE r.scope = $1 AND r.started = t.started)
+RETURNING id
+
+-- name: restore_group
+INSERT INTO {index}.distil_group (run, number, state, key, item, tokens_before, tokens_after, facts, critical, digest,
+                                  had, kept, maker, problem, lost)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::text::jsonb)
