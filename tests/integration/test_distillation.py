@@ -11,7 +11,7 @@ from kgmem.domain.claims.records import BeliefRecord
 from kgmem.domain.derived.summaries import Sentence, WordedSummary
 from kgmem.domain.distillation.pressure import Pressure
 from kgmem.domain.distillation.run import Allowance, DistilRun, DistilSettings
-from kgmem.domain.errors import Conflict, DatabaseUnavailable, InvalidInput, NotFound
+from kgmem.domain.errors import Conflict, DatabaseUnavailable, NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.recall.question import Question, What, When
@@ -133,7 +133,7 @@ async def test_a_plan_shows_what_would_become_of_what_and_changes_nothing(memory
 async def rows(memory: Memory) -> dict[str, list[str]]:
     """Every row of the tables that hold items, links, passages, vectors, claims and facts, with ids and times."""
     schema = await index_schema(memory, GRAPH)
-    tables = "item|edge|passage|vectors?_.*|provenance|claim|topic|fact|relationship_state|extraction_run"
+    tables = "item|edge|passage|vector_.+|provenance|claim|topic|fact|relationship_state|extraction_run"
     names = await query(
         memory,
         "SELECT relname::text FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r' AND relname ~ $2",
@@ -151,7 +151,7 @@ async def test_undo_restores_the_originals_exactly(memory: Memory) -> None:
     await memory.embeddings.run(GRAPH)
     before, tiers_before, rows_before = await contents(memory), await tiers(memory), await rows(memory)
     assert {"item", "edge", "passage", "claim"} <= rows_before.keys()
-    assert any(name.startswith("vector_") and held for name, held in rows_before.items())
+    assert any(held for name, held in rows_before.items() if name.startswith("vector_")), list(rows_before)
     run, _ = await distilled(memory)
     assert await contents(memory) != before
 
@@ -374,13 +374,6 @@ async def test_an_allowance_starts_distillation_above_four_fifths(memory: Memory
         await memory.distillation.allowance(GRAPH, SCOPE)
 
 
-@pytest.mark.parametrize("wrong", [{"items": 0}, {"tokens": -1}, {"older_than": 1.0}, {}])
-async def test_an_allowance_that_means_nothing_is_refused(memory: Memory, wrong: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        await memory.distillation.put_allowance(GRAPH, Allowance(SCOPE, **wrong))
-    assert caught.value.facts["field"] in {"items", "tokens", "older_than"}
-
-
 async def test_a_run_that_was_broken_off_goes_on(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     await talk(memory)
     real = execute.to_cold
@@ -494,18 +487,3 @@ async def test_a_threshold_that_nothing_reaches_undoes_every_run(memory: Memory)
 
     assert (await strict.distillation.run(GRAPH, scope=SCOPE)).state == "rolled_back"
     assert set((await tiers(memory)).values()) == {0}
-
-
-@pytest.mark.parametrize(
-    ("what", "field"),
-    [
-        ({"share": 0.01}, "share"),
-        ({"limit": 0}, "limit"),
-        ({"episodes": []}, "episodes"),
-        ({"older_than": "soon"}, "ttl"),
-    ],
-)
-async def test_a_request_that_is_none_is_refused(memory: Memory, what: dict[str, Any], field: str) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        await memory.distillation.plan(GRAPH, scope=SCOPE, **what)
-    assert caught.value.facts["field"] == field

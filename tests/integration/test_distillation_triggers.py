@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from kgmem.domain.agents.message import Message
 from kgmem.domain.agents.session import SessionAddress
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.distillation.run import Allowance, DistilRun
+from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.memory import Memory
@@ -129,6 +131,28 @@ async def test_texts_that_save_too_little_are_planned_by_a_job_once(memory: Memo
     assert (run.state, run.episodes, run.skipped) == ("done", 0, {"too little to save": 3})
     assert not await due(memory)
     assert (await memory.distillation.run(GRAPH, scope=SCOPE)).id == 0
+
+
+@pytest.mark.parametrize("wrong", [{"items": 0}, {"tokens": -1}, {"older_than": 1.0}, {}])
+async def test_an_allowance_that_means_nothing_is_refused(memory: Memory, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await memory.distillation.put_allowance(GRAPH, Allowance(SCOPE, **wrong))
+    assert caught.value.facts["field"] in {"items", "tokens", "older_than"}
+
+
+@pytest.mark.parametrize(
+    ("what", "field"),
+    [
+        ({"share": 0.01}, "share"),
+        ({"limit": 0}, "limit"),
+        ({"episodes": []}, "episodes"),
+        ({"older_than": "soon"}, "ttl"),
+    ],
+)
+async def test_a_request_that_is_none_is_refused(memory: Memory, what: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await memory.distillation.plan(GRAPH, scope=SCOPE, **what)
+    assert caught.value.facts["field"] == field
 
 
 @pytest.mark.crash

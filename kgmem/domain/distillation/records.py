@@ -37,7 +37,7 @@ def check_distillation(told: Mapping[str, Any], _: str = "") -> None:
         raise _wrong("trigger", f"one of {', '.join(get_args(Trigger))}")
     for name in ("share", "threshold"):
         value = told.get(name)
-        if type(value) not in {int, float} or not 0 <= value <= 1:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
             raise _wrong(name, "a number from 0 to 1")
     for name in ("started", "finished"):
         if told.get(name) is not None and parse_time(told[name]).start is None:
