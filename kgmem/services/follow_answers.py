@@ -1,7 +1,7 @@
 """Follow answers: evaluate questions again when what they see has changed, and log what enters, leaves or moves.
 
 An evaluation and the events that it means are stored in one transaction, under the version that was read before the
-question was asked. So a crash in between loses nothing, and of two evaluations at the same time one counts.
+question was evaluated. So a crash in between loses nothing, and of two evaluations at the same time one counts.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ class AnswerReaders:
 
 
 async def _follow_one(ports: Ports, graph: str, subscription: int, *, eager: bool) -> bool:
-    """Evaluate an answer that may have changed; returns whether it was. A question that fails is asked again later."""
+    """Evaluate an answer that may have changed; returns whether it was. One that fails is evaluated again later."""
     try:
         followed = await ports.followed_answers.followed(graph, subscription, partial(scorer_of, ports), eager=eager)
     except EmbedderUnavailable:
