@@ -57,6 +57,8 @@ BELIEFS = {
     "publications",
     "runs of distillation",
     "allowances",
+    "records of the ledger",
+    "retention rules",
 }  # fmt: skip
 DIRECTED = f'<{IRI}s> <{IRI}q> "x"@en--ltr .\n'.encode()
 
@@ -167,6 +169,8 @@ def believed() -> Sequence[BeliefRecord]:
             "groups": [],
         },
         "allowance": {"closed_sessions": True},
+        "ledger_record": {"seq": 1, "previous": "0", "hash": "1", "content": "{}"},
+        "retention_rule": {"rule": "old", "covers": "graph", "clock": "written", "then": "forget"},
         "publication": {"publication": "text", "key": "n", "scope": "a", "to": "b", "by": "a", "reason": "r", "at": at},
     }
     return [BeliefRecord(kind, told[kind]) for kind in BELIEF_KINDS]
@@ -176,7 +180,7 @@ class Everything(FakeStore):
     """A store that gives all that a record may say, and what the graph believes."""
 
     async def export(
-        self, graph: str, scope: str | None, embeddings: WhichVectors = "none"
+        self, graph: str, scope: str | None, embeddings: WhichVectors = "none", **more: object
     ) -> AsyncGenerator[Sequence[Any], None]:
         for _, page in groupby([*everything(), *believed()], kind_of):
             yield list(page)
