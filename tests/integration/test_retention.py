@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement
+from kgmem.domain.erasure.erasure import ErasureRequest
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.domain.flows.flow import FlowFilter
 from kgmem.domain.graph.entity import Entity
@@ -317,6 +318,17 @@ async def test_wrong_rules_are_refused_and_change_nothing(memory: Memory, graph:
     await memory.ports.retention.add_run(graph, "operator", "", 10)
     with pytest.raises(Conflict):
         await memory.retention.run(graph)
+
+
+async def test_an_erasure_removes_names_from_what_retention_removed(memory: Memory, graph: str) -> None:
+    await text(memory, graph, "note on Clara Weber")
+    await text(memory, graph, "other")
+    await memory.retention.put(graph, name="r", keep=NOW)
+    await memory.retention.run(graph)
+    signed = await memory.erasures.erase(graph, ErasureRequest(texts=["Clara Weber"]))
+    assert signed.report["complete"]
+    assert {each.key for each in (await memory.retention.items(graph)).items} == {"note on [erased]", "other"}
+    assert await memory.retention.list(graph)
 
 
 async def test_rules_of_a_scope_go_with_it(memory: Memory, graph: str) -> None:
