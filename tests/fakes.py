@@ -10,6 +10,7 @@ from kgmem.domain.access import KEEP, Allowance, Key, RateLimit, Role
 from kgmem.domain.backups.backup import BackupState
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.diagnostics import Figures, Health
+from kgmem.domain.distillation.pressure import Pressure
 from kgmem.domain.errors import Conflict, NotFound, Unauthenticated, UnknownEntities, VersionConflict
 from kgmem.domain.flows.trace import FlowTrace, running
 from kgmem.domain.graph.batch import Rejection
@@ -56,6 +57,8 @@ def fake_memory(**others: Any) -> Memory:
         "core_schema": GraphSchema(),
         "vitals": FakeVitals(),
         "backups": FakeBackups(),
+        "cache": None,
+        "gauges": FakeGauges(),
         "presence": FakePresence(),
         "imports": FakeImports(catalog),
     }
@@ -86,6 +89,13 @@ class FakePresence:
 
     def count(self, graph: str, scope: str, *, recall: bool = False, write: bool = False) -> None:
         return None
+
+
+class FakeGauges:
+    """A machine of which nothing can be measured."""
+
+    async def read(self) -> list[Pressure]:
+        return []
 
 
 class FakeBackups:

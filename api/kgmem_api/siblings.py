@@ -59,7 +59,7 @@ async def post_to(share: Share, number: int, path: str, headers: Mapping[str, st
     transport = httpx.AsyncHTTPTransport(uds=str(share.socket_of(number)))
     async with httpx.AsyncClient(transport=transport, timeout=5) as client:
         with suppress(httpx.TransportError):
-            await client.post(f"http://kgmem{path}", headers=headers, content=body)
+            await client.post(f"http://localhost{path}", headers=headers, content=body)
 
 
 class Siblings:
@@ -82,7 +82,7 @@ class Siblings:
             (name, value) for name, value in request.headers.raw if name.decode("latin-1") not in _OF_ONE_CONNECTION
         ]
         url = httpx.URL(
-            "http://kgmem", raw_path=scope["raw_path"] + b"?" * bool(scope["query_string"]) + scope["query_string"]
+            "http://localhost", raw_path=scope["raw_path"] + b"?" * bool(scope["query_string"]) + scope["query_string"]
         )
         client = self._client(owner)
         passed = client.build_request(request.method, url, headers=headers, content=_body(request))

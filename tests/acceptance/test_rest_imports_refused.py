@@ -216,7 +216,7 @@ async def _asked(door: Door, settings: Settings, chunks: list[bytes], then: Call
         nonlocal status
         status = message.get("status", status)
 
-    headers = [(b"authorization", door.client.headers["authorization"].encode())]
+    headers = [(b"host", b"localhost"), (b"authorization", door.client.headers["authorization"].encode())]
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},

@@ -26,7 +26,7 @@ async def reader(shared_database_url: str, graph: str) -> AsyncIterator[Door]:
     async with opened_memory(shared_database_url, embedder=hashing(), extractor=OfflineExtractor()) as memory:
         app = create_app(memory, settings=Settings())
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url=f"http://kgmem/v1/graphs/{graph}/") as client:
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://localhost/v1/graphs/{graph}/") as client:
             yield Door(client, memory, app)
 
 

@@ -107,7 +107,7 @@ async def test_rest_redirects_too(memory: Memory, graph: str, merge: int) -> Non
     _, secret = await memory.keys.create("tests", "admin")
     app = create_app(memory, settings=Settings())
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url=f"http://kgmem/v1/graphs/{graph}/",
+        transport=httpx.ASGITransport(app), base_url=f"http://localhost/v1/graphs/{graph}/",
         headers={"Authorization": f"Bearer {secret}"},
     ) as client:  # fmt: skip
         put = await client.put("entities", json={"entities": [{"key": "n-a", "properties": {"rank": "commander"}}]})

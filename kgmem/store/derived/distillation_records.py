@@ -49,7 +49,7 @@ async def restore_allowance(connection: asyncpg.Connection, layout: Layout, told
 async def restore_run(connection: asyncpg.Connection, layout: Layout, told: Mapping[str, Any]) -> bool:
     """Store a run that is not here, link its distilled texts, and set their tiers; returns whether it was missing.
 
-    Texts that are not here are left out of their groups.
+    Texts that are not here are missing from their groups.
     """
     scope, started = told.get("scope") or "", _at(told["started"])
     finished = None if told.get("finished") is None else _at(told["finished"])
