@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter, FactTarget, Source
-from kgmem.domain.errors import InvalidInput, KgmemError, NotFound
+from kgmem.domain.errors import Conflict, InvalidInput, KgmemError, NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Question, What, When
@@ -64,6 +64,35 @@ async def test_what_is_retracted_stays_so_when_it_is_said_again(memory: Memory, 
     await memory.facts.retract(graph, FactTarget(subject="ada", predicate="WORKS_AT"), **BY)
     await memory.claims.put(graph, [ClaimStatement("s9", "ada", "WORKS_AT", object="acme", valid_from="2015")])
     assert await answers(memory, graph, "WORKS_AT") == []
+
+
+@pytest.mark.parametrize("act", ["retract", "expire", "correct"])
+@pytest.mark.parametrize("named", ["statement", "id"])
+async def test_what_was_retracted_cannot_be_changed_again_and_the_error_says_so(
+    memory: Memory, graph: str, act: str, named: str
+) -> None:
+    await memory.claims.put(graph, [ClaimStatement("s", "ada", "salary", value=90000)])
+    (fact,) = (await memory.facts.list(graph, FactFilter(predicate="salary"))).items
+    target = FactTarget(fact.id) if named == "id" else FactTarget(subject="ada", predicate="salary")
+    await memory.facts.retract(graph, target, **BY)
+    trail = await memory.adjudications.list(graph)
+
+    more: Any = {"right": ClaimStatement("", "ada", "salary", value=1)} if act == "correct" else {}
+    with pytest.raises(Conflict, match="retracted"):
+        await getattr(memory.facts, act)(graph, target, **BY, **more)
+
+    assert await memory.adjudications.list(graph) == trail
+
+
+async def test_a_correction_needs_one_right_value(memory: Memory, graph: str) -> None:
+    await memory.claims.put(graph, [ClaimStatement("s", "ada", "salary", value=90000)])
+    target = FactTarget(subject="ada", predicate="salary")
+    with pytest.raises(InvalidInput, match="no value"):
+        await memory.facts.correct(graph, target, right=ClaimStatement("", "ada", "salary"), **BY)
+    with pytest.raises(InvalidInput, match="both"):
+        await memory.facts.correct(
+            graph, target, right=ClaimStatement("", "ada", "salary", value=1, object="bob"), **BY
+        )
 
 
 async def test_what_ended_is_no_answer_today_and_one_for_the_time_before(memory: Memory, graph: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from kgmem.domain.claims.claim import ClaimStatement, Correction, FactTarget, NewAdjudication, Option, StoredFact
-from kgmem.domain.errors import InvalidInput, NotFound
+from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.domain.time.interval import iso, now, parse_time
 from kgmem.services import merged_keys
 from kgmem.services.claims import claim as claiming
@@ -68,7 +68,11 @@ async def correct(
     _check(told)
     fact, option = await _found(ports, graph, target, scope)
     wanted = right.value if right.value is not None else right.object
-    if wanted is None or same_value(wanted, option.value):
+    if wanted is None:
+        raise InvalidInput("The correction has no value.", hint="Give the right object or value.", field="value")
+    if right.value is not None and right.object is not None:
+        raise InvalidInput("The correction has both an object and a value.", hint="Give one of them.", field="value")
+    if same_value(wanted, option.value):
         raise InvalidInput("The correction says what the fact says.", hint="Give another object or value.")
     (claim,) = await merged_keys.of_claims(ports, graph, [_claim(right, fact, told[0], scope)])
     if fact.method == "none":
@@ -142,7 +146,13 @@ async def _found(ports: Ports, graph: str, target: FactTarget, scope: str) -> tu
     if wanted is None and target.fact is not None and target.fact in fact.relationships:
         wanted = (await ports.store.get_relationship(graph, target.fact, scope)).end
     if wanted is None:
-        return fact, next(option for option in fact.options if option.chosen)
+        chosen = next((option for option in fact.options if option.chosen), None)
+        if chosen is None:
+            raise Conflict(
+                "This fact has no value any more: it was retracted, or all that states it was withdrawn.",
+                hint="Its adjudications say why; undo one to bring it back, or name the value that is meant.",
+            )
+        return fact, chosen
     option = next((each for each in fact.options if same_value(each.value, wanted)), None)
     if option is None:
         option = next((each for each in fact.options if each.chosen), fact.options[0])

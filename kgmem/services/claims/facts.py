@@ -37,7 +37,7 @@ class Facts:
         """Put another value in the place of a fact in this scope only, in the answers at once.
 
         `target` is an id or what the fact says; of `right` the object or value counts, and its times where it has
-        any. The old value stays in the history with the reason. Raises NotFound, InvalidInput.
+        any. The old value stays in the history with the reason. Raises NotFound, InvalidInput, Conflict.
         """
         return await correcting.correct(
             self._ports, graph, _target(target), (by, reason), check_scope(scope), right=right
@@ -46,7 +46,7 @@ class Facts:
     async def retract(
         self, graph: str, target: FactTarget | int, *, by: str, reason: str, scope: str = SHARED
     ) -> Correction:
-        """Take a fact in this scope only out of the answers: it never was so. Raises NotFound, InvalidInput."""
+        """Take a fact in this scope only out of the answers: it never was so. Raises NotFound, InvalidInput, Conflict."""
         return await correcting.retract(self._ports, graph, _target(target), (by, reason), check_scope(scope))
 
     async def expire(
@@ -61,7 +61,7 @@ class Facts:
     ) -> Correction:
         """End a fact in this scope only at a time (ISO 8601), or now: it was true until then.
 
-        Raises NotFound, and InvalidInput for an end before its begin.
+        Raises NotFound, InvalidInput for an end before its begin, and Conflict for what was retracted.
         """
         return await correcting.expire(
             self._ports, graph, _target(target), (by, reason), check_scope(scope), valid_to=valid_to
