@@ -46,7 +46,10 @@ class Facts:
     async def retract(
         self, graph: str, target: FactTarget | int, *, by: str, reason: str, scope: str = SHARED
     ) -> Correction:
-        """Take a fact in this scope only out of the answers: it never was so. Raises NotFound, InvalidInput, Conflict."""
+        """Take a fact in this scope only out of the answers: it never was so.
+
+        Raises NotFound, InvalidInput, Conflict.
+        """
         return await correcting.retract(self._ports, graph, _target(target), (by, reason), check_scope(scope))
 
     async def expire(
