@@ -54,7 +54,8 @@ class RedisConnection:
                 self._url,
                 max_connections=connections,
                 timeout=timeout,
-                socket_timeout=timeout,
+                # `call` limits the time: by a limit of its own redis-py loses a cancellation (asyncio.wait_for, 3.11).
+                socket_timeout=None,
                 socket_connect_timeout=_CONNECTING,
                 retry=Retry(NoBackoff(), 0),
                 client_name="kgmem",
