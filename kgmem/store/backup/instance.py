@@ -125,7 +125,10 @@ class Instance:
 
 def _takes_writes(data: Path) -> bool:
     """Return whether the running server says that it is no standby."""
-    lines = (data / "postmaster.pid").read_text().splitlines()
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:  # It has just ended.
+        return False
     return len(lines) >= 8 and lines[7].strip() == "ready"
 
 

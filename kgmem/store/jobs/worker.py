@@ -15,6 +15,7 @@ import orjson
 from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision
 from procrastinate.exceptions import JobAborted, ProcrastinateException
 from procrastinate.jobs import Job as QueuedJob
+from procrastinate.worker import Worker
 
 from kgmem.domain.errors import KgmemError, NotFound, Unavailable
 from kgmem.domain.slices import Slice, slice_of
@@ -68,6 +69,7 @@ _PERIODIC = {
 _MOST_ATTEMPTS = 100
 _RECEIVERS = 8  # Webhooks of a lane that are delivered at once.
 _LONGEST_PAUSE = 60.0
+_STOPPING = 0.1  # Seconds between two requests to stop.
 _KEPT_HOURS = 24
 _KEPT_FAILED_HOURS = 7 * 24
 
@@ -228,18 +230,38 @@ def _lanes(options: WorkerOptions) -> Sequence[tuple[Sequence[str], int]]:
     return [*lanes, ([*medium, LONG], options.concurrency - len(lanes)), *receivers]
 
 
+async def _until_stopped(worker: Worker) -> None:
+    """Run a worker; cancelled, let its jobs end.
+
+    The worker itself is not cancelled but stopped: a cancellation that meets its first statements may be lost in the
+    pool of connections (asyncio.wait_for of Python 3.11), and it would never end. One that begins forgets earlier stops.
+    """
+    running: asyncio.Task[None] = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        while not running.done():
+            worker.stop()  # type: ignore[no-untyped-call]
+            await asyncio.wait({running}, timeout=_STOPPING)
+        await asyncio.gather(running, return_exceptions=True)
+        raise
+
+
 async def _keep_lane(app: App, options: WorkerOptions, queues: Sequence[str], concurrency: int) -> None:
     while not told_to_stop():
         try:
             with translating():
-                await app.run_worker_async(
-                    queues=list(queues),
-                    concurrency=concurrency,
-                    install_signal_handlers=False,
-                    update_heartbeat_interval=options.heartbeat,
-                    stalled_worker_timeout=options.silence,
-                    fetch_job_polling_interval=options.poll,
-                    shutdown_graceful_timeout=options.grace,
+                await _until_stopped(
+                    Worker(
+                        app,
+                        queues=list(queues),
+                        concurrency=concurrency,
+                        install_signal_handlers=False,
+                        update_heartbeat_interval=options.heartbeat,
+                        stalled_worker_timeout=options.silence,
+                        fetch_job_polling_interval=options.poll,
+                        shutdown_graceful_timeout=options.grace,
+                    )
                 )
         except (KgmemError, ProcrastinateException) as error:
             log.warning("worker_restarted", error=error)
