@@ -11,6 +11,7 @@ from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Question, What, When
 from kgmem.memory import Memory
+from kgmem.store.claims import batch_consensus
 from tests.memories import index_schema, new_graph, query
 
 pytestmark = pytest.mark.server
@@ -248,3 +249,33 @@ async def test_the_audit_trail_of_a_scope_stays_in_it(memory: Memory, graph: str
     assert await memory.adjudications.list(graph) == []
     (told,) = await memory.adjudications.list(graph, scope=scope)
     assert (told.action, told.detail["said"]) == ("withdraw", "globex")
+
+
+@pytest.mark.parametrize("action", ["expire", "retract", "undo"])
+async def test_what_is_decided_while_consensus_runs_counts(
+    memory: Memory, graph: str, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    target = FactTarget(subject="ada", predicate="meets_on")
+    await memory.claims.put(graph, [ClaimStatement("s0", "ada", "meets_on", value="Monday", valid_from="2015")])
+    if action == "undo":
+        await memory.facts.expire(graph, target, valid_to="2020", **BY)
+    learn, met = batch_consensus._learn, []
+
+    async def meets(*given: Any) -> None:
+        """Decide after the run has read, and before it writes."""
+        if not met:
+            met.append(action)
+            if action == "undo":
+                (last,) = await memory.adjudications.list(graph)
+                await memory.adjudications.undo(graph, last.id, **BY)
+            else:
+                await getattr(memory.facts, action)(graph, target, **BY)
+        await learn(*given)
+
+    monkeypatch.setattr(batch_consensus, "_learn", meets)
+    await memory.claims.compute_consensus(graph)
+
+    assert met == [action]
+    (fact,) = (await memory.facts.list(graph, FactFilter(predicate="meets_on"))).items
+    told = {"expire": ("superseded", True), "retract": ("invalidated", False), "undo": ("verified", False)}
+    assert (fact.state, fact.valid_to is not None) == told[action]

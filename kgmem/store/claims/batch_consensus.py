@@ -19,7 +19,7 @@ from kgmem.domain.slices import broken_off, progress, slice_over
 from kgmem.domain.time.interval import now
 from kgmem.store.claims import correlation_store
 from kgmem.store.claims.claim_rows import Topic, rule_for
-from kgmem.store.claims.fact_resolution import claim_of, labelled, weigh_topics
+from kgmem.store.claims.fact_resolution import Given, GivenTopic, claim_of, labelled, weigh_topics
 from kgmem.store.db.database import Database
 from kgmem.store.db.sql import SQL, fill
 from kgmem.store.graph.layout import Layout
@@ -110,7 +110,7 @@ async def _run_scope(
     outcome = await asyncio.to_thread(partial(consensus.weigh, claims, sources=known, rules=rules, now=now()))
     numbers = {row["key"]: row["id"] for row in sources}
     await database.transact(lambda connection: _learn(connection, layout, number, outcome, (numbers, rows)))
-    given = _by_topic(outcome, rows)
+    given = _by_topic(outcome, rows, taken)
     turns.computed()
     ordered = sorted(id_ for id_ in topics if id_ > turns.written)
     for at in range(0, len(ordered), _BATCH):
@@ -138,9 +138,9 @@ async def _write(
     layout: Layout,
     consensus: Consensus,
     topics: Sequence[Topic],
-    given: dict[int, tuple[list[Verdict], list[int]]],
+    given: Given,
 ) -> None:
-    """Write the verdicts on some topics; one of which the claims changed meanwhile is weighed by itself."""
+    """Write the verdicts on some topics; one of which claims or decisions changed meanwhile is weighed by itself."""
     rows = await connection.fetch(layout.sql("claims", "lock_topics_by_id"), [topic.id for topic in topics])
     scopes = {row["path"]: row["scope"] for row in rows}
     passages = Passages(replace(layout, scopes=scopes))
@@ -161,8 +161,8 @@ def _rules(layout: Layout, rows: Sequence[Any]) -> dict[str, ValueRule]:
     return {name: rule_for(layout, name, objects=each) for name, each in objects.items()}
 
 
-def _by_topic(outcome: Outcome, rows: Sequence[Any]) -> dict[int, tuple[list[Verdict], list[int]]]:
-    """Return the verdicts of each topic, with the ids of its claims, which are then numbered by topic."""
+def _by_topic(outcome: Outcome, rows: Sequence[Any], taken: Sequence[Any]) -> Given:
+    """Return the verdicts of each topic, with the ids of its claims, which number them now, and of its decisions."""
     ids: dict[int, list[int]] = defaultdict(list)
     place: list[int] = []
     for row in rows:
@@ -175,7 +175,10 @@ def _by_topic(outcome: Outcome, rows: Sequence[Any]) -> dict[int, tuple[list[Ver
             for group in (verdict.chosen, verdict.alternatives)
         )
         verdicts[int(verdict.subject)].append(replace(verdict, chosen=chosen, alternatives=others))
-    return {topic: (verdicts[topic], mine) for topic, mine in ids.items()}
+    decided: dict[int, list[int]] = defaultdict(list)
+    for row in taken:
+        decided[row["topic"]].append(row["id"])
+    return {topic: GivenTopic(verdicts[topic], mine, decided[topic]) for topic, mine in ids.items()}
 
 
 async def _learn(

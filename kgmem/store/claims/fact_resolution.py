@@ -33,8 +33,17 @@ from kgmem.store.graph.layout import Layout
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.source_keys import bound_sources
 
-# What a full run made of topics: by topic, the verdicts and the ids of the claims that they number.
-Given = Mapping[int, tuple[Sequence[Verdict], Sequence[int]]]
+
+@dataclass(frozen=True, slots=True)
+class GivenTopic:
+    """What a full run made of a topic: the verdicts, the ids of the claims that they number, and of the decisions."""
+
+    verdicts: Sequence[Verdict]
+    claims: Sequence[int]
+    decisions: Sequence[int]
+
+
+Given = Mapping[int, GivenTopic]  # By topic.
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +116,13 @@ class _Resolution:
         }
 
     def _weighed(self, held: StoredTopic, known: "_Parameters") -> list[Draft]:
-        """Resolve a topic by itself unless a full run resolved it."""
-        given = self.given.get(held.topic.id)
-        if given is not None and list(given[1]) == held.ids:
-            return [drafted(verdict, held.ids) for verdict in given[0]]
+        """Resolve a topic by itself unless a full run resolved it, from the claims and decisions that hold now."""
+        given, decisions = self.given.get(held.topic.id), known.decisions[held.topic.id]
+        weighed = [each.id for each in decisions if each.action in _WEIGHED]
+        if given is not None and (list(given.claims), list(given.decisions)) == (held.ids, weighed):
+            return [drafted(verdict, held.ids) for verdict in given.verdicts]
         setting = known.settings.get(held.topic.predicate, Setting())
-        claims = labelled(held.claims(), known.decisions[held.topic.id])
+        claims = labelled(held.claims(), decisions)
         verdicts = self.consensus.again(claims, known.sources, held.rule, setting)
         return [drafted(verdict, held.ids) for verdict in verdicts]
 
@@ -187,6 +197,7 @@ _SECOND = 1_000_000  # Microseconds.
 _CHECKED = 3  # Claims of a source that others check, from which it is no new name any more.
 _RECORD = 5  # Claims that others check, from which a source has a record beside which new names are new.
 _LABELS = {"accept": True, "observe": True, "reject": False}
+_WEIGHED = {*_LABELS, "expire"}  # Actions that change what is weighed.
 
 
 def _plain(value: Any) -> Any:

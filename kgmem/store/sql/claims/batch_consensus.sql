@@ -45,7 +45,7 @@ WHERE o.key = ANY ($1::text[])
 
 -- name: labels
 -- What people decided on facts of a scope, the oldest first.
-SELECT d.id, d.action, d.by, d.reason, d.claims, d.detail::text AS detail FROM {index}.adjudication d
+SELECT d.id, d.topic, d.action, d.by, d.reason, d.claims, d.detail::text AS detail FROM {index}.adjudication d
 WHERE d.scope = $1 AND d.ended IS NULL AND d.action = ANY ('{accept,reject,observe,expire}') ORDER BY d.id
 
 -- name: few
