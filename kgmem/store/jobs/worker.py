@@ -234,7 +234,7 @@ async def _until_stopped(worker: Worker) -> None:
     """Run a worker; cancelled, let its jobs end.
 
     The worker itself is not cancelled but stopped: a cancellation that meets its first statements may be lost in the
-    pool of connections (asyncio.wait_for of Python 3.11), and it would never end. One that begins forgets earlier stops.
+    pool of connections (asyncio.wait_for of Python 3.11), and it would never end. One that begins forgets stops.
     """
     running: asyncio.Task[None] = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]
     try:
