@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from datetime import datetime
 
 import jsonpatch
 import pytest
@@ -102,7 +103,7 @@ async def test_concurrent_writers_with_retries_lose_nothing(memory: Memory) -> N
     assert sorted(done) == [[writer, number] for writer in range(writers) for number in range(each)]
     page = await memory.states.versions(GRAPH, PLAN, limit=1000)
     assert [version.version for version in page.items] == list(range(writers * each + 1, 0, -1))
-    times = [version.at for version in page.items]
+    times = [datetime.fromisoformat(version.at) for version in page.items]
     assert times == sorted(times, reverse=True)
 
 
