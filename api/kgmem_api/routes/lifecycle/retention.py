@@ -34,7 +34,7 @@ class GraphRetentionRuleRequest(BaseModel):
         str | None, Field(default=None, max_length=400, description="Only what is in it and below; null: anywhere.")
     ]
     label: Annotated[
-        str | None, Field(default=None, max_length=400, description="Only what bears it, or is of a kind.")
+        str | None, Field(default=None, max_length=400, description="Only what has this label, or facts of this kind.")
     ]
     source: Annotated[str | None, Field(default=None, max_length=400, description="Only what comes from it.")]
     clock: Annotated[
@@ -54,7 +54,7 @@ class GraphRetentionRule(BaseModel):
     name: str
     keep: Annotated[float | None, Field(description="Seconds; null: for ever.")]
     scope: Annotated[str | None, Field(description="Null: anywhere; empty: what is shared.")]
-    label: Annotated[str | None, Field(description="Only what bears it.")]
+    label: Annotated[str | None, Field(description="Only what has this label.")]
     source: Annotated[str | None, Field(description="Only what comes from it.")]
     clock: Annotated[_Clock, Field(description="From when on its time is counted.")]
     then: Annotated[_Action, Field(description="What becomes of it.")]
