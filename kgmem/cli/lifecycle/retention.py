@@ -28,7 +28,9 @@ def put(
     forever: Annotated[bool, typer.Option("--forever", help="For ever: an exception of wider rules.")] = False,
     graph: GraphName = DEFAULT_GRAPH,
     scope: Annotated[str | None, typer.Option("--scope", help="Only what is in a scope and those below it.")] = None,
-    label: Annotated[str | None, typer.Option("--label", help="Only what has this label, or facts of this kind.")] = None,
+    label: Annotated[
+        str | None, typer.Option("--label", help="Only what has this label, or facts of this kind.")
+    ] = None,
     source: Annotated[str | None, typer.Option("--source", help="Only what comes from a source.")] = None,
     clock: Annotated[str, typer.Option("--clock", help="Counted from: recorded, event or used.")] = "recorded",
     then: Annotated[str, typer.Option("--then", help="What becomes of it: forget, erase or distil.")] = "forget",
