@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -70,7 +71,7 @@ async def test_a_key_authenticates_and_says_what_it_may(ring: PostgresKeyRing) -
     assert (made.name, made.role, made.graph, made.scope) == ("bot", "writer", "apollo", "user/7")
     assert made.expires_at == "2999-01-01T00:00:00Z"
     assert made.created_at is not None
-    assert made.created_at <= iso(now())
+    assert datetime.fromisoformat(made.created_at) <= datetime.fromisoformat(iso(now()))
     assert await ring.list() == [made]
 
 

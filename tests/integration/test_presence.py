@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -43,7 +44,7 @@ async def test_an_agent_is_present_until_its_heartbeat_ends(memory: Memory) -> N
     assert (first.session, first.status, first.context) == ("chat-1", "searching", {"goal": [1, None]})
     again = await memory.presence.beat(GRAPH, ANN, Heartbeat(ttl_seconds=1))
     assert (again.since, again.session, again.context) == (first.since, None, None)
-    assert again.seen_at >= first.seen_at
+    assert datetime.fromisoformat(again.seen_at) >= datetime.fromisoformat(first.seen_at)
     await asyncio.sleep(1.05)
     assert await names(memory) == []
     with pytest.raises(NotFound):
@@ -139,7 +140,7 @@ async def test_a_message_and_a_context_of_a_session_are_heartbeats_of_its_agent(
     await until(touched)
     now = await memory.presence.get(GRAPH, ANN)
     assert (now.status, now.context, now.since) == ("reading", {"page": 3}, told.since)
-    assert now.expires_at >= told.expires_at
+    assert datetime.fromisoformat(now.expires_at) >= datetime.fromisoformat(told.expires_at)
     await memory.presence.leave(GRAPH, ANN)
     await memory.sessions.context(GRAPH, chat)
     await until(present)

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 
 import pytest
 
@@ -100,7 +101,8 @@ async def test_every_kind_of_change_is_an_event(memory: Memory) -> None:
     for event in (events[3], events[7]):
         assert (event.item, event.labels, event.entities) == (knows, ("KNOWS",), ("ann", "bob"))
     assert len({event.id for event in events}) == len(events)
-    assert [event.at for event in events] == sorted(event.at for event in events)
+    times = [datetime.fromisoformat(event.at) for event in events]
+    assert times == sorted(times)
 
 
 async def test_a_fact_reports_its_states_and_who_decided(memory: Memory) -> None:

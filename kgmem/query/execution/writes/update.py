@@ -152,7 +152,11 @@ class Changes:
         if others:
             await self._run.transaction.update_relationships(others)
         self._run.written |= self.now
-        return [renewed(row, self.now) for row in rows]
+        changed_rows = []
+        for row in rows:
+            changed_rows.append(renewed(row, self.now))
+            await self._run.turn()
+        return changed_rows
 
     def seen(self, row: Row) -> Row:
         """Return a row as it is after what has changed."""
@@ -253,4 +257,5 @@ async def changed(
     for place in range(len(rows)) if places is None else places:
         for item in items:
             await changes.apply(item, changes.seen(rows[place]), removing=removing)
+        await run.turn()
     return await changes.write(rows)
