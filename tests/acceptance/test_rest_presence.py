@@ -1,6 +1,7 @@
 """Presence and activity over REST: who is at work where, until when, and what is counted."""
 
 import asyncio
+from datetime import datetime
 
 from tests.memories import query
 from tests.rest import GRAPH, Door, done, refused
@@ -15,7 +16,7 @@ async def test_an_agent_is_present_until_its_heartbeat_ends(door: Door) -> None:
     assert (first["session"], first["context"], first["scope"]) == ("chat-1", {"goal": [1, None]}, "team/7")
     again = done(await client.put(f"{ALL}/planner", json={"ttl_seconds": 1}, params={"scope": "team/7"}))
     assert (again["since"], again["session"]) == (first["since"], None)
-    assert again["seen_at"] >= first["seen_at"]
+    assert datetime.fromisoformat(again["seen_at"]) >= datetime.fromisoformat(first["seen_at"])
     done(await client.put(f"{ALL}/critic", json={}))
     found = done(await client.get(ALL))["agents"]
     assert [(each["scope"], each["agent"]) for each in found] == [("", "critic"), ("team/7", "planner")]
