@@ -310,6 +310,12 @@ class ImportStore(Protocol):
     async def store(self, graph: str, id_: int, number: int, batch: Batch) -> BatchResult:
         """Store a batch and register it, in one transaction."""
 
+    async def amend(self, graph: str, id_: int, batch: Batch) -> BatchResult:
+        """Store further statements on what an import stored, as its own; they do not count as read."""
+
+    async def decisions_to_locate(self, graph: str, after: int, limit: int) -> Sequence[tuple[int, str, str]]:
+        """Return agents' decisions behind an id that name facts without the ids of this graph: id, scope, key."""
+
     async def link(self, graph: str, id_: int, most: int) -> BatchResult | None:
         """Store the next waiting relationships and reject those without an end. None when none are left."""
 

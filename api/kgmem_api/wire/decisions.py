@@ -56,6 +56,7 @@ class EvidenceShape(BaseModel):
     value: Annotated[Any, Field(description="Of a property.")]
     about: Annotated[str | None, Field(description="The other end of the relationship that a value belongs to.")]
     valid_from: Annotated[str | None, Field(description="Of a fact or claim. ISO 8601.")]
+    source: Annotated[str | None, Field(description="Of a claim: the key of the source that states it.")]
     state: Annotated[
         EvidenceState | None,
         Field(description="current, past, unverified, contested, superseded, retracted, or gone: deleted."),

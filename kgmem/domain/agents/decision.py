@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 from kgmem.domain.agents.state import check_name
@@ -21,6 +21,9 @@ from kgmem.domain.time.interval import parse_time
 LABEL: Final = "Decision"
 RESTS_ON: Final = "RESTS_ON"  # From a decision to what it rests on.
 GROUNDS: Final = "CONTRIBUTES_TO"  # From what a decision rests on to the decision, as the causal retriever follows it.
+FACT_IDS: Final = "facts"  # The property with the ids of facts and claims, for Cypher.
+EVIDENCE_IDS: Final = "evidence_ids"  # The property with the id of each evidence, null for what has none.
+FACT_ID: Final = "fact"  # The property of RESTS_ON with the id of the fact.
 MOST_OPTIONS: Final = 100
 MOST_EVIDENCE: Final = 200
 MOST_CAUSED: Final = 200
@@ -53,7 +56,8 @@ class Evidence:
     """What a decision rests on.
 
     An episode, entity or decision is named by `key`; a fact by the id of a fact or a relationship, a claim by its id.
-    As stored, a fact or claim says what it states, since ids differ between graphs; `state` is what became of it.
+    As stored, a fact or claim says what it states, since ids differ between graphs; `state` is what became of it. Its
+    id is stored apart from the rest, in a property that exports omit.
     """
 
     type: EvidenceType
@@ -66,6 +70,7 @@ class Evidence:
     value: Any = None
     about: str | None = None  # The other end of the relationship that a value belongs to.
     valid_from: str | None = None
+    source: str | None = None  # Of a claim: the key of who states it.
     state: EvidenceState | None = None
 
 
@@ -235,13 +240,13 @@ def to_entity(key: str, stated: DecisionStatement) -> Entity:
     properties: dict[str, Any] = {
         "agent": stated.agent, "session": stated.session, "chosen": stated.chosen, "rationale": stated.rationale,
         "expected": stated.expected, "probability": stated.probability, "transaction": stated.transaction,
-        "decided_at": stated.decided_at, "options": _maps(stated.options), "evidence": _maps(stated.evidence),
+        "decided_at": stated.decided_at, "options": _maps(stated.options),
         "caused": _maps(stated.caused), "cost": _maps(stated.cost),
         "episodes": [each.key for each in listed if each.type == "episode"],
         "decisions": [each.key for each in listed if each.type == "decision"],
-        "facts": [each.id for each in facts if each.id is not None],
         "statements": [said(each) for each in facts],
         "content_hash": content_hash(stated),
+        **stored_evidence(stated.evidence), **evidence_ids(stated.evidence),
     }  # fmt: skip
     return Entity(
         key, LABEL, stated.decision, {name: value for name, value in properties.items() if value not in (None, [])},
@@ -258,7 +263,7 @@ def from_entity(entity: Entity, *, created: bool = False) -> DecisionRecord:
             entity.name or "", str(stored.get("agent") or ""), entity.key, stored.get("session"), stored.get("chosen"),
             [Considered(**each) for each in stored.get("options") or ()], stored.get("rationale"),
             stored.get("expected"), stored.get("probability"),
-            [Evidence(**each) for each in stored.get("evidence") or ()],
+            _with_ids([Evidence(**each) for each in stored.get("evidence") or ()], stored.get(EVIDENCE_IDS)),
             [Caused(**each) for each in stored.get("caused") or ()],
             [Amount(**each) for each in stored.get("cost") or ()], stored.get("transaction"), stored.get("decided_at"),
             entity.scope, entity.expires_at,
@@ -273,6 +278,44 @@ def from_entity(entity: Entity, *, created: bool = False) -> DecisionRecord:
         entity.key, entity.scope, stated, stated.decided_at or entity.known_from or "",
         outcomes[-1] if outcomes else None, outcomes, review, altered, entity.version, entity.id, created,
     )  # fmt: skip
+
+
+def stored_evidence(evidence: Sequence[Evidence]) -> dict[str, Any]:
+    """Return the property that says what a decision rests on, without ids."""
+    return {"evidence": _maps([replace(each, id=None) for each in evidence])}
+
+
+def evidence_ids(evidence: Sequence[Evidence]) -> dict[str, Any]:
+    """Return the properties that name evidence by id: facts and claims for Cypher, and all in the order of evidence."""
+    ids = [each.id if each.subject is not None else None for each in evidence]
+    known = [each for each in ids if each is not None]
+    return {FACT_IDS: known, EVIDENCE_IDS: ids} if any(each.subject is not None for each in evidence) else {}
+
+
+def without_ids(properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the properties of an entity of the label Decision without ids, which another graph has no use for."""
+    if "content_hash" not in properties or not properties.keys() & {"evidence", FACT_IDS, EVIDENCE_IDS}:
+        return properties
+    told = {name: value for name, value in properties.items() if name not in {FACT_IDS, EVIDENCE_IDS}}
+    if isinstance(told.get("evidence"), list):
+        told["evidence"] = [
+            {name: value for name, value in each.items() if name != "id"} if isinstance(each, Mapping) else each
+            for each in told["evidence"]
+        ]
+    return told
+
+
+def edge_without_ids(kind: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the properties of a relationship from a decision to what it rests on without the id of a fact."""
+    if kind != RESTS_ON or not {"evidence", "statement", FACT_ID} <= properties.keys():
+        return properties
+    return {name: value for name, value in properties.items() if name != FACT_ID}
+
+
+def _with_ids(evidence: Sequence[Evidence], ids: Any) -> list[Evidence]:
+    """Return evidence with the ids that are stored apart; an earlier release stored them with the rest."""
+    known = ids if isinstance(ids, list) and len(ids) == len(evidence) else [None] * len(evidence)
+    return [each if id_ is None else replace(each, id=id_) for each, id_ in zip(evidence, known, strict=True)]
 
 
 def content_hash(stated: DecisionStatement) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from kgmem.domain.agents.calibration import Calibration, calibration, forecast_of
 from kgmem.domain.agents.decision import (
     DOUBTFUL,
+    FACT_ID,
     GROUNDS,
     LABEL,
     MOST_OUTCOMES,
@@ -92,13 +93,14 @@ class Decisions:
                     f"{state[:80]!r} is no state of evidence.", hint=f"Give {', '.join(STATES)}.", field="evidence"
                 )
         reader, found, cursor, looked = EvidenceReader(self._ports, graph, asked.scope), [], asked.cursor, 0
+        named = frozenset() if asked.rests_on is None else await reader.names(asked.rests_on)
         while looked < _LOOKED_AT:
             page = await self._ports.store.list_entities(
                 graph, scope=asked.scope, label=LABEL, cursor=cursor, limit=_PAGE
             )
             for entity in page.items:
                 looked += 1
-                record = await self._matching(entity, asked, reader)
+                record = await self._matching(entity, asked, reader, named)
                 if record is not None:
                     found.append(record)
                 if len(found) == asked.limit:
@@ -291,13 +293,18 @@ class Decisions:
             return await self.get(graph, key, scope=scope)
         raise Conflict(f"The decision {key!r} changes too fast.", hint="Try again in a moment.")
 
-    async def _matching(self, entity: Entity, asked: DecisionFilter, reader: EvidenceReader) -> DecisionRecord | None:
-        """Return the decision that an entity is, with the state of its evidence, where it is one of those wanted."""
+    async def _matching(
+        self, entity: Entity, asked: DecisionFilter, reader: EvidenceReader, named: frozenset[str]
+    ) -> DecisionRecord | None:
+        """Return the decision that an entity is, with the state of its evidence, where it is one of those wanted.
+
+        `named` are the names of what it is to rest on; none: anything.
+        """
         record = from_entity(entity)
         stated = record.statement
         if (asked.agent, asked.session) != (asked.agent and stated.agent, asked.session and stated.session):
             return None
-        if asked.rests_on is not None and not any(_is_named(each, asked.rests_on) for each in stated.evidence):
+        if named and not any(_is_named(each, asked.rests_on, named) for each in stated.evidence):
             return None
         record = await reader.with_states(record)
         states = _states(record)
@@ -313,7 +320,7 @@ def _relationships(key: str, stated: DecisionStatement) -> Sequence[Relationship
         name = f"{key}/evidence/{place}"
         properties: dict[str, Any] = {"evidence": place, "type": each.type}
         if each.subject is not None:  # A fact is a relationship itself: the decision is joined to both of its ends.
-            properties |= {"statement": said(each)} | ({"fact": each.id} if each.id is not None else {})
+            properties |= {"statement": said(each)} | ({FACT_ID: each.id} if each.id is not None else {})
             ends = dict.fromkeys(end for end in (each.subject, each.object or each.about) if end is not None)
         else:
             ends = dict.fromkeys([each.key] if each.type in {"entity", "decision"} and each.key else [])
@@ -349,8 +356,11 @@ def _same(stored: Evidence, stated: Evidence) -> bool:
     )
 
 
-def _is_named(each: Evidence, wanted: str) -> bool:
-    return wanted in {each.key, each.subject, each.object} or (each.id is not None and wanted == str(each.id))
+def _is_named(each: Evidence, wanted: str | None, ids: frozenset[str]) -> bool:
+    if wanted in {each.key, each.subject, each.object}:
+        return True
+    # A claim may have the number of a fact.
+    return each.id is not None and (str(each.id) == wanted if each.type == "claim" else str(each.id) in ids)
 
 
 def _states(record: DecisionRecord) -> list[str]:

@@ -21,6 +21,7 @@ from kgmem.services.claims.claim import weigh_new
 from kgmem.services.imports.check_files import Check
 from kgmem.services.imports.files import check_files, check_marks, identity, marks_of
 from kgmem.services.imports.import_records import ImportRun
+from kgmem.services.imports.locate_evidence import locate_evidence
 from kgmem.services.imports.options import (
     KEPT_REJECTIONS,
     ImportOptions,
@@ -110,6 +111,7 @@ async def _run_import(
             await patiently(lambda: ports.imports.build_indexes(graph.name))
     with step("resolve_facts"):
         await patiently(lambda: weigh_new(ports, graph.name))
+        await locate_evidence(ports, graph.name, id_)
     await patiently(lambda: ports.imports.finish(id_, "done"))
     return run.tally
 

@@ -32,13 +32,14 @@ async def amend(
     if await connection.fetch(layout.sql("claims", "topics_of_edge"), id_):
         raise Conflict(f"A source states the relationship {id_} by now.", hint="Correct it again.")
     stored = await items.relationship(connection, layout, id_, scope)
+    named = {"relationship": id_, "subject": stored.start, "predicate": stored.kind}
     if valid_to is None:
         await delete_edges(connection, layout, rows)
-        action, detail = "withdraw", {"relationship": id_, "said": stored.end}
+        action, detail = "withdraw", {**named, "said": stored.end}
     else:
         layout.scopes[scope] = number
         await write_edges(connection, passages, [_ended(stored, valid_to)])
-        action, detail = "expire", {"relationship": id_, "valid_to": valid_to}
+        action, detail = "expire", {**named, "said": stored.end, "valid_to": valid_to}
     sql = layout.sql("fact_queries", "put_decision")
     await connection.execute(sql, number, None, None, action, None, [], *by_reason, encoded(detail).decode())
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 import orjson
@@ -13,6 +13,7 @@ from kgmem.store.claims.verdict_writer import STATE_OF
 from kgmem.store.graph.layout import Layout
 
 _PAGE = 500
+_IDS: Final = frozenset({"undoes", "relationship"})  # Of the detail of an adjudication: other graphs have other ids.
 _DIGITS = 6  # What a single float tells for sure.
 Told: TypeAlias = dict[str, Any]
 
@@ -142,7 +143,7 @@ def _claim(row: Any, _: Mapping[int, str]) -> Told:
 
 
 def _adjudication(row: Any, refs: Mapping[int, str]) -> Told:
-    detail = {name: value for name, value in orjson.loads(row["detail"]).items() if name != "undoes"}
+    detail = {name: value for name, value in orjson.loads(row["detail"]).items() if name not in _IDS}
     return {
         "action": row["action"], "by": row["by"], "reason": row["reason"], "at": iso(row["at"]),
         "subject": row["subject"], "predicate": row["predicate"], "about": row["about"] or None,

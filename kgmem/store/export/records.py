@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 import asyncpg
 import orjson
 
+from kgmem.domain.agents.decision import LABEL, edge_without_ids, without_ids
 from kgmem.domain.agents.session import SessionAddress
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefRecord
@@ -48,7 +49,7 @@ async def everything(
     yield await (sources(connection, layout) if scope is None else sources_of_scope(connection, layout, scope))
     async for entities in _entities(connection, layout, scope, embeddings):
         yield entities
-    async for edges in _read(connection, layout, (layout.sql("read", "all_edges"), scope, None), relationships_of):
+    async for edges in _relationships(connection, layout, scope, None):
         yield edges
     query = (layout.sql("read", "all_items"), EPISODE, scope, None)
     async for episodes in _read(connection, layout, query, episodes_of):
@@ -90,8 +91,7 @@ async def of_session(
     scope = address.scope
     async for entities in _entities(connection, layout, scope, embeddings, extent.entities):
         yield entities
-    edges = (layout.sql("read", "all_edges"), scope, extent.relationships)
-    async for relationships in _read(connection, layout, edges, relationships_of):
+    async for relationships in _relationships(connection, layout, scope, extent.relationships):
         yield relationships
     texts = (layout.sql("read", "all_items"), EPISODE, scope, extent.episodes)
     async for episodes in _read(connection, layout, texts, episodes_of):
@@ -145,7 +145,28 @@ async def _entities(
 ) -> AsyncGenerator[Sequence[Entity], None]:
     table = await _vector_table(connection, layout, embeddings)
     async for entities in _read(connection, layout, (layout.sql("read", "all_items"), ENTITY, scope, ids), entities_of):
-        yield await _with_vectors(connection, layout, table, entities, embeddings) if table else entities
+        told = [_portable(entity) for entity in entities]
+        yield await _with_vectors(connection, layout, table, told, embeddings) if table else told
+
+
+async def _relationships(
+    connection: asyncpg.Connection, layout: Layout, scope: str | None, ids: Sequence[int] | None
+) -> AsyncGenerator[Sequence[Relationship], None]:
+    query = (layout.sql("read", "all_edges"), scope, ids)
+    async for edges in _read(connection, layout, query, relationships_of):
+        yield [
+            replace(edge, properties=told)
+            if (told := edge_without_ids(edge.kind, edge.properties)) is not edge.properties
+            else edge
+            for edge in edges
+        ]
+
+
+def _portable(entity: Entity) -> Entity:
+    """Return an entity as another graph can take it: a decision without the ids of facts."""
+    if entity.label != LABEL or (told := without_ids(entity.properties)) is entity.properties:
+        return entity
+    return replace(entity, properties=told)
 
 
 async def _read(

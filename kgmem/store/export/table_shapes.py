@@ -15,6 +15,7 @@ import asyncpg
 import numpy as np
 import orjson
 
+from kgmem.domain.agents.decision import LABEL, RESTS_ON, edge_without_ids, without_ids
 from kgmem.domain.graph.batch import Shapes
 from kgmem.domain.graph.entity import ENTITY
 from kgmem.domain.graph.statement import EPISODE_LABEL
@@ -187,6 +188,8 @@ def _entity(text: bytes, label: str, key: str) -> dict[str, Any]:
             if type(value) in _ENTITY_TYPES.get(name, ()):
                 shape[name] = value
         properties = stored
+    if main == LABEL:
+        properties = dict(without_ids(properties))
     if properties:
         shape["properties"] = properties
     return shape
@@ -210,6 +213,7 @@ def _relationship(text: bytes, kind: str, start: str, end: str) -> dict[str, Any
         if "scope" in own and (scope := scope_of(stored)):
             shape["scope"] = scope
         stored = others_of(stored, "relationship")
+    stored = dict(edge_without_ids(kind, stored)) if kind == RESTS_ON else stored
     if stored:
         shape["properties"] = stored
     return shape

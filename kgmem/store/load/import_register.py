@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from kgmem.domain.agents.decision import LABEL as DECISION
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.domain.graph.batch import Rejection
 from kgmem.domain.graph.entity import ENTITY, EPISODE, Page
@@ -26,7 +27,7 @@ from kgmem.domain.time.interval import iso
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.labels import main_labels
-from kgmem.store.graph.layout import know_labels
+from kgmem.store.graph.layout import VERTEX, know_labels, learn_labels
 from kgmem.store.load.entity_replay import EntityReplay, entity_replay
 from kgmem.store.load.rollback import as_json, undo
 from kgmem.store.write.episodes import episode_key
@@ -125,6 +126,16 @@ class ImportRegister:
             await know_labels(connection, layout, ids)
             labels = await main_labels(connection, layout, ids)
         return {(row["path"], row["key"]): (labels[row["id"]], row["version"]) for row in rows}
+
+    async def decisions_to_locate(self, graph: str, after: int, limit: int) -> Sequence[tuple[int, str, str]]:
+        """Return agents' decisions behind an id that name facts without the ids of this graph: id, scope, key."""
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            await learn_labels(connection, layout)
+            label = layout.labels.get((VERTEX, DECISION))
+            if label is None:
+                return []
+            sql = layout.sql("imports", "decisions_to_locate", label=label.age_name)
+            return [(row["id"], row["path"], row["key"]) for row in await connection.fetch(sql, after, limit)]
 
     async def again(self, id_: int) -> bool:
         """Queue an import that failed and kept its upload again; return whether it is such a one."""

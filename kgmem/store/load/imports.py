@@ -79,8 +79,12 @@ class PostgresImports(ImportRegister):
         self._statistics = Statistics(catalog.database)
         self._describe = describe
 
-    async def store(self, graph: str, id_: int, number: int, batch: Batch) -> BatchResult:
-        """Store a batch and note it, in one transaction."""
+    async def amend(self, graph: str, id_: int, batch: Batch) -> BatchResult:
+        """Store further statements on what an import stored, as its own, and count none of them as read."""
+        return await self.store(graph, id_, None, batch)
+
+    async def store(self, graph: str, id_: int, number: int | None, batch: Batch) -> BatchResult:
+        """Store a batch and note it, in one transaction; without a number it only amends what is stored."""
         async with self.catalog.on(graph) as layout:
             await layout.ensure("history")
             kind = _KINDS[batch.kind]
@@ -98,8 +102,8 @@ class PostgresImports(ImportRegister):
             taken = await self.database.transact(partial(take_numbers, labels=labels, alone=True))
 
             async def work(connection: asyncpg.Connection) -> BatchResult:
-                before = await _enter(connection, layout, id_, number)
-                if before:
+                before = await _enter(connection, layout, id_, LAST if number is None else number)
+                if before and number is not None:
                     return before
                 load = BatchLoad(
                     connection, layout.apart(), kind, taken, scopes, id_, self._describe, staged.worded > 0
@@ -111,6 +115,8 @@ class PostgresImports(ImportRegister):
                 load = await _loaded(load, staged.count, last=False)
                 if staged.expiring:
                     await note_written(connection, load.layout)
+                if number is None:
+                    return load.result
                 load.result.rejections += staged.rejections
                 load.result.read = staged.count + len(staged.rejections)
                 await _journal(connection, id_, number, _counted(load.result, batch.kind))

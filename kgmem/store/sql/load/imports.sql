@@ -158,3 +158,21 @@ SELECT pg_advisory_xact_lock_shared(hashtext('kgmem graph'), $3), pg_advisory_xa
 SELECT i.graph, i.state, b.read, b.created, b.updated, b.unchanged
 FROM kgmem.import i LEFT JOIN kgmem.import_batch b ON b.import = i.id AND b.number = $2 WHERE i.id = $1
 
+
+-- name: decisions_to_locate
+-- Decisions of which some fact or claim has no id, or one that an earlier release exported from another graph.
+SELECT i.id, i.key, s.path
+FROM {graph}.{label} v
+JOIN {index}.item i ON i.id = (ag_catalog.graphid_to_agtype(v.id)::text)::bigint AND i.id > $1
+JOIN {index}.scope s ON s.id = i.scope
+CROSS JOIN LATERAL (
+    SELECT ag_catalog.agtype_out(ag_catalog.agtype_access_operator(
+               VARIADIC ARRAY[v.properties, '"statements"'::agtype]))::text AS statements,
+           ag_catalog.agtype_out(ag_catalog.agtype_access_operator(
+               VARIADIC ARRAY[v.properties, '"facts"'::agtype]))::text AS facts,
+           ag_catalog.agtype_out(ag_catalog.agtype_access_operator(
+               VARIADIC ARRAY[v.properties, '"evidence"'::agtype]))::text AS evidence) p
+WHERE CASE WHEN p.statements ~ '^\[' AND coalesce(p.facts, '[]') ~ '^\['
+           THEN jsonb_array_length(p.statements::jsonb) > jsonb_array_length(coalesce(p.facts, '[]')::jsonb)
+                OR strpos(p.evidence, '"id": ') > 0 END
+ORDER BY i.id LIMIT $2

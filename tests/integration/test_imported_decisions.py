@@ -1,0 +1,120 @@
+"""Imported decisions name the facts and claims of the graph that they came into, whatever numbers these have there."""
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from kgmem.domain.agents.decision import DecisionFilter, DecisionStatement, Evidence
+from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.relationship import Relationship
+from kgmem.memory import Memory
+from kgmem.services.imports.export_records import ExportOptions
+from tests.memories import new_graph
+
+FUNCTIONAL = {"predicates": {"WORKS_AT": {"functional": True}}}
+
+
+@pytest.fixture
+async def origin(memory: Memory) -> str:
+    """A graph with a decision that rests on each kind of evidence."""
+    graph = await new_graph(memory, f"origin_{secrets.token_hex(6)}", schema=FUNCTIONAL)
+    await memory.entities.put(graph, [Entity(key, "Thing") for key in ("ada", "acme", "globex")])
+    await memory.episodes.put(graph, [Episode("Ada is at Acme.", key="e1")])
+    (plain,) = (await memory.relationships.put(graph, [Relationship("OWNS", "ada", "globex", key="own")])).ids
+    (claimed,) = (await memory.relationships.put(graph, [Relationship("WORKS_AT", "ada", "acme", source="press")])).ids
+    await memory.claims.put(graph, [ClaimStatement(each, "ada", "height", value=170) for each in ("a", "b")])
+    (height,) = (await memory.facts.list(graph, FactFilter(subject="ada", predicate="height"))).items
+    (claim,) = (await memory.claims.list(graph, ClaimFilter(predicate="height", source="b"))).items
+    evidence = [
+        Evidence("fact", id=claimed), Evidence("fact", id=plain), Evidence("fact", id=height.id),
+        Evidence("claim", id=claim.id), Evidence("episode", key="e1"),
+    ]  # fmt: skip
+    await memory.decisions.record(graph, DecisionStatement("First", "a", "first"))
+    await memory.decisions.record(
+        graph, DecisionStatement("It", "a", "it", evidence=[*evidence, Evidence("decision", key="first")])
+    )
+    return graph
+
+
+async def copied(memory: Memory, origin: str, target: Path, format_: str = "jsonl") -> str:
+    """A graph that had other things when the origin came into it."""
+    await memory.exports.write(origin, target, ExportOptions(format=format_))
+    graph = await new_graph(memory, f"copy_{secrets.token_hex(6)}", schema=FUNCTIONAL)
+    await memory.entities.put(graph, [Entity(f"other{number}", "Thing") for number in range(3)])
+    others = [Relationship(kind, "other0", f"other{to}") for kind in ("WORKS_AT", "OWNS") for to in (1, 2)]
+    await memory.relationships.put(graph, others)
+    await memory.claims.put(graph, [ClaimStatement("z", f"other{number}", "height", value=9) for number in range(3)])
+    assert not (await memory.imports.run(graph, [target])).rejections
+    return graph
+
+
+async def rests_on(memory: Memory, graph: str, id_: int) -> list[str]:
+    return [each.key for each in (await memory.decisions.list(graph, DecisionFilter(rests_on=str(id_)))).items]
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "csv", "parquet"])
+async def test_an_imported_decision_rests_on_what_was_imported(
+    memory: Memory, origin: str, tmp_path: Path, format_: str
+) -> None:
+    target = tmp_path / ("all.jsonl" if format_ == "jsonl" else "all.zip")
+    copy = await copied(memory, origin, target, format_)
+    before = (await memory.decisions.get(origin, "it")).statement.evidence
+    after = (await memory.decisions.get(copy, "it")).statement.evidence
+    assert [each.state for each in after] == [each.state for each in before]
+    for each in after[:2]:
+        edge = await memory.relationships.get(copy, each.id or 0)
+        assert (edge.start, edge.kind, edge.end) == (each.subject, each.predicate, each.object)
+        assert await rests_on(memory, copy, each.id or 0) == ["it"]
+    (height,) = (await memory.facts.list(copy, FactFilter(subject="ada", predicate="height"))).items
+    (claim,) = (await memory.claims.list(copy, ClaimFilter(predicate="height", source="b"))).items
+    assert [each.id for each in after[2:4]] == [height.id, claim.id]
+    others = (await memory.facts.list(copy, FactFilter(subject="other0"))).items
+    assert others
+    assert [await rests_on(memory, copy, each.id) for each in others] == [[]] * len(others)
+    table = await memory.cypher(copy, "MATCH (d:Decision {key: 'it'})-[r:RESTS_ON]->() RETURN d.facts, r.fact")
+    assert {tuple(row[0]) for row in table.rows} == {tuple(each.id for each in after[:4])}
+    assert {row[1] for row in table.rows} - {None} == {each.id for each in after[:4]}
+
+
+async def test_the_same_import_again_changes_no_decision(memory: Memory, origin: str, tmp_path: Path) -> None:
+    target = tmp_path / "all.jsonl"
+    copy = await copied(memory, origin, target)
+    before = await memory.decisions.get(copy, "it")
+    again = await memory.imports.run(copy, [target])
+    assert (again.created, again.updated, again.rejected) == (0, 0, 0)
+    assert await memory.decisions.get(copy, "it") == before
+    same = await memory.imports.run(origin, [target])
+    assert (same.created, same.updated, same.rejected) == (0, 0, 0)
+
+
+async def test_an_import_with_decisions_can_be_undone(memory: Memory, origin: str, tmp_path: Path) -> None:
+    copy = await copied(memory, origin, tmp_path / "all.jsonl")
+    (done,) = await memory.imports.list(copy)
+    assert done.read == done.created + done.updated + done.unchanged
+    undone = await memory.imports.undo(copy, done.id)
+    assert not undone.kept
+    assert not (await memory.decisions.list(copy, DecisionFilter())).items
+
+
+async def test_a_decision_on_a_fact_finds_it_by_the_ids_of_fact_and_relationship(memory: Memory, origin: str) -> None:
+    (fact,) = (await memory.facts.list(origin, FactFilter(subject="ada", predicate="WORKS_AT"))).items
+    assert await rests_on(memory, origin, fact.id) == ["it"]
+    assert await rests_on(memory, origin, fact.relationships[0]) == ["it"]
+
+
+async def test_a_retracted_relationship_is_retracted_in_the_copy_too(
+    memory: Memory, origin: str, tmp_path: Path
+) -> None:
+    evidence = (await memory.decisions.get(origin, "it")).statement.evidence
+    for each in evidence[:2]:
+        await memory.facts.retract(origin, each.id or 0, by="ann", reason="Another Ada.")
+    copy = await copied(memory, origin, tmp_path / "all.jsonl")
+    states = [
+        [each.state for each in (await memory.decisions.get(graph, "it")).statement.evidence]
+        for graph in (origin, copy)
+    ]
+    assert states[0][:2] == ["retracted", "retracted"]
+    assert states[0] == states[1]
