@@ -22,6 +22,7 @@ from kgmem.services.agents.scopes import Scopes
 from kgmem.services.agents.sessions import Sessions
 from kgmem.services.agents.states import AgentStates
 from kgmem.services.ask_cypher import NamedQueries
+from kgmem.services.audit import Audit
 from kgmem.services.backups import Backups
 from kgmem.services.cache.cache import Cache
 from kgmem.services.claims.causality import Causality
@@ -104,6 +105,7 @@ class Memory:
         self.presence = AgentPresence(ports)
         self.streams = Streams(ports)
         self.flows = Flows(ports)
+        self.audit = Audit(ports)
         self.webhooks = Webhooks(ports)
         self.imports = Imports(ports)
         self.exports = Exports(ports)

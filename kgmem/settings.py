@@ -123,6 +123,10 @@ class Settings(BaseSettings):
     login_failures: int = Field(
         default=30, ge=0, le=100_000, description="Failed logins a minute after which an address gets 429; 0: any."
     )
+    audit: Literal["off", "changes", "all"] = Field(
+        default="off", description="What is noted in the audit log, of graphs that have no level of their own."
+    )
+    audit_days: float = Field(default=0.0, ge=0, le=36_500, description="Days for which entries stay; 0: for ever.")
     oidc_issuer: str | None = Field(
         default=None, description="Issuer of an OpenID Connect provider whose tokens are taken beside API keys."
     )

@@ -48,6 +48,7 @@ def fake_memory(**others: Any) -> Memory:
         "answers": FakeAnswers(),
         "keys": FakeKeyRing(),
         "flows": FakeFlows(),
+        "audit": FakeAudit(),
         "jobs": FakeQueue(),
         "embedder": None,
         "embedder_of": lambda space: None,
@@ -82,6 +83,13 @@ class FakeFlows:
 
     def run(self, kind: str, graph: str, *, scope: str | None = None, about: str | None = None) -> Any:
         return running(FlowTrace(kind, graph, scope, about), lambda flow: None)
+
+
+class FakeAudit:
+    """Nothing is audited."""
+
+    def wants(self, graph: str | None, *, change: bool) -> bool:
+        return False
 
 
 class FakePresence:

@@ -185,10 +185,13 @@ CREATE FUNCTION kgmem_test.clean() RETURNS void LANGUAGE plpgsql SET search_path
 DECLARE
     relation regclass;
 BEGIN
+    PERFORM set_config('kgmem.audit_retention', 'on', true);
+    UPDATE kgmem.audit_state SET last_id = 0, last_hash = sha256('kgmem audit log'), base_id = 0,
+        base_hash = sha256('kgmem audit log') WHERE last_id > 0;
     FOR relation IN
         SELECT oid FROM pg_class
         WHERE relkind = 'r' AND relnamespace IN ('kgmem'::regnamespace, 'kgmem_jobs'::regnamespace)
-          AND relname NOT IN ('alembic_version', 'graph') AND pg_relation_size(oid) > 0
+          AND relname NOT IN ('alembic_version', 'graph', 'audit_state') AND pg_relation_size(oid) > 0
         ORDER BY relname = 'procrastinate_jobs'
     LOOP
         EXECUTE format('DELETE FROM %s', relation);

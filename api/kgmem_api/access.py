@@ -51,7 +51,7 @@ class Demand:
         if self.any_case and graph is not None:
             graph = await _named(memory, key, graph)
         key = key.acting(self.role, graph)
-        context_of(request).role = self.role
+        context_of(request).role, context_of(request).graph = self.role, graph
         context_of(request).watch(memory, key)
         act_for(key.id, graph)
         key.demand(self.role, key.graph if self.anywhere else graph, whole=self.whole)

@@ -72,7 +72,7 @@ from kgmem_api.routes.agents import (
 )
 from kgmem_api.routes.ledger import routes as ledger_routes
 from kgmem_api.routes.lifecycle import erasures, holds, retention
-from kgmem_api.routes.operations import backups, cache, flows, jobs
+from kgmem_api.routes.operations import audit, backups, cache, flows, jobs
 from kgmem_api.routes.query_api import QueryProblem
 from kgmem_api.security_headers import allow_origins
 from kgmem_api.siblings import Share, Siblings
@@ -200,6 +200,7 @@ _ROUTERS = (
     jobs.router,
     flows.router,
     keys.router,
+    audit.router,
     query_api.router,
     health.router,
 )

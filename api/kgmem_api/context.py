@@ -4,7 +4,7 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +33,9 @@ class Context:
     ending: asyncio.Event | None = None  # Of a stream that ends by itself when it is told to.
     unwatch: Callable[[], None] | None = None
     role: str = "reader"  # That the request needs.
+    address: str | None = None  # Where it came from.
+    graph: str | None = None  # That its address names, as it is stored.
+    queried: tuple[str, ...] = ()  # Graphs that its queries used.
     acted: str | None = None  # The scope in which it acts, once that is known.
     large: bool = False  # Its body takes so long to go through that a thread shall.
 
@@ -75,6 +78,21 @@ def note_scope(scope: str) -> str:
     return scope
 
 
+def note_writing() -> None:
+    """Note that the current request may change something, where its body says so."""
+    context = _CURRENT.get()
+    if context is not None:
+        context.role = "writer"
+
+
+def note_answer(graphs: Sequence[str], *, writes: bool) -> None:
+    """Note which graphs a query of the current request used, and whether it may have changed something."""
+    context = _CURRENT.get()
+    if context is not None:
+        context.role = "writer" if writes else "reader"
+        context.queried = tuple(graphs)
+
+
 def _over() -> Unauthenticated:
     return Unauthenticated("The API key, or a grant of it, is no longer valid: it was revoked, or it has expired.")
 
@@ -83,8 +101,18 @@ def begin(scope: Scope) -> Context:
     """Return a new request its context; its id is the client's X-Request-ID when that is a plain word."""
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
     context = Context(given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8))
+    client = scope.get("client")
+    context.address = client[0] if client else None
     scope[_SCOPE_NAME] = context
     _CURRENT.set(context)
+    return context
+
+
+def current() -> Context:
+    """Return the context of the current request."""
+    context = _CURRENT.get()
+    if context is None:
+        raise LookupError("There is no request.")
     return context
 
 

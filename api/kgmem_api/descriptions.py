@@ -296,6 +296,8 @@ FIELDS: Final[dict[str, str]] = {
     "rotated_at": "When it got its current secret; null: when it was made. ISO 8601.",
     "old_secret_until": "Until when the secret before that is valid, too. ISO 8601.",
     "last_used_at": "When it was last used, at most a minute late; null: never. ISO 8601.",
+    "AuditVerification.head": "The last entry.",
+    "AuditPage.entries": "The entries, newest first.",
     "request_id": "The id of the request, which the server's log has too.",
     "resolved": "What each description is.",
     "restored": "How many items are again as they were before the import.",

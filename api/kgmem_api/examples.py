@@ -195,6 +195,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "post_integrity_check": {"repair": False},
     "post_backup": {"kind": "full"},
     "post_job": {"task": "embed"},
+    "put_audit_level": {"level": "changes"},
     "patch_key": {"requests_per_minute": 600, "burst": 60},
     "rotate_key": {"overlap_seconds": 3600},
     "post_key": {"name": "reader of space", "role": "reader", "graph": "space"},

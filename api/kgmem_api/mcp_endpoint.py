@@ -81,7 +81,7 @@ class MCPEndpoint:
                 return
             context.unlimited()  # Calls have a limit of their own, which answers.
             begun = _http().new_session(key.id) if session is None and b'"initialize"' in body else None
-            caller = Caller(key, options, _open(memory))
+            caller = Caller(key, options, _open(memory), context.address)
             self._under_way += 1
             self._idle.clear()
             try:

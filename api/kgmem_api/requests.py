@@ -17,6 +17,7 @@ from kgmem.domain.flows.trace import collect_flows, trace_with
 from kgmem.memory import Memory
 from kgmem.settings import Settings
 from kgmem.web_names import web_names
+from kgmem_api.audit import note_request
 from kgmem_api.context import Context, begin, template_of
 from kgmem_api.mcp_endpoint import PATH
 from kgmem_api.metrics import Metrics
@@ -223,6 +224,7 @@ class Requests:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.count(method, route, status, seconds)
         self._count(context, scope, route, status)
+        note_request(context, scope, f"{method} {route}", status)
         tell = log.debug if route.startswith(("/health/", "/metrics")) else log.info
         tell(
             "request",

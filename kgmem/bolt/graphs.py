@@ -7,8 +7,10 @@ from typing import Any
 
 from kgmem.bolt.backend import Credentials, Row, Summary, TransactionOptions
 from kgmem.domain.access import Key
+from kgmem.domain.audit.log import AuditEvent
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode
-from kgmem.domain.errors import InvalidInput, NotFound, Unauthenticated
+from kgmem.domain.errors import Forbidden, InvalidInput, KgmemError, NotFound, Unauthenticated
+from kgmem.domain.graph.graph import is_graph_name
 from kgmem.log import EventLog
 from kgmem.memory import DEFAULT_GRAPH, Memory
 from kgmem.tasks import act_for
@@ -38,8 +40,12 @@ class MemoryBackend:
                 "Authentication is required.",
                 hint="Send an API key as the password or as a bearer token. Create one: kgmem key create.",
             )
-        key = await self.memory.keys.authenticate(credentials.secret, address=address)
-        return KeyCaller(self.memory, key, self.home)
+        try:
+            key = await self.memory.keys.authenticate(credentials.secret, address=address)
+        except Unauthenticated:
+            self.memory.audit.note(AuditEvent("bolt", "login", change=False, outcome="refused", address=address))
+            raise
+        return KeyCaller(self.memory, key, self.home, address)
 
     def element_id(self, node: int) -> str:
         """Return the element id of a node by its id."""
@@ -57,7 +63,18 @@ class KeyCaller:
     memory: Memory
     key: Key
     usual: str | None = None
+    address: str | None = None
     _ended: list[Callable[[], None]] = field(default_factory=list)  # What the connection does when the key ends.
+
+    def _audit_refusal(self, asked: TransactionOptions) -> None:
+        """Note a transaction on a graph that the key may not read, or that does not exist."""
+        graph = asked.database if asked.database is not None and is_graph_name(asked.database) else None
+        if self.memory.audit.wants(graph, change=asked.write):
+            self.memory.audit.note(
+                AuditEvent(
+                    "bolt", "cypher", asked.write, "refused", self.key.id, graph, self.key.scope, address=self.address
+                )
+            )
 
     @property
     def identity(self) -> str:
@@ -107,14 +124,18 @@ class KeyCaller:
 
     async def begin(self, asked: TransactionOptions, *, alone: bool) -> "GraphTransaction":
         """Open a transaction on a graph, in the key's scope. Raises NotFound, Forbidden, InvalidInput."""
-        graph = await self.home(asked.database)
-        self.key.demand("reader", graph)
+        try:
+            graph = await self.home(asked.database)
+            self.key.demand("reader", graph)
+        except KgmemError:
+            self._audit_refusal(asked)
+            raise
         act_for(self.key.id, graph)
         await self.memory.server.check_bookmarks(asked.bookmarks)
         may_write = self.key.role != "reader"
         mode: Mode = "write" if asked.write and may_write else "read"
         key = (await self.memory.keys.current(self.key)).acting("reader", graph)
-        transaction = GraphTransaction(self.memory, graph, key, asked, mode)
+        transaction = GraphTransaction(self.memory, graph, key, asked, mode, self.address)
         if key.grant_ids:
             for ended in self._ended:
                 transaction.unwatch = self.memory.keys.watch(key.id, ended, key.grant_ids)
@@ -136,6 +157,7 @@ class GraphTransaction:
     key: Key
     asked: TransactionOptions
     mode: Mode
+    address: str | None = None  # Of the client.
     unwatch: Callable[[], None] = lambda: None  # Ends the watch of the grants that it sees scopes by.
     _open: CypherTransaction | None = None
     _leaving: AbstractAsyncContextManager[CypherTransaction] | None = None
@@ -167,10 +189,26 @@ class GraphTransaction:
                 asked = CypherQuery(query, parameters, self.mode, self._scope, self.asked.timeout, None, self.key)
                 answer = await self._open.run(asked)
         except InvalidInput as error:
+            self._audit("failed", (), change=self.mode == "write")
             if error.facts.get("type") == "AccessMode" and self.asked.write:
                 self.key.demand("writer", self.database)
             raise
+        except KgmemError as error:
+            outcome = "refused" if isinstance(error, Forbidden) else "failed"
+            self._audit(outcome, (), change=self.mode == "write")
+            raise
+        self._audit("done", answer.graphs, change=answer.writes)
         return Rows(answer)
+
+    def _audit(self, outcome: str, used: Sequence[str], *, change: bool) -> None:
+        """Note a query, of each graph that it used."""
+        for graph in dict.fromkeys((self.database, *used)):
+            if self.memory.audit.wants(graph, change=change):
+                self.memory.audit.note(
+                    AuditEvent(
+                        "bolt", "cypher", change, outcome, self.key.id, graph, self.key.scope, address=self.address
+                    )
+                )
 
     async def commit(self) -> str:
         """Commit; returns a bookmark of everything written and read."""

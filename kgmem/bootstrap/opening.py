@@ -168,6 +168,7 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "undo_import": memory.tasks.run_undo,
         "back_up": memory.backups.run_create,
         "verify_backup": memory.backups.run_verify,
+        "trim_audit": memory.audit.trim,
         "check_integrity": memory.tasks.check_integrity,
         "queue_integrity_checks": memory.tasks.queue_integrity_checks,
     }

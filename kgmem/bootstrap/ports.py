@@ -17,6 +17,7 @@ from kgmem.bootstrap.models import Embedders, extractor_of, reranker_of
 from kgmem.consensus.engine import NumpyConsensus
 from kgmem.domain.access import KeyRing, RateLimit, TokenVerifier
 from kgmem.domain.agents.tokens import ESTIMATE, TokenCounter
+from kgmem.domain.audit.log import AuditLog
 from kgmem.domain.backups.backup import BackupStore
 from kgmem.domain.derived.summaries import Wording
 from kgmem.domain.distillation.run import DistilSettings
@@ -61,6 +62,7 @@ from kgmem.store.agents.scopes import PostgresScopes
 from kgmem.store.agents.session_context import PostgresContexts
 from kgmem.store.agents.sessions import PostgresSessions
 from kgmem.store.agents.states import PostgresStates
+from kgmem.store.audit.audit_log import PostgresAuditLog
 from kgmem.store.backup.store import BackupSettings, PostgresBackups
 from kgmem.store.claims.claim_store import PostgresClaims
 from kgmem.store.cypher.graphs import PostgresGraphs
@@ -193,6 +195,9 @@ async def _ports(
     retention = FlowRetention(settings.flows_kept, settings.flows_days)
     flows = PostgresFlows(database, enabled=settings.flows, tracer=pools.tracer, retention=retention)
     stack.push_async_callback(flows.close)
+    audit = PostgresAuditLog(database, default=settings.audit, days=settings.audit_days)
+    await audit.open()
+    stack.push_async_callback(audit.aclose)
     sender = LazySender(
         AllowedAddresses.parse(settings.webhook_allow or ""), timeout=settings.webhook_timeout,
         product=f"kgmem/{version_of('kgmem')}",
@@ -217,6 +222,7 @@ async def _ports(
             distil=distil_settings(settings),
             cache=content_cache(settings, catalog, redis, stack),
             streams=(lambda streams: redis_streams(redis, streams, stack)) if redis else _as_it_is,
+            audit=audit,
         ),
         models=Models(
             embedder,
@@ -279,6 +285,7 @@ class Infrastructure:
     distil: DistilSettings = field(default_factory=DistilSettings)
     cache: ContentCache | None = None
     streams: Callable[[PostgresStreams], StreamStore] = _as_it_is  # Where some streams may be elsewhere.
+    audit: AuditLog | None = None  # None: one that notes nothing unless a graph says so.
 
 
 def postgres_ports(
@@ -361,6 +368,7 @@ def postgres_ports(
         integrity=PostgresInspector(index),
         jobs=infrastructure.jobs,
         keys=infrastructure.keys,
+        audit=infrastructure.audit or PostgresAuditLog(catalog.database),
         vitals=infrastructure.vitals,
         backups=infrastructure.backups,
         open_copy=open_copy,

@@ -80,8 +80,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "export": ("kgmem.cli.transfer:export", "Export a graph to a file or to a Bolt server."),
     "graph": ("kgmem.cli.graph:app", "Create, list, show, check and delete graphs."),
     "index": ("kgmem.cli.index:app", "Rebuild a graph's retrieval index, or embed its texts."),
-    "key": ("kgmem.cli.key:app", "Create, list and revoke API keys and their grants."),
+    "key": ("kgmem.cli.key:app", "Create, list, rotate and revoke API keys and their grants."),
     "db": ("kgmem.cli.db:app", "Start, stop, migrate and inspect the database."),
+    "audit": ("kgmem.cli.operations.audit:app", "List, export and verify the audit log."),
     "backup": (
         "kgmem.cli.operations.backup:app",
         "Make, verify, restore and prune backups, and archive the write-ahead log.",

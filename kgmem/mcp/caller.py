@@ -1,11 +1,13 @@
 """Who calls: the key, and what whoever set the connection up chose: graph, scope, tools, whether it may write."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
 from kgmem.domain.access import Key, Role
-from kgmem.domain.errors import Forbidden, InvalidInput, NotFound
+from kgmem.domain.audit.log import AuditEvent
+from kgmem.domain.errors import Forbidden, InvalidInput, KgmemError, NotFound
 from kgmem.domain.graph.graph import check_graph_name
 from kgmem.domain.graph.scope import check_scope
 from kgmem.memory import DEFAULT_GRAPH, Memory
@@ -59,6 +61,7 @@ class Caller:
     key: Key
     options: ConnectionOptions
     memory: Callable[[], Awaitable[Memory]]
+    address: str | None = None  # Where it connects from.
     local: bool = False  # Whether it comes by no API key, since it has the data folder.
 
     @property
@@ -86,11 +89,22 @@ class Caller:
             raise Forbidden("This connection only reads.", hint="Tell the user that it was set up read-only.")
         name = await self._graph(memory, graph)
         key = self.key if self.local else (await memory.keys.current(self.key)).acting(role, name)
-        key.demand(role, name)
+        try:
+            key.demand(role, name)
+        except KgmemError:
+            self._audit_refusal(memory, role, name)
+            raise
         if not self.local:
             act_for(key.id, name)
         asked = self.options.scope if self.has_fixed_scope else scope
         return Reach(memory, name, key.demand_scope(asked), key, whole=asked is None and not key.scope, caller=self)
+
+    def _audit_refusal(self, memory: Memory, role: Role, graph: str) -> None:
+        """Note a call that the key's role does not allow."""
+        change = role != "reader"
+        if not self.local and memory.audit.wants(graph, change=change):
+            event = AuditEvent("mcp", "call", change, "refused", self.key.id, graph, address=self.address)
+            memory.audit.note(event)
 
     async def _graph(self, memory: Memory, named: str | None) -> str:
         """Return the graph to act on: the connection's, the key's, the named one, the default one, the only one."""
@@ -136,6 +150,23 @@ class Reach:
         """Create the default graph of a data folder that has none, so that the first text can be stored."""
         if self.caller.local and self.graph == DEFAULT_GRAPH:
             await self.memory.graphs.ensure(DEFAULT_GRAPH)
+
+    def audit(self, action: str, outcome: str, *, change: bool, graph: str | None = None) -> None:
+        """Note a call in the audit log, of this graph, or of another that a query used."""
+        graph, key, address = graph or self.graph, self.key.id, self.caller.address
+        if not self.caller.local and self.memory.audit.wants(graph, change=change):
+            event = AuditEvent("mcp", action, change, outcome, key, graph, str(self.scope), address=address)
+            self.memory.audit.note(event)
+
+    @contextmanager
+    def audited(self, action: str, *, change: bool) -> Iterator[None]:
+        """Note what the block does, and whether it failed."""
+        try:
+            yield
+        except BaseException as error:
+            self.audit(action, "refused" if isinstance(error, Forbidden) else "failed", change=change)
+            raise
+        self.audit(action, "done", change=change)
 
     def within(self, scope: str) -> "Reach":
         """Return it with another scope."""

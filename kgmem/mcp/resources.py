@@ -41,7 +41,8 @@ async def resources_of(caller: Caller) -> Sequence[Resource]:
     base = f"kgmem://{quote(reach.graph, safe='')}"
     found = [Resource(f"{base}/schema", "schema", "Labels and kinds of relationships, with counts.")]
     try:
-        page = await reach.memory.sessions.list(reach.graph, scope=str(reach.scope), limit=_LISTED)
+        with reach.audited("list resources", change=False):
+            page = await reach.memory.sessions.list(reach.graph, scope=str(reach.scope), limit=_LISTED)
     except NotFound:  # The graph of a data folder that is empty.
         return found
     for each in page.items:
@@ -59,7 +60,8 @@ async def read(caller: Caller, uri: str) -> str:
     reach = await caller.reach("reader", graph)
     if reach.graph != graph:
         raise _no_such(uri)
-    return await _text(reach, kind, rest)
+    with reach.audited(f"resource {kind}", change=False):
+        return await _text(reach, kind, rest)
 
 
 async def _text(reach: Reach, kind: str, rest: str) -> str:

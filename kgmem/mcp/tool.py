@@ -138,7 +138,8 @@ class Tool:
         writes = bool(self.writes_on_request and getattr(asked, self.writes_on_request))
         reach = await caller.reach("writer" if writes else self.role, graph, scope)
         budget = asked.max_tokens if isinstance(asked, Bounded) else DEFAULT_TOKENS
-        return await self.run(Call(reach, budget, report), asked)
+        with reach.audited(self.name, change=writes or self.role != "reader"):
+            return await self.run(Call(reach, budget, report), asked)
 
 
 @cache

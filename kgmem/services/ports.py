@@ -11,6 +11,7 @@ from kgmem.domain.agents.publication import PublicationStore
 from kgmem.domain.agents.session import ContextStore, SessionStore
 from kgmem.domain.agents.state import StateStore
 from kgmem.domain.agents.tokens import TokenCounter
+from kgmem.domain.audit.log import AuditLog
 from kgmem.domain.backups.backup import BackupStore
 from kgmem.domain.claims.ports import Answers, ClaimStore
 from kgmem.domain.cypher import Cypher, NamedQuery
@@ -87,6 +88,7 @@ class Ports:
     presence: PresenceStore
     streams: StreamStore
     flows: FlowLog
+    audit: AuditLog
     webhooks: WebhookStore
     sender: WebhookSender  # Of the requests of webhooks.
     token_counter: TokenCounter

@@ -14,7 +14,7 @@ from kgmem.query.values.elements import is_much
 from kgmem.query.values.wire import from_json, to_json
 from kgmem_api.access import Access, Reads, ReadsAnywhere
 from kgmem_api.bodies import JSONBody, in_turn
-from kgmem_api.context import context_of
+from kgmem_api.context import context_of, note_answer, note_writing
 from kgmem_api.direct import DirectRoute
 from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
@@ -58,12 +58,13 @@ def _parameters(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _answered(graph: str, access: Access, asked: CypherRequest, parameters: dict[str, Any]) -> CypherAnswer:
     if asked.mode == "write":
+        note_writing()
         access.key.demand("writer", graph)
     text = asked.query or ""
     if asked.named is not None:
         named = access.memory.queries.get(asked.named)
         text, parameters = named.text, named.filled(parameters)
-    return await access.memory.cypher(
+    answer = await access.memory.cypher(
         graph,
         text,
         parameters,
@@ -72,6 +73,8 @@ async def _answered(graph: str, access: Access, asked: CypherRequest, parameters
         seconds=asked.timeout,
         asker=access.key,
     )
+    note_answer(answer.graphs, writes=answer.writes)
+    return answer
 
 
 def _whole(answer: CypherAnswer) -> Response:

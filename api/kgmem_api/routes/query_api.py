@@ -20,6 +20,7 @@ from kgmem.query.values.query_api import typed, untyped
 from kgmem.query.values.wire import to_json
 from kgmem_api.access import Access, ReadsDatabase
 from kgmem_api.bodies import JSONBody, in_turn
+from kgmem_api.context import note_answer, note_writing
 from kgmem_api.parameters import GraphName, gives
 from kgmem_api.query_sessions import Session, Sessions
 from kgmem_api.replies import reply
@@ -87,6 +88,8 @@ async def query_api_run(graph: GraphName, request: Request, access: ReadsDatabas
     graph = access.graph or graph
     await access.memory.server.check_bookmarks(asked.bookmarks)
     mode = asked.mode(_most(access.key, graph))
+    if mode == "write":
+        note_writing()
     answer = await access.memory.cypher(
         graph,
         asked.statement,
@@ -95,6 +98,7 @@ async def query_api_run(graph: GraphName, request: Request, access: ReadsDatabas
         scope=demanded_scope(access.key, None),
         asker=access.key,
     )
+    note_answer(answer.graphs, writes=answer.writes)
     return await _told(request, asked, answer, bookmarks=[await access.memory.server.bookmark()])
 
 
@@ -166,7 +170,11 @@ async def _run(request: Request, access: Access, session: Session, asked: QueryR
         return None
     parameters = await in_turn(request, untyped, asked.parameters)
     query = CypherQuery(asked.statement, parameters, session.mode, asker=access.key)
-    return await session.transaction.run(query)
+    if session.mode == "write":
+        note_writing()
+    answer = await session.transaction.run(query)
+    note_answer(answer.graphs, writes=answer.writes)
+    return answer
 
 
 def _most(key: Key, graph: str) -> Mode:

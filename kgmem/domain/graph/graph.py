@@ -68,9 +68,14 @@ class Dangling:
     example: int  # The id of one.
 
 
+def is_graph_name(name: str) -> bool:
+    """Return whether a text is a valid name of a graph."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_graph_name(name: str) -> str:
     """Return a valid name of a graph unchanged. Raises InvalidInput."""
-    if not _NAME.fullmatch(name):
+    if not is_graph_name(name):
         raise InvalidInput(
             f"{name[:80]!r} is not a valid name for a graph.",
             hint="Start with a letter; letters, digits, '_', '.' and '-' follow; 100 characters at most.",

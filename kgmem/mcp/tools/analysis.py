@@ -48,6 +48,9 @@ async def run_cypher(call: Call, asked: CypherArguments) -> Result:
         scope=None if reach.whole else reach.scope,
         asker=None if reach.caller.local else reach.key,
     )
+    for other in answer.graphs:
+        if other != reach.graph:
+            reach.audit("run_cypher", "done", change=answer.writes, graph=other)
     changes = {name: count for name, count in answer.counters.items() if count}
     lines = call.lines(f"{len(answer.rows)} rows: {', '.join(answer.columns)}." if answer.columns else "")
     rows: list[list[Any]] = []

@@ -36,6 +36,9 @@ KEPT: Final[Mapping[str, str]] = {
     "graph": "the name, schema and settings of the graph",
     "deferred_index": "names of indexes",
     "erasure_report": "reports have no personal data",
+    "audit": "the audit log is append-only and names nobody: ids of keys, names of graphs, digests",
+    "audit_state": "the end of the audit log's chain, and the secret of its digests",
+    "audit_level": "names of graphs",
     "scope": "names of scopes go when the scope is erased",
     "key": "API keys that still work: revoke them, and erase again",
 }

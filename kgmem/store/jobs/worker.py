@@ -64,6 +64,7 @@ _PERIODIC = {
     "queue_tiers": "*/5 * * * *",
     "build_deferred_indexes": "*/3 * * * *",
     "queue_integrity_checks": "41 * * * *",
+    "trim_audit": "23 * * * *",
     "tidy": "17 * * * *",
 }
 _MOST_ATTEMPTS = 100

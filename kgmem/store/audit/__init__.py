@@ -1,0 +1,1 @@
+"""The audit log: written in batches, chained, append-only."""
