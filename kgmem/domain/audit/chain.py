@@ -84,7 +84,7 @@ class Chain:
 def verify_export(entries: Iterable[AuditEntry], noted: AuditHead | None = None) -> AuditVerification:
     """Verify an export of all entries, with nothing but itself.
 
-    What was removed before its first entry is told by the last entry of retention in it.
+    What was removed before its first entry is in the last entry of retention.
     """
     chain: Chain | None = None
     told = list(entries)
