@@ -8,11 +8,13 @@ import pytest
 
 from kgmem.cache.layered import LayeredCache
 from kgmem.domain.agents.block import BlockAddress, BlockContent
+from kgmem.domain.agents.context import SessionContext
 from kgmem.domain.agents.message import Message
 from kgmem.domain.agents.session import SessionAddress
 from kgmem.domain.agents.state import StateAddress
 from kgmem.domain.cache.policy import DEFAULTS, CacheKind, CachePolicy
 from kgmem.domain.cache.ports import KindStats, Seen
+from kgmem.domain.claims.claim import ClaimStatement, FactFilter
 from kgmem.domain.errors import NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
@@ -20,6 +22,7 @@ from kgmem.domain.graph.scope import WidenedScope
 from kgmem.domain.recall.answer import Answer
 from kgmem.domain.recall.feedback import Feedback
 from kgmem.domain.recall.question import Question, What, When
+from kgmem.domain.time.interval import iso, now
 from kgmem.memory import Memory
 from kgmem.store.db.migrate import downgrade, migrate
 from tests.graph_pool import GraphPool
@@ -338,3 +341,125 @@ async def test_callers_with_other_grants_share_no_answer_and_a_revoked_grant_cou
                 answer, _ = await asked(cached, older, Question(What(text="granite"), scope=scope))
                 assert {hit.key for hit in answer.hits} == keys
         assert (await asked(cached, older, Question(What(text="granite"), scope="team/a")))[1]
+
+
+SALARY = ("ann", "salary")
+
+
+def salaries(context: SessionContext) -> list[object]:
+    return [each.told["value"] for each in context.sections["facts"] if each.told["kind"] == "salary"]
+
+
+async def context_of(memory: Memory, graph: str) -> tuple[SessionContext, bool]:
+    """The context of the session about Ann, and whether it came from the cache."""
+    before = of(memory, "context").hits
+    context = await memory.sessions.context(graph, SessionAddress("pay"))
+    await memory.ports.cache.settle()
+    return context, of(memory, "context").hits > before
+
+
+async def cached_context(memory: Memory, graph: str) -> SessionContext:
+    """The context, from the cache."""
+    for _ in range(4):
+        context, was_cached = await context_of(memory, graph)
+        if was_cached:
+            return context
+    raise AssertionError
+
+
+async def ask_for_ann(memory: Memory, graph: str) -> None:
+    await memory.entities.put(graph, [Entity("ann", "Person", "Ann")])
+    await memory.sessions.open(graph, SessionAddress("pay"))
+    await memory.sessions.append(graph, SessionAddress("pay"), [Message("user", "What is the salary of ann?", "m1")])
+
+
+async def claim_salary(memory: Memory, graph: str, value: int, **times: str) -> None:
+    await memory.claims.put(graph, [ClaimStatement("payroll", *SALARY, value=value, **times)])
+
+
+def later(seconds: float) -> str:
+    return iso(now() + int(seconds * 1_000_000))
+
+
+async def boundaries(memory: Memory, graph: str) -> set[str]:
+    schema = (await memory.ports.graphs.layout(graph)).index_name
+    return {iso(at) for (at,) in await query(memory, f"SELECT at FROM {schema}.boundary")}
+
+
+async def test_a_cached_context_shows_a_value_until_it_ends_and_the_next_from_then_on(
+    cached: Memory, graph: str
+) -> None:
+    await ask_for_ann(cached, graph)
+    change = later(2)
+    await claim_salary(cached, graph, 1, valid_from="2020-01-01", valid_to=change)
+    await claim_salary(cached, graph, 2, valid_from=change)
+    served = 0
+    while (before := iso(now())) < change:
+        context, was_cached = await context_of(cached, graph)
+        assert salaries(context) == [1] or iso(now()) >= change, before
+        served += was_cached
+        await asyncio.sleep(0.05)
+    assert salaries((await context_of(cached, graph))[0]) == [2]
+    assert salaries(await cached_context(cached, graph)) == [2]
+    assert await boundaries(cached, graph) >= {change}
+
+
+async def test_a_value_that_was_stored_before_the_graph_had_an_epoch_ends_in_the_cache_too(
+    cached: Memory, memory: Memory, graph_pool: GraphPool
+) -> None:
+    async with graph_pool.lent() as older:
+        cached.ports.graphs.forget(older)
+        await ask_for_ann(cached, older)
+        end = later(3600)
+        await memory.claims.put(older, [ClaimStatement("payroll", *SALARY, value=1, valid_to=end)])
+        await ready(cached, older)
+        assert await boundaries(cached, older) >= {end}
+
+
+async def test_the_end_of_a_value_is_noted_whoever_changes_it(cached: Memory, graph: str) -> None:
+    await ask_for_ann(cached, graph)
+    await claim_salary(cached, graph, 1)
+    assert salaries(await cached_context(cached, graph)) == [1]
+    (fact,) = (await cached.facts.list(graph, FactFilter(subject="ann"))).items
+    end = later(3600)
+    await cached.facts.expire(graph, fact.id, by="me", reason="She leaves.", valid_to=end)
+    context, was_cached = await context_of(cached, graph)
+    assert (salaries(context), was_cached) == ([1], False)
+    assert await boundaries(cached, graph) >= {end}
+    await cached.facts.retract(graph, fact.id, by="me", reason="She never did.")
+    assert salaries((await context_of(cached, graph))[0]) == []
+
+
+async def test_an_older_graph_gets_the_ends_of_its_facts_by_a_migration(database_url: str) -> None:
+    end = later(3600)
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        await memory.graphs.create("pay")
+        await claim_salary(memory, "pay", 1, valid_to=end)
+        layout = await memory.ports.graphs.layout("pay")  # type: ignore[attr-defined]
+        await layout.ensure("cache")
+        before = await catalog_of(database_url, layout.index_name)
+        epoch = f"SELECT bit_xor(token) FROM {layout.index_name}.epoch WHERE part = 0"
+        earlier = await query(memory, epoch)
+        assert await boundaries(memory, "pay") == set()
+
+    await downgrade(database_url, "0060")
+    assert not any("epoch_fact" in part for part in await catalog_of(database_url, layout.index_name))
+    assert any(
+        "epoch_truncate" in part and ".fact " in part for part in await catalog_of(database_url, layout.index_name)
+    )
+    await migrate(database_url)
+
+    assert await catalog_of(database_url, layout.index_name) == before
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        assert await boundaries(memory, "pay") == {end}
+        assert await query(memory, epoch) != earlier
+
+
+async def test_the_context_is_the_same_from_the_cache_without_one_and_in_another_process(
+    cached: Memory, memory: Memory, graph: str
+) -> None:
+    await ask_for_ann(cached, graph)
+    for source, value in (("a", 1), ("b", 2), ("c", 1), ("d", 2), ("e", 1)):
+        await cached.claims.put(graph, [ClaimStatement(source, *SALARY, value=value)])
+    from_cache = await cached_context(cached, graph)
+    assert from_cache == await memory.sessions.context(graph, SessionAddress("pay"))

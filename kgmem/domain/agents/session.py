@@ -17,6 +17,7 @@ from kgmem.domain.graph.expiry import expiry_of
 from kgmem.domain.graph.scope import SHARED, check_scope
 
 MOST_USERS: Final = 100
+_LONGEST_VALUE: Final = 300  # Characters of a claimed value that a context shows.
 _ID = re.compile(r"[^\s/\x00-\x1f\x7f]{1,200}")
 
 
@@ -161,14 +162,27 @@ def no_such_session(address: SessionAddress) -> NotFound:
 
 @dataclass(frozen=True, slots=True)
 class CurrentFact:
-    """A relationship that holds now, in words."""
+    """A relationship or a value that holds now, in words.
+
+    `state` is that of its claims (verified, contested, unverified); None where none were weighed.
+    """
 
     id: int
     kind: str
     start: str  # Key.
-    end: str
+    end: str | None  # None for a value.
     text: str
     valid_from: str | None
+    valid_to: str | None = None  # In the future.
+    value: Any = None
+    state: str | None = None
+    alternatives: Sequence[Any] = ()  # Of a contested value, what else is claimed, the most probable first.
+
+
+def in_words(value: Any) -> str:
+    """Return a claimed value as a context shows it: a text as it is, else JSON, and of a long one the beginning."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}\u2026"
 
 
 class ContextStore(Protocol):
@@ -188,4 +202,4 @@ class ContextStore(Protocol):
     async def facts(
         self, graph: str, address: SessionAddress, messages: Sequence[int], entities: Sequence[int]
     ) -> Sequence[CurrentFact]:
-        """Return current relationships of what messages (numbers) mention and of entities (ids), by worth."""
+        """Return current facts of what messages (numbers) mention and of entities (ids), by worth."""

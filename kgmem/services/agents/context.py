@@ -21,7 +21,7 @@ from kgmem.domain.agents.context import (
 from kgmem.domain.agents.digest import PART, Digest, covering, most_telling, sentences_of
 from kgmem.domain.agents.message import READ, ROLES, StoredMessage
 from kgmem.domain.agents.presence import AgentAddress
-from kgmem.domain.agents.session import CurrentFact, SessionAddress
+from kgmem.domain.agents.session import CurrentFact, SessionAddress, in_words
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.ledger.model_calls import Payer, paid_by
 from kgmem.domain.recall.answer import Hit
@@ -38,6 +38,7 @@ _ENTITIES: Final = 5  # Best hits that are entities, whose facts are read too.
 _MENTIONING: Final = 8  # Latest messages whose entities are looked up.
 _ENOUGH: Final = 8  # Facts of what the turns mention, where those of the hits are not read too.
 _SUMMARIES: Final = 24
+_ALTERNATIVES: Final = 3  # Of a contested value, which are shown.
 
 
 async def context(ports: Ports, graph: str, address: SessionAddress, budget: int) -> SessionContext:
@@ -104,7 +105,8 @@ async def _facts(
 
 def _current(hit: Hit) -> CurrentFact:
     start, end = hit.start.key if hit.start else "", hit.end.key if hit.end else ""
-    return CurrentFact(hit.id, hit.label, start, end, hit.text or hit.key, hit.valid_from)
+    state = hit.properties.get("state") if "consensus" in hit.properties else None
+    return CurrentFact(hit.id, hit.label, start, end, hit.text or hit.key, hit.valid_from, hit.valid_to, state=state)
 
 
 def _older(latest: Sequence[StoredMessage], stored: Sequence[Digest], before: int) -> list[Digest]:
@@ -127,8 +129,14 @@ def _block(block: Block) -> Entry:
 
 
 def _fact(fact: CurrentFact) -> Entry:
-    since = f" (since {moment(fact.valid_from)})" if fact.valid_from else ""
-    return Entry(line_of(f"fact:{fact.id}", f"{fact.text}{since}"), (f"fact:{fact.id}",), asdict(fact))
+    times = (("since", fact.valid_from), ("until", fact.valid_to))
+    said = [f"{which} {moment(time)}" for which, time in times if time]
+    if fact.state == "contested":
+        others = ", ".join(in_words(each) for each in fact.alternatives[:_ALTERNATIVES])
+        said.append(f"contested: others say {others}" if others else "contested")
+    text = f"{fact.text} ({', '.join(said)})" if said else fact.text
+    told = {**asdict(fact), "alternatives": list(fact.alternatives)}
+    return Entry(line_of(f"fact:{fact.id}", text), (f"fact:{fact.id}",), told)
 
 
 def _memory(hit: Hit) -> Entry:

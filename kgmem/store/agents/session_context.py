@@ -4,14 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
+import orjson
 
 from kgmem.domain.agents.digest import Digest
 from kgmem.domain.agents.message import StoredMessage
-from kgmem.domain.agents.session import CurrentFact, Session, SessionAddress
+from kgmem.domain.agents.session import CurrentFact, Session, SessionAddress, in_words
+from kgmem.domain.claims.consensus import VERIFIED
+from kgmem.domain.claims.fact_rules import state_of
 from kgmem.domain.derived.similarity import SIMILAR_TO
-from kgmem.domain.graph.relationship import Relationship, worded
+from kgmem.domain.graph.relationship import Relationship, kind_in_words, worded
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.text.extraction_result import CO_MENTIONED
+from kgmem.domain.time.interval import iso
 from kgmem.store.agents.session_parts import read_parts
 from kgmem.store.agents.session_rows import existing, message_of, session_of
 from kgmem.store.agents.sessions import READS
@@ -29,6 +33,7 @@ _FACTS: Final = 24
 _OF_A_KIND: Final = 100  # Relationships of an entity that are compared, of each kind and direction.
 _DERIVED: Final = (MENTIONS, CO_MENTIONED, SIMILAR_TO)
 _MESSAGES: Final = 500
+_STATES: Final = {1: "verified", 2: "contested", 3: "unverified"}  # Of relationship_state and fact.
 
 
 class PostgresContexts:
@@ -63,7 +68,7 @@ class PostgresContexts:
     async def facts(
         self, graph: str, address: SessionAddress, messages: Sequence[int], entities: Sequence[int]
     ) -> Sequence[CurrentFact]:
-        """Return current relationships of what messages (numbers) mention and of entities (ids), by worth.
+        """Return current facts of what messages (numbers) mention and of entities (ids), by worth.
 
         Called after `latest`.
         """
@@ -80,21 +85,45 @@ class PostgresContexts:
                 list(entities), _ENTITIES, list(visible_from(address.scope)), list(kinds.values()), _OF_A_KIND,
             )  # fmt: skip
             unique = list({each["id"]: each for each in rows}.values())[:_FACTS]
-            await know_labels(connection, layout, [each["id"] for each in unique])
+            edges = [each for each in unique if each["kind"] is not None]
+            await know_labels(connection, layout, [each["id"] for each in edges])
             names = await _names(connection, layout, unique)
-            relationships = await relationships_of(connection, layout, unique)
-        return [_fact(each, names) for each in relationships]
+            states = {each["id"]: each for each in edges}
+            relationships = await relationships_of(connection, layout, edges)
+        held = {each.id: _fact(each, states[each.id], names) for each in relationships}
+        held |= {each["id"]: _value(each, names) for each in unique if each["kind"] is None}
+        return [held[each["id"]] for each in unique if each["id"] in held]
 
 
 async def _names(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> dict[str, str]:
-    """Return the names of the ends of relationships by key, of those that have one."""
-    keys = {row[end]: row[key] for row in rows for end, key in (("source", "start_key"), ("target", "end_key"))}
+    """Return the names of the ends of facts by key, of those that have one."""
+    ends = (("source", "start_key"), ("target", "end_key"))
+    keys = {row[end]: row[key] for row in rows for end, key in ends if row[end] is not None}
     await know_labels(connection, layout, keys)
     stored = await read_vertices(connection, layout, list(keys))
     found = {keys[id_]: text_of(properties, "name") for id_, properties in stored.items()}
     return {key: name for key, name in found.items() if name}
 
 
-def _fact(held: Relationship, names: Mapping[str, str]) -> CurrentFact:
+def _fact(held: Relationship, row: Any, names: Mapping[str, str]) -> CurrentFact:
     sentence = worded(names.get(held.start, held.start), held.kind, names.get(held.end, held.end))
-    return CurrentFact(held.id or 0, held.kind, held.start, held.end, held.text or sentence, held.valid_from)
+    return CurrentFact(
+        held.id or 0, held.kind, held.start, held.end, held.text or sentence, held.valid_from, held.valid_to,
+        state=_STATES.get(row["state"]),
+    )  # fmt: skip
+
+
+def _value(row: Any, names: Mapping[str, str]) -> CurrentFact:
+    """Return a value that claims give to an entity: the id is that of the fact."""
+    subject, value = row["start_key"], orjson.loads(row["value"])
+    # One that another value replaces later is as sure until then as it is by itself.
+    state = _STATES.get(row["state"]) or state_of(row["weight"], row["opposing"], VERIFIED).value
+    others = [each for each in orjson.loads(row["options"]) if not each["chosen"] and each["probability"] > 0]
+    others.sort(key=lambda each: -each["probability"])
+    since, until = (iso(row[bound]) if row[bound] is not None else None for bound in ("since", "until"))
+    return CurrentFact(
+        row["id"], row["predicate"], subject, None,
+        f"{names.get(subject, subject)} {kind_in_words(row['predicate'])}: {in_words(value)}",
+        since, until, value, state,
+        [each["value"] for each in others] if state == "contested" else (),
+    )  # fmt: skip

@@ -16,8 +16,8 @@ Part = Literal["contents", "past", "states", "sessions"]
 # What readers see: the present; what was known earlier; states of agents; sessions and memory blocks.
 EPOCH_PARTS: Final[Mapping[Part, int]] = {"contents": 0, "past": 1, "states": 2, "sessions": 3}
 _BY_SCOPE, _BY_TIME, _BY_ITEM, _OF_GRAPH = "epoch_scope", "epoch_timed", "epoch_item", "epoch_graph"
-_BY_TOPIC, _BY_EDGE, _BY_SESSION = "epoch_topic", "epoch_edge", "epoch_session"
-_BY_STATE, _BY_BLOCK = "epoch_state", "epoch_block"
+_BY_TOPIC, _BY_FACT, _BY_EDGE = "epoch_topic", "epoch_fact", "epoch_edge"
+_BY_SESSION, _BY_STATE, _BY_BLOCK = "epoch_session", "epoch_state", "epoch_block"
 
 # By table: how the scopes of its rows are known, and which part they are.
 MOVES: Final[Mapping[str, tuple[str, Part]]] = {
@@ -29,7 +29,7 @@ MOVES: Final[Mapping[str, tuple[str, Part]]] = {
     "source": (_OF_GRAPH, "contents"),
     "topic": (_BY_SCOPE, "contents"),
     "claim": (_BY_TOPIC, "contents"),
-    "fact": (_BY_TOPIC, "contents"),
+    "fact": (_BY_FACT, "contents"),
     "relationship_state": (_BY_EDGE, "contents"),
     "source_reliability": (_BY_SCOPE, "contents"),
     "correlation": (_BY_SCOPE, "contents"),

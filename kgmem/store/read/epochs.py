@@ -16,6 +16,7 @@ from kgmem.store.db.sql import SQL, compose, fill, join, parameter
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.epoch import EPOCH_PARTS
 from kgmem.store.graph.layout import Layout, label_id, learn_labels
+from kgmem.store.graph.subsystems import learn_subsystems
 from kgmem.tasks import for_nobody
 
 log = EventLog(__name__)
@@ -127,6 +128,7 @@ class PostgresEpochs:
 
         async def work(connection: asyncpg.Connection) -> None:
             await connection.execute(SQL("SET LOCAL statement_timeout = 0"))
+            await learn_subsystems(connection, layout.id, layout.subsystems)  # Facts that another process has made.
             await connection.execute(layout.sql(_FILE, "fill"))
             await connection.execute(layout.sql(_FILE, "complete"))
 

@@ -34,7 +34,9 @@ WHERE m.session = (SELECT n.id FROM {index}.session n JOIN {index}.scope s ON s.
   AND m.seq = ANY ($3::bigint[])
 
 -- name: facts
--- Current relationships of the entities that episodes mention (the most often first), and of others that are given.
+-- Current facts of the entities that episodes mention (the most often first), and of others that are given: their
+-- relationships, and the values that claims give to them. A key means the nearest entity that the scope of claims sees.
+-- What another statement supersedes from a time to come on is current until then.
 WITH about AS (
     SELECT e.target AS id, count(*) AS times, max(e.source) AS latest FROM {index}.edge e
     WHERE e.source = ANY ($1::bigint[]) AND e.kind = $2 GROUP BY 1
@@ -42,11 +44,12 @@ WITH about AS (
 ), chosen AS (
     SELECT id, sum(times) AS times, max(latest) AS latest FROM about GROUP BY id
     ORDER BY times DESC, latest DESC, id LIMIT $4
-)
-SELECT f.*, a.key AS start_key, b.key AS end_key FROM chosen c
+), related AS (
+SELECT c.*, f.*, a.key AS start_key, b.key AS end_key, NULL::text AS predicate, NULL::text AS value,
+       NULL::timestamptz AS since, NULL::timestamptz AS until, NULL::float8 AS opposing, NULL::text AS options FROM chosen c
 CROSS JOIN LATERAL (
-    SELECT e.id, e.version, e.known_from, e.source, e.target, e.kind, s.path AS scope,
-           (coalesce(t.probability, e.trust, e.confidence, 1) * coalesce(e.strength, 1))::float8 AS weight
+    SELECT e.id AS fact, e.version, e.known_from, e.source, e.target, e.kind, s.path AS scope,
+           (coalesce(t.probability, e.trust, e.confidence, 1) * coalesce(e.strength, 1))::float8 AS weight, t.state
     FROM (
         -- Of an entity with very many relationships, some of each kind and direction: both indexes are read backwards.
         SELECT o.* FROM (
@@ -73,12 +76,41 @@ CROSS JOIN LATERAL (
         WHERE o.source <> c.id) e
     JOIN {index}.scope s ON s.id = e.scope AND s.path = ANY ($5::text[])
     LEFT JOIN {index}.relationship_state t ON t.id = e.id
-    WHERE e.valid @> now() AND coalesce(t.state, 3) NOT IN (4, 5)
-    ORDER BY weight DESC, e.id DESC LIMIT 10
+    WHERE e.valid @> now() AND coalesce(t.state, 3) <> 5
+      AND (coalesce(t.state, 3) <> 4 OR EXISTS (SELECT FROM {index}.fact v WHERE v.id = t.fact AND v.valid @> now()))
+    ORDER BY weight DESC, fact DESC LIMIT 10
 ) f
 JOIN {index}.item a ON a.id = f.source AND a.kind = 1
 JOIN {index}.item b ON b.id = f.target AND b.kind = 1
-ORDER BY c.times DESC, c.latest DESC, c.id, f.weight DESC, f.id DESC
+), valued AS (
+SELECT c.*, f.* FROM chosen c
+CROSS JOIN LATERAL (
+    SELECT o.id AS fact, 0 AS version, o.known_from, c.id AS source, NULL::bigint AS target, NULL::integer AS kind,
+           p.path AS scope, o.probability::float8 AS weight, o.state, i.key AS start_key, NULL::text AS end_key, t.predicate,
+           o.value::text AS value, lower(o.valid) AS since, upper(o.valid) AS until, o.opposing::float8 AS opposing,
+           o.options::text AS options
+    FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
+    JOIN {index}.scope p ON p.path = ANY ($5::text[])
+         AND (s.path = '' OR p.path = s.path OR starts_with(p.path, s.path || '/'))
+    JOIN {index}.topic t ON t.scope = p.id AND t.subject = i.key AND t.about = ''
+    CROSS JOIN LATERAL (
+        SELECT * FROM {index}.fact v
+        WHERE v.topic = t.id AND v.state <> 5 AND v.valid @> now() AND jsonb_typeof(v.value) <> 'null'
+        ORDER BY v.probability DESC, v.id DESC LIMIT $7) o
+    WHERE i.id = c.id AND i.kind = 1
+      AND EXISTS (SELECT FROM {index}.claim q WHERE q.topic = t.id AND q.known_to IS NULL)
+      AND NOT EXISTS (SELECT FROM {index}.claim q WHERE q.topic = t.id AND q.known_to IS NULL AND q.object IS NOT NULL)
+      AND NOT EXISTS (
+          SELECT FROM {index}.item n JOIN {index}.scope r ON r.id = n.scope
+          WHERE n.kind = 1 AND n.key = i.key AND length(r.path) > length(s.path)
+            AND (p.path = r.path OR starts_with(p.path, r.path || '/')))
+    ORDER BY weight DESC, fact DESC LIMIT 10
+) f
+)
+SELECT fact AS id, version, known_from, source, target, kind, scope, weight, state, start_key, end_key, predicate, value,
+       since, until, opposing, options
+FROM (SELECT * FROM related UNION ALL SELECT * FROM valued) f
+ORDER BY times DESC, latest DESC, f.id, weight DESC, fact DESC
 
 -- name: forget_parts
 DELETE FROM {index}.session_part WHERE session = $1

@@ -109,6 +109,28 @@ BEGIN
 END
 $body$;
 
+-- A fact counts in the scope of its topic, and has a valid time.
+CREATE FUNCTION {index}.epoch_fact() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        PERFORM {index}.move_epoch(TG_ARGV[0]::integer, (SELECT array_agg(DISTINCT o.scope) FROM (
+            SELECT topic FROM changed UNION ALL SELECT topic FROM came) c JOIN {index}.topic o ON o.id = c.topic));
+        INSERT INTO {index}.boundary (scope, at)
+        SELECT DISTINCT o.scope, b.at FROM came c JOIN {index}.topic o ON o.id = c.topic
+        CROSS JOIN LATERAL (VALUES (lower(c.valid)), (upper(c.valid))) b (at)
+        WHERE b.at > now() AND isfinite(b.at);
+    ELSE
+        PERFORM {index}.move_epoch(TG_ARGV[0]::integer, (SELECT array_agg(DISTINCT o.scope) FROM changed c
+            JOIN {index}.topic o ON o.id = c.topic));
+        INSERT INTO {index}.boundary (scope, at)
+        SELECT DISTINCT o.scope, b.at FROM changed c JOIN {index}.topic o ON o.id = c.topic
+        CROSS JOIN LATERAL (VALUES (lower(c.valid)), (upper(c.valid))) b (at)
+        WHERE b.at > now() AND isfinite(b.at);
+    END IF;
+    RETURN NULL;
+END
+$body$;
+
 CREATE FUNCTION {index}.epoch_edge() RETURNS trigger LANGUAGE plpgsql AS $body$
 BEGIN
     IF TG_OP = 'UPDATE' THEN
@@ -169,7 +191,9 @@ SELECT kgmem.track_epoch($1, $2::text::jsonb)
 INSERT INTO {index}.boundary (scope, at)
 SELECT DISTINCT t.scope, b.at
 FROM (SELECT scope, valid FROM {index}.item WHERE NOT (lower_inf(valid) AND upper_inf(valid))
-      UNION ALL SELECT scope, valid FROM {index}.edge WHERE NOT (lower_inf(valid) AND upper_inf(valid))) t
+      UNION ALL SELECT scope, valid FROM {index}.edge WHERE NOT (lower_inf(valid) AND upper_inf(valid))
+      UNION ALL SELECT o.scope, f.valid FROM {index}.fact f JOIN {index}.topic o ON o.id = f.topic
+      WHERE NOT (lower_inf(f.valid) AND upper_inf(f.valid))) t
 CROSS JOIN LATERAL (VALUES (lower(t.valid)), (upper(t.valid))) b (at)
 WHERE b.at > now() AND isfinite(b.at)
 
