@@ -442,7 +442,7 @@ async def test_an_older_graph_gets_the_ends_of_its_facts_by_a_migration(database
         earlier = await query(memory, epoch)
         assert await boundaries(memory, "pay") == set()
 
-    await downgrade(database_url, "0060")
+    await downgrade(database_url, "0061")
     assert not any("epoch_fact" in part for part in await catalog_of(database_url, layout.index_name))
     assert any(
         "epoch_truncate" in part and ".fact " in part for part in await catalog_of(database_url, layout.index_name)
