@@ -12,6 +12,7 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 from typing import Any
 
 AGENT = "travel-agent"
@@ -32,8 +33,7 @@ class Server:
     def request(self, verb: str, path: str, body: object = None, **query: object) -> Any:
         url = self.base + path + ("?" + urllib.parse.urlencode(query) if query else "")
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        content = None if body is None else json.dumps(body).encode()
-        sent = urllib.request.Request(url, content, headers, method=verb)
+        sent = urllib.request.Request(url, body if body is None else json.dumps(body).encode(), headers, method=verb)
         try:
             with urllib.request.urlopen(sent, timeout=60) as answer:
                 return json.loads(answer.read() or b"null")
@@ -63,21 +63,21 @@ def model(prompt: str, messages: list[dict[str, Any]]) -> dict[str, Any]:
 class Agent:
     """The loop for one user, whose scope has the sessions, the memory and the budget."""
 
-    def __init__(self, server: Server, user: str, tokens: int) -> None:
-        self.server, self.user = server, user
+    def __init__(self, server: Server, user: str, tokens: int, run: str) -> None:
+        self.server, self.user, self.run, self.calls = server, user, run, 0
         self.scope = f"user/{user.lower()}"
-        self.calls = 0
         accounts = {"grant": ("income", {}), "budget": ("budget", {"hard_min": "0"}), "model-calls": ("expense", {})}
         for name, (kind, limits) in accounts.items():
             account = {"kind": kind, "unit": "tokens", "scale": 0, "limits": limits}
             server.request("PUT", f"/ledger/accounts/{name}", account, scope=self.scope)
-        grant = [{"account": "grant", "amount": str(-tokens)}, {"account": "budget", "amount": str(tokens)}]
-        body = {"entries": grant, "idempotency_key": "first-grant"}
+        entries = [{"account": "grant", "amount": str(-tokens)}, {"account": "budget", "amount": str(tokens)}]
+        body = {"entries": entries, "idempotency_key": f"grant-{run}"}
         server.request("POST", "/ledger/transactions", body, scope=self.scope)
 
     def open(self, session: str) -> None:
-        self.session = session
-        self.server.request("PUT", f"/sessions/{session}", {"agent": AGENT, "users": [self.user]}, scope=self.scope)
+        self.session = f"{session}-{self.run}"
+        details = {"agent": AGENT, "users": [self.user]}
+        self.server.request("PUT", f"/sessions/{self.session}", details, scope=self.scope)
 
     def append(self, message: dict[str, Any]) -> None:
         self.server.request("POST", f"/sessions/{self.session}/messages", {"messages": [message]}, scope=self.scope)
@@ -125,11 +125,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="An agent with two users, a tool and a budget.")
     parser.add_argument("--url", default="http://127.0.0.1:8420")
     parser.add_argument("--key", required=True, help="an admin's key: kgmem key create")
-    parser.add_argument("--graph", default="agent-loop", help="a graph that does not exist yet")
+    parser.add_argument("--graph", default="agent-loop", help="made where it is not there")
     options = parser.parse_args()
     server = Server(options.url, options.key, options.graph)
     server.request("PUT", "", {})
-    ada, ben = Agent(server, "Ada", 3000), Agent(server, "Ben", 250)
+    run = uuid.uuid4().hex[:8]  # Sessions, grants and calls of each run have names of their own.
+    ada, ben = Agent(server, "Ada", 3000, run), Agent(server, "Ben", 250, run)
     ada.open("ada-1")
     ada.turn("My sister Clara lives in Lisbon.")
     ada.turn("Find me a train to Lisbon.")

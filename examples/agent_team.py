@@ -82,7 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Three agents that disagree and converge.")
     parser.add_argument("--url", default="http://127.0.0.1:8420")
     parser.add_argument("--key", required=True, help="an admin's key: kgmem key create")
-    parser.add_argument("--graph", default="agent-team", help="a graph that does not exist yet")
+    parser.add_argument("--graph", default="agent-team", help="made where it is not there")
     options = parser.parse_args()
     admin = Server(options.url, options.key)
     graph = f"/graphs/{options.graph}"

@@ -70,18 +70,32 @@ class JSONBody(Generic[M]):
 class RawBody:
     """A dependency that gives a request's body as it was sent, unpacked, up to a limit in bytes."""
 
-    def __init__(self, limit: int) -> None:
-        """Take the limit; the server's own limit on bodies holds besides."""
+    def __init__(self, limit: int, what: str = "", hint: str = "") -> None:
+        """Take the limit, what has it, and a hint; the server's own limit on bodies holds besides."""
         self.limit = limit
+        self.what = what
+        self.hint = hint
 
     async def __call__(self, request: Request) -> AsyncGenerator[bytes, None]:
         """Read the body; its memory counts as taken until the request is answered. Raises TooLarge, MalformedBody."""
         state = request.app.state
         taken: list[int] = []
         try:
-            yield await _read(request, min(self.limit, state.settings.max_body), state.room, taken)
+            yield await self._content(request, taken)
         finally:
             state.room.give_back(sum(taken))
+
+    async def _content(self, request: Request, taken: list[int]) -> bytes:
+        state = request.app.state
+        most: int = state.settings.max_body
+        try:
+            return await _read(request, min(self.limit, most), state.room, taken)
+        except TooLarge as error:
+            if not self.what or self.limit > most:
+                raise
+            raise TooLarge(
+                f"{self.what} has at most {self.limit:,} bytes; this body has more.", hint=self.hint
+            ) from error
 
 
 async def in_turn(request: Request, convert: Callable[[A], T], value: A) -> T:

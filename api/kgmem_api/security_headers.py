@@ -18,7 +18,9 @@ _HEADERS: Final = (
     (b"cache-control", b"no-store"),
 )
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
-_SENT: Final = ("Authorization", "Content-Type", "If-Match", "If-None-Match", "Last-Event-ID", "X-Request-ID")
+_SENT: Final = (
+    "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "X-Request-ID",
+)  # fmt: skip
 _SHOWN: Final = ("ETag", "Location", "Retry-After", "X-Request-ID", "X-Flow-ID", "RateLimit", "RateLimit-Policy")
 _PREFLIGHT_SECONDS: Final = 600
 

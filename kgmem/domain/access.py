@@ -79,8 +79,8 @@ class GrantRequest:
     """A grant to make: a key may read, or also write, a further scope and what lies below it, for a time."""
 
     scope: str
-    access: GrantAccess
-    reason: str
+    access: GrantAccess = "read"
+    reason: str = ""  # It needs one.
     graph: str | None = None  # Only in this graph; None: wherever the key may act.
     starts_at: str | None = None  # None: now.
     expires_at: str | None = None  # None: until it is revoked.
@@ -89,14 +89,19 @@ class GrantRequest:
         """Return it unchanged where it adds something to what the key may do. Raises InvalidInput."""
         if self.access not in {"read", "write"}:
             raise InvalidInput(
-                f"access: {self.access!r} is no access.", hint="Give read, or write, which includes read."
+                f"access: {self.access!r} is no access.",
+                hint="Give read, or write, which includes read.",
+                field="access",
             )
         if not self.reason.strip() or len(self.reason) > _LONGEST_REASON:
-            raise InvalidInput("reason: a grant needs a reason.", hint=f"At most {_LONGEST_REASON} characters.")
+            raise InvalidInput(
+                "reason: a grant needs a reason.", hint=f"At most {_LONGEST_REASON} characters.", field="reason"
+            )
         if not check_scope(self.scope):
             raise InvalidInput(
                 "scope: a grant names a scope; the empty one has all scopes below it.",
                 hint="Grant a scope such as team/7, or create a key without a scope.",
+                field="scope",
             )
         if reaches(key.scope, self.scope):
             raise InvalidInput(

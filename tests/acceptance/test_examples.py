@@ -68,7 +68,10 @@ async def test_the_agent_loop_remembers_keeps_users_apart_and_stops_at_the_budge
         assert not budget.balance.held
         assert f"Ada: 4 calls, {budget.balance.available} tokens left" in lines
         page = await door.memory.sessions.list("loop", scope="user/ada")
-        assert {each.id for each in page.items} == {"ada-1", "ada-2"}
+        assert {each.id[:5] for each in page.items} == {"ada-1", "ada-2"}
+        again = await run("agent_loop.py", "loop")
+        assert any(line.startswith("Ada: 4 calls") for line in again)
+        assert again[-1].endswith("is intact.")
     finally:
         await door.memory.graphs.delete("loop")
 
@@ -83,5 +86,7 @@ async def test_the_team_disagrees_converges_and_decides_again(run: Run, door: Do
         assert any(line.startswith("clerk: Brier score 0.18 over 2") for line in lines)
         page = await door.memory.claims.list("team", ClaimFilter(scope="team/purchasing"))
         assert {each.source for each in page.items} == {"scout", "clerk", "auditor"}
+        again = await run("agent_team.py", "team")
+        assert any(line.startswith("clerk: Brier score 0.18 over 2") for line in again)
     finally:
         await door.memory.graphs.delete("team")

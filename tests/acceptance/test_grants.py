@@ -322,3 +322,10 @@ async def test_who_granted_and_who_revoked_is_kept(agent: Agent) -> None:
     assert (gone.created_by, gone.revoked_by, gone.revoke_reason) == (chief.id, None, "over")
     with pytest.raises(Forbidden):
         (await agent.door.memory.keys.authenticate(agent.secret)).demand_scope(TEAM)
+
+
+async def test_a_grant_that_names_no_access_is_one_to_read(agent: Agent) -> None:
+    body = {"scope": TEAM, "reason": "works on it"}
+    made = done(await agent.door.client.post(f"/v1/keys/{agent.id}/grants", json=body), 201)
+    assert made["access"] == "read"
+    assert (await agent.door.memory.keys.grant(agent.id, GrantRequest("team/c", reason="too"))).access == "read"

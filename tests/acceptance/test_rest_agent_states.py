@@ -103,7 +103,7 @@ async def test_a_key_reaches_the_states_of_its_scope_alone(door: Door) -> None:
         (PLAN, b"1", {"If-Match": "soon"}, 422, ("If-Match",)),
         (f"{GRAPH}/agents/planner/state/a%20b", b"1", {}, 422, ("no name of a state",)),
         ("/v1/graphs/nowhere/agents/a/state/b", b"1", {}, 404, ("nowhere",)),
-        (PLAN, b" " * (16 * 1024 * 1024 + 1), {}, 413, ("16777216",)),
+        (PLAN, b" " * (16 * 1024 * 1024 + 1), {}, 413, ("16,777,216", "several names")),
     ],
 )
 async def test_what_is_wrong_is_named_and_nothing_is_written(
@@ -121,3 +121,22 @@ async def test_questions_that_name_no_version_are_refused(door: Door) -> None:
     refused(await door.client.get(PLAN, params={"at": "1999"}), 404, "1999")
     refused(await door.client.get(PLAN, params={"at": "soon"}), 422, "soon")
     refused(await door.client.put(f"{GRAPH}/agents/a/retention", json={"rules": []}), 422)
+
+
+async def test_a_branch_onto_a_name_that_is_taken_says_so(door: Door) -> None:
+    for name in ("plan", "other"):
+        done(await door.client.put(f"{GRAPH}/agents/planner/state/{name}", json={"n": name}), 201)
+    told = refused(await door.client.post(f"{PLAN}/branch", json={"name": "other"}), 409, "'other'")
+    assert (told["type"], told["facts"]["field"]) == ("urn:kgmem:error:conflict", "name")
+    assert "another name" in told["hint"]
+    assert done(await door.client.get(f"{GRAPH}/agents/planner/state/other")) == {"n": "other"}
+
+
+async def test_a_state_that_is_too_large_is_told_the_limit_and_the_way_out(door: Door) -> None:
+    kind = {"Content-Type": "application/octet-stream"}
+    for headers in (kind, {**kind, "Content-Encoding": "gzip"}):
+        content = b"\x00" * (16 * 1024 * 1024 + 1)
+        sent = gzip.compress(content, 1) if len(headers) > 1 else content
+        told = refused(await door.client.put(PLAN, content=sent, headers=headers), 413, "16,777,216")
+        assert "several names" in told["hint"]
+    assert (await door.client.get(PLAN)).status_code == 404

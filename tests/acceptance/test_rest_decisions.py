@@ -70,3 +70,26 @@ async def test_a_decision_expires_at_its_time(door: Door) -> None:
 
 async def gone(door: Door, key: str) -> bool:
     return (await door.client.get(f"{GRAPH}/decisions/{key}")).status_code == 404
+
+
+async def test_a_decision_and_a_message_are_stored_once_under_an_idempotency_key(door: Door) -> None:
+    header = {"Idempotency-Key": "call-1"}
+    body = {"decision": "Wait.", "agent": "planner"}
+    made = done(await door.client.post(f"{GRAPH}/decisions", json=body, headers=header), 201)
+    assert done(await door.client.post(f"{GRAPH}/decisions", json=body, headers=header), 200)["key"] == made["key"]
+    refused(await door.client.post(f"{GRAPH}/decisions", json={**body, "decision": "Go."}, headers=header), 409)
+    other = done(await door.client.post(f"{GRAPH}/decisions", json={**body, "key": "own"}, headers=header), 201)
+    assert other["key"] == "own"
+    done(await door.client.put(f"{GRAPH}/sessions/s1", json={"agent": "planner"}), 201)
+    messages = [{"role": "user", "content": "Hello."}, {"role": "user", "content": "Hello."}]
+    path = f"{GRAPH}/sessions/s1/messages"
+    first = done(await door.client.post(path, json={"messages": messages}, headers=header))
+    second = done(await door.client.post(path, json={"messages": messages}, headers=header))
+    assert (first["created"], second["created"]) == (2, 0)
+    assert [each["id"] for each in first["messages"]] == [each["id"] for each in second["messages"]]
+    stream = f"{GRAPH}/streams/work/messages"
+    sent = [{"body": 1}, {"body": 2, "idempotency_key": "own"}]
+    one = done(await door.client.post(stream, json={"messages": sent}, headers=header), 201)
+    two = done(await door.client.post(stream, json={"messages": sent}, headers=header), 201)
+    assert (one["ids"], one["duplicates"]) == (two["ids"], 0)
+    assert two["duplicates"] == 2

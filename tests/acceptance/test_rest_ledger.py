@@ -93,3 +93,32 @@ async def test_a_bad_request_names_the_field_and_the_remedy(
     assert named in answer.text
     assert answer.json()["hint"] or answer.json()["errors"]
     assert done(await door.client.get(f"{LEDGER}/head")) == before
+
+
+async def test_the_header_idempotency_key_counts_as_that_of_the_body(door: Door) -> None:
+    client = door.client
+    await opened(door)
+    path, body = f"{LEDGER}/transactions", entries(("grant", "-100"), ("fund", "100"))
+    header = {"Idempotency-Key": "first"}
+    made = done(await client.post(path, json=body, headers=header), 201)
+    assert made["idempotency_key"] == "first"
+    again = done(await client.post(path, json=body, headers=header), 200)
+    same = done(await client.post(path, json={**body, "idempotency_key": "first"}, headers=header), 200)
+    quoted = done(await client.post(path, json=body, headers={"Idempotency-Key": '"first"'}), 200)
+    assert again["id"] == same["id"] == quoted["id"] == made["id"]
+    refused(await client.post(path, json=entries(("grant", "-1"), ("fund", "1")), headers=header), 409, "idempotency")
+    both = refused(await client.post(path, json={**body, "idempotency_key": "other"}, headers=header), 422, "differ")
+    assert both["facts"]["field"] == "idempotency_key"
+    empty = refused(await client.post(path, json=body, headers={"Idempotency-Key": '""'}), 422, "Idempotency-Key")
+    assert empty["facts"]["field"] == "Idempotency-Key"
+    wanted = {"from": "fund", "to": "spent", "amount": "8"}
+    holds = [await client.post(f"{LEDGER}/holds", json=wanted, headers={"Idempotency-Key": "hold"}) for _ in range(2)]
+    assert [each.status_code for each in holds] == [201, 200]
+    id_ = holds[0].json()["id"]
+    settle = f"{LEDGER}/holds/{id_}/settle"
+    settled = [await client.post(settle, headers={"Idempotency-Key": "settle"}) for _ in range(2)]
+    assert [each.status_code for each in settled] == [201, 200]
+    reverse = f"{LEDGER}/transactions/{made['id']}/reverse"
+    body = {"idempotency_key": "back"}
+    refused(await client.post(reverse, json=body, headers={"Idempotency-Key": "x"}), 422, "differ")
+    assert done(await client.get(f"{LEDGER}/accounts/fund"))["balance"]["posted"] == "92"

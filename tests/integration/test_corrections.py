@@ -1,5 +1,6 @@
 """One call corrects, retracts or ends a fact: it is out of the answers at once, and in the history with the reason."""
 
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.server
 
 SCHEMA = {"predicates": {"WORKS_AT": {"functional": True}}}
 BY = {"by": "ada", "reason": "I know."}
+RIGHT = ClaimStatement("", "ada", "WORKS_AT", object="globex")
 
 
 @pytest.fixture
@@ -204,7 +206,6 @@ async def everything(memory: Memory, graph: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("how", ["1", "pg_terminate_backend(pg_backend_pid())"], ids=["error", "killed"])
-@pytest.mark.parametrize("action", ["retract", "expire", "correct"])
 async def test_a_correction_of_what_nobody_claims_that_breaks_off_changes_nothing(
     memory: Memory, graph: str, action: str, how: str
 ) -> None:
@@ -279,3 +280,43 @@ async def test_what_is_decided_while_consensus_runs_counts(
     (fact,) = (await memory.facts.list(graph, FactFilter(predicate="meets_on"))).items
     told = {"expire": ("superseded", True), "retract": ("invalidated", False), "undo": ("verified", False)}
     assert (fact.state, fact.valid_to is not None) == told[action]
+
+
+@pytest.mark.parametrize("kind", ["WORKS_AT", "KNOWS", "LIKES"])
+@pytest.mark.parametrize("named", ["statement", "subject", "id"])
+async def test_what_is_retracted_is_a_conflict_that_says_when_and_why(
+    memory: Memory, graph: str, kind: str, named: str
+) -> None:
+    end = "acme" if kind == "WORKS_AT" else "bob"
+    (edge,) = (await memory.relationships.list(graph, kind=kind)).items
+    target = FactTarget(edge.id) if named == "id" else FactTarget(subject="ada", predicate=kind)
+    target = FactTarget(subject="ada", predicate=kind, object=end) if named == "statement" else target
+    await memory.facts.retract(graph, target, by="ada", reason="Another Ada.")
+    before = await memory.adjudications.list(graph)
+    for action in (
+        lambda: memory.facts.retract(graph, target, **BY),
+        lambda: memory.facts.expire(graph, target, **BY),
+        lambda: memory.facts.correct(graph, target, RIGHT, **BY),
+    ):
+        with pytest.raises(Conflict, match=r"was retracted at 20.* by ada: Another Ada") as refused:
+            await action()
+        assert refused.value.facts["retracted_at"] == before[0].at
+    assert await memory.adjudications.list(graph) == before
+
+
+async def test_what_was_retracted_and_brought_back_can_be_retracted_again(memory: Memory, graph: str) -> None:
+    target = FactTarget(subject="ada", predicate="WORKS_AT", object="acme")
+    done = await memory.facts.retract(graph, target, **BY)
+    await memory.adjudications.undo(graph, done.adjudication or 0, by="ada", reason="It was she.")
+    assert (await memory.facts.retract(graph, target, **BY)).before["value"] == "acme"
+
+
+async def test_a_correction_of_a_value_may_name_what_the_value_is_about(memory: Memory, graph: str) -> None:
+    await memory.claims.put(graph, [ClaimStatement("s0", "ada", "WORKS_AT", object="acme", value="clerk")])
+    (fact,) = [each for each in (await memory.facts.list(graph, FactFilter(subject="ada"))).items if each.about]
+    with pytest.raises(InvalidInput, match="both an object and a value") as refused:
+        await memory.facts.correct(graph, fact.id, replace(RIGHT, value="boss"), **BY)
+    assert "'acme'" in (refused.value.hint or "")
+    done = await memory.facts.correct(graph, fact.id, replace(RIGHT, object="acme", value="boss"), **BY)
+    after = await memory.facts.get(graph, done.replaced_by or 0)
+    assert (after.about, after.value) == ("acme", "boss")

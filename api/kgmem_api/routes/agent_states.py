@@ -14,6 +14,7 @@ from kgmem.domain.agents.state import (
     JSON,
     MOST_BYTES,
     MSGPACK,
+    TOO_LARGE,
     RetentionRule,
     StateAddress,
     StateVersion,
@@ -230,6 +231,9 @@ _BODY: dict[str, Any] = {
 }
 
 
+_CONTENT_BODY = RawBody(MOST_BYTES, "A state", TOO_LARGE)
+
+
 @router.get("/v1/graphs/{graph}/agents", responses=gives(AgentStatePage))
 async def list_states(
     graph: GraphName, access: Reads, *, scope: ScopeQuery = None, cursor: Cursor = None, limit: Limit = 100
@@ -259,7 +263,7 @@ async def put_state(
     path: StatePath,
     request: Request,
     access: Writes,
-    content: Annotated[bytes, Depends(RawBody(MOST_BYTES))],
+    content: Annotated[bytes, Depends(_CONTENT_BODY)],
     *,
     asked: Annotated[StateWriteQuery, Query()],
 ) -> Response:
@@ -368,7 +372,7 @@ async def branch_state(
     *,
     scope: ScopeQuery = None,
 ) -> Response:
-    """Begin a new state in the same scope with the content of a version; 412 if there is one of that name."""
+    """Begin a new state in the same scope with the content of a version; 409 if there is one of that name."""
     address = path.at(access, scope)
     to = StateAddress(asked.agent or path.agent, asked.name, address.scope)
     version = await access.memory.states.branch(graph, address, to, asked.choice())

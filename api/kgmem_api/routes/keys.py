@@ -107,7 +107,7 @@ class KeyGrantRequest(BaseModel):
     model_config = STRICT
 
     scope: Annotated[Scope, Field(description="The scope; what lies below it is granted, too.")]
-    access: Annotated[Literal["read", "write"], Field(description="write includes read.")]
+    access: Annotated[Literal["read", "write"], Field(description="write includes read.")] = "read"
     reason: Annotated[str, Field(min_length=1, max_length=2000, description="Why it is granted.")]
     graph: Annotated[str, Field(min_length=1, max_length=100, description="Only in this graph.")] | None = None
     starts_at: Annotated[Time | None, Field(description="When it begins; by default now.")] = None

@@ -1,6 +1,7 @@
 """Sessions: open, append messages as the APIs of models have them, page in both directions, close."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -14,6 +15,7 @@ from kgmem.domain.agents.session import SessionAddress, SessionDetails
 from kgmem.services.agents.session_summary import MOST_SENTENCES
 from kgmem_api.access import Access, Reads, Writes
 from kgmem_api.bodies import JSONBody, in_turn
+from kgmem_api.idempotency import IdempotencyKey, name_of
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
 from kgmem_api.routes.extraction import ForgetResult
@@ -316,13 +318,14 @@ async def post_messages(
     asked: Annotated[MessageBatch, Depends(JSONBody(MessageBatch))],
     *,
     scope: ScopeQuery = None,
+    header: IdempotencyKey = None,
 ) -> Response:
     """Store messages at the end of a session, in this order, all or none.
 
     A message whose id is stored with the same content stays as it is; with another content the answer is 409. What
-    users and assistants say is extracted soon after.
+    users and assistants say is extracted soon after. Messages without an id get one from the header Idempotency-Key.
     """
-    messages = await in_turn(request, _messages, asked)
+    messages = await in_turn(request, partial(_messages, header=header), asked)
     appended = await access.memory.sessions.append(graph, path.at(access, scope), messages, extract=asked.extract)
     return reply({"messages": [asdict(each) for each in appended.messages], "created": appended.created})
 
@@ -357,5 +360,9 @@ async def get_message(
     return reply(asdict(await access.memory.sessions.message(graph, path.at(access, scope), message)))
 
 
-def _messages(asked: MessageBatch) -> list[Message]:
-    return [each.message(place) for place, each in enumerate(asked.messages)]
+def _messages(asked: MessageBatch, header: str | None) -> list[Message]:
+    messages = [each.message(place) for place, each in enumerate(asked.messages)]
+    return [
+        each if header is None or each.id is not None else replace(each, id=name_of(header, place))
+        for place, each in enumerate(messages)
+    ]

@@ -12,6 +12,10 @@ from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.time.interval import parse_time
 
 MOST_BYTES: Final = 16 * 1024 * 1024  # Of the content of one version.
+# What helps where it has more.
+TOO_LARGE: Final = (
+    "Split it over several names of the agent, or write what is long as episodes and keep their keys in the state."
+)
 MOST_RULES: Final = 20
 JSON, MSGPACK, BYTES = "application/json", "application/msgpack", "application/octet-stream"
 # How clients name the types of content -> the type that is stored.

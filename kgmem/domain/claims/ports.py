@@ -154,8 +154,17 @@ class ClaimStore(Protocol):
     async def undo(self, graph: str, decision: int, by: str, reason: str, scope: str) -> Sequence[Adjudication]:
         """Undo a decision. Raises NotFound, and Conflict for one that is no longer in force."""
 
-    async def decisions(self, graph: str, scope: str, *, before: int | None, limit: int) -> Sequence[Decision]:
-        """Return the audit trail, the newest first."""
+    async def decisions(
+        self,
+        graph: str,
+        scope: str,
+        *,
+        before: int | None,
+        limit: int,
+        subject: str | None = None,
+        predicate: str | None = None,
+    ) -> Sequence[Decision]:
+        """Return the audit trail, the newest first; only what is about a subject and a predicate."""
 
     async def correlate(self, graph: str, correlated: Correlated) -> int:
         """Store that facts of one scope are correlated; returns the id of the correlation."""

@@ -7,7 +7,7 @@ import jsonpatch
 import msgpack
 import orjson
 
-from kgmem.domain.agents.state import BYTES, JSON, MEDIA_TYPES, MOST_BYTES, MSGPACK
+from kgmem.domain.agents.state import BYTES, JSON, MEDIA_TYPES, MOST_BYTES, MSGPACK, TOO_LARGE
 from kgmem.domain.errors import InvalidInput, TooLarge
 
 _SHOWN: Final = 80
@@ -52,9 +52,7 @@ def known_type(media_type: str) -> str:
 def check(content: bytes, media_type: str) -> bytes:
     """Return content unchanged where it is what its media type says. Raises InvalidInput, TooLarge."""
     if len(content) > MOST_BYTES:
-        raise TooLarge(
-            f"The state has {len(content):,} bytes.", hint=f"Keep it below {MOST_BYTES:,}, or in several states."
-        )
+        raise TooLarge(f"A state has at most {MOST_BYTES:,} bytes; this one has {len(content):,}.", hint=TOO_LARGE)
     if media_type == JSON:
         try:
             orjson.loads(content)

@@ -21,7 +21,7 @@ from kgmem.domain.agents.state import (
     check_name,
     check_rules,
 )
-from kgmem.domain.errors import InvalidInput, OnHold
+from kgmem.domain.errors import Conflict, InvalidInput, OnHold, VersionConflict
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.graph.expiry import expiry_of
 from kgmem.domain.graph.scope import SHARED, check_scope
@@ -128,12 +128,19 @@ class AgentStates:
     ) -> StateVersion:
         """Begin a new state with the content of a version; both go their own ways from there.
 
-        Raises NotFound, and VersionConflict where there is such a state.
+        Raises NotFound, and Conflict where there is such a state.
         """
         held = await self.read(graph, address, choice)
         origin = StateOrigin(branched_from=f"{address.agent}/{address.name}@{held.version.version}")
         new = NewVersion(held.content, held.version.media_type, origin)
-        return await self._ports.states.put(graph, to.checked(), new, WriteCondition(0))
+        try:
+            return await self._ports.states.put(graph, to.checked(), new, WriteCondition(0))
+        except VersionConflict as error:
+            raise Conflict(
+                f"The agent {to.agent!r} has a state {to.name!r} already.",
+                hint="Branch to another name, or delete that state first.",
+                field="name",
+            ) from error
 
     async def delete(self, graph: str, address: StateAddress, *, if_version: int | None = None) -> int:
         """Delete a state with all its versions and checkpoints; returns how many versions it had.

@@ -5,7 +5,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from kgmem.domain.claims.claim import ClaimStatement, Correction, FactTarget, NewAdjudication, Option, StoredFact
+from kgmem.domain.claims.claim import (
+    ClaimStatement,
+    Correction,
+    Decision,
+    FactTarget,
+    NewAdjudication,
+    Option,
+    StoredFact,
+)
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.domain.time.interval import iso, now, parse_time
 from kgmem.services import merged_keys
@@ -16,6 +24,7 @@ from kgmem.services.ports import Ports
 
 T = TypeVar("T")
 _TRIES, _PAUSE = 3, 0.05  # Times that a fact is looked for again, and the seconds between.
+_TRAIL = 1000  # Entries of the audit trail among which a retraction is looked for.
 _RELATIONSHIPS = 1000  # Of one kind and entity, among which a statement is looked for.
 
 
@@ -70,8 +79,13 @@ async def correct(
     wanted = right.value if right.value is not None else right.object
     if wanted is None:
         raise InvalidInput("The correction has no value.", hint="Give the right object or value.", field="value")
-    if right.value is not None and right.object is not None:
-        raise InvalidInput("The correction has both an object and a value.", hint="Give one of them.", field="value")
+    about = await merged_keys.kept_keys(ports, graph, [(scope, right.object)])
+    if right.value is not None and about.or_none(scope, right.object) not in {None, fact.about}:
+        raise InvalidInput(
+            "The correction has both an object and a value.",
+            hint=f"Give one of them{f', or the object {fact.about!r} that the value is about' if fact.about else ''}.",
+            field="value",
+        )
     if same_value(wanted, option.value):
         raise InvalidInput("The correction says what the fact says.", hint="Give another object or value.")
     (claim,) = await merged_keys.of_claims(ports, graph, [_claim(right, fact, told[0], scope)])
@@ -139,7 +153,7 @@ async def _found(ports: Ports, graph: str, target: FactTarget, scope: str) -> tu
     if target.fact is None:
         fact = await _stated(ports, graph, target, scope)
     else:
-        fact = await ports.claims.fact(graph, target.fact, scope)
+        fact = await _of_id(ports, graph, target.fact, scope)
     if fact.method == "none" and await ports.claims.weigh_relationship(graph, fact.id):
         fact = await ports.claims.fact(graph, fact.id, scope)
     wanted = target.value if target.value is not None else target.object
@@ -148,12 +162,15 @@ async def _found(ports: Ports, graph: str, target: FactTarget, scope: str) -> tu
     if wanted is None:
         chosen = next((option for option in fact.options if option.chosen), None)
         if chosen is None:
+            await _check_is_not_retracted(ports, graph, (fact.subject, fact.predicate, None), scope)
             raise Conflict(
                 "This fact has no value any more: it was retracted, or all that states it was withdrawn.",
                 hint="Its adjudications say why; undo one to bring it back, or name the value that is meant.",
             )
         return fact, chosen
     option = next((each for each in fact.options if same_value(each.value, wanted)), None)
+    if option is not None and not option.chosen:
+        await _check_is_not_retracted(ports, graph, (fact.subject, fact.predicate, wanted), scope)
     if option is None:
         option = next((each for each in fact.options if each.chosen), fact.options[0])
     return fact, option
@@ -178,8 +195,47 @@ async def _stated(ports: Ports, graph: str, target: FactTarget, scope: str) -> S
     for each in page.items:
         if each.start == target.subject and wanted in (None, each.end) and each.id is not None:
             return await ports.claims.fact(graph, each.id, scope)
+    await _check_is_not_retracted(ports, graph, (target.subject, target.predicate, wanted), scope)
     said = f"{target.subject} {target.predicate}" + (f" {wanted}" if wanted is not None else "")
     raise NotFound(f"There is no fact {said!r}.", hint="List the facts of the subject, or give the fact's id.")
+
+
+async def _of_id(ports: Ports, graph: str, id_: int, scope: str) -> StoredFact:
+    """Return the fact of an id. Raises NotFound, and Conflict for a relationship that a correction took out."""
+    try:
+        return await ports.claims.fact(graph, id_, scope)
+    except NotFound:
+        trail = await ports.claims.decisions(graph, scope, before=None, limit=_TRAIL)
+        for entry in trail:
+            if entry.action == "withdraw" and entry.detail.get("relationship") == id_ and "said" in entry.detail:
+                raise _retraction(entry, f"The relationship {id_}") from None
+        raise
+
+
+async def _check_is_not_retracted(ports: Ports, graph: str, said: tuple[str, str, Any], scope: str) -> None:
+    """Raise Conflict where a correction retracted what a statement says; its value None: any."""
+    subject, predicate, value = said
+    trail = await ports.claims.decisions(
+        graph, scope, before=None, limit=_TRAIL, subject=subject, predicate=predicate
+    )  # fmt: skip
+    for entry in trail:
+        taken = entry.value if entry.action == "reject" else entry.detail.get("said")
+        if entry.action not in {"reject", "withdraw"} or taken is None or entry.ended is not None:
+            continue
+        if value is None or same_value(taken, value):
+            raise _retraction(entry, f"'{subject} {predicate} {taken}'")
+
+
+def _retraction(entry: Decision, what: str) -> Conflict:
+    undoing = f"Undo the adjudication {entry.id} to bring it back" if entry.action == "reject" else "State it again"
+    return Conflict(
+        f"{what} was retracted at {entry.at} by {entry.by}: {entry.reason}",
+        hint=f"{undoing}, or correct the value that counts now.",
+        adjudication=entry.id,
+        retracted_at=entry.at,
+        by=entry.by,
+        reason=entry.reason,
+    )
 
 
 async def _begins(ports: Ports, graph: str, fact: StoredFact, scope: str) -> str | None:

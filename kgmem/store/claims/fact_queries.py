@@ -211,10 +211,11 @@ async def decisions(
     before: int | None,
     limit: int,
     topic: int | None = None,
+    said: tuple[str | None, str | None] = (None, None),
 ) -> list[Decision]:
-    """Return the audit trail that a scope sees, the newest first."""
+    """Return the audit trail that a scope sees, the newest first; only of a topic, or of a subject and predicate."""
     sql = layout.sql("fact_queries", "decisions")
-    rows = await connection.fetch(sql, list(visible_from(scope)), before, None, topic, limit)
+    rows = await connection.fetch(sql, list(visible_from(scope)), before, None, topic, limit, *said)
     return [_decision(row) for row in rows]
 
 
@@ -222,7 +223,8 @@ async def _decisions(
     connection: asyncpg.Connection, layout: Layout, scopes: Sequence[str], ids: Sequence[int]
 ) -> list[Decision]:
     sql = layout.sql("fact_queries", "decisions")
-    return [_decision(row) for row in await connection.fetch(sql, list(scopes), None, list(ids), None, len(ids))]
+    rows = await connection.fetch(sql, list(scopes), None, list(ids), None, len(ids), None, None)
+    return [_decision(row) for row in rows]
 
 
 def _decision(row: Any) -> Decision:

@@ -99,10 +99,21 @@ class FactReads:
         async with self._reading(graph) as (connection, layout):
             return await fact_queries.standing_history(connection, layout, key)
 
-    async def decisions(self, graph: str, scope: str, *, before: int | None, limit: int) -> Sequence[Decision]:
-        """Return the audit trail, the newest first."""
+    async def decisions(
+        self,
+        graph: str,
+        scope: str,
+        *,
+        before: int | None,
+        limit: int,
+        subject: str | None = None,
+        predicate: str | None = None,
+    ) -> Sequence[Decision]:
+        """Return the audit trail, the newest first; only what is about a subject and a predicate."""
         async with self._reading(graph) as (connection, layout):
-            return await fact_queries.decisions(connection, layout, scope, before=before, limit=limit)
+            return await fact_queries.decisions(
+                connection, layout, scope, before=before, limit=limit, said=(subject, predicate)
+            )
 
     async def correlations(self, graph: str, scope: str) -> Sequence[Correlated]:
         """Return the correlations that a scope sees."""

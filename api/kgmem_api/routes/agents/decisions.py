@@ -1,6 +1,6 @@
 """Decisions of agents: recorded once, read with what became of their evidence, resolved, reviewed, followed."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -23,6 +23,7 @@ from kgmem.domain.agents.decision import (
 )
 from kgmem_api.access import Reads, Writes
 from kgmem_api.bodies import JSONBody
+from kgmem_api.idempotency import IdempotencyKey, name_of
 from kgmem_api.parameters import GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
 from kgmem_api.wire.decisions import (
@@ -198,9 +199,15 @@ async def record_decision(
     asked: Annotated[DecisionRequest, Depends(JSONBody(DecisionRequest))],
     *,
     scope: ScopeQuery = None,
+    header: IdempotencyKey = None,
 ) -> Response:
-    """Record a decision; 409 where its key is that of another one."""
-    record = await access.memory.decisions.record(graph, asked.statement(access.scope(scope)))
+    """Record a decision; 409 where its key is that of another one.
+
+    Without a key in the body, the header Idempotency-Key gives it one.
+    """
+    stated = asked.statement(access.scope(scope))
+    named = name_of(header)
+    record = await access.memory.decisions.record(graph, replace(stated, key=stated.key or named))
     return reply(decision_out(record), 201 if record.created else 200)
 
 

@@ -1,5 +1,6 @@
 """Work streams: producers append messages, and the consumers of a group process each of them, in order by key."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -24,6 +25,7 @@ from kgmem.domain.streams.stream import (
 )
 from kgmem_api.access import Access, Reads, Writes
 from kgmem_api.bodies import JSONBody
+from kgmem_api.idempotency import IdempotencyKey, key_of, name_of
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
 from kgmem_api.wire.fields import STRICT
@@ -299,12 +301,14 @@ async def append_messages(
     asked: Annotated[AppendRequest, Depends(JSONBody(AppendRequest))],
     *,
     scope: ScopeQuery = None,
+    header: IdempotencyKey = None,
 ) -> Response:
     """Append messages, all or none. They are stored when the answer comes; the first append makes the stream.
 
-    409 where an idempotency key has another message, 413 for a stream that is full.
+    409 where an idempotency key has another message, 413 for a stream that is full. The header is the key of a message
+    that is alone; of several without keys of their own, each gets one that follows from the header and its place.
     """
-    messages = [NewMessage(each.body, each.key, each.idempotency_key) for each in asked.messages]
+    messages = _messages(asked.messages, header)
     return reply(asdict(await access.memory.streams.append(graph, _address(access, name, scope), messages)), 201)
 
 
@@ -474,6 +478,18 @@ async def delete_stream_group(
 
 def _address(access: Access, name: str, scope: str | None) -> StreamAddress:
     return StreamAddress(name, access.scope(scope))
+
+
+def _messages(sent: Sequence[NewMessageShape], header: str | None) -> list[NewMessage]:
+    """Return the messages of a request; those without an idempotency key have that of its header."""
+    alone = len(sent) == 1
+    return [
+        NewMessage(
+            each.body, each.key,
+            key_of(header, each.idempotency_key) if alone else each.idempotency_key or name_of(header, place),
+        )
+        for place, each in enumerate(sent)
+    ]  # fmt: skip
 
 
 def _shown(stream: Stream) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from kgmem.formats.ledger import (
 )
 from kgmem_api.access import Reads, ReadsWhole, Writes
 from kgmem_api.bodies import JSONBody
+from kgmem_api.idempotency import IdempotencyKey, key_of
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
 from kgmem_api.wire.ledger import (
@@ -110,13 +111,19 @@ async def post_transaction(
     asked: Annotated[TransactionRequest, Depends(JSONBody(TransactionRequest))],
     *,
     scope: ScopeQuery = None,
+    header: IdempotencyKey = None,
 ) -> Response:
     """Post a transaction of two or more entries, which sum to zero in each unit.
 
     409 with the balance where a hard limit refuses it; `notices` where it passes a soft one.
     """
+    key = key_of(header, asked.idempotency_key)
     made = await access.memory.ledger.post(
-        graph, asked.postings(), scope=access.scope(scope), note=asked.note(), idempotency_key=asked.idempotency_key
+        graph,
+        asked.postings(),
+        scope=access.scope(scope),
+        note=asked.note(),
+        idempotency_key=key,
     )
     return reply(transaction_wire(made), 201 if made.created else 200)
 
@@ -135,10 +142,16 @@ async def reverse_transaction(
     asked: Annotated[ReverseRequest, Depends(JSONBody(ReverseRequest, optional=True))],
     *,
     scope: ScopeQuery = None,
+    header: IdempotencyKey = None,
 ) -> Response:
     """Post the opposite of a transaction as a new one; a transaction is reversed at most once."""
+    key = key_of(header, asked.idempotency_key)
     made = await access.memory.ledger.reverse(
-        graph, id, scope=access.scope(scope), note=LedgerNote(asked.description), idempotency_key=asked.idempotency_key
+        graph,
+        id,
+        scope=access.scope(scope),
+        note=LedgerNote(asked.description),
+        idempotency_key=key,
     )
     return reply(transaction_wire(made), 201 if made.created else 200)
 
@@ -171,13 +184,19 @@ async def post_hold(
     asked: Annotated[HoldRequest, Depends(JSONBody(HoldRequest))],
     *,
     scope: ScopeQuery = None,
+    header: IdempotencyKey = None,
 ) -> Response:
     """Reserve an amount on one account for another until it is settled or released, or for some time.
 
     409 with the balance where a hard limit refuses it.
     """
+    key = key_of(header, asked.idempotency_key)
     made = await access.memory.ledger.hold(
-        graph, asked.reservation(), scope=access.scope(scope), note=asked.note(), idempotency_key=asked.idempotency_key
+        graph,
+        asked.reservation(),
+        scope=access.scope(scope),
+        note=asked.note(),
+        idempotency_key=key,
     )
     return reply(hold_wire(made), 201 if made.created else 200)
 
@@ -196,16 +215,16 @@ async def settle_hold(
     asked: Annotated[SettleRequest, Depends(JSONBody(SettleRequest, optional=True))],
     *,
     scope: ScopeQuery = None,
+    header: IdempotencyKey = None,
 ) -> Response:
     """Post what a hold reserves, in whole or in part; the rest is released. 409 where it is not open any more."""
+    key = key_of(header, asked.idempotency_key)
     scope = access.scope(scope)
     note = None
     if asked.description is not None:
         stored = (await access.memory.ledger.get_hold(graph, id, scope=scope)).note
         note = LedgerNote(asked.description, stored.agent, stored.session, stored.tags, stored.metadata)
-    made = await access.memory.ledger.settle(
-        graph, id, asked.amount, scope=scope, note=note, idempotency_key=asked.idempotency_key
-    )
+    made = await access.memory.ledger.settle(graph, id, asked.amount, scope=scope, note=note, idempotency_key=key)
     return reply(transaction_wire(made), 201 if made.created else 200)
 
 
@@ -217,11 +236,11 @@ async def release_hold(
     asked: Annotated[ReleaseRequest, Depends(JSONBody(ReleaseRequest, optional=True))],
     *,
     scope: ScopeQuery = None,
+    header: IdempotencyKey = None,
 ) -> Response:
     """Release a hold without posting anything. 409 where it is not open any more."""
-    made = await access.memory.ledger.release(
-        graph, id, scope=access.scope(scope), idempotency_key=asked.idempotency_key
-    )
+    key = key_of(header, asked.idempotency_key)
+    made = await access.memory.ledger.release(graph, id, scope=access.scope(scope), idempotency_key=key)
     return reply(hold_wire(made))
 
 

@@ -68,6 +68,9 @@ SELECT d.id, d.action, d.by, d.reason, d.at, p.path AS scope, d.fact, t.subject,
 FROM {index}.adjudication d JOIN {index}.scope p ON p.id = d.scope LEFT JOIN {index}.topic t ON t.id = d.topic
 WHERE p.path = ANY ($1::text[]) AND ($2::bigint IS NULL OR d.id < $2) AND ($3::bigint[] IS NULL OR d.id = ANY ($3))
   AND ($4::bigint IS NULL OR d.topic = $4)
+  -- Of what no claim states there is no topic.
+  AND ($6::text IS NULL OR coalesce(t.subject, d.detail ->> 'subject') = $6)
+  AND ($7::text IS NULL OR coalesce(t.predicate, d.detail ->> 'predicate') = $7)
 ORDER BY d.id DESC LIMIT $5
 
 -- name: put_decision
