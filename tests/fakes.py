@@ -359,7 +359,9 @@ class FakeIndex:
     def __init__(self, store: FakeStore) -> None:
         self.store = store
 
-    async def candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
+    async def candidates(
+        self, graph: str, question: Question, vector: Vector | None, *, archive: bool = True
+    ) -> Candidates:
         words = set((question.what.text or "").lower().split())
         found = [
             (item.id, float(len(words & set(_words(item)))))

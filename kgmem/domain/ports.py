@@ -47,6 +47,8 @@ class Candidates:
     gates: Mapping[str, str] = field(default_factory=dict)  # Retrievers that run by themselves: on or off, and why.
     looked_up: Mapping[str, LookedUp[int]] = field(default_factory=dict)
     siblings: frozenset[int] = frozenset()  # What names Apollo 14 and not 13, where the question names Apollo 13.
+    # Where the archive was not searched, the relevance that the best hit needs for that to be enough.
+    enough: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +174,14 @@ class GraphStore(Protocol):
 class RetrievalIndex(Protocol):
     """The tables that make recall fast. They are derived and can be rebuilt."""
 
-    async def candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
-        """Return each retriever's candidates for a question, by one statement."""
+    async def candidates(
+        self, graph: str, question: Question, vector: Vector | None, *, archive: bool = True
+    ) -> Candidates:
+        """Return each retriever's candidates for a question, by one statement.
+
+        Without `archive` what is archived is searched only where the question names the tier, was known at a time, or
+        asks about a time that nothing else covers; otherwise `enough` of the result says what has to be found.
+        """
 
     async def fetch(
         self,

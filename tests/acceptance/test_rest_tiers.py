@@ -47,7 +47,7 @@ async def test_pins_keep_items_where_they_are(door: Door, ids: dict[str, int]) -
 
 async def test_settings_are_changed_one_by_one(door: Door) -> None:
     before = done(await door.client.get(f"{TIERS}/settings"))
-    assert before == {"hot_for": 3600, "warm_for": 86_400, "half_life": 604_800, "archive": False}
+    assert before == {"hot_for": 3600, "warm_for": 86_400, "half_life": 604_800, "archive": False, "enough": 0.6}
     assert done(await door.client.patch(f"{TIERS}/settings", json={"hot_for": 7200})) == {**before, "hot_for": 7200}
     for wrong in ({"hot_for": 90_000}, {"warm_for": 1}, {"half_life": 0}, {"hot_for": -1}, {"colour": 1}):
         refused(await door.client.patch(f"{TIERS}/settings", json=wrong), 422)

@@ -69,6 +69,10 @@ def settings(
         bool | None,
         typer.Option("--archive/--no-archive", help="Whether cold episodes leave the vector and text indexes."),
     ] = None,
+    enough: Annotated[
+        float | None,
+        typer.Option("--enough", min=0, max=1, help="Relevance of the best hit that leaves the archive unsearched."),
+    ] = None,
     as_json: AsJSON = False,
 ) -> None:
     """Show when items change their tier, and change what is given. Times count from the last use."""
@@ -77,6 +81,7 @@ def settings(
         "warm_for": warm_for,
         "half_life": half_life,
         "archive": archive,
+        "enough": enough,
     }
     changes = {name: value for name, value in given.items() if value is not None}
     if changes:

@@ -27,6 +27,7 @@ class TierSettings:
     warm_for: int = 86_400  # Since the last use, like hot_for.
     half_life: int = 7 * 86_400  # After so long a counted use counts half.
     archive: bool = False  # Whether cold episodes leave the vector and text indexes.
+    enough: float = 0.6  # The relevance of the best hit from which on recall leaves the archive alone.
 
     def checked(self) -> "TierSettings":
         """Return itself where all of it is valid. Raises InvalidInput."""
@@ -38,6 +39,8 @@ class TierSettings:
                 )
         if type(self.archive) is not bool:
             raise InvalidInput(f"archive is {self.archive!r}.", hint="Give true or false.", field="archive")
+        if type(self.enough) not in (int, float) or not 0 <= self.enough <= 1:
+            raise InvalidInput(f"enough is {self.enough!r}.", hint="Give a relevance, 0 to 1.", field="enough")
         if self.half_life == 0:
             raise InvalidInput("half_life is 0.", hint="Give a number of seconds above 0.", field="half_life")
         if self.warm_for < self.hot_for:

@@ -37,6 +37,7 @@ from kgmem.services.claims.claim import asker
 from kgmem.services.claims.distributions import superpose
 from kgmem.services.ports import Ports
 from kgmem.services.recall.causes_in_text import answer_with_causes
+from kgmem.services.recall.archive_gate import enough, may_be_enough
 from kgmem.services.recall.empty_answers import filter_matches
 from kgmem.services.recall.feedback import with_feedback
 from kgmem.services.recall.rerank import check_reranker, pool_size, rerank, text_of
@@ -112,7 +113,9 @@ async def choose(ports: Ports, graph: Graph, question: Question, found: Candidat
     if question.budget is not None:
         hits, out = within_budget(hits, question.budget)
         suppressed |= {"over_budget": out} if out else {}
-    more = bool(fetched) and (out > 0 or len(ranked) > question.k) and len(given) + len(hits) < MOST_HITS
+    # A further page searches the archive, too.
+    further = out > 0 or len(ranked) > question.k or found.enough is not None
+    more = bool(fetched) and further and len(given) + len(hits) < MOST_HITS
     if not more and len(ranked) > question.k:  # There are further hits, but an answer goes no further.
         suppressed |= {"hits_cut": 1}
     shown = [*given, *passed_over, *(hit.id for hit in hits)]
@@ -220,11 +223,18 @@ async def _answer(ports: Ports, held: Graph, question: Question) -> Answer:
         vector, note = await _vector(ports, held, question)
     embedded = time.perf_counter()
     with step("search") as search:
-        found = await ports.index.candidates(held.name, widened(held.name, question), vector)
+        wanted = widened(held.name, question)
+        found = await ports.index.candidates(held.name, wanted, vector, archive=not may_be_enough(question))
         search.count(candidates=sum(map(len, found.retrievers.values())))
     searched = time.perf_counter()
     with step("rank"):
         answer = await choose(ports, held, question, found)
+    if found.enough is not None:
+        is_enough, why = enough(question, answer, found.enough)
+        if not is_enough:
+            found = await ports.index.candidates(held.name, wanted, vector)
+            answer = await choose(ports, held, question, found)
+        found = replace(found, gates={**found.gates, "archive": why})
     answer = replace(answer, gates={**answer.gates, **found.gates} if question.explain else {})
     if question.when == When() and not question.states:
         answer = _in_tense(answer, question)

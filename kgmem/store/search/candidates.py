@@ -18,7 +18,7 @@ from kgmem.store.search.adjacent_turns import around, asks_context, gate, scores
 from kgmem.store.search.linked_places import learn_kinds
 from kgmem.store.search.pagerank import ExpansionGraph, walk
 from kgmem.store.search.request import STANDS, SearchRequest
-from kgmem.store.search.retrievers import words_note
+from kgmem.store.search.retrievers import all_large, words_note
 from kgmem.store.search.statement import Statement, candidate_statement
 from kgmem.store.search.visibility import HELD_BACK
 
@@ -38,9 +38,12 @@ class _Candidates:
     held_back: Mapping[int, str]
     notes: Sequence[Any]
     outdated: bool = False  # Another process has made tables of the graph since this one last looked.
+    large: bool = False  # A large scope is seen.
 
 
-async def candidates(connection: asyncpg.Connection, layout: Layout, request: SearchRequest) -> Candidates:
+async def candidates(
+    connection: asyncpg.Connection, layout: Layout, request: SearchRequest, *, archive: bool
+) -> Candidates:
     """Return each retriever's candidates, greatest value first, and count those outside of the valid time.
 
     The statement returns whether each candidate is valid, so that the others can be counted; only where too few are
@@ -51,15 +54,18 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
         await learn_labels(connection, layout)
     await learn_kinds(connection, layout, request.question)
     await source_ids(connection, layout, what.sources, make=False)
-    if archived.searches(request.question):
-        request = replace(request, archive=await archived.numbers_of(connection, layout))
+    numbers = await archived.numbers_of(connection, layout) if archived.searches(request.question) else None
+    searched = archive or numbers is None or await archived.is_needed(connection, layout, request.question)
+    if searched:
+        request = replace(request, archive=numbers)
     found = await _ask_widely(connection, layout, request, only_standing=False)
     held_back = found.held_back
     if held_back and any(len(retriever) < request.question.k for retriever in found.values.values()):
         found = await _ask_widely(connection, layout, request, only_standing=True)
     if request.archive is not None:
         most = _least(request)
-        await archived.value(connection, layout, request, found.values, found.looked_up, most=most)
+        large = found.large or all_large(layout, request.question.scope)
+        await archived.value(connection, layout, request, found.values, found.looked_up, most=most, large=large)
         found = replace(found, notes=_of_listed(found))
     retrievers = {retriever: ranked(values.items()) for retriever, values in found.values.items()}
     if "words" in retrievers:  # BM25 gives 0 to what shares no word with the question.
@@ -79,8 +85,9 @@ async def candidates(connection: asyncpg.Connection, layout: Layout, request: Se
     if request.question.graph.expand:
         retrievers["expansion"] = walk(ExpansionGraph.of(found.notes), layout, request.question, retrievers, looked_up)
     suppressed = {**Counter(held_back.values()), **words_note(layout, request), **causal.cut_note(found.notes)}
+    enough = None if searched or numbers is None else numbers.enough
     return Candidates(
-        retrievers, suppressed, causal.paths_of(found.notes), gates, looked_up, siblings.told(found.notes)
+        retrievers, suppressed, causal.paths_of(found.notes), gates, looked_up, siblings.told(found.notes), enough
     )
 
 
@@ -123,7 +130,7 @@ def _read(
     passages = dict.fromkeys(found, 0)
     held_back: dict[int, str] = {}
     notes = []
-    outdated = False
+    outdated = large = False
     for retriever, items, told, standing, ids in rows:
         values = found.get(retriever)
         if values is None:
@@ -135,6 +142,7 @@ def _read(
             elif retriever == "refused":
                 raise statement.refusals[items[0]]
             elif retriever == "large":
+                large = True
                 layout.large.update(dict.fromkeys(items, time.monotonic()))
             else:
                 notes.append((retriever, items[0], told[0], standing[0], ids))
@@ -157,4 +165,4 @@ def _read(
         for retriever, count in passages.items()
         if retriever not in archived.NAMES
     )
-    return _Candidates(found, looked_up, held_back, notes, outdated), crowded
+    return _Candidates(found, looked_up, held_back, notes, outdated, large), crowded

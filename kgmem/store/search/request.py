@@ -45,6 +45,7 @@ class ArchiveNumbers:
     dimension: int
     archived: int  # About so many passages.
     passages: int  # And about so many in the indexes.
+    enough: float  # The relevance of the best hit from which on the archive need not be searched.
 
 
 @dataclass(frozen=True, slots=True)

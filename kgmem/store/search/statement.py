@@ -81,10 +81,11 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
         ef_search = parameters.add(str(min(2 * most, _MOST_LOOKED_AT)), "text")
         names["wider"] = fill(layout.sql("recall", "ef_search"), {"ef_search": ef_search})
     names["stands"] = visible.told
+    names |= archived.of_few(layout, request)
     narrow = narrowing(layout, dimensions)
     large = all_large(layout, question.scope)
     tables = [_seen(layout, request, names, large=large)]
-    tables += lookups.tables(layout, texts, names) + archived.tables(layout, request, names)
+    tables += archived.tables(layout, request, names) + lookups.tables(layout, texts, names)
     tables += [*(table for each in dimensions for table in each.tables), *narrow.tables]
     for each in (each for each in dimensions if each.chooses):
         narrow = chosen(each, {**names, **narrow.places, "filters": _all([*hard, visible.condition])})

@@ -81,16 +81,18 @@ class PostgresIndex:
         self._occurrences = occurrences
         self._swept: dict[str, tuple[float, int]] = {}
 
-    async def candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
-        """Return each retriever's candidates for a question, by one statement."""
+    async def candidates(
+        self, graph: str, question: Question, vector: Vector | None, *, archive: bool = True
+    ) -> Candidates:
+        """Return each retriever's candidates for a question, by one statement; of `archive` the port tells."""
         try:
-            return await self._candidates(graph, question, vector)
+            return await self._candidates(graph, question, vector, archive=archive)
         except asyncpg.UndefinedObjectError:
             # A large load has set the text index aside since this process last looked.
             self.catalog.forget(graph)
-            return await self._candidates(graph, question, vector)
+            return await self._candidates(graph, question, vector, archive=archive)
 
-    async def _candidates(self, graph: str, question: Question, vector: Vector | None) -> Candidates:
+    async def _candidates(self, graph: str, question: Question, vector: Vector | None, *, archive: bool) -> Candidates:
         passed = question.what.text is not None and self.catalog.words and bool(question.weight("words"))
         if passed:
             async with self.catalog.on(graph, reads=_RECALL_READS) as layout:
@@ -99,9 +101,8 @@ class PostgresIndex:
         async with reading as (layout, connection):
             occurrences = self._occurrences(layout.graph)
             words = self.catalog.words and (self._guard is None or self._guard.usable(layout.id))
-            return await search.candidates(
-                connection, layout, search.SearchRequest(question, vector, occurrences, words)
-            )
+            request = search.SearchRequest(question, vector, occurrences, words)
+            return await search.candidates(connection, layout, request, archive=archive)
 
     async def fetch(
         self,

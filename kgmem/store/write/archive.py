@@ -1,6 +1,6 @@
 """The archive: cold episodes leave the vector and text indexes, and come back when they are used or written.
 
-An archived passage keeps its vector as a code, digests of its rare words, and a digest of its text; the text is in the
+An archived passage keeps its vector as a code, digests of its words, and a digest of its text; the text is in the
 label table alone. An item has passages or archived rows, never both. So what writes to an archived item needs it
 restored first: `Passages` raises `Remedy` for it, the transaction is rolled back, the item restored in a transaction
 of its own, and the work begins again.
@@ -23,8 +23,8 @@ from kgmem.store.graph.vector_codes import Code, decode, encode
 from kgmem.store.write.rows import episode_row
 
 _FILE: Final = "archive"
-_COMMON: Final = 0.005  # Words that a greater share of passages has find little: their digests are not stored.
-_FEW: Final = 40  # Digests of words that so few passages have are stored, whatever the share is.
+_COMMON: Final = 0.005  # Words that a greater share of passages has find nothing by themselves.
+_FEW: Final = 40  # Words that so few passages have do, whatever the share is.
 _GROWN: Final = 4  # The index on signs, and the list of common words, are made anew for so many times the passages.
 SIGNS_OF_LIST: Final = 250  # Of the index on signs: a list has pages of its own, so that short ones waste room.
 _FEWEST_LISTS: Final = 8
@@ -66,7 +66,7 @@ async def archive(connection: asyncpg.Connection, layout: Layout, items: Sequenc
             row["ordinal"],
             asyncpg.BitString.frombytes(code.signs, bitlength=known["dimension"]),
             code.more,
-            ",".join(map(str, row["words"])),
+            ",".join(map(str, row["terms"])),
             encode_halfvec(row["embedding"]) if row["given"] else None,
         )
         for row, code in zip(taken, codes, strict=True)
@@ -89,7 +89,7 @@ async def begin(connection: asyncpg.Connection, layout: Layout, passages: int) -
     known = await connection.fetchrow(layout.sql(_FILE, "space"), space.id)
     size = await connection.fetchval(layout.sql(_FILE, "size")) or 0
     if known["words_of"] == 0 or size > _GROWN * known["words_of"]:
-        await connection.execute(layout.sql(_FILE, "common_words"), passages, _COMMON, _FEW)
+        await connection.execute(layout.sql(_FILE, "common_words"), passages + size, _COMMON, _FEW)
         await connection.execute(layout.sql(_FILE, "words_made"), known["id"], max(size, 1))
 
 

@@ -30,6 +30,10 @@ class TierSettingsRequest(BaseModel):
     archive: Annotated[bool | None, Field(description="Whether cold episodes leave the vector and text indexes.")] = (
         None
     )
+    enough: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="The relevance of the best hit from which on the archive is not searched."),
+    ] = None
 
 
 class TierSettingsShape(BaseModel):
@@ -39,6 +43,9 @@ class TierSettingsShape(BaseModel):
     warm_for: Annotated[int, Field(description="Seconds since its last use until an item is cold.")]
     half_life: Annotated[int, Field(description="Seconds after which a counted use counts half.")]
     archive: Annotated[bool, Field(description="Whether cold episodes leave the vector and text indexes.")]
+    enough: Annotated[
+        float, Field(description="The relevance of the best hit from which on the archive is not searched.")
+    ]
 
 
 class TierCountsShape(BaseModel):

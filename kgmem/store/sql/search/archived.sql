@@ -3,9 +3,30 @@
 -- name: asked
 archived_asked (words) AS MATERIALIZED (
     SELECT array_agg(d.word) FROM unnest(tsvector_to_array(to_tsvector('english', %(text)s))) AS w (lexeme)
-    CROSS JOIN LATERAL (SELECT ('x' || left(md5(w.lexeme), 8))::bit(32)::integer AS word) d
+    CROSS JOIN LATERAL (SELECT (('x' || left(md5(w.lexeme), 4))::bit(16)::integer - 32768)::smallint AS word) d
     WHERE NOT EXISTS (SELECT FROM {held}.archive_word a WHERE a.word = d.word)
 )
+
+-- name: few
+-- What is archived of small scopes: words_of_few (recall.sql) weighs words by all passages, wherever they are.
+archived_few (item, ordinal, terms, length) AS MATERIALIZED (
+    SELECT a.item, a.ordinal, a.terms, cardinality(a.terms)::float8
+    FROM seen s
+    CROSS JOIN LATERAL (SELECT id FROM {index}.item WHERE scope = s.id OFFSET 0) i
+    CROSS JOIN LATERAL (SELECT * FROM {held}.archived WHERE item = i.id OFFSET 0) a
+    WHERE NOT (SELECT bool_or(large) FROM seen) AND a.terms IS NOT NULL%(since)s
+)
+
+-- name: few_digest
+, (('x' || left(md5(w.lexeme), 4))::bit(16)::integer - 32768)::smallint AS digest
+
+-- name: few_matching
+ UNION ALL
+        SELECT -1 - d.ordinal, d.item, d.length, a.lexeme, cardinality(array_positions(d.terms, a.digest))
+        FROM archived_few d CROSS JOIN asked a WHERE a.digest = ANY (d.terms)
+
+-- name: few_documents
+(SELECT length FROM documents UNION ALL SELECT length FROM archived_few) documents
 
 -- name: since
  AND (a.since IS NULL OR a.since <= (SELECT current_setting('kgmem.known_at')::timestamptz))
@@ -28,7 +49,7 @@ SELECT i.id AS item, a.signs::bit(%(dimension)s) <~> %(signs)s AS value, %(stand
 FROM seen s
 CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE scope = s.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT * FROM {held}.archived WHERE item = i.id OFFSET 0) a
-WHERE NOT s.large AND a.space = %(space)s%(since)s %(filters)s
+WHERE %(small)s AND a.space = %(space)s%(since)s %(filters)s
 ORDER BY 2, 1 LIMIT %(most_archived)s
 
 -- name: meaning_narrow
@@ -41,28 +62,28 @@ ORDER BY 2, 1 LIMIT %(most_archived)s
 
 -- name: words_many
 SELECT i.id AS item, -h.shared AS value, %(stands)s AS stands
-FROM (SELECT a.item, (SELECT count(*) FROM unnest(a.words) AS w WHERE w = ANY (q.words)) AS shared
+FROM (SELECT a.item, (SELECT count(*) FROM unnest(q.words) AS w WHERE w = ANY (a.terms)) AS shared
       FROM archived_asked q
-      CROSS JOIN LATERAL (SELECT * FROM {held}.archived WHERE words && q.words LIMIT %(most_read)s) a
+      CROSS JOIN LATERAL (SELECT * FROM {held}.archived WHERE terms && q.words LIMIT %(most_read)s) a
       WHERE (SELECT bool_or(large) FROM seen)%(since)s) h
 CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = h.item OFFSET 0) i
-WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) %(filters)s
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
 ORDER BY 2, 1 LIMIT %(most_words)s
 
 -- name: words_few
-SELECT i.id AS item, -(SELECT count(*) FROM unnest(a.words) AS w WHERE w = ANY (q.words)) AS value, %(stands)s AS stands
+SELECT i.id AS item, -(SELECT count(*) FROM unnest(q.words) AS w WHERE w = ANY (a.terms)) AS value, %(stands)s AS stands
 FROM archived_asked q CROSS JOIN seen s
 CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE scope = s.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT * FROM {held}.archived WHERE item = i.id OFFSET 0) a
-WHERE NOT s.large AND a.words && q.words%(since)s %(filters)s
+WHERE %(small_words)s AND a.terms && q.words%(since)s %(filters)s
 ORDER BY 2, 1 LIMIT %(most_words)s
 
 -- name: words_narrow
-SELECT i.id AS item, -(SELECT count(*) FROM unnest(a.words) AS w WHERE w = ANY (q.words)) AS value, %(stands)s AS stands
+SELECT i.id AS item, -(SELECT count(*) FROM unnest(q.words) AS w WHERE w = ANY (a.terms)) AS value, %(stands)s AS stands
 FROM archived_asked q CROSS JOIN %(narrow)s n
 CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = n.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT * FROM {held}.archived WHERE item = i.id OFFSET 0) a
-WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) AND a.words && q.words%(since)s %(filters)s
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) AND a.terms && q.words%(since)s %(filters)s
 ORDER BY 2, 1 LIMIT %(most_words)s
 
 -- name: rows
@@ -70,43 +91,67 @@ SELECT a.item, a.ordinal, a.signs, a.codes FROM {held}.archived a
 WHERE a.item = ANY ($1::bigint[]) AND a.space = $2 ORDER BY a.item, a.ordinal
 
 -- name: numbers
--- The number of the graph's space in the archive, and about how many passages are archived and in the indexes.
-SELECT s.id, s.dimension, greatest(a.reltuples, 0)::bigint AS archived, greatest(p.reltuples, 0)::bigint AS passages
+-- The number of the graph's space in the archive, about how many passages are archived and in the indexes, and what the
+-- settings take for enough.
+SELECT s.id, s.dimension, greatest(a.reltuples, 0)::bigint AS archived, greatest(p.reltuples, 0)::bigint AS passages,
+       (SELECT (t.settings->>'enough')::float8 FROM {held}.tier_settings t) AS enough
 FROM {held}.archive_space s
 CROSS JOIN (SELECT reltuples FROM pg_class WHERE oid = to_regclass('{held}.archived')) a
 CROSS JOIN (SELECT reltuples FROM pg_class WHERE oid = to_regclass('{held}.passage')) p
 WHERE s.space = $1
 
+-- name: only_cold
+-- Whether of the episodes that a question sees within a time some are cold, and none is hot or warm.
+SELECT bool_and(e.tier = 2) FROM (
+    SELECT i.tier FROM {index}.item i
+    WHERE i.kind = 2 AND i.valid && tstzrange($2::timestamptz, $3::timestamptz)
+      AND NOT (lower_inf(i.valid) AND upper_inf(i.valid))
+      AND i.scope IN (SELECT s.id FROM {index}.scope s WHERE s.path = ANY ($1::text[]))
+    LIMIT $4) e
+
 -- name: score
--- BM25 (k1 1.2, b 0.75) of texts ($2), as words_of_few (recall.sql) has it. How many of all passages ($3) have a word is
--- estimated by the archive: by its list of common words, or by how many of its own ($4) have the digest.
+-- BM25 (k1 1.2, b 0.75) of archived items ($2) and of items in the indexes ($3), as words_of_few (recall.sql) has it. How
+-- many of all passages ($4) have a word is estimated by the archive: by its list of common words, or by how many of its
+-- own ($5) have the digest.
 WITH asked AS MATERIALIZED (
-    SELECT w.lexeme, ($$'$$ || replace(replace(w.lexeme, $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$)::tsquery AS query, d.word
+    SELECT w.lexeme, ($$'$$ || replace(replace(w.lexeme, $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$)::tsquery AS query,
+           (('x' || left(md5(w.lexeme), 4))::bit(16)::integer - 32768)::smallint AS word
     FROM unnest(tsvector_to_array(to_tsvector('english', $1))) AS w (lexeme)
-    CROSS JOIN LATERAL (SELECT ('x' || left(md5(w.lexeme), 8))::bit(32)::integer AS word) d
+), archived AS MATERIALIZED (
+    SELECT a.item, a.ordinal, a.terms, cardinality(a.terms)::float8 AS length FROM {held}.archived a
+    WHERE a.item = ANY ($2::bigint[]) AND a.terms IS NOT NULL
 ), documents AS MATERIALIZED (
-    SELECT n.at, t.words, (SELECT sum(cardinality(w.positions)) FROM unnest(t.words) w)::float8 AS length
-    FROM unnest($2::text[]) WITH ORDINALITY AS n (body, at)
-    CROSS JOIN LATERAL (SELECT to_tsvector('english', n.body) AS words OFFSET 0) t
+    -- Of a long text the first passages, as everywhere (lookups.py).
+    SELECT p.id, n.item, t.words,
+           coalesce(l.length, (SELECT sum(cardinality(w.positions)) FROM unnest(t.words) w), 0)::float8 AS length
+    FROM unnest($3::bigint[]) AS n (item)
+    CROSS JOIN LATERAL (SELECT id, body FROM {index}.passage WHERE item = n.item ORDER BY ordinal LIMIT 32) p
+    LEFT JOIN LATERAL (SELECT words, length FROM {held}.lexeme WHERE passage = p.id OFFSET 0) l ON true
+    CROSS JOIN LATERAL (SELECT coalesce(l.words, to_tsvector('english', p.body)) AS words OFFSET 0) t
 ), matching AS MATERIALIZED (
-    SELECT d.at, d.length, a.lexeme,
+    SELECT d.id, d.item, d.length, a.lexeme,
            round(1 / (1.64493406685 * (1 - ts_rank('{1,1,1,1}', d.words, a.query)::float8)) - 0.5) AS often
     FROM documents d CROSS JOIN asked a WHERE d.words @@ a.query
+    UNION ALL
+    SELECT -1 - d.ordinal, d.item, d.length, a.lexeme, cardinality(array_positions(d.terms, a.word))
+    FROM archived d CROSS JOIN asked a WHERE a.word = ANY (d.terms)
 ), weights AS MATERIALIZED (
-    SELECT a.lexeme, ln(1 + ($3::float8 - f.passages + 0.5) / (f.passages + 0.5)) AS idf, c.mean
+    SELECT a.lexeme, ln(1 + ($4::float8 - f.passages + 0.5) / (f.passages + 0.5)) AS idf, c.mean
     FROM asked a
-    CROSS JOIN (SELECT avg(length) AS mean FROM documents) c
+    CROSS JOIN (SELECT avg(length) AS mean FROM (SELECT length FROM documents UNION ALL SELECT length FROM archived) d) c
     CROSS JOIN LATERAL (
-        SELECT least($3::float8, greatest(o.texts, coalesce(
-            (SELECT w.share * $3::float8 FROM {held}.archive_word w WHERE w.word = a.word),
-            (SELECT count(*) FROM (SELECT 1 FROM {held}.archived r WHERE r.words @> ARRAY[a.word] LIMIT 3000) few)
-            * $3::float8 / $4::float8))) AS passages
+        SELECT least($4::float8, greatest(o.texts, coalesce(
+            (SELECT w.share * $4::float8 FROM {held}.archive_word w WHERE w.word = a.word),
+            (SELECT count(*) FROM (SELECT 1 FROM {held}.archived r WHERE r.terms @> ARRAY[a.word] LIMIT 1000) few)
+            * $4::float8 / $5::float8))) AS passages
         FROM (SELECT count(*)::float8 AS texts FROM matching m WHERE m.lexeme = a.lexeme) o
     ) f
     WHERE a.lexeme IN (SELECT lexeme FROM matching)
+), scored AS (
+    SELECT m.item, sum(a.idf * m.often * 2.2 / (m.often + 1.2 * (0.25 + 0.75 * m.length / a.mean))) AS score
+    FROM weights a JOIN matching m ON m.lexeme = a.lexeme GROUP BY m.id, m.item
 )
-SELECT m.at, sum(a.idf * m.often * 2.2 / (m.often + 1.2 * (0.25 + 0.75 * m.length / a.mean))) AS score
-FROM weights a JOIN matching m ON m.lexeme = a.lexeme GROUP BY m.at
+SELECT item, max(score) AS score FROM scored GROUP BY item
 
 -- name: bodies
 -- Of a long text the first passages, as everywhere (lookups.py).

@@ -9,7 +9,7 @@ seen AS MATERIALIZED (
 -- name: seen_archive
 -- What is archived has no passages, and an exact search looks at all items of a scope: one of very many counts as large.
 seen AS MATERIALIZED (
-    SELECT s.id, EXISTS (SELECT 1 FROM {index}.item c WHERE c.scope = s.id OFFSET 20000)
+    SELECT s.id, EXISTS (SELECT 1 FROM {index}.item c WHERE c.scope = s.id OFFSET 3000)
               OR EXISTS (SELECT 1 FROM {index}.item c CROSS JOIN LATERAL (
                SELECT 1 FROM {index}.passage p WHERE p.item = c.id OFFSET 0) cut
            WHERE c.scope = s.id OFFSET 1000) AS large
@@ -72,14 +72,14 @@ words_of_few (id, item, value) AS MATERIALIZED (
         CROSS JOIN LATERAL (SELECT coalesce(l.words, to_tsvector('english', p.body)) AS words OFFSET 0) t
         WHERE NOT (SELECT bool_or(large) FROM seen)
     ), asked AS MATERIALIZED (
-        SELECT w.lexeme, ($$'$$ || replace(replace(w.lexeme, $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$)::tsquery AS query
+        SELECT w.lexeme, ($$'$$ || replace(replace(w.lexeme, $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$)::tsquery AS query%(few_digest)s
         FROM unnest(tsvector_to_array(to_tsvector('english', %(text)s))) AS w (lexeme)
     ), matching AS MATERIALIZED (
         SELECT d.id, d.item, d.length, a.lexeme,
                round(1 / (1.64493406685 * (1 - ts_rank('{1,1,1,1}', d.words, a.query)::float8)) - 0.5) AS often
-        FROM documents d CROSS JOIN asked a WHERE d.words @@ a.query
+        FROM documents d CROSS JOIN asked a WHERE d.words @@ a.query%(few_matching)s
     ), corpus AS (
-        SELECT count(*)::float8 AS size, avg(length) AS mean FROM documents
+        SELECT count(*)::float8 AS size, avg(length) AS mean FROM %(few_documents)s
     ), weights AS (
         SELECT m.lexeme, ln(1 + (c.size - count(*) + 0.5) / (count(*) + 0.5)) AS idf, c.mean
         FROM matching m CROSS JOIN corpus c GROUP BY m.lexeme, c.size, c.mean

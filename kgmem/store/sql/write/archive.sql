@@ -9,14 +9,14 @@ CREATE TABLE {index}.archived (
     space   smallint NOT NULL,            -- the number of its embedding space (archive_space)
     signs   varbit NOT NULL,              -- of the vector's numbers (vector_codes.py)
     codes   bytea NOT NULL,               -- two further bits of each
-    words   integer[] NOT NULL,           -- digests of words, without those of archive_word
-    given   halfvec                       -- a vector that the caller gave: nobody can make it again
+    given   halfvec,                      -- a vector that the caller gave: nobody can make it again
+    terms   smallint[]                    -- digests of the words, as often as each is there; null: from before it had them
 ) WITH (toast_tuple_target = 8160);
-ALTER TABLE {index}.archived ALTER signs SET STORAGE MAIN, ALTER codes SET STORAGE MAIN, ALTER words SET STORAGE MAIN;
+ALTER TABLE {index}.archived ALTER signs SET STORAGE MAIN, ALTER codes SET STORAGE MAIN, ALTER terms SET STORAGE MAIN;
 CREATE INDEX archived_item ON {index}.archived (item);
-CREATE INDEX archived_words ON {index}.archived USING gin (words);
+CREATE INDEX archived_terms ON {index}.archived USING gin (terms);
 
--- Words that many passages have, and the share of passages: their digests are not stored.
+-- Digests of words that many passages have, and the share of passages: they find nothing, and weigh little.
 CREATE TABLE {index}.archive_word (
     word  integer PRIMARY KEY,
     share real NOT NULL
@@ -46,18 +46,25 @@ SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass('{in
 ANALYZE {index}.archived, {index}.passage
 
 -- name: common_words
--- Words of a sample of passages that more than a share ($2) of them, and more than some ($3), have.
+-- Words of a sample of passages, in the indexes and archived ($1: about so many), that more than a share ($2) of them,
+-- and more than some ($3), have.
 WITH sample AS MATERIALIZED (
-    SELECT body FROM {index}.passage WHERE id % greatest($1::bigint / 2000, 1) = 0 LIMIT 4000
+    (SELECT ARRAY(SELECT DISTINCT (('x' || left(md5(w.lexeme), 4))::bit(16)::integer - 32768)::smallint
+                  FROM unnest(tsvector_to_array(to_tsvector('english', p.body))) AS w (lexeme)) AS terms
+     FROM {index}.passage p WHERE p.id % greatest($1::bigint / 2000, 1) = 0 LIMIT 4000)
+    UNION ALL
+    (SELECT ARRAY(SELECT DISTINCT * FROM unnest(a.terms)) FROM {index}.archived a
+     WHERE a.digest % greatest($1::bigint / 2000, 1) = 0 AND a.terms IS NOT NULL LIMIT 4000)
 ), found AS (
-    SELECT w.lexeme, count(*) AS passages
-    FROM sample s CROSS JOIN LATERAL unnest(tsvector_to_array(to_tsvector('english', s.body))) AS w (lexeme) GROUP BY 1
+    SELECT w.word, count(*) AS passages FROM sample s CROSS JOIN LATERAL unnest(s.terms) AS w (word) GROUP BY 1
 ), size AS (
     SELECT count(*)::real AS all_of FROM sample
+), stale AS (
+    DELETE FROM {index}.archive_word z WHERE NOT EXISTS (SELECT FROM found f WHERE f.word = z.word)
 )
 INSERT INTO {index}.archive_word (word, share)
-SELECT ('x' || left(md5(f.lexeme), 8))::bit(32)::integer, max(f.passages / z.all_of)
-FROM found f CROSS JOIN size z WHERE f.passages > $2::real * z.all_of AND f.passages / z.all_of * $1::float8 > $3::integer GROUP BY 1
+SELECT f.word, f.passages / z.all_of
+FROM found f CROSS JOIN size z WHERE f.passages > $2::real * z.all_of AND f.passages / z.all_of * $1::float8 > $3::integer
 ON CONFLICT (word) DO UPDATE SET share = excluded.share
 
 -- name: words_made
@@ -90,16 +97,16 @@ WITH cold AS MATERIALIZED (
 )
 SELECT h.id, h.item, h.ordinal, h.body, h.since, v.embedding, coalesce(v.given, false) AS given,
        EXISTS (SELECT FROM {index}.embedding_queue u WHERE u.passage = h.id) AS waits,
-       ARRAY(SELECT d.word FROM unnest(tsvector_to_array(to_tsvector('english', h.body))) AS w (lexeme)
-             CROSS JOIN LATERAL (SELECT ('x' || left(md5(w.lexeme), 8))::bit(32)::integer AS word) d
-             WHERE NOT EXISTS (SELECT FROM {index}.archive_word a WHERE a.word = d.word)) AS words
+       ARRAY(SELECT (('x' || left(md5(w.lexeme), 4))::bit(16)::integer - 32768)::smallint
+             FROM unnest(to_tsvector('english', h.body)) AS w (lexeme, positions, weights)
+             CROSS JOIN generate_series(1, cardinality(w.positions)) ORDER BY 1) AS terms
 FROM held h LEFT JOIN {index}.{table} v ON v.passage = h.id
 
 -- name: put
-INSERT INTO {index}.archived (item, digest, since, ordinal, space, signs, codes, words, given)
-SELECT n.item, n.digest, n.since, n.ordinal, $1, n.signs, n.codes, string_to_array(n.words, ',')::integer[], n.given
+INSERT INTO {index}.archived (item, digest, since, ordinal, space, signs, codes, terms, given)
+SELECT n.item, n.digest, n.since, n.ordinal, $1, n.signs, n.codes, string_to_array(n.terms, ',')::smallint[], n.given
 FROM unnest($2::bigint[], $3::bigint[], $4::timestamptz[], $5::smallint[], $6::varbit[], $7::bytea[], $8::text[],
-            $9::halfvec[]) AS n (item, digest, since, ordinal, signs, codes, words, given)
+            $9::halfvec[]) AS n (item, digest, since, ordinal, signs, codes, terms, given)
 
 -- name: forget_past_passages
 -- What triggers have kept of passages that went into the archive in this transaction.
@@ -156,10 +163,10 @@ INSERT INTO {index}.item_use AS u (item, used, uses) SELECT id, now(), 0 FROM ra
 ON CONFLICT (item) DO UPDATE SET used = excluded.used, moved = NULL
 
 -- name: warmer
--- Archived items that are not cold any more, or were archived in another space than the graph's ($3).
+-- Archived items that are not cold any more, were archived in another space than the graph's ($3), or without terms.
 SELECT DISTINCT a.item FROM {index}.archived a JOIN {index}.item i ON i.id = a.item
 JOIN {index}.archive_space s ON s.id = a.space
-WHERE a.item > $1 AND (i.tier <> 2 OR s.space <> $3) ORDER BY a.item LIMIT $2
+WHERE a.item > $1 AND (i.tier <> 2 OR s.space <> $3 OR a.terms IS NULL) ORDER BY a.item LIMIT $2
 
 -- name: warmer_of
 SELECT DISTINCT a.item FROM {index}.archived a JOIN {index}.item i ON i.id = a.item AND i.tier <> 2
