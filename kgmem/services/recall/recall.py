@@ -36,8 +36,8 @@ from kgmem.services.cache.answers import through_cache
 from kgmem.services.claims.claim import asker
 from kgmem.services.claims.distributions import superpose
 from kgmem.services.ports import Ports
-from kgmem.services.recall.causes_in_text import answer_with_causes
 from kgmem.services.recall.archive_gate import enough, may_be_enough
+from kgmem.services.recall.causes_in_text import answer_with_causes
 from kgmem.services.recall.empty_answers import filter_matches
 from kgmem.services.recall.feedback import with_feedback
 from kgmem.services.recall.rerank import check_reranker, pool_size, rerank, text_of

@@ -185,7 +185,7 @@ async def value(
         return
     near = await _cosines(connection, layout, request, numbers, [*own, *others])
     best = sorted(own, key=lambda id_: -near.get(id_, 0.0))
-    scores: Mapping[int, float] = {}
+    scores: dict[int, float] = {}
     if "words" in found and (large or not request.words):
         scored = list(dict.fromkeys([*best[:_TEXTS], *by_words, *(id_ for id_ in others if id_ in near)]))
         indexed = [*found["words"], *looked_up.get("words", ())]

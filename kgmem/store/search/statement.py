@@ -74,14 +74,13 @@ def candidate_statement(layout: Layout, request: SearchRequest, *, only_standing
         if question.what.text or request.vector is not None:
             return None  # All that could run is away, or weighs nothing.
         texts = {"nothing": ("nothing",)} if question.what.start else {"listed": ("listed",)}
-    names |= {**_text_names(layout, request, parameters, texts), "wider": NOTHING}
+    names |= {**_text_names(layout, request, parameters, texts), **archived.of_few(layout, request), "wider": NOTHING}
     if (
         "meaning" in texts and most > _WIDE
     ):  # With twice as many looked at as are wanted, HNSW misses one in two hundred.
         ef_search = parameters.add(str(min(2 * most, _MOST_LOOKED_AT)), "text")
         names["wider"] = fill(layout.sql("recall", "ef_search"), {"ef_search": ef_search})
     names["stands"] = visible.told
-    names |= archived.of_few(layout, request)
     narrow = narrowing(layout, dimensions)
     large = all_large(layout, question.scope)
     tables = [_seen(layout, request, names, large=large)]
