@@ -2,15 +2,15 @@
 
 from kgmem.store.db.alembic_run import run_sql
 
-revision = "0061"
-down_revision = "0060"
+revision = "0063"
+down_revision = "0062"
 
 
 def upgrade() -> None:
     """Change the table that stands in for absent ones, by the file that each graph with an archive runs."""
-    run_sql("0061_up_graph")
+    run_sql("0063_up_graph")
 
 
 def downgrade() -> None:
     """Change it back."""
-    run_sql("0061_down_graph")
+    run_sql("0063_down_graph")
