@@ -57,6 +57,12 @@ INSERT INTO <i>.extraction_queue (episode, digest) VALUES (12345, 1)
 -- topics-unweighed
 DELETE FROM <i>.fact WHERE topic = (SELECT id FROM <i>.topic WHERE predicate = 'age')
 
+-- properties-differ
+UPDATE <i>.fact SET valid = tstzrange('1990-01-01', '1991-01-01') WHERE topic = (SELECT id FROM <i>.topic WHERE predicate = 'age')
+
+-- properties-differ
+UPDATE <i>.fact SET valid = tstzrange(NULL, '2990-01-01') WHERE topic = (SELECT id FROM <i>.topic WHERE predicate = 'age')
+
 -- facts-lost
 UPDATE <i>.fact SET topic = 987654 WHERE id = (SELECT max(id) FROM <i>.fact)
 

@@ -1,5 +1,6 @@
 """Claims and facts over REST: why one is believed, who decides, what is open, and what hangs together."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.memories import feed_settled
@@ -191,3 +192,46 @@ async def test_one_call_corrects_a_fact_and_another_takes_it_out(door: Door) -> 
     done(await door.client.post(url, json={"action": "retract", **named}))
     assert (await told(door, told_["replaced_by"])).get("value") != "Tuesday"
     refused(await door.client.post(url, json={"action": "retract", "reason": "x"}), 422, "fact or statement")
+
+
+async def test_an_entity_shows_what_is_true_now_by_every_door(door: Door) -> None:
+    client = door.client
+    await door.people("Ada")
+    done(
+        await client.post(f"{GRAPH}/episodes", json={"episodes": [{"key": "mail", "text": "Ada has the plan silver."}]})
+    )
+
+    async def plans() -> list[Any]:
+        entity = done(await client.get(f"{GRAPH}/entities/ada"))
+        answer = done(await client.post(f"{GRAPH}/recall", json={"what": {"text": "Ada", "kinds": ["entity"]}}))
+        (hit,) = [each for each in answer["hits"] if each["key"] == "ada"]
+        query = {"query": "MATCH (n {key: 'ada'}) RETURN n.plan"}
+        ((read,),) = done(await client.post(f"{GRAPH}/cypher", json=query))["rows"]
+        return [entity["properties"].get("plan"), hit["properties"].get("plan"), read]
+
+    async def claim(value: str, **more: Any) -> None:
+        said = {"source": "crm", "subject": "ada", "predicate": "plan", "value": value, **more}
+        done(await client.post(f"{GRAPH}/claims", json={"claims": [said]}))
+
+    async def correct(action: str, **more: Any) -> int:
+        statement = {"subject": "ada", "predicate": "plan"}
+        asked = {"action": action, "statement": statement, "reason": "She called.", **more}
+        adjudication: int = done(await client.post(f"{GRAPH}/corrections", json=asked))["adjudication"]
+        return adjudication
+
+    await claim("gold")
+    assert await plans() == ["gold"] * 3
+    retraction = await correct("retract")
+    assert await plans() == [None] * 3
+    done(await client.post(f"{GRAPH}/adjudications/{retraction}/undo", json={"reason": "A slip."}))
+    assert await plans() == ["gold"] * 3
+    await correct("expire", valid_to="2990-01-01")
+    assert await plans() == ["gold"] * 3
+    await correct("expire")
+    assert await plans() == [None] * 3
+    await claim("silver", episode="mail", valid_from=datetime.now(UTC).isoformat())
+    assert await plans() == ["silver"] * 3
+    await claim("platinum", valid_from="2990")
+    assert await plans() == ["silver"] * 3
+    done(await client.request("DELETE", f"{GRAPH}/episodes/mail"))
+    assert await plans() == [None] * 3

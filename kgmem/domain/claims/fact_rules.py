@@ -68,14 +68,17 @@ def drafted(verdict: Verdict, ids: Sequence[int]) -> Draft:
 
 
 def decided(
-    draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes], decisions: Sequence[Decision] = ()
+    draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes], decisions: Sequence[Decision] = (), *, now: int
 ) -> Draft:
-    """Return the state of a fact: by the rule of its predicate, then by the decisions in force, oldest first."""
-    held = _by_policy(replace(draft, state=_state(draft, rule)), rule, times)
+    """Return the state of a fact now: by the rule of its predicate, then by the decisions in force, oldest first.
+
+    What ends later is not superseded yet.
+    """
+    held = _by_policy(replace(draft, state=_state(draft, rule, now)), rule, times)
     mine = {claim for option in draft.options for claim in option.claims}
     for decision in decisions:
         if mine & set(decision.claims):
-            held = _by_decision(held, rule, times, decision)
+            held = _by_decision(held, rule, times, decision, now)
     return held
 
 
@@ -86,8 +89,8 @@ def state_of(probability: float, opposing: float, verified: float) -> FactState:
     return FactState.CONTESTED if opposing >= _AGAINST else FactState.UNVERIFIED
 
 
-def _state(draft: Draft, rule: ValueRule) -> FactState:
-    if draft.state is FactState.SUPERSEDED:
+def _state(draft: Draft, rule: ValueRule, now: int) -> FactState:
+    if draft.state is FactState.SUPERSEDED and (draft.valid.end is None or draft.valid.end <= now):
         return FactState.SUPERSEDED
     return state_of(draft.probability, draft.opposing, rule.verified)
 
@@ -129,14 +132,14 @@ def _chosen(draft: Draft, option: Option) -> Draft:
     )
 
 
-def _by_decision(draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes], decision: Decision) -> Draft:
+def _by_decision(draft: Draft, rule: ValueRule, times: Mapping[int, ClaimTimes], decision: Decision, now: int) -> Draft:
     meant = next((option for option in draft.options if set(option.claims) & set(decision.claims)), None)
     if meant is None:
         return draft
     if decision.action == "collapse" and _overtaken(draft, meant, times, decision):
         return replace(draft, ended=[*draft.ended, decision.id])
     if decision.action == "expire":
-        return _expired(draft, rule, meant, decision, times)
+        return _expired(draft, rule, meant, decision, times=times, now=now)
     told = f"{_WORDS[decision.action]} by {decision.by}: {decision.reason} (Consensus: {meant.probability:.2f}.)"
     if draft.several and PARTS in decision.detail:
         return _by_parts(draft, rule, decision)
@@ -172,9 +175,9 @@ def ended_at(decision: Decision) -> int:
 
 
 def _expired(
-    draft: Draft, rule: ValueRule, meant: Option, decision: Decision, times: Mapping[int, ClaimTimes]
+    draft: Draft, rule: ValueRule, meant: Option, decision: Decision, *, times: Mapping[int, ClaimTimes], now: int
 ) -> Draft:
-    """Return a value that ended; one that was claimed to begin again since is left as it is."""
+    """Return a value with its end, from which on it is superseded; one that is claimed to begin again since stays."""
     end, start = ended_at(decision), draft.valid.start
     again = (times[claim].valid for claim in meant.claims if claim in times)
     renewed = any(valid is not None and valid >= end for valid in again)
@@ -184,7 +187,8 @@ def _expired(
     if valid.end is None or valid.end > end:
         return draft
     reason = f"Ended by {decision.by}: {decision.reason} {draft.reason}"
-    return replace(draft, valid=valid, state=FactState.SUPERSEDED, reason=reason, decision=decision.id)
+    state = FactState.SUPERSEDED if end <= now else draft.state
+    return replace(draft, valid=valid, state=state, reason=reason, decision=decision.id)
 
 
 _WORDS = {"accept": "Accepted", "reject": "Rejected", "collapse": "Collapsed", "observe": "Observed"}

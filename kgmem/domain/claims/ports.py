@@ -81,6 +81,9 @@ class ClaimStore(Protocol):
     async def weigh_stale(self, graph: str, most: int | None = None) -> int:
         """Compute the state of at most so many facts whose claims have changed; returns how many."""
 
+    async def weigh_changed(self, graph: str, topics: Sequence[int]) -> int:
+        """Compute the state of facts (by topic) of which a value began or ended by time alone; returns how many."""
+
     async def weigh_all(self, graph: str) -> Mapping[str, Any]:
         """Compute the consensus of all claims of a graph; returns counts."""
 

@@ -22,6 +22,7 @@ CLAIM: Final = 5  # The kind of a claim among expiring items, as in the change f
 BLOCK_KIND: Final = 11
 STATE_KIND: Final = 12
 SESSION_KIND: Final = 13
+TOPIC_KIND: Final = 14  # Of a subject and a predicate: the next moment at which a value begins or ends.
 DOCUMENTS: Final = (BLOCK_KIND, STATE_KIND, SESSION_KIND)
 _SHORT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([wdhms])", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
@@ -37,10 +38,10 @@ Expiring = TypeVar("Expiring", Entity, Relationship, Episode, ClaimStatement)
 class ExpiredItem:
     """An item whose time is over: which it is, and when it expired."""
 
-    kind: int  # ENTITY, EPISODE, RELATIONSHIP, CLAIM, or one of DOCUMENTS.
+    kind: int  # ENTITY, EPISODE, RELATIONSHIP, CLAIM, TOPIC_KIND, or one of DOCUMENTS.
     id: int
     scope: str
-    key: str  # Empty for a relationship and a claim; of a state its agent and its name, with a slash between.
+    key: str  # Empty for a relationship, a claim and a topic; of a state its agent and its name, with a slash between.
 
 
 class ExpirySchedule(Protocol):

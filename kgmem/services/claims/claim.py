@@ -115,6 +115,12 @@ async def weigh_new(ports: Ports, graph: str, most: int = MOST_AT_ONCE) -> None:
         await follow(ports, graph)
 
 
+async def weigh_changed(ports: Ports, graph: str, topics: Sequence[int]) -> None:
+    """Resolve facts again (by topic) of which a value began or ended by time alone."""
+    if await ports.claims.weigh_changed(graph, topics):
+        await follow(ports, graph)
+
+
 @traced("reconcile")
 async def weigh(ports: Ports, graph: str) -> Mapping[str, Any]:
     """Weigh all claims of a graph together; gives counts.

@@ -1,5 +1,6 @@
 """Expiry: delete what has expired, as a caller would, with all that rests on it alone; the history keeps it.
 
+Facts of which a value began or ended meanwhile are resolved again, so that entities show what is true now.
 Publications follow their origins after that.
 """
 
@@ -12,7 +13,7 @@ from kgmem.domain.agents.session import SessionAddress
 from kgmem.domain.agents.state import StateAddress, WriteCondition
 from kgmem.domain.errors import Conflict, NotFound, OnHold
 from kgmem.domain.graph.entity import ENTITY, EPISODE
-from kgmem.domain.graph.expiry import BLOCK_KIND, CLAIM, DOCUMENTS, STATE_KIND, ExpiredItem, moment_of
+from kgmem.domain.graph.expiry import BLOCK_KIND, CLAIM, DOCUMENTS, STATE_KIND, TOPIC_KIND, ExpiredItem, moment_of
 from kgmem.domain.time.interval import now
 from kgmem.log import EventLog
 from kgmem.services.agents.publications import bring_up_to_date
@@ -73,6 +74,8 @@ async def _delete_items(ports: Ports, graph: str, of: tuple[int, str], items: Se
         await forget(ports, graph, keys, scope)
     elif kind == CLAIM:
         await claiming.withdraw(ports, graph, ids, scope)
+    elif kind == TOPIC_KIND:
+        await claiming.weigh_changed(ports, graph, ids)
     else:
         await remember.delete_relationships(ports, graph, ids, scope)
     return True

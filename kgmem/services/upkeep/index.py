@@ -12,7 +12,7 @@ from kgmem.services.ports import Ports
 
 EVERY = 24 * 3600.0  # Seconds between two checks of a graph by a job.
 _EMBEDDED_AGAIN = frozenset({"vectors-missing", "passages-differ", "nodes-unindexed", "nodes-differ", "facts-differ"})
-_WEIGHED_AGAIN = frozenset({"topics-unweighed", "states-lost", "facts-lost"})
+_WEIGHED_AGAIN = frozenset({"topics-unweighed", "states-lost", "facts-lost", "properties-differ"})
 
 
 async def check_integrity(ports: Ports, graph: str | None, *, repair: bool) -> Sequence[IntegrityReport]:

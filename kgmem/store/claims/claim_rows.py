@@ -35,6 +35,7 @@ class Topic:
     predicate: str
     about: str = ""
     stale: bool = False  # Claims went that were not weighed since.
+    timed: bool = False  # What is true of it changes now, though nothing else was said.
     fresh: bool = False  # Nothing was claimed of it before.
 
 

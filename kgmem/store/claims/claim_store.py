@@ -283,6 +283,19 @@ class PostgresClaims(FactReads):
                     break
         return total
 
+    async def weigh_changed(self, graph: str, topics: Sequence[int]) -> int:
+        """Resolve topics of which a value began or ended by time alone; return how many."""
+        async with self.catalog.on(graph) as layout:
+
+            async def work(connection: asyncpg.Connection) -> int:
+                rows = await connection.fetch(layout.sql("claims", "lock_topics_by_id"), list(topics))
+                ids = [row["id"] for row in rows]
+                await expiring.begin_changes(connection, layout, ids)
+                await self._weigh(connection, layout, ids, timed=True)
+                return len(ids)
+
+            return await self.database.transact(work)
+
     async def weigh_all(self, graph: str) -> Mapping[str, Any]:
         """Run consensus on all claims: trust, copies, methods, and every fact that changes; return counts."""
         async with self.catalog.on(graph) as layout:
@@ -391,9 +404,18 @@ class PostgresClaims(FactReads):
             return bool(await connection.fetchval(layout.sql("batch_consensus", "few"), most))
 
     async def _weigh(
-        self, connection: asyncpg.Connection, layout: Layout, topics: Sequence[int], *, stale: bool = False
+        self,
+        connection: asyncpg.Connection,
+        layout: Layout,
+        topics: Sequence[int],
+        *,
+        stale: bool = False,
+        timed: bool = False,
     ) -> None:
-        """Weigh topics, only those still `stale` if so; what is not weighed at all is stale no more."""
+        """Weigh topics, only those still `stale` if so; what is not weighed at all is stale no more.
+
+        `timed`: what is true of them changes now.
+        """
         if not topics:
             return
         rows = await connection.fetch(layout.sql("claims", "lock_topics_by_id"), list(topics))
@@ -405,7 +427,8 @@ class PostgresClaims(FactReads):
             await connection.execute(layout.sql("claims", "fresh"), rest)
         rows = [row for row in rows if row["id"] in weighed and (row["stale"] or not stale)]
         passages = Passages(layout.with_scopes({row["path"]: row["scope"] for row in rows}))
-        await weigh_topics(connection, passages, self.consensus, [topic_of(row) for row in rows])
+        mine = [replace(topic_of(row), timed=timed) for row in rows]
+        await weigh_topics(connection, passages, self.consensus, mine)
         await passages.store(connection)
 
 

@@ -83,12 +83,13 @@ async def weigh_topics(
     for topic in topics:
         by_scope[topic.scope].append(topic)
     facts: list[int] = []
+    moment = now()
     for scope, mine in sorted(by_scope.items()):
-        run = _Resolution(connection, passages.layout, consensus, scope, given or {})
+        run = _Resolution(connection, passages.layout, consensus, scope, given or {}, moment)
         drafts = await run.draft(mine)
         after = await entangled(connection, passages.layout, scope, drafts, run.widen) if run.entangled else drafts
         weighed = [ResolvedTopic(run.held[id_].topic, told, run.held[id_].rows) for id_, (told, _) in after.items()]
-        facts += await write_verdicts(connection, passages, weighed)
+        facts += await write_verdicts(connection, passages, weighed, moment)
     return facts
 
 
@@ -101,6 +102,7 @@ class _Resolution:
     consensus: Consensus
     scope: str
     given: Given
+    now: int
     held: dict[int, StoredTopic] = field(default_factory=dict)
     entangled: bool = False  # Something hangs together with what was drafted.
 
@@ -108,10 +110,10 @@ class _Resolution:
         """Return the facts of topics before correlations."""
         held = await held_topics(self.connection, self.layout, self.scope, topics)
         self.held |= {each.topic.id: each for each in held}
-        known = await _known(self.connection, self.layout, self.scope, held)
+        known = await _known(self.connection, self.layout, self.scope, held, self.now)
         self.entangled = self.entangled or known.entangled
         return {
-            each.topic.id: (_decided(self._weighed(each, known), each, known.decisions[each.topic.id]), each.rule)
+            each.topic.id: (self._decided(self._weighed(each, known), each, known.decisions[each.topic.id]), each.rule)
             for each in held
         }
 
@@ -125,6 +127,10 @@ class _Resolution:
         claims = labelled(held.claims(), decisions)
         verdicts = self.consensus.again(claims, known.sources, held.rule, setting)
         return [drafted(verdict, held.ids) for verdict in verdicts]
+
+    def _decided(self, drafts: Sequence[Draft], held: StoredTopic, decisions: Sequence[Decision]) -> list[Draft]:
+        times = held.times()
+        return [decided(draft, held.rule, times, decisions, now=self.now) for draft in drafts]
 
     async def widen(self, topics: Sequence[int]) -> Drafts:
         """Lock further topics, and return their facts before correlations."""
@@ -213,11 +219,6 @@ def _names_entities(rows: Sequence[Any]) -> bool:
     return any(row["value"] is None for row in rows)
 
 
-def _decided(drafts: Sequence[Draft], held: StoredTopic, decisions: Sequence[Decision]) -> list[Draft]:
-    times = held.times()
-    return [decided(draft, held.rule, times, decisions) for draft in drafts]
-
-
 @dataclass(frozen=True, slots=True)
 class _Parameters:
     """What weighing has to know besides the claims."""
@@ -239,7 +240,7 @@ def _without_record(row: Any) -> bool:
 
 
 async def _known(
-    connection: asyncpg.Connection, layout: Layout, scope: str, held: Sequence[StoredTopic]
+    connection: asyncpg.Connection, layout: Layout, scope: str, held: Sequence[StoredTopic], moment: int
 ) -> _Parameters:
     """Read what is known: of sources what was learned in the nearest scope, or else what was given."""
     rows = [row for each in held for row in each.rows]
@@ -275,5 +276,5 @@ async def _known(
         for each in rows
         if each["reported_changes"] is not None
     }
-    sources = KnownSources(trust, houses, copies, reports, now=now(), new=frozenset(new), keys=keys)
+    sources = KnownSources(trust, houses, copies, reports, now=moment, new=frozenset(new), keys=keys)
     return _Parameters(sources, settings, decisions, row["entangled"])

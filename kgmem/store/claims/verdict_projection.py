@@ -1,4 +1,4 @@
-"""Telling verdicts in the graph: relationships and entities carry what consensus makes of them, for every reader."""
+"""Verdicts in the graph: relationships carry what consensus makes of them, for every reader."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,17 +16,14 @@ from kgmem.domain.graph.relationship import Relationship, worded
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.time.interval import iso, parse_time, valid_interval
 from kgmem.store.claims.claim_rows import Topic, rule_for
-from kgmem.store.graph.labels import main_label
 from kgmem.store.graph.layout import label_id
-from kgmem.store.graph.records import alike, dumps, stored_name
-from kgmem.store.graph.stored_properties import read_vertices
+from kgmem.store.graph.records import alike, dumps
 from kgmem.store.write import fact_index
 from kgmem.store.write.edges import read_edges, write_edges
 from kgmem.store.write.passages import Passages
-from kgmem.store.write.rows import entity_row, valid_of
+from kgmem.store.write.rows import valid_of
 from kgmem.store.write.vertices import keep_history
 
-CONSENSUS = "consensus"  # The property of an entity that tells of its other properties how far they are believed.
 _DIGITS = 4
 
 
@@ -275,88 +272,3 @@ async def _believe(connection: asyncpg.Connection, passages: Passages, told: Map
         connection, passages, {id_: (held[id_][0], stored) for id_, stored in changed.items()}, new=False
     )
     await connection.execute(layout.sql("claims", "tell_weighed"), list(changed))
-
-
-async def tell_entities(connection: asyncpg.Connection, passages: Passages, tellings: Sequence[ProjectedFact]) -> None:
-    """Write values as properties of entities of the claims' own scope; those of another scope are left alone."""
-    wanted: dict[tuple[str, str], dict[str, list[ProjectedFact]]] = defaultdict(lambda: defaultdict(list))
-    for telling in tellings:
-        topic = telling.topic
-        if not topic.about and all(row["object"] is None for row in telling.rows):
-            wanted[topic.scope, topic.subject][topic.predicate].append(telling)
-    for scope in sorted({place[0] for place in wanted}):
-        mine = {key: properties for (where, key), properties in wanted.items() if where == scope}
-        await _believe_entities(connection, passages, scope, mine)
-
-
-async def _believe_entities(
-    connection: asyncpg.Connection,
-    passages: Passages,
-    scope: str,
-    wanted: Mapping[str, Mapping[str, Sequence[ProjectedFact]]],
-) -> None:
-    """Write a new version of the entities of which something else is believed now."""
-    layout = passages.layout
-    number = layout.scopes[scope]
-    rows = await connection.fetch(layout.sql("claims", "lock_entities"), number, sorted(wanted))
-    held = await read_vertices(connection, layout, [row["id"] for row in rows])
-    changed = {}
-    for row in rows:
-        merged = _merged(held.get(row["id"], {}), wanted[row["key"]])
-        if row["id"] in held and not alike(merged, held[row["id"]]):
-            changed[row["id"]] = (row, merged)
-    if not changed:
-        return
-    groups: dict[int, list[int]] = defaultdict(list)
-    for id_, (_, merged) in changed.items():
-        groups[label_id(id_)].append(id_)
-        cut = entity_row(merged).passages
-        if cut != entity_row(held[id_]).passages:
-            passages.want(id_, cut, new=False)
-    for label, ids in groups.items():
-        sql = layout.sql("write", "update_vertices", label=layout.by_id[label].age_name)
-        await connection.execute(sql, ids, [dumps(changed[id_][1]) for id_ in ids])
-    labels = {id_: main_label(layout.by_id[label_id(id_)].name, held[id_]) for id_ in changed}
-    records = [dumps({"label": labels[id_], "properties": held[id_]}) for id_ in changed]
-    await connection.execute(
-        layout.sql("claims", "believe_entities"),
-        list(changed),
-        [row["version"] for row, _ in changed.values()],
-        [row["known_from"] for row, _ in changed.values()],
-        records,
-    )
-
-
-def _merged(held: Mapping[str, Any], wanted: Mapping[str, Sequence[ProjectedFact]]) -> dict[str, Any]:
-    """Return the properties of an entity with the values of facts, and with how far these are believed."""
-    before = held.get(CONSENSUS)
-    merged = dict(held)
-    for name, tellings in wanted.items():
-        value = _value(tellings)
-        if value is not None:
-            merged[stored_name(name, "entity")] = value
-    beliefs = {name: _belief(tellings) for name, tellings in wanted.items()}
-    merged[CONSENSUS] = {**(before if isinstance(before, dict) else {}), **beliefs}
-    return merged
-
-
-def _value(tellings: Sequence[ProjectedFact]) -> Any:
-    """Return the value of a property: of values that do not compete, the list of those that stand."""
-    ordered = sorted(tellings, key=lambda each: (each.draft.valid.start is not None, each.draft.valid.start or 0))
-    standing = [each.draft for each in ordered if each.draft.state is not FactState.INVALIDATED]
-    if not standing:
-        return None
-    distinct = [draft for draft in standing if draft.state is not FactState.SUPERSEDED] or standing
-    if len(distinct) > 1 and all(len(draft.options) == 1 and draft.valid == distinct[0].valid for draft in distinct):
-        return [draft.value for draft in distinct]
-    return distinct[-1].value
-
-
-def _belief(tellings: Sequence[ProjectedFact]) -> dict[str, Any]:
-    """Return the probability of the value of a property."""
-    draft = max((each.draft for each in tellings), key=lambda each: (each.valid.start or 0, each.probability))
-    return {
-        "probability": round(draft.probability, _DIGITS),
-        "trust": round(draft.trust, _DIGITS),
-        "state": draft.state.value,
-    }

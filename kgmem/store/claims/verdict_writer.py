@@ -9,10 +9,12 @@ import orjson
 
 from kgmem.domain.claims.fact_rules import Draft
 from kgmem.store.claims.claim_rows import FACT, Topic
-from kgmem.store.claims.verdict_projection import STATE_NUMBERS, ProjectedFact, tell_entities, tell_relationships
+from kgmem.store.claims.property_projection import ProjectedTopic, tell_entities
+from kgmem.store.claims.verdict_projection import STATE_NUMBERS, ProjectedFact, tell_relationships
 from kgmem.store.db.codecs import range_of
 from kgmem.store.graph.layout import Layout
 from kgmem.store.graph.records import encoded
+from kgmem.store.write import expiry
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.vertices import CREATED, DELETED
 
@@ -30,9 +32,9 @@ class ResolvedTopic:
 
 
 async def write_verdicts(
-    connection: asyncpg.Connection, passages: Passages, weighed: Sequence[ResolvedTopic]
+    connection: asyncpg.Connection, passages: Passages, weighed: Sequence[ResolvedTopic], now: int
 ) -> list[int]:
-    """Bring the facts of topics in line with what was weighed; return their ids."""
+    """Bring the facts of topics in line with what was weighed, as of the moment `now`; return their ids."""
     layout = passages.layout
     topics = [each.topic.id for each in weighed]
     held: dict[int, list[Any]] = {id_: [] for id_ in topics}
@@ -41,11 +43,11 @@ async def write_verdicts(
         held[row["topic"]].append(row)
     pairs = [(each, draft, row) for each in weighed for draft, row in _matched(each.drafts, held[each.topic.id])]
     kept = {row["id"] for _, _, row in pairs if row is not None}
-    gone = [row["id"] for rows in held.values() for row in rows if row["id"] not in kept]
+    gone = {row["id"]: row["topic"] for rows in held.values() for row in rows if row["id"] not in kept}
     ids, changed = await _write_facts(connection, layout, pairs)
     if gone:
-        await connection.execute(layout.sql("claims", "delete_facts"), gone)
-        await connection.execute(layout.sql("write", "change"), DELETED, FACT, gone, [])
+        await connection.execute(layout.sql("claims", "delete_facts"), list(gone))
+        await connection.execute(layout.sql("write", "change"), DELETED, FACT, list(gone), [])
     ended = sorted({decision for _, draft, _ in pairs for decision in draft.ended})
     if ended:
         await connection.execute(layout.sql("claims", "end_decisions"), ended, None)
@@ -59,11 +61,19 @@ async def write_verdicts(
     if stances:
         columns = list(map(list, zip(*stances, strict=True)))
         await connection.execute(layout.sql("claims", "put_stances"), *columns)
-    await tell_entities(connection, passages, tellings)
+    projected = [ProjectedTopic(each.topic, each.drafts, each.rows, _values(held[each.topic.id])) for each in weighed]
+    times = {each.topic.id: moment for each in projected if (moment := each.next_change(now)) is not None}
+    await expiry.note_changes(connection, layout, times)
+    touched |= {*gone.values()} | {each.topic.id for each in weighed if each.topic.timed or each.topic.stale}
+    await tell_entities(connection, passages, [each for each in projected if each.topic.id in touched], now)
     stale = [each.topic.id for each in weighed if each.topic.stale]
     if stale:
         await connection.execute(layout.sql("claims", "fresh"), stale)
     return ids
+
+
+def _values(facts: Sequence[Any]) -> list[Any]:
+    return [orjson.loads(row["value"]) for row in facts if row["value"] is not None]
 
 
 def _matched(drafts: Sequence[Draft], rows: Sequence[Any]) -> list[tuple[Draft, Any]]:

@@ -73,6 +73,7 @@ CHECKS: Final[dict[str, Check]] = {
     "claims-lost": Check("claims have lost their subject or their source", hint=_BACKUP, repairable=False),
     "decisions-lost": Check("decisions have lost what they decide on", hint=_BACKUP, repairable=False),
     "topics-unweighed": Check("subjects with claims have no result, and no job waits to compute one"),
+    "properties-differ": Check("entities show values that are not true now, or will not show when that changes"),
     "facts-lost": Check("results have lost the claims that they were computed from"),
     "states-lost": Check("states of relationships have lost the result that they come from"),
     # History and the change feed.

@@ -75,6 +75,7 @@ class GraphInspection:
         for check in references.LISTS:
             await self._attempt((check,), partial(self._list, check))
         await self._attempt(("topics-unweighed",), self._topics)
+        await self._attempt(("properties-differ",), self._properties)
         await self._attempt(("sequences",), self._sequences)
         await self._attempt(("left-indexes",), self._left_indexes)
         await self._attempt(("unique-values", "unique-doubled"), self._unique_values)
@@ -163,6 +164,9 @@ class GraphInspection:
 
     async def _topics(self, connection: asyncpg.Connection) -> None:
         self._add("topics-unweighed", await references.compare_topics(connection, self.found.layout))
+
+    async def _properties(self, connection: asyncpg.Connection) -> None:
+        self._add("properties-differ", await references.compare_properties(connection, self.found.layout))
 
     async def _sequences(self, connection: asyncpg.Connection) -> None:
         self.found.others += await references.compare_sequences(connection, self.found.layout)

@@ -1,7 +1,7 @@
 """Whether what one table of a graph names stands in the other: passages, vectors, claims, history, feed, sequences."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import asyncpg
 
@@ -9,7 +9,9 @@ from kgmem.domain.diagnostics import Damage
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.checks import damage
 from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, VERTEX, Layout
+from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.write.claims_from_edges import weighed_kinds
+from kgmem.store.write.claims_from_entities import CONSENSUS, CURRENT
 
 # Check -> statement of sql/integrity.sql, which lists ids and takes no arguments.
 LISTS: Final = {
@@ -24,6 +26,7 @@ LISTS: Final = {
     "feed": "feed",
     "feed-gaps": "feed_gaps",
 }
+_PAGE = 1000
 _SEQUENCE_BITS = (1 << LABEL_SHIFT) - 1
 
 
@@ -38,6 +41,23 @@ async def compare_topics(connection: asyncpg.Connection, layout: Layout) -> Sequ
     kinds = weighed_kinds(layout)
     found = await connection.fetch(layout.sql("claims", "weighable"), [row["id"] for row in rows], kinds)
     return [row["id"] for row in found]
+
+
+async def compare_properties(connection: asyncpg.Connection, layout: Layout) -> Sequence[int]:
+    """Return the subjects of claims of which an entity shows what is not true now, or will not show a change."""
+    found = [row["id"] for row in await connection.fetch(layout.sql("integrity", "changes_unnoted"))]
+    after = 0
+    while rows := await connection.fetch(layout.sql("integrity", "nothing_true"), after, _PAGE):
+        after = rows[-1]["id"]
+        held = await read_vertices(connection, layout, {row["entity"] for row in rows})
+        found += [row["id"] for row in rows if _is_shown(held.get(row["entity"], {}), row["predicate"])]
+    return sorted(set(found))
+
+
+def _is_shown(stored: Mapping[str, Any], predicate: str) -> bool:
+    notes = stored.get(CONSENSUS)
+    note = notes.get(predicate) if isinstance(notes, dict) else None
+    return isinstance(note, dict) and note.get(CURRENT) is not False
 
 
 async def compare_ends(connection: asyncpg.Connection, layout: Layout) -> Sequence[int]:

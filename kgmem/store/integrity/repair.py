@@ -66,7 +66,7 @@ class Repair:
         for check in ("extraction-gone", "facts-lost", "states-lost"):
             if self.found.has(check):
                 await self._step(check, partial(self._run, check, ()))
-        for check in ("topics-unweighed", "feed"):
+        for check in ("topics-unweighed", "properties-differ", "feed"):
             if ids := self.found.ids.get(check):
                 await self._step(check, partial(self._run, check, (ids,)))
 

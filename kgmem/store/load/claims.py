@@ -29,6 +29,7 @@ from kgmem.store.graph.layout import Layout
 from kgmem.store.graph.records import encoded
 from kgmem.store.graph.subsystems import Subsystem
 from kgmem.store.read.items import kept_keys
+from kgmem.store.write.expiry import note_stated
 from kgmem.store.write.source_keys import note_keys
 
 Told: TypeAlias = Mapping[str, Any]
@@ -41,9 +42,7 @@ _SUBSYSTEMS: Mapping[BeliefKind, Subsystem] = {
     "distillation": "distillation", "allowance": "distillation",
 }  # fmt: skip
 _LONGEST = 10_000  # Characters of a reason.
-_NAMING = frozenset(
-    {"claim", "adjudication", "fact", "publication"}
-)  # The kinds of records that name entities by key ...
+_NAMING = frozenset({"claim", "adjudication", "fact", "publication"})  # Records that name entities by key ...
 _KEYS = frozenset({"subject", "object", "about"})  # ... in these fields.
 
 
@@ -136,6 +135,7 @@ class _RestoreRun:
                     each.get("published_from"),
                 )
             )  # fmt: skip
+        await note_stated(self.connection, self.layout, ((row[0], *row[4:6]) for row in rows if row[11] is None))
         marked = [(*row[:10], row[-1]) for row in rows if row[-1] is not None]
         row = await self._row("put_claims", *_columns(rows))
         if marked:
@@ -151,7 +151,7 @@ class _RestoreRun:
         """Store adjudications, with those that each ended."""
         topics = await self._topics([_place(self.layout, each) for each in told if each.get("subject")])
         claims = await self._claims_on(topics.values())
-        rows, ends = [], []
+        rows, ends, over = [], [], list[tuple[int, str | None, str | None]]()
         for each in told:
             topic = topics[_place(self.layout, each)] if each.get("subject") else None
             detail = each.get("detail") or {}
@@ -165,6 +165,9 @@ class _RestoreRun:
                 )
             )  # fmt: skip
             ends.append((topic, [str(ref) for ref in detail.get("ends", ())], rows[-1]))
+            if topic is not None and each["action"] == "expire" and detail.get("ended") is None:
+                over.append((topic, None, (detail.get("detail") or {}).get("valid_to")))
+        await note_stated(self.connection, self.layout, over)
         made = await self._rows("put_decisions", *_columns(rows))
         self.done.created = len(made)
         if made:

@@ -16,6 +16,7 @@ from kgmem.store.write.derived_claims import note_properties
 from kgmem.store.write.source_keys import note_keys
 
 CONSENSUS = "consensus"  # The property of an entity that tells of its other properties how far they are believed.
+CURRENT = "current"  # In what it tells of one: False where facts of the property are known, and none is true now.
 
 
 class Property(NamedTuple):
@@ -48,9 +49,18 @@ def merged(layout: Layout, held: Mapping[str, Any], stated: Entity) -> dict[str,
         return after
     kept = {stored_name(name, "entity") for name in told} & held.keys()
     after |= {name: held[name] for name in kept}
+    for name in told & _known_over(held) - held.keys():
+        after.pop(stored_name(name, "entity"), None)
     if isinstance(held.get("source"), str) and {**after, "source": held["source"]} == held:
         after["source"] = held["source"]
     return after
+
+
+def _known_over(held: Mapping[str, Any]) -> set[str]:
+    """Return the properties of which a vertex tells that nothing is true now: saying them again does not show them."""
+    notes = held.get(CONSENSUS)
+    known = notes.items() if isinstance(notes, Mapping) else ()
+    return {name for name, note in known if isinstance(note, Mapping) and note.get(CURRENT) is False}
 
 
 def said_by(layout: Layout, stated: Iterable[Entity]) -> list[Property]:

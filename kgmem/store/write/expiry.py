@@ -1,6 +1,6 @@
 """The order in which items expire, kept in the transactions that write them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -8,7 +8,8 @@ import asyncpg
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP
-from kgmem.domain.graph.expiry import CLAIM, DOCUMENTS, NEVER, ExpiredItem, expiry_of, moment_of
+from kgmem.domain.graph.expiry import CLAIM, DOCUMENTS, NEVER, TOPIC_KIND, ExpiredItem, expiry_of, moment_of
+from kgmem.domain.time.interval import now, valid_interval
 from kgmem.store.db.sql import fill
 from kgmem.store.graph.layout import Layout
 from kgmem.store.graph.stored_properties import read_vertices
@@ -40,6 +41,33 @@ async def note_document(
     """Note when a block, a state or a session (kind, id) is deleted; None leaves what is stored."""
     if expires_at is not None and "expiry" in layout.subsystems.made:
         await _note(connection, layout, {place: None if expires_at == NEVER else moment_of(expires_at)})
+
+
+async def note_changes(connection: asyncpg.Connection, layout: Layout, times: Mapping[int, int]) -> None:
+    """Note when what is true of topics (by id) changes by time alone; a change that is due already stays noted."""
+    if times:
+        await layout.ensure("expiry")
+        await connection.execute(layout.sql(_FILE, "put_changes"), TOPIC_KIND, list(times), list(times.values()))
+
+
+async def note_stated(
+    connection: asyncpg.Connection, layout: Layout, stated: Iterable[tuple[int, str | None, str | None]]
+) -> None:
+    """Note when what is true of topics changes by the times for which it is stated: topic, from and to."""
+    present, times = now(), dict[int, int]()
+    for topic, valid_from, valid_to in stated:
+        valid = valid_interval(valid_from, valid_to)
+        for bound in (valid.start, valid.end):
+            if bound is not None and bound > present:
+                times[topic] = min(bound, times.get(topic, bound))
+    await note_changes(connection, layout, times)
+
+
+async def begin_changes(connection: asyncpg.Connection, layout: Layout, topics: Sequence[int]) -> None:
+    """Note the changes of locked topics that are due no more, in the transaction that carries them out."""
+    places = [(TOPIC_KIND, id_) for id_ in topics]
+    if places:
+        await connection.execute(layout.sql(_FILE, "settle"), *map(list, zip(*places, strict=True)))
 
 
 async def restore_expiry(
@@ -81,7 +109,11 @@ async def due(connection: asyncpg.Connection, layout: Layout, most: int) -> tupl
 
 
 async def settle(connection: asyncpg.Connection, layout: Layout, items: Sequence[ExpiredItem]) -> None:
-    """End the history of deleted items at the time at which they expired, and note them no more."""
+    """End the history of deleted items at the time at which they expired, and note them no more.
+
+    Who carries out the change of a topic has done that already.
+    """
+    items = [each for each in items if each.kind != TOPIC_KIND]
     if not items:
         return
     ids = [each.id for each in items if each.kind not in DOCUMENTS]

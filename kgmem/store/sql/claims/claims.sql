@@ -364,10 +364,12 @@ UPDATE {index}.topic SET stale = true WHERE id = ANY ($1::bigint[])
 
 -- name: weighable
 -- Those of topics that are weighed: of kinds that are ($2), of claims that are no relationship's, or weighed before.
+-- A property of which all claims are withdrawn is weighed too, so that its entity shows it no more.
 SELECT t.id FROM {index}.topic t
 WHERE t.id = ANY ($1::bigint[]) AND (
     t.predicate = ANY ($2::text[]) OR EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = t.id)
-    OR EXISTS (SELECT 1 FROM {index}.claim c WHERE c.topic = t.id AND NOT c.adopted AND c.known_to IS NULL))
+    OR EXISTS (SELECT 1 FROM {index}.claim c WHERE c.topic = t.id AND NOT c.adopted
+               AND (c.known_to IS NULL OR (c.value IS NOT NULL AND c.object IS NULL))))
 
 -- name: stale
 SELECT id FROM {index}.topic WHERE stale ORDER BY id LIMIT $1
@@ -384,7 +386,7 @@ UPDATE {index}.topic SET stale = false WHERE id = ANY ($1::bigint[]) AND stale
 
 -- name: claims_of
 SELECT c.id, c.topic, o.id AS source, o.key, o.trust AS prior, k.parent, c.object, c.value::text AS value, c.valid_from,
-       c.valid_to, c.confidence, c.edge, c.known_from, x.derived_from IS NOT NULL AS derived, r.trust AS learned, r.checked,
+       c.valid_to, c.confidence, c.edge, c.adopted, c.known_from, x.derived_from IS NOT NULL AS derived, r.trust AS learned, r.checked,
        r.reported_changes, r.reporting_delay
 FROM {index}.claim c
 JOIN {index}.source o ON o.id = c.source
@@ -404,6 +406,14 @@ WHERE c.topic = ANY ($1::bigint[]) AND c.known_to IS NULL
                       OR EXISTS (SELECT 1 FROM {index}.claim w JOIN {index}.source s ON s.id = w.source
                                  WHERE w.topic = c.topic AND 'source:' || s.key = r.origin AND w.known_to IS NULL) END))
 ORDER BY c.id
+
+-- name: ever_stated
+-- Values that were stated of topics without claims, of each the latest: of those that are properties of entities.
+SELECT DISTINCT t.id AS topic, c.value::text AS value, c.adopted
+FROM {index}.topic t
+CROSS JOIN LATERAL (SELECT value, adopted FROM {index}.claim
+                    WHERE topic = t.id AND value IS NOT NULL AND object IS NULL ORDER BY id DESC LIMIT 1000) c
+WHERE t.id = ANY ($1::bigint[])
 
 -- name: known
 -- What weighing a topic has to know besides its claims, in one row: settings and copies that the scope sees, decisions

@@ -113,6 +113,26 @@ ORDER BY t.id
 -- name: repair_topics_unweighed
 UPDATE {index}.topic SET stale = true WHERE id = ANY ($1::bigint[])
 
+-- name: changes_unnoted
+-- Subjects with a fact that begins or ends later, which no job resolves again then.
+SELECT t.id FROM {index}.topic t
+WHERE NOT t.stale AND NOT EXISTS (SELECT 1 FROM {index}.expiry x WHERE x.kind = 14 AND x.id = t.id)
+  AND EXISTS (SELECT 1 FROM {index}.fact f
+              WHERE f.topic = t.id AND (lower(f.valid) > now() OR upper(f.valid) > now()))
+ORDER BY t.id
+
+-- name: nothing_true
+-- The next subjects of values, with their entities, of which nothing is true now.
+SELECT t.id, t.predicate, i.id AS entity FROM {index}.topic t
+JOIN {index}.item i ON i.scope = t.scope AND i.kind = 1 AND i.key = t.subject
+WHERE t.id > $1 AND t.about = '' AND NOT t.stale
+  AND EXISTS (SELECT 1 FROM {index}.claim c WHERE c.topic = t.id AND c.value IS NOT NULL AND c.object IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = t.id AND f.state <> 5 AND f.valid @> now())
+ORDER BY t.id LIMIT $2
+
+-- name: repair_properties_differ
+UPDATE {index}.topic SET stale = true WHERE id = ANY ($1::bigint[])
+
 -- name: facts_lost
 SELECT f.id FROM {index}.fact f WHERE NOT EXISTS (SELECT 1 FROM {index}.topic t WHERE t.id = f.topic) ORDER BY f.id
 

@@ -2,7 +2,7 @@
 
 -- name: create
 CREATE TABLE {index}.expiry (
-    kind       smallint NOT NULL,         -- 1 entity, 2 episode, 3 relationship, 5 claim, 11 block, 12 state, 13 session
+    kind       smallint NOT NULL,         -- 1 entity, 2 episode, 3 relationship, 5 claim, 11 block, 12 state, 13 session, 14 topic
     id         bigint NOT NULL,
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (kind, id)
@@ -18,6 +18,12 @@ WHERE xid = pg_current_xact_id() AND kind IN (1, 2, 3) AND operation IN (1, 2)
 INSERT INTO {index}.expiry (kind, id, expires_at)
 SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::timestamptz[])
 ON CONFLICT (kind, id) DO UPDATE SET expires_at = excluded.expires_at
+
+-- name: put_changes
+INSERT INTO {index}.expiry AS x (kind, id, expires_at)
+SELECT $1::smallint, n.id, n.at FROM unnest($2::bigint[], $3::timestamptz[]) AS n (id, at) ORDER BY n.id
+ON CONFLICT (kind, id) DO UPDATE SET expires_at = excluded.expires_at
+WHERE x.expires_at > clock_timestamp() AND x.expires_at <> excluded.expires_at
 
 -- name: remove
 DELETE FROM {index}.expiry x USING unnest($1::smallint[], $2::bigint[]) AS n (kind, id)
@@ -37,7 +43,7 @@ ORDER BY d.expires_at, d.id LIMIT $2
 
 -- name: items
 SELECT x.kind, x.id, x.expires_at, coalesce(i.key, b.name, a.agent || '/' || a.name, n.name, '') AS key, s.path AS scope,
-       CASE WHEN EXISTS (SELECT FROM kgmem.hold h WHERE h.graph = $1 AND h.released_at IS NULL)
+       CASE WHEN x.kind <> 14 AND EXISTS (SELECT FROM kgmem.hold h WHERE h.graph = $1 AND h.released_at IS NULL)
             THEN kgmem.hold_on($1, s.path, array_append(i.labels, coalesce(l.name, t.predicate)), o.key,
                                ARRAY[x.id, e.source, e.target, c.edge]) END AS hold
 FROM {index}.expiry x
@@ -45,10 +51,11 @@ LEFT JOIN {index}.item i ON i.id = x.id AND i.kind = x.kind
 LEFT JOIN {index}.edge e ON e.id = x.id AND x.kind = 3
 LEFT JOIN {index}.claim c ON c.id = x.id AND x.kind = 5 AND c.known_to IS NULL
 LEFT JOIN {index}.topic t ON t.id = c.topic
+LEFT JOIN {index}.topic y ON y.id = x.id AND x.kind = 14  -- What is true changes; nothing is deleted, so no hold counts.
 LEFT JOIN {index}.memory_block b ON b.id = x.id AND x.kind = 11 AND NOT b.gone
 LEFT JOIN {index}.agent_state a ON a.id = x.id AND x.kind = 12 AND NOT a.gone
 LEFT JOIN {index}.session n ON n.id = x.id AND x.kind = 13
-LEFT JOIN {index}.scope s ON s.id = coalesce(i.scope, e.scope, t.scope, b.scope, a.scope, n.scope)
+LEFT JOIN {index}.scope s ON s.id = coalesce(i.scope, e.scope, t.scope, y.scope, b.scope, a.scope, n.scope)
 LEFT JOIN {index}.label l ON l.id = x.id >> 48 AND x.kind <= 3
 LEFT JOIN {index}.source o ON o.id = coalesce(i.source, e.origin, c.source)
 
