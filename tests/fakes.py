@@ -456,13 +456,16 @@ class FakeImports:
     async def finish(self, id_: int, state: ImportState, error: str | None = None, *, keeping: bool = False) -> None:
         self.held[id_] = replace(self.held[id_], state=state, error=error, finished_at=KNOWN)
 
-    async def list(self, graph: str, *, within: str, before: int | None, limit: int) -> Sequence[Import]:
+    async def list(
+        self, graph: str, *, within: str, by: str | None = None, before: int | None, limit: int
+    ) -> Sequence[Import]:
         await self.catalog.get(graph)
         found = [each for each in reversed(self.held.values()) if each.graph == graph and reaches(within, each.within)]
+        found = [each for each in found if by is None or each.options.get("key") == by]
         return [each for each in found if before is None or each.id < before][:limit]
 
-    async def get(self, graph: str, id_: int, *, within: str = "") -> Import:
-        for each in await self.list(graph, within=within, before=id_ + 1, limit=1):
+    async def get(self, graph: str, id_: int, *, within: str = "", by: str | None = None) -> Import:
+        for each in await self.list(graph, within=within, by=by, before=id_ + 1, limit=1):
             if each.id == id_:
                 return each
         raise NotFound(f"There is no import {id_} of {graph!r}.")

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import Request
 
-from kgmem.domain.access import Key, Role
+from kgmem.domain.access import Key, Need, Role
 from kgmem.domain.errors import InvalidInput, NotFound, TooManyRequests, Unauthenticated
 from kgmem.memory import Memory
 from kgmem.tasks import act_for
@@ -35,13 +35,15 @@ class Demand:
 
     `whole` asks for all scopes of the graph. Without a graph in the address, the role is on the server, unless
     `anywhere` says that a key restricted to a graph will do, since the route shows it only what is its own. `any_case`:
-    the graph is found whatever the case of its letters, as Neo4j's clients name databases.
+    the graph is found whatever the case of its letters, as Neo4j's clients name databases. `also` are narrower roles that
+    it lets in beside.
     """
 
-    role: Role
+    role: Need
     whole: bool = False
     anywhere: bool = False
     any_case: bool = False
+    also: tuple[Role, ...] = ()
 
     async def __call__(self, request: Request) -> Access:
         """Return the access. Raises Unauthenticated, Forbidden, NotFound, and InvalidInput for unknown parameters."""
@@ -54,7 +56,7 @@ class Demand:
         context_of(request).role, context_of(request).graph = self.role, graph
         context_of(request).watch(memory, key)
         act_for(key.id, graph)
-        key.demand(self.role, key.graph if self.anywhere else graph, whole=self.whole)
+        key.demand(self.role, key.graph if self.anywhere else graph, whole=self.whole, also=self.also)
         if request.scope["query_string"]:
             _refuse_unknown(request)
         return Access(memory, key, graph)
@@ -67,6 +69,11 @@ ReadsAnywhere = Annotated[Access, Depends(Demand("reader", anywhere=True))]
 ReadsWholeAnywhere = Annotated[Access, Depends(Demand("reader", whole=True, anywhere=True))]
 Writes = Annotated[Access, Depends(Demand("writer"))]
 WritesWhole = Annotated[Access, Depends(Demand("writer", whole=True))]
+Analyses = Annotated[Access, Depends(Demand("writer", also=("analyst",)))]  # Derives something of what is stored.
+Reviews = Annotated[Access, Depends(Demand("writer", also=("reviewer",)))]  # Decides what waits for a person.
+Imports = Annotated[Access, Depends(Demand("writer", also=("importer",)))]  # Adds to what is stored.
+ImportsWhole = Annotated[Access, Depends(Demand("writer", whole=True, also=("importer",)))]
+FollowsImports = Annotated[Access, Depends(Demand("reader", also=("importer",)))]
 Administers = Annotated[Access, Depends(Demand("admin"))]
 
 

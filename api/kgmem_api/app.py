@@ -125,7 +125,7 @@ def _complete(operation: dict[str, Any], route: APIRoute, schemas: dict[str, Any
         if isinstance(needed, Demand):
             operation["security"] = [{"key": []}]
             whole = ", of no scope" if needed.whole or needed.role == "admin" else ""
-            told = f"Needs a key with the role {needed.role}{whole}."
+            told = f"Needs a key with the role {' or '.join([needed.role, *needed.also])}{whole}."
             operation["description"] = f"{operation.get('description', '')}\n\n{told}".strip()
         if isinstance(needed, JSONBody):
             schema = _defined(needed.parser.adapter, schemas)

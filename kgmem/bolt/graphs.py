@@ -132,7 +132,7 @@ class KeyCaller:
             raise
         act_for(self.key.id, graph)
         await self.memory.server.check_bookmarks(asked.bookmarks)
-        may_write = self.key.role != "reader"
+        may_write = self.key.may("writer")
         mode: Mode = "write" if asked.write and may_write else "read"
         key = (await self.memory.keys.current(self.key)).acting("reader", graph)
         transaction = GraphTransaction(self.memory, graph, key, asked, mode, self.address)

@@ -1,7 +1,7 @@
 """`kgmem key`: create, list, rotate and revoke API keys and their grants."""
 
 from dataclasses import asdict
-from typing import Annotated, Literal, cast
+from typing import Annotated, cast
 
 import typer
 from rich.table import Column, Table
@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from kgmem.cli.console import OUT, AsJSON, note, print_json
 from kgmem.cli.opening import with_memory
 from kgmem.cli.shapes import key_shape
-from kgmem.domain.access import KEEP, Grant, GrantRequest, Key, rate_limit
+from kgmem.domain.access import KEEP, ROLES, Grant, GrantAccess, GrantRequest, Key, rate_limit
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.expiry import duration, ttl_of
 
@@ -26,7 +26,8 @@ app = typer.Typer(help="Create, list, rotate and revoke API keys and their grant
 def create(
     name: Annotated[str, typer.Argument(help="A name for your own overview.")],
     role: Annotated[
-        str, typer.Option("--role", help="reader, writer (who also reads) or admin (who may do everything).")
+        str,
+        typer.Option("--role", help="reader, analyst, reviewer, importer, writer or admin (who may do everything)."),
     ] = "writer",
     graph: Annotated[str | None, typer.Option("--graph", "-g", help="Restrict it to this graph.")] = None,
     scope: Annotated[str, typer.Option("--scope", help="Restrict it to this scope and the scopes below it.")] = "",
@@ -36,9 +37,9 @@ def create(
     as_json: AsJSON = False,
 ) -> None:
     """Create an API key and print it; it cannot be shown again."""
-    if role not in {"reader", "writer", "admin"}:
-        raise InvalidInput(f"Unknown role {role!r}.", hint="Use reader, writer or admin.")
-    wanted = cast("Literal['reader', 'writer', 'admin']", role)
+    wanted = next((each for each in ROLES if each == role), None)
+    if wanted is None:
+        raise InvalidInput(f"Unknown role {role!r}.", hint=f"Use one of {', '.join(ROLES)}.")
     limit = rate_limit(per_minute, burst)
     key, secret = with_memory(
         lambda m: m.keys.create(name, wanted, graph=graph, scope=scope, expires_at=expires, limit=limit)
@@ -134,9 +135,7 @@ def grant(
     as_json: AsJSON = False,
 ) -> None:
     """Grant a further scope to a key, to read or also to write, for a time."""
-    wanted = GrantRequest(
-        scope, cast("Literal['read', 'write']", access), reason, graph, starts_at=starts, expires_at=expires
-    )
+    wanted = GrantRequest(scope, cast("GrantAccess", access), reason, graph, starts_at=starts, expires_at=expires)
     made = with_memory(lambda m: m.keys.grant(key, wanted))
     if as_json:
         print_json(asdict(made))

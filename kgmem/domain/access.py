@@ -3,15 +3,20 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 from kgmem.domain.errors import Forbidden, InvalidInput
 from kgmem.domain.graph.graph import no_such_graph
 from kgmem.domain.graph.scope import WidenedScope, check_scope, reaches
 
-Role = Literal["reader", "writer", "admin"]
+Role = Literal["reader", "analyst", "reviewer", "importer", "writer", "admin"]
+Need = Literal["reader", "writer", "admin"]
 GrantAccess = Literal["read", "write"]
-_ORDER: dict[Role, int] = {"reader": 0, "writer": 1, "admin": 2}
+ROLES: tuple[Role, ...] = get_args(Role)
+# What a role may do everywhere. Some requests are also for a narrower role, which they name: analysts and reviewers read,
+# and do such things beside; importers do nothing else.
+_LEVELS: dict[Role, int] = {"importer": -1, "reader": 0, "analyst": 0, "reviewer": 0, "writer": 1, "admin": 2}
+_NEEDS: dict[Need, int] = {"reader": 0, "writer": 1, "admin": 2}
 
 
 # Begins the id of a key that is not stored: it stands for a person at an identity provider. Its generation is the time
@@ -20,8 +25,8 @@ OF_PROVIDER = "oidc-"
 
 
 def highest(roles: Sequence[Role]) -> Role:
-    """Return the role that allows most."""
-    return max(roles, key=lambda role: _ORDER[role])
+    """Return the role that allows most; of those that read and do one thing beside, reviewer."""
+    return max(roles, key=lambda role: (_LEVELS[role], ROLES.index(role)))
 
 
 MOST_PER_MINUTE = 1_000_000
@@ -113,6 +118,11 @@ class GrantRequest:
                 f"access: the API key {key.id} has the role reader, so that it cannot write.",
                 hint="Grant read, or grant write to a key with the role writer.",
             )
+        if self.access == "read" and not key.may("reader"):
+            raise InvalidInput(
+                f"access: the API key {key.id} has the role {key.role}, so that it cannot read.",
+                hint="Grant write, or grant read to a key with the role reader.",
+            )
         if key.graph is not None and self.graph not in {None, key.graph}:
             raise InvalidInput(
                 f"graph: the API key {key.id} is restricted to another graph.", hint="Leave the graph out."
@@ -164,7 +174,11 @@ class Key:
     granted: tuple[Grant, ...] = ()  # Those that count for the request: `acting` chooses them.
     widens: bool = False  # Whether a request that names no scope reads the granted scopes, too.
 
-    def acting(self, role: Role, graph: str | None) -> "Key":
+    def may(self, role: Need, also: Sequence[Role] = ()) -> bool:
+        """Return whether its role allows what a request needs, or is one that the request is also for."""
+        return _LEVELS[self.role] >= _NEEDS[role] or self.role in also
+
+    def acting(self, role: Need, graph: str | None) -> "Key":
         """Return the key with the grants that count for a request that needs a role on a graph.
 
         A request that reads and names no scope sees the granted scopes beside the key's own. One that writes acts in
@@ -180,8 +194,8 @@ class Key:
         """The ids of the grants that count for the request: what was opened by them ends with them."""
         return frozenset(each.id for each in self.granted)
 
-    def demand(self, role: Role, graph: str | None = None, *, whole: bool = False) -> None:
-        """Raise Forbidden unless the key has the role on the graph (None: on the server as a whole).
+    def demand(self, role: Need, graph: str | None = None, *, whole: bool = False, also: Sequence[Role] = ()) -> None:
+        """Raise Forbidden unless the key has the role, or one of `also`, on the graph (None: on the server as a whole).
 
         A graph that the key is not restricted to is NotFound, like one that does not exist. `whole` demands the graph
         with all its scopes, which a key restricted to a scope does not have.
@@ -200,10 +214,11 @@ class Key:
                 "This API key is restricted to a scope, but the request concerns all scopes.",
                 hint="Use a key without a scope.",
             )
-        if _ORDER[self.role] < _ORDER[role]:
+        if not self.may(role, also):
+            needed = " or ".join([role, *also])
             raise Forbidden(
-                f"This API key has the role {self.role}, but the request needs {role}.",
-                hint=f"Use a key with the role {role}.",
+                f"This API key has the role {self.role}, but the request needs {needed}.",
+                hint=f"Use a key with the role {needed}.",
             )
 
     def demand_scope(self, scope: str | None) -> str:

@@ -402,12 +402,12 @@ class ImportStore(Protocol):
         """Queue an import for a worker again."""
 
     async def list(
-        self, graph: str, *, within: str = "", before: int | None = None, limit: int = 100
+        self, graph: str, *, within: str = "", by: str | None = None, before: int | None = None, limit: int = 100
     ) -> Sequence[Import]:
-        """Return the imports of a graph with ids below one, newest first; only those within a scope."""
+        """Return the imports of a graph with ids below one, newest first; only those within a scope, and of a key."""
 
-    async def get(self, graph: str, id_: int, *, within: str = "") -> Import:
-        """Return an import. Raises NotFound, also for one outside the scope."""
+    async def get(self, graph: str, id_: int, *, within: str = "", by: str | None = None) -> Import:
+        """Return an import. Raises NotFound, also for one outside the scope, or of another key than `by`."""
 
     async def uploads(self) -> Sequence[tuple[str, str, int]]:
         """Return the uploads that imports still need: folder, graph and id of the import; the oldest first."""

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from kgmem.domain.access import Key, Role
+from kgmem.domain.access import Key, Need
 from kgmem.domain.audit.log import AuditEvent
 from kgmem.domain.errors import Forbidden, InvalidInput, KgmemError, NotFound
 from kgmem.domain.graph.graph import check_graph_name
@@ -67,7 +67,7 @@ class Caller:
     @property
     def may_write(self) -> bool:
         """Whether it may change anything."""
-        return self.key.role != "reader" and not self.options.read_only
+        return self.key.may("writer") and not self.options.read_only
 
     @property
     def has_fixed_graph(self) -> bool:
@@ -79,7 +79,7 @@ class Caller:
         """Whether no argument of a tool chooses the scope: a model never widens what a key sees."""
         return self.options.scope is not None or bool(self.key.scope)
 
-    async def reach(self, role: Role, graph: str | None = None, scope: str | None = None) -> "Reach":
+    async def reach(self, role: Need, graph: str | None = None, scope: str | None = None) -> "Reach":
         """Return where a call acts: memory, graph, scope. Raises Forbidden, NotFound, and what opening raises.
 
         `graph` and `scope` are arguments of a tool; where the connection fixes them, there are no such arguments.
@@ -99,7 +99,7 @@ class Caller:
         asked = self.options.scope if self.has_fixed_scope else scope
         return Reach(memory, name, key.demand_scope(asked), key, whole=asked is None and not key.scope, caller=self)
 
-    def _audit_refusal(self, memory: Memory, role: Role, graph: str) -> None:
+    def _audit_refusal(self, memory: Memory, role: Need, graph: str) -> None:
         """Note a call that the key's role does not allow."""
         change = role != "reader"
         if not self.local and memory.audit.wants(graph, change=change):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kgmem.domain.access import Role
+from kgmem.domain.access import Need
 from kgmem.domain.errors import InvalidInput
 from kgmem.mcp.caller import Caller, Reach
 from kgmem.mcp.lines import Lines
@@ -76,7 +76,7 @@ class Tool:
     arguments: type[Arguments]
     result: type[BaseModel]
     run: Callable[[Call, Any], Awaitable[Result]]
-    role: Role = "reader"
+    role: Need = "reader"
     destroys: bool = False
     repeatable: bool = True  # Whether a second call with the same arguments changes nothing more.
     writes_on_request: str | None = None  # The argument that makes it write.
@@ -84,7 +84,7 @@ class Tool:
 
     def is_for(self, caller: Caller) -> bool:
         """Return whether a caller may use it at all."""
-        return self.role == "reader" or caller.may_write
+        return caller.may_write if self.role != "reader" else caller.key.may("reader")
 
     def only_reads(self, caller: Caller) -> bool:
         """Return whether a call by this caller can change nothing."""

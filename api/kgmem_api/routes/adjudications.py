@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
-from kgmem_api.access import Reads, Writes
+from kgmem_api.access import Reads, Reviews, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
@@ -31,7 +31,7 @@ Reason = Annotated[str, Query(min_length=1, max_length=2000, description="Why.")
 
 @router.post(_ALL, responses=gives(AdjudicationResultList))
 async def adjudicate(
-    graph: GraphName, access: Writes, asked: Annotated[AdjudicationRequest, Depends(JSONBody(AdjudicationRequest))]
+    graph: GraphName, access: Reviews, asked: Annotated[AdjudicationRequest, Depends(JSONBody(AdjudicationRequest))]
 ) -> Response:
     """Accept, reject, defer, collapse or observe values of facts of this scope only; dry_run changes nothing."""
     ruled = await access.memory.adjudications.create(graph, asked.ruling(access.key), scope=access.scope(asked.scope))
@@ -54,7 +54,7 @@ async def list_adjudications(
 
 @router.post(_ALL + "/{id}/undo", responses=gives(AdjudicationResultList))
 async def undo_adjudication(
-    graph: GraphName, id_: Id, access: Writes, asked: Annotated[UndoRequest, Depends(JSONBody(UndoRequest))]
+    graph: GraphName, id_: Id, access: Reviews, asked: Annotated[UndoRequest, Depends(JSONBody(UndoRequest))]
 ) -> Response:
     """Take a decision back; its facts are again what the claims and the other decisions make of them."""
     ruled = await access.memory.adjudications.undo(

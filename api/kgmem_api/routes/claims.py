@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from kgmem_api.access import Reads, ReadsWhole, Writes
+from kgmem_api.access import Imports, Reads, ReadsWhole, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
 from kgmem_api.parameters import KEY, MOST_KEYS, GraphName, ItemKey, ScopeQuery, gives
@@ -28,7 +28,7 @@ _ALL = "/v1/graphs/{graph}/claims"
 
 @router.post(_ALL, responses=gives(ClaimResultShape))
 async def post_claims(
-    graph: GraphName, access: Writes, batch: Annotated[ClaimBatch, Depends(JSONBody(ClaimBatch))]
+    graph: GraphName, access: Imports, batch: Annotated[ClaimBatch, Depends(JSONBody(ClaimBatch))]
 ) -> Response:
     """Store claims, each once, and weigh the facts that they speak of, in one transaction."""
     return reply(await access.memory.claims.put(graph, batch.claims))

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from kgmem_api.access import Reads, Writes
+from kgmem_api.access import Analyses, Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
@@ -110,7 +110,7 @@ _ALL = "/v1/graphs/{graph}/communities"
     },
 )
 async def detect_communities(
-    graph: GraphName, access: Writes, asked: Annotated[CommunityRequest, Depends(JSONBody(CommunityRequest))]
+    graph: GraphName, access: Analyses, asked: Annotated[CommunityRequest, Depends(JSONBody(CommunityRequest))]
 ) -> Response:
     """Queue a job that detects the communities of this scope only; workers keep them up to date."""
     job = await access.memory.communities.enqueue(graph, scope=access.scope(asked.scope))
@@ -156,7 +156,7 @@ KnownAt = Annotated[str | None, Query(max_length=100, description="As it was kno
 
 @router.post(_SUMMARIES, tags=["summaries"], responses=gives(Summary))
 async def summarize(
-    graph: GraphName, access: Writes, asked: Annotated[SummaryRequest, Depends(JSONBody(SummaryRequest))]
+    graph: GraphName, access: Analyses, asked: Annotated[SummaryRequest, Depends(JSONBody(SummaryRequest))]
 ) -> Response:
     """Summarise an entity of this scope only; workers keep the summary up to date."""
     return reply(asdict(await access.memory.summaries.create(graph, asked.key, scope=access.scope(asked.scope))))

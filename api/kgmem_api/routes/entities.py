@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.entity import Entity
-from kgmem_api.access import Reads, Writes
+from kgmem_api.access import Imports, Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
 from kgmem_api.parameters import KEY, Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
@@ -26,7 +26,7 @@ _ONE = f"/v1/graphs/{{graph}}/entities/{KEY}"
 async def put_entities(
     graph: GraphName,
     request: Request,
-    access: Writes,
+    access: Imports,
     batch: Annotated[EntityBatch, Depends(JSONBody(EntityBatch))],
 ) -> Response:
     """Write entities, in one transaction: each is merged into the stored entity of its scope and key."""
@@ -65,7 +65,7 @@ async def put_entity(
     graph: GraphName,
     key: ItemKey,
     request: Request,
-    access: Writes,
+    access: Imports,
     entity: Annotated[Entity, Depends(JSONBody(EntityBody))],
 ) -> Response:
     """Write one entity. With If-Match only if still of that version, with If-None-Match: * only if new."""

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from kgmem.domain.errors import NotFound
-from kgmem_api.access import Reads, Writes
+from kgmem_api.access import Imports, Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
 from kgmem_api.parameters import KEY, Cursor, GraphName, ItemKey, Keys, Limit, ScopeQuery, gives
@@ -21,7 +21,7 @@ _ONE = f"/v1/graphs/{{graph}}/episodes/{KEY}"
 
 @router.post(_ALL, responses=gives(WriteResultShape))
 async def post_episodes(
-    graph: GraphName, access: Writes, batch: Annotated[EpisodeBatch, Depends(JSONBody(EpisodeBatch))]
+    graph: GraphName, access: Imports, batch: Annotated[EpisodeBatch, Depends(JSONBody(EpisodeBatch))]
 ) -> Response:
     """Store texts as they arrived, in one transaction; the same text again is the same episode."""
     return reply(await access.memory.episodes.put(graph, batch.episodes))

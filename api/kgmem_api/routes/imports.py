@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.imports import Import
-from kgmem_api.access import Access, Reads, Writes
+from kgmem_api.access import Access, FollowsImports, Imports, Writes
 from kgmem_api.context import context_of
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
@@ -60,7 +60,7 @@ DryRun = Annotated[bool, Query(description="Only say at once what that would do.
     openapi_extra=_BODY,
 )
 async def post_import(
-    graph: GraphName, request: Request, access: Writes, asked: Annotated[ImportParameters, Query()]
+    graph: GraphName, request: Request, access: Imports, asked: Annotated[ImportParameters, Query()]
 ) -> Response:
     """Take files and import them in the background; the answer comes when they are safe on the server's disk.
 
@@ -82,28 +82,31 @@ async def post_import(
 
 @router.get(_ALL, responses=gives(ImportPage))
 async def list_imports(
-    graph: GraphName, access: Reads, *, scope: ScopeQuery = None, cursor: Cursor = None, limit: Limit = 100
+    graph: GraphName, access: FollowsImports, *, scope: ScopeQuery = None, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
-    """List the imports of a graph, newest first: those that keep to a scope, or all."""
+    """List the imports of a graph, newest first: those that keep to a scope, or all; an importer's key lists its own."""
     if cursor is not None and not (cursor.isdecimal() and len(cursor) < 10):
         raise InvalidInput(f"{cursor[:40]!r} is not a cursor.", hint="Send the cursor of the last page.")
     before = int(cursor) if cursor is not None else None
-    found = await access.memory.imports.list(graph, within=access.scope(scope), before=before, limit=limit + 1)
+    found = await access.memory.imports.list(
+        graph, within=access.scope(scope), by=_own(access), before=before, limit=limit + 1
+    )
     more = str(found[limit - 1].id) if len(found) > limit else None
     return reply({"imports": [import_out(held) for held in found[:limit]], "cursor": more})
 
 
 @router.get(_ONE, responses=gives(ImportState))
-async def get_import(graph: GraphName, id_: ImportID, access: Reads) -> Response:
+async def get_import(graph: GraphName, id_: ImportID, access: FollowsImports) -> Response:
     """Return an import: its state, how far it is, what it did, and why it failed."""
     return reply(import_out(await _visible(access, graph, id_)))
 
 
 @router.get(f"{_ONE}/items", responses=gives(ImportItemPage))
 async def list_import_items(
-    graph: GraphName, id_: ImportID, access: Reads, *, cursor: Cursor = None, limit: Limit = 100
+    graph: GraphName, id_: ImportID, access: FollowsImports, *, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
     """List what an import created and changed, in its order, a page at a time."""
+    await _visible(access, graph, id_)
     page = await access.memory.imports.items(graph, id_, within=access.key.scope, cursor=cursor, limit=limit)
     return reply({"items": page.items, "cursor": page.cursor})
 
@@ -112,7 +115,7 @@ async def list_import_items(
     f"{_ONE}/rejected",
     responses={200: {"description": "One JSON object a line.", "content": {_NDJSON: {"schema": {"type": "string"}}}}},
 )
-async def get_rejected(graph: GraphName, id_: ImportID, request: Request, access: Reads) -> Response:
+async def get_rejected(graph: GraphName, id_: ImportID, request: Request, access: FollowsImports) -> Response:
     """Return the records that an import rejected, each as a line with file, line, reason and record."""
     await _visible(access, graph, id_)
     context_of(request).unlimited()
@@ -139,13 +142,19 @@ async def undo_import(graph: GraphName, id_: ImportID, access: Writes, dry_run: 
 
 
 @router.post(f"{_ONE}/resume", status_code=202, responses=gives(ImportAccepted, 202, "It will go on."))
-async def resume_import(graph: GraphName, id_: ImportID, access: Writes) -> Response:
+async def resume_import(graph: GraphName, id_: ImportID, access: Imports) -> Response:
     """Resume an import that failed through no fault of its files; its files are kept for a day."""
+    await _visible(access, graph, id_)
     return _accepted(*await access.memory.imports.resume(graph, id_, within=access.key.scope))
 
 
 async def _visible(access: Access, graph: str, id_: int) -> Import:
-    return await access.memory.imports.get(graph, id_, within=access.key.scope)
+    return await access.memory.imports.get(graph, id_, within=access.key.scope, by=_own(access))
+
+
+def _own(access: Access) -> str | None:
+    """Return the id of a key that sees its own imports alone, since it may not read; None for one that may."""
+    return None if access.key.may("reader") else access.key.id
 
 
 async def _rejected(access: Access, graph: str, id_: int) -> AsyncIterator[bytes]:

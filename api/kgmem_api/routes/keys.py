@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from kgmem.domain.access import KEEP, LONGEST_OVERLAP, MOST_PER_MINUTE, OVERLAP, GrantRequest, Key, rate_limit
+from kgmem.domain.access import KEEP, LONGEST_OVERLAP, MOST_PER_MINUTE, OVERLAP, GrantRequest, Key, Role, rate_limit
 from kgmem_api.access import Administers
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import gives
@@ -25,7 +25,7 @@ class APIKeyRequest(BaseModel):
     model_config = STRICT
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    role: Literal["reader", "writer", "admin"]
+    role: Role
     graph: Annotated[str, Field(min_length=1, max_length=100, description="Bind it to one graph.")] | None = None
     scope: Annotated[Scope, Field(description="Bind it to one scope and what lies below it.")] | None = None
     expires_at: Time | None = None
@@ -63,7 +63,7 @@ class APIKey(BaseModel):
 
     id: str
     name: str
-    role: Literal["reader", "writer", "admin"]
+    role: Role
     graph: str | None
     scope: str | None
     created_at: str | None

@@ -12,7 +12,7 @@ from kgmem.domain.access import Key as AccessKey
 from kgmem.domain.space.place import Place
 from kgmem.domain.text.resolution import Candidate as PairOnList
 from kgmem.domain.text.resolution import Described, NewMerge, Resolved
-from kgmem_api.access import Reads, Writes
+from kgmem_api.access import Reads, Reviews
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
@@ -207,7 +207,7 @@ async def resolve(
 
 @router.post(_ALL, responses=gives(Merge))
 async def merge_entities(
-    graph: GraphName, access: Writes, asked: Annotated[MergeRequest, Depends(JSONBody(MergeRequest))]
+    graph: GraphName, access: Reviews, asked: Annotated[MergeRequest, Depends(JSONBody(MergeRequest))]
 ) -> Response:
     """Merge an entity into another of the same scope: relationships, claims and names move to it."""
     merged = await access.memory.resolution.merge(graph, asked.asked(access.key))
@@ -229,7 +229,7 @@ async def list_merges(
 
 
 @router.post(_ALL + "/{id}/undo", responses=gives(Merge))
-async def undo_merge(graph: GraphName, id_: Id, access: Writes, asked: Decided) -> Response:
+async def undo_merge(graph: GraphName, id_: Id, access: Reviews, asked: Decided) -> Response:
     """Undo a merge: both entities are there again, each with what it had; what was stated since stays."""
     undone = await access.memory.resolution.undo_merge(
         graph, id_, by=asked.by or access.key.name, reason=asked.reason, scope=access.scope(asked.scope)
@@ -247,7 +247,7 @@ async def list_merge_candidates(
 
 
 @router.post(_CANDIDATES + "/{id}/reject", responses=gives(MergeCandidate))
-async def mark_as_distinct(graph: GraphName, id_: Id, access: Writes, asked: Decided) -> Response:
+async def mark_as_distinct(graph: GraphName, id_: Id, access: Reviews, asked: Decided) -> Response:
     """Mark a pair as distinct permanently: it is not proposed again."""
     pair = await access.memory.resolution.reject(
         graph, id_, by=asked.by or access.key.name, reason=asked.reason, scope=access.scope(asked.scope)

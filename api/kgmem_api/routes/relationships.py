@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
 from kgmem.domain.errors import NotFound
-from kgmem_api.access import Reads, Writes
+from kgmem_api.access import Imports, Reads, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.direct import DirectRoute
 from kgmem_api.parameters import MOST_KEYS, Cursor, GraphName, Limit, ScopeQuery, gives
@@ -27,7 +27,7 @@ Ids = Annotated[
 
 @router.put(_ALL, responses=gives(WriteResultShape))
 async def put_relationships(
-    graph: GraphName, access: Writes, batch: Annotated[RelationshipBatch, Depends(JSONBody(RelationshipBatch))]
+    graph: GraphName, access: Imports, batch: Annotated[RelationshipBatch, Depends(JSONBody(RelationshipBatch))]
 ) -> Response:
     """Write relationships, in one transaction; when an end does not exist nothing is written."""
     return reply(await access.memory.relationships.put(graph, batch.relationships))

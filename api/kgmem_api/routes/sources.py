@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from kgmem.domain.claims.claim import Source
-from kgmem_api.access import ReadsWhole, WritesWhole
+from kgmem_api.access import ImportsWhole, ReadsWhole
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import GraphName, gives
 from kgmem_api.replies import reply
@@ -44,7 +44,7 @@ _ALL = "/v1/graphs/{graph}/sources"
 
 @router.put(_ALL, responses=gives(WriteResultShape))
 async def put_sources(
-    graph: GraphName, access: WritesWhole, batch: Annotated[SourceBatch, Depends(JSONBody(SourceBatch))]
+    graph: GraphName, access: ImportsWhole, batch: Annotated[SourceBatch, Depends(JSONBody(SourceBatch))]
 ) -> Response:
     """Write entries of the registry of sources."""
     return reply(await access.memory.sources.put(graph, batch.sources))

@@ -14,7 +14,7 @@ from kgmem.query.tree.clauses import Show
 from kgmem.query.types import Field, FunctionSignature
 
 _Shown = Iterable[Mapping[str, Any]]
-_ROLES = {"reader": "reader", "writer": "publisher", "admin": "admin"}  # As Neo4j calls them.
+_ROLES = {"writer": "publisher", "admin": "admin"}  # As Neo4j calls them; all others read.
 
 
 def shown(context: ProcedureContext, procedures: Sequence[Procedure]) -> Mapping[str, ShowRows]:
@@ -54,7 +54,7 @@ def shown(context: ProcedureContext, procedures: Sequence[Procedure]) -> Mapping
         return [_function(each) for each in FUNCTIONS.values()]
 
     async def current_user(run: Run, _asked: Show) -> _Shown:
-        role = _ROLES[run.asker.role] if run.asker is not None else "admin"
+        role = _ROLES.get(run.asker.role, "reader") if run.asker is not None else "admin"
         name = run.asker.name if run.asker is not None else "kgmem"
         told = {"passwordChangeRequired": False, "suspended": False, "home": run.graph}
         return [{"user": name, "roles": ["PUBLIC", role], **told}]

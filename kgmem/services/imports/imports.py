@@ -99,14 +99,14 @@ class Imports:
         return replace(result, skipped=tuple(skipped))
 
     async def list(
-        self, graph: str, *, within: str = SHARED, before: int | None = None, limit: int = 100
+        self, graph: str, *, within: str = SHARED, by: str | None = None, before: int | None = None, limit: int = 100
     ) -> Sequence[Import]:
-        """Return the imports of a graph, newest first: with ids below `before`, and within a scope. Raises NotFound."""
-        return await self._ports.imports.list(graph, within=check_scope(within), before=before, limit=limit)
+        """Return the imports of a graph, newest first: with ids below `before`, within a scope, and of one key."""
+        return await self._ports.imports.list(graph, within=check_scope(within), by=by, before=before, limit=limit)
 
-    async def get(self, graph: str, id_: int, *, within: str = SHARED) -> Import:
+    async def get(self, graph: str, id_: int, *, within: str = SHARED, by: str | None = None) -> Import:
         """Return an import: its state, counts and progress. Raises NotFound."""
-        return await self._ports.imports.get(graph, id_, within=check_scope(within))
+        return await self._ports.imports.get(graph, id_, within=check_scope(within), by=by)
 
     async def items(
         self, graph: str, id_: int, *, within: str = SHARED, cursor: str | None = None, limit: int = 100

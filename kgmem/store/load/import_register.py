@@ -154,22 +154,24 @@ class ImportRegister:
             await connection.execute(statement("imports", "wait"), id_)
 
     async def list(
-        self, graph: str, *, within: str = SHARED, before: int | None = None, limit: int = 100
+        self, graph: str, *, within: str = SHARED, by: str | None = None, before: int | None = None, limit: int = 100
     ) -> Sequence[Import]:
-        """Return the imports of a graph, newest first, of which the ids are below one; only those within a scope."""
-        return await self._list(graph, None, within, before, limit)
+        """Return the imports of a graph, newest first, of which the ids are below one; only those within a scope, and of a key."""
+        return await self._list(graph, None, (within, by), before, limit)
 
-    async def get(self, graph: str, id_: int, *, within: str = SHARED) -> Import:
-        """Return an import. Raises NotFound, also for one that is not within the scope."""
-        found = await self._list(graph, id_, within, None, 1) if 0 < id_ <= _LARGEST_ID else []
+    async def get(self, graph: str, id_: int, *, within: str = SHARED, by: str | None = None) -> Import:
+        """Return an import. Raises NotFound, also for one that is not within the scope, or of another key."""
+        found = await self._list(graph, id_, (within, by), None, 1) if 0 < id_ <= _LARGEST_ID else []
         if not found:
             raise NotFound(f"There is no import {id_} of {graph!r}.", hint="Look at the list of its imports.")
         return found[0]
 
-    async def _list(self, graph: str, id_: int | None, within: str, before: int | None, limit: int) -> Sequence[Import]:
+    async def _list(
+        self, graph: str, id_: int | None, seen: tuple[str, str | None], before: int | None, limit: int
+    ) -> Sequence[Import]:
         await self.catalog.layout(graph)
         async with self.database.connection() as connection:
-            rows = await connection.fetch(statement("imports", "get"), graph, id_, within, before, limit)
+            rows = await connection.fetch(statement("imports", "get"), graph, id_, seen[0], before, limit, seen[1])
         return [_import_of(row) for row in rows]
 
     async def uploads(self) -> Sequence[tuple[str, str, int]]:

@@ -21,7 +21,7 @@ from kgmem.domain.agents.decision import (
     EvidenceType,
     NewOutcome,
 )
-from kgmem_api.access import Reads, Writes
+from kgmem_api.access import Reads, Reviews, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.idempotency import IdempotencyKey, name_of
 from kgmem_api.parameters import GraphName, Limit, ScopeQuery, gives
@@ -246,7 +246,7 @@ async def put_outcome(
 async def review_decision(
     graph: GraphName,
     key: Key,
-    access: Writes,
+    access: Reviews,
     asked: Annotated[EvidenceReviewRequest, Depends(JSONBody(EvidenceReviewRequest))],
     *,
     scope: ScopeQuery = None,

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from kgmem.domain.distillation.run import MOST_EPISODES, SHARE, Allowance, DistilRequest, DistilRun
 from kgmem.domain.graph.expiry import duration
-from kgmem_api.access import Reads, ReadsWhole, Writes
+from kgmem_api.access import Reads, ReadsWhole, Reviews, Writes
 from kgmem_api.bodies import JSONBody
 from kgmem_api.parameters import Cursor, GraphName, Limit, ScopeQuery, gives
 from kgmem_api.replies import reply
@@ -223,7 +223,7 @@ async def get_distillation(graph: GraphName, id_: Id, access: Reads, *, scope: S
 
 @router.post(_ONE + "/approve", responses=gives(DistillationRun))
 async def approve_distillation(
-    graph: GraphName, id_: Id, access: Writes, asked: Decided, *, scope: ScopeQuery = None
+    graph: GraphName, id_: Id, access: Reviews, asked: Decided, *, scope: ScopeQuery = None
 ) -> Response:
     """Approve the groups of a run that wait since they are critical."""
     run = await access.memory.distillation.approve(graph, id_, scope=access.scope(scope), by=asked.by)
@@ -232,7 +232,7 @@ async def approve_distillation(
 
 @router.post(_ONE + "/reject", responses=gives(DistillationRun))
 async def reject_distillation(
-    graph: GraphName, id_: Id, access: Writes, asked: Decided, *, scope: ScopeQuery = None
+    graph: GraphName, id_: Id, access: Reviews, asked: Decided, *, scope: ScopeQuery = None
 ) -> Response:
     """Leave the texts of the groups that wait as they are."""
     run = await access.memory.distillation.reject(graph, id_, scope=access.scope(scope), by=asked.by)

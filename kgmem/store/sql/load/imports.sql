@@ -147,6 +147,7 @@ LEFT JOIN LATERAL (
         FROM kgmem.import_batch p, jsonb_each_text(p.kinds) e WHERE p.import = i.id GROUP BY e.key) each) k ON true
 WHERE g.name = $1 AND ($2::integer IS NULL OR i.id = $2) AND ($4::integer IS NULL OR i.id < $4)
   AND ($3::text = '' OR i.options->>'within' = $3 OR starts_with(i.options->>'within', $3 || '/'))
+  AND ($6::text IS NULL OR i.options->>'key' = $6)
 ORDER BY i.id DESC LIMIT $5
 
 -- name: one_at_a_time
