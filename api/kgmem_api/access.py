@@ -35,8 +35,8 @@ class Demand:
 
     `whole` asks for all scopes of the graph. Without a graph in the address, the role is on the server, unless
     `anywhere` says that a key restricted to a graph will do, since the route shows it only what is its own. `any_case`:
-    the graph is found whatever the case of its letters, as Neo4j's clients name databases. `also` are narrower roles that
-    it lets in beside.
+    the graph is found whatever the case of its letters, as Neo4j's clients name databases. `also`: narrower
+    roles that it lets in, too.
     """
 
     role: Need

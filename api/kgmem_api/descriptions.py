@@ -314,7 +314,7 @@ FIELDS: Final[dict[str, str]] = {
     "KeyGrantList.grants": "The grants, newest first.",
     "reported_changes": "The share of the changes that others report which the source reports, from 0 to 1.",
     "reporting_delay": "After how many seconds changes are reported, in the mean.",
-    "role": "reader; analyst, reviewer and importer, who may do one thing beside, or alone; writer; admin (who may do everything).",
+    "role": "reader, analyst, reviewer, importer, writer (who may do all of that), or admin (who may do everything).",
     "rows": "The rows: values in the order of the columns.",
     "rule": "How a value is chosen where sources disagree.",
     "AdjudicationRequest.rule": "The rule of a collapse.",

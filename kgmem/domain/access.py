@@ -13,8 +13,8 @@ Role = Literal["reader", "analyst", "reviewer", "importer", "writer", "admin"]
 Need = Literal["reader", "writer", "admin"]
 GrantAccess = Literal["read", "write"]
 ROLES: tuple[Role, ...] = get_args(Role)
-# What a role may do everywhere. Some requests are also for a narrower role, which they name: analysts and reviewers read,
-# and do such things beside; importers do nothing else.
+# What a role may do everywhere. Some requests are also for a narrower role, which they name: analysts and reviewers
+# read, and do such things beside; importers do nothing else.
 _LEVELS: dict[Role, int] = {"importer": -1, "reader": 0, "analyst": 0, "reviewer": 0, "writer": 1, "admin": 2}
 _NEEDS: dict[Need, int] = {"reader": 0, "writer": 1, "admin": 2}
 

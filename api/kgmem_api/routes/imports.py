@@ -84,7 +84,7 @@ async def post_import(
 async def list_imports(
     graph: GraphName, access: FollowsImports, *, scope: ScopeQuery = None, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
-    """List the imports of a graph, newest first: those that keep to a scope, or all; an importer's key lists its own."""
+    """List the imports of a graph, newest first: those of a scope, or all; an importer's key lists its own."""
     if cursor is not None and not (cursor.isdecimal() and len(cursor) < 10):
         raise InvalidInput(f"{cursor[:40]!r} is not a cursor.", hint="Send the cursor of the last page.")
     before = int(cursor) if cursor is not None else None

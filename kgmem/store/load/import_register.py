@@ -156,7 +156,7 @@ class ImportRegister:
     async def list(
         self, graph: str, *, within: str = SHARED, by: str | None = None, before: int | None = None, limit: int = 100
     ) -> Sequence[Import]:
-        """Return the imports of a graph, newest first, of which the ids are below one; only those within a scope, and of a key."""
+        """Return the imports of a graph, newest first, with ids below one; only those within a scope, and of a key."""
         return await self._list(graph, None, (within, by), before, limit)
 
     async def get(self, graph: str, id_: int, *, within: str = SHARED, by: str | None = None) -> Import:

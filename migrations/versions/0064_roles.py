@@ -2,15 +2,15 @@
 
 from kgmem.store.db.alembic_run import run_sql
 
-revision = "0063"
-down_revision = "0062"
+revision = "0064"
+down_revision = "0063"
 
 
 def upgrade() -> None:
     """Allow them to keys."""
-    run_sql("0063_up")
+    run_sql("0064_up")
 
 
 def downgrade() -> None:
     """Make keys that read readers, and revoke the others."""
-    run_sql("0063_down")
+    run_sql("0064_down")
