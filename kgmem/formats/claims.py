@@ -12,6 +12,8 @@ from kgmem.domain.claims.records import BeliefKind
 from kgmem.domain.distillation.records import STATES as RUN_STATES
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.fields import FRACTION, KEY, LABEL, SCOPE, TIME, stated_fields
+from kgmem.domain.graph.tier import TIERS
+from kgmem.domain.graph.tier_records import OF
 from kgmem.domain.retention.rule import ACTIONS, CLOCKS
 from kgmem.domain.time.interval import parse_time
 from kgmem.formats import fields
@@ -123,6 +125,10 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
     "allowance": {
         "closed_sessions": _json, "items": _json, "tokens": _json, "older_than": _json, "scope": _SCOPE,
     },
+    "tier": {
+        "of": _of(*OF), "scope": _SCOPE, "item": _of("entity", "episode"), "tier": _of(*TIERS), "pinned": _json,
+        "keys": _json, "settings": _json,
+    },
 }  # fmt: skip
 REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "claim": tuple(field.wire for field in stated_fields(ClaimStatement) if field.required),
@@ -146,6 +152,7 @@ REQUIRED: Final[Mapping[BeliefKind, tuple[str, ...]]] = {
     "retention_rule": ("rule", "covers", "clock", "then"),
     "distillation": ("state", "trigger", "share", "threshold", "started", "bytes", "groups"),
     "allowance": ("closed_sessions",),
+    "tier": ("of",),
 }
 # Fields of any JSON value.
 AS_JSON: Final = frozenset(
@@ -154,5 +161,6 @@ AS_JSON: Final = frozenset(
         "base", "part", "parts", "rules", "users", "metadata", "messages", "seq", "tokens", "sent", "limit", "agents",
         "filter", "answer", "below", "groups", "claims", "covers", "keep", "originals",
         "bytes", "skipped", "items", "older_than", "closed_sessions", "share", "threshold",
+        "pinned", "keys", "settings",
     }
 )  # fmt: skip

@@ -41,6 +41,7 @@ Kind = Literal[
     "retention_rule",
     "distillation",
     "allowance",
+    "tier",
 ]
 # In the order in which they can be stored.
 KINDS: tuple[Kind, ...] = ("source", "entity", "relationship", "episode")

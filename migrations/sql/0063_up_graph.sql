@@ -13,9 +13,8 @@ BEGIN
     EXECUTE format('ALTER TABLE %I.archived DROP COLUMN words, ADD COLUMN terms smallint[]', place);
     IF place <> 'kgm_0' THEN
         EXECUTE format('ALTER TABLE %I.archived ALTER terms SET STORAGE MAIN', place);
-        EXECUTE format('CREATE INDEX archived_terms ON %I.archived USING gin (terms)', place);
         EXECUTE format('DELETE FROM %I.archive_word', place);
-        EXECUTE format('UPDATE %I.archive_space SET words_of = 0', place);
+        EXECUTE format('UPDATE %I.archive_space SET words_of = 0, signs_of = 0', place);
         IF to_regclass(format('%I.tier_settings', place)) IS NOT NULL THEN
             EXECUTE format('UPDATE %I.tier_settings SET active = true', place);
         END IF;

@@ -57,6 +57,7 @@ BELIEFS = {
     "publications",
     "runs of distillation",
     "allowances",
+    "tiers",
     "records of the ledger",
     "retention rules",
 }  # fmt: skip
@@ -169,6 +170,7 @@ def believed() -> Sequence[BeliefRecord]:
             "groups": [],
         },
         "allowance": {"closed_sessions": True},
+        "tier": {"of": "items", "item": "entity", "tier": "hot", "pinned": True, "keys": ["a"]},
         "ledger_record": {"seq": 1, "previous": "0", "hash": "1", "content": "{}"},
         "retention_rule": {"rule": "old", "covers": "graph", "clock": "written", "then": "forget"},
         "publication": {"publication": "text", "key": "n", "scope": "a", "to": "b", "by": "a", "reason": "r", "at": at},

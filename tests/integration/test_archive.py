@@ -197,3 +197,24 @@ async def test_another_embedding_space_restores_what_is_archived(database_url: s
         assert (await recalled(memory, "ferry to Turku"))[0] == "e0"
         assert await archive(memory, "e0", "e1") == 2
         assert (await recalled(memory, "ferry to Turku"))[0] == "e0"
+
+
+async def test_a_large_scope_gets_indexes_of_its_archive_and_small_ones_do_without(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archiving, "_INDEXED_FROM", 1)
+
+    async def indexes() -> set[str]:
+        sql = f"SELECT indexname FROM pg_indexes WHERE schemaname = '{await schema_of(memory)}' AND tablename = 'archived'"
+        return {row["indexname"] for row in await query(memory, sql)}
+
+    await archive(memory, "e0", "e1")
+    assert await indexes() == {"archived_item"}
+    monkeypatch.setattr(archiving, "_LARGE", 3)
+    for key in ("e2", "e0"):  # Made at first, and made anew where the archive has grown.
+        monkeypatch.setattr(archiving, "_GROWN", 0)
+        await memory.tiers.move(GRAPH, ["e0"], "hot")
+        await memory.embeddings.run(GRAPH)
+        assert await archive(memory, key) == 1
+        assert await indexes() == {"archived_item", "archived_signs_1", "archived_terms"}
+    assert (await recalled(memory, "ferry to Turku"))[0] == "e0"

@@ -23,6 +23,7 @@ from kgmem.domain.claims.consensus import FactState
 from kgmem.domain.distillation.records import check_allowance, check_distillation
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.scope import reaches, visible_from
+from kgmem.domain.graph.tier_records import check_tier_record
 from kgmem.domain.ledger.records import check_ledger_record
 from kgmem.domain.retention.rule_records import check_rule
 from kgmem.domain.time.interval import parse_time
@@ -49,12 +50,14 @@ BeliefKind = Literal[
     "retention_rule",
     "distillation",
     "allowance",
+    "tier",
 ]
 # In the order in which they can be stored: adjudications and facts refer to claims, facts to adjudications.
 BELIEF_KINDS: tuple[BeliefKind, ...] = (
     "claim", "adjudication", "fact", "correlation", "trust", "merge", "pair", "agent_state", "agent_state_version",
     "agent_retention", "session", "session_message", "memory_block", "memory_block_version",
     "subscription", "feedback", "publication", "ledger_record", "retention_rule", "distillation", "allowance",
+    "tier",
 )  # fmt: skip
 
 
@@ -331,4 +334,5 @@ _PARTS: Final[Mapping[BeliefKind, _Check]] = {
     "ledger_record": check_ledger_record,
     "distillation": check_distillation,
     "allowance": check_allowance,
+    "tier": check_tier_record,
 }  # fmt: skip

@@ -155,6 +155,7 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "retention_rule": "retention_rules.csv",
     "distillation": "distillations.csv",
     "allowance": "allowances.csv",
+    "tier": "tiers.csv",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 

@@ -43,6 +43,7 @@ BELIEF_FILES: Final[Mapping[BeliefKind, str]] = {
     "retention_rule": "retention_rules.parquet",
     "distillation": "distillations.parquet",
     "allowance": "allowances.parquet",
+    "tier": "tiers.parquet",
 }
 _FILES: Final[Mapping[Kind, str]] = {**FILES, **dict(BELIEF_FILES.items())}
 # In a file's own notes: what its rows are, and of which space its embeddings.

@@ -31,6 +31,7 @@ from kgmem.store.export.table_shapes import entity_shapes, read_keys, relationsh
 from kgmem.store.graph.layout import Layout
 from kgmem.store.ledger.records import ledger_records
 from kgmem.store.read.items import entities_of, episodes_of, relationships_of, sources, sources_of_scope
+from kgmem.store.tiers.records import tier_records
 
 Record: TypeAlias = Entity | Relationship | Episode | Source | BeliefRecord
 T = TypeVar("T")
@@ -38,7 +39,7 @@ _PAGE = 1000
 # What is read behind entities, relationships and episodes.
 _KEPT = (
     beliefs, state_records, session_records, block_records, shared_records, publication_records, ledger_records,
-    rule_records, distillation_records,
+    rule_records, distillation_records, tier_records,
 )  # fmt: skip
 
 

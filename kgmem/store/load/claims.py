@@ -7,6 +7,7 @@ the claims on their topic are just theirs; else the topic stays stale, and a job
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -29,17 +30,19 @@ from kgmem.store.graph.layout import Layout
 from kgmem.store.graph.records import encoded
 from kgmem.store.graph.subsystems import Subsystem
 from kgmem.store.read.items import kept_keys
+from kgmem.store.tiers.records import restore_tiers
 from kgmem.store.write.expiry import note_stated
 from kgmem.store.write.source_keys import note_keys
 
 Told: TypeAlias = Mapping[str, Any]
 _Place: TypeAlias = tuple[int, str, str, str]  # The scope's number, subject, predicate, and about.
+_Restore: TypeAlias = Callable[[asyncpg.Connection, Layout, Told], Awaitable[bool]]
 _NUMBERS = {state.value: number for state, number in STATE_NUMBERS.items()}
 _SUBSYSTEMS: Mapping[BeliefKind, Subsystem] = {
     "merge": "merges", "pair": "merges", "agent_retention": "agent_states",
     "subscription": "subscriptions", "feedback": "feedback", "publication": "publications",
     "retention_rule": "retention",
-    "distillation": "distillation", "allowance": "distillation",
+    "distillation": "distillation", "allowance": "distillation", "tier": "tiers",
 }  # fmt: skip
 _LONGEST = 10_000  # Characters of a reason.
 _NAMING = frozenset({"claim", "adjudication", "fact", "publication"})  # Records that name entities by key ...
@@ -76,8 +79,9 @@ async def restore(connection: asyncpg.Connection, layout: Layout, records: Seque
         "feedback": run.feedback,
         "publication": run.publications,
         "retention_rule": run.rules,
-        "distillation": run.distillations,
-        "allowance": run.allowances,
+        "distillation": partial(run.one_by_one, restore_run),
+        "allowance": partial(run.one_by_one, restore_allowance),
+        "tier": partial(run.one_by_one, restore_tiers),
     }
     try:
         await ways[records[0].kind](told)
@@ -368,15 +372,10 @@ class _RestoreRun:
         for each in told:
             self.done.created += await restore_publication(self.connection, self.layout, each)
 
-    async def distillations(self, told: Sequence[Told]) -> None:
-        """Store runs of distillation that are not here, with the links and tiers of their texts."""
+    async def one_by_one(self, way: _Restore, told: Sequence[Told]) -> None:
+        """Store records each by itself."""
         for each in told:
-            self.done.created += await restore_run(self.connection, self.layout, each)
-
-    async def allowances(self, told: Sequence[Told]) -> None:
-        """Store the allowances of scopes that have none."""
-        for each in told:
-            self.done.created += await restore_allowance(self.connection, self.layout, each)
+            self.done.created += await way(self.connection, self.layout, each)
 
     _current: dict[int, set[int]] = field(default_factory=dict)
 

@@ -163,3 +163,44 @@ WHERE u.item IN (SELECT item FROM {index}.item_use WHERE item > $1 ORDER BY item
 -- name: swept
 INSERT INTO {index}.tier_settings AS t (swept_at, seen, active) VALUES ($1, $2, $3)
 ON CONFLICT (one) DO UPDATE SET swept_at = excluded.swept_at, seen = excluded.seen, active = excluded.active
+
+-- name: all_tiers
+-- What is cold or distilled, and what is pinned; of one scope ($1) or of all.
+SELECT s.path AS scope, i.kind, i.tier, p.item IS NOT NULL AS pinned, i.key
+FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope LEFT JOIN {index}.item_pin p ON p.item = i.id
+WHERE i.kind < 3 AND (i.tier > 1 OR p.item IS NOT NULL) AND ($1::text IS NULL OR s.path = $1)
+ORDER BY 1, 2, 3, 4, i.id
+
+-- name: restore_settings
+INSERT INTO {index}.tier_settings AS t (settings) VALUES ($1::jsonb)
+ON CONFLICT (one) DO UPDATE SET settings = excluded.settings, active = true WHERE t.settings = '{}' RETURNING true
+
+-- name: restore_tiers
+-- What was used or moved here has a row, and stays as it is.
+WITH wanted AS MATERIALIZED (
+    SELECT i.id FROM {index}.item i
+    WHERE i.scope = $1 AND i.kind = $2 AND i.key = ANY ($3::text[])
+      AND NOT EXISTS (SELECT FROM {index}.item_use u WHERE u.item = i.id)
+      AND NOT EXISTS (SELECT FROM {index}.item_pin p WHERE p.item = i.id)
+    ORDER BY i.id FOR NO KEY UPDATE OF i
+), noted AS (
+    INSERT INTO {index}.item_use (item, used, uses, moved)
+    SELECT w.id, to_timestamp(0), 0, CASE WHEN $4::smallint = 2 THEN clock_timestamp() END FROM wanted w
+    ON CONFLICT DO NOTHING
+), moved AS (
+    UPDATE {index}.item i SET tier = $4::smallint FROM wanted w WHERE i.id = w.id AND i.tier <> $4::smallint
+)
+SELECT count(*)::integer FROM wanted
+
+-- name: restore_pins
+WITH wanted AS MATERIALIZED (
+    SELECT i.id FROM {index}.item i
+    WHERE i.scope = $1 AND i.kind = $2 AND i.key = ANY ($3::text[])
+      AND NOT EXISTS (SELECT FROM {index}.item_pin p WHERE p.item = i.id)
+    ORDER BY i.id FOR NO KEY UPDATE OF i
+), pinned AS (
+    INSERT INTO {index}.item_pin (item, tier) SELECT w.id, $4::smallint FROM wanted w ON CONFLICT DO NOTHING
+), moved AS (
+    UPDATE {index}.item i SET tier = $4::smallint FROM wanted w WHERE i.id = w.id AND i.tier <> $4::smallint
+)
+SELECT count(*)::integer FROM wanted

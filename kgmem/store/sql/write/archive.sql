@@ -14,7 +14,6 @@ CREATE TABLE {index}.archived (
 ) WITH (toast_tuple_target = 8160);
 ALTER TABLE {index}.archived ALTER signs SET STORAGE MAIN, ALTER codes SET STORAGE MAIN, ALTER terms SET STORAGE MAIN;
 CREATE INDEX archived_item ON {index}.archived (item);
-CREATE INDEX archived_terms ON {index}.archived USING gin (terms);
 
 -- Digests of words that many passages have, and the share of passages: they find nothing, and weigh little.
 CREATE TABLE {index}.archive_word (
@@ -27,7 +26,7 @@ CREATE TABLE {index}.archive_space (
     space     text COLLATE "C" NOT NULL UNIQUE,
     dimension integer NOT NULL,
     words_of  bigint NOT NULL DEFAULT 0,  -- so many passages were archived when archive_word was made
-    signs_of  bigint NOT NULL DEFAULT 0   -- so many, when the index on signs was made
+    signs_of  bigint NOT NULL DEFAULT 0   -- so many, when the indexes on signs and terms were made
 );
 
 -- name: space
@@ -73,8 +72,18 @@ UPDATE {index}.archive_space SET words_of = $2 WHERE id = $1
 -- name: signs_made
 UPDATE {index}.archive_space SET signs_of = $2 WHERE id = $1
 
--- name: drop_signs
+-- name: has_large
+-- Whether a scope is so large ($1 items) that searches read it by indexes; what small ones have is read whole.
+SELECT EXISTS (SELECT FROM {index}.item GROUP BY scope HAVING count(*) > $1)
+
+-- name: drop_index
 DROP INDEX IF EXISTS {index}.{index_name}
+
+-- name: rename_index
+ALTER INDEX {index}.{made} RENAME TO {index_name}
+
+-- name: make_terms
+CREATE INDEX {index_name} ON {index}.archived USING gin (terms)
 
 -- name: make_signs
 CREATE INDEX {index_name} ON {index}.archived USING ivfflat ((signs::bit(%(dimension)s)) bit_hamming_ops)
