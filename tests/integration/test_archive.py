@@ -205,7 +205,8 @@ async def test_a_large_scope_gets_indexes_of_its_archive_and_small_ones_do_witho
     monkeypatch.setattr(archiving, "_INDEXED_FROM", 1)
 
     async def indexes() -> set[str]:
-        sql = f"SELECT indexname FROM pg_indexes WHERE schemaname = '{await schema_of(memory)}' AND tablename = 'archived'"
+        schema = await schema_of(memory)
+        sql = f"SELECT indexname FROM pg_indexes WHERE schemaname = '{schema}' AND tablename = 'archived'"
         return {row["indexname"] for row in await query(memory, sql)}
 
     await archive(memory, "e0", "e1")

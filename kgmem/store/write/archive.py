@@ -98,7 +98,7 @@ async def begin(connection: asyncpg.Connection, layout: Layout, passages: int) -
 async def finish(connection: asyncpg.Connection, layout: Layout) -> None:
     """Count what is archived, and make the indexes on signs and terms where it has grown; the work of one transaction.
 
-    They are made only where a scope is large: a small one is searched without them. Made anew they take two thirds of
+    They are made only where a scope is large: a small one is searched without them. Built at once they take a third of
     what single inserts leave of them.
     """
     await connection.execute(layout.sql(_FILE, "analyze"))
