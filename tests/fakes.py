@@ -306,7 +306,9 @@ class FakeStore:
         self._tell(graph, "deleted", "entity", [], found)
         return DeleteResult(len(found), relationships=len(edges), missing=[key for key in keys if key not in found])
 
-    async def delete_episodes(self, graph: str, keys: Sequence[str], scope: str) -> DeleteResult:
+    async def delete_episodes(
+        self, graph: str, keys: Sequence[str], scope: str, version: int | None = None
+    ) -> DeleteResult:
         held = await self._held(graph)
         found = [key for key in keys if held.pop(("episode", scope, key), None)]
         return DeleteResult(episodes=len(found), missing=[key for key in keys if key not in found])

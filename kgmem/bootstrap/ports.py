@@ -58,6 +58,7 @@ from kgmem.store.agents.blocks import PostgresBlocks
 from kgmem.store.agents.feedback import PostgresFeedback
 from kgmem.store.agents.presence import PostgresPresence
 from kgmem.store.agents.publications import PostgresPublications
+from kgmem.store.agents.published_items import PostgresPublishedItems
 from kgmem.store.agents.scopes import PostgresScopes
 from kgmem.store.agents.session_context import PostgresContexts
 from kgmem.store.agents.sessions import PostgresSessions
@@ -349,6 +350,7 @@ def postgres_ports(
         scopes=PostgresScopes(catalog),
         feedback=PostgresFeedback(catalog),
         publications=PostgresPublications(claims),
+        published_items=PostgresPublishedItems(catalog),
         subscriptions=subscriptions,
         followed_answers=PostgresAnswers(catalog, subscriptions),
         presence=redis_presence(shared, catalog) if (shared := infrastructure.redis) else PostgresPresence(catalog),

@@ -131,7 +131,9 @@ class GraphStore(Protocol):
     async def delete_entities(self, graph: str, keys: Sequence[str], scope: str, version: int | None) -> DeleteResult:
         """Delete entities in this scope only, with their relationships."""
 
-    async def delete_episodes(self, graph: str, keys: Sequence[str], scope: str) -> DeleteResult:
+    async def delete_episodes(
+        self, graph: str, keys: Sequence[str], scope: str, version: int | None = None
+    ) -> DeleteResult:
         """Delete episodes in this scope only, with their passages."""
 
     async def delete_relationships(self, graph: str, ids: Sequence[int], scope: str) -> DeleteResult:

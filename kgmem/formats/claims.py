@@ -108,7 +108,7 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
     "publication": {
         "publication": _of(*PUBLICATION_KINDS), **_TOPIC, "object": _KEY, "key": _KEY, "apart": fields.text(0, 20),
         "claims": _json, "scope": _SCOPE, "to": _SCOPE, "by": fields.text(0, 500), "reason": _REASON, "at": _known,
-        "state": _of(*STATES), "note": _REASON, "ended": _known,
+        "state": _of(*STATES), "note": _REASON, "ended": _known, "stored": _json,
     },
     "ledger_record": {
         "scope": _SCOPE, "seq": _json, "previous": _AGENT, "hash": _AGENT, "after": _AGENT, "content": _DATA,
@@ -159,7 +159,7 @@ AS_JSON: Final = frozenset(
     {
         "value", "span", "relationship", "detail", "facts", "last", "versions", "checkpoints", "size", "restored_from",
         "base", "part", "parts", "rules", "users", "metadata", "messages", "seq", "tokens", "sent", "limit", "agents",
-        "filter", "answer", "below", "groups", "claims", "covers", "keep", "originals",
+        "filter", "answer", "below", "groups", "claims", "stored", "covers", "keep", "originals",
         "bytes", "skipped", "items", "older_than", "closed_sessions", "share", "threshold",
         "pinned", "keys", "settings",
     }

@@ -8,6 +8,7 @@ from kgmem.domain.access import KeyRing
 from kgmem.domain.agents.block import BlockStore
 from kgmem.domain.agents.presence import PresenceStore
 from kgmem.domain.agents.publication import PublicationStore
+from kgmem.domain.agents.published_item import PublishedItemStore
 from kgmem.domain.agents.session import ContextStore, SessionStore
 from kgmem.domain.agents.state import StateStore
 from kgmem.domain.agents.tokens import TokenCounter
@@ -83,6 +84,7 @@ class Ports:
     scopes: ScopeStore
     feedback: FeedbackStore
     publications: PublicationStore
+    published_items: PublishedItemStore
     subscriptions: SubscriptionStore
     followed_answers: AnswerStore
     presence: PresenceStore

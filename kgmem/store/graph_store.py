@@ -3,25 +3,20 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
 from functools import partial
-from hashlib import blake2b
-from operator import attrgetter
 from typing import Any, TypeVar
 
 import asyncpg
-import numpy as np
 
 from kgmem.domain.agents.session import SessionAddress
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BeliefRecord
 from kgmem.domain.errors import DatabaseOutdated, NotFound
-from kgmem.domain.fields import fields_of
 from kgmem.domain.graph.batch import Shapes
 from kgmem.domain.graph.embedding import WhichVectors
 from kgmem.domain.graph.entity import ENTITY, EPISODE, DeleteResult, Entity, Page, WriteResult
 from kgmem.domain.graph.episode import Episode
-from kgmem.domain.graph.expiry import NEVER, timed
+from kgmem.domain.graph.expiry import timed
 from kgmem.domain.graph.folding import ENTITIES, EPISODES, RELATIONSHIPS, Folded, fold
 from kgmem.domain.graph.graph import Change, Dangling
 from kgmem.domain.graph.relationship import Relationship
@@ -36,20 +31,20 @@ from kgmem.store.graph.layout import (
     Layout,
     ensure_labels,
     learn_labels,
-    scope_ids,
-    source_ids,
     write_sources,
 )
-from kgmem.store.graph.records import encoded
+from kgmem.store.graph.published import note_restated
 from kgmem.store.read import items as reading
 from kgmem.store.write import claims_from_entities, delete
 from kgmem.store.write import expiry as expiring
 from kgmem.store.write.edges import identity as edge_identity
 from kgmem.store.write.edges import write_edges
+from kgmem.store.write.entities import entity_statement
 from kgmem.store.write.episodes import ensure_episode_labels, episode_identity, stating_source, write_episodes
 from kgmem.store.write.group_commit import SMALL, GroupCommit, Outcomes
 from kgmem.store.write.passages import Passages
-from kgmem.store.write.rows import entity_row, with_unit_vector
+from kgmem.store.write.preparation import prepared
+from kgmem.store.write.rows import with_unit_vector
 from kgmem.store.write.vertices import Outcome, Statement, write_vertices
 from kgmem.tasks import each
 
@@ -95,9 +90,9 @@ class AgeGraphStore:
 
     async def _write_entities(self, graph: str, entities: Sequence[Entity]) -> Outcomes:
         async with self.catalog.on(graph, reads=()) as held:
-            layout = await self._prepare(held, entities)
+            layout = await prepared(self.database, held, entities)
             await ensure_labels(self.database, layout, VERTEX, {e.label or DEFAULT_LABEL for e in entities})
-            statements = await each(partial(_entity_statement, layout), entities)
+            statements = await each(partial(entity_statement, layout), entities)
 
             async def work(connection: asyncpg.Connection) -> Outcomes:
                 passages = Passages(layout)
@@ -108,6 +103,7 @@ class AgeGraphStore:
                 said = claims_from_entities.said_by(layout, await with_origins(connection, layout, entities))
                 await claims_from_entities.lock_topics(connection, layout, said)
                 outcomes = await _in_rounds(statements, lambda s: (s.scope, s.key), write)
+                await note_restated(connection, layout, outcomes)
                 new = await claims_from_entities.record(connection, layout, said)
                 await passages.store(connection)
                 return [
@@ -121,7 +117,7 @@ class AgeGraphStore:
 
     async def _write_relationships(self, graph: str, relationships: Sequence[Relationship]) -> Outcomes:
         async with self.catalog.on(graph, reads=()) as held:
-            layout = await self._prepare(held, relationships)
+            layout = await prepared(self.database, held, relationships)
             await ensure_labels(self.database, layout, EDGE, {item.kind for item in relationships})
 
             async def work(connection: asyncpg.Connection) -> Outcomes:
@@ -139,7 +135,7 @@ class AgeGraphStore:
 
     async def _write_episodes(self, graph: str, episodes: Sequence[Episode]) -> Outcomes:
         async with self.catalog.on(graph, reads=()) as held:
-            layout = await self._prepare(held, episodes)
+            layout = await prepared(self.database, held, episodes)
             await ensure_episode_labels(self.database, layout, episodes)
 
             async def work(connection: asyncpg.Connection) -> Outcomes:
@@ -149,6 +145,7 @@ class AgeGraphStore:
                     return await write_episodes(connection, passages, batch)
 
                 outcomes = await _in_rounds(episodes, episode_identity, write)
+                await note_restated(connection, layout, outcomes)
                 await passages.store(connection)
                 return outcomes
 
@@ -172,23 +169,6 @@ class AgeGraphStore:
         outcomes = await self.database.transact(noting)
         self.catalog.expiry.forget(layout)
         return outcomes
-
-    async def _prepare(self, layout: Layout, items: Sequence[Entity | Relationship | Episode]) -> Layout:
-        """Return the layout with the scopes of these items, and make their sources known.
-
-        Before the transaction, since their numbers outlive it.
-        """
-        await layout.ensure("history")
-        if any(item.expires_at not in {None, NEVER} for item in items):
-            await layout.ensure("expiry")
-        scopes = {item.scope for item in items}
-        sources = {item.source for item in items}
-        if scopes <= layout.scopes.keys() and sources <= layout.sources.keys() | {None}:
-            return replace(layout, scopes={scope: layout.scopes[scope] for scope in scopes})
-        async with self.database.connection() as connection:
-            numbers = await scope_ids(connection, layout, scopes, make=True)
-            await source_ids(connection, layout, sources, make=True)
-        return replace(layout, scopes=numbers)
 
     async def get_entity(self, graph: str, key: str, scope: str) -> Entity:
         """Return the entity that `scope` sees under the key, the nearest scope first. Raises NotFound."""
@@ -259,11 +239,13 @@ class AgeGraphStore:
                 lambda connection: delete.vertices(connection, layout, ENTITY, (scope, keys), version)
             )
 
-    async def delete_episodes(self, graph: str, keys: Sequence[str], scope: str) -> DeleteResult:
-        """Delete episodes in this scope only, with their passages."""
+    async def delete_episodes(
+        self, graph: str, keys: Sequence[str], scope: str, version: int | None = None
+    ) -> DeleteResult:
+        """Delete episodes in this scope only, with their passages. Raises VersionConflict."""
         async with self.catalog.on(graph) as layout:
             return await self.database.transact(
-                lambda connection: delete.vertices(connection, layout, EPISODE, (scope, keys), None)
+                lambda connection: delete.vertices(connection, layout, EPISODE, (scope, keys), version)
             )
 
     async def delete_relationships(self, graph: str, ids: Sequence[int], scope: str) -> DeleteResult:
@@ -397,36 +379,3 @@ async def _in_rounds(
             became = "created" if id_ in created else "updated" if news else "unchanged"
             outcomes[at] = (id_, outcome.versions[n], became)
     return outcomes
-
-
-def _entity_statement(layout: Layout, entity: Entity) -> Statement:
-    return Statement(
-        scope=entity.scope,
-        key=entity.key,
-        label=entity.label or DEFAULT_LABEL,
-        relabels=entity.label is not None,
-        merge=lambda held: claims_from_entities.merged(layout, held, entity),
-        row=entity_row,
-        content_hash=_entity_content_hash(entity),
-        source=entity.source,
-        version=entity.version,
-        vector=entity.embedding,
-    )
-
-
-# All that a statement says, but for its vector.
-_SAID_NAMES = [field.name for field in fields_of(Entity) if field.role == "value" and field.type != "vector"]
-_SAID, _PLACE = attrgetter(*_SAID_NAMES), _SAID_NAMES.index("place")
-
-
-def _entity_content_hash(entity: Entity) -> int:
-    said = list(_SAID(entity))
-    if entity.place is not None:
-        said[_PLACE] = entity.place.geometry
-    told = encoded(said)
-    vector = np.asarray(entity.embedding, dtype=np.float32).tobytes() if entity.embedding is not None else b""
-    return _digest(told + vector)
-
-
-def _digest(data: bytes) -> int:
-    return int.from_bytes(blake2b(data, digest_size=8).digest(), "big", signed=True)

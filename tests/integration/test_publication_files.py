@@ -128,6 +128,53 @@ async def test_a_round_trip_loses_nothing_and_again_changes_nothing(
     assert await told(memory, Graphs.new) == held
 
 
+@pytest.mark.parametrize(
+    ("name", "format_"), [("all.jsonl", None), ("all.zip", "csv"), ("parquet/", "parquet"), ("all.nq", None)]
+)
+async def test_what_publications_stored_goes_in_the_other_graph_but_for_what_the_team_made_its_own(
+    memory: Memory, tmp_path: Path, name: str, format_: str | None
+) -> None:
+    await memory.entities.put(Graphs.old, [Entity("ferry", "Ship", "Aurora", scope=ADA), Entity("kiel", scope=ADA)])
+    for n in range(3):
+        note = Episode(f"Note {n}.", f"n{n}", scope=ADA, mentions=["ferry"], properties={"rank": n}, title="A note")
+        await memory.episodes.put(Graphs.old, [note])
+        await publish(memory, key=f"n{n}")
+    said = ClaimStatement("radio", "kiel", "port", value="A port", scope=ADA)
+    await memory.claims.put(Graphs.old, [said])
+    await publish(memory, item=(await fact_of(memory)).id)
+    await memory.episodes.put(Graphs.old, [Episode("The team's.", "n1", scope=TEAM)])
+    await memory.episodes.put(Graphs.old, [Episode("Note 2.", "n2", scope=TEAM)])  # What it repeats is its own, too.
+    path = tmp_path / name
+    if name.endswith("/"):
+        path.mkdir()
+    await carry(memory, path, format=format_)
+
+    await memory.episodes.forget(Graphs.new, ["n0", "n1", "n2"], scope=ADA)
+    texts = (await memory.episodes.list(Graphs.new, scope=TEAM)).items
+    assert sorted(each.text for each in texts if each.scope == TEAM) == ["Note 2.", "The team's."]
+    claims = (await memory.claims.list(Graphs.new, ClaimFilter(ADA))).items
+    await memory.claims.withdraw(Graphs.new, [each.id for each in claims if each.scope == ADA and each.id], scope=ADA)
+    entities = (await memory.entities.list(Graphs.new, scope=TEAM)).items
+    assert [each.key for each in entities if each.scope == TEAM] == ["ferry"]  # The note of the team mentions it.
+
+
+async def test_publications_of_an_older_file_follow_their_origins(memory: Memory, tmp_path: Path) -> None:
+    await memory.episodes.put(Graphs.old, [Episode(f"Note {n}.", f"n{n}", scope=ADA) for n in range(2)])
+    for n in range(2):
+        await publish(memory, key=f"n{n}")
+    await memory.episodes.put(Graphs.old, [Episode("The team's.", "n1", scope=TEAM)])
+    path = tmp_path / "all.jsonl"
+    await memory.exports.write(Graphs.old, path, ExportOptions())
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({n: v for n, v in each.items() if n != "stored"}) + "\n" for each in records))
+    await memory.imports.run(Graphs.new, [path], ImportOptions())
+
+    await memory.episodes.forget(Graphs.new, ["n0", "n1"], scope=ADA)
+
+    texts = (await memory.episodes.list(Graphs.new, scope=TEAM)).items
+    assert [each.text for each in texts if each.scope == TEAM] == ["The team's."]
+
+
 async def test_publications_follow_their_origins_in_the_other_graph(memory: Memory, tmp_path: Path) -> None:
     await fill(memory)
     await carry(memory, tmp_path / "all.jsonl")

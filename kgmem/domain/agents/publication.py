@@ -111,8 +111,11 @@ class PublicationStore(Protocol):
     async def move(self, graph: str, origin: int, fact: int) -> None:
         """Lead what follows a fact or a relationship to another fact, which a correction put in its place."""
 
-    async def end(self, graph: str, id_: int, scope: str) -> Publication:
-        """Withdraw a publication of this scope for good, with its claims. Raises NotFound; a text is the caller's."""
+    async def end(self, graph: str, id_: int, scope: str, *, erase: bool = False) -> Publication:
+        """Withdraw a publication of this scope for good, with its claims. Raises NotFound.
+
+        What else it stored is to be removed then; `erase` from the history, too.
+        """
 
     async def due(self, graph: str) -> Sequence[DuePublication]:
         """Return publications whose origin has changed, the first ones first."""
@@ -126,13 +129,8 @@ class PublicationStore(Protocol):
     async def origin_text(self, graph: str, due: DuePublication) -> tuple[Episode | None, Sequence[Entity]]:
         """Return the text that a publication follows (None: it is gone), and what it mentions that is to be stored."""
 
-    async def text_there(self, graph: str, publication: Publication) -> int | None:
-        """Return the id of the text that the other scope has under the key, whoever wrote it; None: it has none."""
-
-    async def settle(
-        self, graph: str, due: DuePublication, state: PublicationState, copies: Sequence[int], note: str | None = None
-    ) -> None:
-        """Note that a published text is as its origin was at these changes."""
+    async def settle(self, graph: str, due: DuePublication, state: PublicationState, note: str) -> None:
+        """Note why a text is not published, as its origin was at these changes; what is stored is to be removed."""
 
     async def refuse(self, graph: str, due: DuePublication, note: str) -> None:
         """Note why a publication cannot follow its origin; its claims are withdrawn."""
@@ -144,7 +142,7 @@ class PublicationStore(Protocol):
         """Return which items (ids) only repeat what the scope sees at its origin. Without publications it is free."""
 
     async def of_texts(self, graph: str, keys: Sequence[str], scope: str) -> Sequence[Publication]:
-        """Return the publications that follow texts of this scope only."""
+        """Return the publications of texts of this scope only, those that ended too."""
 
     async def from_scope(self, graph: str, scope: str) -> Sequence[Publication]:
         """Return up to a thousand publications from this scope only that are not ended."""

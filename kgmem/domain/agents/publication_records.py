@@ -9,6 +9,7 @@ from kgmem.domain.errors import InvalidInput
 PUBLICATION: Final = "publication"
 PUBLICATION_KINDS: Final = ("fact", "relationship", "text")
 _NAMED: Final = {"text": ("key",), "fact": ("subject", "predicate"), "relationship": ("subject", "predicate")}
+_STORED: Final = ("entity", "text")
 _MOST_CLAIMS: Final = 100_000
 
 
@@ -28,9 +29,26 @@ def check_publication(told: Mapping[str, Any], _: str = "") -> None:
     claims = told.get("claims") or []
     if not isinstance(claims, list) or not all(isinstance(each, str) for each in claims) or len(claims) > _MOST_CLAIMS:
         raise _wrong("claims", "a list of references")
+    stored = told.get("stored")
+    if stored is not None and not (
+        isinstance(stored, list) and len(stored) <= _MOST_CLAIMS and all(map(_is_item, stored))
+    ):
+        raise _wrong("stored", "a list of kinds, keys and digests")
     apart = told.get("apart")
-    if apart is not None and not (apart.removeprefix("-").isdecimal() and apart.isascii() and len(apart) <= 20):
+    if apart is not None and not _is_number(apart):
         raise _wrong("apart", "a whole number as a text")
+
+
+def _is_item(told: Any) -> bool:
+    """Return whether this is a kind, a key and a digest of what a publication stored."""
+    if not isinstance(told, list) or len(told) != 3 or not all(isinstance(each, str) for each in told):
+        return False
+    kind, key, digest = told
+    return kind in _STORED and bool(key) and "\0" not in key and _is_number(digest) and -(2**63) <= int(digest) < 2**63
+
+
+def _is_number(text: str) -> bool:
+    return text.removeprefix("-").isdecimal() and text.isascii() and len(text) <= 20
 
 
 def _wrong(name: str, wanted: str) -> InvalidInput:

@@ -1,6 +1,7 @@
 """Publications: what an agent knows becomes known to its team, and follows its origin from then on."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -11,15 +12,15 @@ from kgmem.domain.agents.publication import (
     PublicationRequest,
     PublicationState,
 )
-from kgmem.domain.errors import Conflict, InvalidInput, NotFound, OnHold
-from kgmem.domain.graph.entity import Page
-from kgmem.domain.graph.episode import Episode
+from kgmem.domain.agents.published_item import LeavingItem
+from kgmem.domain.errors import Conflict, InvalidInput, NotFound, OnHold, VersionConflict
+from kgmem.domain.graph.entity import Entity, Page
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.log import EventLog
 from kgmem.services.claims import claim as claiming
 from kgmem.services.ports import Ports
 from kgmem.services.texts import remember
-from kgmem.services.texts.forget import forget
+from kgmem.services.texts.forget import erase_published, forget
 
 log = EventLog(__name__)
 
@@ -77,23 +78,26 @@ class Publications:
         held = await self.get(graph, id_, scope=scope)
         if held.ended is not None:
             raise NotFound(f"The publication {id_} was withdrawn before.", hint="List the publications.")
-        if held.kind == "text":
-            await _forget_copy(self._ports, graph, held, erase=False)
+        if held.key is not None and await self._ports.published_items.unchanged_text(graph, held) is not None:
+            await self._ports.holds.refuse_texts(graph, [held.key], held.to)
         done = await self._ports.publications.end(graph, id_, scope)
+        await bring_up_to_date(self._ports, graph)
         await claiming.follow(self._ports, graph)
         return done
 
 
 async def bring_up_to_date(ports: Ports, graph: str) -> int:
-    """Bring publications whose origin has changed in line with it; returns how many."""
+    """Bring publications whose origin has changed in line with it, and remove what they do not need any more.
+
+    Returns how many.
+    """
     count = 0
     for _ in range(_ROUNDS):
         due = await ports.publications.due(graph)
-        if not due:
-            break
         followed = sum([await _follow(ports, graph, each) for each in due])
+        followed += await _remove_leaving(ports, graph)
         count += followed
-        if not followed:  # Legal holds keep what is left.
+        if not followed:  # Nothing is left, or legal holds keep it.
             break
     if count:
         await claiming.follow(ports, graph)
@@ -105,11 +109,12 @@ async def withdraw_all(ports: Ports, graph: str, scope: str, *, erase: bool) -> 
     copies: list[int] = []
     while found := await ports.publications.from_scope(graph, scope):
         for each in found:
-            if each.kind == "text":
-                await _forget_copy(ports, graph, each, erase=erase)
-            else:
+            if each.kind != "text":
                 copies += each.copies
-            await ports.publications.end(graph, each.id, scope)
+            elif erase and each.key is not None:
+                await erase_published(ports, graph, [each.key], scope)
+            await ports.publications.end(graph, each.id, scope, erase=erase)
+    await bring_up_to_date(ports, graph)
     if copies:
         await erase_copies(ports, graph, copies if erase else ())
 
@@ -139,9 +144,7 @@ async def _bring_in_line(ports: Ports, graph: str, due: DuePublication) -> None:
         if due.publication.kind == "text":
             await _follow_text(ports, graph, due)
             return
-        missing = await ports.publications.missing_entities(graph, due)
-        if missing:
-            await remember.put_entities(ports, graph, missing)
+        await _put_entities(ports, graph, due, await ports.publications.missing_entities(graph, due))
         await ports.publications.follow(graph, due)
     except OnHold:
         raise
@@ -149,25 +152,20 @@ async def _bring_in_line(ports: Ports, graph: str, due: DuePublication) -> None:
         # What is refused here would be refused again, and must not stop whoever uses the graph.
         log.warning("publication_refused", graph=graph, publication=due.publication.id, error=error)
         if due.publication.kind == "text":
-            await _forget_copy(ports, graph, due.publication, erase=False)
-            await ports.publications.settle(graph, due, "refused", [], error.message)
+            await ports.publications.settle(graph, due, "refused", error.message)
         else:
             await ports.publications.refuse(graph, due, error.message)
 
 
 async def _follow_text(ports: Ports, graph: str, due: DuePublication) -> None:
-    held = due.publication
     text, missing = await ports.publications.origin_text(graph, due)
     if text is None:
-        await _forget_copy(ports, graph, held, erase=False)
-        await ports.publications.settle(graph, due, "withdrawn", [], "The text is gone.")
+        await ports.publications.settle(graph, due, "withdrawn", "The text is gone.")
         return
-    await _check_replaces_own(ports, graph, held, text)
-    if missing:
-        await remember.put_entities(ports, graph, missing)
+    await _put_entities(ports, graph, due, missing)
     copy = replace(
         text,
-        scope=held.to,
+        scope=due.publication.to,
         session=None,
         extract=False,
         expires_at=None,
@@ -176,23 +174,40 @@ async def _follow_text(ports: Ports, graph: str, due: DuePublication) -> None:
         id=None,
         known_from=None,
     )
-    written = await remember.put_episodes(ports, graph, [copy])
-    await ports.publications.settle(graph, due, "published", written.ids)
+    await remember.put_episodes(
+        ports, graph, [copy], store=lambda copies: ports.published_items.put_text(graph, due, *copies)
+    )
 
 
-async def _check_replaces_own(ports: Ports, graph: str, held: Publication, text: Episode) -> None:
-    """Raise Conflict where the other scope has another text under the key that this publication has not stored."""
-    there = await ports.publications.text_there(graph, held)
-    if there is None or there in held.copies:
-        return
-    other = await ports.store.get_episode(graph, held.key or "", held.to)
-    if (other.text, other.source) != (text.text, text.source):  # Else it was stored just before a crash.
-        raise Conflict(
-            f"There is another text {held.key!r} in {held.to!r}.", hint="Publish it under another key.", field="key"
+async def _put_entities(ports: Ports, graph: str, due: DuePublication, missing: Sequence[Entity]) -> None:
+    """Store the entities that a publication needs and the other scope does not see."""
+    if missing:
+        await remember.put_entities(
+            ports, graph, missing, store=lambda entities: ports.published_items.put_entities(graph, due, entities)
         )
 
 
-async def _forget_copy(ports: Ports, graph: str, held: Publication, *, erase: bool) -> None:
-    """Forget the text that a publication has stored, and not what somebody else stored under its key since."""
-    if held.key is not None and await ports.publications.text_there(graph, held) in held.copies:
-        await forget(ports, graph, [held.key], held.to, erase=erase)
+async def _remove_leaving(ports: Ports, graph: str) -> int:
+    """Remove what publications stored and do not need any more; what legal holds cover stays until their release."""
+    count, last = 0, None
+    while items := await ports.published_items.leaving(graph, last):
+        for each in items:
+            count += await _remove(ports, graph, each)
+        last = items[-1]
+    return count
+
+
+async def _remove(ports: Ports, graph: str, item: LeavingItem) -> bool:
+    """Remove what a publication stored, if it is unchanged; returns False where a legal hold covers it."""
+    try:
+        if not item.is_text:
+            return await ports.published_items.remove_entity(graph, item)
+        version = await ports.published_items.version_of(graph, item)
+        if version is not None and item.key is not None:
+            with suppress(VersionConflict):  # The scope has just stored words of its own.
+                await forget(ports, graph, [item.key], item.scope, erase=item.erase, version=version)
+        await ports.published_items.settle(graph, item)
+    except OnHold as error:
+        log.info("publication_held", graph=graph, publication=item.publication, error=error)
+        return False
+    return True

@@ -1,9 +1,11 @@
 """Forget: episodes with everything that was extracted only from them, with a report; on request in the history too."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from kgmem.domain.distillation.ports import Quotation
+from kgmem.domain.errors import VersionConflict
 from kgmem.domain.flows.trace import count, step
 from kgmem.domain.graph.entity import DeleteResult
 from kgmem.domain.text.queue import MOST_NAMES, Forgotten, Provenance
@@ -30,13 +32,21 @@ def _scope_of(_keys: Sequence[str], scope: str, **_: object) -> str:
 
 @traced("forget", _scope_of)
 async def forget(
-    ports: Ports, graph: str, keys: Sequence[str], scope: str, *, dry_run: bool = False, erase: bool = False
+    ports: Ports,
+    graph: str,
+    keys: Sequence[str],
+    scope: str,
+    *,
+    dry_run: bool = False,
+    erase: bool = False,
+    version: int | None = None,
 ) -> Forgotten:
     """Delete episodes in this scope only, with what was extracted only from them.
 
     A claim that somebody else states by such a text cites another text that states the same, or is withdrawn.
     `erase` takes what went out of the history as well, so that no earlier time shows it. A dry run only counts. What is
-    broken off is completed by a second call: the episodes go last, and until then their provenance is there.
+    broken off is completed by a second call: the episodes go last, and until then their provenance is there. Raises
+    VersionConflict where one is stored in another `version`.
     """
     wanted = list(dict.fromkeys(keys))
     await ports.graphs.get(graph)
@@ -62,9 +72,7 @@ async def forget(
     await ports.holds.refuse_texts(graph, wanted, scope)
     await ports.holds.refuse_claims(graph, claims)
     if erase:  # Else they follow by themselves, and the history keeps them.
-        for published in await ports.publications.of_texts(graph, wanted, scope):
-            if published.key is not None and await ports.publications.text_there(graph, published) in published.copies:
-                await forget(ports, graph, [published.key], published.to, erase=True)
+        await erase_published(ports, graph, wanted, scope)
     ids = await ports.extractions.ids(graph, own, wanted, scope)
     derived = await _derived(ports, graph, ids)
     with step("unquote"):
@@ -79,7 +87,7 @@ async def forget(
     with step("delete"):
         erased = await ports.extractions.erase(graph, ids) if erase else 0
         await ports.extractions.expect_no_more(graph, wanted, scope)
-        deleted = await ports.store.delete_episodes(graph, wanted, scope)
+        deleted = await ports.store.delete_episodes(graph, wanted, scope, version)
         count(episodes=deleted.episodes, entities=taken.entities, passages=deleted.passages)
     with step("resolve"):
         uncited += await _uncite(ports, graph, wanted, scope)  # What was claimed meanwhile.
@@ -101,6 +109,16 @@ async def forget(
         kept_in_history=0 if erase else deleted.kept_in_history, erased_from_history=erased,
         missing=deleted.missing, removed=removed,
     )  # fmt: skip
+
+
+async def erase_published(ports: Ports, graph: str, keys: Sequence[str], scope: str) -> None:
+    """Erase texts where they were published; what other scopes stored themselves since stays there."""
+    for each in await ports.publications.of_texts(graph, keys, scope):
+        version = await ports.published_items.unchanged_text(graph, each)
+        if version is not None and each.key is not None:
+            with suppress(VersionConflict):  # The other scope has just stored words of its own.
+                await forget(ports, graph, [each.key], each.to, erase=True, version=version)
+    await ports.published_items.erase_texts(graph, scope, keys)
 
 
 async def _unquote(ports: Ports, graph: str, keys: Sequence[str], scope: str, *, erase: bool) -> Sequence[Quotation]:

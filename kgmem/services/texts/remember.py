@@ -1,6 +1,6 @@
 """Remember: check what is stated against the graph's schema, store it, and let its vectors follow."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from kgmem.domain.claims.echoes import check_origins
@@ -32,7 +32,7 @@ def extended(core: GraphSchema, own: GraphSchema) -> GraphSchema:
     return merge(replace(core, kinds={name: kind for name, kind in core.kinds.items() if name not in yielding}), own)
 
 
-def _scope_of(items: Sequence[Entity | Relationship | Episode]) -> str:
+def _scope_of(items: Sequence[Entity | Relationship | Episode], **_: object) -> str:
     return common_scope({item.scope for item in items})
 
 
@@ -42,8 +42,17 @@ def _counted(written: WriteResult) -> WriteResult:
 
 
 @traced("remember", _scope_of)
-async def put_entities(ports: Ports, graph: str, entities: Sequence[Entity]) -> WriteResult:
-    """Merge statements of entities into a graph; what lacks a vector gets it soon after."""
+async def put_entities(
+    ports: Ports,
+    graph: str,
+    entities: Sequence[Entity],
+    *,
+    store: Callable[[Sequence[Entity]], Awaitable[WriteResult]] | None = None,
+) -> WriteResult:
+    """Merge statements of entities into a graph; what lacks a vector gets it soon after.
+
+    `store` writes them, if it is not the graph store.
+    """
     held = await ports.graphs.get(graph)
     _check_scopes(entities)
     entities = await merged_keys.of_entities(ports, graph, entities)
@@ -57,7 +66,7 @@ async def put_entities(ports: Ports, graph: str, entities: Sequence[Entity]) -> 
         # What merges into a held entity need not say again what is required of a new one.
         refuse((f"entities[{n}]", each) for n, each in found if each.rule != "required" or n not in known)
     with step("store_entities"):
-        written = _counted(await ports.store.put_entities(graph, entities))
+        written = _counted(await (store(entities) if store else ports.store.put_entities(graph, entities)))
     own = schema_of(ports.core_schema, held)
     if names := own.rules.keys() - own.kinds.keys():
         written = await weigh_stated(ports, graph, entities, written, names)
@@ -107,17 +116,26 @@ async def _reweighed(ports: Ports, graph: str, deleted: DeleteResult) -> DeleteR
 
 
 @traced("remember", _scope_of)
-async def put_episodes(ports: Ports, graph: str, episodes: Sequence[Episode]) -> WriteResult:
-    """Store episodes; they are found by their words at once and by their meaning as soon as vectors follow."""
+async def put_episodes(
+    ports: Ports,
+    graph: str,
+    episodes: Sequence[Episode],
+    *,
+    store: Callable[[Sequence[Episode]], Awaitable[WriteResult]] | None = None,
+) -> WriteResult:
+    """Store episodes; they are found by their words at once and by their meaning as soon as vectors follow.
+
+    `store` writes them, if it is not the graph store.
+    """
     held = await ports.graphs.get(graph)
     _check_scopes(episodes)
     for each in episodes:
         check_origins(each.derived_from)
     episodes = await merged_keys.of_episodes(ports, graph, episodes)
     with step("store_episodes"):
-        written = _counted(await ports.store.put_episodes(graph, episodes))
+        written = _counted(await (store(episodes) if store else ports.store.put_episodes(graph, episodes)))
     await _let_vectors_follow(ports, held, written)
-    unnamed = [id_ for id_, each in zip(written.ids, episodes, strict=True) if not each.source and not each.speaker]
+    unnamed = [id_ for id_, each in zip(written.ids, episodes, strict=False) if not each.source and not each.speaker]
     if unnamed:
         ports.answers.note_writer(graph, unnamed, asker())
     asked = held.extraction == "all" or any(episode.extract for episode in episodes)

@@ -15,7 +15,7 @@ from kgmem.domain.agents.publication import STATES
 from kgmem.domain.agents.publication_records import PUBLICATION
 from kgmem.domain.claims.records import BeliefRecord
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.graph.entity import EPISODE, RELATIONSHIP
+from kgmem.domain.graph.entity import ENTITY, EPISODE, RELATIONSHIP
 from kgmem.domain.time.interval import iso, parse_time
 from kgmem.store.claims.claim_rows import FACT
 from kgmem.store.graph.layout import Layout, scope_ids
@@ -24,6 +24,7 @@ _FILE: Final = "publications"
 _PAGE: Final = 500
 _NAME_OF: Final = {EPISODE: "text", RELATIONSHIP: "relationship", FACT: "fact"}
 _KIND_OF: Final = {name: kind for kind, name in _NAME_OF.items()}
+_ITEMS: Final = {"entity": ENTITY, "text": EPISODE}
 _NOT_THERE: Final = "Import what is published, too."
 
 
@@ -65,6 +66,7 @@ def _record(row: Any, refs: Mapping[int, str]) -> BeliefRecord:
         "to": row["target"] or None, "by": row["by"], "reason": row["reason"], "at": iso(row["at"]),
         "state": STATES[row["state"] - 1], "note": row["note"],
         "ended": None if row["ended"] is None else iso(row["ended"]),
+        "stored": None if row["ended"] is not None else orjson.loads(row["stored"]),
     }  # fmt: skip
     return BeliefRecord(PUBLICATION, {name: value for name, value in told.items() if value is not None})
 
@@ -99,6 +101,12 @@ async def restore_publication(connection: asyncpg.Connection, layout: Layout, to
         layout.sql(_FILE, "restore"), *place, *named, at, told["by"], told["reason"], origin, topic, claims, state,
         told.get("note"), ended, copies,
     )  # fmt: skip
+    if made is not None and ended is None and told.get("stored"):
+        kinds, keys, digests = zip(*told["stored"], strict=True)
+        await connection.execute(
+            layout.sql("published_items", "restore"), made, numbers[target], [_ITEMS[kind] for kind in kinds],
+            list(keys), [int(digest) for digest in digests],
+        )  # fmt: skip
     return made is not None
 
 
@@ -109,7 +117,10 @@ async def _origin(
     scope, target, kind = place
     if kind == EPISODE:
         text = await connection.fetchval(layout.sql(_FILE, "text_of"), scope, told["key"])
-        return _known(text, told), None, [], []
+        copy = await connection.fetchval(layout.sql(_FILE, "text_of"), target, told["key"])
+        stored = told.get("stored")  # An older file does not have it.
+        is_there = copy is not None and (stored is None or any(kind == "text" for kind, *_ in stored))
+        return _known(text, told), None, [], [copy] if is_there else []
     subject, predicate, refs = told["subject"], told["predicate"], set(told.get("claims") or ())
     topic: int | None = await connection.fetchval(
         layout.sql(_FILE, "topic_of"), scope, subject, predicate, told.get("about") or ""

@@ -11,7 +11,6 @@ from kgmem.domain.agents.publication import (
     STATES,
     DuePublication,
     Publication,
-    PublicationKind,
     PublicationRequest,
     PublicationState,
 )
@@ -23,13 +22,15 @@ from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.graph.statement import DEFAULT_LABEL
 from kgmem.domain.time.interval import iso
 from kgmem.store.agents.publication_records import claim_refs, edge_ref, mark_of
+from kgmem.store.agents.publication_rows import publication_of, publication_rows
+from kgmem.store.agents.published_items import adopt_text, keep_entities, let_go
 from kgmem.store.agents.session_rows import scope_number
 from kgmem.store.claims.claim_rows import FACT, Topic, lock_topics, place_of
 from kgmem.store.claims.claim_store import PostgresClaims, topic_of
 from kgmem.store.claims.fact_resolution import weigh_topics
 from kgmem.store.claims.withdrawal import end_claims
-from kgmem.store.db.sql import SQL, fill
 from kgmem.store.graph.layout import LABEL_SHIFT, VERTEX, Layout, ensure_labels, scope_ids, source_ids
+from kgmem.store.graph.published import unchanged_among
 from kgmem.store.read import items as reading
 from kgmem.store.write.passages import Passages
 
@@ -37,9 +38,7 @@ _FILE: Final = "publications"
 _READS: Final = ("publications",)
 _HIGHEST: Final = 2**62
 _AT_ONCE: Final = 200
-_KIND_OF: Final[Mapping[int, PublicationKind]] = {EPISODE: "text", RELATIONSHIP: "relationship", FACT: "fact"}
-_STATE_OF: Final = dict(enumerate(STATES, start=1))
-_NUMBER_OF: Final = {state: number for number, state in _STATE_OF.items()}
+_NUMBER_OF: Final = {state: number for number, state in enumerate(STATES, start=1)}
 _INVALIDATED: Final = 5
 
 
@@ -76,7 +75,7 @@ class PostgresPublications:
             async def work(connection: asyncpg.Connection) -> tuple[int, bool]:
                 await connection.execute(layout.sql(_FILE, "one_at_a_time"), layout.id)
                 kind, origin, topic, about = await _named(connection, layout, request, scope)
-                held = await connection.fetchrow(_rows(layout, "held"), kind, origin, target)
+                held = await connection.fetchrow(publication_rows(layout, "held"), kind, origin, target)
                 if held is not None:
                     return held["id"], False
                 if await connection.fetchval(layout.sql(_FILE, "is_circle"), scope, target):
@@ -103,10 +102,10 @@ class PostgresPublications:
         """Return a publication from or to this scope. Raises NotFound."""
         async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
             number = await scope_number(connection, layout, scope)
-            row = await connection.fetchrow(_rows(layout, "get"), id_, number)
+            row = await connection.fetchrow(publication_rows(layout, "get"), id_, number)
         if row is None:
             raise NotFound(f"There is no publication {id_} from or to this scope.", hint="List the publications.")
-        return _publication(row)
+        return publication_of(row)
 
     async def list(
         self, graph: str, scope: str, state: PublicationState | None, cursor: str | None, limit: int
@@ -118,9 +117,9 @@ class PostgresPublications:
         wanted = _NUMBER_OF[state] if state is not None else None
         async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
             number = await scope_number(connection, layout, scope)
-            rows = await connection.fetch(_rows(layout, "list"), number, wanted, below, limit + 1)
+            rows = await connection.fetch(publication_rows(layout, "list"), number, wanted, below, limit + 1)
         more = str(rows[limit - 1]["id"]) if len(rows) > limit else None
-        return Page([_publication(row) for row in rows[:limit]], more)
+        return Page([publication_of(row) for row in rows[:limit]], more)
 
     async def move(self, graph: str, origin: int, fact: int) -> None:
         """Lead what follows a fact or a relationship to another fact, which a correction put in its place."""
@@ -128,13 +127,13 @@ class PostgresPublications:
             if origin != fact and "publications" in layout.subsystems.made:
                 await self.database.transact(lambda c: c.execute(layout.sql(_FILE, "move"), origin, fact))
 
-    async def end(self, graph: str, id_: int, scope: str) -> Publication:
-        """Withdraw a publication for good, with its claims. Raises NotFound."""
+    async def end(self, graph: str, id_: int, scope: str, *, erase: bool = False) -> Publication:
+        """Withdraw a publication for good, with its claims; what else it stored is removed then. Raises NotFound."""
         async with self.catalog.on(graph, reads=_READS) as layout:
 
             async def work(connection: asyncpg.Connection) -> None:
                 number = await scope_number(connection, layout, scope)
-                row = await connection.fetchrow(_rows(layout, "get"), id_, number)
+                row = await connection.fetchrow(publication_rows(layout, "get"), id_, number)
                 if row is None or row["ended"] is not None:
                     raise NotFound(
                         f"There is no publication {id_} of this scope that stands.", hint="List the publications."
@@ -142,6 +141,8 @@ class PostgresPublications:
                 held, passages = await self._replaced(connection, layout, row, _Origin(row["origin"]))
                 if held is not None:
                     await connection.execute(layout.sql(_FILE, "end"), id_, "It was withdrawn.")
+                await adopt_text(connection, layout, row)
+                await let_go(connection, layout, id_, erase=erase)
                 await passages.store(connection)
 
             await self.database.transact(work)
@@ -151,8 +152,8 @@ class PostgresPublications:
         """Return publications whose origin has changed, the first ones first."""
         where = self.catalog.on(graph, reads=_READS, expires=False)
         async with where as layout, self.database.connection() as connection:
-            rows = await connection.fetch(_rows(layout, "due"), _AT_ONCE)
-        return [DuePublication(_publication(row), row["changes"]) for row in rows]
+            rows = await connection.fetch(publication_rows(layout, "due"), _AT_ONCE)
+        return [DuePublication(publication_of(row), row["changes"]) for row in rows]
 
     async def follow(self, graph: str, due: DuePublication) -> None:
         """Bring the claims of a published fact up to date. Raises UnknownEntities."""
@@ -162,12 +163,16 @@ class PostgresPublications:
                     await source_ids(connection, layout, [due.publication.by], make=True)
 
             async def work(connection: asyncpg.Connection) -> None:
-                row = await connection.fetchrow(_rows(layout, "get_due"), due.publication.id)
+                row = await connection.fetchrow(publication_rows(layout, "get_due"), due.publication.id)
                 if row is None:
                     return
                 origin = await _origin(connection, layout, row)
+                target = await scope_number(connection, layout, row["target"])
+                await keep_entities(connection, layout, row["id"], target, _keys_of(origin))
                 held, passages = await self._replaced(connection, layout, row, origin)
-                if held is not None:
+                if held is None:
+                    await let_go(connection, layout, row["id"])
+                else:
                     state = _NUMBER_OF["published" if origin.claims else "withdrawn"]
                     await connection.execute(
                         layout.sql(_FILE, "settle"), row["id"], row["changes"], state, held, origin.note,
@@ -200,7 +205,7 @@ class PostgresPublications:
             if others:
                 more = await connection.fetch(layout.sql("claims", "lock_topics_by_id"), others)
                 topics |= {each["id"]: topic_of(each) for each in more}
-        held = await connection.fetchrow(_rows(layout, "locked"), row["id"])
+        held = await connection.fetchrow(publication_rows(layout, "locked"), row["id"])
         if held is None:
             return None, passages
         if held["kind"] == EPISODE:
@@ -221,12 +226,11 @@ class PostgresPublications:
     async def missing_entities(self, graph: str, due: DuePublication) -> Sequence[Entity]:
         """Return what the claims of a publication are about and the other scope does not see, to be stored there."""
         async with self.catalog.on(graph, expires=False) as layout, self.database.connection() as connection:
-            row = await connection.fetchrow(_rows(layout, "get_due"), due.publication.id)
+            row = await connection.fetchrow(publication_rows(layout, "get_due"), due.publication.id)
             if row is None or row["kind"] == EPISODE:
                 return []
             origin = await _origin(connection, layout, row)
-            keys = {key for each in origin.claims for key in (each.subject, each.object) if key}
-            return await _unseen(connection, layout, sorted(keys), due.publication)
+            return await _unseen(connection, layout, _keys_of(origin), due.publication)
 
     async def origin_text(self, graph: str, due: DuePublication) -> tuple[Episode | None, Sequence[Entity]]:
         """Return the text that a publication follows (None: it is gone), and what it mentions that is to be stored."""
@@ -240,29 +244,27 @@ class PostgresPublications:
                 return None, []
             return found, await _unseen(connection, layout, sorted(set(found.mentions)), due.publication)
 
-    async def text_there(self, graph: str, publication: Publication) -> int | None:
-        """Return the id of the text that the other scope has under the key, whoever wrote it; None: it has none."""
-        where = self.catalog.on(graph, expires=False)
-        async with where as layout, self.database.connection() as connection:
-            number = await scope_number(connection, layout, publication.to)
-            found: int | None = await connection.fetchval(layout.sql(_FILE, "text_of"), number, publication.key)
-        return found
+    async def settle(self, graph: str, due: DuePublication, state: PublicationState, note: str) -> None:
+        """Note why a text is not published, as its origin was at these changes; what is stored is to be removed."""
+        async with self.catalog.on(graph, expires=False) as layout:
 
-    async def settle(
-        self, graph: str, due: DuePublication, state: PublicationState, copies: Sequence[int], note: str | None = None
-    ) -> None:
-        """Note that a published text is as its origin was at these changes."""
-        async with self.catalog.on(graph, expires=False) as layout, self.database.connection() as connection:
-            await connection.execute(
-                layout.sql(_FILE, "settle_text"), due.publication.id, due.changes, _NUMBER_OF[state], list(copies), note
-            )
+            async def work(connection: asyncpg.Connection) -> None:
+                row = await connection.fetchrow(publication_rows(layout, "locked"), due.publication.id)
+                if row is None:
+                    return
+                await adopt_text(connection, layout, row)
+                sql = layout.sql(_FILE, "settle_text")
+                await connection.execute(sql, row["id"], due.changes, _NUMBER_OF[state], [], note)
+                await let_go(connection, layout, row["id"])
+
+            await self.database.transact(work)
 
     async def refuse(self, graph: str, due: DuePublication, note: str) -> None:
         """Note why a publication cannot follow its origin; its claims are withdrawn."""
         async with self.catalog.on(graph, expires=False) as layout:
 
             async def work(connection: asyncpg.Connection) -> None:
-                row = await connection.fetchrow(_rows(layout, "get_due"), due.publication.id)
+                row = await connection.fetchrow(publication_rows(layout, "get_due"), due.publication.id)
                 if row is None:
                     return
                 held, passages = await self._replaced(connection, layout, row, _Origin(row["origin"]))
@@ -271,6 +273,7 @@ class PostgresPublications:
                         layout.sql(_FILE, "settle"), row["id"], row["changes"], _NUMBER_OF["refused"], [], note,
                         row["origins"], row["origin"],
                     )  # fmt: skip
+                await let_go(connection, layout, row["id"])
                 await passages.store(connection)
 
             await self.database.transact(work)
@@ -285,12 +288,14 @@ class PostgresPublications:
             if "publications" not in layout.subsystems.made:
                 return frozenset()
             async with self.database.connection() as connection:
-                sql = layout.sql(_FILE, "copies_among")
-                rows = await connection.fetch(sql, list(items), list(visible_from(scope)))
-        return frozenset(row["id"] for row in rows)
+                paths = list(visible_from(scope))
+                rows = await connection.fetch(layout.sql(_FILE, "copies_among"), list(items), paths)
+                texts = await connection.fetch(layout.sql("published_items", "texts_among"), list(items), paths)
+                same = await unchanged_among(connection, layout, ((row["item"], row["digest"]) for row in texts))
+        return same.union(row["id"] for row in rows)
 
     async def of_texts(self, graph: str, keys: Sequence[str], scope: str) -> Sequence[Publication]:
-        """Return the publications that follow texts of this scope only."""
+        """Return the publications of texts of this scope only, those that ended too."""
         number = await self._number(graph, scope)
         return await self._found(graph, "of_texts", number, list(keys))
 
@@ -309,11 +314,7 @@ class PostgresPublications:
             if "publications" not in layout.subsystems.made:
                 return []
             async with self.database.connection() as connection:
-                return [_publication(row) for row in await connection.fetch(_rows(layout, name), *values)]
-
-
-def _rows(layout: Layout, name: str) -> SQL:
-    return fill(layout.sql(_FILE, name), {"rows": layout.sql(_FILE, "rows")})
+                return [publication_of(row) for row in await connection.fetch(publication_rows(layout, name), *values)]
 
 
 async def _named(
@@ -374,6 +375,11 @@ async def _origin(connection: asyncpg.Connection, layout: Layout, row: Any) -> _
     if not claims:
         return _Origin(item, note="No claim states the fact any more.", origins=row["origins"])
     return await _of_claims(connection, layout, row, item, (told, claims))
+
+
+def _keys_of(origin: _Origin) -> list[str]:
+    """Return the keys of the entities that the claims of an origin are about."""
+    return sorted({key for each in origin.claims for key in (each.subject, each.object) if key})
 
 
 async def _of_claims(
@@ -466,11 +472,3 @@ async def _unseen(
         if entity is not None:
             found.append(Entity(key, entity.label, entity.name, scope=publication.to))
     return found
-
-
-def _publication(row: Any) -> Publication:
-    return Publication(
-        row["id"], _KIND_OF[row["kind"]], row["origin"], row["key"], row["subject"], row["predicate"], row["scope"],
-        row["target"], row["by"], row["reason"], iso(row["at"]), _STATE_OF[row["state"]], row["note"],
-        iso(row["ended"]) if row["ended"] is not None else None, tuple(row["copies"]),
-    )  # fmt: skip

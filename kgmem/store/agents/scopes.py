@@ -23,7 +23,7 @@ _CLEARED: Final = (
     "clear_subscriptions", "lock_streams",
     "clear_deliveries", "clear_dead_letters", "clear_work_groups", "clear_messages", "clear_streams",
     "clear_webhook_secrets", "clear_webhook_waiting", "clear_webhook_attempts", "clear_webhooks", "clear_presence",
-    "clear_feedback", "clear_publications",
+    "clear_feedback", "clear_published_items", "clear_publications",
     "clear_retention_final",
     "clear_distil_probes", "clear_distil_members", "clear_distil_groups", "clear_distil_runs", "clear_distil_allowance",
     "clear_retention_items", "clear_retention_rules",

@@ -39,6 +39,7 @@ MOVES: Final[Mapping[str, tuple[str, Part]]] = {
     "feedback": (_BY_SCOPE, "contents"),
     "publication": (_OF_GRAPH, "contents"),
     "published_claim": (_OF_GRAPH, "contents"),
+    "published_item": (_OF_GRAPH, "contents"),
     "history": (_OF_GRAPH, "past"),
     "past_item": (_OF_GRAPH, "past"),
     "past_passage": (_OF_GRAPH, "past"),

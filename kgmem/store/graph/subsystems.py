@@ -111,7 +111,7 @@ TABLES: Final[Mapping[Subsystem, tuple[str, ...]]] = {
     "subscriptions": ("subscription", "subscription_group", "erased_scope"),
     "expiry": ("expiry",),
     "feedback": ("feedback",),
-    "publications": ("publication", "published_claim"),
+    "publications": ("publication", "published_claim", "published_item"),
     "streams": ("work_stream", "work_message", "work_group", "work_delivery", "work_dead"),
     "webhooks": ("webhook", "webhook_secret", "webhook_waiting", "webhook_attempt"),
     "tiers": ("tier_settings", "item_use", "item_pin"),

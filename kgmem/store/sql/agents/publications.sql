@@ -35,6 +35,17 @@ CREATE TABLE {index}.published_claim (
     mark  text COLLATE "C" NOT NULL
 );
 CREATE INDEX published_claim_mark ON {index}.published_claim (mark);
+-- What publications stored in the other scope beside claims: their texts, and the entities that these or claims are about.
+CREATE TABLE {index}.published_item (
+    publication bigint NOT NULL,
+    item   bigint NOT NULL,
+    kind   smallint NOT NULL,           -- 1 entity, 2 text
+    digest bigint NOT NULL,             -- of its properties as they were stored
+    state  smallint NOT NULL DEFAULT 1, -- 1 stored, 2 to be removed, 3 also from the history, 4 removed or left to the scope
+    PRIMARY KEY (publication, item)
+);
+CREATE INDEX published_item_item ON {index}.published_item (item);
+CREATE INDEX published_item_leaving ON {index}.published_item (publication, item) WHERE state IN (2, 3);
 
 -- In the transaction of the change, so that whatever reads the graph after it sees that publications are due. Rows are
 -- locked in the order of their ids.
@@ -106,6 +117,7 @@ CREATE TRIGGER published_deleted AFTER DELETE ON {index}.item REFERENCING OLD TA
 
 -- name: is_due
 SELECT EXISTS (SELECT FROM {index}.publication WHERE changes <> settled AND ended IS NULL)
+    OR EXISTS (SELECT FROM {index}.published_item WHERE state IN (2, 3))
 
 -- name: rows
 SELECT p.id, p.kind, p.origin, p.topic, p.origins, p.key, p.subject, p.predicate, s.path AS scope, t.path AS target, p.by,
@@ -119,6 +131,9 @@ ORDER BY p.id DESC LIMIT $4
 
 -- name: get
 %(rows)s WHERE p.id = $1 AND (p.scope = $2 OR p.target = $2)
+
+-- name: by_id
+%(rows)s WHERE p.id = $1
 
 -- name: get_due
 %(rows)s WHERE p.id = $1 AND p.ended IS NULL
@@ -139,17 +154,13 @@ SELECT DISTINCT topic FROM {index}.claim WHERE id = ANY ($1::bigint[]) ORDER BY 
 %(rows)s WHERE p.copies && $1::bigint[] AND p.kind <> 2 ORDER BY p.id
 
 -- name: of_texts
-%(rows)s WHERE p.kind = 2 AND p.scope = $1 AND p.key = ANY ($2::text[]) AND p.ended IS NULL ORDER BY p.id
+%(rows)s WHERE p.kind = 2 AND p.scope = $1 AND p.key = ANY ($2::text[]) ORDER BY p.id
 
 -- name: from_scope
 %(rows)s WHERE p.scope = $1 AND p.ended IS NULL ORDER BY p.id LIMIT 1000
 
 -- name: copies_among
--- Of items ($1) those that only repeat what these scopes ($2) see at its origin.
-SELECT c.id FROM {index}.publication p JOIN {index}.scope s ON s.id = p.scope
-CROSS JOIN LATERAL unnest(p.copies) AS c (id)
-WHERE p.kind = 2 AND p.ended IS NULL AND p.copies && $1::bigint[] AND c.id = ANY ($1::bigint[]) AND s.path = ANY ($2::text[])
-UNION ALL
+-- Of relationships ($1) those that only repeat what these scopes ($2) see at its origin.
 SELECT n.id
 FROM (SELECT c.edge AS id, array_agg(c.id) AS claims FROM {index}.claim c
       WHERE c.edge = ANY ($1::bigint[]) AND c.known_to IS NULL GROUP BY c.edge) n
@@ -282,7 +293,11 @@ SELECT e.parallel_edge_hash FROM {index}.edge e WHERE e.id = $1
 -- What is published from a scope, or from all, as records of a file name it: by keys.
 SELECT p.kind, p.key, coalesce(a.key, t.subject, p.subject) AS subject, coalesce(t.predicate, p.predicate) AS predicate,
        t.about, b.key AS object, e.parallel_edge_hash, s.path AS scope, g.path AS target, p.by, p.reason, p.at, p.state, p.note,
-       p.ended, p.origins
+       p.ended, p.origins,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(CASE z.kind WHEN 1 THEN 'entity' ELSE 'text' END, i.key, z.digest::text)
+                                  ORDER BY z.kind, i.key), '[]')
+        FROM {index}.published_item z JOIN {index}.item i ON i.id = z.item
+        WHERE z.publication = p.id AND z.state < 4)::text AS stored
 FROM {index}.publication p JOIN {index}.scope s ON s.id = p.scope JOIN {index}.scope g ON g.id = p.target
 LEFT JOIN {index}.topic t ON t.id = p.topic
 LEFT JOIN {index}.edge e ON p.kind = 3 AND e.id = p.origin

@@ -148,6 +148,9 @@ DELETE FROM {index}.presence WHERE scope = $1
 -- name: clear_feedback
 DELETE FROM {index}.feedback WHERE scope = $1
 
+-- name: clear_published_items
+DELETE FROM {index}.published_item z USING {index}.publication p WHERE p.id = z.publication AND (p.scope = $1 OR p.target = $1)
+
 -- name: clear_publications
 DELETE FROM {index}.publication WHERE scope = $1 OR target = $1
 

@@ -1,0 +1,16 @@
+"""Publications keep what they stored in the other scope, so that only this goes with them."""
+
+from kgmem.store.db.alembic_run import run_sql
+
+revision = "0061"
+down_revision = "0060"
+
+
+def upgrade() -> None:
+    """Make the table that stands in for absent ones, by the file that each graph with publications runs."""
+    run_sql("0061_up_graph")
+
+
+def downgrade() -> None:
+    """Drop it."""
+    run_sql("0061_down_graph")
