@@ -170,3 +170,45 @@ async def test_what_was_published_before_a_migration_follows_its_origin_after_it
         assert await there(memory) == [("radio", "Kiel"), ("web", "Kiel")]
         await memory.claims.withdraw(GRAPH, [ids[1]], scope=ada)
         assert await there(memory) == [("radio", "Kiel")]
+
+
+async def test_what_publications_stored_before_it_was_noted_goes_but_not_what_the_team_wrote(database_url: str) -> None:
+    ada, team = "team/ada", "team"
+    notes = {name: Episode(f"The {name} note.", name, scope=ada) for name in ("kept", "edited", "changed", "gone")}
+
+    async def there(memory: Memory) -> dict[str, str]:
+        page = await memory.episodes.list(GRAPH, scope=team)
+        return {each.key or "": each.text for each in page.items if each.scope == team}
+
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        await memory.graphs.create(GRAPH)
+        await memory.episodes.put(GRAPH, list(notes.values()))
+        for name in notes:
+            await memory.publications.publish(GRAPH, PublicationRequest(team, "ada", "Asked.", None, name, ada))
+        await memory.episodes.put(GRAPH, [Episode("The team's words.", "edited", scope=team)])
+    await downgrade(database_url, "0060")
+    index = await index_of(database_url)
+    connection = await asyncpg.connect(database_url)
+    try:  # As if the older version had stopped between a change of the origin and the next use of the graph.
+        await connection.execute(f'UPDATE "{index}".publication SET changes = changes + 1')
+    finally:
+        await connection.close()
+    await migrate(database_url)
+    async with opened_memory(database_url, embedder=hashing()) as memory:
+        await memory.episodes.put(GRAPH, [replace(notes["changed"], text="It changed.")])
+        await memory.episodes.forget(GRAPH, ["gone"], scope=ada)
+        assert await there(memory) == {
+            "kept": "The kept note.", "edited": "The team's words.", "changed": "It changed."
+        }  # fmt: skip
+        await memory.scopes.delete(GRAPH, ada)
+        assert await there(memory) == {"edited": "The team's words."}
+
+
+async def index_of(url: str) -> str:
+    """The schema of the graph's index."""
+    connection = await asyncpg.connect(url)
+    try:
+        found = await connection.fetchval("SELECT index_name FROM kgmem.graph WHERE name = $1", GRAPH)
+    finally:
+        await connection.close()
+    return str(found)
