@@ -186,7 +186,7 @@ async def test_what_publications_stored_before_it_was_noted_goes_but_not_what_th
         for name in notes:
             await memory.publications.publish(GRAPH, PublicationRequest(team, "ada", "Asked.", None, name, ada))
         await memory.episodes.put(GRAPH, [Episode("The team's words.", "edited", scope=team)])
-    await downgrade(database_url, "0060")
+    await downgrade(database_url, "0063")
     index = await index_of(database_url)
     connection = await asyncpg.connect(database_url)
     try:  # As if the older version had stopped between a change of the origin and the next use of the graph.
