@@ -17,7 +17,7 @@ from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Question, What
 from kgmem.domain.text.resolution import NewMerge
 from kgmem.memory import Memory
-from tests.memories import hashing, opened_memory
+from tests.memories import hashing, opened_memory, until
 
 GRAPH = "published"
 ADA, BEN, TEAM, ORG = "team/agent/ada", "team/agent/ben", "team", "org"
@@ -462,7 +462,10 @@ async def test_many_publications_follow_at_once(memory: Memory) -> None:
     ]
     await memory.claims.withdraw(GRAPH, [id_ for id_ in ids if id_ is not None], scope=ADA)
 
-    assert await sources(memory, TEAM) == []
+    async def is_withdrawn() -> bool:  # A request waits for some seconds, and no longer, for publications to follow.
+        return await sources(memory, TEAM) == []
+
+    await until(is_withdrawn, 60.0)
     page = await memory.publications.list(GRAPH, scope=ADA, limit=1000)
     assert {each.state for each in page.items} == {"withdrawn"}
 
