@@ -18,9 +18,9 @@ from kgmem.domain.time.interval import ALWAYS, Interval, valid_interval
 from kgmem.store.claims.claim_rows import Topic
 from kgmem.store.graph.labels import main_label
 from kgmem.store.graph.layout import label_id
-from kgmem.store.graph.records import alike, dumps, stored_name
+from kgmem.store.graph.records import CONSENSUS, alike, dumps, stored_name
 from kgmem.store.graph.stored_properties import read_vertices
-from kgmem.store.write.claims_from_entities import CONSENSUS, CURRENT
+from kgmem.store.write.claims_from_entities import CURRENT
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import entity_row
 

@@ -7,10 +7,9 @@ from typing import Any, Final
 import asyncpg
 
 from kgmem.store.graph.layout import Layout
-from kgmem.store.graph.records import dumps, stored_name
+from kgmem.store.graph.records import CONSENSUS, dumps, stored_name
 from kgmem.store.graph.stored_properties import read_vertices
 
-CONSENSUS: Final = "consensus"  # The property of an entity that tells of others how far they are believed.
 _FILE: Final = "published_items"
 
 

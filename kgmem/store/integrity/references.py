@@ -9,9 +9,10 @@ from kgmem.domain.diagnostics import Damage
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.checks import damage
 from kgmem.store.graph.layout import EDGE, LABEL_SHIFT, VERTEX, Layout
+from kgmem.store.graph.records import CONSENSUS
 from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.write.claims_from_edges import weighed_kinds
-from kgmem.store.write.claims_from_entities import CONSENSUS, CURRENT
+from kgmem.store.write.claims_from_entities import CURRENT
 
 # Check -> statement of sql/integrity.sql, which lists ids and takes no arguments.
 LISTS: Final = {

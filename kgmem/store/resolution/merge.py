@@ -14,11 +14,11 @@ from kgmem.domain.graph.statement import DEFAULT_LABEL
 from kgmem.domain.text.resolution import Combined, Merge, NewMerge, combined, pair
 from kgmem.store.graph.labels import main_label
 from kgmem.store.graph.layout import Layout, know_labels, label_id, learn_subsystems, scope_ids
+from kgmem.store.graph.records import CONSENSUS
 from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.resolution import merge_claims
 from kgmem.store.resolution.merge_rows import as_merge, encoded_text, given_vector, rewrite_entity
 from kgmem.store.write import delete, fact_index
-from kgmem.store.write.claims_from_entities import CONSENSUS
 from kgmem.store.write.edges import read_edges
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.vertices import UPDATED, keep_history

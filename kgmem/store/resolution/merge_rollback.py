@@ -11,13 +11,12 @@ from kgmem.domain.errors import Conflict, NotFound
 from kgmem.domain.graph.entity import ENTITY, RELATIONSHIP
 from kgmem.domain.text.resolution import Merge, pair
 from kgmem.store.graph.layout import Layout, know_labels, label_id, scope_ids
-from kgmem.store.graph.records import dumps
+from kgmem.store.graph.records import CONSENSUS, dumps
 from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.resolution import merge_claims
 from kgmem.store.resolution.merge import lead
 from kgmem.store.resolution.merge_rows import as_merge, encoded_text, given_vector, rewrite_entity
 from kgmem.store.write import fact_index
-from kgmem.store.write.claims_from_entities import CONSENSUS
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import entity_row
 from kgmem.store.write.vertices import CREATED

@@ -11,11 +11,10 @@ import asyncpg
 
 from kgmem.domain.graph.entity import Entity
 from kgmem.store.graph.layout import Layout
-from kgmem.store.graph.records import encoded, merge_entity, others_of, stored_name, text_of
+from kgmem.store.graph.records import CONSENSUS, encoded, merge_entity, others_of, stored_name, text_of
 from kgmem.store.write.derived_claims import note_properties
 from kgmem.store.write.source_keys import note_keys
 
-CONSENSUS = "consensus"  # The property of an entity that tells of its other properties how far they are believed.
 CURRENT = "current"  # In what it tells of one: False where facts of the property are known, and none is true now.
 
 
