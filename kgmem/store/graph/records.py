@@ -25,8 +25,6 @@ from kgmem.domain.time.interval import valid_interval
 from kgmem.store.graph.labels import as_stated, with_further
 
 CONSENSUS: Final = "consensus"  # The property of an entity that tells how far its others are believed.
-    "consensus"  # The property of an entity that tells of its other properties how far they are believed.
-)
 _RECORDS: Final[Mapping[str, type[Any]]] = {"entity": Entity, "episode": Episode, "relationship": Relationship}
 # The properties that kgmem gives them itself.
 _OWN: Final = {what: tuple(field.name for field in stored_fields(record)) for what, record in _RECORDS.items()}
