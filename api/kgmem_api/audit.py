@@ -8,19 +8,23 @@ from starlette.types import Scope
 from kgmem.domain.audit.log import AuditActor, AuditEvent
 from kgmem.domain.graph.graph import is_graph_name
 from kgmem.memory import Memory
-from kgmem_api.context import Context, current
+from kgmem_api.context import METHODS, Context, current, template_of
 from kgmem_api.mcp_endpoint import PATH
 
 _REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 
 
-def note_request(context: Context, scope: Scope, action: str, status: int) -> None:
-    """Note a request that was answered; calls of MCP note themselves where they ran."""
+def note_request(context: Context, scope: Scope, status: int) -> None:
+    """Note a request once, when its answer begins, since streams go on for days; calls of MCP note themselves."""
+    if context.noted:
+        return
+    context.noted = True
     memory: Memory | None = getattr(scope["app"].state, "memory", None)
-    key = context.key
+    key, route = context.key, template_of(scope)
+    action = f"{scope['method'] if scope['method'] in METHODS else 'other'} {route}"
     if memory is None or (key is None and status != HTTPStatus.UNAUTHORIZED):
         return
-    if action.endswith(PATH) and status < HTTPStatus.BAD_REQUEST:
+    if route == PATH and status < HTTPStatus.BAD_REQUEST:
         return
     change = context.role != "reader"
     named = scope.get("path_params", {})

@@ -17,6 +17,7 @@ from kgmem.domain.errors import Unauthenticated
 from kgmem.memory import Memory
 
 _SCOPE_NAME = "kgmem"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -35,6 +36,7 @@ class Context:
     role: str = "reader"  # That the request needs.
     address: str | None = None  # Where it came from.
     graph: str | None = None  # That its address names, as it is stored.
+    noted: bool = False  # Whether it is in the audit log.
     queried: tuple[str, ...] = ()  # Graphs that its queries used.
     acted: str | None = None  # The scope in which it acts, once that is known.
     large: bool = False  # Its body takes so long to go through that a thread shall.

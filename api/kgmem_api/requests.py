@@ -18,7 +18,7 @@ from kgmem.memory import Memory
 from kgmem.settings import Settings
 from kgmem.web_names import web_names
 from kgmem_api.audit import note_request
-from kgmem_api.context import Context, begin, template_of
+from kgmem_api.context import METHODS, Context, begin, template_of
 from kgmem_api.mcp_endpoint import PATH
 from kgmem_api.metrics import Metrics
 from kgmem_api.problems import problem
@@ -98,7 +98,6 @@ log = structlog.get_logger("kgmem.requests")
 
 _CLIENT_WENT_AWAY = 499
 _TRACE_HEADERS = frozenset({b"traceparent", b"tracestate"})
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def _rate_limit(allowance: Allowance) -> tuple[str, str]:
@@ -138,7 +137,7 @@ class Requests:
             return
         trace_with(tracer)
         sent = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _TRACE_HEADERS}
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        method = scope["method"] if scope["method"] in METHODS else "other"
         with tracer.serving(method, sent.get(b"traceparent"), sent.get(b"tracestate")) as answered:
             status = await self._answer(scope, receive, send)
             answered(template_of(scope), status)
@@ -157,6 +156,7 @@ class Requests:
                 departures.answered()
             if message["type"] == "http.response.start":
                 status = message["status"]
+                note_request(context, scope, status)
                 message["headers"] = secured(list(message["headers"]), host, tls=self._tls)
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = context.id
@@ -221,10 +221,10 @@ class Requests:
         self._metrics.under_way.dec()
         seconds = time.perf_counter() - context.started
         route = template_of(scope)
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.count(method, route, status, seconds)
         self._count(context, scope, route, status)
-        note_request(context, scope, f"{method} {route}", status)
+        note_request(context, scope, status)
         tell = log.debug if route.startswith(("/health/", "/metrics")) else log.info
         tell(
             "request",

@@ -81,6 +81,30 @@ async def test_an_importer_writes_and_sees_nothing_but_its_own_imports(door: Doo
     assert len(done(await door.client.get(f"{GRAPH}/imports"))["imports"]) == 2
 
 
+async def test_files_of_an_importer_decide_nothing(door: Door) -> None:
+    key = await door.key("importer")
+    done(await door.client.post(f"{GRAPH}/claims", json={"claims": [_height(1.7, "a"), _height(1.8, "b")]}))
+    done(await door.client.put(f"{GRAPH}/blocks/persona", json={"text": "Polite."}), 201)
+    exported = (await door.client.get(f"{GRAPH}/export")).text.splitlines()
+    claim = next(line for line in exported if orjson.loads(line)["type"] == "claim")
+    decision = {"type": "adjudication", "action": "reject", "by": "crawler", "at": "2026-01-01", "reason": "Mine."}
+    block = next(line for line in exported if orjson.loads(line)["type"] == "memory_block").replace(
+        "persona", "another"
+    )
+    entity = {"type": "entity", "key": "eve", "label": "Person", "name": "Eve"}
+    lines = [orjson.dumps(each).decode() for each in (decision, entity)] + [block, claim]
+    for dry in ("false", "true"):
+        address = f"{GRAPH}/imports?format=jsonl&dry_run={dry}"
+        begun = done(await door.client.post(address, content="\n".join(lines), headers=key), 202)
+        await door.memory.tasks.run_upload("main", begun["id"])
+        state = done(await door.client.get(f"{GRAPH}/imports/{begun['id']}", headers=key))
+        assert (state["state"], state["rejected"]) == ("done", 2), state
+        rejected = (await door.client.get(f"{GRAPH}/imports/{begun['id']}/rejected", headers=key)).text
+        assert "A record of the kind adjudication needs a key with the role writer." in rejected
+        assert "A record of the kind memory_block needs" in rejected
+    assert [each["name"] for each in done(await door.client.get(f"{GRAPH}/blocks"))["blocks"]] == ["persona"]
+
+
 async def test_bolt_reads_for_reviewers_and_refuses_importers(door: Door) -> None:
     async def run(role: Role, query: str) -> Any:
         _, secret = await door.memory.keys.create(role, role)

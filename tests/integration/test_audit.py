@@ -440,6 +440,51 @@ async def test_an_export_over_rest_is_what_the_log_has(door: Door, tmp_path: Pat
     refused(await door.client.get("/v1/audit/verification?id=1"), 422)
 
 
+async def test_a_batch_is_written_once_whoever_is_cancelled_meanwhile(log: PostgresAuditLog) -> None:
+    for number in range(30):
+        log.note(EVENT)
+        impatient = asyncio.create_task(log.head())
+        await asyncio.sleep(0.0005 * (number % 7))
+        impatient.cancel()
+        await asyncio.gather(impatient, return_exceptions=True)
+    await log.head()
+    found = await log.verify(None)
+    assert (found.entries, found.broken) == (30, None)
+
+
+async def test_a_stream_is_noted_while_it_runs(door: Door) -> None:
+    await door.memory.audit.set_level("main", "all")
+    begun, sent, left = asyncio.Event(), list[Any](), asyncio.Event()
+
+    async def receive() -> Any:
+        if not sent:
+            sent.append(True)
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            assert message["status"] == 200
+            begun.set()
+
+    headers = [(b"host", b"localhost"), (b"accept", b"text/event-stream")]
+    headers.append((b"authorization", door.client.headers["Authorization"].encode()))
+    path = "/v1/graphs/main/changes"
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": headers,
+        "client": ("203.0.113.5", 9), "server": ("localhost", 80),
+    }  # fmt: skip
+    stream = asyncio.create_task(door.app(scope, receive, send))
+    await asyncio.wait_for(begun.wait(), 10)
+    assert ("GET /v1/graphs/{graph}/changes", "done") in await _actions(door.memory, graph="main")
+    assert not stream.done()
+    left.set()
+    await asyncio.wait_for(stream, 10)
+    assert (await _actions(door.memory, graph="main")).count(("GET /v1/graphs/{graph}/changes", "done")) == 1
+
+
 async def test_a_tool_of_mcp_is_noted_by_its_name(door: Door) -> None:
     done(await door.client.put("/v1/graphs/main/audit", json={"level": "all"}))
     call = {"name": "search_entities", "arguments": {"query": "Ada", "graph": "main"}}

@@ -56,6 +56,7 @@ class ImportParameters(BaseModel):
             source=self.source or None,
             scope=access.scope(self.scope),
             within=access.key.scope,
+            statements_only=not access.key.may("writer"),
             mapping=parse_mapping(self.mapping.encode(), "The mapping") if self.mapping else {},
             format_options=named_options(self.option),
         )
@@ -201,7 +202,11 @@ def import_out(held: Import) -> dict[str, Any]:
     address = f"/v1/graphs/{held.graph}/imports/{held.id}"
     plain = ("id", "graph", "state", "source", "created_at", "finished_at", "error", "kinds", "progress", "undone")
     counts = ("read", "created", "updated", "unchanged", "checked", "rejected", "linking")
-    options = {name: value for name, value in held.options.items() if name not in {"batch", "dry_run", "within", "key"}}
+    options = {
+        name: value
+        for name, value in held.options.items()
+        if name not in {"batch", "dry_run", "within", "key", "statements_only"}
+    }
     return {
         **{name: getattr(held, name) for name in (*plain, *counts)},
         "dry_run": held.is_dry_run,

@@ -154,6 +154,8 @@ class ImportReader:
             told = "A source is the whole graph's"
             what = told if isinstance(record, Source) else f"{names} {outside!r}{shared}"
             return f"{what}, but this import is restricted to {self.options.within!r}.", False
+        if self.options.statements_only and isinstance(record, BeliefRecord) and record.kind != "claim":
+            return f"A record of the kind {record.kind} needs a key with the role writer.", False
         refused = _refused(record)
         if refused:
             return refused, False

@@ -50,6 +50,8 @@ async def submit_import(ports: Ports, graph: str, upload: str, options: ImportOp
     await check_import(ports, graph, options, files)
     # Beside what tells imports apart, what a worker has to know: it also keeps this from being resumed elsewhere.
     told = {**options.told(), "on_error": options.on_error, "dry_run": options.dry_run, **_sender()}
+    if options.statements_only:
+        told["statements_only"] = True
     id_ = await ports.imports.begin(
         graph, await asyncio.to_thread(identity, files), told, options.source, upload=upload
     )

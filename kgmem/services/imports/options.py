@@ -29,6 +29,7 @@ class ImportOptions:
     source: str | None = None  # Of records that name none.
     scope: str = SHARED  # Of records that name none.
     within: str = SHARED  # The scope outside which, and of those below it, records are rejected.
+    statements_only: bool = False  # Reject records of decisions, agents and settings: an importer's key states no such.
     batch: int = 20_000  # Records that are read, and stored in a transaction or two, at a time.
     rejected_to: Path | None = None  # A file for the rejected records, one JSON object a line; made when there is one.
     resume: bool = False  # Go on with the last import of the same files that did not end; without one begin again.
@@ -42,7 +43,7 @@ class ImportOptions:
     @classmethod
     def as_told(cls, told: Mapping[str, Any]) -> "ImportOptions":
         """Return the options from their stored form."""
-        return cls(**{name: told[name] for name in (*_TOLD, "on_error", "dry_run") if name in told})
+        return cls(**{name: told[name] for name in (*_TOLD, "on_error", "dry_run", "statements_only") if name in told})
 
 
 @dataclass(frozen=True, slots=True)

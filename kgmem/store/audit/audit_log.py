@@ -123,6 +123,10 @@ class PostgresAuditLog:
                 log.warning("audit_not_written", entries=len(self._waiting), error=error)
 
     async def _flush(self) -> None:
+        """Write what waits. Who is cancelled meanwhile leaves it to go on: a batch is written once, and wholly."""
+        await asyncio.shield(asyncio.create_task(self._write_waiting(), name="kgmem audit", context=for_nobody()))
+
+    async def _write_waiting(self) -> None:
         async with self._lock:
             while self._waiting:
                 batch = [self._waiting[n] for n in range(min(_AT_ONCE, len(self._waiting)))]
