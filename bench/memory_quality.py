@@ -39,7 +39,7 @@ _TURN = re.compile(r"D\d+:\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class _Conversation:
+class Conversation:
     """One conversation: its turns by id (who speaks, what is said), and questions with their evidence."""
 
     scope: str
@@ -61,13 +61,13 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
 
 async def recall_of_turns(ways: Mapping[str, Question], rows: int) -> tuple[dict[tuple[str, int], float], int]:
     """Return the share of evidence turns that each way and BM25 alone find, by depth, and the number of questions."""
-    conversations = _read()
+    conversations = read()
     async with fresh_database() as url, memory_on(url, embedder="minilm") as memory, raw_connection(url) as raw:
         await tell_database(raw)
         await need_bm25(raw)
         await memory.graphs.create(GRAPH)
         for number, conversation in enumerate(conversations):
-            await _store(memory, raw, number, conversation)
+            await store(memory, raw, number, conversation)
         await memory.embeddings.run(GRAPH)
         asked = [
             (number, conversation, question)
@@ -86,28 +86,32 @@ async def recall_of_turns(ways: Mapping[str, Question], rows: int) -> tuple[dict
     return found, len(asked)
 
 
-def _read() -> list[_Conversation]:
+def read() -> list[Conversation]:
+    """Return the conversations."""
     files = sorted(data_folder("locomo").glob("*.json.xz"))
     if not files:
         raise SkippedError("KGMEM_DATA/locomo holds no .json.xz file.")
     return [_conversation(told) for told in json.loads(lzma.decompress(files[0].read_bytes()))]
 
 
-def _conversation(told: dict[str, Any]) -> _Conversation:
+def _conversation(told: dict[str, Any]) -> Conversation:
     sessions = [part for part in told["conversation"].values() if isinstance(part, list)]
     turns = {turn["dia_id"]: (turn["speaker"], turn["text"]) for session in sessions for turn in session}
     evidence = [(qa["question"], frozenset(_TURN.findall(" ".join(qa.get("evidence", []))))) for qa in told["qa"]]
     questions = [(text, found & turns.keys()) for text, found in evidence]
-    return _Conversation(f"conversation/{told['sample_id']}", turns, [(text, ids) for text, ids in questions if ids])
+    return Conversation(f"conversation/{told['sample_id']}", turns, [(text, ids) for text, ids in questions if ids])
 
 
-async def _store(memory: Memory, raw: asyncpg.Connection, number: int, conversation: _Conversation) -> None:
+async def store(
+    memory: Memory, raw: asyncpg.Connection, number: int, conversation: Conversation, graph: str = GRAPH
+) -> None:
+    """Store a conversation, and its turns in a plain table."""
     episodes = [
         Episode(key=key, text=text, speaker=speaker, session=key.partition(":")[0], scope=conversation.scope)
         for key, (speaker, text) in conversation.turns.items()
         if text.strip()
     ]
-    await memory.episodes.put(GRAPH, episodes)
+    await memory.episodes.put(graph, episodes)
     await raw.execute(f"CREATE TABLE public.turns{number} (key text, body text)")
     bodies = [(episode.key, f"{episode.speaker}: {episode.text}") for episode in episodes]
     await raw.copy_records_to_table(f"turns{number}", schema_name="public", records=bodies)

@@ -3,16 +3,20 @@
 Three thousand of HotpotQA's passages, and its questions, one after another. Counting takes the time of noting the hits
 of a recall, and its share of the statement that stores the uses of some seconds: nobody waits for it, but it takes the
 same processors. The baseline is the p50 of a recall. Then all items are unused for long, and a sweep makes them cold;
-the baseline is a plain UPDATE of as many rows of a copy of the table. At last they are archived: bytes, recall and time
-beside those of the same passages in the indexes. The rows are questions.
+the baseline is a plain UPDATE of as many rows of a copy of the table. Then they are archived: bytes, recall and time
+beside those of the same passages in the indexes. At last the turns of LoCoMo (KGMEM_DATA/locomo), of which nine in ten
+are archived: how many of the evidence turns are found, and the time of questions that search all tiers, and of those
+that the gate of the archive leaves to what is hot. The rows are questions.
 """
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
 from statistics import median
 from typing import Any
 
+from bench import memory_quality
 from bench.contract import Figure, compared
 from bench.multi_hop import store
 from bench.rig.database import GRAPH, fresh_database, memory_on, raw_connection
@@ -25,6 +29,8 @@ SHORT = 20
 _ROUNDS = 10
 _PASSAGES = 3000
 _STORED_EVERY = 4.0  # Seconds: before the counter does it by itself.
+_COLD = 0.9  # Of the turns of conversations.
+_TALK = "talk"
 
 
 async def measure(rows: int) -> AsyncIterator[Figure]:
@@ -37,6 +43,8 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
         yield await _counted(memory, texts)
         yield await _swept(memory, raw)
         async for figure in _archived(memory, raw, asked):
+            yield figure
+        async for figure in _conversations(memory, raw):
             yield figure
 
 
@@ -107,6 +115,48 @@ async def _archived(memory: Memory, raw: Any, asked: Any) -> AsyncIterator[Figur
     yield compared(f"bytes of {changes.archived:,} archived episodes", cold, hot, "bytes", at_most=0.15)
     yield compared(f"recall@5 of {count} questions, all is cold", found_cold, found, "share", at_least=0.995)
     yield compared("p50 of a recall, all is cold", 1000 * median(times_cold), 1000 * median(times), "ms")
+
+
+async def _conversations(memory: Memory, raw: Any) -> AsyncIterator[Figure]:
+    """Return what recall finds of LoCoMo's evidence with nine in ten turns archived, beside all of them hot."""
+    await memory.graphs.create(_TALK)
+    talks = memory_quality.read()
+    for number, talk in enumerate(talks):
+        await memory_quality.store(memory, raw, number, talk, _TALK)
+    await memory.embeddings.run(_TALK)
+    schema = (await memory.ports.graphs.layout(_TALK)).index_name  # type: ignore[attr-defined]
+    hot = await _bytes(raw, schema, "passage", "vector_")
+    count = await raw.fetchval(f"SELECT count(*) FROM {schema}.passage")
+    found, times = await _evidence(memory, talks)
+    cold = [row["id"] for row in await raw.fetch(f"SELECT id FROM {schema}.item WHERE kind = 2 ORDER BY id")]
+    random.Random(19).shuffle(cold)
+    cold = cold[: int(_COLD * len(cold))]
+    for at in range(0, len(cold), 1000):
+        await memory.tiers.move(_TALK, cold[at : at + 1000], "cold")
+    await memory.tiers.put(_TALK, archive=True, hot_for=10**7, warm_for=10**7)
+    changes = await memory.tiers.sweep(_TALK)
+    archived = await _bytes(raw, schema, "archived")
+    found_cold, times_cold = await _evidence(memory, talks)
+    told = f"bytes of {changes.archived:,} archived turns in small scopes"
+    yield compared(told, archived, hot * changes.archived / count, "bytes", at_most=0.15)
+    for depth, ours in found_cold.items():
+        told = f"recall@{depth} of evidence turns, {len(times)} questions, nine in ten turns archived"
+        yield compared(told, ours, found[depth], "share", at_least=1 - 0.005 / found[depth])
+    yield compared("p50 of these questions", 1000 * median(times_cold), 1000 * median(times), "ms")
+
+
+async def _evidence(memory: Memory, talks: Any) -> tuple[dict[int, float], list[float]]:
+    """Return the share of evidence turns among the first five and ten, and seconds of recalls."""
+    asked = [(talk, *question) for talk in talks for question in talk.questions]
+    found, times = dict.fromkeys(memory_quality.DEPTHS, 0.0), []
+    for talk, text, needed in asked:
+        began = time.perf_counter()
+        answer = await memory.recall(_TALK, Question(What(text), scope=talk.scope, k=max(found)))
+        times.append(time.perf_counter() - began)
+        for depth in found:
+            keys = {hit.key for hit in answer.hits[:depth]}
+            found[depth] += len(needed & keys) / len(needed) / len(asked)
+    return found, times
 
 
 async def _bytes(raw: Any, schema: str, *tables: str) -> float:

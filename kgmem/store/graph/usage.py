@@ -5,6 +5,7 @@ item gets colder somewhat earlier than it should.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from kgmem.domain.errors import KgmemError, NotFound
@@ -16,7 +17,9 @@ log = EventLog(__name__)
 
 _MOST = 100_000  # Items that are remembered until they are stored; further ones are not counted.
 _MOST_AT_ONCE = 1000  # Of one read; a query that reads a whole graph does not make all of it hot.
-_PAUSE = 5.0  # Seconds between two stores.
+_PAUSE = 5.0  # Seconds between two stores, ...
+_LONGEST_PAUSE = 30.0  # ... where one takes long up to so many, ...
+_SHARE = 0.01  # ... so that stores take about this share of the time.
 
 Store = Callable[[str, Sequence[int], Sequence[float]], Awaitable[None]]
 
@@ -82,10 +85,13 @@ class UseCounter:
         self._store = None
 
     async def _flush_later(self) -> None:
+        pause = _PAUSE
         try:
             while self._size:
-                await asyncio.sleep(_PAUSE)
+                await asyncio.sleep(pause)
+                began = time.monotonic()
                 await self.flush()
+                pause = min(_LONGEST_PAUSE, max(_PAUSE, (time.monotonic() - began) / _SHARE))
         except Exception as error:
             log.crash("uses_not_stored", error)
         finally:

@@ -68,7 +68,7 @@ async def archive(connection: asyncpg.Connection, layout: Layout, items: Sequenc
             row["ordinal"],
             asyncpg.BitString.frombytes(code.signs, bitlength=known["dimension"]),
             code.more,
-            ",".join(map(str, row["terms"])),
+            ",".join(map(str, [row["rare"], *(row["terms"] or ())])),
             encode_halfvec(row["embedding"]) if row["given"] else None,
         )
         for row, code in zip(taken, codes, strict=True)

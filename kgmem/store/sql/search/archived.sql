@@ -10,7 +10,7 @@ archived_asked (words) AS MATERIALIZED (
 -- name: few
 -- What is archived of small scopes: words_of_few (recall.sql) weighs words by all passages, wherever they are.
 archived_few (item, ordinal, terms, length) AS MATERIALIZED (
-    SELECT a.item, a.ordinal, a.terms, cardinality(a.terms)::float8
+    SELECT a.item, a.ordinal, a.terms[2:], cardinality(a.terms)::float8 - 1
     FROM seen s
     CROSS JOIN LATERAL (SELECT id FROM {index}.item WHERE scope = s.id OFFSET 0) i
     CROSS JOIN LATERAL (SELECT * FROM {held}.archived WHERE item = i.id OFFSET 0) a
@@ -62,28 +62,28 @@ ORDER BY 2, 1 LIMIT %(most_archived)s
 
 -- name: words_many
 SELECT i.id AS item, -h.shared AS value, %(stands)s AS stands
-FROM (SELECT a.item, (SELECT count(*) FROM unnest(q.words) AS w WHERE w = ANY (a.terms)) AS shared
+FROM (SELECT a.item, (SELECT count(*) FROM unnest(q.words) AS w WHERE w = ANY (a.terms[2:])) AS shared
       FROM archived_asked q
-      CROSS JOIN LATERAL (SELECT * FROM {held}.archived WHERE terms && q.words LIMIT %(most_read)s) a
+      CROSS JOIN LATERAL (SELECT * FROM {held}.archived WHERE terms[2:terms[1] + 1] && q.words LIMIT %(most_read)s) a
       WHERE (SELECT bool_or(large) FROM seen)%(since)s) h
 CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = h.item OFFSET 0) i
 WHERE i.scope = ANY (ARRAY(SELECT id FROM seen)) %(filters)s
 ORDER BY 2, 1 LIMIT %(most_words)s
 
 -- name: words_few
-SELECT i.id AS item, -(SELECT count(*) FROM unnest(q.words) AS w WHERE w = ANY (a.terms)) AS value, %(stands)s AS stands
+SELECT i.id AS item, -(SELECT count(*) FROM unnest(q.words) AS w WHERE w = ANY (a.terms[2:])) AS value, %(stands)s AS stands
 FROM archived_asked q CROSS JOIN seen s
 CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE scope = s.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT * FROM {held}.archived WHERE item = i.id OFFSET 0) a
-WHERE %(small_words)s AND a.terms && q.words%(since)s %(filters)s
+WHERE %(small_words)s AND a.terms[2:] && q.words%(since)s %(filters)s
 ORDER BY 2, 1 LIMIT %(most_words)s
 
 -- name: words_narrow
-SELECT i.id AS item, -(SELECT count(*) FROM unnest(q.words) AS w WHERE w = ANY (a.terms)) AS value, %(stands)s AS stands
+SELECT i.id AS item, -(SELECT count(*) FROM unnest(q.words) AS w WHERE w = ANY (a.terms[2:])) AS value, %(stands)s AS stands
 FROM archived_asked q CROSS JOIN %(narrow)s n
 CROSS JOIN LATERAL (SELECT * FROM {index}.item WHERE id = n.id OFFSET 0) i
 CROSS JOIN LATERAL (SELECT * FROM {held}.archived WHERE item = i.id OFFSET 0) a
-WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) AND a.terms && q.words%(since)s %(filters)s
+WHERE i.scope = ANY (ARRAY(SELECT id FROM seen WHERE large)) AND a.terms[2:] && q.words%(since)s %(filters)s
 ORDER BY 2, 1 LIMIT %(most_words)s
 
 -- name: rows
@@ -118,7 +118,7 @@ WITH asked AS MATERIALIZED (
            (('x' || left(md5(w.lexeme), 4))::bit(16)::integer - 32768)::smallint AS word
     FROM unnest(tsvector_to_array(to_tsvector('english', $1))) AS w (lexeme)
 ), archived AS MATERIALIZED (
-    SELECT a.item, a.ordinal, a.terms, cardinality(a.terms)::float8 AS length FROM {held}.archived a
+    SELECT a.item, a.ordinal, a.terms[2:] AS terms, cardinality(a.terms)::float8 - 1 AS length FROM {held}.archived a
     WHERE a.item = ANY ($2::bigint[]) AND a.terms IS NOT NULL
 ), documents AS MATERIALIZED (
     -- Of a long text the first passages, as everywhere (lookups.py).
@@ -142,7 +142,7 @@ WITH asked AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT least($4::float8, greatest(o.texts, coalesce(
             (SELECT w.share * $4::float8 FROM {held}.archive_word w WHERE w.word = a.word),
-            (SELECT count(*) FROM (SELECT 1 FROM {held}.archived r WHERE r.terms @> ARRAY[a.word] LIMIT 1000) few)
+            (SELECT count(*) FROM (SELECT 1 FROM {held}.archived r WHERE r.terms[2:r.terms[1] + 1] @> ARRAY[a.word] LIMIT 1000) few)
             * $4::float8 / $5::float8))) AS passages
         FROM (SELECT count(*)::float8 AS texts FROM matching m WHERE m.lexeme = a.lexeme) o
     ) f

@@ -10,7 +10,8 @@ CREATE TABLE {index}.archived (
     signs   varbit NOT NULL,              -- of the vector's numbers (vector_codes.py)
     codes   bytea NOT NULL,               -- two further bits of each
     given   halfvec,                      -- a vector that the caller gave: nobody can make it again
-    terms   smallint[]                    -- digests of the words, as often as each is there; null: from before it had them
+    terms   smallint[]                    -- how many rare words, digests of these, and of the others, as often
+                                          -- as each is there; null: from before it had them
 ) WITH (toast_tuple_target = 8160);
 ALTER TABLE {index}.archived ALTER signs SET STORAGE MAIN, ALTER codes SET STORAGE MAIN, ALTER terms SET STORAGE MAIN;
 CREATE INDEX archived_item ON {index}.archived (item);
@@ -46,24 +47,24 @@ ANALYZE {index}.archived, {index}.passage
 
 -- name: common_words
 -- Words of a sample of passages, in the indexes and archived ($1: about so many), that more than a share ($2) of them,
--- and more than some ($3), have.
+-- and more than some ($3), have. What was among them once stays: passages are not indexed by it.
 WITH sample AS MATERIALIZED (
     (SELECT ARRAY(SELECT DISTINCT (('x' || left(md5(w.lexeme), 4))::bit(16)::integer - 32768)::smallint
                   FROM unnest(tsvector_to_array(to_tsvector('english', p.body))) AS w (lexeme)) AS terms
      FROM {index}.passage p WHERE p.id % greatest($1::bigint / 2000, 1) = 0 LIMIT 4000)
     UNION ALL
-    (SELECT ARRAY(SELECT DISTINCT * FROM unnest(a.terms)) FROM {index}.archived a
+    (SELECT ARRAY(SELECT DISTINCT * FROM unnest(a.terms[2:])) FROM {index}.archived a
      WHERE a.digest % greatest($1::bigint / 2000, 1) = 0 AND a.terms IS NOT NULL LIMIT 4000)
 ), found AS (
     SELECT w.word, count(*) AS passages FROM sample s CROSS JOIN LATERAL unnest(s.terms) AS w (word) GROUP BY 1
 ), size AS (
     SELECT count(*)::real AS all_of FROM sample
-), stale AS (
-    DELETE FROM {index}.archive_word z WHERE NOT EXISTS (SELECT FROM found f WHERE f.word = z.word)
 )
 INSERT INTO {index}.archive_word (word, share)
 SELECT f.word, f.passages / z.all_of
-FROM found f CROSS JOIN size z WHERE f.passages > $2::real * z.all_of AND f.passages / z.all_of * $1::float8 > $3::integer
+FROM found f CROSS JOIN size z
+WHERE (f.passages > $2::real * z.all_of AND f.passages / z.all_of * $1::float8 > $3::integer)
+      OR EXISTS (SELECT FROM {index}.archive_word w WHERE w.word = f.word)
 ON CONFLICT (word) DO UPDATE SET share = excluded.share
 
 -- name: words_made
@@ -83,7 +84,7 @@ DROP INDEX IF EXISTS {index}.{index_name}
 ALTER INDEX {index}.{made} RENAME TO {index_name}
 
 -- name: make_terms
-CREATE INDEX {index_name} ON {index}.archived USING gin (terms)
+CREATE INDEX {index_name} ON {index}.archived USING gin ((terms[2:terms[1] + 1]))
 
 -- name: make_signs
 CREATE INDEX {index_name} ON {index}.archived USING ivfflat ((signs::bit(%(dimension)s)) bit_hamming_ops)
@@ -106,10 +107,15 @@ WITH cold AS MATERIALIZED (
 )
 SELECT h.id, h.item, h.ordinal, h.body, h.since, v.embedding, coalesce(v.given, false) AS given,
        EXISTS (SELECT FROM {index}.embedding_queue u WHERE u.passage = h.id) AS waits,
-       ARRAY(SELECT (('x' || left(md5(w.lexeme), 4))::bit(16)::integer - 32768)::smallint
-             FROM unnest(to_tsvector('english', h.body)) AS w (lexeme, positions, weights)
-             CROSS JOIN generate_series(1, cardinality(w.positions)) ORDER BY 1) AS terms
+       t.rare, t.terms
 FROM held h LEFT JOIN {index}.{table} v ON v.passage = h.id
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE NOT d.common) AS rare, array_agg(d.term ORDER BY d.common, d.term) AS terms
+    FROM unnest(to_tsvector('english', h.body)) AS w (lexeme, positions, weights)
+    CROSS JOIN LATERAL (SELECT (('x' || left(md5(w.lexeme), 4))::bit(16)::integer - 32768)::smallint AS term) k
+    CROSS JOIN LATERAL (SELECT k.term, EXISTS (SELECT FROM {index}.archive_word a WHERE a.word = k.term) AS common) d
+    CROSS JOIN generate_series(1, cardinality(w.positions))
+) t
 
 -- name: put
 INSERT INTO {index}.archived (item, digest, since, ordinal, space, signs, codes, terms, given)
