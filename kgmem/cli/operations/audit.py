@@ -99,7 +99,13 @@ def verify(
         str | None, typer.Option("--head", help="NUMBER:HASH of an entry that was noted: the chain must have it.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--export", help="Verify an export of all entries instead, without the database.")
+        Path | None,
+        typer.Option(
+            "--export",
+            exists=True,
+            dir_okay=False,
+            help="Verify an export of all entries instead, without the database.",
+        ),
     ] = None,
     as_json: AsJSON = False,
 ) -> None:
@@ -151,12 +157,15 @@ def _entries_of(file: Path) -> Iterator[AuditEntry]:
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:
-                yield AuditEntry(**orjson.loads(line))
+                entry = AuditEntry(**orjson.loads(line))
+                if not isinstance(entry.id, int) or not isinstance(entry.action, str):
+                    raise TypeError  # noqa: TRY301 - the same as names that are missing
             except (orjson.JSONDecodeError, TypeError) as error:
                 raise InvalidInput(
                     f"{file}, line {number}: this is no entry of the audit log.",
                     hint="Give a file that `kgmem audit export` or GET /v1/audit/export wrote.",
                 ) from error
+            yield entry
 
 
 def _head(text: str) -> AuditHead:
