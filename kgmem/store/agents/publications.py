@@ -288,11 +288,11 @@ class PostgresPublications:
             if "publications" not in layout.subsystems.made:
                 return frozenset()
             async with self.database.connection() as connection:
-                paths = list(visible_from(scope))
-                rows = await connection.fetch(layout.sql(_FILE, "copies_among"), list(items), paths)
-                texts = await connection.fetch(layout.sql("published_items", "texts_among"), list(items), paths)
-                same = await unchanged_among(connection, layout, ((row["item"], row["digest"]) for row in texts))
-        return same.union(row["id"] for row in rows)
+                sql = layout.sql(_FILE, "copies_among")
+                rows = await connection.fetch(sql, list(items), list(visible_from(scope)))
+                texts = [(row["id"], row["digest"]) for row in rows if row["digest"] is not None]
+                same = await unchanged_among(connection, layout, texts)
+        return same.union(row["id"] for row in rows if row["digest"] is None)
 
     async def of_texts(self, graph: str, keys: Sequence[str], scope: str) -> Sequence[Publication]:
         """Return the publications of texts of this scope only, those that ended too."""

@@ -160,8 +160,12 @@ SELECT DISTINCT topic FROM {index}.claim WHERE id = ANY ($1::bigint[]) ORDER BY 
 %(rows)s WHERE p.scope = $1 AND p.ended IS NULL ORDER BY p.id LIMIT 1000
 
 -- name: copies_among
--- Of relationships ($1) those that only repeat what these scopes ($2) see at its origin.
-SELECT n.id
+-- Of items ($1) those that only repeat what these scopes ($2) see at its origin; texts, if they still have the digest.
+SELECT z.item AS id, z.digest FROM {index}.published_item z
+JOIN {index}.publication p ON p.id = z.publication JOIN {index}.scope s ON s.id = p.scope
+WHERE z.item = ANY ($1::bigint[]) AND z.kind = 2 AND z.state = 1 AND p.ended IS NULL AND s.path = ANY ($2::text[])
+UNION ALL
+SELECT n.id, NULL
 FROM (SELECT c.edge AS id, array_agg(c.id) AS claims FROM {index}.claim c
       WHERE c.edge = ANY ($1::bigint[]) AND c.known_to IS NULL GROUP BY c.edge) n
 WHERE NOT EXISTS (

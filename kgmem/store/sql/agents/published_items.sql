@@ -98,12 +98,6 @@ SELECT i.id, i.key, i.version, i.known_from, i.scope FROM {index}.item i WHERE i
 SELECT DISTINCT t.predicate, c.value::text AS value FROM {index}.topic t JOIN {index}.claim c ON c.topic = t.id
 WHERE t.scope = $1 AND t.subject = $2 AND t.predicate = ANY ($3::text[]) AND c.value IS NOT NULL
 
--- name: texts_among
--- Of texts ($1) those that publications stored of what these scopes ($2) see, with the digests.
-SELECT z.item, z.digest FROM {index}.published_item z
-JOIN {index}.publication p ON p.id = z.publication JOIN {index}.scope s ON s.id = p.scope
-WHERE z.item = ANY ($1::bigint[]) AND z.kind = 2 AND z.state = 1 AND p.ended IS NULL AND s.path = ANY ($2::text[])
-
 -- name: versions
 -- Former versions of a text.
 SELECT h.record::text AS record FROM {index}.history h WHERE h.id = $1 AND h.kind = 2 ORDER BY h.version DESC LIMIT 1000
