@@ -84,3 +84,25 @@ async def test_a_key_publishes_only_where_it_may_write(door: Door) -> None:
     assert await seen(door) == []
     beside = done(await door.client.post(ALL, json=asked | ADA), 201)
     refused(await door.client.delete(f"{ALL}/{beside['id']}", params=TEAM, headers=headers), 403, "team")
+
+
+async def test_words_of_the_team_stay_and_what_was_stored_for_a_publication_goes(door: Door) -> None:
+    await stated(door)  # Which makes the ferry.
+    for key in ("n1", "n2"):
+        note = {"key": key, "text": "The ferry is late.", "mentions": ["ferry"], **ADA}
+        done(await door.client.post(f"{GRAPH}/episodes", json={"episodes": [note]}))
+        done(await door.client.post(ALL, json={"to": "team", "key": key, "reason": "All.", **ADA}), 201)
+    own = {"key": "n1", "text": "It left.", **TEAM}
+    done(await door.client.post(f"{GRAPH}/episodes", json={"episodes": [own]}))
+
+    for key in ("n1", "n2"):
+        note = {"key": key, "text": "The ferry is on time.", "mentions": ["ferry"], **ADA}
+        done(await door.client.post(f"{GRAPH}/episodes", json={"episodes": [note]}))
+
+    there = done(await door.client.get(f"{GRAPH}/episodes", params=TEAM))["episodes"]
+    assert {each["key"]: each["text"] for each in there} == {"n1": "It left.", "n2": "The ferry is on time."}
+    states = {each["key"]: each["state"] for each in done(await door.client.get(ALL, params=TEAM))["publications"]}
+    assert states == {"n1": "refused", "n2": "published"}
+    done(await door.client.delete(f"{GRAPH}/scope", params=ADA))
+    there = done(await door.client.get(f"{GRAPH}/episodes", params=TEAM))["episodes"]
+    assert [each["text"] for each in there] == ["It left."]

@@ -243,6 +243,10 @@ async def test_the_file_of_the_origin_alone_publishes_in_the_other_graph(memory:
         ({"publication": "text", "key": "none"}, "not there"),
         ({"reason": ""}, "reason"),
         ({"apart": "x"}, "apart"),
+        ({"stored": "ferry"}, "stored"),
+        ({"stored": [["fact", "ferry", "1"]]}, "stored"),
+        ({"stored": [["entity", "ferry", "9223372036854775808"]]}, "stored"),
+        ({"stored": [["entity", "ferry"]]}, "stored"),
     ],
 )
 async def test_a_wrong_record_is_rejected_with_its_reason(
