@@ -8,6 +8,7 @@ import pytest
 
 from kgmem.domain.agents.publication import Publication, PublicationRequest
 from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter
+from kgmem.domain.erasure.erasure import ErasureRequest
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
@@ -89,9 +90,9 @@ async def entities(memory: Memory, scope: str = TEAM) -> list[str]:
 
 
 async def traces(memory: Memory, *texts: str) -> list[str]:
-    """The tables of the graph that have one of these texts."""
+    """The tables of the graph that have one of these texts; statistics of the planner have what tables had."""
     found = (await memory.scopes.find_traces(Running.graph, texts, server=False)).found
-    return sorted({each.table.rpartition(".")[2] for each in found})
+    return sorted({each.table.rpartition(".")[2] for each in found} - {"pg_statistic"})
 
 
 @pytest.mark.parametrize("how", WAYS)
@@ -399,3 +400,16 @@ async def test_what_the_team_knew_of_an_entity_that_went_is_known_then(memory: M
         Running.graph, Question(What(text="kiel", kinds=("entity",)), When(known_at=moment), scope=TEAM)
     )
     assert "kiel" in [hit.key for hit in then.hits]
+
+
+async def test_an_entity_of_which_an_erasure_took_words_goes_with_its_publication(memory: Memory) -> None:
+    word = f"Zorbeline{secrets.token_hex(3)}"
+    await memory.entities.put(Running.graph, [Entity("ferry", "Ship", f"The boat of {word}", scope=ADA)])
+    publication = await publish(memory, item=await said(memory))
+    await memory.erasures.erase(Running.graph, ErasureRequest(texts=[word]))
+    assert await entities(memory) == ["ferry"]
+    assert await traces(memory, word) == []
+
+    await memory.publications.withdraw(Running.graph, publication.id, scope=ADA)
+
+    assert await entities(memory) == []

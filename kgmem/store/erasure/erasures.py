@@ -21,6 +21,7 @@ from kgmem.store.erasure.sweep import Sweep
 from kgmem.store.erasure.vacuum import rewrite
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import Layout, label_id, learn_subsystems
+from kgmem.store.graph.published import note_again, unchanged_items
 from kgmem.store.graph.records import dumps
 from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.sync.index_sync import IndexSync
@@ -253,12 +254,14 @@ async def put_properties(
     connection: asyncpg.Connection, layout: Layout, properties: Mapping[int, Mapping[str, Any]]
 ) -> None:
     """Store other properties of vertices, of which the history keeps no former version, and index them."""
+    published = await unchanged_items(connection, layout, properties)
     groups: dict[int, list[int]] = defaultdict(list)
     for id_ in properties:
         groups[label_id(id_)].append(id_)
     for label, group in groups.items():
         sql = layout.sql("write", "update_vertices", label=layout.by_id[label].age_name)
         await connection.execute(sql, group, [dumps(properties[id_]) for id_ in group])
+    await note_again(connection, layout, published)
     if properties:
         await IndexSync(connection, layout).sync(sorted(properties))
 

@@ -53,6 +53,22 @@ async def note_stored(
         await connection.execute(layout.sql(_FILE, "put"), publication, kind, list(stored), digests)
 
 
+async def unchanged_items(connection: asyncpg.Connection, layout: Layout, items: Iterable[int]) -> frozenset[int]:
+    """Return which of these items publications stored and nobody changed."""
+    if "publications" not in layout.subsystems.made:
+        return frozenset()
+    rows = await connection.fetch(layout.sql(_FILE, "noted"), list(items))
+    return await unchanged_among(connection, layout, ((row["item"], row["digest"]) for row in rows))
+
+
+async def note_again(connection: asyncpg.Connection, layout: Layout, items: Iterable[int]) -> None:
+    """Note items as they are now: kgmem changed them itself."""
+    stored = await read_vertices(connection, layout, items)
+    if stored:
+        digests = [digest_of(each) for each in stored.values()]
+        await connection.execute(layout.sql(_FILE, "note_again"), list(stored), digests)
+
+
 async def unchanged_among(
     connection: asyncpg.Connection, layout: Layout, digests: Iterable[tuple[int, int]]
 ) -> frozenset[int]:

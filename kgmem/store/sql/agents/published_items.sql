@@ -41,6 +41,13 @@ WHERE z.publication = $1 AND z.state = 1 AND z.kind = 1
 -- What somebody else states of items makes them the other scope's own.
 UPDATE {index}.published_item SET state = 4 WHERE item = ANY ($1::bigint[]) AND state < 4
 
+-- name: noted
+SELECT DISTINCT item, digest FROM {index}.published_item WHERE item = ANY ($1::bigint[]) AND state < 4
+
+-- name: note_again
+UPDATE {index}.published_item z SET digest = n.digest
+FROM unnest($1::bigint[], $2::bigint[]) AS n (item, digest) WHERE z.item = n.item AND z.state < 4
+
 -- name: settle
 UPDATE {index}.published_item SET state = 4 WHERE publication = $1 AND item = $2
 
