@@ -219,3 +219,17 @@ async def test_a_large_scope_gets_indexes_of_its_archive_and_small_ones_do_witho
         assert await archive(memory, key) == 1
         assert await indexes() == {"archived_item", "archived_signs_1", "archived_terms"}
     assert (await recalled(memory, "ferry to Turku"))[0] == "e0"
+
+
+async def test_the_index_on_signs_is_built_whatever_memory_the_server_allows(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pgvector needs 220 bytes times the square of the lists, and refuses with less."""
+    assert [archiving.lists_of(signs) for signs in (10, 100_000, 10_000_000)] == [8, 400, 1000]
+    monkeypatch.setattr(archiving, "_INDEXED_FROM", 1)
+    monkeypatch.setattr(archiving, "_LARGE", 1)
+    monkeypatch.setattr(archiving, "lists_of", lambda signs: 700)
+    assert await archive(memory, "e0", "e1") == 2
+    schema = await schema_of(memory)
+    rows = await query(memory, f"SELECT indexdef FROM pg_indexes WHERE schemaname = '{schema}'")
+    assert any("lists='700'" in row["indexdef"] for row in rows)

@@ -23,7 +23,7 @@ from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.graph.vector_codes import Code, cosines, signs_of
 from kgmem.store.search.request import ArchiveNumbers, Parameters, SearchRequest
 from kgmem.store.search.temporal import window_of
-from kgmem.store.write.archive import SIGNS_OF_LIST
+from kgmem.store.write.archive import lists_of
 from kgmem.store.write.rows import episode_row
 
 MEANING, WORDS = "meaning_archived", "words_archived"
@@ -127,7 +127,7 @@ def parts(
     found = {}
     if "meaning" in retrievers and request.vector is not None:
         signs = asyncpg.BitString.frombytes(signs_of(request.vector), bitlength=numbers.dimension)
-        least = max(_LEAST_PROBES, math.isqrt(numbers.archived // SIGNS_OF_LIST))
+        least = max(_LEAST_PROBES, math.isqrt(lists_of(numbers.archived)))
         probes = {
             "probes": parameters.add(str(least), "text"),
             "most_probes": parameters.add(str(max(least, _MOST_PROBES)), "text"),

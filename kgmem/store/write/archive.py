@@ -26,8 +26,9 @@ _FILE: Final = "archive"
 _COMMON: Final = 0.005  # Words that a greater share of passages has find nothing by themselves.
 _FEW: Final = 40  # Words that so few passages have do, whatever the share is.
 _GROWN: Final = 4  # Indexes on signs and terms, and the list of common words, are made anew for so many times as much.
-SIGNS_OF_LIST: Final = 250  # Of the index on signs: a list has pages of its own, so that short ones waste room.
-_FEWEST_LISTS: Final = 8
+_SIGNS_OF_LIST: Final = 250  # Of the index on signs: a list has pages of its own, so that short ones waste room.
+_FEWEST_LISTS, _MOST_LISTS = 8, 1000
+_BYTES_OF_LISTS: Final = 220  # pgvector builds lists in so much memory times the square of their number.
 _INDEXED_FROM: Final = 2000  # So few signs are compared one after another in some three milliseconds.
 _LARGE: Final = 1000  # Items of a scope: where none has more, searches read scopes whole, and no index.
 _TERMS: Final = "archived_terms"
@@ -37,6 +38,11 @@ AT_ONCE: Final = 500  # Episodes of one transaction.
 def digest_of(body: str) -> int:
     """Return the digest by which the archive knows the text of a passage."""
     return int.from_bytes(blake2b(body.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def lists_of(signs: int) -> int:
+    """Return how many lists the index on so many signs has: the memory that building takes grows with their square."""
+    return min(max(_FEWEST_LISTS, signs // _SIGNS_OF_LIST), _MOST_LISTS)
 
 
 def signs_index(space: int) -> str:
@@ -109,8 +115,9 @@ async def finish(connection: asyncpg.Connection, layout: Layout) -> None:
         return
     if not await connection.fetchval(layout.sql(_FILE, "has_large"), _LARGE):
         return
-    lists = number(max(_FEWEST_LISTS, size // SIGNS_OF_LIST))
-    places = {"dimension": number(known["dimension"]), "lists": lists, "space": number(known["id"])}
+    lists = lists_of(size)
+    await connection.execute(layout.sql(_FILE, "build_memory"), _BYTES_OF_LISTS * lists**2)
+    places = {"dimension": number(known["dimension"]), "lists": number(lists), "space": number(known["id"])}
     made = {"make_signs": signs_index(known["id"]), "make_terms": _TERMS}
     for statement, name in made.items():
         await connection.execute(fill(layout.sql(_FILE, statement, index_name=f"{name}_next"), places))

@@ -83,6 +83,11 @@ DROP INDEX IF EXISTS {index}.{index_name}
 -- name: rename_index
 ALTER INDEX {index}.{made} RENAME TO {index_name}
 
+-- name: build_memory
+-- So many bytes at least, for the transaction: pgvector refuses to build with less than it needs.
+SELECT set_config('maintenance_work_mem', ($1::bigint / 1024 + 1)::text || 'kB', true)
+WHERE pg_size_bytes(current_setting('maintenance_work_mem')) < $1::bigint
+
 -- name: make_terms
 CREATE INDEX {index_name} ON {index}.archived USING gin ((terms[2:terms[1] + 1]))
 
