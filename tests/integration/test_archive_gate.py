@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from kgmem.cache.layered import LayeredCache
+from kgmem.domain.cache.policy import DEFAULTS
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.recall.answer import Answer
@@ -130,3 +132,20 @@ async def test_words_weigh_as_if_nothing_was_archived(database_url: str) -> None
     assert [(hit.key, round(hit.retrievers["words"].value, 6)) for hit in after.hits] == [
         (hit.key, round(hit.retrievers["words"].value, 6)) for hit in before.hits
     ]
+
+
+async def test_a_cached_answer_ends_with_the_setting_that_it_followed(database_url: str) -> None:
+    async with opened_memory(
+        database_url, embedder=hashing(), cache=LayeredCache(DEFAULTS, 64 * 1024 * 1024)
+    ) as memory:
+        await memory.graphs.create(GRAPH)
+        await memory.episodes.put(GRAPH, [Episode(HOT, "hot"), Episode(f"{HOT} Indeed.", "cold")])
+        await memory.embeddings.run(GRAPH)
+        await memory.tiers.put(GRAPH, archive=True, enough=0.2)
+        await memory.tiers.move(GRAPH, ["cold"], "cold")
+        assert (await memory.tiers.sweep(GRAPH)).archived == 1
+        question = Question(What(f"{HOT} Indeed."), k=1)
+        for _ in range(2):  # The second answer is a cached one.
+            assert [hit.key for hit in (await memory.recall(GRAPH, question)).hits] == ["hot"]
+        await memory.tiers.put(GRAPH, enough=1.0)
+        assert [hit.key for hit in (await memory.recall(GRAPH, question)).hits] == ["cold"]

@@ -111,7 +111,7 @@ DOES_NOT_MOVE: Final[Mapping[str, str]] = {
     "webhook_secret": _EVENTS,
     "webhook_waiting": _EVENTS,
     "webhook_attempt": _EVENTS,
-    "tier_settings": "a move of an item to another tier changes its row, which moves the epoch",
+    "tier_settings": "notes sweeps, too; whoever puts settings moves the epoch",
     "item_use": "counts uses; a move of an item to another tier changes its row, which moves the epoch",
     "item_pin": "keeps a tier; a move of an item to another tier changes its row, which moves the epoch",
     "archive_word": "made before something is archived, which moves the epoch",

@@ -11,7 +11,8 @@ from kgmem.domain.claims.records import BeliefRecord
 from kgmem.domain.graph.entity import ENTITY, EPISODE
 from kgmem.domain.graph.tier import MOST_MOVED, NAMES, TIERS, TierSettings
 from kgmem.domain.graph.tier_records import TIER, record_of, settings_of
-from kgmem.store.graph.layout import Layout
+from kgmem.store.graph.epoch import EPOCH_PARTS
+from kgmem.store.graph.layout import Layout, learn_subsystems
 from kgmem.tasks import parts
 
 _FILE: Final = "tiers"
@@ -48,9 +49,18 @@ async def restore_tiers(connection: asyncpg.Connection, layout: Layout, told: Ma
     """
     if told["of"] == "settings":
         settings = orjson.dumps(record_of(settings_of(told))["settings"]).decode()
-        return bool(await connection.fetchval(layout.sql(_FILE, "restore_settings"), settings))
+        stored = bool(await connection.fetchval(layout.sql(_FILE, "restore_settings"), settings))
+        await learn_subsystems(connection, layout)
+        await forget_answers(connection, layout)
+        return stored
     scope, kind = layout.scopes[told.get("scope") or ""], _KINDS[told["item"]]
     sql = layout.sql(_FILE, "restore_pins" if told["pinned"] else "restore_tiers")
     changed = await connection.fetchval(sql, scope, kind, told["keys"], TIERS[told["tier"]])
     await connection.execute(layout.sql(_FILE, "to_be_swept"))
     return bool(changed)
+
+
+async def forget_answers(connection: asyncpg.Connection, layout: Layout) -> None:
+    """Move the epoch: settings decide which questions search the archive, so that cached answers are out of date."""
+    if "cache" in layout.subsystems.made:
+        await connection.execute(layout.sql(_FILE, "move_epoch"), EPOCH_PARTS["contents"])

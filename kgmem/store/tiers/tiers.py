@@ -15,11 +15,13 @@ from kgmem.store.agents.session_rows import scope_number
 from kgmem.store.db.sql import SQL
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import Layout
+from kgmem.store.tiers.records import forget_answers
 from kgmem.store.write import archive
 from kgmem.tasks import parts
 
 _FILE: Final = "tiers"
 _READS: Final = ("tiers",)
+_SETTING: Final = ("tiers", "cache")
 _OF_ARCHIVE: Final = "archive"
 _ARCHIVE: Final = ("tiers", "history", "archive")
 _PAGE: Final = 5000  # Items of one transaction of a sweep.
@@ -44,11 +46,15 @@ class PostgresTiers:
 
     async def put_settings(self, graph: str, settings: TierSettings) -> None:
         """Store the settings of a graph."""
-        async with self.catalog.on(graph, reads=_READS) as layout:
+        async with self.catalog.on(graph, reads=_SETTING) as layout:
             await layout.ensure("tiers")
             told = orjson.dumps(asdict(settings)).decode()
-            async with self.database.connection() as connection:
+
+            async def work(connection: asyncpg.Connection) -> None:
                 await connection.execute(layout.sql(_FILE, "put_settings"), told)
+                await forget_answers(connection, layout)
+
+            await self.database.transact(work)
 
     async def counts(self, graph: str, scope: str | None) -> Mapping[Tier, TierCounts]:
         """Return the items of each tier, in this scope only or, without one, in all."""

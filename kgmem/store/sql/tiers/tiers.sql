@@ -30,6 +30,9 @@ SELECT settings::text FROM {index}.tier_settings
 INSERT INTO {index}.tier_settings (settings) VALUES ($1::jsonb)
 ON CONFLICT (one) DO UPDATE SET settings = excluded.settings, active = true
 
+-- name: move_epoch
+SELECT {index}.move_epoch($1::integer, ARRAY[-1])
+
 -- name: counts
 SELECT i.tier, count(*) AS items, count(p.item) AS pinned, count(a.item) AS archived
 FROM {index}.item i LEFT JOIN {index}.item_pin p ON p.item = i.id
