@@ -161,9 +161,14 @@ SELECT DISTINCT topic FROM {index}.claim WHERE id = ANY ($1::bigint[]) ORDER BY 
 
 -- name: copies_among
 -- Of items ($1) those that only repeat what these scopes ($2) see at its origin; texts, if they still have the digest.
-SELECT z.item AS id, z.digest FROM {index}.published_item z
-JOIN {index}.publication p ON p.id = z.publication JOIN {index}.scope s ON s.id = p.scope
-WHERE z.item = ANY ($1::bigint[]) AND z.kind = 2 AND z.state = 1 AND p.ended IS NULL AND s.path = ANY ($2::text[])
+-- Each is looked up by itself: joins are planned by what the tables held once.
+SELECT n.id, t.digest FROM unnest($1::bigint[]) AS n (id)
+CROSS JOIN LATERAL (
+    SELECT z.digest FROM {index}.published_item z
+    WHERE z.item = n.id AND z.kind = 2 AND z.state = 1
+      AND (SELECT (SELECT s.path FROM {index}.scope s WHERE s.id = p.scope) FROM {index}.publication p
+           WHERE p.id = z.publication AND p.ended IS NULL) = ANY ($2::text[])
+    OFFSET 0) t
 UNION ALL
 SELECT n.id, NULL
 FROM (SELECT c.edge AS id, array_agg(c.id) AS claims FROM {index}.claim c
