@@ -49,7 +49,7 @@ def fact_shape(fact: StoredFact) -> dict[str, Any]:
 
 def why_shape(why: Explanation) -> dict[str, Any]:
     """Return a fact as `GET /v1/graphs/{graph}/facts/{id}` shows it, with every field."""
-    shape = _decided(_whole(why_out(why), FactExplanation))
+    shape = _decided(_whole(why_out(why, whole=True), FactExplanation))
     shape["claims"] = {side: [_whole(each, ClaimShape) for each in claims] for side, claims in shape["claims"].items()}
     shape["echoes"] = [_whole(each, ClaimShape) for each in shape["echoes"]]
     return shape

@@ -118,8 +118,12 @@ async def list_facts(graph: GraphName, access: Reads, asked: Annotated[FactQuery
 async def get_fact(
     graph: GraphName, id_: Id, access: Reads, scope: ScopeQuery = None, known_at: KnownAt = None
 ) -> Response:
-    """A fact, and why: claims for and against it, sources, copies found, method, numbers, decision and reason."""
-    return reply(why_out(await access.memory.facts.explain(graph, id_, scope=access.scope(scope), known_at=known_at)))
+    """A fact, and why: claims for and against it, sources, copies found, method, numbers, decision and reason.
+
+    A key that is restricted to a scope sees neither the API keys of sources nor their earlier trust.
+    """
+    why = await access.memory.facts.explain(graph, id_, scope=access.scope(scope), known_at=known_at)
+    return reply(why_out(why, whole=not access.key.scope))
 
 
 @router.post("/v1/graphs/{graph}/corrections", responses=gives(CorrectionResult))

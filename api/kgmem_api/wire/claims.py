@@ -1,5 +1,6 @@
 """Claims, facts and decisions on the wire."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -395,16 +396,27 @@ def fact_out(fact: StoredFact) -> dict[str, Any]:
     return shape
 
 
-def why_out(why: Explanation) -> dict[str, Any]:
-    """Return an explanation as answers carry it."""
+def why_out(why: Explanation, *, whole: bool) -> dict[str, Any]:
+    """Return an explanation as answers carry it; to a key that is not of the whole graph without what is of all scopes.
+
+    That is by which API keys the claims of a source came, and how right it was on predicates of other facts.
+    """
+    sources = [asdict(source) for source in why.sources]
     return {
         **fact_out(why.fact),
         "claims": {"for": [claim_out(c) for c in why.supporting], "against": [claim_out(c) for c in why.opposing]},
-        "sources": [asdict(source) for source in why.sources],
+        "sources": sources if whole else [_of_fact(source, why.fact.predicate) for source in sources],
         "copies": list(why.copies),
         "echoes": [claim_out(each) for each in why.echoes],
         "published": [asdict(each) for each in why.published],
     }
+
+
+def _of_fact(source: dict[str, Any], predicate: str) -> dict[str, Any]:
+    def narrowed(domains: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in domains.items() if name == predicate}
+
+    return {**source, "keys": [], "history": [], "domains": narrowed(source["domains"])}
 
 
 def judged_out(judged: Verification) -> dict[str, Any]:
