@@ -205,6 +205,7 @@ async def everything(memory: Memory, graph: str) -> list[Any]:
     return [kept, told, claims, await memory.adjudications.list(graph)]
 
 
+@pytest.mark.parametrize("action", ["retract", "expire", "correct"])
 @pytest.mark.parametrize("how", ["1", "pg_terminate_backend(pg_backend_pid())"], ids=["error", "killed"])
 async def test_a_correction_of_what_nobody_claims_that_breaks_off_changes_nothing(
     memory: Memory, graph: str, action: str, how: str
