@@ -7,6 +7,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any
 
 from kgmem.domain.access import KEEP, Allowance, Key, RateLimit, Role
+from kgmem.domain.audit.log import AuditEvent
 from kgmem.domain.backups.backup import BackupState
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.diagnostics import Figures, Health
@@ -90,6 +91,9 @@ class FakeAudit:
 
     def wants(self, graph: str | None, *, change: bool) -> bool:
         return False
+
+    def note(self, event: AuditEvent) -> None:
+        return None
 
 
 class FakePresence:

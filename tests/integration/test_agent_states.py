@@ -15,7 +15,7 @@ from kgmem.domain.agents.state import (
     StateVersion,
     VersionChoice,
 )
-from kgmem.domain.errors import ChecksumMismatch, InvalidInput, NotFound, TooLarge, VersionConflict
+from kgmem.domain.errors import ChecksumMismatch, Conflict, InvalidInput, NotFound, TooLarge, VersionConflict
 from kgmem.memory import Memory
 from tests.memories import index_schema, new_graph, query
 
@@ -147,7 +147,7 @@ async def test_versions_by_time_and_by_checkpoint(memory: Memory) -> None:
     assert branched.branched_from == "planner/plan@2"
     await memory.states.put(GRAPH, copy, 99)
     assert (await held(memory), await held(memory, copy)) == (1, 99)
-    with pytest.raises(VersionConflict):
+    with pytest.raises(Conflict):
         await memory.states.branch(GRAPH, PLAN, copy)
     await memory.states.delete_checkpoint(GRAPH, PLAN, "start")
     for choice in (VersionChoice(checkpoint="start"), VersionChoice(9), VersionChoice(at="1999")):

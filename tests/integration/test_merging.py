@@ -283,3 +283,13 @@ async def test_the_key_of_what_was_merged_away_reads_the_kept_one(memory: Memory
         await memory.entities.get(graph, "n-a")
     with pytest.raises(NotFound):
         await memory.entities.get(graph, "nobody")
+
+
+async def test_a_value_of_facts_that_came_by_a_merge_leaves_with_them(memory: Memory, graph: str) -> None:
+    await moon(memory, graph)
+    await memory.resolution.merge(graph, asked())
+    (eyes,) = (await memory.facts.list(graph, FactFilter(subject="neil", predicate="eyes"))).items
+    await memory.facts.retract(graph, eyes.id, by="grace", reason="Nobody knows.")
+    properties = (await memory.entities.get(graph, "neil")).properties
+    assert "eyes" not in properties
+    assert properties["rank"] == "commander"

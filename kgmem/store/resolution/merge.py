@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
@@ -14,7 +14,7 @@ from kgmem.domain.graph.statement import DEFAULT_LABEL
 from kgmem.domain.text.resolution import Combined, Merge, NewMerge, combined, pair
 from kgmem.store.graph.labels import main_label
 from kgmem.store.graph.layout import Layout, know_labels, label_id, learn_subsystems, scope_ids
-from kgmem.store.graph.records import CONSENSUS
+from kgmem.store.graph.records import CONSENSUS, stored_name
 from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.resolution import merge_claims
 from kgmem.store.resolution.merge_rows import as_merge, encoded_text, given_vector, rewrite_entity
@@ -91,7 +91,19 @@ async def _lock(connection: asyncpg.Connection, layout: Layout, asked: NewMerge)
             )
     kept, gone = found[asked.keep], found[asked.gone]
     await _check_labels(connection, layout, kept["id"], gone["id"], stored)
-    return LockedPair(number, kept, gone, stored, combined(stored[kept["id"]], stored[gone["id"]]))
+    both = combined(stored[kept["id"]], stored[gone["id"]])
+    return LockedPair(number, kept, gone, stored, _with_beliefs(both, stored[kept["id"]], stored[gone["id"]]))
+
+
+def _with_beliefs(both: Combined, kept: Mapping[str, Any], gone: Mapping[str, Any]) -> Combined:
+    """Tell of the properties that come from the one that goes which values facts made, as was told there."""
+    beliefs = kept.get(CONSENSUS) or {}
+    added = {
+        predicate: told
+        for predicate, told in (gone.get(CONSENSUS) or {}).items()
+        if predicate not in beliefs and kept.get(stored_name(predicate, "entity")) is None
+    }
+    return replace(both, stored={**both.stored, CONSENSUS: {**beliefs, **added}}) if added else both
 
 
 async def _check_labels(
@@ -120,7 +132,9 @@ async def _record(connection: asyncpg.Connection, layout: Layout, locked: Locked
         "stored": dict(locked.stored[gone]),
         "vector": await given_vector(connection, layout, gone),
         "changed": changed,
-        "verdicts": {name: told for name, told in verdicts.items() if name in locked.both.contested},
+        "verdicts": {
+            name: told for name, told in verdicts.items() if stored_name(name, "entity") in locked.both.contested
+        },
         "values": {name: before[name] for name in locked.both.contested},
     }
 

@@ -11,12 +11,13 @@ from kgmem.domain.errors import Conflict, NotFound
 from kgmem.domain.graph.entity import ENTITY, RELATIONSHIP
 from kgmem.domain.text.resolution import Merge, pair
 from kgmem.store.graph.layout import Layout, know_labels, label_id, scope_ids
-from kgmem.store.graph.records import CONSENSUS, dumps
+from kgmem.store.graph.records import CONSENSUS, dumps, stored_name
 from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.resolution import merge_claims
 from kgmem.store.resolution.merge import lead
 from kgmem.store.resolution.merge_rows import as_merge, encoded_text, given_vector, rewrite_entity
 from kgmem.store.write import fact_index
+from kgmem.store.write.claims_from_entities import CURRENT
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import entity_row
 from kgmem.store.write.vertices import CREATED
@@ -131,13 +132,31 @@ async def _store_dropped(
 
 
 def _as_before(now: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the kept entity's properties as they were before the merge; what was stated since stays."""
+    """Return the kept entity's properties as they were before the merge; what was stated since stays.
+
+    What facts made of a property is left to them: they are weighed again when their claims are back.
+    """
     restored = dict(now)
     contested = record["told"]["contested"]
     for name, (before, after) in record["changed"].items():
-        if restored.get(name) == after:
+        if name != CONSENSUS and restored.get(name) == after:
             restored[name] = before
-    restored |= {name: record["values"][name] for name in contested if restored.get(name) == contested[name]}
-    verdicts = {name: told for name, told in (restored.get(CONSENSUS) or {}).items() if name not in record["values"]}
-    restored[CONSENSUS] = verdicts | record["verdicts"] or None
+    verdicts = record["verdicts"]
+    shown = {stored_name(name, "entity") for name, told in verdicts.items() if _shows(told)}
+    written = [name for name in contested if name not in shown and restored.get(name) == contested[name]]
+    restored |= {name: record["values"][name] for name in written}
+    told_anew = {*record["values"], *record["told"]["filled"]}
+    before, after = record["changed"].get(CONSENSUS) or (None, None)
+    came = (after or {}).keys() - (before or {}).keys()
+    kept = {
+        name: told
+        for name, told in (restored.get(CONSENSUS) or {}).items()
+        if name not in came and stored_name(name, "entity") not in told_anew
+    }
+    restored[CONSENSUS] = kept | verdicts or None
     return {name: value for name, value in restored.items() if value is not None}
+
+
+def _shows(told: Any) -> bool:
+    """Return whether facts make the value of a property, by what is told of it."""
+    return isinstance(told, dict) and told.get(CURRENT) is not False
