@@ -61,9 +61,11 @@ async def runs(memory: Memory, graph: str) -> list[DistilRun]:
     ]
 
 
-async def tiers(memory: Memory, graph: str) -> dict[str, int]:
+async def tiers(memory: Memory, graph: str) -> dict[tuple[str, str], int]:
+    """Return the tier of each text by scope and key: both scopes have the same keys."""
     schema = await index_schema(memory, graph)
-    return dict(await query(memory, f'SELECT key, tier FROM "{schema}".item WHERE kind = 2 AND key <> $1', ""))
+    text = f'SELECT s.path, i.key, i.tier FROM "{schema}".item i JOIN "{schema}".scope s ON s.id = i.scope'
+    return {(row[0], row[1]): row[2] for row in await query(memory, f"{text} WHERE i.kind = 2 AND i.key <> $1", "")}
 
 
 async def links(memory: Memory, graph: str) -> list[Any]:
