@@ -25,14 +25,14 @@ PYTEST = $(BIN)/python -m pytest $(PARALLEL)
 EXTERNAL ?=
 
 test: $(VENV)/.tools ## Run the core tests, side by side on up to 4 cores (ARGS="-k name" for some)
-	@$(PYTEST) -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow and not long" $(ARGS)
 
 test-all: $(VENV)/.tools ## Run all tests whole, and on EXTERNAL=URL too those where another server may differ
 	@KGMEM_TEST_WHOLE=1 $(PYTEST) $(ARGS)
 	@if [ -n "$(EXTERNAL)" ]; then $(MAKE) --no-print-directory test-external; fi
 
 test-slow: $(VENV)/.tools ## Run what `make test` leaves out or does in short
-	@KGMEM_TEST_WHOLE=1 $(PYTEST) -m "slow or sized" $(ARGS)
+	@KGMEM_TEST_WHOLE=1 $(PYTEST) -m "slow or long or sized" $(ARGS)
 
 test-external: $(VENV)/.tools ## Run on the Postgres EXTERNAL=URL what another server may do differently
 	@KGMEM_TEST_DATABASE_URL="$(EXTERNAL)" $(PYTEST) -m "server and not slow" tests/integration $(ARGS)

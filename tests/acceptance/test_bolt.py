@@ -182,6 +182,7 @@ async def test_a_query_that_takes_too_long_is_stopped(bolt: Opened) -> None:
         assert (await (await session.run("RETURN 1")).single()).value() == 1  # type: ignore[union-attr]
 
 
+@pytest.mark.long
 async def test_writers_that_meet_are_told_to_try_again(bolt: Opened) -> None:
     async with bolt.driver() as driver:
         await driver.execute_query("CREATE (:Counter {key: 'c', n: 0})")

@@ -15,6 +15,7 @@ from kgmem.cli.main import run
 from tests.cli import COMMAND, Command
 
 
+@pytest.mark.long
 def test_what_is_remembered_is_recalled(kgmem: Command, tmp_path: Path) -> None:
     tea = ("remember", "Ada prefers tea.", "--speaker", "Ada", "--key", "tea", "--no-extract")
     assert "Created the graph main" in kgmem(*tea).err
@@ -36,6 +37,7 @@ def test_what_is_remembered_is_recalled(kgmem: Command, tmp_path: Path) -> None:
     assert "Alan" in kgmem("recall", "Alan runs", "--scope", "user/42").out
 
 
+@pytest.mark.long
 def test_recall_takes_labels_kinds_sources_and_times(kgmem: Command, tmp_path: Path) -> None:
     kgmem("graph", "create", "main")
     file = tmp_path / "x.jsonl"
@@ -60,6 +62,7 @@ def test_recall_takes_labels_kinds_sources_and_times(kgmem: Command, tmp_path: P
     assert keys("--fusion", "rrf") == {"a", "b", "e"}
 
 
+@pytest.mark.long
 def test_graphs_are_created_shown_checked_and_deleted(kgmem: Command, tmp_path: Path) -> None:
     schema = tmp_path / "own.toml"
     schema.write_text('[labels.Ship.properties.tons]\ntype = "integer"\nrequired = true\n')
@@ -136,6 +139,7 @@ def test_an_import_tells_counts_and_bad_records_and_ends_with_1(kgmem: Command, 
     assert kgmem("import", file, "-g", "nowhere").code == 3
 
 
+@pytest.mark.long
 def test_an_export_goes_to_a_file_or_to_standard_output(kgmem: Command, tmp_path: Path) -> None:
     kgmem("remember", "One.", "--key", "one")
     assert kgmem("export").out == '{"key":"one","text":"One.","type":"episode"}\n'
@@ -145,6 +149,7 @@ def test_an_export_goes_to_a_file_or_to_standard_output(kgmem: Command, tmp_path
     assert kgmem("export", "--json").code == 2
 
 
+@pytest.mark.long
 def test_the_index_is_rebuilt_and_embedded(kgmem: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KGMEM_EMBEDDER", "none")
     kgmem("graph", "create", "main")
@@ -188,6 +193,7 @@ def test_the_version_is_told(kgmem: Command) -> None:
     assert "Python" in kgmem("version").out
 
 
+@pytest.mark.long
 def test_quickstart_answers_at_once_and_again(kgmem: Command) -> None:
     first = kgmem("quickstart")
     assert first.code == 0
@@ -207,6 +213,7 @@ def test_quickstart_answers_at_once_and_again(kgmem: Command) -> None:
     assert kgmem("graph", "check", "apollo").code == 0
 
 
+@pytest.mark.long
 def test_quickstart_serves_until_it_is_interrupted(kgmem: Command) -> None:
     environment = {**os.environ, "KGMEM_PORT": "0", "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
@@ -238,6 +245,7 @@ def test_whoever_has_read_enough_may_close_the_pipe(kgmem: Command) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_what_a_file_says_comes_into_the_graph_and_goes_with_it(kgmem: Command, tmp_path: Path) -> None:
     folder = tmp_path / "notes"
     folder.mkdir()

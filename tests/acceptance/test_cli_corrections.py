@@ -30,6 +30,7 @@ def answers(kgmem: Command, *more: str) -> list[Any]:
     return sorted(hit["end"]["key"] for hit in hits if hit["label"] == "WORKS_AT")
 
 
+@pytest.mark.long
 def test_what_is_retracted_is_no_answer(jobs: Command) -> None:
     assert answers(jobs) == ["acme"]
     done = jobs("retract", "ada", "WORKS_AT", "acme", *WHO)

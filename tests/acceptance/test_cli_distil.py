@@ -9,6 +9,7 @@ from tests.cli import Command
 CHAT = " We talked for hours about nothing in particular. The coffee was as good as ever, and nobody wanted to leave."
 
 
+@pytest.mark.long
 def test_texts_are_planned_distilled_listed_and_undone(kgmem: Command) -> None:
     kgmem("graph", "create", "main")
     for number, text in enumerate(("Maria Chen works for Acme.", "The weather was lovely.", "It was nice to see you.")):

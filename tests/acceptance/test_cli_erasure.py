@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli import Command
 
 
+@pytest.mark.long
 def test_a_person_is_erased_and_the_report_verified(kgmem: Command, tmp_path: Path) -> None:
     kgmem("graph", "create", "main")
     assert kgmem("remember", "Clara Zqweber sails.", "--key", "n1").code == 0

@@ -54,6 +54,7 @@ def test_the_questions_reach_every_dimension_and_expect_what_the_sample_or_its_h
         assert (each.moment is not None) == ("known_at" in each.tests), each.asks
 
 
+@pytest.mark.long
 def test_a_wrong_answer_is_told_and_ends_with_exit_code_1(kgmem: Command, tmp_path: Path) -> None:
     file = tmp_path / "own.toml"
     file.write_text(

@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli import Command
 
 
+@pytest.mark.long
 def test_one_session_and_one_user_are_exported_and_imported_by_one_command(kgmem: Command, tmp_path: Path) -> None:
     for graph in ("main", "copy"):
         assert kgmem("graph", "create", graph).code == 0

@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from tests.cli import Command
 
 
+@pytest.mark.long
 def test_a_hold_is_put_shown_and_released(kgmem: Command) -> None:
     kgmem("graph", "create", "main")
     assert kgmem("remember", "Ann sails.", "--key", "n1", "--scope", "user/1").code == 0

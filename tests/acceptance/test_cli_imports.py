@@ -79,6 +79,7 @@ def test_an_import_tells_what_it_created_and_changed(filled: Command) -> None:
     assert filled("imports", "items", "2", "--cursor", "x").code == 2
 
 
+@pytest.mark.long
 def test_an_import_is_taken_back_out_after_a_question(filled: Command) -> None:
     would = filled("imports", "undo", "2", "--dry-run")
     assert (would.code, "is unchanged" in would.out) == (0, True)
@@ -124,6 +125,7 @@ def test_a_folder_is_imported_and_what_is_passed_over_is_named(kgmem: Command, t
     assert "notes.csv" in refused.err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("begun", [b"", b'{"key":"a"}\n'], ids=["nothing came yet", "something came"])
 def test_ctrl_c_ends_an_import_of_standard_input_that_says_nothing(
     kgmem: Command, database_url: str, begun: bytes

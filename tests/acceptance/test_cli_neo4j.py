@@ -62,6 +62,7 @@ def people(statement: str, parameters: Mapping[str, Any]) -> Rows:
     return ("id",), [["ada"], ["grace"]] if "(n)" in statement else [["r"]]
 
 
+@pytest.mark.long
 def test_a_server_is_imported_with_the_password_of_the_environment(
     kgmem: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

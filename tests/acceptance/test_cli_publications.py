@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli import Command
 
 
+@pytest.mark.long
 def test_a_text_is_published_listed_and_withdrawn(kgmem: Command) -> None:
     kgmem("graph", "create", "main")
     assert kgmem("remember", "The ferry leaves at nine.", "--scope", "team/ada", "--key", "n1").code == 0

@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from tests.cli import Command
 
 
+@pytest.mark.long
 def test_rules_are_put_tried_applied_and_deleted(kgmem: Command) -> None:
     kgmem("graph", "create", "main")
     assert kgmem("remember", "Ann sails.", "--key", "n1", "--scope", "user/1", "--no-extract").code == 0

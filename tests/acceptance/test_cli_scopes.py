@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from tests.cli import Command
 
 
+@pytest.mark.long
 def test_scopes_are_listed_shown_and_deleted(kgmem: Command) -> None:
     kgmem("graph", "create", "main")
     for scope in ("user/1", "user/10"):

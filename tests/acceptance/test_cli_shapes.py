@@ -83,6 +83,7 @@ def filled(kgmem: Command, tmp_path: Path) -> Command:
     return kgmem
 
 
+@pytest.mark.long
 def test_json_has_the_fields_of_rest(filled: Command) -> None:
     known: dict[str, int] = {}
     for command, name, place in PRINTED:
@@ -149,6 +150,7 @@ TABLES = [
 ]
 
 
+@pytest.mark.long
 def test_tables_fit_80_columns(filled: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     fact = filled("conflicts", "--graph", "main", "--json").json[0]["id"]
     filled("review", "accept", str(fact), "--by", "ann", "--reason", "It is so. " * 20, "--graph", "main")
@@ -182,6 +184,7 @@ def test_a_mistyped_command_or_option_is_told_with_what_is_like_it(
     assert hint in " ".join(done.err.replace("│", " ").split())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [("kgmem gr", "graph"), ("kgmem graph l", "list"), ("kgmem recall --gr", "--graph"), ("kgmem db mig", "migrate")],

@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from tests.cli import Command
 
 
+@pytest.mark.long
 def test_tiers_are_shown_moved_pinned_and_set(kgmem: Command) -> None:
     kgmem("remember", "The ferry to Turku leaves at nine.")
     listed = json.loads(kgmem("tiers", "list", "--json").out)["items"]

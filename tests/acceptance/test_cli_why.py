@@ -5,6 +5,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.tasks import writing_as
 from tests.cli import Command
@@ -14,6 +16,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "consensus.md").read_text
 GRAPH = ("--graph", "apollo")
 
 
+@pytest.mark.long
 def test_quickstart_and_why_tell_what_the_page_shows(kgmem: Command) -> None:
     quickstart = kgmem("quickstart")
     assert (quickstart.code, quickstart.err) == (0, quickstart.err)
@@ -28,6 +31,7 @@ def test_quickstart_and_why_tell_what_the_page_shows(kgmem: Command) -> None:
         assert _without_ids(kgmem(*command.split()).out) == _without_ids(printed)
 
 
+@pytest.mark.long
 def test_a_contested_fact_is_listed_explained_decided_on_and_undone(kgmem: Command) -> None:
     kgmem("quickstart")
     listed = json.loads(kgmem("conflicts", *GRAPH, "--json").out)

@@ -73,6 +73,7 @@ def two_tables() -> Iterator[tuple[str, str]]:
         yield name, "\n".join(column) + "\n"
 
 
+@pytest.mark.long
 def test_its_commands_do_what_it_says(kgmem: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "exported").mkdir()

@@ -52,6 +52,7 @@ def test_examples_are_short_enough_to_read() -> None:
         assert len(path.read_text(encoding="utf-8").splitlines()) <= _MOST_LINES, path.name
 
 
+@pytest.mark.long
 async def test_the_agent_loop_remembers_keeps_users_apart_and_stops_at_the_budget(run: Run, door: Door) -> None:
     lines = await run("agent_loop.py", "loop")
     try:

@@ -180,6 +180,7 @@ async def _entities(agent: Agent, scopes: tuple[str, ...]) -> AsyncIterator[dict
             yield each
 
 
+@pytest.mark.long
 async def test_a_revoked_grant_opens_nothing_at_once_here_and_within_a_second_elsewhere(
     agent: Agent, elsewhere: Memory
 ) -> None:
@@ -202,6 +203,7 @@ async def test_a_revoked_grant_opens_nothing_at_once_here_and_within_a_second_el
     assert done(await agent.door.client.get(f"/v1/keys/{agent.id}/grants"))["grants"] == [over]
 
 
+@pytest.mark.long
 async def test_a_grant_begins_and_ends_at_its_times(agent: Agent) -> None:
     ends = now() + 3 * SECOND // 2
     await agent.grant(starts_at=iso(now() + SECOND // 2), expires_at=iso(ends))
@@ -213,6 +215,7 @@ async def test_a_grant_begins_and_ends_at_its_times(agent: Agent) -> None:
     assert await agent.seen() == {"in user/1"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("alone", [True, False])
 async def test_what_bolt_sees_by_a_grant_ends_with_it(agent: Agent, elsewhere: Memory, alone: bool) -> None:
     grant = await agent.grant()

@@ -20,6 +20,7 @@ async def damage(memory: Memory) -> None:
     await query(memory, f"DELETE FROM {await index_schema(memory, 'main')}.item WHERE key = 'ada'")
 
 
+@pytest.mark.long
 async def test_damage_is_reported_and_repaired_for_admins_alone(door: Door) -> None:
     await door.people("Ada", "Grace")
     refused(await door.client.get(CHECK), 404, "was not checked yet")
@@ -58,6 +59,7 @@ async def test_what_is_asked_wrongly_is_refused(door: Door) -> None:
     assert done(asked, 202)["job"]
 
 
+@pytest.mark.long
 def test_doctor_finds_and_repairs_by_the_command_line(kgmem: Command, database_url: str) -> None:
     assert kgmem("graph", "create", "main").code == 0
     lines = b'{"type": "entity", "key": "ada", "label": "Person", "text": "A mathematician."}\n'

@@ -33,6 +33,7 @@ async def _from(door: Door, address: str, secret: str) -> AsyncIterator[httpx.As
         yield client
 
 
+@pytest.mark.long
 async def test_a_key_is_refused_over_its_limit_and_told_when_to_come_back(door: Door) -> None:
     body = {"name": "limited", "role": "reader", "requests_per_minute": 60, "burst": 3}
     made = done(await door.client.post("/v1/keys", json=body), 201)
@@ -93,6 +94,7 @@ async def test_only_an_admin_of_all_changes_and_rotates_keys(door: Door) -> None
     done(await door.client.get("/v1/keys"))
 
 
+@pytest.mark.long
 async def test_both_secrets_are_valid_while_a_key_is_rotated_and_the_former_ends_with_what_it_opened(
     door: Door,
 ) -> None:
@@ -138,6 +140,7 @@ async def test_a_rotation_without_overlap_or_a_second_one_ends_the_oldest_secret
     refused(await door.client.post("/v1/keys/nothing/rotate", json={}), 404)
 
 
+@pytest.mark.long
 async def test_an_expiry_that_is_set_later_ends_a_key(door: Door) -> None:
     key, secret = await door.memory.keys.create("agent", "reader")
     headers = {"Authorization": f"Bearer {secret}"}

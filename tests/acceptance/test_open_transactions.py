@@ -178,6 +178,7 @@ async def test_a_key_that_has_all_its_connections_keeps_no_other_key_out(memory:
         await taken[1].close()
 
 
+@pytest.mark.long
 async def test_an_idle_transaction_is_rolled_back_and_bolt_says_so(door: Door, hasty: Memory, memory: Memory) -> None:
     _, secret = await memory.keys.create("idle", "writer")
     async with (
@@ -195,6 +196,7 @@ async def test_an_idle_transaction_is_rolled_back_and_bolt_says_so(door: Door, h
     assert records[0][0] == 0
 
 
+@pytest.mark.long
 async def test_an_idle_transaction_of_the_query_api_is_rolled_back_and_told(door: Door) -> None:
     door.app.state.sessions = Sessions(IDLE)
     begun = done(await door.client.post(TRANSACTIONS, json={"statement": "CREATE (:Forgotten)"}), 202)

@@ -145,6 +145,7 @@ def _address(server: "subprocess.Popen[bytes]", log: Path) -> str:
     raise AssertionError(log.read_text())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", RUN)
 def test_a_page_runs_as_it_stands_twice(name: str, player: Player, tmp_path: Path) -> None:
     for file, content in (_mapping(name) | FILES.get(name, {})).items():

@@ -103,6 +103,7 @@ async def test_the_driver_sends_values_of_all_types(driver: AsyncDriver) -> None
     assert {**found, "d": found["d"].to_native()} == sent
 
 
+@pytest.mark.long
 async def test_the_driver_keeps_and_undoes_transactions(driver: AsyncDriver) -> None:
     async def count(transaction: Any) -> int:
         result = await transaction.run("MATCH (n) RETURN count(n) AS n")

@@ -37,6 +37,7 @@ def test_doctor_warns_of_a_policy_and_of_a_server_that_is_away(kgmem: Command, m
     assert "does not answer" in found["what"]
 
 
+@pytest.mark.long
 def test_a_memory_opens_and_answers_while_redis_is_away(kgmem: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KGMEM_REDIS_URL", "redis://:secret@127.0.0.1:1")
     assert kgmem("graph", "create", "g").code == 0
@@ -45,6 +46,7 @@ def test_a_memory_opens_and_answers_while_redis_is_away(kgmem: Command, monkeypa
     assert "1648" in kgmem("recall", "--graph", "g", "treaty").out
 
 
+@pytest.mark.long
 async def test_a_memory_starts_the_embedded_valkey_and_stops_it(database_url: str, short_folder: Path) -> None:
     async with library.open(url=database_url, home=short_folder, redis_url="embedded", embedder="hash") as memory:
         assert EmbeddedRedis(short_folder).pid is not None

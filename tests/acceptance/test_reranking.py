@@ -46,6 +46,7 @@ async def test_rest_without_a_reranker_names_the_setting(door: Door) -> None:
     refused(await door.client.post(f"{GRAPH}/recall", json=QUESTION), 422, "KGMEM_RERANKER")
 
 
+@pytest.mark.long
 def test_the_command_line_takes_the_reranker_from_the_settings(kgmem: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     assert kgmem("remember", "The river Rhine is long.").code == 0
     none = kgmem("recall", "river", "--rerank")

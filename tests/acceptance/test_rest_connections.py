@@ -81,6 +81,7 @@ async def test_a_header_that_comes_drop_by_drop_is_not_waited_for(connect: Conne
     dripping.cancel()
 
 
+@pytest.mark.long
 async def test_a_connection_that_is_idle_after_an_answer_is_closed(connect: Connect) -> None:
     reader, writer = await connect()
     assert b" 200 " in await _answer(reader, writer)

@@ -81,6 +81,7 @@ async def test_a_scope_sees_its_own_events_those_above_and_below(door: Door) -> 
     refused(await door.client.get(EVENTS, headers=mine, params={"scope": "other"}), 403, "other")
 
 
+@pytest.mark.long
 async def test_a_stream_brings_events_while_they_happen_and_goes_on_where_it_was(door: Door) -> None:
     await door.people("Ann")
     async with served(door) as address, httpx.AsyncClient(base_url=address, timeout=20) as client:

@@ -29,6 +29,7 @@ async def cypher(door: Door, query: str) -> list[Any]:
     return done(await door.client.post(f"{GRAPH}/cypher", json={"query": query}))["rows"]
 
 
+@pytest.mark.long
 async def test_an_entity_is_in_no_answer_from_its_time_on_and_the_past_keeps_it(door: Door) -> None:
     client = door.client
     written = {"key": "voucher", "label": "Voucher", "name": "spring voucher for shoes", "ttl": SHORT}
@@ -55,6 +56,7 @@ async def test_an_entity_is_in_no_answer_from_its_time_on_and_the_past_keeps_it(
     assert "voucher" not in await recalled(door, "spring voucher", known_at=between)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "read",
     [
@@ -79,6 +81,7 @@ async def test_the_first_answer_after_it_is_exact_whatever_is_asked(door: Door, 
     assert '"kind":"NEAR"' not in (await read(client)).text
 
 
+@pytest.mark.long
 async def test_a_later_write_extends_or_removes_the_time(door: Door) -> None:
     client = door.client
     entities = [{"key": key, "ttl": SHORT} for key in ("kept", "longer", "same")]
@@ -93,6 +96,7 @@ async def test_a_later_write_extends_or_removes_the_time(door: Door) -> None:
     assert "expires_at" not in done(await client.get(f"{GRAPH}/entities/same"))
 
 
+@pytest.mark.long
 async def test_an_episode_goes_with_what_was_said_only_there(door: Door) -> None:
     client = door.client
     episode = {"key": "note", "text": "The gate code of the depot is 4711.", "ttl": f"{SHORT}s"}
@@ -110,6 +114,7 @@ async def test_files_carry_the_time(door: Door) -> None:
     assert '"expires_at":"2990-05-01T00:00:00Z"' in exported
 
 
+@pytest.mark.long
 async def test_a_message_leaves_its_session_and_the_context(door: Door) -> None:
     client, chat = door.client, f"{GRAPH}/sessions/chat"
     done(await client.put(chat, json={"agent": "planner", "users": ["Clara"]}), 201)

@@ -184,6 +184,7 @@ async def test_only_so_many_exports_are_under_way_at_once(filled: Door) -> None:
     assert (await filled.client.get(EXPORT)).status_code == 200
 
 
+@pytest.mark.long
 async def test_a_reader_who_goes_stops_the_export(memory: Memory) -> None:
     await memory.graphs.create("big")
     await memory.entities.put("big", [Entity(f"k{n}", text="x" * 5000) for n in range(2000)])

@@ -102,6 +102,7 @@ TOLD: list[tuple[dict[str, str], dict[str, str], bytes]] = [
 ]
 
 
+@pytest.mark.long
 async def test_name_type_and_packing_tell_what_a_body_is(door: Door) -> None:
     for parameters, headers, body in TOLD:
         found = await ended(door, await door.client.post(IMPORTS, params=parameters, headers=headers, content=body))
@@ -271,6 +272,7 @@ async def test_an_import_that_failed_by_kgmems_fault_goes_on_when_it_is_asked_to
     assert (found["state"], found["created"], found["error"]) == ("done", 3, None)
 
 
+@pytest.mark.long
 async def test_several_imports_at_once_are_all_done(door: Door) -> None:
     async def one(number: int) -> Any:
         body = lines(*({"type": "entity", "key": f"{number}/{n}"} for n in range(50))).read()

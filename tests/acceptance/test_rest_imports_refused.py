@@ -94,6 +94,7 @@ WRONG: list[tuple[dict[str, Any], int, list[str]]] = [
 ]
 
 
+@pytest.mark.long
 async def test_wrong_parameters_are_told_before_anything_is_sent(door: Door) -> None:
     async def never() -> AsyncIterator[bytes]:
         raise AssertionError("it was read")
@@ -141,6 +142,7 @@ async def test_broken_bodies_and_forms_are_refused_and_leave_nothing(door: Door)
     assert done(await door.client.get(IMPORTS))["imports"] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "stored"),
     [
@@ -160,6 +162,7 @@ async def test_names_of_files_lead_nowhere(door: Door, name: str, stored: str) -
     assert [file["name"] for file in raw["files"]] == [stored]
 
 
+@pytest.mark.long
 async def test_a_body_that_says_it_is_too_large_is_not_read(door: Door) -> None:
     async def never() -> AsyncIterator[bytes]:
         raise AssertionError("it was read")
@@ -189,11 +192,13 @@ async def test_an_endless_body_is_read_no_further_than_the_limit(door: Door, hea
     assert left_over(door) == []
 
 
+@pytest.mark.long
 async def test_a_client_that_falls_silent_is_not_waited_for(door: Door, settings: Settings) -> None:
     assert await _asked(door, settings, [LINE], asyncio.Event().wait) == 504
     assert left_over(door) == []
 
 
+@pytest.mark.long
 async def test_a_client_that_breaks_off_leaves_nothing(door: Door, settings: Settings) -> None:
     async def gone() -> dict[str, str]:
         assert len(left_over(door)) == 1
@@ -272,6 +277,7 @@ _BILLION_LAUGHS = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "body", "words"),
     ids=lambda value: value if isinstance(value, str) and "." in value else "",

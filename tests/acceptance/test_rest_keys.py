@@ -384,6 +384,7 @@ async def test_a_key_of_another_graph_learns_nothing(house: Door) -> None:
                 refused(answer, 403)
 
 
+@pytest.mark.long
 async def test_a_key_that_may_read_changes_nothing(house: Door) -> None:
     for route in GUARDED:
         with naming(route):
@@ -427,6 +428,7 @@ async def test_keys_that_are_over_open_nothing(house: Door) -> None:
             refused(await route.ask(house.client, "main", {"Authorization": f"Bearer {secret}"}), 401)
 
 
+@pytest.mark.long
 async def test_a_key_that_expires_stops_opening(house: Door) -> None:
     _, secret = await house.memory.keys.create("short", "reader", expires_at=iso(now() + SECOND // 2))
     headers = {"Authorization": f"Bearer {secret}"}

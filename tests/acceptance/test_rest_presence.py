@@ -3,12 +3,15 @@
 import asyncio
 from datetime import datetime
 
+import pytest
+
 from tests.memories import query
 from tests.rest import GRAPH, Door, done, refused
 
 ALL = f"{GRAPH}/presence"
 
 
+@pytest.mark.long
 async def test_an_agent_is_present_until_its_heartbeat_ends(door: Door) -> None:
     client = door.client
     body = {"session": "chat-1", "status": "searching", "context": {"goal": [1, None]}, "ttl_seconds": 60}

@@ -230,6 +230,7 @@ async def homes(door: Door) -> list[Any]:
     return [each for each in facts if each["predicate"] == "LIVES_IN"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("named", [{"speaker": "Speaker"}, {"source": "source"}, {"session": "session"}, {}])
 async def test_names_in_texts_of_one_key_have_one_voice_also_where_a_job_extracts(
     door: Door, named: dict[str, Any]

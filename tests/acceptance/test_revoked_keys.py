@@ -91,6 +91,7 @@ async def test_a_revoked_key_writes_no_more_over_an_open_connection(
         assert await notes(memory) in (len(written), len(written) + 1)
 
 
+@pytest.mark.long
 async def test_what_a_transaction_wrote_is_rolled_back_with_its_key(
     door: Door, memory: Memory, elsewhere: Memory
 ) -> None:
@@ -154,6 +155,7 @@ async def test_an_event_stream_ends_with_its_key(door: Door, memory: Memory, els
         refused(await client.get(f"{GRAPH}/changes"), 401)
 
 
+@pytest.mark.long
 async def test_an_expired_key_is_as_good_as_a_revoked_one(door: Door, memory: Memory) -> None:
     expires = datetime.now(UTC) + timedelta(seconds=1)
     _, secret = await memory.keys.create("brief", "writer", expires_at=expires.isoformat())

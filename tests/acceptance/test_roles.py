@@ -22,6 +22,7 @@ def test_the_page_lists_every_route() -> None:
     assert {(route.method, route.template) for route in GUARDED} == documented().keys()
 
 
+@pytest.mark.long
 async def test_every_route_lets_in_the_roles_that_the_page_lists_and_no_others(door: Door) -> None:
     await door.people("Ann", "Bob")
     del door.client.headers["Authorization"]

@@ -237,6 +237,7 @@ async def test_keys_come_from_a_file_and_secrets_and_small_keys_are_none(
     assert not idp.asked
 
 
+@pytest.mark.long
 async def test_what_a_token_has_opened_ends_with_it(door: Door, idp: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     _taken(door, idp, monkeypatch)
     monkeypatch.setattr("kgmem.oidc.tokens._LEEWAY", 0.0)

@@ -46,6 +46,7 @@ async def test_calls_at_the_same_time_share_the_connections(server: RedisServer)
     assert sorted(counts) == list(range(1, 101))
 
 
+@pytest.mark.long
 async def test_a_frozen_server_costs_a_few_calls_their_time_limit_and_then_nothing(
     server: RedisServer, connection: RedisConnection
 ) -> None:

@@ -85,6 +85,7 @@ def rewritten(path: Path, change: Any) -> Path:
     return target
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format_", ["jsonl", "csv", "parquet", "nquads"])
 async def test_a_round_trip_loses_nothing(memory: Memory, tmp_path: Path, format_: str) -> None:
     await fill(memory)
@@ -114,6 +115,7 @@ async def test_versions_that_retention_left_come_back(memory: Memory, tmp_path: 
     assert (await memory.states.put(Graphs.new, PLAN, "next", if_version=200)).version == 201
 
 
+@pytest.mark.long
 async def test_a_version_larger_than_a_line_goes_in_parts(memory: Memory, tmp_path: Path) -> None:
     large = os.urandom(15_000_000)
     await memory.states.put(Graphs.old, PLAN, large)

@@ -83,6 +83,7 @@ async def test_a_lost_update_is_refused_and_a_repeated_one_is_not(memory: Memory
         await memory.states.delete(GRAPH, PLAN, if_version=1)
 
 
+@pytest.mark.long
 async def test_concurrent_writers_with_retries_lose_nothing(memory: Memory) -> None:
     writers, each = 20, 5
     await memory.states.put(GRAPH, PLAN, {"done": []})

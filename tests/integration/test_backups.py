@@ -100,6 +100,7 @@ def offline(folder: Path, home: str = "elsewhere", **more: Any) -> Backups:
     return open_backups(settings_of(folder, home, **more))
 
 
+@pytest.mark.long
 async def test_an_incremental_backup_is_verified_by_a_test_restore_and_restored(folder: Path) -> None:
     async with serving(folder) as memory:
         with pytest.raises(InvalidInput, match="no backup"):
@@ -163,6 +164,7 @@ async def hand_over(memory: Memory) -> None:
             await until(lambda: is_archived(connection, name))
 
 
+@pytest.mark.long
 async def test_a_moment_is_restored_from_the_archive_and_a_write_comes_first(folder: Path) -> None:
     await archived_home(folder)
     async with serving(folder) as memory:
@@ -218,6 +220,7 @@ async def test_a_gap_in_the_archive_is_not_taken_for_its_end(folder: Path) -> No
         assert {f"late{n}" for n in range(4)} <= await found(memory, "late")
 
 
+@pytest.mark.long
 async def test_a_damaged_backup_is_never_good(folder: Path) -> None:
     async with serving(folder) as memory:
         made = await memory.backups.create("full")
@@ -269,6 +272,7 @@ async def test_an_encrypted_backup_needs_its_identity_and_leaves_nothing_open(fo
         assert await found(memory, "treasure") == {"secret"}
 
 
+@pytest.mark.long
 async def test_what_a_full_disk_left_is_no_backup(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(folder)
     async with serving(folder) as memory:
@@ -363,6 +367,7 @@ async def test_a_second_folder_gets_what_it_lacks_and_can_be_restored_from(folde
     assert_private(folder / "second")
 
 
+@pytest.mark.long
 async def test_an_archive_that_does_not_work_is_said(folder: Path) -> None:
     async with serving(folder) as memory:
         catalog: Any = memory.ports.graphs

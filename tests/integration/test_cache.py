@@ -163,6 +163,7 @@ async def test_what_another_client_writes_is_never_hidden_by_the_cache(
     assert "g" not in {hit.key for hit in answer.hits}
 
 
+@pytest.mark.long
 async def test_an_answer_ends_where_a_valid_time_begins_or_ends(cached: Memory, graph: str) -> None:
     soon = (datetime.now(UTC) + timedelta(seconds=1.5)).isoformat()
     await cached.entities.put(graph, [Entity("n", "Stone", "Granite of tomorrow", valid_from=soon)])
@@ -386,6 +387,7 @@ async def boundaries(memory: Memory, graph: str) -> set[str]:
     return {iso(at) for (at,) in await query(memory, f"SELECT at FROM {schema}.boundary")}
 
 
+@pytest.mark.long
 async def test_a_cached_context_shows_a_value_until_it_ends_and_the_next_from_then_on(
     cached: Memory, graph: str
 ) -> None:

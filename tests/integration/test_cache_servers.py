@@ -112,6 +112,7 @@ async def test_what_one_server_computed_is_a_hit_for_the_other_until_something_c
             assert cache.stats().kinds[0].hits == 1
 
 
+@pytest.mark.long
 async def test_redis_that_stops_freezes_restarts_or_is_emptied_under_load_costs_no_answer(
     memory: Memory, graph_pool: GraphPool, shared_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import orjson
+import pytest
 
 from kgmem.domain.errors import Unavailable
 from kgmem.domain.graph.entity import Entity
@@ -18,6 +19,7 @@ from kgmem.services.imports.stated_keys import StatedKeys
 KEYS = 200_000  # Enough for a search for duplicates of tenths of a second.
 
 
+@pytest.mark.long
 async def test_keys_closed_under_a_running_search_end_it_and_the_process_lives() -> None:
     keys = StatedKeys()
     entities = [Located(n, Entity(label="City", key=f"k{n % (KEYS - 7)}")) for n in range(KEYS)]

@@ -105,6 +105,7 @@ WAYS: Sequence[Callable[..., Awaitable[None]]] = (
 )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 async def test_three_sources_against_one_weigh_three_to_one_however_they_come(
     memory: Memory, graph: str, shared_database_url: str, tmp_path: Path, way: Callable[..., Awaitable[None]]

@@ -79,6 +79,7 @@ async def test_claims_of_many_writers_at_once_are_all_weighed(memory: Memory) ->
     }
 
 
+@pytest.mark.long
 async def test_a_source_that_floods_the_graph_flips_no_verified_fact(memory: Memory) -> None:
     graph = await new_graph(memory, "claims_flood")
     chance = random.Random(4)

@@ -36,6 +36,7 @@ def said(*arguments: str, code: int = 0) -> str:
     return result.stdout
 
 
+@pytest.mark.long
 def test_started_by_hand_it_runs_until_it_is_stopped_by_hand(
     home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,6 +60,7 @@ def test_started_by_hand_it_runs_until_it_is_stopped_by_hand(
     assert json.loads(said("db", "stop", "--json")) == {"stopped": False}
 
 
+@pytest.mark.long
 def test_the_doctor_starts_what_it_has_to_look_at(home: Path) -> None:
     findings = json.loads(said("doctor", "--json"))
     assert {"database", "server", "age", "vector", "rights"} <= {finding["area"] for finding in findings}

@@ -35,6 +35,7 @@ def output(*arguments: str) -> str:
     return result.stdout
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("database")
 def test_migrating_says_each_step_and_then_that_there_is_none() -> None:
     steps = [f"up to {revision}" for revision in revisions()]
@@ -43,6 +44,7 @@ def test_migrating_says_each_step_and_then_that_there_is_none() -> None:
     assert output().splitlines() == [f"The database is at revision {HEAD} already."]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("database")
 def test_programs_get_json_and_may_go_one_step_up_and_back_to_nothing() -> None:
     assert json.loads(output("--to", "0001", "--json")) == {

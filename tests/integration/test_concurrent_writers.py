@@ -51,6 +51,7 @@ async def test_two_writers_of_one_key_a_thousand_times_make_one_entity(
     await assert_index_matches_labels(memory, graph)
 
 
+@pytest.mark.long
 async def test_writers_of_overlapping_batches_in_any_order_never_see_a_deadlock(
     memory: Memory, graph: str, second: Memory
 ) -> None:
@@ -91,6 +92,7 @@ async def test_large_batches_of_new_relationships_in_opposite_orders_meet_withou
     await assert_index_matches_labels(memory, graph)
 
 
+@pytest.mark.long
 async def test_writing_and_deleting_the_same_things_leaves_no_half_of_anything(
     memory: Memory, graph: str, second: Memory
 ) -> None:
@@ -222,6 +224,7 @@ async def follow(memory: Memory, graph: str, items: int, *, after: int = 0) -> l
     return seen
 
 
+@pytest.mark.long
 async def test_a_reader_of_the_change_feed_misses_nothing_and_sees_nothing_twice(
     memory: Memory, graph: str, second: Memory, shared_database_url: str
 ) -> None:

@@ -23,6 +23,7 @@ async def memory(database_url: str) -> AsyncIterator[Memory]:
         yield opened
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -44,6 +44,7 @@ async def longest_pause(work: Awaitable[object]) -> float:
     return pause
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "text",
     [
@@ -64,6 +65,7 @@ async def test_what_takes_too_long_is_stopped_while_others_have_their_turn(memor
     assert await rows(memory, "MATCH (n:N) RETURN count(n)") == [60]
 
 
+@pytest.mark.long
 async def test_what_a_stopped_statement_wrote_is_undone(memory: Memory) -> None:
     text = (
         "CREATE (:Left) WITH 1 AS one RETURN size([x IN range(1, 90000) WHERE all(y IN range(1, 90000) WHERE y > 0)])"
@@ -73,6 +75,7 @@ async def test_what_a_stopped_statement_wrote_is_undone(memory: Memory) -> None:
     assert await rows(memory, "MATCH (n:Left) RETURN count(n)") == [0]
 
 
+@pytest.mark.long
 async def test_what_is_stopped_in_a_list_leaves_its_connection_in_order(
     memory: Memory, caplog: pytest.LogCaptureFixture
 ) -> None:

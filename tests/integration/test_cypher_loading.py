@@ -166,6 +166,7 @@ THROUGH = [
 ]
 
 
+@pytest.mark.long
 async def test_paths_begin_at_what_the_rows_say(memory: Memory, loaded: str) -> None:
     await asked(memory, "MATCH (a:Q), (b:Q {id: a.next}) CREATE (a)-[:NEXT]->(b)", graph=loaded)
     for clause, expected in THROUGH:

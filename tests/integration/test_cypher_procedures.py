@@ -51,6 +51,7 @@ async def ask(memory: Memory, text: str, scope: str | None = None, **parameters:
     return await memory.cypher(GRAPH, text, parameters, scope=scope)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMED)
 async def test_every_named_query_gives_the_columns_that_it_promises(apollo: Memory, name: str) -> None:
     query = apollo.queries.get(name)

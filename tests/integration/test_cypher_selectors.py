@@ -186,6 +186,7 @@ async def _compare_worlds(memory: Memory, count: int, seed: int) -> None:
             await _compare(memory, mine, written, hops, selector)
 
 
+@pytest.mark.long
 async def test_each_selector_gives_what_a_brute_force_finds(memory: Memory) -> None:
     await _compare_worlds(memory, 16, seed=5)
 
@@ -273,6 +274,7 @@ def _meets(world: World, trail: Trail, meets: Callable[[Sequence[Edge], Sequence
     return meets(edges, nodes)
 
 
+@pytest.mark.long
 async def test_where_restricts_which_path_of_the_functions_is_shortest(memory: Memory) -> None:
     random = Random(17)
     worlds = [_world(random, number) for number in range(6)]
@@ -327,6 +329,7 @@ async def test_where_is_asked_of_the_paths_that_were_chosen(memory: Memory) -> N
     assert await rows(memory, f"{behind} {longer}") == []
 
 
+@pytest.mark.long
 async def test_a_long_chain_is_searched_without_end_of_the_stack(memory: Memory) -> None:
     await asked(memory, "UNWIND range(0, 2100) AS i CREATE (:L {i: i})")
     pairs = {"pairs": [{"a": i, "b": i + 1} for i in range(2100)]}

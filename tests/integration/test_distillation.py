@@ -251,6 +251,7 @@ async def test_a_run_that_was_broken_off_while_it_drops_a_group_goes_on(
     assert (run.state, run.score, run.episodes, run.dropped) == ("done", 1, 5, 2)
 
 
+@pytest.mark.long
 async def test_what_was_not_found_again_is_quoted_too(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     await talk(memory)
     real, calls = execute.select, []
@@ -271,6 +272,7 @@ async def test_what_was_not_found_again_is_quoted_too(memory: Memory, monkeypatc
     assert any(calls)
 
 
+@pytest.mark.long
 async def test_critical_knowledge_waits_for_approval(memory: Memory) -> None:
     await talk(memory)
     await talk(memory, "user/2", properties={"critical": True})
@@ -304,6 +306,7 @@ async def test_a_critical_entity_makes_what_is_said_of_it_critical_and_rejected_
     assert states[("t3",)] == "kept" if ("t3",) in states else "kept" in states.values()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("erase", [False, True])
 async def test_a_forgotten_original_is_quoted_no_more(memory: Memory, erase: bool) -> None:
     await talk(memory)
@@ -323,6 +326,7 @@ async def test_a_forgotten_original_is_quoted_no_more(memory: Memory, erase: boo
         assert traces.found == []
 
 
+@pytest.mark.long
 async def test_a_corrected_fact_makes_the_text_stale_and_it_is_made_anew(memory: Memory) -> None:
     await talk(memory)
     run, (text,) = await distilled(memory)
@@ -343,6 +347,7 @@ async def test_a_corrected_fact_makes_the_text_stale_and_it_is_made_anew(memory:
     assert await memory.tasks.queue_distillation() == 0
 
 
+@pytest.mark.long
 async def test_earlier_times_show_the_originals(memory: Memory) -> None:
     keys = await talk(memory)
     moment = iso(now())
@@ -355,6 +360,7 @@ async def test_earlier_times_show_the_originals(memory: Memory) -> None:
     assert text.key not in found
 
 
+@pytest.mark.long
 async def test_an_allowance_starts_distillation_above_four_fifths(memory: Memory) -> None:
     await talk(memory)
     stored = await memory.distillation.put_allowance(GRAPH, Allowance(SCOPE, items=8))
@@ -374,6 +380,7 @@ async def test_an_allowance_starts_distillation_above_four_fifths(memory: Memory
         await memory.distillation.allowance(GRAPH, SCOPE)
 
 
+@pytest.mark.long
 async def test_a_run_that_was_broken_off_goes_on(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     await talk(memory)
     real = execute.to_cold
@@ -420,6 +427,7 @@ async def test_a_scope_that_is_deleted_takes_its_runs_and_allowances(memory: Mem
     assert (await memory.scopes.find_traces(GRAPH, ["Maria Chen", "flood of 2021"], server=False)).found == []
 
 
+@pytest.mark.long
 async def test_pressure_distils_the_least_used_scopes(memory: Memory) -> None:
     await talk(memory)
 

@@ -57,6 +57,7 @@ async def runs(memory: Memory) -> list[DistilRun]:
     return list((await memory.distillation.list(GRAPH, scope=SCOPE)).items)
 
 
+@pytest.mark.long
 async def test_tokens_above_four_fifths_of_an_allowance_start_a_run(memory: Memory) -> None:
     await talk(memory)
     used = (await memory.distillation.put_allowance(GRAPH, Allowance(SCOPE, tokens=100_000))).used_tokens or 0
@@ -72,6 +73,7 @@ async def test_tokens_above_four_fifths_of_an_allowance_start_a_run(memory: Memo
     assert ((await memory.distillation.allowance(GRAPH, SCOPE)).used_tokens or 0) < used
 
 
+@pytest.mark.long
 async def test_an_age_starts_a_run_when_enough_texts_or_late_ones_have_it(memory: Memory) -> None:
     await talk(memory)
     await memory.distillation.put_allowance(GRAPH, Allowance(SCOPE, older_than=1000))
@@ -88,6 +90,7 @@ async def test_an_age_starts_a_run_when_enough_texts_or_late_ones_have_it(memory
     assert not await due(memory)
 
 
+@pytest.mark.long
 async def test_a_closed_session_starts_a_run_of_its_texts_alone(memory: Memory) -> None:
     await talk(memory)
     for name in ("open", "closed"):
@@ -106,6 +109,7 @@ async def test_a_closed_session_starts_a_run_of_its_texts_alone(memory: Memory) 
     assert not await due(memory)
 
 
+@pytest.mark.long
 async def test_what_was_undone_is_tried_again_by_itself_only_once_it_has_changed(memory: Memory) -> None:
     await talk(memory)
     await memory.distillation.put_allowance(GRAPH, Allowance(SCOPE, items=3))

@@ -219,6 +219,7 @@ class TestOnAServer:
         assert finding.area == "connection"
         assert "KGMEM_DATABASE_URL" in finding.hint
 
+    @pytest.mark.long
     async def test_a_careless_server_is_seen_through(self, short_folder: Path) -> None:
         careless = {
             "fsync": "off",

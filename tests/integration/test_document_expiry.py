@@ -128,6 +128,7 @@ async def test_the_job_finds_the_graph_and_deletes(memory: Memory, kind: Kind) -
     assert await memory.tasks.expire_items(Graphs.old) == 0
 
 
+@pytest.mark.long
 async def test_a_later_write_extends_keeps_or_removes_the_time(memory: Memory, kind: Kind) -> None:
     first = await kind.put(memory, ttl=SHORT)
     assert (await kind.put(memory, "b")).expires_at == first.expires_at  # Says nothing of it.
@@ -164,6 +165,7 @@ async def test_a_wrong_time_changes_nothing(memory: Memory, kind: Kind, lasts: d
     assert await kind.names(memory) == []
 
 
+@pytest.mark.long
 async def test_extended_at_the_last_moment_it_stays(memory: Memory, kind: Kind) -> None:
     """Whoever is told that the time is extended finds what was written, however close that was."""
     for round_ in range(8):
@@ -201,6 +203,7 @@ async def test_a_file_whose_time_is_over_is_rejected_with_the_reason(
         await kind.get(memory, Graphs.new)
 
 
+@pytest.mark.long
 async def test_a_session_takes_along_what_was_said_in_it(memory: Memory) -> None:
     await _put_session(memory, "Pune", ttl=1.0)
     assert len((await memory.episodes.list(Graphs.old, scope=SCOPE)).items) == 1
@@ -210,6 +213,7 @@ async def test_a_session_takes_along_what_was_said_in_it(memory: Memory) -> None
         await memory.sessions.messages(Graphs.old, SESSION)
 
 
+@pytest.mark.long
 async def test_the_context_has_no_block_that_has_expired(memory: Memory) -> None:
     await memory.blocks.put(Graphs.old, BLOCK, BlockContent("Likes the sea."), expires_at=soon(1.0))
     await _put_session(memory)

@@ -59,6 +59,7 @@ async def answer(door: Door) -> str:
     return next(str(hit["text"]) for hit in hits if hit["kind"] == "fact" and hit["label"] == "LIVES_IN")
 
 
+@pytest.mark.long
 async def test_an_answer_that_is_remembered_again_adds_nothing_whoever_says_it(reader: Door, graph: str) -> None:
     await use_key(reader, "first")
     await remember(reader, graph, TEXT, source="alice")

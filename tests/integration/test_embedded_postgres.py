@@ -153,12 +153,14 @@ class TestANewHome:
                 await connection.execute("CREATE EXTENSION pg_textsearch")
         assert any("Making a new database" in text for text in said)
 
+    @pytest.mark.long
     async def test_is_private_to_its_owner(self, new_home: Path) -> None:
         async with server_in(new_home):
             for folder in (new_home / "postgres", new_home / "run"):
                 assert mode(folder) == 0o700
             assert mode(new_home / "postgres.log") & 0o077 == 0
 
+    @pytest.mark.long
     async def test_has_a_url_that_psycopg_and_psql_understand_too(self, home: Path) -> None:
         async with server_in(home) as server:
             async with await psycopg.AsyncConnection.connect(server.url) as connection:
@@ -167,6 +169,7 @@ class TestANewHome:
             command = server.psql_command("-Atc", "SELECT 1 + 1")
             assert (await run(command)).stdout == "2\n"
 
+    @pytest.mark.long
     async def test_that_starts_while_another_process_makes_it_waits_and_uses_it(self, new_home: Path) -> None:
         servers = [server_in(new_home, attach=True) for _ in range(3)]
         urls = await asyncio.gather(*(server.start() for server in servers))
@@ -363,6 +366,7 @@ class TestCrashes:
             assert server.owns
             assert await value(server.url, "SELECT count(*) FROM kept") == 1
 
+    @pytest.mark.long
     async def test_a_session_that_is_still_busy_does_not_keep_it_from_starting(self, own_home: Path) -> None:
         server = server_in(own_home)
         url = await server.start()
@@ -375,6 +379,7 @@ class TestCrashes:
                 assert await value(again.url, "SELECT 1") == 1
             await asyncio.gather(busy, return_exceptions=True)
 
+    @pytest.mark.long
     async def test_the_owner_heals_it_at_the_same_address(self, own_home: Path) -> None:
         said: list[str] = []
         async with server_in(own_home, report=said.append) as server:
@@ -399,6 +404,7 @@ class TestCrashes:
         async with server_in(own_home) as server:
             assert server.owns
 
+    @pytest.mark.long
     async def test_a_start_waits_for_a_postgres_that_is_still_recovering(self, own_home: Path) -> None:
         with other_process(own_home) as owner:
             pid_file = own_home / "postgres" / "postmaster.pid"
@@ -412,6 +418,7 @@ class TestCrashes:
             assert await asyncio.wait_for(start, 20) == owner.url
             await guest.stop()
 
+    @pytest.mark.long
     async def test_an_interrupted_initdb_is_done_again(self, new_home: Path) -> None:
         half = new_home / "postgres.new"
         half.mkdir(parents=True)
@@ -462,6 +469,7 @@ class TestRefusals:
 
 
 class TestSockets:
+    @pytest.mark.long
     async def test_a_home_deep_down_gets_a_short_private_socket_folder(self, short_folder: Path) -> None:
         with home_folder(short_folder / ("d" * 90) / ("e" * 90)) as home:
             home.parent.mkdir(parents=True)
@@ -478,6 +486,7 @@ class TestSockets:
             await watch
             assert not exists(folder)
 
+    @pytest.mark.long
     async def test_a_home_with_odd_letters_works(self, short_folder: Path) -> None:
         with home_folder(short_folder / "a, b%20'ü") as home:
             home.parent.mkdir()

@@ -97,6 +97,7 @@ async def test_only_its_account_reaches_it(home: Path) -> None:
             assert os.stat(path).st_mode & 0o077 == 0  # noqa: PTH116
 
 
+@pytest.mark.long
 async def test_its_owner_starts_it_again_when_it_dies(home: Path) -> None:
     async with redis_server(RedisChoice(EMBEDDED, home), owner=True) as url:
         assert url

@@ -43,6 +43,7 @@ async def test_another_machine_is_reached_by_the_proxy(
     assert request.headers["host"] == "embeddings.invalid"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost", "LOCALHOST"])
 async def test_this_machine_is_reached_without_the_proxy(
     server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch, host: str

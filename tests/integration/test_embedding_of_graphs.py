@@ -276,6 +276,7 @@ async def test_what_another_process_writes_while_a_graph_is_re_embedded_is_in_th
     }
 
 
+@pytest.mark.long
 async def test_a_re_embedding_that_was_broken_off_is_taken_up_again(
     memory: Memory, graph: str, embedder: SwitchableEmbedder
 ) -> None:

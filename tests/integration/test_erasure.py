@@ -177,6 +177,7 @@ async def erased(memory: Memory, graph: str, *texts: str, **request: Any) -> Sig
     return await memory.erasures.erase(graph, ErasureRequest(texts=texts, **request))
 
 
+@pytest.mark.long
 async def test_what_came_by_all_ways_at_once_is_erased_and_that_of_others_stays(memory: Memory, graph: str) -> None:
     gone, kept = a_word(), a_word("zk")
     for way in WAYS.values():
@@ -205,6 +206,7 @@ async def test_what_came_by_one_way_is_erased(memory: Memory, graph: str, way: s
     assert (await traces(memory, graph, word), signed.report["complete"]) == ([], True)
 
 
+@pytest.mark.long
 async def test_what_another_client_wrote_is_erased(memory: Memory, graph: str, shared_database_url: str) -> None:
     word = a_word()
     async with other_client(shared_database_url) as client:
@@ -213,6 +215,7 @@ async def test_what_another_client_wrote_is_erased(memory: Memory, graph: str, s
     assert await traces(memory, graph, word) == []
 
 
+@pytest.mark.long
 async def test_a_person_is_erased_by_the_key_of_an_entity(memory: Memory, graph: str) -> None:
     word = a_word()
     await memory.entities.put(graph, [Entity("bob", "Person", f"Bob {word}"), Entity("acme"), Entity("ann")])
@@ -272,6 +275,7 @@ async def test_a_dry_run_shows_what_would_go_and_changes_nothing(memory: Memory,
     assert not (await memory.erasures.reports(graph)).items
 
 
+@pytest.mark.long
 async def test_whole_words_leave_longer_ones(memory: Memory, graph: str) -> None:
     word = a_word()
     await memory.episodes.put(graph, [Episode(f"A\n{word}, again.", "t"), Episode(f"Not{word}s at all.", "u")])
@@ -279,6 +283,7 @@ async def test_whole_words_leave_longer_ones(memory: Memory, graph: str) -> None
     assert [each.key for each in (await memory.episodes.list(graph)).items] == ["u"]
 
 
+@pytest.mark.long
 async def test_a_second_erasure_finds_nothing_and_reports_are_listed_and_verified(memory: Memory, graph: str) -> None:
     word = a_word()
     await entity(memory, graph, word)
@@ -318,6 +323,7 @@ async def test_texts_in_other_normal_forms_and_letters_are_erased(memory: Memory
     assert await traces(memory, graph, composed) == []
 
 
+@pytest.mark.long
 @pytest.mark.server
 async def test_files_of_tables_have_no_trace_after_an_erasure(memory: Memory, graph: str, postgres_url: str) -> None:
     word = a_word()

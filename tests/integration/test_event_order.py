@@ -49,6 +49,7 @@ async def consume(memory: Memory, group: str, done: asyncio.Event, limit: int = 
             await asyncio.sleep(0.005)
 
 
+@pytest.mark.long
 async def test_many_writers_lose_and_double_nothing_for_two_groups(memory: Memory) -> None:
     done = asyncio.Event()
 

@@ -37,6 +37,7 @@ async def keys(memory: Memory) -> list[str]:
     return [each.key for each in (await memory.entities.list(GRAPH)).items]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", ["jsonl", "csv"])
 async def test_an_import_keeps_the_time_and_rejects_what_is_over(memory: Memory, tmp_path: Path, suffix: str) -> None:
     at = soon(4.0)
@@ -70,6 +71,7 @@ async def test_the_job_finds_the_graph_and_deletes(memory: Memory) -> None:
     assert await memory.tasks.expire_items(GRAPH) == 0
 
 
+@pytest.mark.long
 async def test_a_time_that_cypher_extends_or_removes_holds(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [Entity(key, ttl=SHORT) for key in ("later", "never", "gone")])
     await memory.cypher(GRAPH, "MATCH (n {key: 'later'}) SET n.expires_at = '2990-01-01T00:00:00Z'", mode="write")
@@ -89,6 +91,7 @@ async def test_a_caller_without_such_items_makes_no_table(memory: Memory) -> Non
     assert made is False
 
 
+@pytest.mark.long
 async def test_many_readers_at_that_moment_all_see_it_gone(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [Entity(f"e{n}", ttl=SHORT) for n in range(700)])
     await memory.entities.put(GRAPH, [Entity("hub")])
@@ -103,6 +106,7 @@ async def test_many_readers_at_that_moment_all_see_it_gone(memory: Memory) -> No
     assert await keys(memory) == ["hub"]
 
 
+@pytest.mark.long
 async def test_who_locks_an_expired_item_stops_no_reader(memory: Memory, shared_database_url: str) -> None:
     await memory.entities.put(GRAPH, [Entity("held", ttl=0.5), Entity("plain")])
     schema = await index_schema(memory, GRAPH)
@@ -130,6 +134,7 @@ def docked(port: str, **more: Any) -> ClaimStatement:
     return ClaimStatement("radio", "ferry", "port", value=port, **more)
 
 
+@pytest.mark.long
 async def test_a_claim_expires_and_its_fact_goes(memory: Memory) -> None:
     await memory.claims.put(GRAPH, [docked("Kiel", ttl=SHORT)])
     assert await values(memory) == ["Kiel"]
@@ -144,6 +149,7 @@ async def test_a_claim_expires_and_its_fact_goes(memory: Memory) -> None:
     assert (await query(memory, f"SELECT count(*) FROM {await index_schema(memory, GRAPH)}.expiry"))[0][0] == 0
 
 
+@pytest.mark.long
 async def test_a_claim_that_expires_leaves_what_others_state(memory: Memory) -> None:
     other = replace(docked("Oslo"), source="web")
     await memory.claims.put(GRAPH, [docked("Kiel", expires_at=soon()), other])
@@ -158,6 +164,7 @@ async def test_a_claim_that_expires_leaves_what_others_state(memory: Memory) -> 
     ]
 
 
+@pytest.mark.long
 async def test_a_later_statement_sets_the_time_of_a_claim_anew(memory: Memory) -> None:
     await memory.claims.put(GRAPH, [docked("Kiel", ttl=SHORT)])
     again = await memory.claims.put(GRAPH, [docked("Kiel", ttl="30d")])
@@ -203,6 +210,7 @@ async def test_a_round_trip_keeps_when_claims_expire(memory: Memory, tmp_path: P
     await let_go(memory, other)
 
 
+@pytest.mark.long
 async def test_an_imported_claim_expires_and_one_that_is_over_is_rejected(memory: Memory, tmp_path: Path) -> None:
     line = {"type": "claim", "source": "radio", "subject": "ferry", "predicate": "port", "value": "Kiel"}
     lines = [line | {"expires_at": soon()}, line | {"value": "Oslo", "expires_at": "2001"}]

@@ -426,6 +426,7 @@ async def test_a_renamed_end_is_told_at_once_and_found_after_a_rebuild(memory: M
     assert len(await ask(memory, graph, "Edwin")) == 1
 
 
+@pytest.mark.long
 async def test_another_setting_is_put_into_effect_by_a_job(memory: Memory, people: str) -> None:
     await memory.relationships.put(people, [WALKED, Relationship("FLEW_WITH", "neil", "buzz")])
     jobs: Any = memory.ports.jobs
@@ -452,6 +453,7 @@ async def test_another_setting_is_put_into_effect_by_a_job(memory: Memory, peopl
     assert people not in await memory.ports.index.without_facts()
 
 
+@pytest.mark.long
 async def test_graphs_of_before_get_their_facts_by_a_job(memory: Memory, people: str) -> None:
     await memory.relationships.put(people, [WALKED, Relationship("FLEW_WITH", "neil", "buzz")])
     before, schema = await told(memory, people), await index_schema(memory, people)
@@ -484,6 +486,7 @@ async def test_stats_count_facts_apart_from_what_they_are_made_of(memory: Memory
     assert stats.labels == {"Person": 2, "Place": 2}
 
 
+@pytest.mark.long
 async def test_what_was_known_of_a_fact_is_kept_and_another_setting_is_no_knowledge(
     memory: Memory, people: str
 ) -> None:

@@ -241,6 +241,7 @@ async def test_what_cannot_enter_the_best_waits_for_other_changes(memory: Memory
     assert applied(await events(memory)) == await answered(memory, question)
 
 
+@pytest.mark.long
 async def test_time_changes_an_answer(memory: Memory) -> None:
     await follow(memory, Question(What(labels=("Cup",)), When(any_time=False), k=4))
     await memory.entities.put(GRAPH, [Entity("one", "Cup", scope="user/1")])
@@ -276,6 +277,7 @@ async def test_feedback_changes_an_answer(memory: Memory) -> None:
     assert applied(await events(memory)) == await answered(memory)
 
 
+@pytest.mark.long
 async def test_a_long_log_begins_with_the_answer_that_its_older_half_made(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -223,6 +223,7 @@ ODD = [
 ]
 
 
+@pytest.mark.long
 async def test_whatever_another_client_writes_is_indexed_and_stops_nothing(
     memory: Memory, graph: str, client: asyncpg.Connection
 ) -> None:

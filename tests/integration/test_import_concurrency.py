@@ -135,6 +135,7 @@ async def test_writers_of_other_keys_and_the_same_label_go_on_beside_an_import(
     await assert_nothing_left(memory, graph)
 
 
+@pytest.mark.long
 async def test_writers_of_the_same_keys_and_an_import_make_one_entity_of_each(
     memory: Memory, graph: str, other: Memory
 ) -> None:
@@ -160,6 +161,7 @@ async def test_writers_of_the_same_keys_and_an_import_make_one_entity_of_each(
     await assert_index_matches_labels(memory, graph)
 
 
+@pytest.mark.long
 async def test_two_imports_of_overlapping_files_at_once_make_one_graph(
     memory: Memory, graph: str, other: Memory, tmp_path: Path
 ) -> None:

@@ -105,6 +105,7 @@ async def test_a_decision_on_a_fact_finds_it_by_the_ids_of_fact_and_relationship
     assert await rests_on(memory, origin, fact.relationships[0]) == ["it"]
 
 
+@pytest.mark.long
 async def test_a_retracted_relationship_is_retracted_in_the_copy_too(
     memory: Memory, origin: str, tmp_path: Path
 ) -> None:

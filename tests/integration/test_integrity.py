@@ -92,6 +92,7 @@ class TestHealth:
         await fill_bare(memory, bare)
         assert (await check(memory, bare)).damages == []
 
+    @pytest.mark.long
     async def test_writers_of_all_kinds_cause_no_alarm(
         self, memory: Memory, full: str, shared_database_url: str
     ) -> None:
@@ -175,6 +176,7 @@ async def recalled(memory: Memory, graph: str) -> list[Any]:
 
 
 class TestDamage:
+    @pytest.mark.long
     async def test_every_derivable_kind_is_found_named_and_repaired(self, memory: Memory, full: str) -> None:
         before = await recalled(memory, full)
         await plant(memory, full, DERIVABLE)
@@ -194,6 +196,7 @@ class TestDamage:
         assert await recalled(memory, full) == before
         assert (await memory.entities.put(full, [Entity("new", "Person", text="apple")])).created == 1
 
+    @pytest.mark.long
     async def test_what_cannot_be_derived_is_named_and_left(self, memory: Memory, full: str) -> None:
         await plant(memory, full, LOST)
         found = await check(memory, full)
@@ -223,6 +226,7 @@ class TestDamage:
         assert "extraction_queue" in next(each for each in found.damages if each.check == "tables").example
         assert "extraction-gone" in found.skipped
 
+    @pytest.mark.long
     async def test_a_label_that_was_forgotten_comes_back(self, memory: Memory, full: str) -> None:
         await plant(memory, full, [("labels", "DELETE FROM <i>.label WHERE name = 'Person'")])
         memory.ports.graphs.forget(full)  # type: ignore[attr-defined]
@@ -231,6 +235,7 @@ class TestDamage:
         assert names(await check(memory, full)) == set()
         await assert_index_matches_labels(memory, full)
 
+    @pytest.mark.long
     @pytest.mark.parametrize("index", ["passage_words", "{v}_hnsw"])
     async def test_a_search_index_that_has_lost_rows_is_found(self, memory: Memory, full: str, index: str) -> None:
         catalog: Any = memory.ports.graphs
@@ -250,6 +255,7 @@ class TestDamage:
         assert "late 3" in [hit.key for hit in answer.hits]
 
 
+@pytest.mark.long
 async def test_a_rebuild_makes_missing_indexes_and_triggers_too(memory: Memory, full: str) -> None:
     before = await recalled(memory, full)
     structure = [each for each in DERIVABLE if each[0] in {"indexes", "triggers", "property-indexes", "capture"}]
@@ -261,6 +267,7 @@ async def test_a_rebuild_makes_missing_indexes_and_triggers_too(memory: Memory, 
     assert await recalled(memory, full) == before
 
 
+@pytest.mark.long
 async def test_figures_count_damage_of_the_newest_reports(memory: Memory, full: str) -> None:
     await check(memory, full)
     before = (await memory.server.metrics()).damages

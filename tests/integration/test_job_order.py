@@ -72,6 +72,7 @@ async def test_one_graph_with_many_imports_does_not_keep_others_waiting(queue: P
     assert log.ran[:2] == ["import busy", "import other"]
 
 
+@pytest.mark.long
 async def test_long_work_makes_room_and_goes_on_afterwards(queue: ProcrastinateQueue) -> None:
     log, left = Log(), {"a": 40, "b": 40}
 
@@ -232,6 +233,7 @@ def _named(name: str, numbers: Iterable[int]) -> Iterator[bytes]:
     return (b'{"type": "entity", "key": "k%d", "name": "%s"}\n' % (n, name.encode()) for n in numbers)
 
 
+@pytest.mark.long
 async def test_a_large_import_makes_room_for_others_and_goes_on_where_it_was(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,6 +315,7 @@ async def test_what_has_waited_for_long_comes_as_early_as_imports(queue: Procras
     assert log.ran == ["rebuild a", "detect_communities b", "import c"]
 
 
+@pytest.mark.long
 async def test_an_import_waits_no_longer_than_a_slice_of_embedding(database_url: str) -> None:
     embedder = hashing()
     embedder.pause = 0.05
@@ -338,6 +341,7 @@ async def test_an_import_waits_no_longer_than_a_slice_of_embedding(database_url:
             await until(embedded)
 
 
+@pytest.mark.long
 async def test_an_import_waits_no_longer_than_a_slice_of_reembedding(database_url: str) -> None:
     embedder = hashing()
     embedder.pause = 0.05

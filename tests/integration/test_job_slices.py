@@ -90,6 +90,7 @@ async def beliefs(memory: Memory, graph: str) -> Any:
     return sorted(set(facts)), [tuple(row) for row in trust]
 
 
+@pytest.mark.long
 async def test_consensus_in_slices_is_that_of_one_piece(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_consensus, "_BATCH", 5)
     told = []
@@ -142,6 +143,7 @@ async def rows(memory: Memory, graph: str) -> list[Any]:
     return told + [row[0] for row in await query(memory, f"SELECT body FROM {schema}.passage ORDER BY body")]
 
 
+@pytest.mark.long
 async def test_an_index_is_rebuilt_in_slices(
     memory: Memory, graph: str, shared_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +196,7 @@ async def test_summaries_are_kept_in_slices(memory: Memory, graph: str) -> None:
         assert "met" in summary.text.lower()
 
 
+@pytest.mark.long
 async def test_a_job_whose_worker_was_killed_goes_on_where_it_was(database_url: str) -> None:
     await run_on(database_url, "CREATE TABLE public.begun (graph text)")
     async with open_queue(database_url) as queue:
@@ -267,6 +270,7 @@ async def test_a_job_in_slices_is_done_when_its_rest_is(database_url: str) -> No
             await until(done)
 
 
+@pytest.mark.long
 async def test_no_work_that_cannot_be_broken_off_takes_the_place_of_imports(database_url: str, tmp_path: Path) -> None:
     """Consensus, a rebuild, summaries and a dry run that never end, of several graphs, beside imports of others."""
     settings = Settings(database_url=SecretStr(database_url), home=tmp_path, embedder="none", pool_size=4)

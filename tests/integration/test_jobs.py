@@ -125,6 +125,7 @@ async def test_jobs_that_rewrite_an_index_run_one_at_a_time_a_graph(queue: Procr
     assert most == {"apollo": 1, "gemini": 1, "all": 2}
 
 
+@pytest.mark.long
 async def test_no_wake_up_is_lost_and_many_become_few(database_url: str, queue: ProcrastinateQueue) -> None:
     await run_on(database_url, "CREATE TABLE public.written (n serial)")
     seen: list[int] = []
@@ -162,6 +163,7 @@ async def test_wake_ups_that_are_due_are_sent_when_the_queue_closes(database_url
         assert {job.graph for job in await queue.list(graph=None, status="waiting", limit=9)} == {"apollo", "gemini"}
 
 
+@pytest.mark.long
 async def test_a_part_that_is_away_is_waited_for_while_the_next_job_waits_too(queue: ProcrastinateQueue) -> None:
     attempts: list[float] = []
     begun, go_on = asyncio.Event(), asyncio.Event()
@@ -205,6 +207,7 @@ async def test_a_job_for_a_graph_that_is_gone_is_cancelled(queue: ProcrastinateQ
         assert await ended(queue, id_) == "cancelled"
 
 
+@pytest.mark.long
 @pytest.mark.crash
 async def test_a_job_survives_the_kill_of_its_worker(database_url: str, queue: ProcrastinateQueue) -> None:
     await run_on(database_url, "CREATE TABLE public.begun (graph text)")
@@ -251,6 +254,7 @@ async def test_a_job_that_runs_when_its_worker_is_told_to_stop_waits_for_the_nex
     assert finished == ["apollo"]
 
 
+@pytest.mark.long
 async def test_the_worker_goes_on_when_all_its_connections_break(database_url: str, queue: ProcrastinateQueue) -> None:
     async def rebuild(graph: str) -> None:
         """Do nothing."""

@@ -86,6 +86,7 @@ async def test_a_token_shows_its_id_and_the_table_holds_no_secret(ring: Postgres
     assert row["hash"].startswith("$argon2id$")
 
 
+@pytest.mark.long
 async def test_whatever_is_wrong_with_a_key_is_said_in_the_same_words(ring: PostgresKeyRing) -> None:
     revoked, revoked_token = await ring.create("revoked", "reader", **ANY)
     await ring.revoke(revoked.id)
@@ -115,6 +116,7 @@ async def test_an_unknown_id_takes_a_check_like_a_known_one(
     assert checks.count == 2
 
 
+@pytest.mark.long
 async def test_a_key_in_use_is_hashed_once(ring: PostgresKeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
     _, token = await ring.create("busy", "reader", **ANY)
     checks = Checks(monkeypatch)
@@ -128,6 +130,7 @@ async def test_a_key_in_use_is_hashed_once(ring: PostgresKeyRing, monkeypatch: p
     assert checks.count == 1
 
 
+@pytest.mark.long
 async def test_a_revoked_key_is_refused_at_once_here_and_within_a_second_elsewhere(
     ring: PostgresKeyRing, database: Database
 ) -> None:
@@ -144,6 +147,7 @@ async def test_a_revoked_key_is_refused_at_once_here_and_within_a_second_elsewhe
     assert (await ring.revoke(made.id)).revoked_at == revoked.revoked_at
 
 
+@pytest.mark.long
 async def test_a_key_expires_within_a_second(ring: PostgresKeyRing) -> None:
     _, token = await ring.create("brief", "reader", graph=None, scope="", expires_at=iso(now() + 500_000))
 
@@ -234,6 +238,7 @@ async def test_guessing_is_slow_and_does_not_stop_who_has_a_key(ring: PostgresKe
     assert key.name == "good"
 
 
+@pytest.mark.long
 async def test_too_many_checks_at_once_are_turned_away() -> None:
     hasher = SecretHasher()
     tasks = [asyncio.create_task(hasher.check(None, "secret")) for _ in range(80)]

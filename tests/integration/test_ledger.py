@@ -162,6 +162,7 @@ async def test_a_hold_is_settled_in_part_or_whole_or_released_once(memory: Memor
     await clean(memory)
 
 
+@pytest.mark.long
 async def test_a_lapsed_hold_counts_no_more_before_a_job_closes_it(memory: Memory) -> None:
     await opened(memory, "fund", "spent", limits=AccountLimits(hard_min=D(-100)))
     hold = await memory.ledger.hold(GRAPH, Reservation("fund", "spent", "100", seconds=1))

@@ -109,6 +109,7 @@ async def fill(url: str) -> None:
         await connection.close()
 
 
+@pytest.mark.long
 async def test_a_fresh_database_equals_one_that_went_step_by_step(database_url: str, empty_database_url: str) -> None:
     for revision in revisions():
         await migrate(empty_database_url, revision)
@@ -117,6 +118,7 @@ async def test_a_fresh_database_equals_one_that_went_step_by_step(database_url: 
     assert (await require_current(empty_database_url)).state == "current"
 
 
+@pytest.mark.long
 async def test_down_and_up_again_keeps_all_data(database_url: str) -> None:
     await fill(database_url)
     tables, contents = await catalog_of(database_url), await contents_of(database_url)
@@ -129,6 +131,7 @@ async def test_down_and_up_again_keeps_all_data(database_url: str) -> None:
     assert await contents_of(database_url) == contents
 
 
+@pytest.mark.long
 async def test_a_way_down_really_goes_down_and_up_again_for_graphs_too(database_url: str) -> None:
     async with opened_memory(database_url) as memory:
         await memory.graphs.create("facts")
@@ -148,6 +151,7 @@ async def test_a_way_down_really_goes_down_and_up_again_for_graphs_too(database_
     assert await catalog_of(database_url, schema) == made
 
 
+@pytest.mark.long
 async def test_the_way_down_before_facts_takes_them_along_and_up_again_they_are_made(database_url: str) -> None:
     async with opened_memory(database_url, embedder=hashing()) as memory:
         await memory.graphs.create("facts", facts="all")
@@ -177,6 +181,7 @@ async def test_the_way_down_before_facts_takes_them_along_and_up_again_they_are_
     assert await fetch(database_url, counted) == [before]
 
 
+@pytest.mark.long
 async def test_unique_values_survive_the_way_down_and_up_again(database_url: str) -> None:
     schema = {"labels": {"Book": {"properties": {"isbn": {"unique": True}, "pages": {"unique": True}}}}}
     seats = {"seats": {"index": "key", "of": ["Book"], "properties": ["shelf", "place"]}}
@@ -205,6 +210,7 @@ async def test_unique_values_survive_the_way_down_and_up_again(database_url: str
         await memory.entities.put("books", [Entity("p", properties={"isbn": "2"})])
 
 
+@pytest.mark.long
 async def test_down_to_base_leaves_nothing_of_kgmem(database_url: str) -> None:
     tables = await catalog_of(database_url)
 
@@ -229,6 +235,7 @@ async def test_down_to_base_is_refused_while_graphs_stand(database_url: str) -> 
     assert await contents_of(database_url) == contents
 
 
+@pytest.mark.long
 async def test_two_who_migrate_at_once_migrate_once(empty_database_url: str) -> None:
     steps: list[str] = []
 
@@ -249,6 +256,7 @@ async def test_a_migration_that_waits_for_another_says_so(empty_database_url: st
     assert (await revision_state(empty_database_url)).state == "empty"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("limits", "error"),
     [(Limits(lock=0.1), DatabaseUnavailable), (Limits(lock=60, statement=0.1), TimedOut)],
@@ -284,6 +292,7 @@ _CHANGE_CATALOGS_AND_FAIL = """
 """
 
 
+@pytest.mark.long
 async def test_a_migration_that_failed_is_not_rolled_back_by_a_statement(database_url: str) -> None:
     await run_on(database_url, _CHANGE_CATALOGS_AND_FAIL)
 
@@ -301,6 +310,7 @@ async def test_an_empty_database_is_refused_with_the_command_that_mends_it(empty
     assert "kgmem quickstart" in refusal.value.hint
 
 
+@pytest.mark.long
 async def test_an_older_database_is_refused_with_the_command_that_mends_it(database_url: str) -> None:
     await downgrade(database_url, "0001")
 
@@ -319,6 +329,7 @@ async def test_a_newer_database_is_refused_and_left_alone(database_url: str) -> 
     assert (await revision_state(database_url)).current == "9999"
 
 
+@pytest.mark.long
 async def test_a_revision_in_the_other_direction_is_refused(database_url: str) -> None:
     with pytest.raises(InvalidInput, match="already"):
         await migrate(database_url, "0001")

@@ -100,6 +100,7 @@ async def rows_of(url: str, schema: str) -> dict[str, list[str]]:
         await connection.close()
 
 
+@pytest.mark.long
 async def test_a_used_database_answers_as_before_after_the_way_down_and_up_again(database_url: str) -> None:
     async with opened_memory(database_url, embedder=hashing()) as memory:
         moment = await use(memory)
@@ -120,6 +121,7 @@ async def test_a_used_database_answers_as_before_after_the_way_down_and_up_again
         await assert_index_matches_labels(memory, GRAPH)
 
 
+@pytest.mark.long
 async def test_what_was_merged_and_decided_before_a_migration_is_undone_after_it(database_url: str) -> None:
     async with opened_memory(database_url, embedder=hashing()) as memory:
         await use(memory)
@@ -146,6 +148,7 @@ async def test_what_was_merged_and_decided_before_a_migration_is_undone_after_it
         await assert_index_matches_labels(memory, GRAPH)
 
 
+@pytest.mark.long
 async def test_what_was_published_before_a_migration_follows_its_origin_after_it(database_url: str) -> None:
     ada, team = "team/ada", "team"
 

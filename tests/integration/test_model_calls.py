@@ -82,6 +82,7 @@ async def limit(memory: Memory, unit: str, least: int, scope: str = "") -> None:
     await memory.ledger.put_account(GRAPH, spec, scope=scope)
 
 
+@pytest.mark.long
 async def test_each_extraction_is_booked_in_the_scope_of_its_text(opened: Opened) -> None:
     async with opened(extractor="openai:org/small", extractor_price_in=D("0.15"), extractor_price_out=D("0.6")) as of:
         memory, _ = of
@@ -104,6 +105,7 @@ async def test_each_extraction_is_booked_in_the_scope_of_its_text(opened: Opened
         assert (await memory.ledger.verify(GRAPH)).ok
 
 
+@pytest.mark.long
 async def test_a_hard_limit_refuses_the_call_before_it_is_made_and_the_text_waits(opened: Opened) -> None:
     async with opened(extractor="openai:small") as (memory, server):
         await limit(memory, "requests", -1, "u/1")
@@ -161,6 +163,7 @@ async def test_the_usage_of_the_endpoint_counts_and_what_exceeds_the_hold_is_boo
         assert (await memory.ledger.verify(GRAPH)).ok
 
 
+@pytest.mark.long
 async def test_a_call_that_fails_costs_nothing(opened: Opened) -> None:
     async with opened(extractor="openai:small") as (memory, server):
         server.rule = lambda _: Scripted(403, {"error": "no"})
@@ -196,6 +199,7 @@ async def test_a_summary_is_booked_and_without_budget_it_consists_of_the_facts(o
         assert "models.budget.requests" in (summary.problem or "")
 
 
+@pytest.mark.long
 async def test_nothing_is_booked_without_an_endpoint_or_where_it_is_switched_off(opened: Opened) -> None:
     for more in (
         {"extractor": "rules", "extractor_processes": 0},
@@ -220,6 +224,7 @@ async def test_scopes_that_share_a_request_share_its_tokens(memory: Memory, grap
     assert shares(10, [0, 0, 0]) == [3, 3, 4]
 
 
+@pytest.mark.long
 async def test_a_booking_is_made_once_although_the_database_loses_the_answer(memory: Memory, graph: str) -> None:
     class Forgetful:
         """Stores each request and loses the first answer to it."""
@@ -272,6 +277,7 @@ async def test_accounts_that_are_there_keep_their_limits(memory: Memory, graph: 
     assert (found.spec.kind, found.spec.limits, found.balance.posted) == ("asset", limits, -1)
 
 
+@pytest.mark.long
 async def test_bookings_name_the_session_and_the_agent_that_a_call_was_made_for(opened: Opened) -> None:
     paid = {"extractor": "openai:org/small", "extractor_price_in": D("0.15"), "extractor_price_out": D("0.6")}
     async with opened(**paid, embedder="openai:vectors", embedder_price=D("0.02"), distil_wording=True) as (memory, _):

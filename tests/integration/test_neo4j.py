@@ -126,6 +126,7 @@ def _ordered(value: Any) -> Any:
     return [_ordered(each) for each in value] if isinstance(value, list | tuple) else value
 
 
+@pytest.mark.long
 def test_what_was_written_is_read_back_as_it_was_however_often_it_was_written(
     server: Server, database: Database
 ) -> None:
@@ -335,6 +336,7 @@ def test_the_identity_tells_whether_there_is_something_else_to_read(server: Serv
     assert queried not in others
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", [300, 1200, 3000])
 def test_a_connection_that_breaks_is_made_again(
     server: Server, database: Database, monkeypatch: pytest.MonkeyPatch, after: int
@@ -350,6 +352,7 @@ def test_a_connection_that_breaks_is_made_again(
     assert wire.breaks < 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", [400, 620])  # Within a transaction, and within its commit.
 def test_a_write_whose_connection_breaks_is_written_once(server: Server, database: Database, after: int) -> None:
     records: list[Record] = [Entity(f"e{n}", "E", properties={"n": n}) for n in range(40)]

@@ -24,6 +24,7 @@ async def test_a_memory_is_opened_by_url_and_vectors_follow_by_themselves(databa
                 await asyncio.sleep(0.05)
 
 
+@pytest.mark.long
 async def test_the_embedded_database_is_made_when_it_is_missing_and_kept(short_folder: Path) -> None:
     async with kgmem.open(home=short_folder, embedder="none", worker=False) as memory:
         await memory.graphs.create("notes")
@@ -58,6 +59,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.long
 @pytest.mark.crash
 def test_a_program_that_is_told_to_end_leaves_no_postgres_behind(short_folder: Path) -> None:
     with home_folder(short_folder) as home:

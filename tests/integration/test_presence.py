@@ -39,6 +39,7 @@ async def names(memory: Memory, scope: str = "", *, below: bool = True) -> list[
     return [f"{each.scope}:{each.agent}" for each in page.items]
 
 
+@pytest.mark.long
 async def test_an_agent_is_present_until_its_heartbeat_ends(memory: Memory) -> None:
     first = await memory.presence.beat(GRAPH, ANN, Heartbeat("chat-1", "searching", {"goal": [1, None]}, 60))
     assert (first.session, first.status, first.context) == ("chat-1", "searching", {"goal": [1, None]})
@@ -79,6 +80,7 @@ async def test_a_page_has_a_scope_and_those_below_it_by_scope_and_name(memory: M
         assert found == wanted
 
 
+@pytest.mark.long
 async def test_who_comes_changes_and_leaves_is_told(memory: Memory) -> None:
     await memory.presence.beat(GRAPH, ANN, Heartbeat("s"))
     await memory.presence.beat(GRAPH, AgentAddress("bob", "elsewhere"))
@@ -146,6 +148,7 @@ async def test_a_message_and_a_context_of_a_session_are_heartbeats_of_its_agent(
     await until(present)
 
 
+@pytest.mark.long
 async def test_activity_counts_what_happens_in_a_scope_and_below_it(memory: Memory) -> None:
     await memory.presence.beat(GRAPH, ANN)
     await memory.presence.beat(GRAPH, AgentAddress("ann", "team"))

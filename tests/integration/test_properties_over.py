@@ -239,6 +239,7 @@ async def test_of_several_values_the_one_that_is_over_leaves_the_list(memory: Me
     assert "speaks" not in await shown(memory, graph)
 
 
+@pytest.mark.long
 async def test_an_end_to_come_is_over_at_its_time_and_not_before(memory: Memory, graph: str) -> None:
     ends = soon(1.0)
     await memory.facts.expire(graph, PLAN, valid_to=ends, **BY)
@@ -248,6 +249,7 @@ async def test_an_end_to_come_is_over_at_its_time_and_not_before(memory: Memory,
     assert "plan" not in await shown(memory, graph)
 
 
+@pytest.mark.long
 async def test_what_begins_later_is_shown_from_then_on(memory: Memory, graph: str) -> None:
     begins = soon(1.0)
     await say(memory, graph, "platinum", valid_from=begins)
@@ -265,6 +267,7 @@ async def test_far_plans_and_ends_change_nothing_now(memory: Memory, graph: str)
     assert "metal" not in await shown(memory, graph)
 
 
+@pytest.mark.long
 async def test_what_is_claimed_until_a_time_leaves_then_and_the_next_value_comes(memory: Memory, graph: str) -> None:
     await memory.claims.withdraw(graph, source="crm")
     first, second = soon(1.2), soon(2.4)
@@ -276,6 +279,7 @@ async def test_what_is_claimed_until_a_time_leaves_then_and_the_next_value_comes
     assert iso(now()) >= second
 
 
+@pytest.mark.long
 async def test_relationships_to_come_hide_no_current_ones(memory: Memory, graph: str) -> None:
     begins = soon(1.0)
     for place, at in (("oslo", "2020"), ("rome", begins), ("lima", "2990")):
@@ -300,6 +304,7 @@ async def test_a_name_that_was_retracted_is_found_no_more(memory: Memory, graph:
     assert (await memory.entities.get(graph, "ada")).name == "Ada"
 
 
+@pytest.mark.long
 async def test_an_export_takes_what_is_true_now_and_what_changes_later_along(
     memory: Memory, graph: str, tmp_path: Path
 ) -> None:

@@ -389,6 +389,7 @@ async def test_another_process_sees_a_withdrawal_at_once(memory: Memory, shared_
             assert [each.value for each in await facts(other, TEAM)] == [f"Kiel {turn}"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
 async def test_steps_at_once_leave_what_the_origins_say(memory: Memory, shared_database_url: str, seed: int) -> None:
     dice = random.Random(seed)
@@ -452,6 +453,7 @@ async def test_a_strict_graph_gets_the_entities_that_a_fact_is_about(memory: Mem
     assert (await memory.entities.get(GRAPH, "oslo", scope=TEAM)).scope == TEAM
 
 
+@pytest.mark.long
 async def test_many_publications_follow_at_once(memory: Memory) -> None:
     claims = [ClaimStatement("radio", f"ship/{n}", "port", value="Kiel", scope=ADA) for n in range(250)]
     for fact in (await memory.claims.put(GRAPH, claims)).facts:

@@ -402,6 +402,7 @@ async def test_what_the_team_knew_of_an_entity_that_went_is_known_then(memory: M
     assert "kiel" in [hit.key for hit in then.hits]
 
 
+@pytest.mark.long
 async def test_an_entity_of_which_an_erasure_took_words_goes_with_its_publication(memory: Memory) -> None:
     word = f"Zorbeline{secrets.token_hex(3)}"
     await memory.entities.put(Running.graph, [Entity("ferry", "Ship", f"The boat of {word}", scope=ADA)])

@@ -39,6 +39,7 @@ ex:ch schema:name "Schweiz" ; ex:nothing rdf:nil .
 """
 
 
+@pytest.mark.long
 async def test_turtle_in_and_turtle_out_are_isomorphic(memory: Memory, graph: str, tmp_path: Path) -> None:
     file = tmp_path / "bern.ttl"
     file.write_text(TURTLE)
@@ -112,6 +113,7 @@ async def test_a_graph_that_is_no_rdf_makes_the_same_graph_again(
     assert {repr(_statement(item)) async for item in memory.exports.items(other)} == before
 
 
+@pytest.mark.long
 async def test_schema_org_in_and_out(memory: Memory, graph: str, tmp_path: Path) -> None:
     data = plain("rdf_vocab/schemaorg_sdo.jsonld.xz")
     result = await memory.imports.run(graph, [io.BytesIO(data)], ImportOptions("jsonld"))

@@ -147,6 +147,7 @@ async def test_same_stream_twice_grows_nothing(memory: Memory) -> None:
     assert await change_feed(memory, graph) == feed
 
 
+@pytest.mark.long
 async def test_shuffled_arrival_ends_in_the_same_facts(memory: Memory) -> None:
     states = []
     for number in range(3):
@@ -195,6 +196,7 @@ async def test_eight_writers_of_one_stream_end_as_one(memory: Memory) -> None:
     assert await held(memory, many) == await held(memory, alone)
 
 
+@pytest.mark.long
 async def test_reader_that_died_loses_what_it_took(memory: Memory) -> None:
     graph = await new_graph(memory, "died")
     memory.ports.extractions.lease = 60.0  # type: ignore[attr-defined]

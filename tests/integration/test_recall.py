@@ -82,6 +82,7 @@ async def exact(embedder: SwitchableEmbedder, question: str, bodies: dict[str, s
     return sorted(zip(bodies, values.tolist(), strict=True), key=lambda pair: -pair[1])
 
 
+@pytest.mark.long
 async def test_the_meaning_retriever_is_exact(memory: Memory, library: str, embedder: SwitchableEmbedder) -> None:
     bodies = {f"k{n}": f"k{n}\n{text}" if n < 60 else text for n, text in enumerate(texts(80))}
     for question in ("apple river", "winter violin no7", "harbour"):
@@ -368,6 +369,7 @@ ODD_TEXTS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("words", [True, False], ids=["bm25 where there is one", "Postgres full text"])
 async def test_odd_texts_are_answered(database_url: str, words: bool) -> None:
     async with opened_memory(database_url, embedder=hashing(), words=None if words else False) as memory:
@@ -492,6 +494,7 @@ async def test_without_pg_textsearch_everything_is_answered(database_url: str) -
         await assert_index_matches_labels(memory, graph)
 
 
+@pytest.mark.long
 async def test_while_a_large_load_has_set_the_text_index_aside_meaning_answers(memory: Memory, graph: str) -> None:
     catalog: Any = memory.ports.graphs
     if not catalog.words:
@@ -518,6 +521,7 @@ async def test_while_a_large_load_has_set_the_text_index_aside_meaning_answers(m
     assert keys(await ask(memory, graph, "no7 winter"))[0] == "k7"
 
 
+@pytest.mark.long
 async def test_large_scopes_are_answered_through_their_indexes(memory: Memory, graph: str) -> None:
     told = texts(2300)
     for start in range(0, 2300, 1000):
@@ -579,6 +583,7 @@ async def test_relabelled_entities_are_found_as_before(memory: Memory, library: 
     assert (await memory.graphs.stats(library)).waiting_for_vectors == 0
 
 
+@pytest.mark.long
 async def test_recall_in_one_of_many_scopes_is_recall_in_a_graph_that_holds_only_it(memory: Memory, graph: str) -> None:
     alone = await new_graph(memory, f"{graph}_alone")
     told = [f"{text} {WORDS[n // 300 % 12]} {WORDS[n // 600]}" for n, text in enumerate(texts(3000))]

@@ -40,6 +40,7 @@ async def sample_graph(memory: Memory) -> str:
     return graph
 
 
+@pytest.mark.long
 async def test_causes_and_effects_are_followed_from_text_alone(memory: Memory) -> None:
     graph = await sample_graph(memory)
     await check_events_and_causes(memory, graph)

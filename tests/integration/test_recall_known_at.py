@@ -75,6 +75,7 @@ async def answers(memory: Memory, graph: str, questions: Sequence[Question] = QU
     return [told(await memory.recall(graph, question)) for question in questions]
 
 
+@pytest.mark.long
 @HISTORIES
 @given(history=steps(4, 12))
 async def test_recall_as_of_then_gives_what_recall_gave_then(memory: Memory, history: Sequence[Step]) -> None:

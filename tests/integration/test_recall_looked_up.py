@@ -89,6 +89,7 @@ async def test_a_value_that_was_looked_up_is_no_agreement(memory: Memory, graph:
     assert set(one) == {0.375}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [60, 1100], ids=["small scope", "large scope"])
 async def test_looking_up_lets_nothing_pass_that_the_question_excludes(memory: Memory, graph: str, count: int) -> None:
     mine, others = texts(count, 3), texts(40, 4)
@@ -157,6 +158,7 @@ async def test_a_very_long_text_is_valued_in_bounded_time_and_found_by_its_first
     assert found["k0"].retrievers.keys() == {"meaning", "words"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("k", [20, 100])
 async def test_the_nearest_vectors_are_found_however_many_are_asked_for(memory: Memory, graph: str, k: int) -> None:
     draw = random.Random(8)

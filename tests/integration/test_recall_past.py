@@ -4,6 +4,8 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
@@ -138,6 +140,7 @@ async def test_entities_that_ended_are_past_and_texts_have_no_state(memory: Memo
     assert told(now_only) == {"e": None}
 
 
+@pytest.mark.long
 async def test_who_commanded_apollo_11_is_answered(memory: Memory) -> None:
     sample = read_sample(resource("sample") / "apollo", resource("graph_schema") / "apollo.toml")
     graph = await new_graph(memory, f"apollo_{secrets.token_hex(6)}", schema=sample.schema)

@@ -269,6 +269,7 @@ async def test_last_year_is_that_before_what_counts_as_now(memory: Memory, graph
     assert answer.hits == []
 
 
+@pytest.mark.long
 async def test_a_relation_that_leaves_little_is_answered_by_the_index(shared_database_url: str) -> None:
     facts: Facts = {f"f{n}": (str(1000 + n // 5), str(1001 + n // 5)) for n in range(5000)}
     async with opened_memory(shared_database_url) as memory:

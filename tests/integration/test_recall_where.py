@@ -124,6 +124,7 @@ async def test_the_nearest_are_those_of_brute_force(memory: Memory, world: Citie
         np.testing.assert_allclose(values, 50 / (50 + best), rtol=1e-9)
 
 
+@pytest.mark.long
 async def test_what_lies_within_a_distance_is_what_brute_force_finds(memory: Memory, world: Cities) -> None:
     for lon, lat in spots(world, 8):
         true = distances(lon, lat, world.lons, world.lats)

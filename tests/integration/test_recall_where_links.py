@@ -146,6 +146,7 @@ async def test_in_a_large_scope_links_are_followed_from_the_places(memory: Memor
     assert keys(near) == pad
 
 
+@pytest.mark.long
 async def test_what_happened_near_the_pad_in_january_1967_finds_the_fire(memory: Memory) -> None:
     sample = await sample_graph(memory)
     when, where = When(between=("1967-01", "1967-01")), Where(near=Spot(entity="launch-complex-34"), km=5)

@@ -325,6 +325,7 @@ async def hub(memory: Memory, graph: str, effects: int) -> None:
             await connection.execute(text)
 
 
+@pytest.mark.long
 async def test_an_entity_with_a_hundred_thousand_effects_is_bounded_and_told(memory: Memory, graph: str) -> None:
     await hub(memory, graph, 100_000)
     for why in (Why(effects_of=["hub"], depth=DEEP), Why(effects_of=["hub"], depth=1)):

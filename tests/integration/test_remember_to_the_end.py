@@ -48,6 +48,7 @@ async def test_what_is_wrong_is_refused_and_changes_nothing(memory: Memory, grap
     assert not (await memory.episodes.list(graph)).items
 
 
+@pytest.mark.long
 async def test_texts_that_a_worker_takes_first_are_extracted_when_it_returns(memory: Memory, graph: str) -> None:
     reading = with_ports(memory, extractor=OfflineExtractor())
     done = asyncio.Event()

@@ -120,6 +120,7 @@ async def test_a_fault_that_stays_ends_in_unavailable(server: EmbeddingServer, o
     assert error.value.hint
 
 
+@pytest.mark.long
 async def test_retry_after_is_waited_for(server: EmbeddingServer) -> None:
     # Without the header the second try would come only after the test has timed out.
     patient = Backoff(tries=2, first=60, longest=60)

@@ -99,6 +99,7 @@ async def test_it_goes_along_with_an_export(memory: Memory, tmp_path: Path) -> N
     assert (there.reported_changes, there.reporting_delay) == (here.reported_changes, here.reporting_delay)
 
 
+@pytest.mark.long
 async def test_earlier_reliability_survives_the_columns(database_url: str) -> None:
     async with opened_memory(database_url) as memory:
         graph = await settled(memory, "reported_migrated")

@@ -204,6 +204,7 @@ async def test_due_texts_are_distilled(memory: Memory, graph: str) -> None:
     assert (await memory.retention.dry_run(graph)).planned == 0
 
 
+@pytest.mark.long
 async def test_originals_of_what_is_distilled_go_later_and_their_facts_stay(memory: Memory, graph: str) -> None:
     memory = with_ports(memory, extractor=OfflineExtractor(0))
     for n, said in enumerate(("Maria Chen works for Acme Corporation.", "The weather was lovely.", "It was nice.")):
@@ -320,6 +321,7 @@ async def test_wrong_rules_are_refused_and_change_nothing(memory: Memory, graph:
         await memory.retention.run(graph)
 
 
+@pytest.mark.long
 async def test_an_erasure_removes_names_from_what_retention_removed(memory: Memory, graph: str) -> None:
     await text(memory, graph, "note on Clara Weber")
     await text(memory, graph, "other")
@@ -339,6 +341,7 @@ async def test_rules_of_a_scope_go_with_it(memory: Memory, graph: str) -> None:
     assert [each.name for each in await memory.retention.list(graph)] == ["g"]
 
 
+@pytest.mark.long
 async def test_rules_come_back_by_an_export_and_an_import(memory: Memory, graph: str, tmp_path: Path) -> None:
     await text(memory, graph, "a", "u/1")
     await memory.retention.put(graph, name="all", keep="1d", reason="Law.", by="ann")

@@ -110,6 +110,7 @@ async def age_schema(memory: Memory) -> str:
     return str(name)
 
 
+@pytest.mark.long
 async def test_a_scope_is_erased_with_everything_in_it_and_those_below_and_nothing_of_others(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [Entity("hub", "Place", name="Hub")])
     for scope, mark in ((OURS, MARK), (BELOW, MARK), (NEIGHBOUR, "Helsinki")):

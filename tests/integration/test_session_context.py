@@ -260,6 +260,7 @@ async def ends(memory: Memory, value: object, end: str) -> bool:
     return not await values(memory)
 
 
+@pytest.mark.long
 async def test_a_value_ends_with_its_claim(memory: Memory) -> None:
     await asked_for_ann(memory)
     end = iso(now() + 1_500_000)
@@ -267,6 +268,7 @@ async def test_a_value_ends_with_its_claim(memory: Memory) -> None:
     assert await ends(memory, 90_000, end)
 
 
+@pytest.mark.long
 async def test_a_value_ends_when_it_says_so(memory: Memory) -> None:
     await asked_for_ann(memory)
     end = iso(now() + 1_500_000)

@@ -105,6 +105,7 @@ async def brought(memory: Memory, options: ExportOptions, tmp: Any) -> list[dict
     return await exported(memory, Graphs.new, options)
 
 
+@pytest.mark.long
 async def test_one_session_is_exported_with_all_that_belongs_to_it(memory: Memory, tmp_path: Any) -> None:
     await fill(memory)
     options = ExportOptions(format="jsonl", scope="user/1", session="chat")
@@ -148,6 +149,7 @@ async def test_a_session_that_is_not_there_is_refused_by_name(memory: Memory) ->
         assert error.value.facts["field"] == field
 
 
+@pytest.mark.long
 async def test_a_scope_is_exported_with_those_below_it(memory: Memory, tmp_path: Any) -> None:
     await fill(memory)
     graph, below = Graphs.old, "user/1/work"

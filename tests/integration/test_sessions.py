@@ -78,6 +78,7 @@ async def test_messages_come_back_as_they_were_given(memory: Memory) -> None:
     assert texts[6] == "No."
 
 
+@pytest.mark.long
 async def test_twenty_writers_leave_one_order_without_gaps(memory: Memory) -> None:
     writers, each = 20, 8
     seen: list[list[int]] = []

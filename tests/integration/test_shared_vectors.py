@@ -85,6 +85,7 @@ async def test_a_damaged_vector_is_made_again(processes: Processes) -> None:
     assert list((await two.embedder.embed(["why?"], "query"))[0]) == list(vector)
 
 
+@pytest.mark.long
 async def test_losing_redis_costs_speed_alone(processes: Processes) -> None:
     server, one, two, _ = processes
     [vector] = await one.embedder.embed(["why?"], "query")

@@ -264,6 +264,7 @@ async def test_bad_input_is_refused_and_changes_nothing(memory: Memory) -> None:
             await missing
 
 
+@pytest.mark.long
 async def test_many_producers_and_consumers_that_fail_lose_nothing_and_keep_the_order_of_each_key(
     memory: Memory,
 ) -> None:

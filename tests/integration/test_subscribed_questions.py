@@ -84,6 +84,7 @@ class CalibratedEmbedder(SwitchableEmbedder):
         return replace(self.inner.space, model="a minilm")
 
 
+@pytest.mark.long
 async def test_stored_vectors_count_and_a_text_without_one_is_embedded(shared_database_url: str) -> None:
     embedder = CalibratedEmbedder(hashing().inner)
     async with opened_memory(shared_database_url, embedder=embedder) as memory:

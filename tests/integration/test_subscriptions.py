@@ -224,6 +224,7 @@ async def test_two_consumers_of_a_group_never_have_an_event_at_once(memory: Memo
     assert processed == [f"k{number}" for number in range(30)]
 
 
+@pytest.mark.long
 async def test_the_events_of_a_dead_consumer_go_to_the_next_when_its_lease_ends(memory: Memory) -> None:
     await subscribed(memory)
     await put(memory, "a")
@@ -239,6 +240,7 @@ async def test_the_events_of_a_dead_consumer_go_to_the_next_when_its_lease_ends(
     assert await ack(memory, found) == found.cursor  # A repeated acknowledgement changes nothing.
 
 
+@pytest.mark.long
 async def test_the_events_of_a_killed_process_come_again(memory: Memory) -> None:
     await subscribed(memory)
     await put(memory, "a", "b")

@@ -192,6 +192,7 @@ async def test_making_the_tables_of_a_graph_that_was_dropped_is_refused(
         await layout.ensure("summaries")
 
 
+@pytest.mark.long
 async def test_a_migration_keeps_the_subsystems_that_are_used(database_url: str) -> None:
     async with opened_memory(database_url, embedder=hashing()) as memory:
         await memory.graphs.create(GRAPH)

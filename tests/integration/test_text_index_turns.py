@@ -66,6 +66,7 @@ async def test_a_caller_who_leaves_while_it_waits_is_done_with(memory: Memory, g
     assert (await memory.entities.put(graph, [Entity("d", text="about d")])).created == 1
 
 
+@pytest.mark.long
 async def test_writers_of_two_graphs_in_both_orders_do_not_wait_for_each_other_for_ever(
     memory: Memory, graph: str, new_graph_beside: str
 ) -> None:

@@ -40,6 +40,7 @@ async def test_sentences_and_dialogues_change_the_facts_as_they_say(
     assert stale == []
 
 
+@pytest.mark.long
 async def test_no_fact_of_the_last_turns_that_a_reply_ends_is_current(shared_database_url: str, graph: str) -> None:
     cases = dialogues("replies")
     async with opened_memory(shared_database_url, embedder=hashing(), extractor=OfflineExtractor()) as memory:

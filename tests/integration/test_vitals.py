@@ -28,6 +28,7 @@ async def test_jobs_are_counted_by_status(memory: Memory, shared_database_url: s
     assert (await memory.server.metrics()).jobs == {**before, "waiting": before["waiting"] + 1}
 
 
+@pytest.mark.long
 async def test_passages_that_wait_for_vectors_are_counted_soon(database_url: str) -> None:
     # In a database of its own: the statistics of other graphs change while their tests run and end.
     async with opened_memory(database_url, embedder=hashing()) as memory:

@@ -144,6 +144,7 @@ async def written_at_last(memory: Memory, key: str) -> None:
                 return
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("crash", [kill_session, kill_server], ids=["a session killed", "the server killed"])
 @pytest.mark.crash
 async def test_a_write_that_comes_first_after_a_crash_finds_a_whole_index(

@@ -100,6 +100,7 @@ def test_line_that_is_no_answer_is_reported(tmp_path: Path) -> None:
     peer.close()
 
 
+@pytest.mark.long
 def test_peer_that_does_not_install_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KGMEM_TEST_PEERS", str(tmp_path / "environments"))
     requirements = tmp_path / "peer.txt"

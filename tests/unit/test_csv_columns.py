@@ -4,6 +4,7 @@ import csv as tables
 import io
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,6 +94,7 @@ def test_properties_beyond_their_bounds_are_rejected_either_way() -> None:
         assert "the most" in str(told(columns)[2])
 
 
+@pytest.mark.long
 def test_the_air_routes_are_the_same_in_columns_and_row_by_row() -> None:
     for part, plain_ones in (("nodes", 3748), ("edges", 57_645)):
         columns, rows = both(plain(f"spatial_airroutes/air-routes-latest-{part}.csv.xz"))

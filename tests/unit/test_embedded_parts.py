@@ -175,6 +175,7 @@ class TestLocks:
         one.release()
         assert other.holder() is None
 
+    @pytest.mark.long
     async def test_whoever_waits_says_so_and_gets_its_turn(self, tmp_path: Path) -> None:
         waits = asyncio.Event()
         first = LockFile(tmp_path / "lock")

@@ -41,6 +41,7 @@ def frozen(properties: Any) -> Any:
     return tuple(sorted(properties.items()))
 
 
+@pytest.mark.long
 def test_the_social_network_of_ldbc_goes_in_whole(tmp_path: Path) -> None:
     folder = members("ldbc_snb_tiny/ldbc_snb_tiny_csv.tar.xz", tmp_path)
     files = sorted(folder.glob("vanilla/*/*.csv"))

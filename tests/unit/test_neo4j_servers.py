@@ -70,6 +70,7 @@ def test_a_password_in_an_address_is_refused_and_not_shown() -> None:
     assert "pa55" not in repr(Server("bolt://host", None, "neo4j", "pa55"))
 
 
+@pytest.mark.long
 def test_the_driver_is_loaded_when_a_server_is_named_and_its_absence_says_what_to_install() -> None:
     code = """
 import sys
@@ -94,6 +95,7 @@ def test_only_reading_is_asked_for_and_the_database_is_named() -> None:
         assert {hello["user_agent"] for hello in stub.said_hello} == {"kgmem"}
 
 
+@pytest.mark.long
 def test_a_transaction_that_the_server_gives_up_is_done_again() -> None:
     refusals = iter([Refusal("Neo.TransientError.Transaction.DeadlockDetected")] * 2)
     nodes = holding({"name": "a"}, {"name": "b"})

@@ -194,6 +194,7 @@ def test_a_file_that_breaks_in_the_middle_keeps_what_stands_before() -> None:
     assert raised.value.facts["line"] > 1000
 
 
+@pytest.mark.long
 def test_a_file_that_claims_more_than_it_can_hold_is_refused() -> None:
     zeros = pa.array(["a" * 1_000_000] * 200)
     with pytest.raises(TooLarge, match="claims"):

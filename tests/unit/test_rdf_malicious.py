@@ -86,6 +86,7 @@ def test_latin_1_in_rdf_xml_is_refused_and_not_misread() -> None:
     refused(f'<?xml version="1.0" encoding="ISO-8859-1"?>{RDFXML}<p:a p:b="é"/></rdf:RDF>'.encode("latin-1"), "rdfxml")
 
 
+@pytest.mark.long
 def test_deep_nesting_is_refused_or_read() -> None:
     depth = 50_000
     subject = "<http://a/b> <http://a/c> "

@@ -345,6 +345,7 @@ def test_a_label_of_the_name_is_written_for_other_tools_and_not_read_as_a_proper
     assert records(data, "ntriples") == [Entity("a", "Person", "Ann")]
 
 
+@pytest.mark.long
 def test_schema_org_comes_out_of_json_ld_as_it_went_in() -> None:
     data = plain("rdf_vocab/schemaorg_sdo.jsonld.xz")
     found = records(data, "jsonld")

@@ -75,6 +75,7 @@ def test_every_wrong_file_is_refused_before_any_record_is_given(syntax: str, fol
             read(case.file.read_bytes(), syntax, **case.options)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("syntax", list(OTHERS))
 def test_every_right_file_is_the_expected_graph_when_it_was_read_and_written(syntax: str, folder: Path) -> None:
     right = [case for case in cases(syntax, folder) if case.right]

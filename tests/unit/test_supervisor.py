@@ -75,6 +75,7 @@ async def test_a_program_that_is_not_there_is_an_error() -> None:
             pytest.fail("it is not ready")
 
 
+@pytest.mark.long
 async def test_a_process_that_does_not_stop_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "_GRACE", 0.05)
     reports: list[str] = []

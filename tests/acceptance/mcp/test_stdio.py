@@ -122,6 +122,7 @@ def text_of(answer: dict[str, Any]) -> str:
     return str(answer["result"]["content"][0]["text"])
 
 
+@pytest.mark.long
 async def test_a_host_shakes_hands_calls_and_leaves_nothing_behind(variables: dict[str, str]) -> None:
     async with started(variables) as host:
         answer = await host.ask(CLAUDE_DESKTOP)

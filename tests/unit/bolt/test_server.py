@@ -383,6 +383,7 @@ async def test_one_caller_has_only_its_share_until_a_connection_ends_however_it_
         assert await refused(await talk(address, version))
 
 
+@pytest.mark.long
 async def test_a_driver_tries_again_until_a_connection_of_its_key_is_free(backend: Backend) -> None:
     async with (
         serving(backend, ServerOptions("127.0.0.1", 0, connections_per_caller=1)) as address,
@@ -416,6 +417,7 @@ async def test_five_hundred_connections_are_open_at_once(address: str, talk: Tal
         assert [(await client.told())[0] for _ in range(3)] == [Tag.SUCCESS, Tag.RECORD, Tag.SUCCESS]
 
 
+@pytest.mark.long
 async def test_a_reader_that_is_slow_is_waited_for(backend: Backend, talk: Talk) -> None:
     async with serving(backend, ServerOptions("127.0.0.1", 0)) as address:
         client = await talk(address, Version(5, 4))

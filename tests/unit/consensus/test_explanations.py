@@ -52,6 +52,7 @@ def test_sources_that_agree_on_what_is_right_are_no_copies(seed) -> None:
     assert copiers == {f"s{source}" for source in range(8, 13)}
 
 
+@pytest.mark.long
 def test_the_default_is_not_behind_majority_in_worlds_of_every_kind() -> None:
     ours, votes = [], []
     for world in worlds(size(whole=120, short=16)):

@@ -51,6 +51,7 @@ def test_a_value_that_comes_back_is_a_period_of_its_own() -> None:
     assert told(weigh(claims).verdicts) == [("a", 0, 10), ("b", 10, 20), ("a", 20, None)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["liars", "lagging sources", "corrections"])
 def test_it_beats_counting_and_the_latest_claim(name: str) -> None:
     setting: Setting = SETTINGS[name]

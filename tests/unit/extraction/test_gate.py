@@ -85,6 +85,7 @@ async def test_a_denied_cause_is_told_as_one() -> None:
     assert [each.denied for each in checked.causes] == [True]
 
 
+@pytest.mark.long
 async def test_checking_in_a_process_of_its_own_gives_the_same() -> None:
     text = "I no longer live in Berlin."
     work = [TextToRead(text, speaker="Ada")], [Extraction(facts=[said(text, "Ada", "lives in", "Berlin")])]

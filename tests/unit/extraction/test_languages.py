@@ -18,6 +18,7 @@ def facts(found: Extraction) -> set[tuple[str, str, str]]:
     return {(each.subject.name, each.predicate, each.object.name) for each in found.facts}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("text", "stated"),
     [

@@ -175,6 +175,7 @@ def test_spans_lie_in_the_text_whatever_it_is(words: list[str]) -> None:
     assert all(0 <= each.confidence <= 1 for each in (*found.facts, *found.causes))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("processes", [0, 2])
 async def test_extractor_gives_one_result_a_text_in_their_order(processes: int) -> None:
     extractor = OfflineExtractor(processes)

@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import pytest
+
 from kgmem.query.errors import CypherError
 from kgmem.query.values.comparison import order_key
 from kgmem.query.values.text import text_of
@@ -86,6 +88,7 @@ def judged() -> tuple[int, list[str]]:
     return count, wrong
 
 
+@pytest.mark.long
 def test_every_scenario_without_a_graph_gives_what_it_must() -> None:
     count, wrong = judged()
     assert wrong == [], f"{len(wrong)} of {count}"
