@@ -96,7 +96,7 @@ async def _lock(connection: asyncpg.Connection, layout: Layout, asked: NewMerge)
 
 
 def _with_beliefs(both: Combined, kept: Mapping[str, Any], gone: Mapping[str, Any]) -> Combined:
-    """Tell of the properties that come from the one that goes which values facts made, as was told there."""
+    """Return the two as one with the notes on which values facts made, of what comes from the one that goes."""
     beliefs = kept.get(CONSENSUS) or {}
     added = {
         predicate: told

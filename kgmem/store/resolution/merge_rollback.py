@@ -158,5 +158,5 @@ def _as_before(now: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, A
 
 
 def _shows(told: Any) -> bool:
-    """Return whether facts make the value of a property, by what is told of it."""
+    """Return whether facts make the value of a property, by the note on it."""
     return isinstance(told, dict) and told.get(CURRENT) is not False
