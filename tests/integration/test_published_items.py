@@ -144,7 +144,7 @@ async def test_whatever_the_team_states_of_a_copy_makes_it_its_own(memory: Memor
 
 
 async def test_the_erased_words_of_an_origin_leave_the_history_of_a_text_that_the_team_edited(memory: Memory) -> None:
-    secret = replace(NOTE, text="The code is 4711.")
+    secret = replace(NOTE, text="The code is kookaburra.")
     await published(memory, secret)
     await publish(memory, key="n1", scope=TEAM, to=ORG)
     await memory.episodes.put(Running.graph, [replace(secret, text="The code is 4712.")])
@@ -161,12 +161,12 @@ async def test_the_erased_words_of_an_origin_leave_the_history_of_a_text_that_th
 
 
 async def test_a_withdrawn_copy_that_is_erased_at_its_origin_leaves_the_history_of_the_team(memory: Memory) -> None:
-    publication = await published(memory, replace(NOTE, text="The code is 4711."))
+    publication = await published(memory, replace(NOTE, text="The code is kookaburra."))
     await memory.publications.withdraw(Running.graph, publication.id, scope=ADA)
 
     await memory.episodes.forget(Running.graph, ["n1"], scope=ADA, erase=True)
 
-    assert await traces(memory, "4711") == []
+    assert await traces(memory, "kookaburra") == []
 
 
 async def test_an_edited_copy_is_recalled_as_the_memory_of_the_team(memory: Memory) -> None:
