@@ -147,7 +147,7 @@ async def test_the_erased_words_of_an_origin_leave_the_history_of_a_text_that_th
     secret = replace(NOTE, text="The code is kookaburra.")
     await published(memory, secret)
     await publish(memory, key="n1", scope=TEAM, to=ORG)
-    await memory.episodes.put(Running.graph, [replace(secret, text="The code is 4712.")])
+    await memory.episodes.put(Running.graph, [replace(secret, text="The code is wallaby.")])
     await memory.episodes.put(Running.graph, [Episode(OWN, "n1", scope=TEAM)])
     await memory.episodes.put(Running.graph, [Episode("Ours, again.", "n1", scope=TEAM)])
     assert await there(memory, scope=ORG) == "Ours, again."
@@ -156,7 +156,7 @@ async def test_the_erased_words_of_an_origin_leave_the_history_of_a_text_that_th
 
     assert await there(memory) == "Ours, again."
     assert await there(memory, scope=ORG) == "Ours, again."
-    assert await traces(memory, "4711", "4712") == []
+    assert await traces(memory, "kookaburra", "wallaby") == []
     assert "history" in await traces(memory, OWN)
 
 
