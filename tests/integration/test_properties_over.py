@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from kgmem.domain.claims.claim import ClaimStatement, FactFilter, FactTarget, Source
@@ -334,3 +335,21 @@ async def test_the_integrity_check_finds_and_repairs_what_an_earlier_version_lef
 
     told = await shown(memory, graph)
     assert told == {"height": 170}
+
+
+async def test_what_an_import_claimed_goes_with_it(memory: Memory, graph: str, tmp_path: Path) -> None:
+    stated = [
+        {"type": "claim", "source": "file", "subject": "ada", "predicate": "team", "value": "blue"},
+        {"key": "ada", "label": "Person", "source": "file", "properties": {"population": 9}},
+    ]
+    (tmp_path / "said.jsonl").write_bytes(b"\n".join(map(orjson.dumps, stated)))
+    done = await memory.imports.run(graph, [tmp_path / "said.jsonl"])
+    told = (await memory.entities.get(graph, "ada")).properties
+    assert (told["team"], told["population"]) == ("blue", 9)
+
+    await memory.imports.undo(graph, done.id)
+
+    told = (await memory.entities.get(graph, "ada")).properties
+    assert "team" not in told
+    assert "population" not in told
+    assert told["plan"] == "gold"
