@@ -4,7 +4,7 @@ Text that is stored cannot pass for a heading or for another entry: each of its 
 the id of its source on a line that begins with "- [".
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final, Literal
@@ -52,6 +52,11 @@ class Gathered:
     messages: Sequence[Entry] = ()
     older: Callable[[int], Sequence[Digest]] = lambda _: ()
 
+    @property
+    def lists(self) -> tuple[Sequence[Entry], ...]:
+        """The lists of entries; not what is made of older messages."""
+        return self.blocks, self.facts, self.memories, self.messages
+
 
 @dataclass(frozen=True, slots=True)
 class SessionContext:
@@ -90,9 +95,13 @@ def moment(time: str | None) -> str:
 
 def message_entry(message: StoredMessage) -> Entry:
     """Return the entry of a message: who speaks, and what, with tool calls and results."""
-    given = message.message()
-    told = [given.words] if given.words.strip() else []
-    told += [f"(calls {each})" for each in calls(given)] + [f"(result) {each}" for each in results(given)]
+    if isinstance(message.content, str) and message.content.strip() and not message.tool_calls:
+        said = message.content
+    else:
+        given = message.message()
+        told = [given.words] if given.words.strip() else []
+        told += [f"(calls {each})" for each in calls(given)] + [f"(result) {each}" for each in results(given)]
+        said = "\n".join(told) or given.text
     who = f"{message.role} {inline(message.name)}" if message.name else message.role
     head = f"[message:{message.id}] {who}:"
     fields = {
@@ -100,23 +109,21 @@ def message_entry(message: StoredMessage) -> Entry:
         "tool_calls": list(message.tool_calls), "tool_call_id": message.tool_call_id,
         "occurred_at": message.occurred_at,
     }  # fmt: skip
-    text = "\n".join((head, quoted("\n".join(told) or given.text)))
+    text = "\n".join((head, quoted(said)))
     return Entry(text, (f"message:{message.id}", f"episode:{message.episode}"), fields)
 
 
-def summary_entries(digests: Sequence[Digest], before: int) -> list[Entry]:
+def summary_entries(digests: Sequence[Digest], before: int) -> Iterator[Entry]:
     """Return an entry for each sentence of digests that was said before a message."""
-    return [
-        Entry(
-            line_of(f"message:{each.message}", f"{each.speaker}: {each.text}"),
-            (f"message:{each.message}",),
-            {"seq": each.seq, "first": digest.first, "last": min(digest.last, before - 1), "speaker": each.speaker,
-             "text": each.text},
-        )
-        for digest in digests
-        for each in digest.sentences[::-1]
-        if each.seq < before
-    ]  # fmt: skip
+    for digest in digests:
+        for each in digest.sentences[::-1]:
+            if each.seq < before:
+                yield Entry(
+                    line_of(f"message:{each.message}", f"{each.speaker}: {each.text}"),
+                    (f"message:{each.message}",),
+                    {"seq": each.seq, "first": digest.first, "last": min(digest.last, before - 1),
+                     "speaker": each.speaker, "text": each.text},
+                )  # fmt: skip
 
 
 def fitted(gathered: Gathered, budget: int, tokenizer: tuple[str, bool], count: Callable[[str], int]) -> SessionContext:
@@ -171,7 +178,7 @@ class _Page:
         self.left -= cost
         return True
 
-    def fill(self, name: SectionName, entries: Sequence[Entry], most: int, *, cuts: bool = False) -> None:
+    def fill(self, name: SectionName, entries: Iterable[Entry], most: int, *, cuts: bool = False) -> None:
         """Add entries to a section until one does not fit; with `cuts` the first is cut to what fits."""
         chosen = self.sections[name]
         for whole in entries:

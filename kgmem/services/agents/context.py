@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
+from functools import partial
+from itertools import islice
 from typing import Final
 
 from kgmem.domain.agents.block import Block
@@ -38,6 +40,8 @@ _ENTITIES: Final = 5  # Best hits that are entities, whose facts are read too.
 _MENTIONING: Final = 8  # Latest messages whose entities are looked up.
 _ENOUGH: Final = 8  # Facts of what the turns mention, where those of the hits are not read too.
 _SUMMARIES: Final = 24
+_AT_ONCE: Final = 40_000  # Characters of all entries that are counted in a few ms: a thread would cost more.
+_FIELDS: Final = tuple(each.name for each in fields(CurrentFact))
 _ALTERNATIVES: Final = 3  # Of a contested value, which are shown.
 
 
@@ -77,13 +81,15 @@ async def _made(ports: Ports, graph: str, address: SessionAddress, budget: int) 
         older=lambda before: _older(latest, stored, before),
     )
     counting = (counter.name, counter.exact)
-    return ContextMade(await asyncio.to_thread(fitted, gathered, budget, counting, counter.count), hits)
+    make = partial(fitted, gathered, budget, counting, counter.count)
+    small = sum(len(each.text) for entries in gathered.lists for each in entries) <= _AT_ONCE
+    return ContextMade(make() if small else await asyncio.to_thread(make), hits)
 
 
 async def _recalled(ports: Ports, payer: Payer, latest: Sequence[StoredMessage]) -> Sequence[Hit]:
     """Return what recall finds with the last turns as its question."""
-    turns = [each.message().words.strip() for each in latest if each.role in READ]
-    text = "\n".join([turn for turn in turns if turn][:_TURNS])[:_LONGEST_QUESTION]
+    words = (each.message().words.strip() for each in latest if each.role in READ)
+    text = "\n".join(islice(filter(None, words), _TURNS))[:_LONGEST_QUESTION]
     if not text:
         return []
     with paid_by(payer):
@@ -135,7 +141,7 @@ def _fact(fact: CurrentFact) -> Entry:
         others = ", ".join(in_words(each) for each in fact.alternatives[:_ALTERNATIVES])
         said.append(f"contested: others say {others}" if others else "contested")
     text = f"{fact.text} ({', '.join(said)})" if said else fact.text
-    told = {**asdict(fact), "alternatives": list(fact.alternatives)}
+    told = {name: getattr(fact, name) for name in _FIELDS} | {"alternatives": list(fact.alternatives)}
     return Entry(line_of(f"fact:{fact.id}", text), (f"fact:{fact.id}",), told)
 
 

@@ -1,5 +1,6 @@
 """What a context needs of the store: the latest messages, digests of older parts, and current facts."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -8,28 +9,26 @@ import orjson
 
 from kgmem.domain.agents.digest import Digest
 from kgmem.domain.agents.message import StoredMessage
-from kgmem.domain.agents.session import CurrentFact, Session, SessionAddress, in_words
+from kgmem.domain.agents.session import CurrentFact, Session, SessionAddress, in_words, no_such_session
 from kgmem.domain.claims.consensus import VERIFIED
 from kgmem.domain.claims.fact_rules import state_of
 from kgmem.domain.derived.similarity import SIMILAR_TO
-from kgmem.domain.graph.relationship import Relationship, kind_in_words, worded
+from kgmem.domain.graph.relationship import kind_in_words, worded
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.text.extraction_result import CO_MENTIONED
 from kgmem.domain.time.interval import iso
 from kgmem.store.agents.session_parts import read_parts
-from kgmem.store.agents.session_rows import existing, message_of, session_of
-from kgmem.store.agents.sessions import READS
+from kgmem.store.agents.session_rows import message_of, session_of
+from kgmem.store.db.sql import fill, join, parameter
 from kgmem.store.graph.catalog import PostgresCatalog
-from kgmem.store.graph.layout import EDGE, Layout, know_labels, learn_labels
-from kgmem.store.graph.records import text_of
-from kgmem.store.graph.stored_properties import read_vertices
-from kgmem.store.read.items import relationships_of
+from kgmem.store.graph.layout import Layout, know_labels, label_id
+from kgmem.store.graph.records import loads, text_of
 from kgmem.store.write.episodes import MENTIONS
 
 _FILE: Final = "session_parts"
-_READS: Final = (*READS, "claims", "blocks")  # All that a context reads: what follows `latest` does not look again.
 _ENTITIES: Final = 8  # Of which facts are read.
 _FACTS: Final = 24
+_ENDS: Final = (("source", "start_key"), ("target", "end_key"))  # Of the rows of facts: the id and the key.
 _OF_A_KIND: Final = 100  # Relationships of an entity that are compared, of each kind and direction.
 _DERIVED: Final = (MENTIONS, CO_MENTIONED, SIMILAR_TO)
 _MESSAGES: Final = 500
@@ -51,12 +50,21 @@ class PostgresContexts:
 
         Raises NotFound.
         """
-        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
-            row = await existing(connection, layout, address)
-            rows = await connection.fetch(
-                layout.sql("sessions", "latest"), row["id"], least, max(least, min(budget // 12, _MESSAGES)), budget
-            )
-        return session_of(row, address.scope), [message_of(each, address.id) for each in rows]
+        async with self.catalog.on(graph, reads=()) as layout, self.database.connection() as connection:
+            most = max(least, min(budget // 12, _MESSAGES))
+            rows: Sequence[asyncpg.Record] = ()
+            while not rows:
+                made = layout.subsystems.made
+                rows = await connection.fetch(
+                    layout.sql(_FILE, "latest"), address.scope, address.id, least, most, budget, layout.id
+                )
+                if rows and not made.issuperset(rows[0]["subsystems"]):  # Another process has made some meanwhile.
+                    layout.subsystems.learn(rows[0]["subsystems"])
+                    rows = ()
+                elif not rows or rows[0]["session"] is None:
+                    raise no_such_session(address)
+        session = session_of({**rows[0], **_of_session(rows[0])}, address.scope)
+        return session, [message_of(each, address.id) for each in rows if each["seq"] is not None]
 
     async def digests(self, graph: str, address: SessionAddress, parts: Sequence[tuple[int, int]]) -> Sequence[Digest]:
         """Return the digests of parts (level, place) of a session, in this order; called after `latest`."""
@@ -73,43 +81,55 @@ class PostgresContexts:
         Called after `latest`.
         """
         async with self.catalog.on(graph, reads=(), expires=False) as layout, self.database.connection() as connection:
-            items = []
-            if messages:
-                place = (address.scope, address.id)
-                items = await connection.fetch(layout.sql(_FILE, "items"), *place, list(messages))
-            if any((EDGE, kind) not in layout.labels for kind in _DERIVED):
-                await learn_labels(connection, layout)
-            kinds = {kind: label.id for kind in _DERIVED if (label := layout.labels.get((EDGE, kind)))}
             rows = await connection.fetch(
-                layout.sql(_FILE, "facts"), [each["item"] for each in items], kinds.get(MENTIONS, -1),
-                list(entities), _ENTITIES, list(visible_from(address.scope)), list(kinds.values()), _OF_A_KIND,
+                layout.sql(_FILE, "facts"), address.scope, address.id, list(messages), list(entities), _ENTITIES,
+                list(visible_from(address.scope)), list(_DERIVED), _OF_A_KIND, MENTIONS,
             )  # fmt: skip
             unique = list({each["id"]: each for each in rows}.values())[:_FACTS]
-            edges = [each for each in unique if each["kind"] is not None]
-            await know_labels(connection, layout, [each["id"] for each in edges])
-            names = await _names(connection, layout, unique)
-            states = {each["id"]: each for each in edges}
-            relationships = await relationships_of(connection, layout, edges)
-        held = {each.id: _fact(each, states[each.id], names) for each in relationships}
-        held |= {each["id"]: _value(each, names) for each in unique if each["kind"] is None}
-        return [held[each["id"]] for each in unique if each["id"] in held]
+            ends = {row[end]: row[key] for row in unique for end, key in _ENDS if row[end] is not None}
+            edges = [each["id"] for each in unique if each["kind"] is not None]
+            stored = await _stored(connection, layout, list(ends), edges)
+        names = {key: name for id_, key in ends.items() if (name := text_of(stored.get(id_, {}), "name"))}
+        return [
+            _value(each, names) if each["kind"] is None else _fact(layout, each, stored[each["id"]], names)
+            for each in unique
+            if each["kind"] is None or each["id"] in stored
+        ]
 
 
-async def _names(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> dict[str, str]:
-    """Return the names of the ends of facts by key, of those that have one."""
-    ends = (("source", "start_key"), ("target", "end_key"))
-    keys = {row[end]: row[key] for row in rows for end, key in ends if row[end] is not None}
-    await know_labels(connection, layout, keys)
-    stored = await read_vertices(connection, layout, list(keys))
-    found = {keys[id_]: text_of(properties, "name") for id_, properties in stored.items()}
-    return {key: name for key, name in found.items() if name}
+async def _stored(
+    connection: asyncpg.Connection, layout: Layout, vertices: Sequence[int], edges: Sequence[int]
+) -> dict[int, dict[str, Any]]:
+    """Return what is stored of vertices (the name alone) and of edges, by id; what is gone is missing."""
+    await know_labels(connection, layout, (*vertices, *edges))
+    groups: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for name, ids in (("names", vertices), ("relationships", edges)):
+        for id_ in ids:
+            groups[label_id(id_), name].append(id_)
+    parts, values = [], []
+    for (label, name), group in sorted(groups.items()):
+        if label in layout.by_id:
+            values.append(group)
+            sql = layout.sql(_FILE, name, label=layout.by_id[label].age_name)
+            parts.append(fill(sql, {"ids": parameter(len(values), "ag_catalog.graphid[]")}))
+    if not parts:
+        return {}
+    rows = await connection.fetch(join(" UNION ALL ", parts), *values)
+    return {row["id"]: loads(row["stored"]) for row in rows}
 
 
-def _fact(held: Relationship, row: Any, names: Mapping[str, str]) -> CurrentFact:
-    sentence = worded(names.get(held.start, held.start), held.kind, names.get(held.end, held.end))
+def _of_session(row: asyncpg.Record) -> dict[str, Any]:
+    """Return what a session and its messages both have a column for, as that of the session."""
+    return {"name": row["of"], "tokens": row["all_tokens"], "created": False}
+
+
+def _fact(layout: Layout, row: Any, stored: Mapping[str, Any], names: Mapping[str, str]) -> CurrentFact:
+    """Return a relationship: in the words that are stored with it, or in those of its kind and its ends."""
+    kind, start, end = layout.by_id[row["kind"]].name, row["start_key"], row["end_key"]
     return CurrentFact(
-        held.id or 0, held.kind, held.start, held.end, held.text or sentence, held.valid_from, held.valid_to,
-        state=_STATES.get(row["state"]),
+        row["id"], kind, start, end,
+        text_of(stored, "text") or worded(names.get(start, start), kind, names.get(end, end)),
+        text_of(stored, "valid_from"), text_of(stored, "valid_to"), state=_STATES.get(row["state"]),
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ async def existing(connection: asyncpg.Connection, layout: Layout, address: Sess
     return row
 
 
-def session_of(row: asyncpg.Record, scope: str) -> Session:
+def session_of(row: asyncpg.Record | Mapping[str, Any], scope: str) -> Session:
     """Return the session that a row tells."""
     return Session(
         id=row["name"], scope=scope, agent=row["agent"], users=tuple(row["users"]),
