@@ -53,7 +53,7 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
         "action": _NAME, "by": fields.text(0, 500), "reason": _REASON, "at": _known, **_TOPIC, "value": _json,
         "scope": _SCOPE, "detail": _json,
     },
-    "fact": {**_TOPIC, "scope": _SCOPE, "facts": _json},
+    "fact": {**_TOPIC, "scope": _SCOPE, "facts": _json, "beside": _json},
     "correlation": {
         "relation": _of("exclusion", "implication", "same_origin"), "strength": _FRACTION,
         "by": fields.text(0, 500), "reason": _REASON, "known_from": _known, "known_to": _known, "scope": _SCOPE,
@@ -102,8 +102,8 @@ FIELDS: Final[Mapping[BeliefKind, Mapping[str, Read]]] = {
     },
     "feedback": {
         "item": _of("entity", "episode", "relationship"), "key": _KEY, "start": _KEY, "relation": _NAME, "end": _KEY,
-        "of_scope": _SCOPE, "scope": _SCOPE, "by": fields.text(0, 500), "question": fields.text(0, 2000),
-        "verdict": _of("useful", "wrong"), "reason": _REASON, "at": _known,
+        "apart": fields.text(0, 20), "of_scope": _SCOPE, "scope": _SCOPE, "by": fields.text(0, 500),
+        "question": fields.text(0, 2000), "verdict": _of("useful", "wrong"), "reason": _REASON, "at": _known,
     },
     "publication": {
         "publication": _of(*PUBLICATION_KINDS), **_TOPIC, "object": _KEY, "key": _KEY, "apart": fields.text(0, 20),
@@ -161,6 +161,6 @@ AS_JSON: Final = frozenset(
         "base", "part", "parts", "rules", "users", "metadata", "messages", "seq", "tokens", "sent", "limit", "agents",
         "filter", "answer", "below", "groups", "claims", "stored", "covers", "keep", "originals",
         "bytes", "skipped", "items", "older_than", "closed_sessions", "share", "threshold",
-        "pinned", "keys", "settings",
+        "pinned", "keys", "settings", "beside",
     }
 )  # fmt: skip

@@ -21,7 +21,7 @@ from kgmem.domain.graph.folding import ENTITIES, EPISODES, RELATIONSHIPS, Folded
 from kgmem.domain.graph.graph import Change, Dangling
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.statement import DEFAULT_LABEL, check_entities, check_episodes, check_relationships
-from kgmem.store.claims.claim_origins import with_origins
+from kgmem.store.claims.claim_origins import texts_with_origins, with_origins
 from kgmem.store.db.sql import SQL
 from kgmem.store.export import records
 from kgmem.store.graph.catalog import PostgresCatalog
@@ -142,7 +142,9 @@ class AgeGraphStore:
                 passages = Passages(layout)
 
                 async def write(batch: Sequence[Episode]) -> Outcome:
-                    return await write_episodes(connection, passages, batch)
+                    return await write_episodes(
+                        connection, passages, await texts_with_origins(connection, layout, batch)
+                    )
 
                 outcomes = await _in_rounds(episodes, episode_identity, write)
                 await note_restated(connection, layout, outcomes)

@@ -55,6 +55,9 @@ class EvidenceShape(BaseModel):
     object: Annotated[str | None, Field(description="The other end of a relationship.")]
     value: Annotated[Any, Field(description="Of a property.")]
     about: Annotated[str | None, Field(description="The other end of the relationship that a value belongs to.")]
+    relationship_key: Annotated[
+        str | None, Field(description="Of a relationship: what tells it from others of its kind and ends.")
+    ]
     valid_from: Annotated[str | None, Field(description="Of a fact or claim. ISO 8601.")]
     source: Annotated[str | None, Field(description="Of a claim: the key of the source that states it.")]
     state: Annotated[

@@ -71,6 +71,7 @@ class Evidence:
     about: str | None = None  # The other end of the relationship that a value belongs to.
     valid_from: str | None = None
     source: str | None = None  # Of a claim: the key of who states it.
+    relationship_key: str | None = None  # Of a relationship: what tells it from others of its kind and ends.
     state: EvidenceState | None = None
 
 
@@ -328,6 +329,7 @@ def content_hash(stated: DecisionStatement) -> str:
         told.pop(name)
     for each in told["evidence"]:
         each["id"] = each["state"] = None
+        del each["relationship_key"]
     text = json.dumps(_plain(told), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -35,8 +35,8 @@ def check_publication(told: Mapping[str, Any], _: str = "") -> None:
     ):
         raise _wrong("stored", "a list of kinds, keys and digests")
     apart = told.get("apart")
-    if apart is not None and not _is_number(apart):
-        raise _wrong("apart", "a whole number as a text")
+    if apart is not None and not is_hash(apart):
+        raise _wrong("apart", "a whole number of 64 bits as a text")
 
 
 def _is_item(told: Any) -> bool:
@@ -44,11 +44,13 @@ def _is_item(told: Any) -> bool:
     if not isinstance(told, list) or len(told) != 3 or not all(isinstance(each, str) for each in told):
         return False
     kind, key, digest = told
-    return kind in _STORED and bool(key) and "\0" not in key and _is_number(digest) and -(2**63) <= int(digest) < 2**63
+    return kind in _STORED and bool(key) and "\0" not in key and is_hash(digest)
 
 
-def _is_number(text: str) -> bool:
-    return text.removeprefix("-").isdecimal() and text.isascii() and len(text) <= 20
+def is_hash(text: str) -> bool:
+    """Return whether a text is a hash of 64 bits, as a decimal number."""
+    known = text.removeprefix("-").isdecimal() and text.isascii() and len(text) <= 20
+    return known and -(2**63) <= int(text) < 2**63
 
 
 def _wrong(name: str, wanted: str) -> InvalidInput:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final
 
+from kgmem.domain.agents.publication_records import is_hash
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.recall.feedback import Feedback
 from kgmem.domain.recall.question_record import question_of
@@ -56,6 +57,8 @@ def check_feedback(told: Mapping[str, Any], _: str = "") -> None:
     for name in _NAMED[told["item"]]:
         if not told.get(name):
             raise _wrong(name, f"given, as it names the {told['item']}")
+    if told.get("apart") is not None and not is_hash(told["apart"]):
+        raise _wrong("apart", "a whole number of 64 bits as a text")
     Feedback(1, told["verdict"], told.get("question"), told.get("reason"), told.get("scope") or "").checked()
 
 

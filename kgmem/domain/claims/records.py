@@ -311,7 +311,7 @@ _UNDONE = _map({"at": _moment}, {"by": _text, "reason": _text})
 _PARTS: Final[Mapping[BeliefKind, _Check]] = {
     "claim": _map({}, {"value": _any, "span": _span, "relationship": _map({}, {"apart": _hash})}),
     "adjudication": _adjudication,
-    "fact": _map({"facts": _list(_fact)}),
+    "fact": _map({"facts": _list(_fact)}, {"beside": _list(_text)}),
     "correlation": _map(
         {"detail": _map({"topics": _list(_topic), "claims": _list(_list(_text))}, then=_correlated)}
     ),

@@ -161,7 +161,8 @@ class Decisions:
                     graph, scope=scope, kind=None, entity=at, cursor=None, limit=_MOST_EDGES
                 )
                 cut |= page.cursor is not None
-                for edge in page.items:
+                # By kind, so that what two lead to is told of the same one whatever their ids are.
+                for edge in sorted(page.items, key=lambda each: each.kind):
                     end = _next(edge, at, causal)
                     if end is None or end in seen:
                         continue

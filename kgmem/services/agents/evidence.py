@@ -118,16 +118,13 @@ class EvidenceReader:
         id_ = stated.id or 0
         if id_ >= _EDGES:
             edge = await self._ports.store.get_relationship(self._graph, id_, self._scope)
-            return replace(
-                plain, subject=edge.start, predicate=edge.kind, object=edge.end, valid_from=edge.valid_from
-            )  # fmt: skip
+            return _of_edge(plain, edge)
         fact = await self._ports.claims.fact(self._graph, id_, self._scope)
         if fact.relationships and isinstance(fact.value, str) and not fact.about:
             edges = [await self._edge(each) for each in fact.relationships]
             edge_ = next((each for each in edges if each is not None and each.end == fact.value), None)
             if edge_ is not None:
-                told = replace(plain, id=edge_.id, subject=edge_.start, predicate=edge_.kind, object=edge_.end)
-                return replace(told, valid_from=edge_.valid_from)
+                return _of_edge(replace(plain, id=edge_.id), edge_)
         return replace(
             plain, subject=fact.subject, predicate=fact.predicate, value=fact.value, about=fact.about or None,
             valid_from=fact.valid_from,
@@ -224,7 +221,8 @@ class EvidenceReader:
         )
         same = [found for found in page.items if (found.start, found.end) == (subject, end)]
         timed = [found for found in same if found.valid_from == each.valid_from]
-        return next(iter(timed), None)
+        keyed = [found for found in timed if found.key == each.relationship_key]
+        return next(iter(keyed or timed), None)
 
     async def _withdrawn_edges(self) -> "_Withdrawn":
         """Return the relationships that no claim stated and a correction took out, by the audit trail."""
@@ -244,6 +242,14 @@ class _Withdrawn:
 
     ids: frozenset[Any]
     said: frozenset[Any]
+
+
+def _of_edge(plain: Evidence, edge: Relationship) -> Evidence:
+    """Return evidence with what a relationship states."""
+    return replace(
+        plain, subject=edge.start, predicate=edge.kind, object=edge.end, valid_from=edge.valid_from,
+        relationship_key=edge.key,
+    )  # fmt: skip
 
 
 def _state_of(fact: StoredFact, option: Option) -> EvidenceState:

@@ -58,7 +58,8 @@ async def restore_subscription(connection: asyncpg.Connection, layout: Layout, t
 async def restore_feedback(connection: asyncpg.Connection, layout: Layout, told: Mapping[str, Any]) -> bool:
     """Store a verdict that its caller has not given; returns whether that is new. Raises InvalidInput."""
     if told["item"] == "relationship":
-        ends = (told["start"], told["relation"], told["end"])
+        apart = told.get("apart")
+        ends = (told["start"], told["relation"], told["end"], None if apart is None else int(apart))
         found = await connection.fetchval(layout.sql("feedback", "relationship_of"), told.get("of_scope") or "", *ends)
     else:
         kind = ENTITY if told["item"] == "entity" else EPISODE
@@ -94,6 +95,8 @@ def _subscription(row: Any) -> dict[str, Any]:
 
 def _feedback(row: Any) -> dict[str, Any]:
     about = {"item": "relationship", "start": row["start"], "relation": row["relation"], "end": row["end"]}
+    if row["apart"] is not None:  # As text, since not every reader of JSON has integers of 64 bits.
+        about["apart"] = str(row["apart"])
     if row["kind"] is not None:
         about = {"item": _KIND_OF[row["kind"]], "key": row["key"]}
     return {

@@ -16,6 +16,7 @@ from kgmem.domain.claims.echoes import (
 )
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Entity
+from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.time.interval import now, parse_time
@@ -80,40 +81,90 @@ async def with_origins(connection: asyncpg.Connection, layout: Layout, stated: S
     return [replace(each, derived_from=found) for each, found in zip(stated, origins, strict=True)]
 
 
+async def texts_with_origins(
+    connection: asyncpg.Connection, layout: Layout, episodes: Sequence[Episode]
+) -> Sequence[Episode]:
+    """Return texts that name no claim or hit, but what states it, as `resolved` has it. Raises InvalidInput."""
+    if not any(_is_number(origin) for each in episodes for origin in each.derived_from):
+        return episodes
+    origins = await resolved(connection, layout, [(each.scope, each.derived_from) for each in episodes], cited=False)
+    return [replace(each, derived_from=found) for each, found in zip(episodes, origins, strict=True)]
+
+
 async def resolved(
-    connection: asyncpg.Connection, layout: Layout, derived: Sequence[tuple[str, Sequence[str]]]
+    connection: asyncpg.Connection,
+    layout: Layout,
+    derived: Sequence[tuple[str, Sequence[str]]],
+    *,
+    cited: bool = True,
 ) -> list[list[str]]:
-    """Return origins as the texts and sources that state them: ids differ from graph to graph. Raises InvalidInput."""
+    """Return origins as the texts and sources that state them: ids differ from graph to graph. Raises InvalidInput.
+
+    `cited`: the texts that they name have to be there.
+    """
     if not any(origins for _, origins in derived):
         return [[] for _ in derived]
     named = {(scope, origin) for scope, origins in derived for origin in origins}
-    await check_cited(
-        connection, layout, ((scope, each.removeprefix("episode:")) for scope, each in named if _is(each, "episode"))
-    )
-    by_id: dict[tuple[str, str], list[str]] = {}
-    for scope in sorted({scope for scope, _ in named}):
-        for kind, name in (("claim", "of_claims"), ("hit", "of_hits")):
-            ids = sorted({int(each.partition(":")[2]) for at, each in named if at == scope and _is(each, kind)})
-            rows = (
-                await connection.fetch(layout.sql("claim_origins", name), ids, list(visible_from(scope))) if ids else []
-            )
-            for row in rows:
-                by_id.setdefault((scope, f"{kind}:{row['id']}"), []).extend(row["origins"])
+    if cited:
+        texts = ((scope, each.removeprefix("episode:")) for scope, each in named if _is(each, "episode"))
+        await check_cited(connection, layout, texts)
+    by_id = await _by_id(connection, layout, named)
     resolved = []
     for scope, origins in derived:
         told: list[str] = []
         for each in origins:
-            if not (_is(each, "claim") or _is(each, "hit")):
+            if not _is_number(each):
                 told.append(each)
             elif (scope, each) in by_id:
-                told += by_id[scope, each] or [each]
+                told += by_id[scope, each] or [without_number(each)]
             else:
                 raise InvalidInput(
                     f"derived_from names {each!r}, which is not there.",
                     hint="Give the id of a claim or of a hit of recall.",
+                    field="derived_from",
                 )
         resolved.append(list(dict.fromkeys(told))[:MOST_ORIGINS])
     return resolved
+
+
+async def portable(
+    connection: asyncpg.Connection, layout: Layout, derived: Sequence[tuple[str, Sequence[str]]]
+) -> list[list[str]]:
+    """Return origins of scopes as another graph can take them: as `resolved`, also where something is gone."""
+    by_id = await _by_id(connection, layout, {(scope, each) for scope, origins in derived for each in origins})
+    found: list[list[str]] = []
+    for scope, origins in derived:
+        told: list[str] = []
+        for each in origins:
+            told += (by_id.get((scope, each)) or [without_number(each)]) if _is_number(each) else [each]
+        found.append(list(dict.fromkeys(told))[:MOST_ORIGINS])
+    return found
+
+
+def without_number(origin: str) -> str:
+    """Return an origin that names nothing by its number in this graph: such a number becomes the name of a source."""
+    return f"source:{origin}" if _is_number(origin) else origin
+
+
+async def _by_id(
+    connection: asyncpg.Connection, layout: Layout, named: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], list[str]]:
+    """Return what states the claims and hits among some origins, by scope and origin: texts and sources."""
+    ids: dict[tuple[str, str], set[int]] = {}
+    for scope, origin in named:
+        if _is_number(origin):
+            kind, _, number = origin.partition(":")
+            ids.setdefault((scope, kind), set()).add(int(number))
+    found: dict[tuple[str, str], list[str]] = {}
+    for (scope, kind), some in sorted(ids.items()):
+        sql = layout.sql("claim_origins", "of_claims" if kind == "claim" else "of_hits")
+        for row in await connection.fetch(sql, sorted(some), list(visible_from(scope))):
+            found.setdefault((scope, f"{kind}:{row['id']}"), []).extend(row["origins"])
+    return found
+
+
+def _is_number(origin: str) -> bool:
+    return _is(origin, "claim") or _is(origin, "hit")
 
 
 def _is(origin: str, kind: str) -> bool:

@@ -9,6 +9,7 @@ import orjson
 
 from kgmem.domain.claims.records import BeliefKind, BeliefRecord
 from kgmem.domain.time.interval import iso
+from kgmem.store.claims.claim_origins import without_number
 from kgmem.store.claims.verdict_writer import STATE_OF
 from kgmem.store.graph.layout import Layout
 
@@ -88,12 +89,18 @@ class _Reader:
         sql = self._layout.sql("claim_records", "facts_on")
         rows = await self._connection.fetch(sql, [topic["id"] for topic in topics])
         options = {id(row): orjson.loads(row["options"]) for row in rows}
-        refs = await self.refs([claim for each in options.values() for option in each for claim in option["claims"]])
+        current = await self._current(topics)
+        used = {claim for each in options.values() for option in each for claim in option["claims"]}
+        refs = await self.refs([*used, *(claim for each in current.values() for claim in each)])
+        rested = dict[int, set[int]]()  # By topic: on which of its claims its current facts rest.
         found: dict[int, dict[int, Told]] = {topic["id"]: {} for topic in topics}
         for row in rows:
             fact = found[row["topic"]].setdefault(row["id"], {"past": []})
             told = _fact(row, options[id(row)], refs)
             if row["known"] is None:
+                rested.setdefault(row["topic"], set()).update(
+                    claim for option in options[id(row)] for claim in option["claims"]
+                )
                 fact |= {**told, "adjudications": list(row["decided"])}
             else:
                 fact["past"].append(
@@ -104,10 +111,22 @@ class _Reader:
                 {
                     "subject": topic["subject"], "predicate": topic["predicate"], "about": topic["about"] or None,
                     "scope": topic["scope"] or None, "facts": list(found[topic["id"]].values()),
+                    "beside": sorted(
+                        refs[claim]
+                        for claim in current.get(topic["id"], ()) if claim not in rested.get(topic["id"], ())
+                    ) or None,
                 }
             )
             for topic in topics
         ]  # fmt: skip
+
+    async def _current(self, topics: Sequence[Any]) -> dict[int, list[int]]:
+        """Return the current claims on topics."""
+        found: dict[int, list[int]] = {}
+        sql = self._layout.sql("claim_records", "current_claims")
+        for row in await self._connection.fetch(sql, [topic["id"] for topic in topics]):
+            found.setdefault(row["topic"], []).append(row["id"])
+        return found
 
 
 def _said(told: Told) -> Told:
@@ -134,7 +153,7 @@ def _claim(row: Any, _: Mapping[int, str]) -> Told:
         "value": _json(row["value"]), "valid_from": row["valid_from"], "valid_to": row["valid_to"],
         "confidence": _number(row["confidence"]), "episode": row["episode"],
         "span": [row["begins"], row["ends"]] if row["begins"] is not None else None, "scope": row["scope"] or None,
-        "derived_from": list(row["derived_from"]) if row["derived_from"] else None,
+        "derived_from": [without_number(each) for each in row["derived_from"]] if row["derived_from"] else None,
         "known_from": iso(row["known_from"]), "known_to": _moment(row["known_to"]),
         "expires_at": _moment(row["expires_at"]), "published_from": row["mark"],
         # As text, since not every reader of JSON has integers of 64 bits.

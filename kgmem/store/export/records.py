@@ -24,6 +24,7 @@ from kgmem.store.agents.records import state_records
 from kgmem.store.agents.retention_rules import rule_records
 from kgmem.store.agents.session_export import block_records, session_records
 from kgmem.store.agents.shared_records import feedback_records, shared_records
+from kgmem.store.claims.claim_origins import portable
 from kgmem.store.derived.distillation_records import distillation_records
 from kgmem.store.export.claims import beliefs, stated
 from kgmem.store.export.session_extent import extent_of, sources_of
@@ -53,7 +54,7 @@ async def everything(
     async for edges in _relationships(connection, layout, scope, None):
         yield edges
     query = (layout.sql("read", "all_items"), EPISODE, scope, None)
-    async for episodes in _read(connection, layout, query, episodes_of):
+    async for episodes in _read(connection, layout, query, _episodes):
         yield episodes
     for read in _KEPT:
         async with aclosing(read(connection, layout, scope)) as pages:
@@ -95,7 +96,7 @@ async def of_session(
     async for relationships in _relationships(connection, layout, scope, extent.relationships):
         yield relationships
     texts = (layout.sql("read", "all_items"), EPISODE, scope, extent.episodes)
-    async for episodes in _read(connection, layout, texts, episodes_of):
+    async for episodes in _read(connection, layout, texts, _episodes):
         yield episodes
     topics = (extent.topics, extent.whole)
     for kept in (
@@ -127,9 +128,7 @@ async def shapes(
     async with aclosing(relationship_shapes(connection, layout, keys)) as blocks:
         async for block in blocks:
             yield block
-    async for episodes in _read(
-        connection, layout, (layout.sql("read", "all_items"), EPISODE, None, None), episodes_of
-    ):
+    async for episodes in _read(connection, layout, (layout.sql("read", "all_items"), EPISODE, None, None), _episodes):
         yield episodes
     for read in _KEPT:
         async with aclosing(read(connection, layout, None)) as known:
@@ -161,6 +160,18 @@ async def _relationships(
             else edge
             for edge in edges
         ]
+
+
+async def _episodes(connection: asyncpg.Connection, layout: Layout, rows: Sequence[Any]) -> list[Episode]:
+    """Return episodes as another graph can take them: what they are derived from names no number of this graph."""
+    found = await episodes_of(connection, layout, rows)
+    if not any(each.derived_from for each in found):
+        return found
+    origins = await portable(connection, layout, [(each.scope, each.derived_from) for each in found])
+    return [
+        replace(each, derived_from=origin) if each.derived_from else each
+        for each, origin in zip(found, origins, strict=True)
+    ]
 
 
 def _portable(entity: Entity) -> Entity:

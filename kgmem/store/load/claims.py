@@ -208,7 +208,7 @@ class _RestoreRun:
             for place, each in places.items()
             if (topic := topics[place]) in held
             and (held[topic]["stale"] or not held[topic]["held"])
-            and _is_whole(each["facts"], claims[topic], self._current.get(topic, set()))
+            and _is_whole(each, claims[topic], self._current.get(topic, set()))
         ]
         if not taken:
             return
@@ -442,9 +442,11 @@ def _about(claim: Told) -> str:
     return claim.get("object") or "" if claim.get("value") is not None else ""
 
 
-def _is_whole(facts: Sequence[Told], claims: Mapping[str, int], current: set[int]) -> bool:
-    """Return whether facts rest on all current claims on their topic, and on no other."""
-    refs = {ref for fact in facts if "state" in fact for option in fact["options"] for ref in option["claims"]}
+def _is_whole(told: Told, claims: Mapping[str, int], current: set[int]) -> bool:
+    """Return whether facts rest on all current claims on their topic, but for those beside, and on no other."""
+    facts = [fact for fact in told["facts"] if "state" in fact]
+    refs = {ref for fact in facts for option in fact["options"] for ref in option["claims"]}
+    refs |= set(told.get("beside") or ())
     return refs <= claims.keys() and {claims[ref] for ref in refs} == current
 
 

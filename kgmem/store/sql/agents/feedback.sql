@@ -39,7 +39,7 @@ DELETE FROM {index}.feedback WHERE item = ANY ($1::bigint[])
 
 -- name: all
 SELECT p.path, f.by, f.question, f.useful, f.reason, f.at, i.kind, i.key, a.key AS start, l.name AS relation, b.key AS end,
-       o.path AS of_scope
+       o.path AS of_scope, e.parallel_edge_hash AS apart
 FROM {index}.feedback f JOIN {index}.scope p ON p.id = f.scope
 LEFT JOIN {index}.item i ON i.id = f.item AND i.kind IN (1, 2)
 LEFT JOIN {index}.edge e ON e.id = f.item
@@ -54,10 +54,11 @@ ORDER BY f.id
 SELECT i.id FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope WHERE s.path = $1 AND i.key = $2 AND i.kind = $3
 
 -- name: relationship_of
--- Of several that state the same, the first.
-SELECT min(e.id) FROM {index}.edge e JOIN {index}.scope s ON s.id = e.scope JOIN {index}.label l ON l.id = e.kind
+-- Of several parallel ones that which a hash tells from the others, or the first where the file has none ($5).
+SELECT e.id FROM {index}.edge e JOIN {index}.scope s ON s.id = e.scope JOIN {index}.label l ON l.id = e.kind
 JOIN {index}.item a ON a.id = e.source JOIN {index}.item b ON b.id = e.target
-WHERE s.path = $1 AND a.key = $2 AND l.name = $3 AND b.key = $4
+WHERE s.path = $1 AND a.key = $2 AND l.name = $3 AND b.key = $4 AND ($5::bigint IS NULL OR e.parallel_edge_hash = $5)
+ORDER BY e.id LIMIT 1
 
 -- name: restore
 INSERT INTO {index}.feedback (scope, item, by, question, useful, reason, at) VALUES ($1, $2, $3, $4, $5, $6, $7)

@@ -22,6 +22,10 @@ FROM {index}.claim c JOIN {index}.source o ON o.id = c.source
 LEFT JOIN {index}.published_claim z ON z.claim = c.id
 WHERE c.id = ANY ($1::bigint[])
 
+-- name: current_claims
+-- The current claims on topics.
+SELECT topic, id FROM {index}.claim WHERE topic = ANY ($1::bigint[]) AND known_to IS NULL ORDER BY id
+
 -- name: claims_on
 -- The claims on topics, by what they are known by; of equal ones the current one comes last.
 SELECT c.topic, c.id, c.known_to IS NULL AS current,
@@ -46,7 +50,7 @@ ORDER BY d.id
 SELECT t.id, p.path AS scope, t.subject, t.predicate, t.about
 FROM {index}.topic t JOIN {index}.scope p ON p.id = t.scope
 WHERE ($1::text IS NULL OR p.path = $1) AND ($2::bigint[] IS NULL OR t.id = ANY ($2))
-  AND EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = t.id)
+  AND (EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = t.id) OR EXISTS (SELECT 1 FROM {index}.past_fact f WHERE f.topic = t.id))
 ORDER BY t.id
 
 -- name: facts_on
@@ -207,7 +211,9 @@ UPDATE {index}.adjudication d SET detail = d.detail || jsonb_build_object('undoe
 FROM unnest($1::bigint[], $2::bigint[]) AS n (id, undone) WHERE d.id = n.id AND d.action = 'undo'
 
 -- name: held_facts
-SELECT t.id, t.stale, EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = t.id) AS held
+SELECT t.id, t.stale,
+       EXISTS (SELECT 1 FROM {index}.fact f WHERE f.topic = t.id)
+       OR EXISTS (SELECT 1 FROM {index}.past_fact f WHERE f.topic = t.id) AS held
 FROM {index}.topic t WHERE t.id = ANY ($1::bigint[])
 
 -- name: clear_facts
@@ -230,6 +236,7 @@ RETURNING id
 SELECT nextval(pg_get_serial_sequence('{index}.fact', 'id')) AS id FROM generate_series(1, $1)
 
 -- name: put_past_facts
+-- Former versions of facts, but those that are there already.
 INSERT INTO {index}.past_fact (id, topic, valid, value, state, probability, trust, supporting, opposing, method, reason,
                                options, decision, known_from, known)
 SELECT n.id, n.topic, tstzrange(n.valid_from, n.valid_to), n.value::jsonb, n.state, n.probability, n.trust, n.supporting,
@@ -239,6 +246,10 @@ FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5
             $16::timestamptz[])
      AS n (id, topic, valid_from, valid_to, value, state, probability, trust, supporting, opposing, method, reason, options,
            decision, known_from, known_to)
+WHERE NOT EXISTS (
+    SELECT FROM {index}.past_fact f
+    WHERE f.topic = n.topic AND f.known = tstzrange(n.known_from, n.known_to) AND f.valid = tstzrange(n.valid_from, n.valid_to)
+      AND f.value IS NOT DISTINCT FROM n.value::jsonb)
 
 -- name: put_stances
 -- What facts say of the relationships that state their claims.
