@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from kgmem.cache.frame import content_of
 from kgmem.memory import Memory
 from kgmem.redis.binary import find_server
 from kgmem.redis.connection import RedisConnection
+from kgmem.redis.contents import RedisGraphContents
 from kgmem.redis.presence.store import RedisPresence
 from kgmem.redis.streams.store import RedisStreams
 from kgmem.store.streams.streams import PostgresStreams
@@ -108,7 +110,8 @@ async def streams_in_redis(
     connection = RedisConnection(url, namespace=namespace or f"test-{secrets.token_hex(6)}", timeout=timeout)
     catalog: Any = memory.ports.graphs
     try:
-        yield with_ports(memory, streams=RedisStreams(PostgresStreams(catalog), connection))
+        contents = RedisGraphContents(connection, content_of)
+        yield with_ports(memory, streams=RedisStreams(PostgresStreams(catalog), connection), redis_contents=contents)
     finally:
         await connection.aclose()
 
@@ -119,7 +122,7 @@ async def presence_in_redis(memory: Memory, url: str, *, timeout: float = 5.0) -
     connection = RedisConnection(url, namespace=f"test-{secrets.token_hex(6)}", timeout=timeout)
     presence = RedisPresence(memory.ports.graphs, connection)  # type: ignore[arg-type]
     try:
-        yield with_ports(memory, presence=presence)
+        yield with_ports(memory, presence=presence, redis_contents=RedisGraphContents(connection, content_of))
     finally:
         await presence.aclose()
         await connection.aclose()

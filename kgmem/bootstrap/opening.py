@@ -155,6 +155,7 @@ def handlers(memory: Memory) -> dict[str, Callable[..., Awaitable[Any]]]:
         "queue_hold_expiry": memory.tasks.queue_hold_expiry,
         "expire_items": memory.tasks.expire_items,
         "queue_expiry": memory.tasks.queue_expiry,
+        "finish_erasures": memory.tasks.finish_erasures,
         "follow_answers": memory.tasks.follow_answers,
         "deliver_webhook": memory.tasks.deliver_webhook,
         "trim_streams": memory.tasks.trim_streams,

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from kgmem.bootstrap.cache import content_cache
 from kgmem.bootstrap.databases import Pools, connect_redis, open_pools
 from kgmem.bootstrap.models import Embedders, extractor_of, reranker_of
+from kgmem.cache.frame import content_of
 from kgmem.consensus.engine import NumpyConsensus
 from kgmem.domain.access import KeyRing, RateLimit, TokenVerifier
 from kgmem.domain.agents.tokens import ESTIMATE, TokenCounter
@@ -22,6 +23,7 @@ from kgmem.domain.backups.backup import BackupStore
 from kgmem.domain.derived.summaries import Wording
 from kgmem.domain.distillation.run import DistilSettings
 from kgmem.domain.erasure.erasure import ReportSigner, ServerFiles
+from kgmem.domain.erasure.redis_contents import RedisContents
 from kgmem.domain.flows.flow import FlowLog
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.graph.graph import Graph
@@ -42,7 +44,7 @@ from kgmem.formats.toml_schema import load_schema
 from kgmem.query.answers import IDLE, GraphCypher
 from kgmem.query.execution.limits import Limits
 from kgmem.query.procedures.context import ProcedureContext
-from kgmem.redis.opening import redis_presence, redis_streams
+from kgmem.redis.opening import redis_contents, redis_presence, redis_streams
 from kgmem.resolution.comparer import Comparer
 from kgmem.resources import resource
 from kgmem.services.agents.states import check_content
@@ -224,6 +226,7 @@ async def _ports(
             cache=content_cache(settings, catalog, redis, stack),
             streams=(lambda streams: redis_streams(redis, streams, stack)) if redis else _as_it_is,
             audit=audit,
+            redis_contents=redis_contents(redis, content_of, stack) if settings.redis_url_text else None,
         ),
         models=Models(
             embedder,
@@ -286,6 +289,7 @@ class Infrastructure:
     distil: DistilSettings = field(default_factory=DistilSettings)
     cache: ContentCache | None = None
     streams: Callable[[PostgresStreams], StreamStore] = _as_it_is  # Where some streams may be elsewhere.
+    redis_contents: RedisContents | None = None
     audit: AuditLog | None = None  # None: one that notes nothing unless a graph says so.
 
 
@@ -382,6 +386,7 @@ def postgres_ports(
         reranker=models.reranker,
         wording=models.extractor if isinstance(models.extractor, Wording) else None,
         cache=infrastructure.cache,
+        redis_contents=infrastructure.redis_contents,
     )
     ports.expiry.on_due(partial(expire_due, ports))
     return ports

@@ -31,8 +31,18 @@ def unframed(place: CachePlace, frame: bytes) -> bytes | None:
     kind, value = frame[len(_VERSION) : len(_VERSION) + 1], frame[_HEAD:]
     if not frame.startswith(_VERSION) or frame[len(_VERSION) + 1 : _HEAD] != _digest(place, kind, value):
         return None
-    if kind == _PLAIN:
-        return value
+    return value if kind == _PLAIN else _unpacked(value)
+
+
+def content_of(frame: bytes) -> bytes | None:
+    """Return the value, of whatever place it is; None for bytes of another form."""
+    if not frame.startswith(_VERSION):
+        return None
+    kind, value = frame[len(_VERSION) : len(_VERSION) + 1], frame[_HEAD:]
+    return value if kind == _PLAIN else _unpacked(value)
+
+
+def _unpacked(value: bytes) -> bytes | None:
     try:
         return zstandard.ZstdDecompressor().decompress(value, max_output_size=_LARGEST)
     except zstandard.ZstdError:

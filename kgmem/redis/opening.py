@@ -4,7 +4,7 @@ redis-py is loaded when a URL asks for it: it comes with the extra `redis`, and 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgmem.domain.agents.presence import PresenceStore
-from kgmem.domain.errors import ServerError
+from kgmem.domain.erasure.redis_contents import RedisContents
+from kgmem.domain.errors import RedisUnavailable, ServerError
 from kgmem.domain.graph.embedding import SharedVectors
+from kgmem.domain.graph.scope_contents import Trace
 from kgmem.domain.streams.stream import StreamStore
 from kgmem.log import EventLog
 from kgmem.redis.binary import find_server
@@ -113,6 +115,35 @@ def redis_presence(connection: "RedisConnection", catalog: PostgresCatalog) -> P
     """Return presence and activity in Redis, and in Postgres while it is away."""
     presence: PresenceStore = import_module("kgmem.redis.presence.store").RedisPresence(catalog, connection)
     return presence
+
+
+class RedisAway:
+    """Implements RedisContents where the server that the settings name did not start."""
+
+    async def erase(self, *_: object, **__: object) -> Mapping[str, int]:
+        """Raise RedisUnavailable."""
+        raise RedisUnavailable("Redis did not start.")
+
+    async def search(self, *_: object, **__: object) -> tuple[int, Sequence[Trace]]:
+        """Raise RedisUnavailable."""
+        raise RedisUnavailable("Redis did not start.")
+
+    async def rewrite_files(self) -> str | None:
+        """Raise RedisUnavailable."""
+        raise RedisUnavailable("Redis did not start.")
+
+
+def redis_contents(
+    connection: "RedisConnection | None", unframed: Callable[[bytes], bytes | None], stack: AsyncExitStack
+) -> RedisContents:
+    """Return what erasures do in Redis, over a connection of its own, as they search all keys. None: it is away."""
+    if connection is None:
+        return RedisAway()
+    module = import_module("kgmem.redis.contents")
+    patient = connection.patient(module.TIMEOUT)
+    stack.push_async_callback(patient.aclose)
+    contents: RedisContents = module.RedisGraphContents(patient, unframed)
+    return contents
 
 
 def shared_vectors(connection: "RedisConnection") -> SharedVectors:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, Unpack
 
+from kgmem.domain.erasure.redis_contents import RedisErasure
 from kgmem.domain.errors import Conflict
 from kgmem.domain.graph.embedding import EmbeddingSpace
 from kgmem.domain.graph.entity import Entity
@@ -25,8 +26,8 @@ from kgmem.domain.schema.schema import (
     validate,
 )
 from kgmem.services import ask_cypher
+from kgmem.services.erasure.in_redis import erase_in_redis
 from kgmem.services.ports import Ports
-from kgmem.services.streams import sweep_streams
 from kgmem.services.texts import remember as remembering
 from kgmem.services.texts.remember import schema_of
 
@@ -227,10 +228,10 @@ class Graphs:
         await self._ports.graphs.drop(name)
         if self._ports.cache is not None and id_ is not None:
             await self._ports.cache.clear(id_)
+        await erase_in_redis(self._ports, name, RedisErasure(whole=True, files=False), id_=id_)
         for key in await self._ports.keys.list():
             if key.graph == name and key.revoked_at is None:
                 await self._ports.keys.revoke(key.id)
-        await sweep_streams(self._ports)
 
     async def schema(self, name: str) -> GraphSchema:
         """Return the effective schema of a graph: the core schema extended by its own."""

@@ -24,6 +24,7 @@ from kgmem.domain.distillation.ports import DistillationStore
 from kgmem.domain.distillation.pressure import Gauges
 from kgmem.domain.distillation.run import DistilSettings
 from kgmem.domain.erasure.erasure import ErasureStore, ReportSigner, ServerFiles
+from kgmem.domain.erasure.redis_contents import RedisContents
 from kgmem.domain.flows.flow import FlowLog
 from kgmem.domain.graph.embedding import Embedder, EmbeddingSpace
 from kgmem.domain.graph.expiry import ExpirySchedule
@@ -117,6 +118,7 @@ class Ports:
     reranker: Reranker | None  # None: no question may ask for one.
     wording: Wording | None  # None: summaries are in the words of the facts.
     cache: ContentCache | None = None  # None: everything is computed.
+    redis_contents: RedisContents | None = None  # None: there is no Redis.
 
 
 OpenCopy = Callable[[str], AbstractAsyncContextManager[Ports]]

@@ -120,8 +120,11 @@ def _verify(graph: str, texts: Sequence[str], report: str | None, *, as_json: bo
     if as_json:
         print_json(found)
     elif found.clean:
-        OUT.print(f"No trace in {found.tables} tables.")
+        keys = f" and {found.keys:,} keys of Redis" if found.keys else ""
+        OUT.print(f"No trace in {found.tables} tables{keys}.")
     else:
+        for name in found.unsearched:
+            note(f"{name.title()} is away, or something waits to be erased there. Try again in a few minutes.")
         table = Table("where", "rows")
         for each in found.found:
             table.add_row(each.table, f"{each.rows:,}")

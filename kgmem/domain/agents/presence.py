@@ -144,7 +144,7 @@ class PresenceStore(Protocol):
         """Return a number that rises with what is present, once it is not `seen`, or after so many seconds."""
 
     async def forget(self, graph: str, scope: str | None = None) -> None:
-        """Delete the heartbeats of a scope, or of the graph, that are not in the tables of the graph."""
+        """Count no more what is not written yet of a scope, or of the graph."""
 
     def count(self, graph: str, scope: str, *, recall: bool = False, write: bool = False) -> None:
         """Count a request of this minute; returns at once, and is written within seconds."""

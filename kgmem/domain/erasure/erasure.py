@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Protocol
 
+from kgmem.domain.erasure.redis_contents import PostponedErasure
 from kgmem.domain.erasure.sought import Redactor, Sought, sought
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.entity import Page
@@ -135,6 +136,8 @@ class Verification:
     found: Sequence[Trace]
     files: Sequence[str]
     kept: Sequence[Trace] = ()  # What the report says that it keeps.
+    keys: int = 0  # Of Redis that were searched.
+    unsearched: Sequence[str] = ()  # `redis`: it was away, or something waits to be erased there.
 
 
 def no_progress(step: str, done: int, total: int) -> None:
@@ -168,6 +171,12 @@ class ReportSigner(Protocol):
 
     def hash(self, text: str) -> str:
         """Return a keyed hash, which nobody can find the text of by trying who has not the key."""
+
+    def seal(self, content: bytes) -> bytes:
+        """Return content encrypted by the key of the reports."""
+
+    def unseal(self, sealed: bytes) -> bytes | None:
+        """Return what was sealed; None where that was by another key."""
 
 
 class ServerFiles(Protocol):
@@ -232,6 +241,18 @@ class ErasureStore(Protocol):
 
     async def save(self, graph: str, signed: SignedReport) -> None:
         """Keep a report."""
+
+    async def postpone(self, graph: int, name: str, sealed: bytes) -> None:
+        """Note what is to be erased in Redis when it is back."""
+
+    async def postponed(self, graph: int | None = None) -> Sequence[PostponedErasure]:
+        """Return what waits for Redis, of a graph or of all, oldest first."""
+
+    async def streams_in_redis(self, graph: str) -> int:
+        """Return how many streams of a graph have their messages in Redis."""
+
+    async def carried_out(self, ids: Sequence[int]) -> None:
+        """Forget what waited for Redis."""
 
     async def report(self, graph: str, id_: str) -> SignedReport:
         """Return a report. Raises NotFound."""

@@ -62,6 +62,7 @@ class ScopeDeletion:
     erased_from_history: int = 0
     kept_in_history: int = 0  # Versions that known_at still shows; none after an erasure.
     dry_run: bool = False
+    waits_for_redis: bool = False  # Redis is away: what it has of the scope goes when it is back.
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ from kgmem.tasks import caller
 _SCRIPT: Final = (Path(__file__).parent / "lua" / "beat.lua").read_text()
 _MINUTE: Final = 60 * SECOND
 _KEPT: Final = 86_400 + 60  # Seconds of activity.
-_SOME: Final = 500  # Agents of one step.
 _KINDS: Final = ("requests", "recalls", "writes")
 _MOST_LOOKED_AT: Final = 20_000  # Agents whose heartbeats have ended, between those of a page.
 
@@ -108,23 +107,6 @@ class RedisPresence(PostgresPresence):
         if await self._listener.listens():
             return await self._listener.wait(str(layout.id), seen, seconds)
         return await super().changed(graph, seen, seconds)
-
-    async def forget(self, graph: str, scope: str | None = None) -> None:
-        """Delete the heartbeats of a scope, or of the graph, in Redis. Raises RedisUnavailable."""
-        place = await self._place(graph)
-        ranges = _ranges(scope or "", below=scope is None)
-
-        async def action(client: Client) -> None:
-            for low, high in ranges:
-                while members := await _named(client, place, low, high, _SOME):
-                    pipeline = client.pipeline()
-                    for member in members:
-                        pipeline.delete(f"{place}:agent:{member}")
-                        pipeline.zrem(f"{place}:names", member)
-                        pipeline.zrem(f"{place}:until", member)
-                    await pipeline.execute()
-
-        await self._redis.call(action)
 
     async def activity(self, graph: str, scope: str, below: bool, minutes: int) -> Sequence[MinuteActivity]:
         """Return the last minutes in which something happened, oldest first."""

@@ -9,11 +9,12 @@ from kgmem.redis.connection import Client, RedisConnection
 
 Name = Literal[
     "make", "set", "look", "append", "messages", "read", "settle", "claim", "pending", "dead_letters", "settle_dead",
-    "forget_dead", "trim", "delete_group", "delete",
+    "forget_dead", "trim", "delete_group", "delete", "expunge", "rewrite", "reword", "unpacked",
 ]  # fmt: skip
 _FOLDER: Final = Path(__file__).parent / "lua"
 _GROWING: Final = frozenset({"make", "append"})  # Refused where memory is used up; the others run, as they free some.
-_ALONE: Final = "make"  # Without what all others begin with, which returns "lost" for a stream that is not there.
+# Without what all others begin with, which returns "lost" for a stream that is not there.
+_ALONE: Final = frozenset({"make", "unpacked"})
 
 
 class StreamLost(Exception):
@@ -53,5 +54,5 @@ class StreamScripts:
 
 def _text_of(name: str) -> str:
     flags = "#!lua\n" if name in _GROWING else "#!lua flags=allow-oom\n"
-    prelude = "" if name == _ALONE else (_FOLDER / "prelude.lua").read_text()
+    prelude = "" if name in _ALONE else (_FOLDER / "prelude.lua").read_text()
     return flags + prelude + (_FOLDER / f"{name}.lua").read_text()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from kgmem.domain.agents.session import SessionAddress, SessionFilter
+from kgmem.domain.erasure.redis_contents import RedisErasure
 from kgmem.domain.erasure.sought import MOST_TEXTS, sought
 from kgmem.domain.errors import Conflict, InvalidInput, NotFound, TooLarge
 from kgmem.domain.flows.trace import step
@@ -13,8 +14,8 @@ from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.graph.scope_contents import MOST_SCOPES, ScopeCounts, ScopeDeletion, ScopeItems, ScopeSummary, Traces
 from kgmem.services.agents.publications import withdraw_all
 from kgmem.services.agents.sessions import Sessions
-from kgmem.services.cache.cache import drop_cached
 from kgmem.services.claims import claim as claiming
+from kgmem.services.erasure.in_redis import erase_in_redis
 from kgmem.services.ports import Ports
 from kgmem.services.texts import remember
 from kgmem.services.texts.forget import forget
@@ -68,11 +69,11 @@ class Scopes:
                 with step("empty_scope") as emptying:
                     report = await self._emptied(graph, path, report, erase=erase)
                     emptying.count(scopes=1)
-        await drop_cached(self._ports, graph)
+        in_redis = await erase_in_redis(self._ports, graph, RedisErasure(scopes=paths, files=erase))
         left = (await self._ports.scopes.summary(graph, paths)).counts
         if left.deletable:
             raise Conflict("Something new was written to the scope meanwhile.", hint="Delete it again.")
-        return report
+        return replace(report, waits_for_redis=in_redis is None)
 
     async def find_traces(
         self,
@@ -143,7 +144,6 @@ class Scopes:
         await self._each(graph, scope, store.relationships, relationships)
         await self._each(graph, scope, store.claims, claims, _CLAIMS_AT_ONCE)
         await store.clear(graph, scope)
-        await self._ports.streams.sweep()
         await self._ports.presence.forget(graph, scope)
         await self._ports.flows.forget(graph, scope)
         if erase:

@@ -23,6 +23,7 @@ from kgmem.domain.erasure.erasure import (
     Verification,
     no_progress,
 )
+from kgmem.domain.erasure.redis_contents import REDIS, RedisErasure
 from kgmem.domain.erasure.sought import LONGEST, MOST_TEXTS, SHORTEST, Redactor, Sought, is_distinctive
 from kgmem.domain.errors import Conflict, NotFound
 from kgmem.domain.subscriptions.subscription import SubscriptionAddress
@@ -31,9 +32,9 @@ from kgmem.log import EventLog
 from kgmem.services.agents.publications import erase_copies
 from kgmem.services.agents.scopes import Scopes
 from kgmem.services.agents.sessions import Sessions
-from kgmem.services.cache.cache import drop_cached
 from kgmem.services.claims import claim as claiming
 from kgmem.services.erasure.backups import kept_backups
+from kgmem.services.erasure.in_redis import POSTPONED, erase_in_redis, files_of_redis, search_redis
 from kgmem.services.ports import Ports
 from kgmem.services.texts import remember
 from kgmem.services.texts.forget import forget
@@ -121,15 +122,19 @@ async def erase(ports: Ports, graph: str, request: ErasureRequest, *, server: bo
     if scopes:
         redactor = Redactor(texts, {**redactor.renamed, **await _rename(ports, graph, scopes, tally)})
     rows, kept = await ports.erasures.sweep(graph, redactor, server=server, progress=progress)
-    await drop_cached(ports, graph)
+    in_redis = await erase_in_redis(ports, graph, RedisErasure(texts, scopes))
+    for kind, number in (in_redis or {}).items():
+        tally.counts[f"{REDIS}_{kind}"] += number
     files_left = await _files(ports, redactor, tally) if server else ()
     progress("vacuum", 0, 1)
     vacuumed, in_files = await ports.erasures.vacuum(graph, sorted(touched | rows.keys()), server=server)
     progress("verify", 0, 1)
     _, traces = await ports.erasures.search(graph, texts, server=server) if texts else (0, ())
+    _, in_keys, searched = await search_redis(ports, graph, texts, server=False) if texts else (0, (), True)
     known = {each.what for each in kept} | {"scope"}
-    unexpected = [each for each in traces if each.table.partition(".")[2] not in known]
+    unexpected = [each for each in (*traces, *in_keys) if each.table.partition(".")[2] not in known]
     others = [Kept("files", len(files_left), "they are no log and no upload")] if files_left else []
+    others += [POSTPONED] if in_redis is None else await files_of_redis(ports)
     backups = await kept_backups(ports.backups)
     report = ErasureReport(
         id=f"erasure-{secrets.token_hex(12)}",
@@ -147,8 +152,8 @@ async def erase(ports: Ports, graph: str, request: ErasureRequest, *, server: bo
         rows=rows,
         kept=[*kept, *others, *in_files, _LOG_OF_WRITES, *backups],
         vacuumed=vacuumed,
-        traces=traces,
-        complete=not unexpected and not files_left,
+        traces=[*traces, *in_keys],
+        complete=not unexpected and not files_left and in_redis is not None and searched,
     )
     signed = ports.signer.sign(report.content())
     await ports.erasures.save(graph, signed)
@@ -341,6 +346,10 @@ async def verify(ports: Ports, graph: str, id_: str | None, texts: Sequence[Soug
             )
         texts = [Sought(each.text, whole.get(hashed, True)) for each, hashed in zip(texts, hashes, strict=True)]
     tables, found = await ports.erasures.search(graph, texts, server=server)
+    keys, in_keys, searched = await search_redis(ports, graph, texts, server=server)
     files = await ports.server_files.having(Redactor(texts)) if server else ()
     left = [each for each in found if each.table.partition(".")[2] not in kept]
-    return Verification(not left and not files, tables, left, files, [each for each in found if each not in left])
+    return Verification(
+        not left and not in_keys and not files and searched, tables, [*left, *in_keys], files,
+        [each for each in found if each not in left], keys, () if searched else (REDIS,),
+    )  # fmt: skip

@@ -46,7 +46,7 @@ class Erasures:
     async def verify(
         self, graph: str, texts: Sequence[str], *, report: str | None = None, server: bool = True
     ) -> Verification:
-        """Search every table for texts again, compressed values as well, and files of the server.
+        """Search every table and Redis for texts again, compressed values as well, and files of the server.
 
         With the id of a report these have to be texts of that erasure: the report has only hashes of them. Raises
         InvalidInput, NotFound, and Conflict for texts of another erasure.

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+from kgmem.domain.erasure.redis_contents import RedisErasure
 from kgmem.domain.graph.entity import DeleteResult, Page, WriteResult
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.text.document import Document, Remembered
 from kgmem.domain.text.queue import Forgotten, Provenance
-from kgmem.services.cache.cache import drop_cached
+from kgmem.services.erasure.in_redis import erase_in_redis
 from kgmem.services.ports import Ports
 from kgmem.services.texts import forget as forgetting
 from kgmem.services.texts import remember as remembering
@@ -74,5 +75,5 @@ class Episodes:
         """
         report = await forgetting.forget(self._ports, graph, keys, check_scope(scope), dry_run=dry_run, erase=erase)
         if erase and not dry_run:
-            await drop_cached(self._ports, graph)
+            await erase_in_redis(self._ports, graph, RedisErasure(files=False))
         return report

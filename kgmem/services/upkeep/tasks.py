@@ -11,6 +11,7 @@ from kgmem.services import follow_answers as following
 from kgmem.services.agents import states as agent_states
 from kgmem.services.claims import claim as claiming
 from kgmem.services.distillation import triggers as distilling
+from kgmem.services.erasure.in_redis import finish_postponed
 from kgmem.services.imports import import_uploads as uploading
 from kgmem.services.imports import imports as undoing
 from kgmem.services.ledger import ledger as ledgers
@@ -145,6 +146,10 @@ class Tasks:
     async def queue_expiry(self) -> int:
         """Enqueue the deletion of expired items for every graph that has some; returns for how many."""
         return await expiring.defer_expiry(self._ports)
+
+    async def finish_erasures(self) -> int:
+        """Erase in Redis what could not be erased while it was away; returns how many erasures were finished."""
+        return await finish_postponed(self._ports)
 
     async def sweep_tiers(self, graph: str) -> TierChanges:
         """Lower the tiers of what nobody uses in a graph."""

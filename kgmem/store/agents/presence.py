@@ -110,7 +110,10 @@ class PostgresPresence:
         return seen + 1
 
     async def forget(self, graph: str, scope: str | None = None) -> None:
-        """Delete nothing: all is in the tables of the graph."""
+        """Count no more what this process has not written yet; all else is in the tables of the graph."""
+        counted = self._counted.pop(graph, {})
+        if scope is not None:
+            self._counted[graph] = {place: numbers for place, numbers in counted.items() if place[0] != scope}
 
     def count(self, graph: str, scope: str, *, recall: bool = False, write: bool = False) -> None:
         """Count a request of this minute; returns at once, and is written within seconds."""

@@ -1,4 +1,4 @@
-"""Ed25519: keys in PEM, signatures and their verification. It is loaded with the first report."""
+"""Ed25519: keys in PEM, signatures and their verification; encryption. It is loaded with the first report."""
 
 import base64
 import os
@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -43,6 +44,19 @@ def holds(public: str, signature: str, content: bytes) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def seal(secret: bytes, content: bytes) -> bytes:
+    """Return content encrypted and authenticated by a secret of 32 bytes."""
+    return Fernet(base64.urlsafe_b64encode(secret)).encrypt(content)
+
+
+def unseal(secret: bytes, sealed: bytes) -> bytes | None:
+    """Return what was sealed; None where that was by another secret."""
+    try:
+        return Fernet(base64.urlsafe_b64encode(secret)).decrypt(sealed)
+    except InvalidToken:
+        return None
 
 
 def make() -> PrivateKey:

@@ -9,6 +9,7 @@ import asyncpg
 import orjson
 
 from kgmem.domain.erasure.erasure import ErasureRequest, Found, Kept, Progress, SignedReport
+from kgmem.domain.erasure.redis_contents import PostponedErasure
 from kgmem.domain.erasure.sought import Redactor, Sought
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.entity import Page
@@ -28,6 +29,7 @@ from kgmem.store.sync.index_sync import IndexSync
 
 _FILE: Final = "erasure"
 _NEWEST: Final = 2**62
+_MOST_POSTPONED: Final = 1_000  # That are carried out in one go.
 
 
 class PostgresErasures:
@@ -180,6 +182,27 @@ class PostgresErasures:
             await connection.execute(
                 statement(_FILE, "save"), signed.report["id"], layout.id, graph, orjson.dumps(asdict(signed)).decode()
             )
+
+    async def postpone(self, graph: int, name: str, sealed: bytes) -> None:
+        """Note what is to be erased in Redis when it is back."""
+        async with self.database.connection() as connection:
+            await connection.execute(statement(_FILE, "postpone"), graph, name, sealed)
+
+    async def postponed(self, graph: int | None = None) -> Sequence[PostponedErasure]:
+        """Return what waits for Redis, of a graph or of all, oldest first."""
+        async with self.database.connection() as connection:
+            rows = await connection.fetch(statement(_FILE, "postponed"), graph, _MOST_POSTPONED)
+        return [PostponedErasure(row["id"], row["graph"], row["name"], row["sealed"]) for row in rows]
+
+    async def streams_in_redis(self, graph: str) -> int:
+        """Return how many streams of a graph have their messages in Redis."""
+        async with self.catalog.on(graph, reads=("streams",)) as layout, self.database.connection() as connection:
+            return int(await connection.fetchval(layout.sql(_FILE, "streams_in_redis")))
+
+    async def carried_out(self, ids: Sequence[int]) -> None:
+        """Forget what waited for Redis."""
+        async with self.database.connection() as connection:
+            await connection.execute(statement(_FILE, "carried_out"), list(ids))
 
     async def report(self, graph: str, id_: str) -> SignedReport:
         """Return a report. Raises NotFound."""

@@ -26,6 +26,11 @@ DELETED: Final = frozenset(
         "session_part",
         "summary",
         "lexeme",
+        "presence",
+        "work_dead",
+        "work_group",
+        "work_message",
+        "work_stream",
     }
 )
 # What stays as it is, and why.
@@ -36,6 +41,7 @@ KEPT: Final[Mapping[str, str]] = {
     "graph": "the name, schema and settings of the graph",
     "deferred_index": "names of indexes",
     "erasure_report": "reports have no personal data",
+    "redis_erasure": "what waits until Redis is back, encrypted",
     "audit": "the audit log is append-only and names nobody: ids of keys, names of graphs, digests",
     "audit_state": "the end of the audit log's chain, and the secret of its digests",
     "audit_level": "names of graphs",

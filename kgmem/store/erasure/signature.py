@@ -42,8 +42,22 @@ class Ed25519Signer:
 
     def hash(self, text: str) -> str:
         """Return a hash of a text, keyed by the private key: nobody else can try which text it is of."""
-        secret = hashlib.sha256(b"kgmem erasure" + self._key().secret).digest()
-        return hmac.new(secret, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+        return hmac.new(
+            self._secret(b"kgmem erasure"), text.encode("utf-8", "surrogatepass"), hashlib.sha256
+        ).hexdigest()
+
+    def seal(self, content: bytes) -> bytes:
+        """Return content encrypted by a secret of the private key."""
+        sealed: bytes = _ed25519().seal(self._secret(b"kgmem sealed"), content)
+        return sealed
+
+    def unseal(self, sealed: bytes) -> bytes | None:
+        """Return what was sealed; None where that was by another key."""
+        content: bytes | None = _ed25519().unseal(self._secret(b"kgmem sealed"), sealed)
+        return content
+
+    def _secret(self, use: bytes) -> bytes:
+        return hashlib.sha256(use + self._key().secret).digest()
 
     def _key(self) -> Any:
         if self._kept is None:

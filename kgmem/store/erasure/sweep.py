@@ -114,6 +114,14 @@ class Sweep:
     async def _forget_derived(self, connection: asyncpg.Connection, table: SearchedTable, values: Any) -> None:
         if table.name == "past_passage":
             await connection.execute(self.layout.sql(_FILE, "delete_vectors_of"), [values["id"]])
+        elif table.name == "work_message":
+            await connection.execute(self.layout.sql(_FILE, "forget_message"), values["stream"], values["seq"])
+        elif table.name == "work_dead":
+            await connection.execute(self.layout.sql(_FILE, "forget_dead_letter"), values["member"], values["seq"])
+        elif table.name == "work_stream":
+            await connection.execute(self.layout.sql("streams", "delete"), values["id"])
+        elif table.name == "work_group":
+            await connection.execute(self.layout.sql("streams", "delete_group"), values["id"])
 
     async def _embed_again(self, connection: asyncpg.Connection, passage: int) -> None:
         """Forget the vector and the words of a passage that has another text now."""

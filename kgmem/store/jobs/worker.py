@@ -61,6 +61,7 @@ _PERIODIC = {
     "queue_hold_expiry": "* * * * *",
     "queue_expiry": "* * * * *",
     "queue_trimming": "7-59/10 * * * *",
+    "finish_erasures": "* * * * *",
     "queue_tiers": "*/5 * * * *",
     "build_deferred_indexes": "*/3 * * * *",
     "queue_integrity_checks": "41 * * * *",

@@ -64,6 +64,7 @@ class ScopeDeleteResult(BaseModel):
     erased_from_history: int
     kept_in_history: Annotated[int, Field(description="Versions that `known_at` still shows.")]
     dry_run: bool
+    waits_for_redis: Annotated[bool, Field(description="Redis is away: what it has of the scope goes when it is back.")]
 
 
 class TraceRequest(BaseModel):

@@ -76,6 +76,11 @@ class ErasureVerification(BaseModel):
     found: Annotated[list[dict[str, Any]], Field(description="Tables that have one, with numbers of rows.")]
     files: Annotated[list[str], Field(description="Files of the server that have one.")]
     kept: Annotated[list[dict[str, Any]], Field(description="Tables that the report says it keeps.")]
+    keys: Annotated[int, Field(description="How many keys of Redis were searched.")]
+    unsearched: Annotated[
+        list[str],
+        Field(description="`redis`: it is away, or something waits to be erased there."),
+    ]
 
 
 class ErasureReportPage(BaseModel):
@@ -126,7 +131,7 @@ async def verify_erasure(
     access: Administers,
     asked: Annotated[ErasureVerifyRequest, Depends(JSONBody(ErasureVerifyRequest))],
 ) -> Response:
-    """Search every table and the server's files for erased texts again."""
+    """Search every table, what Redis has, and the server's files for erased texts again."""
     whole = access.key.graph is None
     found = await access.memory.erasures.verify(graph, asked.texts, report=asked.report, server=whole)
     return reply(asdict(found))

@@ -232,3 +232,25 @@ SELECT signed::text FROM kgmem.erasure_report WHERE name = $1 AND id = $2
 
 -- name: reports
 SELECT number, signed::text FROM kgmem.erasure_report WHERE name = $1 AND number < $2 ORDER BY number DESC LIMIT $3
+
+-- name: postpone
+INSERT INTO kgmem.redis_erasure (graph, name, sealed) VALUES ($1, $2, $3)
+
+-- name: postponed
+SELECT id, graph, name, sealed FROM kgmem.redis_erasure WHERE $1::integer IS NULL OR graph = $1 ORDER BY id LIMIT $2
+
+-- name: carried_out
+DELETE FROM kgmem.redis_erasure WHERE id = ANY ($1::bigint[])
+
+-- name: forget_message
+-- A message ($2) of a stream ($1), with its deliveries and dead letters, whoever has them.
+WITH message AS (DELETE FROM {index}.work_message WHERE stream = $1 AND seq = $2),
+     members AS (SELECT id FROM {index}.work_group WHERE stream = $1),
+     dead AS (DELETE FROM {index}.work_dead d USING members m WHERE d.member = m.id AND d.seq = $2)
+DELETE FROM {index}.work_delivery d USING members m WHERE d.member = m.id AND d.seq = $2
+
+-- name: forget_dead_letter
+DELETE FROM {index}.work_delivery WHERE member = $1 AND seq = $2
+
+-- name: streams_in_redis
+SELECT count(*) FROM {index}.work_stream WHERE place <> 0
