@@ -26,10 +26,16 @@ def tag(version: int | None) -> dict[str, str]:
 def if_match(request: Request) -> int | None:
     """Return the version that If-Match requires, 0 (not stored yet) for If-None-Match: *; None without either.
 
-    Raises InvalidInput for what is no version.
+    Raises InvalidInput for what is no version: a condition that was passed over would lose an update.
     """
-    if request.method == "PUT" and request.headers.get("if-none-match", "").strip() == "*":
-        return 0
+    absent = request.headers.get("if-none-match")
+    if absent is not None and request.method not in {"GET", "HEAD"}:
+        if request.method == "PUT" and absent.strip() == "*" and "if-match" not in request.headers:
+            return 0
+        raise InvalidInput(
+            f"If-None-Match {absent[:80]!r} is no condition of this request.",
+            hint='Send If-Match with the version to replace, such as "3"; on PUT alone, If-None-Match: * for none yet.',
+        )
     given = request.headers.get("if-match")
     if given is None:
         return None

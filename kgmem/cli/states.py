@@ -22,6 +22,7 @@ from kgmem.domain.agents.state import (
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.expiry import ttl_of
 from kgmem.memory import DEFAULT_GRAPH
+from kgmem.services.agents.states import patch_text
 
 app = typer.Typer(help="Write, read, compare, restore and prune the states of agents.", no_args_is_help=True)
 
@@ -147,7 +148,8 @@ def diff(
     scope: ScopeName = "",
 ) -> None:
     """Print the JSON Patch (RFC 6902) from one version to another."""
-    print_json(with_memory(lambda m: m.states.diff(graph, StateAddress(agent, name, scope), before, after)))
+    patch = with_memory(lambda m: m.states.diff(graph, StateAddress(agent, name, scope), before, after))
+    typer.echo(patch_text(patch).decode())
 
 
 @app.command()

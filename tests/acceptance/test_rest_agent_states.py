@@ -43,6 +43,25 @@ async def test_a_lost_update_is_refused_with_412(door: Door) -> None:
     refused(await door.client.delete(PLAN, headers={"If-Match": '"1"'}), 412)
 
 
+async def test_a_difference_has_numbers_of_any_size_and_refuses_what_json_cannot_say(door: Door) -> None:
+    for number in (b"123456789012345678901234567890", b"123456789012345678901234567891"):
+        headers = {"content-type": "application/json"}
+        done(await door.client.put(PLAN, content=b'{"n":' + number + b"}", headers=headers), 201)
+    told = await door.client.get(f"{PLAN}/diff", params={"before": 1, "after": 2})
+    assert told.json()["patch"] == [{"op": "replace", "path": "/n", "value": 123456789012345678901234567891}]
+    packed = {"content-type": "application/msgpack"}
+    for count in (1, 2):
+        content = msgpack.packb({1: count, "1": 2})
+        done(await door.client.put(PLAN, content=content, headers=packed), 201)
+    refused(await door.client.get(f"{PLAN}/diff", params={"before": 3, "after": 4}), 422, "types alone")
+
+
+async def test_a_write_whose_condition_is_no_condition_is_refused(door: Door) -> None:
+    done(await door.client.put(PLAN, json={"n": 1}), 201)
+    refused(await door.client.put(PLAN, json={"n": 2}, headers={"If-None-Match": '"1"'}), 422, "If-Match")
+    assert done(await door.client.get(PLAN)) == {"n": 1}
+
+
 async def test_the_way_of_a_state(door: Door) -> None:
     client = door.client
     for n in range(1, 4):

@@ -1,5 +1,6 @@
 """The states of agents: written and read byte for byte, by version, checkpoint or time."""
 
+import asyncio
 import base64
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ from kgmem.domain.agents.state import (
     VersionChoice,
 )
 from kgmem.domain.graph.expiry import ttl_of
+from kgmem.services.agents.states import patch_text
 from kgmem_api.access import Access, Reads, Writes
 from kgmem_api.bodies import JSONBody, RawBody
 from kgmem_api.examples import REQUESTS
@@ -343,7 +345,9 @@ async def diff_state(
 ) -> Response:
     """Return the JSON Patch (RFC 6902) that makes one version of another; both are JSON or msgpack."""
     patch = await access.memory.states.diff(graph, path.at(access, scope), before, after)
-    return reply({"before": before, "after": after, "patch": patch})
+    # As bytes, since a version may hold numbers that no integer of 64 bits and no float is.
+    text = await asyncio.to_thread(patch_text, patch)
+    return Response(b'{"before":%d,"after":%d,"patch":%b}' % (before, after, text), media_type="application/json")
 
 
 @router.post(_STATE + "/restore", responses=gives(StateVersionShape, 201, "A new version."))

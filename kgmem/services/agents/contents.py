@@ -1,12 +1,15 @@
 """The content of agent states: bytes of a media type, what they hold, and the difference between two (RFC 6902)."""
 
 import json
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
-import jsonpatch
 import msgpack
 import orjson
 
+from kgmem.domain.agents.json_patch import json_patch
 from kgmem.domain.agents.state import BYTES, JSON, MEDIA_TYPES, MOST_BYTES, MSGPACK, TOO_LARGE
 from kgmem.domain.errors import InvalidInput, TooLarge
 
@@ -71,22 +74,70 @@ def value_of(content: bytes, media_type: str) -> Any:
 
 
 def patch_between(one: tuple[bytes, str], two: tuple[bytes, str]) -> list[dict[str, Any]]:
-    """Return the JSON Patch (RFC 6902) that makes the second of two contents of the first. Raises InvalidInput."""
+    """Return the JSON Patch (RFC 6902) that makes the second of two contents of the first. Raises InvalidInput.
+
+    A number that a float cannot hold is a Decimal.
+    """
     for _, media_type in (one, two):
         if media_type == BYTES:
             raise InvalidInput(
                 "Bytes have no difference in members.", hint="Compare versions that are JSON or msgpack."
             )
     try:
-        before, after = (json.loads(json.dumps(value_of(*each), allow_nan=False)) for each in (one, two))
-        patch: list[dict[str, Any]] = jsonpatch.make_patch(before, after).patch
+        before, after = _as_json(*one), _as_json(*two)
     except (TypeError, ValueError) as error:
         raise InvalidInput(
             f"A version holds what JSON cannot say: {error}.", hint="Read both versions, and compare them yourself."
         ) from error
     except RecursionError as error:
         raise InvalidInput("A version is nested too deeply to compare.", hint="Compare them yourself.") from error
-    return patch
+    return json_patch(before, after)
+
+
+def patch_text(patch: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return a patch as JSON, with numbers of any size and exactness."""
+    try:
+        return orjson.dumps(patch)
+    except TypeError:
+        return _text(patch).encode()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{_text(name)}:{_text(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_text, value)) + "]"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
+
+
+def _as_json(content: bytes, media_type: str) -> Any:
+    if media_type == JSON:
+        return json.loads(content, parse_float=_number)
+    return _with_text_keys(_unpacked(content))
+
+
+def _number(text: str) -> float | Decimal:
+    """Return a number as a float where that is the same number."""
+    number = float(text)
+    return number if math.isfinite(number) and Decimal(repr(number)) == Decimal(text) else Decimal(text)
+
+
+def _with_text_keys(value: Any) -> Any:
+    """Return what msgpack holds as JSON would. Raises ValueError, TypeError for what JSON has no counterpart for."""
+    if isinstance(value, dict):
+        found = {
+            each if isinstance(each, str) else json.dumps(each): _with_text_keys(held) for each, held in value.items()
+        }
+        if len(found) < len(value):
+            raise ValueError("a map has keys that differ in their types alone")
+        return found
+    if isinstance(value, list):
+        return [_with_text_keys(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no number of JSON")
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise TypeError(f"a {type(value).__name__}")
 
 
 def _unpacked(content: bytes) -> Any:

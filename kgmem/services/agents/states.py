@@ -103,7 +103,11 @@ class AgentStates:
         return await self._ports.states.versions(graph, address.checked(), cursor, limit)
 
     async def diff(self, graph: str, address: StateAddress, before: int, after: int) -> Sequence[Mapping[str, Any]]:
-        """Return the JSON Patch (RFC 6902) from one version to another. Raises NotFound, InvalidInput for bytes."""
+        """Return the JSON Patch (RFC 6902) from one version to another; numbers that no float holds are Decimals.
+
+        Items of lists that occur once keep their places as far as their order allows; the time grows with the size of
+        the versions alone. Raises NotFound, and InvalidInput for bytes and for what JSON cannot say.
+        """
         contents = await asyncio.to_thread(importlib.import_module, _CONTENTS)
         one = await self.read(graph, address, VersionChoice(before))
         two = await self.read(graph, address, VersionChoice(after))
@@ -202,6 +206,12 @@ class AgentStates:
 def check_content(content: bytes, media_type: str) -> None:
     """Raise InvalidInput for content that is not what its media type says."""
     importlib.import_module(_CONTENTS).check(content, media_type)
+
+
+def patch_text(patch: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return a JSON Patch as JSON, with numbers of any size and exactness."""
+    text: bytes = importlib.import_module(_CONTENTS).patch_text(patch)
+    return text
 
 
 async def prune_all(ports: Ports, graph: str) -> int:
