@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from kgmem.domain.access import Key, Need, Role
 from kgmem.domain.errors import InvalidInput, NotFound, TooManyRequests, Unauthenticated
-from kgmem.memory import Memory
+from kgmem.memory import DEFAULT_GRAPH, Memory
 from kgmem.tasks import act_for
 from kgmem_api.context import context_of, note_scope
 
@@ -36,7 +36,7 @@ class Demand:
     `whole` asks for all scopes of the graph. Without a graph in the address, the role is on the server, unless
     `anywhere` says that a key restricted to a graph will do, since the route shows it only what is its own. `any_case`:
     the graph is found whatever the case of its letters, as Neo4j's clients name databases. `also`: narrower
-    roles that it lets in, too.
+    roles that it lets in, too. `own`: the address names no graph; it is the query's, the key's, or `main`.
     """
 
     role: Need
@@ -44,6 +44,7 @@ class Demand:
     anywhere: bool = False
     any_case: bool = False
     also: tuple[Role, ...] = ()
+    own: bool = False
 
     async def __call__(self, request: Request) -> Access:
         """Return the access. Raises Unauthenticated, Forbidden, NotFound, and InvalidInput for unknown parameters."""
@@ -52,6 +53,9 @@ class Demand:
         graph = request.path_params.get("graph")
         if self.any_case and graph is not None:
             graph = await _named(memory, key, graph)
+        if self.own:
+            graph = request.query_params.get("graph") or key.graph or DEFAULT_GRAPH
+            request.scope["path_params"] = {**request.path_params, "graph": graph}
         key = key.acting(self.role, graph)
         context_of(request).role, context_of(request).graph = self.role, graph
         context_of(request).watch(memory, key)
@@ -67,6 +71,8 @@ ReadsDatabase = Annotated[Access, Depends(Demand("reader", any_case=True))]
 ReadsWhole = Annotated[Access, Depends(Demand("reader", whole=True))]
 ReadsAnywhere = Annotated[Access, Depends(Demand("reader", anywhere=True))]
 ReadsWholeAnywhere = Annotated[Access, Depends(Demand("reader", whole=True, anywhere=True))]
+ReadsOwn = Annotated[Access, Depends(Demand("reader", own=True))]
+WritesOwn = Annotated[Access, Depends(Demand("writer", own=True))]
 Writes = Annotated[Access, Depends(Demand("writer"))]
 WritesWhole = Annotated[Access, Depends(Demand("writer", whole=True))]
 Analyses = Annotated[Access, Depends(Demand("writer", also=("analyst",)))]  # Derives something of what is stored.

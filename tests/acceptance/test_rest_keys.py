@@ -126,6 +126,11 @@ BODIES: dict[tuple[str, str], Callable[[str | None], Any]] = {
     },
     ("POST", "/v1/graphs/{graph}/holds/{id}/release"): lambda _: {"reason": "vault"},
     ("POST", "/v1/graphs/{graph}/erasure-verifications"): lambda _: {"texts": ["vault"]},
+    ("POST", "/v1/streams/{stream}"): lambda _: {"messages": [{"body": "mine"}]},
+    ("POST", "/v1/streams/{stream}/trim"): lambda _: {"max_length": 1000},
+    ("POST", "/v1/streams/{stream}/groups/{group}/read"): lambda _: {"consumer": "ann"},
+    ("POST", "/v1/streams/{stream}/groups/{group}/ack"): lambda _: {"receipts": ["1.1"]},
+    ("POST", "/v1/streams/{stream}/groups/{group}/claim"): lambda _: {"consumer": "a", "of": "b"},
     ("PUT", "/v1/graphs/{graph}/streams/{stream}"): lambda _: {"max_deliveries": 5},
     ("POST", "/v1/graphs/{graph}/streams/{stream}/messages"): lambda _: {"messages": [{"body": "vault"}]},
     ("POST", "/v1/graphs/{graph}/streams/{stream}/trim"): lambda _: {"max_length": 1000},
@@ -378,6 +383,9 @@ async def test_a_key_of_another_graph_learns_nothing(house: Door) -> None:
                 assert HIDDEN not in answer.text
             elif route.template == "/v1/flows/{id}":
                 refused(answer, 404)
+            elif route.template.startswith("/v1/streams/"):  # Of the graph of the key.
+                assert answer.status_code in {200, 201, 404}
+                assert HIDDEN not in answer.text
             elif route.template == "/v1/jobs/{id}":
                 assert answer.status_code == 404 or answer.json()["graph"] == "main"
             else:

@@ -85,3 +85,38 @@ async def test_a_key_reaches_the_streams_of_its_scope_only_and_consumers_write(d
     assert done(await client.get(TASKS, headers=reader))["scope"] == "team/7"
     refused(await client.post(f"{GROUP}/read", headers=reader, json={}), 403, "writer")
     refused(await client.post(f"{TASKS}/messages", headers=reader, json=body), 403)
+
+
+async def test_a_stream_is_reached_by_its_name_alone_in_the_graph_of_the_key(door: Door) -> None:
+    client, named = door.client, "/v1/streams/tasks"
+    await door.memory.graphs.ensure("elsewhere")
+    body = {"messages": [{"body": "for main"}, {"body": "too", "key": "k"}]}
+    assert done(await client.post(named, json=body), 201)["ids"] == [1, 2]
+    assert [each["body"] for each in done(await client.get(f"{TASKS}/messages"))["messages"]] == ["for main", "too"]
+    (one, two) = done(await client.post(f"{named}/groups/g/read", json={"consumer": "ann"}))["messages"]
+    (taken, _) = done(await client.post(f"{named}/groups/g/claim", json={"consumer": "bob", "of": "ann"}))["messages"]
+    lost = done(await client.post(f"{named}/groups/g/ack", json={"receipts": [one["receipt"]]}))
+    assert lost == {"settled": [], "lost": [one["receipt"]]}
+    acknowledged = done(await client.post(f"{named}/groups/g/ack", json={"receipts": [taken["receipt"], "2.2"]}))
+    assert acknowledged == {"settled": [1, 2], "lost": []}
+    assert two["body"] == "too"
+    assert done(await client.post(f"{named}/trim", json={"max_length": 0})) == {"removed": 2}
+
+    # A key of one graph has that graph, sees no other, and needs the same role as there.
+    writer, reader = await door.key("writer", graph="elsewhere"), await door.key("reader", graph="elsewhere")
+    told = done(await client.post(named, json={"messages": [{"body": "there"}]}, headers=writer), 201)
+    assert told["ids"] == [1]
+    assert [each["body"] for each in done(await client.get(named, headers=reader))["messages"]] == ["there"]
+    params = {"graph": "elsewhere"}
+    assert [each["body"] for each in done(await client.get(named, params=params))["messages"]] == ["there"]
+    refused(await client.post(named, json=body, headers=reader), 403)
+    status = (await client.get(f"{TASKS}/messages", headers=writer)).status_code
+    refused(await client.get(named, params={"graph": "main"}, headers=writer), status)
+    refused(await client.get(named, params={"graph": "nowhere"}), 404, "nowhere")
+    refused(await client.get(named, params={"grahp": "main"}), 422, "grahp")
+
+    # A key of a scope acts in its scope only.
+    scoped = await door.key("writer", scope="team/7")
+    done(await client.post(named, json={"messages": [{"body": "of the team"}]}, headers=scoped), 201)
+    assert done(await client.get(named, params={"scope": "team/7"}))["messages"][0]["body"] == "of the team"
+    refused(await client.get(named, params={"scope": "team/8"}, headers=scoped), 403)
