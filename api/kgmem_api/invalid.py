@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
+from kgmem_api.hints import hint_of
 from kgmem_api.json_structure import NotJSON
 from kgmem_api.problems import InvalidBody
 
@@ -55,7 +56,10 @@ class Faults:
         pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
         if pointer in self._listed:
             # A value that may be of several types brings one error for each of them.
-            self._listed[pointer]["detail"] += " Or: " + told["detail"]
+            held = self._listed[pointer]
+            held["detail"] += " Or: " + told["detail"]
+            if told.get("hint", "") not in held.get("hint", ""):
+                held["hint"] = f"{held['hint']} Or: {told['hint']}" if "hint" in held else told["hint"]
             return
         self._count += 1
         if not self.enough:
@@ -135,8 +139,9 @@ def _told(detail: ErrorDetails, path: Sequence[str | int], schema: Mapping[str, 
     if detail["type"] == "string_pattern_mismatch":
         text = "It does not have the required form."
         return {"detail": text, "hint": "Times are ISO 8601; scopes are segments without spaces, joined by /."}
-    hint = str(detail.get("ctx", {}).get("hint") or "")
-    return {"detail": detail["msg"].rstrip(".") + ".", **({"hint": hint} if hint else {})}
+    told: dict[str, str] = {"detail": detail["msg"].rstrip(".") + "."}
+    remedy = hint_of(detail["type"], detail.get("ctx", {}))
+    return told if remedy is None else {**told, "hint": remedy}
 
 
 def _names(schema: Mapping[str, Any], root: Mapping[str, Any], path: Sequence[str | int]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from kgmem.bolt.failures import failure
 from kgmem.bolt.handshake import Version
 from kgmem.domain import errors
 from kgmem_api.context import context_of
+from kgmem_api.hints import hint_of
 
 STATUS: Mapping[type[errors.KgmemError], int] = {
     errors.InvalidInput: 422,
@@ -122,7 +123,11 @@ def from_parameters(error: RequestValidationError, request: Request) -> Response
     # A location is ("query", name), and behind it the place inside of a parameter that is a list.
     found = [{"parameter": str(one["loc"][1]), "detail": one["msg"]} for one in error.errors()]
     told = "; ".join(f"{one['parameter']}: {one['detail']}" for one in found)
-    invalid = errors.InvalidInput(f"{told}.", hint="See /docs for what this address takes.", errors=found)
+    first = error.errors()[0]
+    hint = "Give it." if first["type"] == "missing" else hint_of(first["type"], first.get("ctx") or {})
+    invalid = errors.InvalidInput(
+        f"{told}.", hint=hint or "See /docs for what this address takes.", field=found[0]["parameter"], errors=found
+    )
     return problem(invalid, request.scope, context_of(request).id)
 
 

@@ -122,3 +122,19 @@ async def test_the_header_idempotency_key_counts_as_that_of_the_body(door: Door)
     body = {"idempotency_key": "back"}
     refused(await client.post(reverse, json=body, headers={"Idempotency-Key": "x"}), 422, "differ")
     assert done(await client.get(f"{LEDGER}/accounts/fund"))["balance"]["posted"] == "92"
+
+
+async def test_what_is_wrong_with_a_value_is_told_with_what_to_send(door: Door) -> None:
+    await opened(door)
+    float_amount = await door.client.post(f"{LEDGER}/transactions", json=entries(("grant", -1.5), ("fund", 1.5)))
+    problem = refused(float_amount, 422, "float")
+    assert problem["hint"] == 'Send it as text, such as "12.50": floats are not exact.'
+    hold = {"source": "grant", "destination": "fund", "amount": "1", "seconds": -1}
+    assert refused(await door.client.post(f"{LEDGER}/holds", json=hold), 422)["hint"] == "Send 1 or more."
+    page = refused(await door.client.get(f"{LEDGER}/accounts", params={"limit": 0}), 422)
+    assert (page["facts"]["field"], page["hint"]) == ("limit", "Send 1 or more.")
+    page = refused(await door.client.get(f"{LEDGER}/accounts", params={"limit": "many"}), 422)
+    assert (page["facts"]["field"], page["hint"]) == ("limit", "Send a whole number.")
+    assert done(await door.client.get(f"{LEDGER}/accounts/fund"))["balance"]["posted"] == "0"
+    done(await door.client.put(f"{LEDGER}/accounts/spent", json={"kind": "expense", "unit": "USD", "description": "x"}))
+    assert done(await door.client.get(f"{LEDGER}/accounts/spent"))["scale"] == 2

@@ -385,3 +385,18 @@ async def test_a_writer_waits_for_the_head_that_another_session_has_locked(memor
         await lock.rollback()
     await waiting
     await clean(memory)
+
+
+async def test_the_scale_of_an_account_stays_where_none_is_given(memory: Memory) -> None:
+    await memory.ledger.put_account(GRAPH, AccountSpec("coins", "asset", "USD", scale=2))
+    changed = await memory.ledger.put_account(GRAPH, AccountSpec("coins", "asset", "USD", description="more"))
+    assert (changed.changed, changed.spec.scale, changed.spec.description) == (True, 2, "more")
+    assert (await memory.ledger.put_account(GRAPH, AccountSpec("new", "asset", "USD"))).spec.scale == 9
+    with pytest.raises(Conflict, match="scale"):
+        await memory.ledger.put_account(GRAPH, AccountSpec("coins", "asset", "USD", scale=9))
+
+
+async def test_a_statement_that_ends_before_it_starts_is_refused(memory: Memory) -> None:
+    query = StatementQuery(start="2026-02-01", end="2026-01-01")
+    with pytest.raises(InvalidInput, match="after the end"):
+        await memory.ledger.statement(GRAPH, query)

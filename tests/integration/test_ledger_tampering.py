@@ -56,14 +56,15 @@ ATTACKS: dict[str, tuple[list[str], str, str]] = {
     "balance altered": (["UPDATE ledger_account SET posted = posted - 1 WHERE id = 2"], "account", "account 2 (spent)"),
     "reserved altered": (["UPDATE ledger_account SET held = 0 WHERE id = 1"], "account", "account 1 (fund)"),
     "limit altered": (["UPDATE ledger_account SET hard_min = -5 WHERE id = 1"], "account", "account 1 (fund)"),
-    "account deleted": (["DELETE FROM ledger_account WHERE id = 2"], "account", "one or more"),
+    "account deleted": (["DELETE FROM ledger_account WHERE id = 2"], "account", "account 2 (spent)"),
     "hold reopened": (["UPDATE ledger_hold SET state = 'open', closed_at = NULL WHERE id = 10"], "hold", "hold 10"),
     "hold expired too early": (
         ["UPDATE ledger_hold SET state = 'expired', closed_at = now() WHERE id = 11"], "hold", "hold 11",
     ),
     "hold enlarged": (["UPDATE ledger_hold SET amount = 99 WHERE id = 11"], "hold", "hold 11"),
-    "hold deleted": (["DELETE FROM ledger_hold WHERE id = 9"], "hold", "one or more"),
+    "hold deleted": (["DELETE FROM ledger_hold WHERE id = 9"], "hold", "hold 9"),
     "head moved": (["UPDATE ledger_head SET records = 12"], "record", "record 13"),
+    "time of the head altered": (["UPDATE ledger_head SET at = at + interval '1 second'"], "head", "the head"),
     "hash of the head altered": (["UPDATE ledger_head SET hash = sha256('x')"], "head", "the head"),
 }  # fmt: skip
 

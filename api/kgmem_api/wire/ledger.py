@@ -1,11 +1,13 @@
 """The wire shapes of the ledger; amounts are text, so that no client makes floats of them."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from kgmem.domain.ledger.amounts import parse_amount
 from kgmem.domain.ledger.ledger import (
+    AS_IT_IS,
     AccountLimits,
     AccountSpec,
     LedgerNote,
@@ -17,8 +19,20 @@ from kgmem_api.wire.fields import STRICT
 Kind = Literal["asset", "liability", "income", "expense", "budget"]
 HoldStateName = Literal["open", "settled", "released", "expired"]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _no_float(value: Any) -> Any:
+    """Refuse floats, which are not exact."""
+    if isinstance(value, float):
+        raise PydanticCustomError("float_amount", "An amount is no float", {"hint": _AS_TEXT})
+    return value
+
+
+_AS_TEXT: Final = 'Send it as text, such as "12.50": floats are not exact.'
 Amount = Annotated[
-    str | int, Field(description="A decimal number as text, at most 18 digits behind the point; no float.")
+    str | int,
+    BeforeValidator(_no_float),
+    Field(description="A decimal number as text, at most 18 digits behind the point; no float."),
 ]
 Exact = Annotated[str, Field(description="A decimal number, exact.")]
 ExactOrNone = Annotated[str | None, Field(description="A decimal number, exact.")]
@@ -43,7 +57,9 @@ class AccountRequest(BaseModel):
 
     kind: Annotated[Kind, Field(description="What it stands for; only reports differ by it.")]
     unit: Annotated[Name, Field(description="Such as USD, tokens or requests.")]
-    scale: Annotated[int, Field(ge=0, le=18, description="Most digits behind the point.")] = 9
+    scale: Annotated[
+        int | None, Field(ge=0, le=18, description="Most digits behind the point. Default: as it is; 9 for a new one.")
+    ] = None
     limits: LimitsShape = LimitsShape()
     description: Annotated[str, Field(max_length=2000, description="For people.")] = ""
     closed: Annotated[bool, Field(description="A closed account takes no entries and no holds.")] = False
@@ -54,9 +70,8 @@ class AccountRequest(BaseModel):
             each: None if value is None else parse_amount(value, f"limits.{each}")
             for each, value in self.limits.model_dump().items()
         }
-        return AccountSpec(
-            name, self.kind, self.unit, self.scale, AccountLimits(**limits), self.description, self.closed
-        )
+        scale = AS_IT_IS if self.scale is None else self.scale
+        return AccountSpec(name, self.kind, self.unit, scale, AccountLimits(**limits), self.description, self.closed)
 
 
 class BalanceShape(BaseModel):

@@ -12,6 +12,7 @@ from kgmem.cli.opening import with_memory
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.ledger.amounts import parse_amount, text_of
 from kgmem.domain.ledger.ledger import (
+    AS_IT_IS,
     KINDS,
     Account,
     AccountLimits,
@@ -50,7 +51,10 @@ def open_(
     account: AccountName,
     unit: Annotated[str, typer.Option("--unit", help="Such as USD, tokens or requests.")],
     kind: Annotated[str, typer.Option("--kind", help="asset, liability, income, expense or budget.")] = "budget",
-    scale: Annotated[int, typer.Option("--scale", min=0, max=18, help="Most digits behind the point.")] = 9,
+    scale: Annotated[
+        int | None,
+        typer.Option("--scale", min=0, max=18, help="Most digits behind the point. As it is; 9 for a new account."),
+    ] = None,
     hard_min: Bound = None,
     hard_max: Bound = None,
     soft_min: Bound = None,
@@ -66,7 +70,8 @@ def open_(
         raise InvalidInput(f"Unknown value of --kind: {kind!r}.", hint=f"Use one of {', '.join(KINDS)}.")
     given = {"hard_min": hard_min, "hard_max": hard_max, "soft_min": soft_min, "soft_max": soft_max}
     limits = AccountLimits(**{name: None if text is None else parse_amount(text, name) for name, text in given.items()})
-    spec = AccountSpec(account, kind, unit, scale, limits, description, closed)  # type: ignore[arg-type]
+    digits = AS_IT_IS if scale is None else scale
+    spec = AccountSpec(account, kind, unit, digits, limits, description, closed)  # type: ignore[arg-type]
     put = with_memory(lambda m: m.ledger.put_account(graph, spec, scope=scope))
     if as_json:
         print_json(account_wire(put))

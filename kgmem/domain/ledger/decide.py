@@ -2,15 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, Final
 
 from kgmem.domain.errors import Conflict, InvalidInput, LimitReached, NotFound
-from kgmem.domain.ledger.amounts import ZERO, check_scale, exact, optional_text, sums, text_of
+from kgmem.domain.ledger.amounts import USUAL_SCALE, ZERO, check_scale, exact, optional_text, sums, text_of
 from kgmem.domain.ledger.book import Book, HoldRow, OpenAccount
 from kgmem.domain.ledger.chain import Record, digest, make_record
 from kgmem.domain.ledger.ledger import (
+    AS_IT_IS,
     MOST_ENTRIES,
     AccountSpec,
     LedgerNote,
@@ -57,6 +58,9 @@ def _decided(book: Book, request: Request, at: int) -> tuple[Record | None, bool
     existing = book.accounts.get((request.scope, request.spec.name)) if isinstance(request, PutAccount) else None
     if existing is not None and isinstance(request, PutAccount) and request.only_new:
         return None, False
+    if isinstance(request, PutAccount) and request.spec.scale == AS_IT_IS:
+        scale = USUAL_SCALE if existing is None else existing.spec.scale
+        request = replace(request, spec=replace(request.spec, scale=scale))
     body = _body(book, request, at)
     if existing is not None and isinstance(request, PutAccount) and existing.spec == request.spec:
         return None, False

@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any, Final, Literal, get_args
 
 from kgmem.domain.errors import InvalidInput
-from kgmem.domain.ledger.amounts import MOST_SCALE, USUAL_SCALE, exact
+from kgmem.domain.ledger.amounts import MOST_SCALE, exact
+from kgmem.domain.time.interval import parse_time
 
 AccountKind = Literal["asset", "liability", "income", "expense", "budget"]
 RecordKind = Literal["account", "transaction", "hold", "release"]
@@ -19,6 +20,7 @@ MOST_TAGS: Final = 50
 MOST_TEXT: Final = 2000  # Characters of a description.
 MOST_METADATA: Final = 16_384  # Bytes as JSON.
 LONGEST_HOLD: Final = 10 * 366 * 86_400  # Seconds.
+AS_IT_IS: Final = -1  # The scale of an account that is known; 9 for a new one.
 _NAME = re.compile(r"[^\s/\x00-\x1f\x7f]{1,200}")
 
 
@@ -46,7 +48,7 @@ class AccountSpec:
     name: str
     kind: AccountKind
     unit: str
-    scale: int = USUAL_SCALE
+    scale: int = AS_IT_IS  # Most digits behind the point; as it is: that of the account, and 9 for a new one.
     limits: AccountLimits = NO_LIMITS
     description: str = ""
     closed: bool = False
@@ -227,6 +229,15 @@ class StatementQuery:
     start: str | None = None
     end: str | None = None
 
+    def checked(self) -> "StatementQuery":
+        """Return itself. Raises InvalidInput for a time that is none, and for a start after the end."""
+        start, end = (None if each is None else parse_time(each).start for each in (self.start, self.end))
+        if start is not None and end is not None and start > end:
+            raise InvalidInput(
+                f"start: {self.start} is after the end, {self.end}.", hint="Swap start and end.", field="start"
+            )
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -369,7 +380,7 @@ def check_spec(spec: AccountSpec) -> AccountSpec:
     check_name("unit", spec.unit)
     if spec.kind not in KINDS:
         raise InvalidInput(f"kind: {spec.kind!r} is unknown.", hint=f"Use one of {', '.join(KINDS)}.", field="kind")
-    if not 0 <= spec.scale <= MOST_SCALE:
+    if spec.scale != AS_IT_IS and not 0 <= spec.scale <= MOST_SCALE:
         raise InvalidInput(f"scale: {spec.scale} is no scale.", hint=f"Give 0 to {MOST_SCALE}.", field="scale")
     if len(spec.description) > MOST_TEXT:
         raise InvalidInput("description is too long.", hint=f"At most {MOST_TEXT} characters.", field="description")

@@ -234,9 +234,10 @@ class Ledger:
     ) -> Statement:
         """Return a page of the entries in this scope that meet all conditions, oldest first, and what they add up to.
 
-        A statement of an account has its balances before and after. Raises NotFound for an unknown account.
+        A statement of an account has its balances before and after. Raises InvalidInput, and NotFound for an unknown
+        account.
         """
-        return await self._ports.ledger.statement(graph, check_scope(scope), query, cursor, limit)
+        return await self._ports.ledger.statement(graph, check_scope(scope), query.checked(), cursor, limit)
 
     async def notices(
         self, graph: str, *, scope: str = SHARED, cursor: str | None = None, limit: int = 100

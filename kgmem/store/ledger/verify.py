@@ -134,6 +134,8 @@ def _check_head(replay: _Replay, head: Head) -> None:
         raise _Found("record", f"record {head.records + 1}", f"The head counts {head.records} records only.")
     if head.hash != book.hash.hex():
         raise _Found("head", "the head", f"Its hash is not that of record {book.seq}.")
+    if book.seq and head.at != iso(book.at):
+        raise _Found("head", "the head", f"Its time is {head.at}; record {book.seq} is of {iso(book.at)}.")
     for seq in sorted(replay.anchors):
         raise _Found("record", f"record {min(seq, book.seq + 1)}", f"It is missing; the hash of {seq} was kept.")
 
@@ -146,8 +148,8 @@ async def _check_stray(connection: asyncpg.Connection, layout: Layout, replay: _
 
 async def _check_holds(connection: asyncpg.Connection, layout: Layout, book: Book) -> set[int]:
     """Compare the holds; returns those that were closed since their time was over."""
-    expired: set[int] = set()
-    seen, after = 0, 0
+    expired, seen = set[int](), set[int]()
+    after = 0
     while rows := await connection.fetch(layout.sql(FILE, "page_of_holds"), after, _PAGE):
         after = rows[-1]["id"]
         for row in rows:
@@ -155,14 +157,14 @@ async def _check_holds(connection: asyncpg.Connection, layout: Layout, book: Boo
             stored, expected = hold_row(row, row["path"]), book.holds.get(row["id"])
             if expected is None:
                 raise _Found("hold", place, "No record made it.")
-            seen += 1
+            seen.add(row["id"])
             if stored.state == "expired" and expected.state == "open" and _may_expire(stored):
                 expired.add(stored.id)
                 expected = replace(expected, state="expired", closed_at=expected.expires_at)
             if stored != expected:
                 raise _Found("hold", place, f"It is {_shown(stored)}; the records have {_shown(expected)}.")
-    if seen != len(book.holds):
-        raise _Found("hold", "one or more", f"There are {seen} rows; the records have {len(book.holds)} holds.")
+    for missing in sorted(book.holds.keys() - seen)[:1]:
+        raise _Found("hold", f"hold {missing}", f"It is missing; the records have {_shown(book.holds[missing])}.")
     return expired
 
 
@@ -182,18 +184,19 @@ async def _check_accounts(connection: asyncpg.Connection, layout: Layout, book: 
             hold = book.holds[id_]
             book.by_id[hold.source].held -= hold.amount
             book.by_id[hold.destination].incoming -= hold.amount
-    seen = 0
+    seen = set[int]()
     for row in await connection.fetch(layout.sql(FILE, "all_accounts")):
         place = f"account {row['id']} ({row['name']})"
         stored, expected = open_account(row, row["path"]), book.by_id.get(row["id"])
         if expected is None:
             raise _Found("account", place, "No record opened it.")
-        seen += 1
+        seen.add(row["id"])
         for name in ("posted", "held", "incoming"):
             have, want = getattr(stored, name), getattr(expected, name)
             if have != want:
                 raise _Found("account", place, f"{name} is {text_of(have)}; the records sum to {text_of(want)}.")
         if stored != expected:
             raise _Found("account", place, "Its description, limits, unit or scope are not those of its records.")
-    if seen != len(book.by_id):
-        raise _Found("account", "one or more", f"There are {seen} rows; the records opened {len(book.by_id)}.")
+    for missing in sorted(book.by_id.keys() - seen)[:1]:
+        name = book.by_id[missing].spec.name
+        raise _Found("account", f"account {missing} ({name})", f"It is missing; record {missing} opened it.")
