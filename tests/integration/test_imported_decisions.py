@@ -119,3 +119,20 @@ async def test_a_retracted_relationship_is_retracted_in_the_copy_too(
     ]
     assert states[0][:2] == ["retracted", "retracted"]
     assert states[0] == states[1]
+
+
+async def test_a_decision_of_a_key_that_another_decision_has_is_rejected_and_changes_nothing(
+    memory: Memory, origin: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "all.jsonl"
+    await memory.exports.write(origin, target, ExportOptions())
+    graph = await new_graph(memory, f"other_{secrets.token_hex(6)}", schema=FUNCTIONAL)
+    await memory.decisions.record(graph, DecisionStatement("Ours", "b", "it", rationale="We said so."))
+    before = await memory.decisions.get(graph, "it")
+
+    done = await memory.imports.run(graph, [target])
+
+    (rejection,) = done.rejections
+    assert "'it' is that of another decision" in rejection.reason
+    assert await memory.decisions.get(graph, "it") == before
+    assert (await memory.decisions.get(graph, "first")).statement.decision == "First"
