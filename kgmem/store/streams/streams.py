@@ -126,7 +126,15 @@ class PostgresStreams:
 
     async def acknowledge(self, graph: str, address: GroupAddress, receipts: Mapping[int, int]) -> Settled:
         """Note that deliveries are processed. Raises NotFound."""
-        return await self._settle(graph, address, receipts, "acknowledge")
+        async with self.catalog.on(graph, reads=_READS) as layout:
+            number = await scope_number(layout, self.database, address.stream.scope)
+            async with self.database.connection() as connection:
+                rows = await connection.fetch(
+                    layout.sql(FILE, "acknowledge_by_name"), number, list(receipts), list(receipts.values()),
+                    address.stream.name, address.group,
+                )  # fmt: skip
+        # Nothing is found where the stream or the group is not there, too, or is in Redis.
+        return settled(receipts, rows) if rows else await self._settle(graph, address, receipts, "acknowledge")
 
     async def extend(self, graph: str, address: GroupAddress, receipts: Mapping[int, int], seconds: float) -> Settled:
         """Extend leases to so many seconds from now. Raises NotFound."""
@@ -307,13 +315,18 @@ async def _taken(
         group = await connection.fetchrow(layout.sql(FILE, "lock_group"), stream["id"], request.group)
     if group is None:
         raise TooLarge(f"The stream has {MOST_GROUPS} groups.", hint="Delete groups that nobody uses.")
-    await _bury(connection, layout, stream, group["id"], [])
+    held = await connection.fetchrow(
+        layout.sql(FILE, "held"), group["id"], MOST_PENDING + MOST_DEAD, stream["max_deliveries"]
+    )
+    assert held is not None  # noqa: S101 - it counts
+    if held["spent"]:
+        await _bury(connection, layout, stream, group["id"], [])
     how = (request.consumer, request.lease_seconds)
-    rows = await connection.fetch(layout.sql(FILE, "take_waiting"), group["id"], stream["id"], request.limit, *how)
+    waiting = (layout.sql(FILE, "take_waiting"), group["id"], stream["id"], request.limit, *how)
+    rows = await connection.fetch(*waiting) if held["waits"] else []
     missing = request.limit - len(rows)
-    held = await connection.fetchval(layout.sql(FILE, "count_pending"), group["id"], MOST_PENDING) if missing else 0
-    if missing and held < MOST_PENDING:
-        looked_at = min(max(_LOOKED_AT * missing, _LEAST_LOOKED_AT), MOST_PENDING - held)
+    if missing and held["count"] < MOST_PENDING:
+        looked_at = min(max(_LOOKED_AT * missing, _LEAST_LOOKED_AT), MOST_PENDING - held["count"])
         new = await connection.fetch(
             layout.sql(FILE, "take_new"), group["id"], stream["id"], group["taken"], missing, *how, looked_at
         )

@@ -196,6 +196,13 @@ ORDER BY m.seq
 DELETE FROM {index}.work_delivery d USING unnest($2::bigint[], $3::integer[]) AS r (seq, deliveries)
 WHERE d.member = $1 AND d.seq = r.seq AND d.deliveries = r.deliveries AND d.consumer IS NOT NULL RETURNING d.seq
 
+-- name: acknowledge_by_name
+-- As `acknowledge`, for the group ($5) of the stream ($4) of a scope ($1), in one round trip.
+DELETE FROM {index}.work_delivery d USING unnest($2::bigint[], $3::integer[]) AS r (seq, deliveries)
+WHERE d.member = (SELECT g.id FROM {index}.work_group g JOIN {index}.work_stream s ON s.id = g.stream
+                  WHERE s.scope = $1 AND s.name = $4 AND s.place = 0 AND g.name = $5)
+  AND d.seq = r.seq AND d.deliveries = r.deliveries AND d.consumer IS NOT NULL RETURNING d.seq
+
 -- name: extend
 UPDATE {index}.work_delivery d SET until = clock_timestamp() + make_interval(secs => $4)
 FROM unnest($2::bigint[], $3::integer[]) AS r (seq, deliveries)
@@ -227,8 +234,13 @@ FROM taken t JOIN {index}.work_message m ON m.stream = $2 AND m.seq = t.seq ORDE
 SELECT seq, key, consumer, deliveries, delivered, until, reason FROM {index}.work_delivery
 WHERE member = $1 AND seq > $2 ORDER BY seq LIMIT $3
 
--- name: count_pending
-SELECT count(*) FROM (SELECT FROM {index}.work_delivery WHERE member = $1 LIMIT $2) held
+-- name: held
+-- How many messages a group has taken and not acknowledged, at most $2; whether some are to be given up after so many
+-- deliveries ($3), and whether some may be delivered.
+SELECT count(*) AS count, coalesce(bool_or(h.over AND h.consumer IS NOT NULL AND h.deliveries >= $3), false) AS spent,
+       coalesce(bool_or(h.over IS NOT FALSE), false) AS waits
+FROM (SELECT d.consumer, d.deliveries, d.until <= clock_timestamp() AS over FROM {index}.work_delivery d
+      WHERE d.member = $1 LIMIT $2) h
 
 -- name: dead
 SELECT seq, key, body, deliveries, reason, died FROM {index}.work_dead WHERE member = $1 AND seq > $2 ORDER BY seq LIMIT $3
