@@ -83,6 +83,7 @@ def test_graphs_are_created_shown_checked_and_deleted(kgmem: Command, tmp_path: 
     assert kgmem("graph", "show", "ships").code == 3
 
 
+@pytest.mark.long
 def test_keys_are_made_listed_and_revoked(kgmem: Command) -> None:
     made = kgmem("key", "create", "reader", "--role", "reader", "--scope", "user/42", "--expires", "2100-01-01")
     assert re.fullmatch(r"kgm_\S+\n", made.out)
@@ -118,6 +119,7 @@ def test_tables_of_any_shape_come_in_by_a_mapping_file_and_options(kgmem: Comman
     assert "no option" in kgmem("import", table, "--option", "delimitre=|").err
 
 
+@pytest.mark.long
 def test_an_import_tells_counts_and_bad_records_and_ends_with_1(kgmem: Command, tmp_path: Path) -> None:
     kgmem("graph", "create", "main")
     file, rejected = tmp_path / "x.csv", tmp_path / "rejected.jsonl"

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli import Command
 
 
+@pytest.mark.long
 def test_the_log_is_listed_exported_and_verified_and_what_was_changed_is_an_error(
     kgmem: Command, tmp_path: Path
 ) -> None:

@@ -40,6 +40,7 @@ def test_what_is_retracted_is_no_answer(jobs: Command) -> None:
     assert (again.code, "LIVES_IN" in again.err) == (3, True), again
 
 
+@pytest.mark.long
 def test_what_ended_is_an_answer_for_the_time_before(jobs: Command) -> None:
     done = jobs("expire", "ada", "WORKS_AT", "--valid-to", "2020", *WHO, "--json")
     assert (done.code, done.json["action"]) == (0, "expire"), done
@@ -49,6 +50,7 @@ def test_what_ended_is_an_answer_for_the_time_before(jobs: Command) -> None:
     assert (early.code != 0, "before it begins" in early.err) == (True, True), early
 
 
+@pytest.mark.long
 def test_a_correction_takes_the_place_of_what_was_wrong(jobs: Command) -> None:
     done = jobs("correct", "ada", "WORKS_AT", "acme", "--object", "globex", *WHO, "--json")
     assert (done.code, done.json["before"]["value"]) == (0, "acme"), done

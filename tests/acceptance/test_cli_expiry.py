@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli import Command
 
 
@@ -13,6 +15,7 @@ def _lasting(kgmem: Command) -> dict[str, str]:
     return {each["key"]: each.get("expires_at", "") for each in records if each.get("type") == "episode"}
 
 
+@pytest.mark.long
 def test_texts_files_and_lines_expire(kgmem: Command, tmp_path: Path) -> None:
     (tmp_path / "page.md").write_text("# Trip\n\nThe train leaves at nine.\n")
     lines = [{"text": "Ann sails.", "key": "own", "expires_at": "2998-01-01"}, {"text": "Bo sails.", "key": "usual"}]

@@ -28,6 +28,7 @@ def filled(kgmem: Command, tmp_path: Path) -> Command:
     return kgmem
 
 
+@pytest.mark.long
 def test_imports_are_listed_newest_first(filled: Command) -> None:
     listed = filled("imports", "list", "--json").json
     assert [(each["id"], each["state"], each["created"], each["rejected"]) for each in listed] == [
@@ -44,6 +45,7 @@ def test_imports_are_listed_newest_first(filled: Command) -> None:
     assert filled("imports", "list", "-g", "nowhere").code == 3
 
 
+@pytest.mark.long
 def test_an_import_tells_what_came_of_it(filled: Command) -> None:
     shown = filled("imports", "show", "2")
     assert all(words in shown.out for words in ("done", "second.csv", "updated", "entity 2"))
@@ -55,6 +57,7 @@ def test_an_import_tells_what_came_of_it(filled: Command) -> None:
     assert "list of its imports" in missing.err
 
 
+@pytest.mark.long
 def test_an_import_tells_what_it_rejected(filled: Command, tmp_path: Path) -> None:
     assert "n is 'many'" in filled("imports", "rejected", "2").out
     (one,) = filled("imports", "rejected", "2", "--json").json
@@ -65,6 +68,7 @@ def test_an_import_tells_what_it_rejected(filled: Command, tmp_path: Path) -> No
     assert "rejected nothing" in filled("imports", "rejected", "1").out
 
 
+@pytest.mark.long
 def test_an_import_tells_what_it_created_and_changed(filled: Command) -> None:
     told = filled("imports", "items", "2", "--json").json
     assert [(each["operation"], each["key"], each["label"]) for each in told["items"]] == [
@@ -97,6 +101,7 @@ def test_an_import_is_taken_back_out_after_a_question(filled: Command) -> None:
     assert filled("imports", "undo", "77", "--yes").code == 3
 
 
+@pytest.mark.long
 def test_what_others_changed_since_stays_and_the_exit_code_says_so(filled: Command, tmp_path: Path) -> None:
     third = tmp_path / "third.jsonl"
     third.write_text('{"key":"bob","name":"Robert"}\n')

@@ -28,6 +28,7 @@ def test_a_text_is_published_listed_and_withdrawn(kgmem: Command) -> None:
     assert missing.code != 0
 
 
+@pytest.mark.long
 def test_why_names_the_publication_of_a_fact(kgmem: Command, tmp_path: Path) -> None:
     kgmem("graph", "create", "main")
     claim = {"type": "claim", "source": "radio", "subject": "ferry", "predicate": "port", "value": "Kiel"}

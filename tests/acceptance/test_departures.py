@@ -62,6 +62,7 @@ async def numbers(memory: Memory) -> None:
     await memory.cypher("main", "UNWIND range(1, 120) AS n CREATE (:N {n: n})", mode="write")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("address", [f"{GRAPH}/cypher", "/db/main/query/v2"])
 async def test_a_query_ends_when_its_client_leaves(door: Door, memory: Memory, address: str) -> None:
     await numbers(memory)

@@ -135,6 +135,7 @@ async def test_a_grant_to_read_changes_nothing_over_any_route(agent: Agent) -> N
     assert not rows
 
 
+@pytest.mark.long
 async def test_a_grant_opens_no_other_scope_over_any_route(agent: Agent) -> None:
     await agent.grant(access="write")
     for route in GUARDED:

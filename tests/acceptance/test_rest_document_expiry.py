@@ -22,6 +22,7 @@ async def write(door: Door, path: str, **lasts: Any) -> Any:
     return await door.client.put(f"{GRAPH}/{path}", json=body, params=lasts)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", WRITES)
 async def test_it_is_deleted_when_its_time_is_over(door: Door, path: str) -> None:
     made = done(await write(door, path, ttl="0.6s"), 201)

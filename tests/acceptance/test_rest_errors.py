@@ -212,6 +212,7 @@ async def test_only_a_plain_request_id_is_taken_over(door: Door) -> None:
         assert len(answer.headers["x-request-id"]) == 16
 
 
+@pytest.mark.long
 async def test_answers_are_never_html_but_on_the_page_for_people(door: Door) -> None:
     page = await door.client.get("/docs")
     assert page.headers["content-type"].startswith("text/html")

@@ -69,6 +69,7 @@ def packed(**files: bytes) -> bytes:
     return held.getvalue()
 
 
+@pytest.mark.long
 async def test_a_file_is_imported_in_the_background(door: Door) -> None:
     answer = await door.client.post(IMPORTS, params={"name": "people.jsonl", "source": "file"}, content=PEOPLE)
     accepted = done(answer, 202)
@@ -109,6 +110,7 @@ async def test_name_type_and_packing_tell_what_a_body_is(door: Door) -> None:
         assert (found["state"], found["created"] + found["unchanged"]) == ("done", 2), found
 
 
+@pytest.mark.long
 async def test_a_form_brings_several_files_and_tells_how_in_its_fields(door: Door) -> None:
     mapping = b'[[table]]\nfiles = "cities.csv"\nentity = {key = "city/{id}", label = "City", name = "{title}"}\n'
     files = [
@@ -184,6 +186,7 @@ async def test_a_dry_run_tells_of_missing_ends_and_of_doubled_keys_as_the_import
     assert "There is no entity 'ghost'" in rejected
 
 
+@pytest.mark.long
 async def test_what_an_import_did_is_listed_and_taken_back_out(door: Door) -> None:
     await door.memory.entities.put("main", [Entity("ann", "Person", "Anna")])
     before = await contents(door.memory, "main")
@@ -208,6 +211,7 @@ async def test_what_an_import_did_is_listed_and_taken_back_out(door: Door) -> No
     refused(await door.client.post(found["links"]["resume"]), 409, "did not fail")
 
 
+@pytest.mark.long
 async def test_an_import_notes_the_key_of_who_sent_it(door: Door) -> None:
     by = await door.key("writer")
     said = {"subject": "ann", "predicate": "height", "source": "ear"}

@@ -105,6 +105,7 @@ async def test_wrong_parameters_are_told_before_anything_is_sent(door: Door) -> 
     assert left_over(door) == []
 
 
+@pytest.mark.long
 async def test_a_graph_that_is_not_there_takes_no_files(door: Door) -> None:
     refused(await door.client.post("/v1/graphs/nowhere/imports?format=jsonl", content=LINE), 404, "nowhere")
 
@@ -134,6 +135,7 @@ BROKEN: list[tuple[dict[str, str], bytes, int, list[str]]] = [
 ]
 
 
+@pytest.mark.long
 async def test_broken_bodies_and_forms_are_refused_and_leave_nothing(door: Door) -> None:
     for headers, body, status, words in BROKEN:
         address = IMPORTS if BOUNDARY.items() <= headers.items() else f"{IMPORTS}?format=jsonl"
@@ -174,6 +176,7 @@ async def test_a_body_that_says_it_is_too_large_is_not_read(door: Door) -> None:
     refused(await door.client.post(IMPORTS, content=never(), headers={**headers, **BOUNDARY}), 413, "3000000")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("headers", [{}, BOUNDARY])
 async def test_an_endless_body_is_read_no_further_than_the_limit(door: Door, headers: dict[str, str]) -> None:
     sent = 0

@@ -358,6 +358,7 @@ def test_all_but_the_open_routes_demand_a_right() -> None:
         assert route.demand.role == "admin" or not for_admins, route
 
 
+@pytest.mark.long
 async def test_without_a_key_there_is_nothing(house: Door) -> None:
     for route in GUARDED:
         with naming(route):
@@ -404,6 +405,7 @@ async def test_a_key_that_may_read_changes_nothing(house: Door) -> None:
                 refused(answer, 403, route.demand.role)
 
 
+@pytest.mark.long
 async def test_a_key_of_a_scope_stays_in_it(house: Door) -> None:
     key = await house.key("writer", graph="main", scope="user/1")
     for route in GUARDED:

@@ -112,6 +112,7 @@ async def test_a_large_batch_is_stored_without_holding_up_others(client: httpx.A
     assert (last["properties"], last["text"]) == (person(2999)["properties"], person(2999)["text"])
 
 
+@pytest.mark.long
 async def test_a_packed_body_is_unpacked_without_holding_up_others(client: httpx.AsyncClient) -> None:
     text = random.Random(1).randbytes(500_000).hex()
     body = json.dumps({"query": "RETURN 1", "parameters": {"texts": [text] * 16}}).encode()

@@ -39,6 +39,7 @@ async def states(door: Door, ids: list[int]) -> set[str]:
     return {done(await door.client.get(f"{GRAPH}/facts/{id_}"))["state"] for id_ in ids}
 
 
+@pytest.mark.long
 async def test_a_ring_of_new_names_verifies_nothing_claim_by_claim_nor_together(door: Door) -> None:
     await settled(door)
     ids: set[int] = set()

@@ -136,6 +136,7 @@ async def _events(answer: httpx.Response, number: int) -> list[dict[str, str]]:
     return events
 
 
+@pytest.mark.long
 async def test_changes_come_as_events_while_they_happen(running: Running) -> None:
     put = running.memory.entities.put
     await put("main", [Entity("ann")])

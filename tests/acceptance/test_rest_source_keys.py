@@ -59,6 +59,7 @@ async def test_eight_names_of_one_key_neither_verify_nor_outweigh_in_a_graph_wit
     assert done(await door.client.get(f"{GRAPH}/sources/new0"))["trust"] <= 0.5
 
 
+@pytest.mark.long
 async def test_eight_names_of_one_key_neither_verify_nor_outweigh_known_sources(door: Door) -> None:
     await settled(door)
     await put(door, [claim(f"old{n}", f"lie{thing}", "truth") for n in range(2) for thing in range(LIES)])
@@ -248,6 +249,7 @@ async def test_names_in_texts_of_one_key_have_one_voice_also_where_a_job_extract
         await door.memory.claims.compute_consensus("main")
 
 
+@pytest.mark.long
 async def test_speakers_whose_texts_came_by_two_keys_are_two_voices(door: Door) -> None:
     await put(door, [claim("almanac", "f", "right")])
     keys = [await door.key("writer") for _ in range(2)]

@@ -116,6 +116,7 @@ async def test_what_a_transaction_wrote_is_rolled_back_with_its_key(
     assert await notes(memory) == 0
 
 
+@pytest.mark.long
 async def test_a_query_of_a_revoked_key_is_stopped_and_says_why(door: Door, memory: Memory, elsewhere: Memory) -> None:
     key, secret = await memory.keys.create("agent", "reader")
     async with bolt(memory, secret) as driver:

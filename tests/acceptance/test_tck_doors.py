@@ -32,6 +32,7 @@ async def _lost(memory: Memory, ask: tck_doors.Ask, chosen: Sequence[tck.Scenari
     return [f"{scenario}\n  {reason}" for scenario, reason in verdicts if reason]
 
 
+@pytest.mark.long
 async def test_a_few_scenarios_pass_over_bolt_and_http(door: Door, driver: neo4j.AsyncDriver) -> None:
     chosen = _chosen(160)
     assert len(chosen) > 15

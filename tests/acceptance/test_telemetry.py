@@ -22,6 +22,7 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SECRET = "Grace drinks oolong"
 
 
+@pytest.mark.long
 async def test_a_request_is_a_trace_from_its_caller_to_statements_and_models(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ async def _client(settings: Settings, **changed: Any) -> AsyncIterator[httpx.Asy
         yield client
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/v1/graphs", "/v1/keys", "/nowhere"])
 async def test_a_name_that_was_rebound_to_this_machine_gets_nothing(settings: Settings, path: str) -> None:
     async with _client(settings) as client:

@@ -329,6 +329,7 @@ async def test_an_import_brings_decisions_and_finds_their_facts_again(
     assert (await states(memory, copy, "send"))[0] == "superseded"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("field", "change"),
     [

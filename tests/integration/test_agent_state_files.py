@@ -103,6 +103,7 @@ async def test_a_round_trip_loses_nothing(memory: Memory, tmp_path: Path, format
     assert (again.created, again.updated, again.unchanged, len(again.rejections)) == (0, 0, again.read, 0)
 
 
+@pytest.mark.long
 async def test_versions_that_retention_left_come_back(memory: Memory, tmp_path: Path) -> None:
     for step in range(200):
         await memory.states.put(Graphs.old, PLAN, {"step": step})

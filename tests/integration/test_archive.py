@@ -115,6 +115,7 @@ async def test_other_clients_may_write_over_what_is_archived(memory: Memory, sha
     assert await rows_of(memory, "archived") == 0
 
 
+@pytest.mark.long
 async def test_a_rebuild_keeps_the_archive_and_integrity_finds_nothing(memory: Memory) -> None:
     await archive(memory, "e0", "e1")
     assert not [each for report in await memory.index.check_integrity(GRAPH) for each in report.damages]

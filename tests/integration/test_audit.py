@@ -388,6 +388,7 @@ async def test_nobody_switches_the_log_off_unseen(door: Door) -> None:
     assert last.key is not None
 
 
+@pytest.mark.long
 async def test_an_erasure_leaves_the_chain_whole_and_nobody_named(door: Door, database_url: str) -> None:
     client, memory = door.client, door.memory
     await memory.audit.set_level("main", "all")

@@ -123,6 +123,7 @@ WAYS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", WAYS)
 async def test_what_a_graph_believes_comes_back_into_another_graph_and_twice(
     memory: Memory, graph: str, tmp_path: Path, name: str
@@ -153,6 +154,7 @@ async def test_what_a_graph_believes_comes_back_into_another_graph_and_twice(
     assert [each for each in (await change_feed(memory, other))[len(feed) :] if each.kind in {"claim", "fact"}] == []
 
 
+@pytest.mark.long
 async def test_what_was_believed_before_is_known_in_the_other_graph_too(
     memory: Memory, graph: str, tmp_path: Path
 ) -> None:
@@ -186,6 +188,7 @@ async def test_claims_of_two_graphs_are_weighed_together(memory: Memory, tmp_pat
     assert (fact.value, fact.supporting, fact.opposing) == ("alice", 3, 1)
 
 
+@pytest.mark.long
 async def test_a_merge_that_was_imported_is_not_undone(memory: Memory, graph: str, tmp_path: Path) -> None:
     other = await new_graph(memory, f"{graph}_2", schema=SCHEMA)
     await memory.exports.write(graph, tmp_path / "all.jsonl", ExportOptions())
@@ -197,6 +200,7 @@ async def test_a_merge_that_was_imported_is_not_undone(memory: Memory, graph: st
         await memory.resolution.undo_merge(other, merge.id, by="ann", reason="Two men.")
 
 
+@pytest.mark.long
 async def test_a_pair_that_a_person_marked_as_different_is_not_proposed_where_it_was_imported(
     memory: Memory, tmp_path: Path
 ) -> None:

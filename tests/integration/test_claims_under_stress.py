@@ -50,6 +50,7 @@ def size(source: str, subject: str, value: int) -> ClaimStatement:
     return ClaimStatement(source, subject, "size", value=value)
 
 
+@pytest.mark.long
 async def test_claims_of_many_writers_at_once_are_all_weighed(memory: Memory) -> None:
     graph = await new_graph(memory, "claims_at_once")
     await memory.claims.put(graph, [size("first", "x", 0), ClaimStatement("first", "x", "NEAR", object="y0")])

@@ -78,6 +78,7 @@ async def test_writers_of_overlapping_batches_in_any_order_never_see_a_deadlock(
     await assert_index_matches_labels(memory, graph)
 
 
+@pytest.mark.long
 async def test_large_batches_of_new_relationships_in_opposite_orders_meet_without_error(
     memory: Memory, graph: str, second: Memory
 ) -> None:

@@ -300,6 +300,7 @@ async def test_a_text_that_is_forgotten_is_named_by_no_summary(memory: Memory) -
     assert [list(each.episodes) for each in again.sentences] == [[], ["two"]]
 
 
+@pytest.mark.long
 async def test_a_worker_joins_groups_and_sums_up_what_was_asked_for(database_url: str) -> None:
     async with (
         opened_memory(database_url, embedder=hashing(), extractor=Capitals()) as memory,

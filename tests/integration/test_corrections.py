@@ -63,6 +63,7 @@ async def test_what_is_retracted_is_no_answer_and_stays_known_with_the_reason(
     assert ("ada", "I know.") in {(each.by, each.reason) for each in trail}
 
 
+@pytest.mark.long
 async def test_what_is_retracted_stays_so_when_it_is_said_again(memory: Memory, graph: str) -> None:
     await memory.facts.retract(graph, FactTarget(subject="ada", predicate="WORKS_AT"), **BY)
     await memory.claims.put(graph, [ClaimStatement("s9", "ada", "WORKS_AT", object="acme", valid_from="2015")])

@@ -45,6 +45,7 @@ async def test_many_rows_leave_the_event_loop_to_others(memory: Memory, text: st
     assert await steadily(lambda: rows(memory, text)) == [expected]
 
 
+@pytest.mark.long
 async def test_a_thread_of_a_statement_ends_with_its_time(memory: Memory) -> None:
     for text in (
         "UNWIND range(1, 1000) AS x UNWIND range(1, 900) AS y WITH x, y ORDER BY x * y % 7, y RETURN collect(x + y)",

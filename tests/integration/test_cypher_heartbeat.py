@@ -21,6 +21,7 @@ EXPLOSIONS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("query", EXPLOSIONS)
 async def test_others_have_their_turn_during_a_query_of_many_rows(memory: Memory, graph: str, query: str) -> None:
     await steadily(lambda: memory.cypher(graph, query))

@@ -63,6 +63,7 @@ async def test_every_named_query_gives_the_columns_that_it_promises(apollo: Memo
     assert all(each.meaning for each in query.parameters)
 
 
+@pytest.mark.long
 async def test_named_queries_are_right(apollo: Memory) -> None:
     async def rows(name: str, **given: Any) -> list[tuple[Any, ...]]:
         query = apollo.queries.get(name)
@@ -104,6 +105,7 @@ async def test_labels_types_and_keys_are_listed(apollo: Memory) -> None:
     assert {"key", "name", "born", "role"} <= keys
 
 
+@pytest.mark.long
 async def test_tools_learn_the_schema(apollo: Memory) -> None:
     (drawn,) = (await ask(apollo, "CALL db.schema.visualization()")).rows
     names = {node.labels[0]: node.id for node in drawn[0]}

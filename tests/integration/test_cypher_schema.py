@@ -139,6 +139,7 @@ VECTORS = "CREATE VECTOR INDEX near IF NOT EXISTS FOR (c:Chunk) ON c.vector OPTI
 NEAREST = "CALL db.index.vector.queryNodes('near', $k, $v) YIELD node, score RETURN [node.n, score]"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("similarity", ["cosine", "euclidean"])
 async def test_a_vector_index_finds_what_is_nearest(asked: Asked, similarity: str) -> None:
     config = {"vector.dimensions": 2, "vector.similarity_function": similarity}

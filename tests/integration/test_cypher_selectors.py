@@ -196,6 +196,7 @@ async def test_each_selector_gives_what_a_brute_force_finds_in_1000_graphs(memor
     await _compare_worlds(memory, 1000, seed=11)
 
 
+@pytest.mark.long
 async def test_the_functions_give_what_a_brute_force_finds(memory: Memory) -> None:
     random = Random(3)
     worlds = [_world(random, number) for number in range(8)]

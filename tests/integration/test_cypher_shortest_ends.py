@@ -44,6 +44,7 @@ async def memory(database_url: str) -> AsyncIterator[Memory]:
         yield opened
 
 
+@pytest.mark.long
 async def test_only_what_the_ends_are_is_looked_at(memory: Memory) -> None:
     for query in _QUERIES:
         told = f"{query} RETURN length(p)"
@@ -51,6 +52,7 @@ async def test_only_what_the_ends_are_is_looked_at(memory: Memory) -> None:
             assert await rows(memory, told, known, writes=False, limits=_FEW) == expected, query
 
 
+@pytest.mark.long
 async def test_ends_in_a_scope_are_those_that_it_sees(memory: Memory) -> None:
     await asked(memory, "CREATE (:L1 {n: 9000})-[:OWN]->(:L2 {n: 9001})", scope="user/1")
     told = "MATCH p = shortestPath((a {n: $a})-[*]-(b {n: $b})) RETURN length(p)"

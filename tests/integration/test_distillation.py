@@ -84,6 +84,7 @@ async def contents(memory: Memory) -> list[str]:
     return sorted(found)
 
 
+@pytest.mark.long
 async def test_texts_become_one_that_keeps_what_they_state(memory: Memory) -> None:
     keys = await talk(memory)
     claims = await memory.claims.list(GRAPH, ClaimFilter(scope=SCOPE))
@@ -145,6 +146,7 @@ async def rows(memory: Memory) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.long
 async def test_undo_restores_the_originals_exactly(memory: Memory) -> None:
     await talk(memory)
     await memory.extraction.run(GRAPH)
@@ -166,6 +168,7 @@ async def test_undo_restores_the_originals_exactly(memory: Memory) -> None:
     assert (await memory.distillation.run(GRAPH, scope=SCOPE)).state == "done"  # They may be distilled again.
 
 
+@pytest.mark.long
 async def test_what_keeps_too_little_is_rolled_back_and_says_why(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +208,7 @@ async def two_groups(memory: Memory) -> list[str]:
     return [each.key or "" for each in second]
 
 
+@pytest.mark.long
 async def test_a_group_that_keeps_too_little_is_dropped_and_the_others_stay(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +234,7 @@ async def test_a_group_that_keeps_too_little_is_dropped_and_the_others_stay(
     assert await tiers(memory) == before
 
 
+@pytest.mark.long
 async def test_a_run_that_was_broken_off_while_it_drops_a_group_goes_on(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -415,6 +420,7 @@ async def test_a_queued_run_is_planned_and_executed_by_a_job(memory: Memory) -> 
     assert (done.state, done.episodes) == ("done", 4)
 
 
+@pytest.mark.long
 async def test_a_scope_that_is_deleted_takes_its_runs_and_allowances(memory: Memory) -> None:
     await talk(memory)
     await distilled(memory)
@@ -475,6 +481,7 @@ async def test_what_a_model_says_counts_as_far_as_the_originals_say_it(memory: M
     assert run.score == 1
 
 
+@pytest.mark.long
 async def test_what_is_on_hold_stays_as_it_is(memory: Memory) -> None:
     keys = await talk(memory)
     hold = await memory.holds.put(GRAPH, HoldRequest("items", "A lawsuit.", "ann", keys=[keys[1]], keys_in=SCOPE))
@@ -489,6 +496,7 @@ async def test_what_is_on_hold_stays_as_it_is(memory: Memory) -> None:
     assert (await memory.distillation.plan(GRAPH, scope=SCOPE)).episodes == 6
 
 
+@pytest.mark.long
 async def test_a_threshold_that_nothing_reaches_undoes_every_run(memory: Memory) -> None:
     await talk(memory)
     strict = with_ports(memory, distil_settings=DistilSettings(threshold=1.1))

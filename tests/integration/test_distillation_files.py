@@ -73,6 +73,7 @@ async def links(memory: Memory, graph: str) -> list[Any]:
     return list((await memory.cypher(graph, text)).rows)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "format_"), [("a.jsonl", None), ("a.zip", "csv"), ("parquet/", "parquet"), ("a.nq", None)]
 )

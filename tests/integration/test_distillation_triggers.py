@@ -124,6 +124,7 @@ async def test_what_was_undone_is_tried_again_by_itself_only_once_it_has_changed
     assert (await memory.distillation.run(GRAPH, scope=SCOPE)).episodes == 3  # An operator may try all of it.
 
 
+@pytest.mark.long
 async def test_texts_that_save_too_little_are_planned_by_a_job_once(memory: Memory) -> None:
     await talk(memory, ["Yes.", "No.", "Fine."])
     await memory.distillation.put_allowance(GRAPH, Allowance(SCOPE, items=3))

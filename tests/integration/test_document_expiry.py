@@ -119,6 +119,7 @@ async def test_it_is_gone_when_its_time_is_over_with_all_that_it_had(memory: Mem
     assert (await memory.episodes.list(Graphs.old, scope=SCOPE)).items == []
 
 
+@pytest.mark.long
 async def test_the_job_finds_the_graph_and_deletes(memory: Memory, kind: Kind) -> None:
     await kind.put(memory, ttl=SHORT)
     assert await memory.tasks.expire_items(Graphs.old) == 0
@@ -143,6 +144,7 @@ async def test_a_later_write_extends_keeps_or_removes_the_time(memory: Memory, k
     assert (await kind.get(memory, Graphs.old)).expires_at is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("whole_scope", [False, True])
 async def test_what_is_deleted_and_made_again_has_no_time(memory: Memory, kind: Kind, whole_scope: bool) -> None:
     await kind.put(memory, ttl=SHORT)

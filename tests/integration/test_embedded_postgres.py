@@ -180,6 +180,7 @@ class TestANewHome:
 
 
 class TestLife:
+    @pytest.mark.long
     async def test_stop_leaves_no_process_and_a_restart_keeps_the_rows(self, own_home: Path) -> None:
         async with server_in(own_home) as server:
             await execute(server.url, "INSERT INTO kept VALUES (1)")
@@ -213,6 +214,7 @@ class TestLife:
             assert not status.stays_up
         assert not (await server.status()).running
 
+    @pytest.mark.long
     async def test_a_cancelled_start_leaves_no_process(self, home: Path) -> None:
         server = server_in(home)
         for pause in (0.0, 0.005, 0.01, 0.02, 0.04, 0.08):
@@ -227,6 +229,7 @@ class TestLife:
 
 
 class TestUsers:
+    @pytest.mark.long
     async def test_a_second_owner_is_told_who_has_the_folder(self, home: Path) -> None:
         with other_process(home) as first:
             assert first.url
@@ -357,6 +360,7 @@ class TestCrashes:
             assert await value(server.url, "SELECT count(*) FROM kept") == 1
         assert processes(own_home) == []
 
+    @pytest.mark.long
     async def test_after_kill_9_of_both_the_next_one_starts_anew(self, own_home: Path) -> None:
         with other_process(own_home) as owner:
             await execute(owner.url, "INSERT INTO kept VALUES (1)")
@@ -394,6 +398,7 @@ class TestCrashes:
         await asyncio.wait_for(watch, 5)
         assert "Postgres runs again." in said
 
+    @pytest.mark.long
     async def test_a_pid_file_with_the_number_of_another_process_does_no_harm(self, own_home: Path) -> None:
         async with server_in(own_home) as server:
             assert await value(server.url, "SELECT 1") == 1
@@ -458,6 +463,7 @@ class TestRefusals:
         with pytest.raises(ServerError, match="was not started"):
             _ = server_in(new_home).url
 
+    @pytest.mark.long
     async def test_a_full_disk_is_named(self, new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(self: object, *arguments: object) -> None:
             raise OSError(28, "No space left on device")
@@ -497,6 +503,7 @@ class TestSockets:
 
 @needs_root
 class TestAccounts:
+    @pytest.mark.long
     async def test_an_ordinary_user_runs_it_as_itself(self, short_folder: Path) -> None:
         packages = readable_packages(short_folder)
         shutil.chown(short_folder, NOBODY)

@@ -64,6 +64,7 @@ async def set_value(url: str, key: str) -> None:
     await connection.aclose()
 
 
+@pytest.mark.long
 async def test_processes_share_it_and_the_last_to_leave_stops_it(home: Path) -> None:
     async with EmbeddedRedis(home) as first:
         pid = first.pid
@@ -78,6 +79,7 @@ async def test_processes_share_it_and_the_last_to_leave_stops_it(home: Path) -> 
     assert not is_alive(pid)
 
 
+@pytest.mark.long
 async def test_it_keeps_what_it_stored_and_has_a_policy_that_evicts_caches_alone(home: Path) -> None:
     async with EmbeddedRedis(home, memory=32 * 1024 * 1024) as server:
         await set_value(server.url, "stays")
@@ -124,6 +126,7 @@ async def test_a_killed_user_leaves_a_server_that_the_next_one_uses_and_stops(ho
     assert EmbeddedRedis(home).pid is None
 
 
+@pytest.mark.long
 async def test_sigterm_of_its_last_user_stops_it(home: Path) -> None:
     process = user_of(home)
     process.terminate()
@@ -132,6 +135,7 @@ async def test_sigterm_of_its_last_user_stops_it(home: Path) -> None:
     assert EmbeddedRedis(home).pid is None
 
 
+@pytest.mark.long
 async def test_it_stays_up_with_a_postgres_that_was_left_running(home: Path) -> None:
     (home / "stays-up").touch()
     async with EmbeddedRedis(home) as server:
@@ -142,6 +146,7 @@ async def test_it_stays_up_with_a_postgres_that_was_left_running(home: Path) -> 
     assert not await EmbeddedRedis(home).shut_down()
 
 
+@pytest.mark.long
 async def test_a_home_too_deep_for_a_socket_has_it_elsewhere(home: Path) -> None:
     deep = home / ("d" * 60) / ("e" * 60)
     async with EmbeddedRedis(deep) as server:

@@ -127,6 +127,7 @@ async def test_a_graph_of_another_space_is_recalled_by_words_and_says_so(memory:
     assert await other.embeddings.run(graph) == 0
 
 
+@pytest.mark.long
 async def test_a_text_that_changes_while_it_is_embedded_gets_the_vector_of_what_it_says_now(
     memory: Memory, graph: str, embedder: SwitchableEmbedder
 ) -> None:
@@ -146,6 +147,7 @@ async def test_a_text_that_changes_while_it_is_embedded_gets_the_vector_of_what_
         assert (best.key, round(best.retrievers["meaning"].value, 2)) == (key, 1.0)
 
 
+@pytest.mark.long
 async def test_re_embedding_answers_from_the_old_space_until_the_new_one_is_whole(
     memory: Memory, graph: str, embedder: SwitchableEmbedder
 ) -> None:
@@ -238,6 +240,7 @@ async def test_a_writer_who_is_as_fast_as_the_embedder_does_not_hold_up_a_re_emb
     await assert_index_matches_labels(moving, graph)
 
 
+@pytest.mark.long
 async def test_a_graph_that_has_not_moved_yet_is_embedded_in_the_space_it_is_in(
     memory: Memory, graph: str, embedder: SwitchableEmbedder
 ) -> None:

@@ -233,6 +233,7 @@ async def test_a_person_is_erased_by_the_key_of_an_entity(memory: Memory, graph:
     assert not (await memory.facts.list(graph, FactFilter())).items
 
 
+@pytest.mark.long
 async def test_a_scope_is_erased_with_its_name_and_sources(memory: Memory, graph: str) -> None:
     word, scope = a_word(), f"user/{a_word()}"
     for each in (scope, f"{scope}/below"):
@@ -253,6 +254,7 @@ async def test_the_other_scope_shows_no_publication_of_an_erased_fact(memory: Me
     assert set(await traces(memory, graph, word)) == set()
 
 
+@pytest.mark.long
 async def test_a_source_that_is_the_person_loses_its_name_and_not_its_weight(memory: Memory, graph: str) -> None:
     word = a_word()
     await memory.claims.put(
@@ -302,6 +304,7 @@ async def test_a_second_erasure_finds_nothing_and_reports_are_listed_and_verifie
         await memory.erasures.verify(graph, ["somebody else"], report=first.report["id"])
 
 
+@pytest.mark.long
 async def test_the_ledger_keeps_what_it_has_and_the_report_says_so(memory: Memory, graph: str) -> None:
     word = a_word()
     await memory.ledger.put_account(graph, AccountSpec(f"budget-{word}", "income", "USD"))
@@ -316,6 +319,7 @@ async def test_a_wrong_request_is_refused(memory: Memory, graph: str, request_: 
         await memory.erasures.erase(graph, ErasureRequest(**request_))
 
 
+@pytest.mark.long
 async def test_texts_in_other_normal_forms_and_letters_are_erased(memory: Memory, graph: str) -> None:
     composed, apart = "Zo\u00eb Ünal-7", "Zoe\u0308 U\u0308nal-7"
     await memory.entities.put(graph, [Entity("a", name=composed), Entity("b", text=f"Knows {apart.upper()}.")])

@@ -62,6 +62,7 @@ async def test_an_import_keeps_the_time_and_rejects_what_is_over(memory: Memory,
     assert (await memory.episodes.list(GRAPH)).items == []
 
 
+@pytest.mark.long
 async def test_the_job_finds_the_graph_and_deletes(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [Entity("a", ttl=0.3), Entity("b")])
     assert await memory.tasks.expire_items(GRAPH) == 0
@@ -188,6 +189,7 @@ async def test_a_wrong_time_of_a_claim_is_refused(memory: Memory, wrong: dict[st
     assert await values(memory) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", ["jsonl", "zip", "nq"])
 async def test_a_round_trip_keeps_when_claims_expire(memory: Memory, tmp_path: Path, suffix: str) -> None:
     await memory.claims.put(GRAPH, [docked("Kiel", expires_at="2990-05-01"), docked("Oslo")])

@@ -99,6 +99,7 @@ async def test_a_format_without_a_place_for_vectors_says_how_many_it_left_out(
         assert "embeddings" not in told.lost
 
 
+@pytest.mark.long
 async def test_vectors_of_another_model_are_refused_by_name(
     memory: Memory, pair: tuple[str, str], tmp_path: Path
 ) -> None:

@@ -274,6 +274,7 @@ async def test_names_that_are_kgmems_on_other_things_are_plain_properties(
     assert rows == [['"Dune Messiah"']]
 
 
+@pytest.mark.long
 async def test_parallel_edges_and_edges_of_one_key_stay_apart(
     memory: Memory, graph: str, client: asyncpg.Connection
 ) -> None:
@@ -305,6 +306,7 @@ async def test_a_foreign_write_in_a_transaction_that_is_rolled_back_never_was(
     assert await found(memory, graph, "apple") == []
 
 
+@pytest.mark.long
 async def test_foreign_writers_and_kgmem_writers_may_meet(
     memory: Memory, graph: str, client: asyncpg.Connection, shared_database_url: str
 ) -> None:
@@ -349,6 +351,7 @@ async def test_absorbing_without_a_graph_absorbs_all_of_them(database_url: str) 
         assert await query(memory, "SELECT * FROM kgmem.captured") == []
 
 
+@pytest.mark.long
 async def test_many_foreign_writes_are_absorbed_in_one_go(
     memory: Memory, graph: str, client: asyncpg.Connection
 ) -> None:

@@ -31,6 +31,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format_", [None, "neo4j-csv"])
 async def test_rows_get_their_columns_from_the_header_beside_them(
     memory: Memory, graph: str, folder: Path, format_: str | None

@@ -95,6 +95,7 @@ async def contents(memory: Memory, graph: str) -> Any:
     return [await query(memory, f"SELECT * FROM {layout.index_name}.{each} ORDER BY 1, 2") for each in tables]
 
 
+@pytest.mark.long
 async def test_nothing_of_a_held_scope_is_deleted_by_any_way_until_its_release(memory: Memory, graph: str) -> None:
     ids = await filled(memory, graph)
     undone = await import_undone(memory, graph)

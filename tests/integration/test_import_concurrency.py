@@ -205,6 +205,7 @@ async def test_an_import_that_two_processes_go_on_with_at_once_is_done_once(
     await assert_as_uninterrupted(memory, graph, whole)
 
 
+@pytest.mark.long
 async def test_deletions_beside_an_import_leave_no_relationship_without_its_ends(
     memory: Memory, graph: str, other: Memory
 ) -> None:
@@ -312,6 +313,7 @@ async def test_imports_into_ten_scopes_at_once_stay_apart(memory: Memory, graph:
     await assert_changes_tell_all(memory, graph)
 
 
+@pytest.mark.long
 async def test_an_index_rebuild_beside_an_import_disturbs_neither(memory: Memory, graph: str, other: Memory) -> None:
     async def rebuild() -> None:
         await memory.index.rebuild(graph)

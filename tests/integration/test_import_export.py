@@ -65,6 +65,7 @@ async def fill(memory: Memory, graph: str) -> None:
     await memory.episodes.put(graph, EPISODES)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz", ".ndjson.xz"])
 async def test_what_was_exported_makes_the_same_graph(memory: Memory, graph: str, tmp_path: Path, suffix: str) -> None:
     await fill(memory, graph)

@@ -55,6 +55,7 @@ async def rests_on(memory: Memory, graph: str, id_: int) -> list[str]:
     return [each.key for each in (await memory.decisions.list(graph, DecisionFilter(rests_on=str(id_)))).items]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format_", ["jsonl", "csv", "parquet"])
 async def test_an_imported_decision_rests_on_what_was_imported(
     memory: Memory, origin: str, tmp_path: Path, format_: str
@@ -79,6 +80,7 @@ async def test_an_imported_decision_rests_on_what_was_imported(
     assert {row[1] for row in table.rows} - {None} == {each.id for each in after[:4]}
 
 
+@pytest.mark.long
 async def test_the_same_import_again_changes_no_decision(memory: Memory, origin: str, tmp_path: Path) -> None:
     target = tmp_path / "all.jsonl"
     copy = await copied(memory, origin, target)

@@ -77,6 +77,7 @@ async def state(memory: Memory, graph: str) -> list[Any]:
     return rows + [tuple(r) for r in await query(memory, f"SELECT {columns} FROM {schema}.edge ORDER BY id")]
 
 
+@pytest.mark.long
 async def test_a_whole_index_is_the_same_after_it_was_made_anew(
     memory: Memory, full: str, embedder: SwitchableEmbedder
 ) -> None:

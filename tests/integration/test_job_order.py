@@ -106,6 +106,7 @@ async def test_long_work_makes_room_and_goes_on_afterwards(queue: ProcrastinateQ
     assert both[:4] == ["embed a", "embed b", "embed a", "embed b"]
 
 
+@pytest.mark.long
 async def test_long_work_goes_on_while_nothing_else_waits(queue: ProcrastinateQueue) -> None:
     runs: list[int] = []
 
@@ -173,6 +174,7 @@ async def test_long_work_and_imports_leave_room_for_short_work(queue: Procrastin
         await log.has(5 if concurrency == 3 else 4)
 
 
+@pytest.mark.long
 async def test_a_small_import_waits_neither_for_a_large_one_nor_for_embedding(
     database_url: str, tmp_path: Path
 ) -> None:

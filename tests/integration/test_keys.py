@@ -225,6 +225,7 @@ async def test_a_use_that_could_not_be_written_is_written_later(
         assert await connection.fetchval("SELECT last_used_at FROM kgmem.key WHERE id = $1", made.id)
 
 
+@pytest.mark.long
 async def test_guessing_is_slow_and_does_not_stop_who_has_a_key(ring: PostgresKeyRing) -> None:
     _, token = await ring.create("good", "reader", **ANY)
     started = time.monotonic()

@@ -87,6 +87,7 @@ async def seen(memory: Memory, graph: str, scope: str, *, times: bool = True) ->
     return without([accounts, made, holds, statements], *own), keys
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format_", ["jsonl", "csv", "parquet", "nquads"])
 async def test_an_export_of_a_graph_keeps_its_ledger(memory: Memory, tmp_path: Path, format_: str) -> None:
     await fill(memory, Graphs.old)
@@ -108,6 +109,7 @@ async def test_an_export_of_a_graph_keeps_its_ledger(memory: Memory, tmp_path: P
     assert not again.created
 
 
+@pytest.mark.long
 async def test_an_export_of_a_scope_has_its_accounts_and_no_others(memory: Memory, tmp_path: Path) -> None:
     await fill(memory, Graphs.old)
     target = tmp_path / "one.jsonl"

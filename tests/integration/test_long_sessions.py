@@ -23,6 +23,7 @@ async def reading(memory: Memory) -> Memory:
     return with_ports(memory, extractor=OfflineExtractor(), extractions=PostgresExtractionStore(catalog))
 
 
+@pytest.mark.long
 async def test_a_long_session_is_deleted_with_the_same_report(reading: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     counted, reports = [], []
     for most in (1000, 2):

@@ -113,6 +113,7 @@ READS = {
 }
 
 
+@pytest.mark.long
 async def test_a_match_by_the_key_finds_the_kept_one(memory: Memory, graph: str, merge: int) -> None:
     for scope in (None, "", "user/7"):
         for text, rows in READS.items():

@@ -136,6 +136,7 @@ def test_what_was_written_is_read_back_as_it_was_however_often_it_was_written(
     assert database.run("MATCH (n:Person:Pilot:Astronaut:Kgmem) RETURN count(n)") == [[1]]
 
 
+@pytest.mark.long
 async def test_a_graph_goes_to_the_server_and_comes_back(
     server: Server, database: Database, memory: Memory, graph: str, copy: str
 ) -> None:
@@ -367,6 +368,7 @@ def test_a_write_whose_connection_breaks_is_written_once(server: Server, databas
     assert same(records_of(read(server)), records)
 
 
+@pytest.mark.long
 async def test_an_import_that_stopped_goes_on_where_nothing_changed_and_begins_anew_where_it_did(
     server: Server, database: Database, memory: Memory, graph: str
 ) -> None:

@@ -102,6 +102,7 @@ async def lapsed(memory: Memory, graph: str) -> None:
 WAYS = (retracted, expired, expired_earlier, withdrawn, forgotten, lapsed)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 async def test_what_is_true_no_more_leaves_the_entity(
     memory: Memory, graph: str, way: Callable[[Memory, str], Awaitable[None]]
@@ -135,6 +136,7 @@ async def test_what_is_said_after_that_is_shown(
     assert (await shown(memory, graph))["plan"] == "bronze"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", [retracted, withdrawn, forgotten, lapsed], ids=lambda way: way.__name__)
 async def test_the_value_of_another_source_takes_the_place(
     memory: Memory, graph: str, way: Callable[[Memory, str], Awaitable[None]]
@@ -172,6 +174,7 @@ async def test_what_is_undone_is_shown_again(
     assert "current" not in told["consensus"]["plan"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 async def test_what_an_entity_was_given_later_stays(
     memory: Memory, graph: str, way: Callable[[Memory, str], Awaitable[None]]
@@ -184,6 +187,7 @@ async def test_what_an_entity_was_given_later_stays(
     assert (await shown(memory, graph))["plan"] == "platinum"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 async def test_what_an_entity_was_given_before_comes_back_unless_it_is_older_than_what_ended(
     memory: Memory, graph: str, way: Callable[[Memory, str], Awaitable[None]]
@@ -324,6 +328,7 @@ async def test_an_export_takes_what_is_true_now_and_what_changes_later_along(
     assert await states(memory, other) == {"gold": "superseded"}
 
 
+@pytest.mark.long
 async def test_the_integrity_check_finds_and_repairs_what_an_earlier_version_left(memory: Memory, graph: str) -> None:
     await say(memory, graph, 5, "population")
     await memory.claims.withdraw(graph, source="crm")

@@ -106,6 +106,7 @@ async def carry(memory: Memory, path: Path, **options: Any) -> Any:
     return written
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "format_"),
     [("all.jsonl", None), ("all.zip", "csv"), ("csv/", "csv"), ("parquet/", "parquet"), ("all.nq", None)],
@@ -205,6 +206,7 @@ async def test_a_publication_is_withdrawn_in_the_other_graph(memory: Memory, tmp
     assert sorted((each.source, each.predicate) for each in team) == [("radar", "port"), ("radio", "port")]
 
 
+@pytest.mark.long
 async def test_an_older_file_leaves_no_copy_that_its_origin_does_not_state(memory: Memory, tmp_path: Path) -> None:
     await fill(memory)
     await carry(memory, tmp_path / "all.jsonl")
@@ -222,6 +224,7 @@ async def test_an_older_file_leaves_no_copy_that_its_origin_does_not_state(memor
     assert [each for each in team if each.source == "web" and each.scope == TEAM] == []
 
 
+@pytest.mark.long
 async def test_the_file_of_the_origin_alone_publishes_in_the_other_graph(memory: Memory, tmp_path: Path) -> None:
     await fill(memory)
     await carry(memory, tmp_path / "ada.jsonl", scope=ADA)
@@ -280,6 +283,7 @@ async def test_an_import_that_is_restricted_to_a_scope_publishes_nowhere_else(me
     ] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kinds", [None, {"claim"}, {"publication"}])
 async def test_a_graph_that_never_published_takes_them(memory: Memory, tmp_path: Path, kinds: set[str] | None) -> None:
     """What an import makes first must not wait for what it has locked; graphs of the pool have all tables."""

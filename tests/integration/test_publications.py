@@ -125,6 +125,7 @@ async def test_a_corrected_fact_is_corrected_where_it_was_published(memory: Memo
     assert [option.value for option in there.options] == ["Oslo"]
 
 
+@pytest.mark.long
 async def test_a_retracted_fact_goes_and_comes_again_when_that_is_undone(memory: Memory) -> None:
     fact = await claimed(memory, "radio", "Kiel")
     await memory.publications.publish(GRAPH, request(fact.id))

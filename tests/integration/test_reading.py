@@ -188,6 +188,7 @@ async def test_a_label_that_somebody_gave_stays_whatever_texts_tell(memory: Memo
     assert ("Siemens", "Concept") in (await held(memory, graph))["entities"]
 
 
+@pytest.mark.long
 async def test_eight_writers_of_one_stream_end_as_one(memory: Memory) -> None:
     alone, many = await new_graph(memory, "alone"), await new_graph(memory, "many")
     await read(memory, alone)

@@ -90,6 +90,7 @@ async def test_recall_as_of_then_gives_what_recall_gave_then(memory: Memory, his
         assert again == given_then
 
 
+@pytest.mark.long
 @HISTORIES
 @given(history=steps(4, 14))
 async def test_both_clocks_together_give_what_a_naive_replay_gives(memory: Memory, history: Sequence[Step]) -> None:

@@ -158,6 +158,7 @@ async def test_a_walk_keeps_to_filters_scopes_and_times(memory: Memory, graph: s
     assert set(keys(await memory.recall(graph, current))) == {"a", "b"}
 
 
+@pytest.mark.long
 async def test_a_hub_holds_no_walk_up(memory: Memory, graph: str) -> None:
     await memory.entities.put(graph, [Entity("hub", "Hub"), *(Entity(f"n{n:04}", "Node") for n in range(3000))])
     await memory.relationships.put(graph, [Relationship("LINK", f"n{n:04}", "hub") for n in range(3000)])

@@ -50,6 +50,7 @@ async def hits(memory: Memory, graph: str, question: Question) -> dict[str, Hit]
     return {hit.key: hit for hit in (await memory.recall(graph, question)).hits}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [300, 1100], ids=["small scope", "large scope"])
 async def test_each_hit_has_the_value_of_every_retriever_of_the_text(memory: Memory, graph: str, count: int) -> None:
     told = texts(count, 1)
@@ -214,6 +215,7 @@ async def test_each_text_matches_the_patterns_of_its_stems(memory: Memory) -> No
     assert [tuple(row) for row in other] == [(False,)]
 
 
+@pytest.mark.long
 async def test_values_that_are_looked_up_are_those_of_the_operators(memory: Memory, graph: str) -> None:
     told = texts(1100, 7)
     await put(memory, graph, told)

@@ -102,6 +102,7 @@ async def test_predicates_hold_for_labels_that_another_process_made(
     assert await found(memory, towns, {"size": 5}) == "afgh"
 
 
+@pytest.mark.long
 async def test_predicates_filter_what_words_and_vectors_find(memory: Memory, graph: str) -> None:
     entities = [Entity(f"k{n:04}", "Thing", text="apple", properties={"n": n}) for n in range(1200)]
     await memory.entities.put(graph, entities)

@@ -55,6 +55,7 @@ async def test_a_distribution_stands_with_each_hit_of_the_fact(memory: Memory, g
     assert all(not hit.alternatives for hit in (await born(memory, graph, None)).hits)
 
 
+@pytest.mark.long
 async def test_a_draw_is_repeatable_and_as_frequent_as_it_is_probable(memory: Memory, graph: str) -> None:
     fact = next(hit.alternatives for hit in (await born(memory, graph, Superposed())).hits if hit.alternatives)
     sure = {option.value: option.probability for option in fact}

@@ -107,6 +107,7 @@ async def test_every_relation_finds_just_what_a_scan_finds(shared_database_url: 
             assert await all_keys(memory, graph, When(valid_at=year)) == expected
 
 
+@pytest.mark.long
 async def test_what_ended_is_told_as_past_what_lasts_stays_and_nothing_later_is_seen_before(
     shared_database_url: str,
 ) -> None:

@@ -133,6 +133,7 @@ async def test_what_lies_within_a_distance_is_what_brute_force_finds(memory: Mem
             assert set(found) == world.within(true <= km * (1 + 1e-9)), (lon, lat, km)
 
 
+@pytest.mark.long
 async def test_everywhere_is_within_half_the_way_around_the_earth(memory: Memory, world: Cities) -> None:
     found = await everything(memory, world.graph, near(10, 50, km=20016))
     assert len(found) == len(world.keys)

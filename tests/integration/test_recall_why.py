@@ -58,6 +58,7 @@ def close(found: dict[str, float], expected: dict[str, float]) -> None:
         assert found[key] == pytest.approx(value, rel=1e-9, abs=1e-12), key
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NETWORKS)
 async def test_causes_effects_and_paths_of_a_network_are_those_of_an_enumeration(
     memory: Memory, graph: str, name: str
@@ -276,6 +277,7 @@ async def test_why_filters_what_other_retrievers_find_or_only_ranks_it(memory: M
         assert {hit.kind for hit in some.hits} == expected
 
 
+@pytest.mark.long
 async def test_few_causes_among_many_are_compared_exactly(memory: Memory, graph: str) -> None:
     await memory.entities.put(graph, [Entity(f"k{n}", "Event", text=f"apple {n}") for n in range(1200)])
     await memory.relationships.put(graph, [Link(f"k{n}", "k0", 0.5).stated(n) for n in range(1, 1200, 300)])

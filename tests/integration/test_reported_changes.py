@@ -85,6 +85,7 @@ async def test_the_share_of_changes_is_shown_with_the_trust(memory: Memory) -> N
     assert (unknown.reported_changes, unknown.reporting_delay) == (None, None)
 
 
+@pytest.mark.long
 async def test_it_goes_along_with_an_export(memory: Memory, tmp_path: Path) -> None:
     graph = await settled(memory, "reported_export")
     await memory.claims.put(graph, [claim("rumour", "acme", "bob", "2016")])

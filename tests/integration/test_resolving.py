@@ -302,6 +302,7 @@ class Synonyms:
         return None
 
 
+@pytest.mark.long
 async def test_stored_vectors_find_what_other_words_describe(database_url: str) -> None:
     file = Path(__file__).parents[1] / "data" / "resolution" / "paraphrases.tsv"
     rows = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]

@@ -6,6 +6,8 @@ import re
 import secrets
 from pathlib import Path
 
+import pytest
+
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.recall.question import Question, What
@@ -26,6 +28,7 @@ async def run(program: str, *arguments: str) -> None:
     assert (process.returncode, told) == (0, b"")
 
 
+@pytest.mark.long
 async def test_a_restored_dump_serves_kgmem_and_other_clients_of_age(
     database_url: str, postgres_url: str, tmp_path: Path
 ) -> None:

@@ -80,6 +80,7 @@ async def test_a_rule_covers_what_it_names(memory: Memory, graph: str, rule: dic
     assert (run.state, run.by, removed(run), run.done) == ("done", "ann", 5 - len(left), 5 - len(left))
 
 
+@pytest.mark.long
 async def test_time_is_counted_from_the_clock_of_the_rule(memory: Memory, graph: str) -> None:
     await text(memory, graph, "old", occurred_at="2001-02-03")
     await text(memory, graph, "new")

@@ -175,6 +175,7 @@ async def test_scopes_below_are_spared_on_request_and_relationships_elsewhere_ar
     assert left == {BELOW: ScopeCounts(entities=1), NEIGHBOUR: ScopeCounts(entities=1)}
 
 
+@pytest.mark.long
 async def test_a_deletion_that_is_broken_off_is_completed_by_the_next(memory: Memory) -> None:
     await memory.entities.put(GRAPH, [Entity("hub", "Place", name="Hub")])
     await fill(memory, OURS, MARK)

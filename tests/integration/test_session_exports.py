@@ -133,6 +133,7 @@ async def test_one_session_is_exported_with_all_that_belongs_to_it(memory: Memor
     assert {each.predicate: each.state for each in facts}["colour"] == "invalidated"
 
 
+@pytest.mark.long
 async def test_a_session_that_is_not_there_is_refused_by_name(memory: Memory) -> None:
     await fill(memory)
     for scope in (None, "user/2"):

@@ -81,6 +81,7 @@ async def held(memory: Memory, graph: str) -> Any:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format_", ["jsonl", "csv", "parquet", "nquads"])
 async def test_a_round_trip_loses_nothing(memory: Memory, tmp_path: Path, format_: str) -> None:
     await fill(memory)
@@ -113,6 +114,7 @@ async def test_a_scope_exports_its_own(memory: Memory, tmp_path: Path) -> None:
     assert set(await held(memory, Graphs.new)) == {("user/1", "chat-1"), ("user/1", "block", "human")}
 
 
+@pytest.mark.long
 async def test_later_messages_are_added_and_other_ones_refused(memory: Memory, tmp_path: Path) -> None:
     await fill(memory)
     early, late = tmp_path / "early.jsonl", tmp_path / "late.jsonl"

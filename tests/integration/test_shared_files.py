@@ -73,6 +73,7 @@ async def told(memory: Memory, graph: str) -> list[Any]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "format_"),
     [("all.jsonl", None), ("all.zip", "csv"), ("csv/", "csv"), ("parquet/", "parquet"), ("all.nq", None)],

@@ -431,6 +431,7 @@ async def test_keys_may_be_odd(memory: Memory, graph: str) -> None:
     await assert_index_matches_labels(memory, graph)
 
 
+@pytest.mark.long
 async def test_labels_may_be_odd_long_and_alike(memory: Memory, graph: str) -> None:
     await memory.entities.put(graph, [Entity(f"k{n}", label) for n, label in enumerate(MANY_NAMES)])
     # The same names as kinds of relationships: AGE refuses one name for both.

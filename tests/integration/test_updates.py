@@ -51,6 +51,7 @@ async def test_no_fact_of_the_last_turns_that_a_reply_ends_is_current(shared_dat
     assert stale == []
 
 
+@pytest.mark.long
 async def test_what_a_text_ends_is_no_longer_current_and_what_it_corrects_is_withdrawn(
     shared_database_url: str, graph: str
 ) -> None:

@@ -98,6 +98,7 @@ async def has_ended(memory: Memory, import_: Import) -> bool:
     return await state_of(memory, import_) in {"done", "failed"}
 
 
+@pytest.mark.long
 async def test_only_the_machine_that_holds_the_files_imports_them(
     memory: Memory, database_url: str, tmp_path: Path
 ) -> None:

@@ -191,6 +191,7 @@ def test_gremlin_headers_are_read_with_their_names_types_and_sets() -> None:
     assert found == Relationship("knows", "v1", "v2", key="e1", properties={"w": 0.5})
 
 
+@pytest.mark.long
 def test_the_air_routes_go_in_whole() -> None:
     nodes = records(plain("spatial_airroutes/air-routes-latest-nodes.csv.xz"))
     edges = records(plain("spatial_airroutes/air-routes-latest-edges.csv.xz"))

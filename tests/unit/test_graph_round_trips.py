@@ -35,6 +35,7 @@ def test_what_was_written_is_read_back_as_the_same(name: str, options: dict[str,
     assert said(taken(read(name, write(name, items, **options)))) == said(items)
 
 
+@pytest.mark.long
 @given(st.lists(graph_records(), max_size=4, unique_by=lambda item: (type(item), item.key, getattr(item, "scope", ""))))
 def test_what_became_a_networkx_graph_is_the_same_again(items: list[Any]) -> None:
     items.sort(key=lambda item: isinstance(item, Relationship))

@@ -119,6 +119,7 @@ def _northwind(rows: dict[str, list[dict[str, str]]]) -> tuple[Counter[Any], Cou
     return nodes, edges
 
 
+@pytest.mark.long
 def test_yago_facts_have_their_times_and_those_that_end_too_early_are_told_by_line() -> None:
     found, bad = read("yago11k", packed("temporal_kg/yago", "entity2id", "train", "valid", "test"))
     edges = [item for item in found if isinstance(item, Relationship)]
@@ -145,6 +146,7 @@ def test_icews_events_last_their_day() -> None:
     assert (edges[0].valid_from, edges[0].valid_to) == ("2014-02-12", "2014-02-12")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "count"), [("train", 32_888), ("valid", 1827), ("test", 1828)])
 def test_triples_state_their_ends(name: str, count: int) -> None:
     found, bad = read("codex", packed("kg_codex/codex-s", name))

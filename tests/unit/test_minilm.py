@@ -43,6 +43,7 @@ async def test_what_lies_beyond_256_tokens_changes_nothing() -> None:
     assert list(cut) == list(longer)
 
 
+@pytest.mark.long
 async def test_a_vector_does_not_depend_on_the_texts_beside_it() -> None:
     words = ("river", "treaty", "Zürich", "landing", "1648", "東京", "unbelievably")
     texts = [" ".join(words[(n * step) % 7] for step in range(n)) for n in range(0, 40, 3)]

@@ -43,6 +43,7 @@ def cells(raw: bytes) -> list[list[str]]:
     return list(tables.reader(io.StringIO(raw.decode(), newline="")))
 
 
+@pytest.mark.long
 @given(st.lists(records, max_size=6).map(by_kind))
 def test_what_was_written_is_read_back_as_the_same(items: list[Any]) -> None:
     assert sorted(map(dump, read(write(items)))) == sorted(map(dump, items))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from neo4j.spatial import WGS84Point
 from neo4j.time import Date
@@ -38,6 +39,7 @@ def fits(properties: Any) -> None:
         assert all(isinstance(item, _SINGLE) for item in items)
 
 
+@pytest.mark.long
 @settings(max_examples=400)
 @given(graph_records())
 def test_every_record_comes_back_as_it_was(record: Record) -> None:

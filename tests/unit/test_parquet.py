@@ -59,6 +59,7 @@ def test_what_was_written_is_read_back_as_the_same(items: list[Any]) -> None:
     assert [dump(item) for raw in files.values() for item in made(raw)] == list(map(dump, items))
 
 
+@pytest.mark.long
 @given(st.data())
 def test_records_of_one_kind_make_one_file(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(sorted(FILES)))

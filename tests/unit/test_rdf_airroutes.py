@@ -3,6 +3,8 @@
 import csv
 import io
 
+import pytest
+
 from tests.data import plain
 from tests.rdf import records
 
@@ -11,6 +13,7 @@ PREFIXES = f"c={BASE}class/,dtp={BASE}datatypeProperty/"
 NUMBERS = {"runways": int, "longest": int, "elev": int, "lat": float, "lon": float}
 
 
+@pytest.mark.long
 def test_airports_of_the_update_agree_with_those_of_the_csv_file() -> None:
     names = {f"dtp__{name}": name for name in ("lat", "lon")}
     found = records(

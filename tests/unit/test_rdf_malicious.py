@@ -143,6 +143,7 @@ class _Endless(io.RawIOBase):
         return part
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("syntax", "begin"),
     [

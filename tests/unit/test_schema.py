@@ -84,6 +84,7 @@ def test_merging_a_schema_with_itself_or_with_nothing_changes_nothing(schema: Gr
     assert merge(schema, schema) == merge(schema, GraphSchema()) == merge(GraphSchema(), schema) == schema
 
 
+@pytest.mark.long
 @given(schemas(), schemas(), schemas())
 def test_merging_is_associative_wherever_it_is_defined(a: GraphSchema, b: GraphSchema, c: GraphSchema) -> None:
     left, right = merged(a, b), merged(b, c)

@@ -27,6 +27,7 @@ async def client(memory: Memory, pool_in_use: GraphPool | None) -> AsyncIterator
         yield open_client
 
 
+@pytest.mark.long
 async def test_a_graph_is_built_read_changed_and_deleted(client: Client) -> None:
     made = await call(client, "create_entities", entities=[JOHN, ANTHROPIC])
     assert json.loads(text_of(made)) == [JOHN, ANTHROPIC]

@@ -37,6 +37,7 @@ def read(data: bytes, *, uuids: bool = False) -> Any:
     return unpack(data, Structure, uuids=uuids)
 
 
+@pytest.mark.long
 @given(PLAIN)
 def test_what_is_written_is_read_back(value: Any) -> None:
     assert read(packed(value)) == value

@@ -142,6 +142,7 @@ def test_what_one_of_two_explanations_says_is_not_certain() -> None:
     assert verified_wrong.mean() <= 0.1
 
 
+@pytest.mark.long
 def test_a_large_graph_is_explained_by_a_sample_of_its_facts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight good sources of little coverage, and a bad one that four others repeat; a sample does as well as all."""
     random = np.random.default_rng(5)

@@ -42,6 +42,7 @@ def test_french_states_facts_in_the_wordings_of_known_kinds(text: str, stated: s
     assert stated <= facts(french(text))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "text",
     [

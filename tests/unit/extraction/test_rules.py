@@ -153,6 +153,7 @@ def test_same_text_gives_the_same_each_time() -> None:
     assert read(text) == read(text)
 
 
+@pytest.mark.long
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(

@@ -1,5 +1,6 @@
 """Random trees, written as Cypher and read again: whatever can be built comes back, parentheses and all."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -89,6 +90,7 @@ def projected(inner: st.SearchStrategy[tree.Expression]) -> st.SearchStrategy[tr
     return st.one_of(st.builds(tree.ProjectedAll, AT), st.builds(tree.ProjectedProperty, AT, NAMES), entries, VARIABLES)
 
 
+@pytest.mark.long
 @given(st.recursive(LITERALS, composed, max_leaves=12))
 @settings(max_examples=200, deadline=None)
 def test_every_expression_comes_back_from_its_text(expression: tree.Expression) -> None:
