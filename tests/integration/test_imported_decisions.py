@@ -10,8 +10,10 @@ from kgmem.domain.claims.claim import ClaimFilter, ClaimStatement, FactFilter
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.relationship import Relationship
+from kgmem.domain.ledger.ledger import AccountSpec
 from kgmem.memory import Memory
 from kgmem.services.imports.export_records import ExportOptions
+from kgmem.services.imports.options import ImportOptions, ImportResult
 from tests.memories import new_graph
 
 FUNCTIONAL = {"predicates": {"WORKS_AT": {"functional": True}}}
@@ -123,6 +125,10 @@ async def test_a_retracted_relationship_is_retracted_in_the_copy_too(
     assert states[0] == states[1]
 
 
+def reasons(result: ImportResult) -> list[tuple[int, str]]:
+    return sorted((each.line, each.reason) for each in result.rejections)
+
+
 async def test_a_decision_of_a_key_that_another_decision_has_is_rejected_and_changes_nothing(
     memory: Memory, origin: str, tmp_path: Path
 ) -> None:
@@ -132,9 +138,63 @@ async def test_a_decision_of_a_key_that_another_decision_has_is_rejected_and_cha
     await memory.decisions.record(graph, DecisionStatement("Ours", "b", "it", rationale="We said so."))
     before = await memory.decisions.get(graph, "it")
 
+    foreseen = await memory.imports.run(graph, [target], ImportOptions(dry_run=True))
     done = await memory.imports.run(graph, [target])
 
-    (rejection,) = done.rejections
-    assert "'it' is that of another decision" in rejection.reason
+    assert reasons(foreseen) == reasons(done)
+    first, *rest = done.rejections
+    assert "'it' is that of another decision" in first.reason
+    assert rest
+    assert all("belongs to the decision 'it', which was rejected" in each.reason for each in rest)
     assert await memory.decisions.get(graph, "it") == before
+    table = await memory.cypher(graph, "MATCH (:Decision {key: 'it'})-[r]-() RETURN count(r)")
+    assert [list(row) for row in table.rows] == [[0]]
     assert (await memory.decisions.get(graph, "first")).statement.decision == "First"
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["key", "no key"])
+async def test_an_imported_decision_names_its_transaction_by_the_number_that_it_has_in_the_ledger_here(
+    memory: Memory, tmp_path: Path, keyed: bool
+) -> None:
+    graph = await new_graph(memory, f"books_{secrets.token_hex(6)}")
+    for name in ("purse", "shop"):
+        await memory.ledger.put_account(graph, AccountSpec(name, "asset", "USD"), scope="team")
+    moves = {"purse": "-2.50", "shop": "2.50"}
+    paid = await memory.ledger.post(graph, moves, scope="team", idempotency_key="pens" if keyed else None)
+    stated = DecisionStatement("Buy pens", "a", "pens", transaction=str(paid.id), scope="team/ann")
+    await memory.decisions.record(graph, stated)
+    stray = DecisionStatement("Elsewhere", "a", "stray", transaction="bank-4711", scope="team/ann")
+    await memory.decisions.record(graph, stray)
+    target = tmp_path / "all.jsonl"
+    await memory.exports.write(graph, target, ExportOptions())
+
+    copy = await new_graph(memory, f"copy_{secrets.token_hex(6)}")
+    for name in ("a", "b", "c"):
+        await memory.ledger.put_account(copy, AccountSpec(name, "asset", "USD"))
+    assert not (await memory.imports.run(copy, [target])).rejections
+
+    found = await memory.decisions.get(copy, "pens", scope="team/ann")
+    assert found.statement.transaction not in {None, str(paid.id)}
+    there = await memory.ledger.transaction(copy, int(found.statement.transaction or 0), scope="team")
+    assert [(each.account, each.amount) for each in there.entries] == [
+        (each.account, each.amount) for each in paid.entries
+    ]
+    assert not found.altered
+    assert (await memory.decisions.get(copy, "stray", scope="team/ann")).statement.transaction == "bank-4711"
+    table = await memory.cypher(copy, "MATCH (d:Decision {key: 'pens'}) RETURN d.transaction_id")
+    assert [list(row) for row in table.rows] == [[there.id]]
+
+    again = await memory.imports.run(copy, [target])
+    assert (again.created, again.updated, again.rejected) == (0, 0, 0)
+    same = await memory.imports.run(graph, [target])
+    assert (same.created, same.updated, same.rejected) == (0, 0, 0)
+    assert (await memory.decisions.get(graph, "pens", scope="team/ann")).statement.transaction == str(paid.id)
+
+    onward = tmp_path / "onward.zip"
+    await memory.exports.write(copy, onward, ExportOptions(format="csv"))
+    third = await new_graph(memory, f"third_{secrets.token_hex(6)}")
+    await memory.ledger.put_account(third, AccountSpec("z", "asset", "USD"))
+    assert not (await memory.imports.run(third, [onward])).rejections
+    number = (await memory.decisions.get(third, "pens", scope="team/ann")).statement.transaction
+    last = await memory.ledger.transaction(third, int(number or 0), scope="team")
+    assert [each.amount for each in last.entries] == [each.amount for each in paid.entries]

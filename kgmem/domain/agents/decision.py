@@ -24,6 +24,11 @@ GROUNDS: Final = "CONTRIBUTES_TO"  # From what a decision rests on to the decisi
 FACT_IDS: Final = "facts"  # The property with the ids of facts and claims, for Cypher.
 EVIDENCE_IDS: Final = "evidence_ids"  # The property with the id of each evidence, null for what has none.
 FACT_ID: Final = "fact"  # The property of RESTS_ON with the id of the fact.
+# Properties of a decision whose transaction the ledger of its graph has: what every copy of the ledger finds it by, and
+# its number in this one.
+TRANSACTION_KEY: Final = "transaction_key"
+TRANSACTION_ID: Final = "transaction_id"
+_IDS: Final = frozenset({FACT_IDS, EVIDENCE_IDS, TRANSACTION_ID})
 MOST_OPTIONS: Final = 100
 MOST_EVIDENCE: Final = 200
 MOST_CAUSED: Final = 200
@@ -113,6 +118,14 @@ class EvidenceReview:
 
 
 @dataclass(frozen=True, slots=True)
+class Booked:
+    """A transaction in the ledger of the graph: its number there, and the key that it has in copies of the ledger."""
+
+    id: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionStatement:
     """A decision as an agent records it; nothing of it changes afterwards."""
 
@@ -128,7 +141,7 @@ class DecisionStatement:
     evidence: Sequence[Evidence] = ()
     caused: Sequence[Caused] = ()
     cost: Sequence[Amount] = ()
-    transaction: str | None = None  # Of a ledger.
+    transaction: str | None = None  # Of a ledger; of that of its graph, the number there.
     decided_at: str | None = None  # None: now.
     scope: str = SHARED
     expires_at: str | None = None  # When it is deleted. ISO 8601.
@@ -234,7 +247,7 @@ def check_outcome(record: DecisionRecord, outcome: str) -> str:
     raise _wrong("outcome", f"Give yes or no{options}.", outcome)
 
 
-def to_entity(key: str, stated: DecisionStatement) -> Entity:
+def to_entity(key: str, stated: DecisionStatement, booked: Booked | None = None) -> Entity:
     """Return the entity that a new decision is. Raises InvalidInput where it is too long."""
     listed = [each for each in stated.evidence if each.key is not None]
     facts = [each for each in stated.evidence if each.subject is not None]
@@ -248,6 +261,7 @@ def to_entity(key: str, stated: DecisionStatement) -> Entity:
         "statements": [said(each) for each in facts],
         "content_hash": content_hash(stated),
         **stored_evidence(stated.evidence), **evidence_ids(stated.evidence),
+        TRANSACTION_KEY: booked and booked.key, TRANSACTION_ID: booked and booked.id,
     }  # fmt: skip
     return Entity(
         key, LABEL, stated.decision, {name: value for name, value in properties.items() if value not in (None, [])},
@@ -272,6 +286,7 @@ def from_entity(entity: Entity, *, created: bool = False) -> DecisionRecord:
         outcomes = [Outcome(**each) for each in stored.get("outcomes") or ()]
         review = EvidenceReview(**stored["review"]) if stored.get("review") else None
         altered = stored.get("content_hash") != content_hash(stated)
+        stated = replace(stated, transaction=_transaction_here(stored))
     except (TypeError, AttributeError):  # Another client wrote what no record has.
         stated = DecisionStatement(entity.name or "", str(stored.get("agent") or ""), entity.key, scope=entity.scope)
         outcomes, review, altered = [], None, True
@@ -295,9 +310,9 @@ def evidence_ids(evidence: Sequence[Evidence]) -> dict[str, Any]:
 
 def without_ids(properties: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the properties of an entity of the label Decision without ids, which another graph has no use for."""
-    if "content_hash" not in properties or not properties.keys() & {"evidence", FACT_IDS, EVIDENCE_IDS}:
+    if "content_hash" not in properties or not properties.keys() & {"evidence", *_IDS}:
         return properties
-    told = {name: value for name, value in properties.items() if name not in {FACT_IDS, EVIDENCE_IDS}}
+    told = {name: value for name, value in properties.items() if name not in _IDS}
     if isinstance(told.get("evidence"), list):
         told["evidence"] = [
             {name: value for name, value in each.items() if name != "id"} if isinstance(each, Mapping) else each
@@ -311,6 +326,12 @@ def edge_without_ids(kind: str, properties: Mapping[str, Any]) -> Mapping[str, A
     if kind != RESTS_ON or not {"evidence", "statement", FACT_ID} <= properties.keys():
         return properties
     return {name: value for name, value in properties.items() if name != FACT_ID}
+
+
+def _transaction_here(stored: Mapping[str, Any]) -> Any:
+    """Return the number of a transaction in the ledger of this graph; as it was recorded where it is not there."""
+    here = stored.get(TRANSACTION_ID)
+    return str(here) if type(here) is int else stored.get("transaction")
 
 
 def _with_ids(evidence: Sequence[Evidence], ids: Any) -> list[Evidence]:

@@ -47,6 +47,11 @@ class LedgerStore(Protocol):
     async def transaction(self, graph: str, scope: str, id_: int) -> Transaction:
         """Return a transaction. Raises NotFound."""
 
+    async def find_transaction(
+        self, graph: str, scopes: Sequence[str], *, number: int | None = None, key: str | None = None
+    ) -> Record | None:
+        """Return the record of a transaction by its number or idempotency key; of several, that of the last scope."""
+
     async def transactions(self, graph: str, scope: str, cursor: str | None, limit: int) -> Page[Transaction]:
         """Return transactions, the newest first."""
 

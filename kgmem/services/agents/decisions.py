@@ -38,6 +38,7 @@ from kgmem.domain.graph.entity import Entity, Page
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.scope import SHARED, check_scope
 from kgmem.domain.time.interval import iso, now
+from kgmem.services.agents.booked import booked
 from kgmem.services.agents.evidence import EvidenceReader, found_entity
 from kgmem.services.ports import Ports
 from kgmem.services.texts import remember as remembering
@@ -218,7 +219,8 @@ class Decisions:
             await self._relate(graph, key, stored.statement, strict=False)
             return await reader.with_states(replace(stored, created=False))
         await self._check_caused(graph, whole)
-        await remembering.put_entities(self._ports, graph, [to_entity(key, whole)])
+        transaction = await booked(self._ports, graph, stated.scope, stated.transaction)
+        await remembering.put_entities(self._ports, graph, [to_entity(key, whole, transaction)])
         await self._relate(graph, key, whole, strict=True)
         written = await self._seen(graph, key, stated.scope)
         return await reader.with_states(replace(written, created=True))

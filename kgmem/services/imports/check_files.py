@@ -10,12 +10,14 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from kgmem.domain.agents.taken_keys import decision_of, key_taken, orphaned
 from kgmem.domain.claims.claim import Source
 from kgmem.domain.claims.records import BELIEF_KINDS, BeliefRecord
 from kgmem.domain.errors import InvalidInput
 from kgmem.domain.graph.batch import Rejection, Stated
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
+from kgmem.domain.graph.graph import Graph
 from kgmem.domain.graph.relationship import Relationship, missing_end
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.graph.statement import DEFAULT_LABEL
@@ -25,9 +27,10 @@ from kgmem.formats.records import Kind, kind_of
 from kgmem.formats.wire import from_wire, to_wire
 from kgmem.services.imports.entity_check import EntityCheck
 from kgmem.services.imports.import_reader import ImportReader, describe
-from kgmem.services.imports.options import KEPT_REJECTIONS, ImportResult, OnProgress
+from kgmem.services.imports.options import KEPT_REJECTIONS, ImportOptions, ImportResult, OnProgress
 from kgmem.services.imports.stated_keys import Place, Spooled
 from kgmem.services.imports.write_batch import patiently
+from kgmem.services.ports import Ports
 
 
 @dataclass(slots=True)
@@ -42,6 +45,11 @@ class Check(ImportReader):
     """A dry run."""
 
     _entities: EntityCheck | None = None  # Made with the first entities.
+
+    def __init__(self, ports: Ports, graph: Graph, options: ImportOptions) -> None:
+        """Take the ports, the graph as it is stored, and how to read."""
+        super().__init__(ports, graph, options)
+        self._taken: set[Place] = set()  # Decisions that are rejected, since others have their keys.
 
     async def run(self, files: Paths, progress: OnProgress | None) -> ImportResult:
         """Check files. Rejected records are also written to the file for them, if there are any."""
@@ -93,6 +101,8 @@ class Check(ImportReader):
         for each, entity, refused in zip(stated, kept, await self._entities.refused(kept), strict=True):
             if refused is not None:
                 self._reject(checked, each, refused)
+                if refused == str(key_taken(entity.key, entity.scope)):
+                    self._taken.add((entity.scope, entity.key))
             else:
                 good.append((entity.scope, entity.key, entity.label))
         checked.kinds["entity"] += len(good)
@@ -106,6 +116,10 @@ class Check(ImportReader):
         waiting: list[Stated[Relationship]] = []
         for each in stated:
             item = each.record
+            decision = decision_of(item.start, item.end, item.key)
+            if decision is not None and (item.scope, decision) in self._taken:
+                self._reject(checked, each, orphaned(decision))
+                continue
             start, end = (_seen(labels, item.scope, key) for key in (item.start, item.end))
             refused = None
             if start is None or end is None:

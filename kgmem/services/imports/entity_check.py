@@ -6,6 +6,8 @@ from functools import partial
 
 import orjson
 
+from kgmem.domain.agents.taken_keys import check_same_decision
+from kgmem.domain.errors import Conflict
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.imports import EntityState, UniqueValue
 from kgmem.domain.ports import EntityReplay
@@ -25,7 +27,7 @@ class EntityCheck:
 
     async def refused(self, records: Sequence[Entity]) -> list[str | None]:
         """Return for each record why the import would reject it; None for what it would store."""
-        watched = [each for each in records if self._replay.has_rules or each.version is not None]
+        watched = [each for each in records if self._is_watched(each)]
         places = list(dict.fromkeys((each.scope, each.key) for each in watched))
         states = await self._states(places)
         held: dict[UniqueValue, str] = {}
@@ -38,6 +40,9 @@ class EntityCheck:
         known |= before.keys()
         return [await self._refused(each, states, known, held) for each in records]
 
+    def _is_watched(self, record: Entity) -> bool:
+        return self._replay.has_rules or record.version is not None or "content_hash" in record.properties
+
     async def _refused(
         self, record: Entity, states: dict[Place, EntityState], known: set[Place], held: Mapping[UniqueValue, str]
     ) -> str | None:
@@ -49,6 +54,10 @@ class EntityCheck:
         version = state.version if state else 0
         if record.version is not None and record.version != version:
             return str(version_conflict(record.key, version, record.version))
+        try:
+            check_same_decision(state.stored if state else None, record)
+        except Conflict as error:
+            return str(error)
         after = self._replay.after(state, record)
         if self._replay.has_rules:
             values = self._replay.unique(after)

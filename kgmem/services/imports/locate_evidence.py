@@ -1,4 +1,7 @@
-"""Give imported decisions the ids of their facts: an export names facts by what they state, as ids differ."""
+"""Give imported decisions the ids of their facts and transactions.
+
+An export names facts by what they state, and transactions by keys, as ids differ.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -7,6 +10,8 @@ from kgmem.domain.agents.decision import (
     FACT_ID,
     LABEL,
     RESTS_ON,
+    TRANSACTION_ID,
+    TRANSACTION_KEY,
     DecisionRecord,
     Evidence,
     evidence_ids,
@@ -16,6 +21,7 @@ from kgmem.domain.agents.decision import (
 from kgmem.domain.graph.batch import Batch, BatchKind, Stated
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.relationship import Relationship
+from kgmem.services.agents.booked import booked_here
 from kgmem.services.agents.evidence import EvidenceReader, found_entity
 from kgmem.services.imports.write_batch import patiently
 from kgmem.services.ports import Ports
@@ -27,6 +33,7 @@ _EDGES: Final = 1000  # Of one decision.
 async def locate_evidence(ports: Ports, graph: str, id_: int) -> None:
     """Look up the facts and claims that decisions rest on by what they state, and store their ids with the decisions.
 
+    The transaction of a decision is looked up in the ledger by its key.
     What is not there stays without an id, and the next import looks for it again.
     """
     after = 0
@@ -43,11 +50,21 @@ async def locate_evidence(ports: Ports, graph: str, id_: int) -> None:
             record = from_entity(entity)
             evidence = [await _located(reader, each) for each in record.statement.evidence]
             told = stored_evidence(evidence) | evidence_ids(evidence)
+            told |= await _transaction(ports, graph, scope, entity)
             if any((entity.properties.get(name) or []) != value for name, value in told.items()):
                 entities.append(Entity(key, properties=told, scope=scope, version=entity.version))
                 edges += await _edges(ports, graph, record, evidence)
         await _amend(ports, graph, id_, "entity", entities)
         await _amend(ports, graph, id_, "relationship", edges)
+
+
+async def _transaction(ports: Ports, graph: str, scope: str, entity: Entity) -> dict[str, Any]:
+    """Return the property with the number of a decision's transaction in the ledger here."""
+    key = entity.properties.get(TRANSACTION_KEY)
+    if not isinstance(key, str) or TRANSACTION_ID in entity.properties:
+        return {}
+    here = await booked_here(ports, graph, scope, key)
+    return {} if here is None else {TRANSACTION_ID: here}
 
 
 async def _located(reader: EvidenceReader, each: Evidence) -> Evidence:

@@ -13,7 +13,7 @@ from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.graph.entity import Page
 from kgmem.domain.ledger.amounts import ZERO, exact
 from kgmem.domain.ledger.book import Book, OpenAccount
-from kgmem.domain.ledger.chain import GENESIS, SealedText
+from kgmem.domain.ledger.chain import GENESIS, Record, SealedText
 from kgmem.domain.ledger.ledger import (
     Account,
     AccountKind,
@@ -140,6 +140,16 @@ class PostgresLedger:
                 f"There is no transaction {id_} in this scope.", hint="List the transactions, or a statement."
             )
         return transaction_of(record_of(row), created=False)
+
+    async def find_transaction(
+        self, graph: str, scopes: Sequence[str], *, number: int | None = None, key: str | None = None
+    ) -> Record | None:
+        """Return the record of a transaction by its number or idempotency key; of several, that of the last scope."""
+        async with self.catalog.on(graph, reads=_READS) as layout, self.database.connection() as connection:
+            known = await scope_ids(connection, layout, set(scopes), make=False)
+            numbers = [known[scope] for scope in scopes if scope in known]
+            row = await connection.fetchrow(layout.sql(FILE, "find_transaction"), numbers, number, key)
+        return record_of(row) if row is not None else None
 
     async def transactions(self, graph: str, scope: str, cursor: str | None, limit: int) -> Page[Transaction]:
         """Return transactions, the newest first."""

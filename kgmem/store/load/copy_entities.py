@@ -1,10 +1,9 @@
 """Bulk loading of entities, in the caller's transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from kgmem.domain.agents.decision import LABEL
-from kgmem.domain.errors import Conflict
+from kgmem.domain.agents.taken_keys import check_same_decision
 from kgmem.domain.graph.entity import ENTITY, Entity
 from kgmem.domain.space.place import parse_place
 from kgmem.store.db.sql import NOTHING, fill
@@ -111,25 +110,13 @@ def _statement(layout: Layout, row: Any) -> Statement:
         key=entity.key,
         label=row["label"],
         relabels=row["relabels"],
-        merge=lambda held: claims_from_entities.merged(layout, held, _of_one_decision(held, entity)),
+        merge=lambda held: claims_from_entities.merged(layout, held, check_same_decision(held, entity)),
         row=entity_row,
         content_hash=row["content_hash"],
         source=entity.source,
         version=entity.version,
         vector=entity.embedding,
     )
-
-
-def _of_one_decision(held: Mapping[str, Any] | None, entity: Entity) -> Entity:
-    """Return an entity that is stored under a key already. Raises Conflict where both are decisions, and differ."""
-    stated = entity.properties.get("content_hash") if entity.label == LABEL else None
-    known = (held or {}).get("content_hash")
-    if stated is not None and known is not None and stated != known:
-        raise Conflict(
-            f"The key {entity.key!r} is that of another decision here.",
-            hint="Import it into a scope of its own, or give one of the two decisions another key.",
-        )
-    return entity
 
 
 def entity_at(row: Any) -> Entity:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kgmem.domain.graph.relationship import Relationship, missing_end
+from kgmem.domain.graph.relationship import missing_end
 from kgmem.domain.graph.scope import visible_from
 from kgmem.domain.schema.refusal import end_refused
 from kgmem.store.db.sql import NOTHING, SQL, fill
 from kgmem.store.graph.layout import LABEL_SHIFT, know_labels, source_ids
-from kgmem.store.graph.records import plain_fields
-from kgmem.store.load.copy_load import BatchLoad, merge_rows, origins_at, staged, stated_properties
+from kgmem.store.load.copy_load import BatchLoad, merge_rows, origins_at
+from kgmem.store.load.refused_decisions import refuse_orphans
+from kgmem.store.load.staged_edges import relationship_at
 from kgmem.store.write import endpoint_checks, fact_index
 from kgmem.store.write.claims_from_edges import record, record_former, record_said, said_by, valued_kinds, weighed_kinds
 from kgmem.store.write.dedup import rounds_of
@@ -28,6 +29,7 @@ async def load_relationships(load: BatchLoad, count: int, *, last: bool) -> None
 
     Those of which an end is missing wait for it, or are rejected when this is the `last` that can be done for them.
     """
+    count -= await refuse_orphans(load)
     found = await _find_ends(load, count)
     if load.layout.graph.strict:
         refused = await _refuse_ends(load)
@@ -207,16 +209,3 @@ async def _merge(load: BatchLoad, rows: Sequence[Any], passages: list[Passages])
     passages.append(wanted)
     await load.execute(load.sql("restate_edges"), [row["at"] for row in rows])
     await load.execute(load.sql("mark_changes"), load.import_id)
-
-
-def relationship_at(row: Any) -> Relationship:
-    """Return the relationship that a staged row states."""
-    stored = staged(row)
-    told = {
-        "start": row["start_key"],
-        "end": row["end_key"],
-        "properties": stated_properties(stored, row["removed"], "relationship"),
-        "derived_from": origins_at(row),
-        **{name: row[name] for name in ("kind", "key", "source", "scope")},
-    }
-    return Relationship(**{**plain_fields(stored, "relationship"), **told})

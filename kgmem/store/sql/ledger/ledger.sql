@@ -208,6 +208,12 @@ FROM unnest($1::bigint[]) AS a (id)
 -- name: record
 SELECT content, hash FROM {index}.ledger_record WHERE seq = $1 AND scope = $2 AND kind = $3
 
+-- name: find_transaction
+SELECT r.content, r.hash FROM unnest($1::integer[]) WITH ORDINALITY AS wanted (scope, place)
+JOIN {index}.ledger_record r
+  ON r.scope = wanted.scope AND r.kind = 'transaction' AND (r.seq = $2::bigint OR r.key = $3::text)
+ORDER BY wanted.place DESC LIMIT 1
+
 -- name: list_holds
 SELECT h.*, nullif(h.expires_at, 'infinity') AS expires, r.content, r.hash
 FROM {index}.ledger_hold h JOIN {index}.ledger_record r ON r.seq = h.id

@@ -458,6 +458,15 @@ JOIN {index}.edge e ON e.source = f.source AND e.kind = f.kind AND e.target = f.
                    AND e.parallel_edge_hash = f.parallel_edge_hash
 WHERE f.origin IS NOT NULL AND e.id <> f.id AND e.origin <> f.origin
 
+-- name: named_after_decisions
+-- Relationships with keys as those of decisions have, where the import rejected something.
+SELECT s.at, s.scope, s.start_key, s.end_key, s.key FROM kgmem_relationships s
+WHERE (s.key LIKE '%/evidence/%' OR s.key LIKE '%/caused/%')
+  AND EXISTS (SELECT FROM kgmem.import_rejection r WHERE r.import = $1)
+
+-- name: take_out
+DELETE FROM kgmem_relationships WHERE at = ANY ($1::integer[]) RETURNING *
+
 -- name: endless
 -- Relationships of which an end is missing.
 SELECT s.* FROM kgmem_relationships s WHERE NOT EXISTS (SELECT 1 FROM kgmem_found f WHERE f.at = s.at) ORDER BY s.place, s.at

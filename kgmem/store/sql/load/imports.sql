@@ -25,6 +25,9 @@ SELECT greatest($2, max(number) + 1) FROM kgmem.import_batch WHERE import = $1
 INSERT INTO kgmem.import_rejection (import, file, line, reason, record)
 SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[])
 
+-- name: among_reasons
+SELECT DISTINCT reason FROM kgmem.import_rejection WHERE import = $1 AND reason = ANY ($2::text[])
+
 -- name: rejections
 SELECT id, file, line, reason, record FROM kgmem.import_rejection WHERE import = $1 AND id > $2 ORDER BY id LIMIT $3
 
@@ -161,7 +164,8 @@ FROM kgmem.import i LEFT JOIN kgmem.import_batch b ON b.import = i.id AND b.numb
 
 
 -- name: decisions_to_locate
--- Decisions of which some fact or claim has no id, or one that an earlier release exported from another graph.
+-- Decisions of which some fact or claim has no id, or one that an earlier release exported from another graph, or whose
+-- transaction has none in the ledger of this graph.
 SELECT i.id, i.key, s.path
 FROM {graph}.{label} v
 JOIN {index}.item i ON i.id = (ag_catalog.graphid_to_agtype(v.id)::text)::bigint AND i.id > $1
@@ -172,8 +176,13 @@ CROSS JOIN LATERAL (
            ag_catalog.agtype_out(ag_catalog.agtype_access_operator(
                VARIADIC ARRAY[v.properties, '"facts"'::agtype]))::text AS facts,
            ag_catalog.agtype_out(ag_catalog.agtype_access_operator(
-               VARIADIC ARRAY[v.properties, '"evidence"'::agtype]))::text AS evidence) p
-WHERE CASE WHEN p.statements ~ '^\[' AND coalesce(p.facts, '[]') ~ '^\['
+               VARIADIC ARRAY[v.properties, '"evidence"'::agtype]))::text AS evidence,
+           ag_catalog.agtype_out(ag_catalog.agtype_access_operator(
+               VARIADIC ARRAY[v.properties, '"transaction_key"'::agtype]))::text AS transaction_key,
+           ag_catalog.agtype_out(ag_catalog.agtype_access_operator(
+               VARIADIC ARRAY[v.properties, '"transaction_id"'::agtype]))::text AS transaction_id) p
+WHERE p.transaction_key ~ '^"' AND p.transaction_id IS NULL
+   OR CASE WHEN p.statements ~ '^\[' AND coalesce(p.facts, '[]') ~ '^\['
            THEN jsonb_array_length(p.statements::jsonb) > jsonb_array_length(coalesce(p.facts, '[]')::jsonb)
                 OR strpos(p.evidence, '"id": ') > 0 END
 ORDER BY i.id LIMIT $2
