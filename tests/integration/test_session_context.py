@@ -118,6 +118,24 @@ async def test_what_the_system_and_tools_say_is_no_fact_and_no_memory(memory: Me
     assert "status" not in found.text
 
 
+async def test_a_question_that_was_asked_before_does_not_fill_the_memory_with_itself(memory: Memory) -> None:
+    for n in range(12):
+        chat = SessionAddress(f"earlier-{n}", CHAT.scope)
+        await memory.sessions.open(GRAPH, chat)
+        asked = Message("user", "Where did the zeppelin  LAND?" if n % 2 else "Where did the zeppelin land?", "q")
+        await memory.sessions.append(GRAPH, chat, [asked, Message("assistant", "You have not told me.", "a")])
+    told = SessionAddress("told", CHAT.scope)
+    await memory.sessions.open(GRAPH, told)
+    await memory.sessions.append(GRAPH, told, [Message("user", "The zeppelin came down in Oslo.", "u1")])
+    await memory.sessions.append(GRAPH, CHAT, [Message("user", "Where did the zeppelin land?", "m1")])
+
+    found = await memory.sessions.context(GRAPH, CHAT)
+
+    assert ("episode:told/u1",) in [entry.sources for entry in found.sections["memories"]]
+    assert found.text.casefold().count("where did the zeppelin land?") == 1
+    assert found.text.count("You have not told me.") == 1
+
+
 async def test_another_scope_adds_nothing(memory: Memory) -> None:
     await put_people(memory, "user/43")
     await memory.episodes.put(GRAPH, [Episode("Clara has a secret passport.", "e", scope="user/43")])

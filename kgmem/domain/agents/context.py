@@ -78,6 +78,11 @@ def inline(text: str) -> str:
     return " ".join("".join(each if each.isprintable() or each.isspace() else " " for each in text).split())
 
 
+def plain(text: Any) -> str | None:
+    """Return a text as it is compared: without differences of case and spaces; None for what has none."""
+    return " ".join(text.casefold().split()) if isinstance(text, str) else None
+
+
 def quoted(text: str) -> str:
     """Return a text with "| " before each of its lines, whatever separates them."""
     return "\n".join(f"| {line}".rstrip() for line in text.splitlines()) or "|"
@@ -131,9 +136,10 @@ def fitted(gathered: Gathered, budget: int, tokenizer: tuple[str, bool], count: 
 
     Blocks come first, with half of the budget at most. Of the rest the latest messages have a half, facts and memories
     a fifth each, summaries a tenth; what they leave goes to further messages. What another section shows as a message
-    is not repeated.
+    is not repeated, nor is what was said before in the same words.
     """
     count = cache(count)  # What does not fit at first is tried again.
+    gathered = replace(gathered, memories=_told_once(gathered.memories))
     page = _Page(budget, count)
     page.preface = page.take(count(PREFACE + "\n"))
     page.fill("blocks", gathered.blocks, budget * _BLOCKS_SHARE // 100, cuts=True)
@@ -160,6 +166,18 @@ def fitted(gathered: Gathered, budget: int, tokenizer: tuple[str, bool], count: 
         sections={name: page.in_order(name) for name in TITLES},
         omitted={name: number - len(page.sections[name]) for name, number in omitted.items()},
     )  # fmt: skip
+
+
+def _told_once(memories: Sequence[Entry]) -> Sequence[Entry]:
+    """Return memories without the texts that the same speaker said in the same words as one before them."""
+    said: set[tuple[str | None, Any]] = set()
+    kept = []
+    for each in memories:
+        words = plain(each.told.get("text")) if each.told.get("kind") == "episode" else None
+        if words is None or (words, each.told.get("speaker")) not in said:
+            kept.append(each)
+            said.add((words, each.told.get("speaker")))
+    return kept
 
 
 class _Page:
@@ -201,9 +219,16 @@ class _Page:
         return int(chosen[-1].told["seq"]) if chosen else 0
 
     def unseen(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Return entries without those that the chosen messages show."""
-        shown = {source for entry in self.sections["messages"] for source in entry.sources}
-        return [each for each in entries if shown.isdisjoint(each.sources)]
+        """Return entries without those that the chosen messages show, themselves or by the same words."""
+        chosen = self.sections["messages"]
+        shown = {source for entry in chosen for source in entry.sources}
+        words = {plain(entry.told.get("content")) for entry in chosen if not entry.cut} - {None}
+        return [
+            each
+            for each in entries
+            if shown.isdisjoint(each.sources)
+            and not (each.told.get("kind") == "episode" and plain(each.told.get("text")) in words)
+        ]
 
     def drop(self) -> None:
         """Take the least entry away."""

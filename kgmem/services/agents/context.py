@@ -1,7 +1,7 @@
 """The context of a session: latest messages, what the memory knows that matters to them, facts, and older parts."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import fields
 from functools import partial
 from itertools import islice
@@ -18,6 +18,7 @@ from kgmem.domain.agents.context import (
     line_of,
     message_entry,
     moment,
+    plain,
     quoted,
 )
 from kgmem.domain.agents.digest import PART, Digest, covering, most_telling, sentences_of
@@ -36,6 +37,7 @@ from kgmem.services.recall.recall import recall
 _TURNS: Final = 3  # Of the conversation, which are the question.
 _LONGEST_QUESTION: Final = 600  # Characters; the last turn comes first.
 _HITS: Final = 24
+_MORE_HITS: Final = 96  # Where most hits say the same, as a question does that is asked again and again.
 _ENTITIES: Final = 5  # Best hits that are entities, whose facts are read too.
 _MENTIONING: Final = 8  # Latest messages whose entities are looked up.
 _ENOUGH: Final = 8  # Facts of what the turns mention, where those of the hits are not read too.
@@ -92,8 +94,19 @@ async def _recalled(ports: Ports, payer: Payer, latest: Sequence[StoredMessage])
     text = "\n".join(islice(filter(None, words), _TURNS))[:_LONGEST_QUESTION]
     if not text:
         return []
+    known = {plain(each.content) for each in latest}
     with paid_by(payer):
-        return (await recall(ports, payer.graph, Question(What(text), scope=payer.scope, k=_HITS))).hits
+        for most in (_HITS, _MORE_HITS):
+            hits = (await recall(ports, payer.graph, Question(What(text), scope=payer.scope, k=most))).hits
+            if len(hits) < most or _new(hits, known) >= _HITS // 2:
+                break
+        return hits
+
+
+def _new(hits: Sequence[Hit], known: Set[str | None]) -> int:
+    """Return how many hits say what neither the conversation nor a hit before them says in the same words."""
+    said = [plain(each.text) if each.kind == "episode" else str(each.id) for each in hits]
+    return len(set(said) - known)
 
 
 async def _facts(
