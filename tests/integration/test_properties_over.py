@@ -207,7 +207,8 @@ async def test_what_an_entity_was_given_before_comes_back_unless_it_is_older_tha
     await way(memory, graph)
 
     ended = way in {expired, expired_earlier}
-    assert (await shown(memory, graph, "eve")).get("plan") == (None if ended else "gold")
+    wrong = ended or way is retracted  # Gold itself, which Eve was given.
+    assert (await shown(memory, graph, "eve")).get("plan") == (None if wrong else "gold")
     assert (await shown(memory, graph, "kim")).get("plan") == (None if ended else "iron")
     for key in ("eve", "kim"):
         await memory.claims.put(graph, [ClaimStatement("shop", key, "plan", value="tin", valid_from="2990")])
@@ -358,3 +359,55 @@ async def test_what_an_import_claimed_goes_with_it(memory: Memory, graph: str, t
     assert "team" not in told
     assert "population" not in told
     assert told["plan"] == "gold"
+
+
+@pytest.mark.parametrize("door", ["put", "import"])
+async def test_a_value_that_a_write_of_nobody_gives_as_well_stays_when_its_sources_withdraw(
+    memory: Memory, graph: str, door: str, tmp_path: Path
+) -> None:
+    given = Entity("ada", properties={"plan": "gold", "height": 171})
+    if door == "put":
+        await memory.entities.put(graph, [given])
+    else:
+        target = tmp_path / "given.jsonl"
+        record = {"type": "entity", "key": "ada", "properties": {"plan": "gold", "height": 171}}
+        target.write_bytes(orjson.dumps(record) + b"\n")
+        assert not (await memory.imports.run(graph, [target])).rejections
+    await memory.claims.withdraw(graph, source="crm")
+    told = await shown(memory, graph)
+    assert (told["plan"], told["height"]) == ("gold", 171)
+    assert "consensus" not in told
+
+
+async def test_what_an_entity_was_read_with_and_written_back_is_no_statement(memory: Memory, graph: str) -> None:
+    read = await memory.entities.get(graph, "ada")
+    await memory.entities.put(graph, [Entity("ada", properties={**read.properties, "height": 171})])
+    await memory.claims.withdraw(graph, source="crm")
+    told = await shown(memory, graph)
+    assert (told.get("plan"), told["height"]) == (None, 171)
+
+
+@pytest.mark.parametrize("given", ["before", "after"])
+async def test_a_value_that_is_retracted_is_not_shown_since_a_write_of_nobody_gave_it_too(
+    memory: Memory, graph: str, given: str
+) -> None:
+    write = Entity("eve", "Person", name="Eve", properties={"plan": "gold"})
+    if given == "before":
+        await memory.entities.put(graph, [write])
+    await memory.claims.put(graph, [ClaimStatement("crm", "eve", "plan", value="gold")])
+    if given == "after":
+        await memory.entities.put(graph, [write])
+    target = FactTarget(subject="eve", predicate="plan")
+    await memory.facts.retract(graph, target, **BY)
+    read = (await memory.entities.get(graph, "eve")).properties
+    assert "plan" not in read
+    assert read["consensus"]["plan"]["current"] is False
+
+    (decided,) = [each for each in await memory.adjudications.list(graph) if each.action == "reject"]
+    await memory.adjudications.undo(graph, decided.id, **BY)
+    assert (await memory.entities.get(graph, "eve")).properties["plan"] == "gold"
+    await memory.facts.retract(graph, target, **BY)
+    await memory.entities.put(graph, [Entity("eve", properties={"plan": "gold"})])
+    assert (await memory.entities.get(graph, "eve")).properties["plan"] == "gold"
+    await memory.claims.withdraw(graph, source="crm")
+    assert (await memory.entities.get(graph, "eve")).properties["plan"] == "gold"

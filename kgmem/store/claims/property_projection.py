@@ -20,11 +20,10 @@ from kgmem.store.graph.labels import main_label
 from kgmem.store.graph.layout import label_id
 from kgmem.store.graph.records import CONSENSUS, alike, dumps, stored_name
 from kgmem.store.graph.stored_properties import read_vertices
-from kgmem.store.write.claims_from_entities import CURRENT
+from kgmem.store.write.claims_from_entities import CURRENT, OWN
 from kgmem.store.write.passages import Passages
 from kgmem.store.write.rows import entity_row
 
-_OWN = "own"  # In what an entity tells of a property: the value that a write gave it, which is no claim.
 _DIGITS = 4
 
 
@@ -71,6 +70,11 @@ class ProjectedTopic:
         """Return whether a value, or one of a list, was true and is no more; else it is withdrawn or rejected."""
         begun = [each.value for each in self.drafts if _is_begun(each, now)]
         return any(_same(value, each) or (isinstance(value, list) and _is_in(each, value)) for each in begun)
+
+    def is_rejected(self, value: Any) -> bool:
+        """Return whether a value is one that is known to be wrong."""
+        wrong = (each for each in self.drafts if each.state is FactState.INVALIDATED)
+        return any(_same(value, option.value) for each in wrong for option in each.options)
 
     def has_begun(self, now: int) -> bool:
         """Return whether anything that is claimed has been true."""
@@ -191,12 +195,13 @@ def _projected(
     is_projection = had_value and (not topic.former or topic.was_shown(stored))
     is_written = stored is not None and not is_projection and not _is_stated(topic, stored, note)
     # Who removed a property that showed a value does not want the one before back.
-    own = None if note is None or (had_value and stored is None) else note.get(_OWN)
+    own = None if note is None or (had_value and stored is None) else note.get(OWN)
     own = stored if is_written else own
-    kept = {} if own is None else {_OWN: own}
+    kept = {} if own is None else {OWN: own}
     if shown := topic.shown(now):
         return _value(shown), _belief(shown) | kept
     is_over = topic.is_over(stored, now) if is_projection else topic.has_begun(now)
+    is_over |= topic.is_rejected(own)  # What nobody in particular says is rejected with what sources say.
     value = own if is_written or not is_over else None
     if not topic.drafts:
         return value, {}

@@ -11,11 +11,12 @@ import asyncpg
 
 from kgmem.domain.graph.entity import Entity
 from kgmem.store.graph.layout import Layout
-from kgmem.store.graph.records import CONSENSUS, encoded, merge_entity, others_of, stored_name, text_of
+from kgmem.store.graph.records import CONSENSUS, alike, encoded, merge_entity, others_of, stored_name, text_of
 from kgmem.store.write.derived_claims import note_properties
 from kgmem.store.write.source_keys import note_keys
 
 CURRENT = "current"  # In what it tells of one: False where facts of the property are known, and none is true now.
+OWN = "own"  # In what an entity tells of a property: the value that a write gave it, which is no claim.
 
 
 class Property(NamedTuple):
@@ -41,8 +42,10 @@ def merged(layout: Layout, held: Mapping[str, Any], stated: Entity) -> dict[str,
     A source that adds nothing else does not replace the source that the vertex names.
     """
     after = merge_entity(held, stated)
-    if not held or stated.source is None:
+    if not held:
         return after
+    if stated.source is None:
+        return _with_own(after, held, stated)
     told = {name for name in weighed_properties(layout) if stated.properties.get(name) is not None}
     if not told:
         return after
@@ -53,6 +56,25 @@ def merged(layout: Layout, held: Mapping[str, Any], stated: Entity) -> dict[str,
     if isinstance(held.get("source"), str) and {**after, "source": held["source"]} == held:
         after["source"] = held["source"]
     return after
+
+
+def _with_own(after: dict[str, Any], held: Mapping[str, Any], stated: Entity) -> dict[str, Any]:
+    """Return a vertex's properties after a statement of nobody, which gives it as its own what facts show already.
+
+    Else the value would leave with the fact, though a write has given it.
+    """
+    notes = held.get(CONSENSUS)
+    if not isinstance(notes, Mapping) or CONSENSUS in stated.properties:  # What an entity was read with is no statement.
+        return after
+    own = {}
+    for name, note in notes.items():
+        value = stated.properties.get(name)
+        if value is None or not isinstance(note, Mapping) or note.get(CURRENT) is False:
+            continue
+        given, shown = ({name: each} for each in (value, held.get(stored_name(name, "entity"))))
+        if alike(given, shown) and not alike({OWN: note.get(OWN)}, {OWN: value}):
+            own[name] = {**note, OWN: value}
+    return {**after, CONSENSUS: {**notes, **own}} if own else after
 
 
 def _known_over(held: Mapping[str, Any]) -> set[str]:
