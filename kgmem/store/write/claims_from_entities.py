@@ -64,7 +64,8 @@ def _with_own(after: dict[str, Any], held: Mapping[str, Any], stated: Entity) ->
     Else the value would leave with the fact, though a write has given it.
     """
     notes = held.get(CONSENSUS)
-    if not isinstance(notes, Mapping) or CONSENSUS in stated.properties:  # What an entity was read with is no statement.
+    # What an entity was read with is no statement.
+    if not isinstance(notes, Mapping) or CONSENSUS in stated.properties:
         return after
     own = {}
     for name, note in notes.items():
