@@ -74,7 +74,16 @@ class Settings(BaseSettings):
         description="Data folder: the embedded Postgres, its log, the worker's files.",
     )
     database_url: SecretStr | None = Field(
-        default=None, description="An external Postgres (postgresql://...). Without it kgmem runs its embedded one."
+        default=None,
+        description="An external Postgres (postgresql://...), with several hosts where one of them is the primary "
+        "(docs/failover.md). Without it kgmem runs its embedded one.",
+    )
+    database_wait: float | None = Field(
+        default=None,
+        ge=0,
+        le=600,
+        description="Seconds in which requests wait for a server of the database that takes writes: 30 where "
+        "KGMEM_DATABASE_URL names several hosts, else 0.",
     )
     redis_url: SecretStr | None = Field(
         default=None,

@@ -188,3 +188,13 @@ async def run_on(url: str, *statements: str) -> None:
             await connection.execute(statement)
     finally:
         await connection.close()
+
+
+async def value_on(url: str, statement: str) -> object:
+    """Return what a statement returns first, on a connection of its own."""
+    connection = await asyncpg.connect(url)
+    try:
+        value: object = await connection.fetchval(statement)
+        return value
+    finally:
+        await connection.close()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kgmem.redis.opening import RedisChoice, redis_connection, redis_server
 from kgmem.settings import Settings, TelemetrySettings
 from kgmem.store.db.database import SEARCH_SETTINGS, ConnectionShare, Database
+from kgmem.store.db.hosts import to_primary, usual_wait
 from kgmem.store.db.identity import database_identity
 from kgmem.store.embedded.lifecycle import EmbeddedPostgres
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
@@ -32,7 +33,7 @@ def silent(text: str) -> None:
 async def open_database(settings: Settings, *, owner: bool = False, report: Report = silent) -> AsyncIterator[str]:
     """Return the URL of the database: the external one, or the embedded one, started if necessary."""
     if settings.database_url_text:
-        yield settings.database_url_text
+        yield to_primary(settings.database_url_text)
         return
     async with EmbeddedPostgres(
         settings.home,
@@ -101,6 +102,7 @@ async def open_pools(settings: Settings, url: str, stack: AsyncExitStack) -> Poo
         stack.push_async_callback(tracer.aclose)
     apart = ConnectionShare(settings.transactions_per_key, patience=30.0, by_graph=False)
     shared: dict[str, Any] = {"statement_timeout": settings.statement_timeout, "guard": guard}
+    shared["wait"] = settings.database_wait if settings.database_wait is not None else usual_wait(url)
     shared |= {"on_statement": tracer.statement} if tracer else {}
     return Pools(
         await stack.enter_async_context(Database(url, size=size, lending=lending, **shared)),

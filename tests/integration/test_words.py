@@ -6,7 +6,6 @@ import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
@@ -20,13 +19,12 @@ from kgmem.settings import Settings
 from kgmem.store.db.codecs import set_codecs
 from kgmem.store.db.database import Database
 from kgmem.store.db.extensions import Capabilities, read_capabilities
-from kgmem.store.embedded.account import account_for
-from kgmem.store.embedded.binaries import find_binaries
 from kgmem.store.embedded.lifecycle import EmbeddedPostgres
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from tests.embedded import kill_all
 from tests.memories import opened_memory, until
 from tests.postgres import run_on
+from tests.replicas import base_backup
 
 pytestmark = pytest.mark.server
 
@@ -227,17 +225,3 @@ async def _has(memory: Memory, key: str) -> bool:
     except NotFound:
         return False
     return True
-
-
-async def base_backup(source: Path, target: Path) -> None:
-    """Copy a running server's data into another home, as a standby that follows it."""
-    async with EmbeddedPostgres(source, attach=True) as postgres:
-        arguments = parse_qs(urlsplit(postgres.url).query)
-        target.mkdir(mode=0o755)  # noqa: ASYNC240
-        account = account_for(target, target / "postgres")
-        account.reach(target, print)
-        account.make_folder(target / "postgres")
-        command = [find_binaries().program("pg_basebackup"), "-D", str(target / "postgres"), "-R", "-U", "kgmem"]
-        command += ["-h", arguments["host"][0], "-p", arguments["port"][0], "--checkpoint=fast", "--no-sync"]
-        done = await asyncio.to_thread(account.run, command)
-        assert done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@ import asyncpg
 
 from kgmem.domain.backups.backup import CountedTable, CountRange, SampleText
 from kgmem.store.db.errors import translating
+from kgmem.store.db.hosts import connect
 from kgmem.store.db.sql import SQL, compose, identifier
 from kgmem.store.db.statements import load, statement
 from kgmem.store.sync.keyword_index_repair import build_keyword_index
@@ -23,7 +24,7 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     """Yield a connection to a server that no statement is stopped on. Raises DatabaseUnavailable."""
     settings = {"search_path": "ag_catalog,public", "kgmem.own": "on", "application_name": "kgmem backup"}
     with translating():
-        connection = await asyncpg.connect(url, server_settings={**settings, "statement_timeout": "0"}, timeout=30)
+        connection = await connect(url, server_settings={**settings, "statement_timeout": "0"}, timeout=30)
         try:
             yield connection
         finally:

@@ -16,8 +16,10 @@ import asyncpg
 
 from kgmem.domain.errors import DatabaseUnavailable, KgmemError
 from kgmem.store.db.codecs import set_codecs
+from kgmem.store.db.commits import NotCommitted, commit
 from kgmem.store.db.connection import Connection
-from kgmem.store.db.errors import RETRYABLE, met_in_catalog, translating
+from kgmem.store.db.errors import AWAY, RETRYABLE, met_in_catalog, translating
+from kgmem.store.db.hosts import connect
 from kgmem.store.db.pool import FairSlots, Pool
 from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import name_of
@@ -28,6 +30,7 @@ T = TypeVar("T")
 Work = Callable[[asyncpg.Connection], Awaitable[T]]
 
 _TRIES = 8
+_PAUSE = (0.1, 0.5)  # Seconds, by chance, until a server that is away is asked again.
 _CONNECTING = 10.0  # Seconds in which Postgres has to let a connection in.
 # How many connections, of any pool, the task holds: what waits for one more while it holds one goes first.
 _HELD: ContextVar[int] = ContextVar("kgmem_connections_held", default=0)
@@ -134,6 +137,7 @@ class Database:
         *,
         size: int = 10,
         statement_timeout: float = 30.0,
+        wait: float = 0.0,
         settings: Mapping[str, str] | None = None,
         lending: ConnectionShare | None = None,
         probe: bool = True,
@@ -142,7 +146,8 @@ class Database:
     ) -> None:
         """Take the URL, the most connections, the seconds after which a statement is stopped, and more settings.
 
-        `guard` repairs keyword indexes before a connection to a server that was restarted is lent.
+        `wait`: the seconds in which work waits for a server that takes writes, and transactions that lost theirs begin
+        again. `guard` repairs keyword indexes before a connection to a server that was restarted is lent.
         `on_statement` is called with the name of each statement that has ended, its seconds, and whether it failed.
         `probe`: opening it makes a connection, to prove that the database answers.
         """
@@ -152,6 +157,7 @@ class Database:
         self.size = size
         self._lending = lending or ConnectionShare()
         self._probe = probe
+        self._wait = wait
         self._pool: Pool | None = None
         self._guard = guard
         self._on_statement = on_statement
@@ -169,9 +175,20 @@ class Database:
         return self
 
     async def _connect(self) -> Connection:
+        """Make a connection, waiting for a server that takes writes."""
+        until = time.monotonic() + self._wait
+        while True:
+            try:
+                return await self._connect_now()
+            except (*AWAY, TimeoutError, DatabaseUnavailable):
+                if time.monotonic() >= until:
+                    raise
+            await asyncio.sleep(random.uniform(*_PAUSE))  # noqa: S311 - jitter, no secret
+
+    async def _connect_now(self) -> Connection:
         """Make a connection. None outlives a restart of Postgres: here what a restart broke is looked after."""
         settings = {**_SETTINGS, **self.settings, "statement_timeout": str(int(self.statement_timeout * 1000))}
-        connection: Connection = await asyncpg.connect(
+        connection: Connection = await connect(
             self.url,
             connection_class=Connection,
             server_settings=settings,
@@ -234,12 +251,28 @@ class Database:
                 await self._pool.release(connection, who, clean=clean, worn=worn)
 
     async def transact(self, work: Work[T], *, isolation: str | None = None) -> T:
-        """Run work in a transaction and commit it; run it again from its start when writers met on the same rows."""
+        """Run work in a transaction and commit it; run it again from its start when writers met on the same rows.
+
+        It also runs again, for as long as `wait`, when the server went away before the transaction was to be committed,
+        since nothing of it is stored then. Raises CommitUnknown when the server went away while it committed.
+        """
+        until = time.monotonic() + self._wait
+        while True:
+            try:
+                return await self._settle(work, isolation)
+            except NotCommitted:
+                if self._pool:
+                    self._pool.forget_idle()
+                if time.monotonic() >= until:
+                    raise
+            await asyncio.sleep(random.uniform(*_PAUSE))  # noqa: S311 - jitter, no secret
+
+    async def _settle(self, work: Work[T], isolation: str | None) -> T:
+        """Run work in a transaction until no other writer is in its way."""
         for attempt in range(1, _TRIES + 1):
             async with self.connection() as connection:
                 try:
-                    async with connection.transaction(isolation=isolation):
-                        return await work(connection)
+                    return await commit(connection, work, isolation)
                 except Remedy as needed:
                     if attempt == _TRIES:
                         break

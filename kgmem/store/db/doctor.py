@@ -9,6 +9,7 @@ import asyncpg
 from kgmem.domain.errors import KgmemError
 from kgmem.store.db.diagnostics import DatabaseState, Finding, Role, judge
 from kgmem.store.db.extensions import Capabilities, read_capabilities
+from kgmem.store.db.hosts import connect
 from kgmem.store.db.migrate import outdated, revision_state
 from kgmem.store.db.sql import SQL
 
@@ -52,7 +53,7 @@ _FOLDER = SQL("SELECT current_setting('data_directory')")
 async def examine(url: str) -> list[Finding]:
     """Findings about the database behind the URL; one that cannot be reached is a finding too. Changes nothing."""
     try:
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await connect(url, timeout=10)
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
         return [_unreachable(exc)]
     try:

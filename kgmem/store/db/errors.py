@@ -18,6 +18,7 @@ from kgmem.domain.errors import (
     TooLarge,
 )
 from kgmem.domain.retention.hold import held_by
+from kgmem.store.db.hosts import NoPrimary
 
 # SQLSTATE class 53, insufficient resources. Only a full disk raises OutOfSpace.
 FULL_DISK = "53100"
@@ -48,7 +49,7 @@ def shortage(sqlstate: str, postgres_hint: str | None) -> tuple[str, str]:
 # Errors after which the same transaction, run again from its start, can succeed.
 RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError)
 
-_AWAY = (
+AWAY = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -90,7 +91,15 @@ _TABLE: tuple[tuple[tuple[type[BaseException], ...], Callable[[], KgmemError]], 
         (asyncpg.QueryCanceledError, TimeoutError),
         _know(TimedOut, hint="Ask for less, or raise KGMEM_STATEMENT_TIMEOUT."),
     ),
-    (_AWAY, _know(DatabaseUnavailable, hint="It is restarting or out of reach; try again in a moment.")),
+    (
+        (NoPrimary,),
+        _know(
+            DatabaseUnavailable,
+            "None of the database's hosts takes writes: a failover is in progress, or its primary is down.",
+            "Try again in some seconds; kgmem doctor shows the state of each host.",
+        ),
+    ),
+    (AWAY, _know(DatabaseUnavailable, hint="It is restarting or out of reach; try again in a moment.")),
     (RETRYABLE, _know(DatabaseUnavailable, "Too many writers met on the same items.", "Try again in a moment.")),
     (
         (asyncpg.ReadOnlySQLTransactionError,),

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Literal
 
-import asyncpg
 import psycopg
 
 from kgmem.domain.errors import DatabaseOutdated, InvalidInput
 from kgmem.resources import resource
 from kgmem.store.db import errors
 from kgmem.store.db.extensions import ensure_extensions
+from kgmem.store.db.hosts import connect
 from kgmem.store.db.psycopg_errors import conninfo, translating
 
 Report = Callable[[str], None]
@@ -145,7 +145,7 @@ async def downgrade(
 
 async def _create_extensions(url: str) -> None:
     with errors.translating():
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await connect(url, timeout=10)
         try:
             await ensure_extensions(connection)
         finally:

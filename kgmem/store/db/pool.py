@@ -201,6 +201,13 @@ class Pool:
         if not self._all:
             self._emptied.set()
 
+    def forget_idle(self) -> None:
+        """Close what is not lent: its server has gone, or takes no writes any more."""
+        while self._idle:
+            connection, _ = self._idle.popleft()
+            self._all.discard(connection)
+            connection.terminate()
+
     def _trim(self) -> None:
         """Close what nobody needed for long, and come again while there are connections."""
         self._timer = None

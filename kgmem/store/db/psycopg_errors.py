@@ -17,6 +17,7 @@ from kgmem.domain.errors import (
     TimedOut,
 )
 from kgmem.store.db.errors import FULL_DISK, no_tls, shortage
+from kgmem.store.db.hosts import hosts_of
 
 _AWAY = "It is restarting or out of reach; try again in a moment."
 # By SQLSTATE, the longest prefix that fits first (Postgres manual, appendix A).
@@ -82,4 +83,12 @@ def conninfo(url: str, *, application: str, settings: dict[str, str] | None = No
     options = [str(held.get("options") or "")]
     options += [f"-c {name}={value}" for name, value in (settings or {}).items()]
     held |= {"application_name": application, "options": " ".join(options).strip() or None}
-    return make_conninfo("", **{"connect_timeout": 10, **{k: v for k, v in held.items() if v is not None}})
+    return make_conninfo("", **{**_patience(url), **{k: v for k, v in held.items() if v is not None}})
+
+
+def _patience(url: str) -> dict[str, int]:
+    """Return how soon libpq gives up a host that does not answer: sooner where there is another one."""
+    if len(hosts_of(url)) > 1:
+        return {"connect_timeout": 4, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+                "tcp_user_timeout": 20_000}  # fmt: skip
+    return {"connect_timeout": 10}

@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final, TypeAlias
 
-import asyncpg
-
 from kgmem.domain.distillation.pressure import Pressure
 from kgmem.domain.distillation.run import DistilSettings
 from kgmem.store.db.database import Database
 from kgmem.store.db.diagnostics import Finding
+from kgmem.store.db.hosts import connect
 from kgmem.store.db.statements import statement
 
 _CGROUP: Final = Path("/sys/fs/cgroup")
@@ -36,7 +35,7 @@ def size_at(url: str) -> Size:
     """Return what measures the bytes of a database on a connection of its own."""
 
     async def size() -> int:
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await connect(url, timeout=10)
         try:
             return int(await connection.fetchval(statement("metrics", "database_size")))
         finally:

@@ -19,6 +19,7 @@ from kgmem.domain.errors import DatabaseUnavailable
 from kgmem.log import EventLog
 from kgmem.store.db.codecs import set_codecs
 from kgmem.store.db.connection import Connection, release_latches
+from kgmem.store.db.hosts import connect
 from kgmem.store.db.sql import identifier
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.layout import Layout
@@ -146,9 +147,7 @@ class KeywordIndexGuard:
 
 async def _connect(url: str) -> Connection:
     """Make a connection that no statement is stopped on."""
-    connection: Connection = await asyncpg.connect(
-        url, connection_class=Connection, server_settings=_SETTINGS, timeout=10
-    )
+    connection: Connection = await connect(url, connection_class=Connection, server_settings=_SETTINGS, timeout=10)
     try:
         await set_codecs(connection)
         await connection.prepare_rollback()
