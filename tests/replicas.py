@@ -1,9 +1,11 @@
 """A primary and its standby, both embedded, on the sockets of two homes: one URL names both."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -13,6 +15,7 @@ from kgmem.store.embedded.account import account_for
 from kgmem.store.embedded.binaries import find_binaries
 from kgmem.store.embedded.lifecycle import EmbeddedPostgres
 from tests.embedded import kill_all
+from tests.memories import until
 from tests.postgres import run_on, value_on
 
 
@@ -33,11 +36,14 @@ class Pair:
 
     async def follow(self, *, synchronous: bool) -> None:
         """Wait until the second server follows the first, and have commits of the first wait for it."""
-        async with asyncio.timeout(30):
-            while not await value_on(self.first.url, "SELECT count(*) FROM pg_stat_replication"):
-                await asyncio.sleep(0.05)
+        await until(partial(value_on, self.first.url, "SELECT count(*) > 0 FROM pg_stat_replication"))
         if synchronous:
             await run_on(self.first.url, "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+            await until(
+                partial(
+                    value_on, self.first.url, "SELECT count(*) > 0 FROM pg_stat_replication WHERE sync_state = 'sync'"
+                )
+            )
 
     def kill_first(self) -> None:
         """Kill the first server with all its processes."""
@@ -46,6 +52,24 @@ class Pair:
     async def promote(self) -> None:
         """Have the second server take writes."""
         await run_on(self.second.url, "SELECT pg_promote()")
+
+    async def stop_first(self) -> None:
+        """Stop the first server in order, once the second one has all of it."""
+        await run_on(self.first.url, "ALTER SYSTEM RESET synchronous_standby_names")
+        await self.first.stop()
+
+    async def rejoin_first(self) -> None:
+        """Start the first server as a standby of the second."""
+        place = parse_qs(urlsplit(self.second.url).query)
+        data = self.first.home / "postgres"
+        owner = data.stat()
+        signal = data / "standby.signal"
+        signal.touch()
+        os.chown(signal, owner.st_uid, owner.st_gid)
+        with (data / "postgresql.auto.conf").open("a") as file:
+            file.write(f"primary_conninfo = 'user=kgmem host={place['host'][0]} port={place['port'][0]}'\n")
+        await self.first.start()
+        await until(partial(value_on, self.second.url, "SELECT count(*) > 0 FROM pg_stat_replication"))
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from kgmem.domain.access import Allowance
 from kgmem.domain.errors import InvalidInput, TimedOut, Unavailable
 from kgmem.domain.flows.trace import collect_flows, trace_with
 from kgmem.memory import Memory
+from kgmem.services.reading import read_again
 from kgmem.settings import Settings
 from kgmem.web_names import web_names
 from kgmem_api.audit import note_request
@@ -97,6 +98,7 @@ class Departures:
 log = structlog.get_logger("kgmem.requests")
 
 _CLIENT_WENT_AWAY = 499
+_READS = frozenset({"GET", "HEAD"})
 _TRACE_HEADERS = frozenset({b"traceparent", b"tracestate"})
 
 
@@ -201,7 +203,10 @@ class Requests:
             raise InvalidInput("The address holds the character U+0000, which kgmem cannot keep.", hint="Remove it.")
         try:
             async with asyncio.timeout(self._seconds) as context.clock:
-                await self._app(scope, receive, send)
+                if scope["method"] in _READS:
+                    await read_again(lambda: self._app(scope, receive, send))
+                else:
+                    await self._app(scope, receive, send)
         except TimeoutError as error:
             if context.stopped is not None:
                 raise context.stopped from error

@@ -154,6 +154,10 @@ class DatabaseUnavailable(Unavailable):
     code = "database-unavailable"
 
 
+class ConnectionLost(DatabaseUnavailable):
+    """The connection to the database was lost: what only reads may run again."""
+
+
 class EmbedderUnavailable(Unavailable):
     """The embedding provider is not reachable."""
 

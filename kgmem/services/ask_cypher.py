@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 from kgmem.domain.cypher import CypherAnswer, CypherQuery, CypherTransaction, Mode, NamedQuery, position_of
 from kgmem.domain.errors import NotFound, Unavailable
@@ -10,6 +11,7 @@ from kgmem.domain.graph.scope import check_scope
 from kgmem.log import EventLog
 from kgmem.services.claims.claim import weigh_new
 from kgmem.services.ports import Ports
+from kgmem.services.reading import read_again
 
 log = EventLog("kgmem.audit")
 _TOLD = 500  # Characters of a query that the log keeps.
@@ -20,7 +22,8 @@ async def ask_cypher(ports: Ports, graph: str, query: CypherQuery) -> CypherAnsw
     if query.scope is not None:
         check_scope(query.scope)
     await ports.graphs.get(graph)
-    answer = await ports.cypher.run(graph, query)
+    run = partial(ports.cypher.run, graph, query)
+    answer = await (read_again(run) if query.mode == "read" else run())
     _note(graph, query, answer)
     if answer.writes:
         await weigh_new(ports, graph)

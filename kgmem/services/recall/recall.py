@@ -36,6 +36,7 @@ from kgmem.services.cache.answers import through_cache
 from kgmem.services.claims.claim import asker
 from kgmem.services.claims.distributions import superpose
 from kgmem.services.ports import Ports
+from kgmem.services.reading import read_again
 from kgmem.services.recall.archive_gate import enough, may_be_enough
 from kgmem.services.recall.causes_in_text import answer_with_causes
 from kgmem.services.recall.empty_answers import filter_matches
@@ -183,7 +184,7 @@ async def recall(ports: Ports, graph: str, question: Question) -> Answer:
 
     What is answered is noted: a text that only returns it is no support for it.
     """
-    answer = await look_up(ports, graph, question)
+    answer = await read_again(partial(look_up, ports, graph, question))
     ports.answers.note(graph, answer.hits, [asker()])
     count(hits=len(answer.hits))
     return answer

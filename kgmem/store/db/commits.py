@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import asyncpg
 
-from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.domain.errors import ConnectionLost, DatabaseUnavailable
 from kgmem.store.db.sql import SQL
 
 T = TypeVar("T")
@@ -19,10 +19,6 @@ _GONE = (
 )
 
 
-class NotCommitted(DatabaseUnavailable):
-    """The server of a transaction went away before the commit: nothing of it is stored, and it may run again."""
-
-
 class CommitUnknown(DatabaseUnavailable):
     """The server of a transaction went away during the commit: whether it is stored is not known."""
 
@@ -32,7 +28,7 @@ async def commit(
 ) -> T:
     """Run work in a transaction on a connection, and commit it.
 
-    Raises NotCommitted or CommitUnknown when the server goes away, and what the work raises.
+    Raises ConnectionLost or CommitUnknown when the server goes away, and what the work raises.
     """
     committing = False
     try:
@@ -49,7 +45,7 @@ async def commit(
                 hint="Read it back, or send the same request again with the same keys or Idempotency-Key, which does "
                 "not store it twice.",
             ) from error
-        raise NotCommitted(
+        raise ConnectionLost(
             "The connection to the database was lost, and nothing was stored.", hint="Try again in a moment."
         ) from error
     return result

@@ -14,9 +14,9 @@ from typing import Any, Protocol, TypeVar
 
 import asyncpg
 
-from kgmem.domain.errors import DatabaseUnavailable, KgmemError
+from kgmem.domain.errors import ConnectionLost, DatabaseUnavailable, KgmemError
 from kgmem.store.db.codecs import set_codecs
-from kgmem.store.db.commits import NotCommitted, commit
+from kgmem.store.db.commits import commit
 from kgmem.store.db.connection import Connection
 from kgmem.store.db.errors import AWAY, RETRYABLE, met_in_catalog, translating
 from kgmem.store.db.hosts import connect
@@ -241,6 +241,14 @@ class Database:
                 if isinstance(error, asyncpg.DiskFullError):
                     self.out_of_space_at = time.monotonic()
                 clean = isinstance(error, KgmemError)  # Others may have stopped a statement on its way.
+                if connection.is_closed():
+                    self._pool.forget_idle()  # They are of the same server, or soon lost as well.
+                    if isinstance(error, AWAY):
+                        raise ConnectionLost(
+                            "The connection to the database was lost: whether a change of this request is stored is "
+                            "not known.",
+                            hint="Read it back, or send the same request again.",
+                        ) from error
                 raise
             finally:
                 _HELD.set(max(0, _HELD.get() - 1))
@@ -249,6 +257,15 @@ class Database:
                     connection.graphs.add(graph)
                 worn = len(connection.graphs) > self._lending.most_graphs
                 await self._pool.release(connection, who, clean=clean, worn=worn)
+
+    async def read(self, work: Work[T]) -> T:
+        """Run work that only reads on a connection, and once more on another where the first one was lost."""
+        try:
+            async with self.connection() as connection:
+                return await work(connection)
+        except ConnectionLost:
+            async with self.connection() as connection:
+                return await work(connection)
 
     async def transact(self, work: Work[T], *, isolation: str | None = None) -> T:
         """Run work in a transaction and commit it; run it again from its start when writers met on the same rows.
@@ -260,9 +277,7 @@ class Database:
         while True:
             try:
                 return await self._settle(work, isolation)
-            except NotCommitted:
-                if self._pool:
-                    self._pool.forget_idle()
+            except ConnectionLost:
                 if time.monotonic() >= until:
                     raise
             await asyncio.sleep(random.uniform(*_PAUSE))  # noqa: S311 - jitter, no secret

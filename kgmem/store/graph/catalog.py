@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -263,27 +264,31 @@ class PostgresCatalog:
             work_on(held[1].id)
             return held[1]
         forgotten = self._forgotten
-        async with self.database.connection() as connection:
-            row = await connection.fetchrow(statement("catalog", "get"), name)
-            if held and (row is None or row["id"] != held[1].id):  # Another process dropped it.
-                forget_statements(held[1].index_name)
-            if row is None:
-                self.forget(name)
-                raise no_such_graph(name)
-            work_on(row["id"])
-            layout = self._layout_of(row)
-            if held and held[1].id == layout.id:
-                layout.labels, layout.by_id = held[1].labels, held[1].by_id
-                layout.large = held[1].large
-                if layout.names_erased == held[1].names_erased:
-                    layout.scopes, layout.sources = held[1].scopes, held[1].sources
-                layout.joined, layout.further = held[1].joined, held[1].further
-                held[1].subsystems.learn(row["subsystems"])
-                layout.subsystems = held[1].subsystems
-            else:
-                await learn_labels(connection, layout)
+        layout = await self.database.read(partial(self._read_layout, name=name, held=held[1] if held else None))
         if forgotten == self._forgotten:  # Else it may have been read before the change that others forgot it for.
             self._remember(layout)
+        return layout
+
+    async def _read_layout(self, connection: asyncpg.Connection, name: str, held: Layout | None) -> Layout:
+        """Read a graph's layout; what the one that was read before knows of its labels and names goes on."""
+        row = await connection.fetchrow(statement("catalog", "get"), name)
+        if held and (row is None or row["id"] != held.id):  # Another process dropped it.
+            forget_statements(held.index_name)
+        if row is None:
+            self.forget(name)
+            raise no_such_graph(name)
+        work_on(row["id"])
+        layout = self._layout_of(row)
+        if held and held.id == layout.id:
+            layout.labels, layout.by_id = held.labels, held.by_id
+            layout.large = held.large
+            if layout.names_erased == held.names_erased:
+                layout.scopes, layout.sources = held.scopes, held.sources
+            layout.joined, layout.further = held.joined, held.further
+            held.subsystems.learn(row["subsystems"])
+            layout.subsystems = held.subsystems
+        else:
+            await learn_labels(connection, layout)
         return layout
 
     def _remember(self, layout: Layout) -> None:
@@ -325,8 +330,7 @@ class PostgresCatalog:
         """
         layout = await self.layout(name)
         if not layout.subsystems.made.issuperset(reads):
-            async with self.database.connection() as connection:
-                await learn_subsystems(connection, layout)
+            await self.database.read(partial(learn_subsystems, layout=layout))
         if expires:
             await self.expiry.pass_through(layout)
         try:
