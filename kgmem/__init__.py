@@ -19,7 +19,9 @@ from kgmem.domain.claims.claim import (
 )
 from kgmem.domain.errors import (
     ChecksumMismatch,
+    CommitUnknown,
     Conflict,
+    ConnectionLost,
     CursorExpired,
     DatabaseOutdated,
     DatabaseUnavailable,
@@ -95,7 +97,9 @@ __all__ = [
     "ClaimFilter",
     "ClaimResult",
     "ClaimStatement",
+    "CommitUnknown",
     "Conflict",
+    "ConnectionLost",
     "CursorExpired",
     "DataFolderInUse",
     "DatabaseOutdated",

@@ -134,6 +134,8 @@ def from_parameters(error: RequestValidationError, request: Request) -> Response
 def _headers(error: errors.KgmemError) -> dict[str, str]:
     if isinstance(error, errors.Unauthenticated):
         return {"WWW-Authenticate": 'Bearer realm="kgmem"'}
+    if isinstance(error, errors.CommitUnknown):
+        return {}  # Clients that retry by themselves must not, unless their keys make it safe.
     if isinstance(error, errors.Unavailable):
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, errors.DatabaseOutdated):

@@ -26,7 +26,7 @@ class ServerProcess:
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         """Start it with these KGMEM_ settings (names without the prefix), on a free port."""
-        self.port = _free_port()
+        self.port = free_port()
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("KGMEM_")}
         told = {f"KGMEM_{name}": value for name, value in settings.items()}
         path = os.pathsep.join((str(_ROOT), str(_ROOT / "api")))
@@ -87,7 +87,7 @@ async def serving(url: str, memory: Memory, **settings: str) -> AsyncIterator[Do
         await server.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -5,6 +5,7 @@ from typing import Any
 from kgmem.bolt.handshake import Version
 from kgmem.bolt.packstream import BadPackStream
 from kgmem.domain.errors import (
+    CommitUnknown,
     Conflict,
     Forbidden,
     InvalidInput,
@@ -53,6 +54,14 @@ _CODES: tuple[tuple[type[Exception], tuple[str, str, str]], ...] = (
             "Neo.ClientError.Security.AuthenticationRateLimit",
             "42NFF",
             "syntax error or access rule violation - permission/access denied",
+        ),
+    ),
+    (
+        CommitUnknown,  # A driver must not retry it: it may be stored.
+        (
+            "Neo.DatabaseError.Transaction.TransactionCommitFailed",
+            "2DN01",
+            "invalid transaction termination - commit failed",
         ),
     ),
     # Drivers try this again, and go on using the server.

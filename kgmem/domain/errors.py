@@ -158,6 +158,12 @@ class ConnectionLost(DatabaseUnavailable):
     """The connection to the database was lost: what only reads may run again."""
 
 
+class CommitUnknown(DatabaseUnavailable):
+    """The connection to the database was lost during a commit: whether it is stored is not known."""
+
+    code = "commit-unknown"
+
+
 class EmbedderUnavailable(Unavailable):
     """The embedding provider is not reachable."""
 

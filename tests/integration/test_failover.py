@@ -11,7 +11,7 @@ import pytest
 
 from kgmem import AccountSpec
 from kgmem.bootstrap import open_memory
-from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.domain.errors import CommitUnknown, DatabaseUnavailable
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.recall.question import Question, What
 from kgmem.memory import Memory
@@ -95,7 +95,7 @@ class Writers:
         """Read back: all that was acknowledged is there, and nothing is there twice."""
         found = {entity.key for key in self.stored for entity in [await self.memory.entities.get(GRAPH, key)]}
         assert found == set(self.stored)
-        unknown = sum("not known" in str(error) for error in self.refused)
+        unknown = sum(isinstance(error, CommitUnknown) for error in self.refused)
         balance = (await self.memory.ledger.account(GRAPH, "budget")).balance.posted
         assert self.posted <= balance <= self.posted + unknown
 

@@ -5,22 +5,18 @@ from typing import TypeVar
 
 import asyncpg
 
-from kgmem.domain.errors import ConnectionLost, DatabaseUnavailable
+from kgmem.domain.errors import CommitUnknown, ConnectionLost
 from kgmem.store.db.sql import SQL
 
 T = TypeVar("T")
 _IS_STANDBY = SQL("SELECT pg_is_in_recovery()")
-_GONE = (
+GONE = (
     ConnectionError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
 )
-
-
-class CommitUnknown(DatabaseUnavailable):
-    """The server of a transaction went away during the commit: whether it is stored is not known."""
 
 
 async def commit(
@@ -53,7 +49,7 @@ async def commit(
 
 async def _is_lost(connection: asyncpg.Connection, error: Exception) -> bool:
     """Return whether the server of a connection has gone, or is a standby that takes no writes."""
-    if connection.is_closed() or isinstance(error, _GONE):
+    if connection.is_closed() or isinstance(error, GONE):
         return True
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
         return bool(await connection.fetchval(_IS_STANDBY))

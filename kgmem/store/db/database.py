@@ -16,7 +16,7 @@ import asyncpg
 
 from kgmem.domain.errors import ConnectionLost, DatabaseUnavailable, KgmemError
 from kgmem.store.db.codecs import set_codecs
-from kgmem.store.db.commits import commit
+from kgmem.store.db.commits import GONE, commit
 from kgmem.store.db.connection import Connection
 from kgmem.store.db.errors import AWAY, RETRYABLE, met_in_catalog, translating
 from kgmem.store.db.hosts import connect
@@ -30,6 +30,7 @@ T = TypeVar("T")
 Work = Callable[[asyncpg.Connection], Awaitable[T]]
 
 _TRIES = 8
+_READS = 3  # How often work that only reads runs at most.
 _PAUSE = (0.1, 0.5)  # Seconds, by chance, until a server that is away is asked again.
 _CONNECTING = 10.0  # Seconds in which Postgres has to let a connection in.
 # How many connections, of any pool, the task holds: what waits for one more while it holds one goes first.
@@ -241,7 +242,8 @@ class Database:
                 if isinstance(error, asyncpg.DiskFullError):
                     self.out_of_space_at = time.monotonic()
                 clean = isinstance(error, KgmemError)  # Others may have stopped a statement on its way.
-                if connection.is_closed():
+                if connection.is_closed() or isinstance(error, GONE):
+                    connection.terminate()
                     self._pool.forget_idle()  # They are of the same server, or soon lost as well.
                     if isinstance(error, AWAY):
                         raise ConnectionLost(
@@ -259,13 +261,15 @@ class Database:
                 await self._pool.release(connection, who, clean=clean, worn=worn)
 
     async def read(self, work: Work[T]) -> T:
-        """Run work that only reads on a connection, and once more on another where the first one was lost."""
-        try:
-            async with self.connection() as connection:
-                return await work(connection)
-        except ConnectionLost:
-            async with self.connection() as connection:
-                return await work(connection)
+        """Run work that only reads on a connection, and again on another one where it was lost."""
+        for _ in range(_READS - 1):
+            try:
+                async with self.connection() as connection:
+                    return await work(connection)
+            except ConnectionLost:  # The pool has thrown the others away, but for those that are lent.
+                await asyncio.sleep(random.uniform(*_PAUSE))  # noqa: S311 - jitter, no secret
+        async with self.connection() as connection:
+            return await work(connection)
 
     async def transact(self, work: Work[T], *, isolation: str | None = None) -> T:
         """Run work in a transaction and commit it; run it again from its start when writers met on the same rows.

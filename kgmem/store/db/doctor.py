@@ -9,6 +9,7 @@ import asyncpg
 from kgmem.domain.errors import KgmemError
 from kgmem.store.db.diagnostics import DatabaseState, Finding, Role, judge
 from kgmem.store.db.extensions import Capabilities, read_capabilities
+from kgmem.store.db.host_findings import examine_hosts
 from kgmem.store.db.hosts import connect
 from kgmem.store.db.migrate import outdated, revision_state
 from kgmem.store.db.sql import SQL
@@ -52,15 +53,16 @@ _FOLDER = SQL("SELECT current_setting('data_directory')")
 
 async def examine(url: str) -> list[Finding]:
     """Findings about the database behind the URL; one that cannot be reached is a finding too. Changes nothing."""
+    hosts = await examine_hosts(url)
     try:
         connection = await connect(url, timeout=10)
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-        return [_unreachable(exc)]
+        return [_unreachable(exc), *hosts]
     try:
         findings = list(judge(await _facts(connection)))
     finally:
         await connection.close()
-    return [*findings, await _tables(url)]
+    return [*findings, await _tables(url), *hosts]
 
 
 async def _tables(url: str) -> Finding:

@@ -1,7 +1,7 @@
 """Connections to a database that several servers keep: one of them takes writes, and which one changes with a failover.
 
 A URL names them as libpq does: `postgresql://a:5432,b:5432/kgmem`. Drivers ask one after the other, so that a server
-that does not answer at all costs the whole time that connecting may take. Here the next one is asked while the first
+that does not answer at all costs the whole time that connecting may take. Here the next one is tried while the first
 is silent, and the first that takes writes is it.
 """
 
@@ -74,11 +74,17 @@ async def connect(url: str, *, timeout: float, **options: Any) -> Any:
         return _watched(await asyncpg.connect(url, timeout=timeout, **options))
     limit = min(timeout, _PER_HOST)
 
-    async def to(host: Host) -> Connection:
-        connection: Connection = await asyncpg.connect(url, host=host[0], port=host[1], timeout=limit, **options)
-        return connection
+    return _watched(await _first([partial(_to, url, host, limit, options) for host in hosts]))
 
-    return _watched(await _first([partial(to, host) for host in hosts]))
+
+async def connect_to(url: str, host: Host) -> Connection:
+    """Connect to one of the hosts of a URL, whether it takes writes or not. Raises what asyncpg.connect raises."""
+    return await _to(url, host, _PER_HOST, {_ATTRIBUTE: "any"})
+
+
+async def _to(url: str, host: Host, limit: float, options: dict[str, Any]) -> Connection:
+    connection: Connection = await asyncpg.connect(url, host=host[0], port=host[1], timeout=limit, **options)
+    return connection
 
 
 async def _first(attempts: list[Callable[[], Awaitable[Connection]]]) -> Connection:
