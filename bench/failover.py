@@ -105,6 +105,9 @@ async def _round(
         await nodes.followers(2)
     except RuntimeError:
         again.append(await nodes.copy_again())
+        with suppress(RuntimeError):
+            await nodes.followers(2)
+        await nodes.copy_again()
         await nodes.followers(2)
     leader = await nodes.leader()
     await asyncio.sleep(_STEADY)

@@ -115,7 +115,8 @@ class Nodes:
         for node in self.nodes:
             if node.name in stuck:
                 address = f"http://127.0.0.1:{node.rest}/reinitialize"
-                (await self.client.post(address, json={"force": True}, timeout=60)).raise_for_status()
+                with suppress(httpx.HTTPError):  # It is tried again while the node does not follow.
+                    await self.client.post(address, json={"force": True}, timeout=60)
         return len(stuck)
 
     def kill(self, node: Node, *, whole: bool) -> None:

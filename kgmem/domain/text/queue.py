@@ -122,6 +122,15 @@ class EpisodePreview:
     extractor: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class WouldGo:
+    """What would go with episodes: entities that nothing else is joined to, by key; passages and vectors, counted."""
+
+    lonely: Sequence[str] = ()
+    passages: int = 0
+    vectors: int = 0
+
+
 MOST_NAMES: Final = 1000  # That a report spells out, of each kind.
 _WENT: Final = (
     "episodes", "passages", "vectors", "entities", "relationships", "claims", "similarity_links", "communities",
@@ -229,6 +238,9 @@ class ExtractionStore(Resolver, Protocol):
 
     async def lonely(self, graph: str, scope: str, keys: Sequence[str]) -> Sequence[str]:
         """Return those of these entities that nothing is joined to."""
+
+    async def would_go(self, graph: str, own: Sequence[Provenance], keys: Sequence[str], scope: str) -> "WouldGo":
+        """Return what else would go with episodes in this scope only and `own`, what was extracted from them alone."""
 
     async def there(self, graph: str, keys: Sequence[str], scope: str) -> Collection[str]:
         """Return those of these keys of which there is an episode in this scope only."""

@@ -518,26 +518,27 @@ async def _better_typed(
     return better
 
 
-async def take_back(ports: Ports, graph: str, settled: SettleResult) -> DeleteResult:
-    """Delete the entities that only reading made and that nothing says or is joined to any more; gives what went.
+async def take_back(ports: Ports, graph: str, settled: SettleResult) -> tuple[DeleteResult, set[str]]:
+    """Delete the entities that only reading made and that nothing says or is joined to any more.
 
-    Relationships that go with them are similarities, which are derived of their vectors.
+    Returns what went, counted, and the keys of these entities. Relationships that go with them are similarities, which
+    are derived of their vectors.
     """
     entities = similarities = 0
+    went: set[str] = set()
     for scope in sorted({scope for scope, _ in settled.left_entities}):
         keys = [key for each, key in settled.left_entities if each == scope]
         ours = [
-            key
-            for key in await ports.extractions.lonely(graph, scope, keys)
-            if await _is_ours(ports, graph, key, scope)
+            key for key in await ports.extractions.lonely(graph, scope, keys) if await is_ours(ports, graph, key, scope)
         ]
         if ours:
             gone = await ports.store.delete_entities(graph, ours, scope, None)
             entities, similarities = entities + gone.entities, similarities + gone.relationships
-    return DeleteResult(entities, relationships=similarities)
+            went.update(set(ours) - set(gone.missing))
+    return DeleteResult(entities, relationships=similarities), went
 
 
-async def _is_ours(ports: Ports, graph: str, key: str, scope: str) -> bool:
+async def is_ours(ports: Ports, graph: str, key: str, scope: str) -> bool:
     """Return whether an entity is what extraction made of it and nothing else."""
     try:
         held = await ports.store.get_entity(graph, key, scope)

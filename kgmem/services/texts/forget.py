@@ -11,7 +11,7 @@ from kgmem.domain.graph.entity import DeleteResult
 from kgmem.domain.text.queue import MOST_NAMES, Forgotten, Provenance
 from kgmem.services.claims.supersede import succeed
 from kgmem.services.ports import Ports
-from kgmem.services.texts.extract import take_back, withdraw
+from kgmem.services.texts.extract import is_ours, take_back, withdraw
 from kgmem.services.tracing import traced
 
 _MOST_TOLD: Final = 1_000_000  # Things that an episode brought.
@@ -63,10 +63,15 @@ async def forget(
     claims = [int(each.key) for each in own if each.kind == "claim"]
     if dry_run:
         held = await ports.extractions.there(graph, wanted, scope)
+        going = await ports.extractions.would_go(graph, own, wanted, scope)
+        entities = {key for key in going.lonely if await is_ours(ports, graph, key, scope)}
+        removed["entity"] = sorted(entities)[:MOST_NAMES]
         return Forgotten(
-            episodes=len(held), entities=_count(own, "entity"), relationships=_count(own, "relationship"),
+            episodes=len(held), passages=going.passages, vectors=going.vectors, entities=len(entities),
+            relationships=_count(own, "relationship"),
             claims=len(claims) + await _uncite(ports, graph, wanted, scope, spared=claims, dry_run=True),
-            kept_entities=kept["entity"], kept_relationships=kept["relationship"],
+            kept_entities=kept["entity"] + _count(own, "entity") - len(entities),
+            kept_relationships=kept["relationship"],
             missing=[key for key in wanted if key not in held], dry_run=True, removed=removed,
         )  # fmt: skip
     await ports.holds.refuse_texts(graph, wanted, scope)
@@ -83,7 +88,8 @@ async def forget(
         uncited = await _uncite(ports, graph, wanted, scope)
     with step("undo_extraction"):
         settled = await ports.extractions.drop(graph, wanted, scope)
-        taken = await take_back(ports, graph, settled)
+        taken, went = await take_back(ports, graph, settled)
+        removed["entity"] = sorted(went)[:MOST_NAMES]
     with step("delete"):
         erased = await ports.extractions.erase(graph, ids) if erase else 0
         await ports.extractions.expect_no_more(graph, wanted, scope)

@@ -20,6 +20,7 @@ from kgmem.domain.text.queue import (
     SettleResult,
     StoredClaim,
     Waits,
+    WouldGo,
 )
 from kgmem.store.derived.extraction_writer import ExtractionWriter, Unsupported
 from kgmem.store.graph.catalog import PostgresCatalog
@@ -243,6 +244,24 @@ class PostgresExtractionStore:
         async with self.catalog.on(graph) as layout, self.database.connection() as connection:
             rows = await connection.fetch(layout.sql("extraction", "lonely"), scope, list(keys))
             return [row["key"] for row in rows]
+
+    async def would_go(self, graph: str, own: Sequence[Provenance], keys: Sequence[str], scope: str) -> WouldGo:
+        """Return what else would go with episodes in this scope only, and with what is of them alone."""
+        named = {kind: [each.key for each in own if each.kind == kind] for kind in ("entity", "relationship", "claim")}
+        edges, claims = ([int(key) for key in named[kind]] for kind in ("relationship", "claim"))
+        async with self.catalog.on(graph) as layout, self.database.connection() as connection:
+            ids = list((await self._ids(connection, layout, keys, scope)).values())
+            asked = (scope, named["entity"], ids, edges, claims)
+            rows = await connection.fetch(layout.sql("extraction", "lonely_without"), *asked)
+            passages = await connection.fetch(layout.sql("extraction", "passages_of"), ids)
+            found = [row["id"] for row in passages]
+            vectors = 0
+            for table in layout.vector_tables():
+                vectors += await connection.fetchval(layout.sql("extraction", "vectors_of", table=table), found)
+            archived = 0
+            if "archive" in layout.subsystems.made:
+                archived = await connection.fetchval(layout.sql("extraction", "archived_passages_of"), ids)
+        return WouldGo([row["key"] for row in rows], len(found) + archived, vectors)
 
     async def there(self, graph: str, keys: Sequence[str], scope: str) -> Collection[str]:
         """Return those of these keys that episodes in this scope only have."""

@@ -180,6 +180,26 @@ WHERE s.path = $1 AND i.kind = 1 AND i.key = ANY ($2::text[])
   AND NOT EXISTS (SELECT 1 FROM {index}.edge e WHERE (e.source = i.id OR e.target = i.id)
                     AND e.kind NOT IN (SELECT l.id FROM {index}.label l WHERE l.kind = 2 AND l.name = 'SIMILAR_TO'))
 
+-- name: lonely_without
+-- The same, once these episodes ($3), relationships ($4), and claims ($5) have gone, with the relationships that only
+-- such claims state.
+SELECT i.key FROM {index}.item i JOIN {index}.scope s ON s.id = i.scope
+WHERE s.path = $1 AND i.kind = 1 AND i.key = ANY ($2::text[])
+  AND NOT EXISTS (SELECT 1 FROM {index}.edge e WHERE (e.source = i.id OR e.target = i.id)
+                    AND e.kind NOT IN (SELECT l.id FROM {index}.label l WHERE l.kind = 2 AND l.name = 'SIMILAR_TO')
+                    AND e.source <> ALL ($3::bigint[]) AND e.target <> ALL ($3) AND e.id <> ALL ($4::bigint[])
+                    AND (NOT EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = e.id)
+                      OR EXISTS (SELECT 1 FROM {index}.claim c WHERE c.edge = e.id AND c.id <> ALL ($5::bigint[]))))
+
+-- name: passages_of
+SELECT id FROM {index}.passage WHERE item = ANY ($1::bigint[])
+
+-- name: archived_passages_of
+SELECT count(*) FROM {index}.archived WHERE item = ANY ($1::bigint[])
+
+-- name: vectors_of
+SELECT count(*) FROM {index}.{table} WHERE passage = ANY ($1::bigint[])
+
 -- name: drop_reading
 WITH gone AS (DELETE FROM {index}.extraction_run WHERE episode = ANY ($1::bigint[]))
 DELETE FROM {index}.extraction_queue WHERE episode = ANY ($1::bigint[])
