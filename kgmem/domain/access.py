@@ -227,6 +227,13 @@ class Key:
             granted = [each.scope for each in self.granted] if self.widens else []
             return WidenedScope(self.scope, granted) if granted else self.scope
         if not reaches(self.scope, scope) and not any(reaches(each.scope, scope) for each in self.granted):
+            read = next((each for each in self.grants if each.access == "read" and reaches(each.scope, scope)), None)
+            if read is not None:
+                raise Forbidden(
+                    f"This API key may read the scope {read.scope!r} by a grant, and this request writes in it, or "
+                    "works in another graph than the grant is for.",
+                    hint=f"Write in {self.scope!r}, or have an admin grant writing: kgmem key grant --access write.",
+                )
             raise Forbidden(
                 f"This API key is restricted to another scope than {scope[:80]!r}.",
                 hint=f"Use {self.scope!r} or a scope below it, or leave the scope out. "

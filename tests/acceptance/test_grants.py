@@ -333,3 +333,13 @@ async def test_a_grant_that_names_no_access_is_one_to_read(agent: Agent) -> None
     made = done(await agent.door.client.post(f"/v1/keys/{agent.id}/grants", json=body), 201)
     assert made["access"] == "read"
     assert (await agent.door.memory.keys.grant(agent.id, GrantRequest("team/c", reason="too"))).access == "read"
+
+
+async def test_a_write_in_a_scope_that_may_only_be_read_is_told_so(agent: Agent) -> None:
+    await agent.grant()
+    body = {"entities": [{"key": "new", "label": "Person", "scope": TEAM}]}
+    answer = await agent.door.client.put(f"{GRAPH}/entities", headers=agent.headers, json=body)
+    refused(answer, 403, f"may read the scope '{TEAM}' by a grant", "--access write")
+    hidden = {"entities": [{"key": "new", "label": "Person", "scope": HIDDEN[0]}]}
+    other = await agent.door.client.put(f"{GRAPH}/entities", headers=agent.headers, json=hidden)
+    refused(other, 403, "restricted to another scope")
