@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.errors import InvalidInput, NotFound
 from kgmem.domain.flows.flow import Flow, FlowFilter, Visible
 from kgmem.domain.flows.trace import count, step
@@ -14,9 +16,14 @@ from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.scope import check_scope
 from kgmem.domain.recall.question import Question, What
+from kgmem.domain.text.resolution import NewMerge
+from kgmem.extraction.offline import OfflineExtractor
 from kgmem.memory import Memory
+from kgmem.services.imports.options import ImportOptions
+from kgmem.store.derived.extraction_queue import PostgresExtractionStore
 from kgmem.store.flows.flow_log import FlowRetention, PostgresFlows
-from tests.memories import new_graph
+from kgmem.store.graph.catalog import PostgresCatalog
+from tests.memories import new_graph, with_ports
 
 GRAPH = "flowing"
 
@@ -270,3 +277,63 @@ async def test_a_refused_scope_that_cannot_be_stored_stops_no_other_flow(memory:
     await flows.flush()
     page = await memory.flows.list(FlowFilter(graph, about="whole"))
     assert [each.scope for each in page.items] == ["user/9"]
+
+
+@pytest.fixture
+async def reading(memory: Memory) -> Memory:
+    catalog = memory.ports.store.catalog
+    assert isinstance(catalog, PostgresCatalog)
+    return with_ports(memory, extractor=OfflineExtractor(), extractions=PostgresExtractionStore(catalog))
+
+
+def shown(flow: Flow) -> dict[str, dict[str, int]]:
+    """Return the steps with their counts, after a look at what each has."""
+    assert flow.ended_at is not None
+    assert flow.duration_ms >= 0
+    assert all(each.state == "done" and each.duration_ms >= 0 and each.error is None for each in flow.steps)
+    return {each.name: dict(each.counts) for each in flow.steps}
+
+
+@pytest.mark.long
+async def test_reading_texts_is_a_flow_that_consolidates(reading: Memory) -> None:
+    await reading.episodes.put(GRAPH, [Episode("Ada visited Oslo.", "n1", extract=True)])
+    await reading.extraction.run(GRAPH)
+    flow = await newest(reading, "consolidate")
+    steps = shown(flow)
+    assert list(steps) == ["extract", "store"]
+    assert steps["extract"]["texts"] == 1
+    assert (steps["store"]["episodes"], steps["store"]["entities"], steps["store"]["refused"]) == (1, 2, 0)
+
+
+async def test_consensus_and_merges_are_flows_that_reconcile(memory: Memory) -> None:
+    await memory.claims.put(GRAPH, [ClaimStatement(source, "ship", "port", value=source) for source in ("a", "b")])
+    await memory.claims.compute_consensus(GRAPH)
+    assert {"learn_reliability", "resolve_facts"} <= set(shown(await newest(memory, "reconcile")))
+    await memory.entities.put(GRAPH, [Entity("ada", "Person"), Entity("countess", "Person")])
+    await memory.resolution.merge(GRAPH, NewMerge("ada", "countess", "ann", "One woman."))
+    assert {"merge": {"merges": 1}}.items() <= shown(await newest(memory, "reconcile", state="done")).items()
+
+
+async def test_an_import_and_its_undoing_are_flows_with_what_came_and_went(memory: Memory, tmp_path: Path) -> None:
+    file = tmp_path / "people.jsonl"
+    file.write_text('{"type": "entity", "key": "a", "label": "Person"}\n{"type": "entity"}\n')
+    done = await memory.imports.run(GRAPH, [file])
+    flow = await newest(memory, "import")
+    steps = shown(flow)
+    assert flow.about == f"import/{done.id}"
+    assert list(steps) == ["read", "read/store", "link", "build_indexes", "resolve_facts"]
+    assert (steps["read"]["rejected"], steps["read/store"]["created"]) == (1, 1)
+    await memory.imports.undo(GRAPH, done.id)
+    undone = await newest(memory, "import")
+    assert undone.about == flow.about
+    assert shown(undone)["undo"] == {"deleted": 1, "restored": 0}
+
+
+async def test_an_import_that_fails_shows_which_step_failed_and_why(memory: Memory, tmp_path: Path) -> None:
+    file = tmp_path / "people.jsonl"
+    file.write_text('{"type": "entity", "key": "a", "label": "Person"}\n{"type": "entity"}\n')
+    with pytest.raises(InvalidInput):
+        await memory.imports.run(GRAPH, [file], ImportOptions(on_error="stop"))
+    flow = await newest(memory, "import")
+    assert (flow.state, flow.error) == ("failed", "invalid-input")
+    assert [(each.name, each.state) for each in flow.steps if each.state != "done"] == [("read", "failed")]
