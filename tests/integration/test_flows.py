@@ -265,17 +265,17 @@ async def test_a_database_that_refuses_flows_fails_nothing(memory: Memory, monke
     await flows.close()
 
 
-async def test_a_refused_scope_that_cannot_be_stored_stops_no_other_flow(memory: Memory, graph: str) -> None:
+async def test_a_refused_scope_that_cannot_be_stored_stops_no_other_flow(memory: Memory) -> None:
     for scope in ("user/\ud800", "user/\0"):
         with pytest.raises(InvalidInput):
-            await memory.recall(graph, Question(What("tea"), scope=scope))
-        with memory.ports.flows.run("distil", graph, scope=scope, about="odd"):
+            await memory.recall(GRAPH, Question(What("tea"), scope=scope))
+        with memory.ports.flows.run("distil", GRAPH, scope=scope, about="odd"):
             pass
-    with memory.ports.flows.run("distil", graph, scope="user/9", about="whole"):
+    with memory.ports.flows.run("distil", GRAPH, scope="user/9", about="whole"):
         pass
     flows: Any = memory.ports.flows
     await flows.flush()
-    page = await memory.flows.list(FlowFilter(graph, about="whole"))
+    page = await memory.flows.list(FlowFilter(GRAPH, about="whole"))
     assert [each.scope for each in page.items] == ["user/9"]
 
 
