@@ -21,6 +21,7 @@ REASONS: Final = {
     "needs a restored dump": "tests/integration/test_restored_dumps.py runs it",
     "takes minutes": "benchmarks",
     "needs a server of its own": "tests/acceptance/test_docs_backup.py and test_docs_security.py run it",
+    "needs several servers": "tests/integration/test_failover.py and `python -m bench failover` run the like",
     "does not end": "it serves until Ctrl-C",
     "an illustration": "a part of a file or of a message, and nothing to run",
 }

@@ -52,6 +52,7 @@ NOT_RUN = {
     "needs a restored dump": 1,
     "does not end": 8,
     "needs a server of its own": 9,
+    "needs several servers": 3,
     "an illustration": 30,
 }
 

@@ -281,6 +281,18 @@ async def test_an_import_into_a_graph_that_is_dropped_meanwhile_ends_and_says_so
         await assert_index_matches_labels(memory, graph)
 
 
+async def test_a_graph_that_another_process_has_dropped_is_not_found_and_one_that_is_made_again_is(
+    memory: Memory, graph: str, other: Memory
+) -> None:
+    await other.entities.put(graph, [Entity("a", "Person")])
+    assert await other.publications.list(graph) is not None  # So that each use looks whether one has to follow.
+    await memory.graphs.delete(graph)
+    with pytest.raises(NotFound, match="no graph"):
+        await other.entities.list(graph)
+    await memory.graphs.create(graph)
+    assert not (await other.entities.list(graph)).items
+
+
 @pytest.mark.slow
 async def test_imports_into_ten_scopes_at_once_stay_apart(memory: Memory, graph: str, other: Memory) -> None:
     scopes = [f"user/{n}" for n in range(10)]

@@ -329,16 +329,25 @@ class PostgresCatalog:
         from what this one remembers.
         """
         layout = await self.layout(name)
-        if not layout.subsystems.made.issuperset(reads):
-            await self.database.read(partial(learn_subsystems, layout=layout))
-        if expires:
-            await self.expiry.pass_through(layout)
+        try:
+            await self._prepare(layout, reads, expires=expires)
+        except DatabaseOutdated:  # It was dropped, and may have been made again.
+            self.forget(name)
+            layout = await self.layout(name)
+            await self._prepare(layout, reads, expires=expires)
         try:
             yield layout
         except DatabaseOutdated:
             self.forget(name)
             await self.layout(name)
             raise
+
+    async def _prepare(self, layout: Layout, reads: Iterable[Subsystem], *, expires: bool) -> None:
+        """Learn which tables there are, and delete what has expired."""
+        if not layout.subsystems.made.issuperset(reads):
+            await self.database.read(partial(learn_subsystems, layout=layout))
+        if expires:
+            await self.expiry.pass_through(layout)
 
     def forget(self, name: str) -> None:
         """Drop the cached settings of a graph: they are read again at the next use."""
