@@ -5,10 +5,12 @@ callers write entities over REST to one kgmem server, each again with the same k
 inserts rows by asyncpg, connecting again by itself, which is the baseline. In each round the leader's machine dies
 (Patroni and Postgres by kill -9), or its Postgres alone, or another node is asked to lead. Then it starts again and has
 to follow. Writes stop from the last acknowledgement before to the first one after. In the end everything that was
-acknowledged is looked up.
+acknowledged is looked up. Last, where this machine has network namespaces, each node is in one, and the cable of the
+leader is pulled: it may acknowledge nothing that the others do not have, neither before nor after another node leads.
 """
 
 import asyncio
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +22,8 @@ from statistics import median
 import asyncpg
 import httpx
 
-from bench.contract import Figure, alone, compared, within
+from bench.contract import Figure, SkippedError, alone, compared, within
+from bench.rig.network import Network, network
 from bench.rig.nodes import Node, Nodes, three_nodes
 from bench.rig.server import ServerProcess
 from kgmem.bootstrap import open_memory
@@ -83,6 +86,88 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
             kept = await connection.fetchval("SELECT count(*) FROM raw")
             await connection.close()
             yield within(alone("acknowledged rows lost by SQL", max(0, len(raw.keys) - kept), "rows", "as above"), 0)
+    try:
+        async for figure in _cut_off(max(1, rows // 3)):
+            yield figure
+    except SkippedError as error:
+        print(f"Not measured, the leader is cut off: {error}", file=sys.stderr)
+
+
+async def _cut_off(rounds: int) -> AsyncIterator[Figure]:
+    """Return seconds without a write when the leader is cut off, and what it acknowledged meanwhile and lost."""
+    with (
+        network(3) as net,
+        tempfile.TemporaryDirectory(prefix="kgmem-ha-", dir="/var/tmp") as folder,
+    ):
+        async with three_nodes(Path(folder), net) as nodes, _server(nodes, Path(folder)) as (client, settings):
+            ours, raw, stop = _Writes(), _Writes(), asyncio.Event()
+            alone_acknowledged: list[str] = []
+            async with asyncio.TaskGroup() as group:
+                for caller in range(_CALLERS):
+                    group.create_task(_write(client, caller, ours, stop))
+                group.create_task(_insert(nodes.url, raw, stop))
+                gaps = [await _cut(nodes, net, ours, raw, alone_acknowledged) for _ in range(rounds)]
+                stop.set()
+            mine, theirs = [gap for gap, _ in gaps], [gap for _, gap in gaps]
+            yield within(compared("writes stop, the leader is cut off, longest", max(mine), max(theirs), "s"), 40)
+            async with open_memory(settings) as memory:
+                lost = len(set(ours.keys)) - await _found(memory, ours.keys)
+            yield within(alone("acknowledged writes lost, the leader is cut off", lost, "writes",
+                               f"of {len(ours.keys):,} that were acknowledged"), 0)  # fmt: skip
+            connection = await asyncpg.connect(nodes.url, target_session_attrs="read-write")
+            kept = {row["n"] for row in await connection.fetch("SELECT n FROM alone")}
+            await connection.close()
+            yield within(alone("rows that the leader acknowledged while cut off, and that are lost",
+                               sum(int(each) not in kept for each in alone_acknowledged), "rows",
+                               f"of {len(alone_acknowledged):,}: two leaders at once would lose some"), 0)  # fmt: skip
+
+
+async def _cut(nodes: Nodes, net: Network, ours: _Writes, raw: _Writes, acknowledged: list[str]) -> tuple[float, float]:
+    """Cut the leader off while somebody beside it goes on writing to it; returns the seconds without a write."""
+    await nodes.followers(2)
+    leader = await nodes.leader()
+    at = f"{leader.address}:{leader.port}"
+    address = nodes.url.replace(nodes.url[nodes.url.index("@") + 1 : nodes.url.rindex("/")], at)
+    beside = await asyncio.create_subprocess_exec(
+        *net.inside(leader.number), sys.executable, "-c", _BESIDE, address, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        await asyncio.sleep(_STEADY)
+        moment = time.monotonic()
+        net.cut(leader.number)
+
+        async def moved() -> bool:
+            there = await nodes.leader() is not leader
+            return there and ours.since(moment + 2 * _STEADY) and raw.since(moment + 2 * _STEADY)
+
+        await nodes.until(moved)
+        await asyncio.sleep(_STEADY)
+    finally:
+        beside.terminate()
+        told, _ = await beside.communicate()
+        net.mend(leader.number)
+    acknowledged += told.decode().split()
+    return ours.gap(moment), raw.gap(moment)
+
+
+# Beside the leader: inserts rows, and prints the number of each that was acknowledged.
+_BESIDE = """
+import asyncio, asyncpg, sys, time
+async def main():
+    n = time.time_ns() // 1000
+    while True:
+        try:
+            c = await asyncpg.connect(sys.argv[1], timeout=3)
+            await c.execute("CREATE TABLE IF NOT EXISTS alone (n bigint PRIMARY KEY)", timeout=3)
+            while True:
+                n += 1
+                await c.execute("INSERT INTO alone VALUES ($1)", n, timeout=60)
+                print(n, flush=True)
+                await asyncio.sleep(0.02)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            await asyncio.sleep(0.1)
+asyncio.run(main())
+"""
 
 
 async def _found(memory: object, keys: list[str]) -> int:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ import asyncpg
 import httpx
 
 from bench.contract import SkippedError
+from bench.rig.network import Network
 from bench.rig.server import free_port
 from kgmem.store.embedded.account import Account, account_for
 from kgmem.store.embedded.binaries import ENVIRONMENT, find_binaries
@@ -42,12 +43,15 @@ class Node:
     data: Path
     port: int
     rest: int
+    address: str = "127.0.0.1"
+    inside: Sequence[str] = ()  # What begins its commands, where it is in a network of its own.
+    number: int = 0
     process: "subprocess.Popen[bytes] | None" = None
 
     async def state(self, client: httpx.AsyncClient) -> Mapping[str, Any]:
         """Return what Patroni says of itself; {} where it does not answer."""
         with suppress(httpx.HTTPError):
-            return dict((await client.get(f"http://127.0.0.1:{self.rest}/patroni", timeout=2)).json())
+            return dict((await client.get(f"http://{self.address}:{self.rest}/patroni", timeout=2)).json())
         return {}
 
 
@@ -62,22 +66,23 @@ class Nodes:
     client: httpx.AsyncClient = field(default_factory=httpx.AsyncClient)
     etcd: "subprocess.Popen[bytes] | None" = None
     etcd_port: int = 0
+    address: str = "127.0.0.1"  # Of etcd, and of the clients.
 
     @property
     def url(self) -> str:
         """The URL that names all nodes."""
-        hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        hosts = ",".join(f"{node.address}:{node.port}" for node in self.nodes)
         return f"postgresql://postgres:{_PASSWORD}@{hosts}/{DATABASE}"
 
     def start(self, node: Node) -> None:
         """Start a node's Patroni, which starts its Postgres."""
         own = {
             "PATRONI_NAME": node.name,
-            "PATRONI_ETCD3_HOSTS": f"127.0.0.1:{self.etcd_port}",
-            "PATRONI_RESTAPI_LISTEN": f"127.0.0.1:{node.rest}",
-            "PATRONI_RESTAPI_CONNECT_ADDRESS": f"127.0.0.1:{node.rest}",
-            "PATRONI_POSTGRESQL_LISTEN": f"127.0.0.1:{node.port}",
-            "PATRONI_POSTGRESQL_CONNECT_ADDRESS": f"127.0.0.1:{node.port}",
+            "PATRONI_ETCD3_HOSTS": f"{self.address}:{self.etcd_port}",
+            "PATRONI_RESTAPI_LISTEN": f"{node.address}:{node.rest}",
+            "PATRONI_RESTAPI_CONNECT_ADDRESS": f"{node.address}:{node.rest}",
+            "PATRONI_POSTGRESQL_LISTEN": f"{node.address}:{node.port}",
+            "PATRONI_POSTGRESQL_CONNECT_ADDRESS": f"{node.address}:{node.port}",
             "PATRONI_POSTGRESQL_DATA_DIR": str(node.data),
             "PATRONI_POSTGRESQL_BIN_DIR": str(find_binaries().folder / "bin"),
             "PATRONI_SUPERUSER_PASSWORD": _PASSWORD,
@@ -86,12 +91,13 @@ class Nodes:
             "HOME": str(node.home),
         }
         with (self.folder / f"{node.name}.log").open("ab") as log:
+            as_account = {} if node.inside else self.account.process()
             node.process = subprocess.Popen(
-                [str(self.patroni), str(self.folder / "patroni.yml")],
+                [*node.inside, str(self.patroni), str(self.folder / "patroni.yml")],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                **{**self.account.process(), "env": {**ENVIRONMENT, **own}},
+                **{"cwd": "/", "umask": 0o077, **as_account, "env": {**ENVIRONMENT, **own}},
             )
 
     async def leader(self) -> Node:
@@ -114,7 +120,7 @@ class Nodes:
         stuck = {each["name"] for each in members if each["state"] not in {"running", "streaming"}}
         for node in self.nodes:
             if node.name in stuck:
-                address = f"http://127.0.0.1:{node.rest}/reinitialize"
+                address = f"http://{node.address}:{node.rest}/reinitialize"
                 with suppress(httpx.HTTPError):  # It is tried again while the node does not follow.
                     await self.client.post(address, json={"force": True}, timeout=60)
         return len(stuck)
@@ -131,14 +137,14 @@ class Nodes:
     async def switch(self, leader: Node) -> None:
         """Have another node lead, in order."""
         answer = await self.client.post(
-            f"http://127.0.0.1:{leader.rest}/switchover", json={"leader": leader.name}, timeout=60
+            f"http://{leader.address}:{leader.rest}/switchover", json={"leader": leader.name}, timeout=60
         )
         answer.raise_for_status()
 
     async def _cluster(self) -> Mapping[str, Any]:
         for node in self.nodes:
             with suppress(httpx.HTTPError):
-                return dict((await self.client.get(f"http://127.0.0.1:{node.rest}/cluster", timeout=2)).json())
+                return dict((await self.client.get(f"http://{node.address}:{node.rest}/cluster", timeout=2)).json())
         return {}
 
     async def _when(self, holds: Callable[[Mapping[str, Any]], bool]) -> Node:
@@ -162,8 +168,11 @@ class Nodes:
 
 
 @asynccontextmanager
-async def three_nodes(folder: Path) -> AsyncIterator[Nodes]:
-    """Run the cluster with an empty database. Raises SkippedError where etcd or Patroni cannot be had."""
+async def three_nodes(folder: Path, net: Network | None = None) -> AsyncIterator[Nodes]:
+    """Run the cluster with an empty database, on loopback or in a network of its own.
+
+    Raises SkippedError where etcd or Patroni cannot be had.
+    """
     folder.chmod(0o755)  # noqa: ASYNC240 - a moment
     account = account_for(folder, folder)
     nodes = Nodes(folder, account, await asyncio.to_thread(_patroni))
@@ -171,6 +180,10 @@ async def three_nodes(folder: Path) -> AsyncIterator[Nodes]:
     nodes.nodes = [
         Node(f"node{n}", folder / f"home{n}", folder / f"home{n}" / "data", free_port(), free_port()) for n in (1, 2, 3)
     ]
+    if net is not None:
+        nodes.address = net.here
+        for number, node in enumerate(nodes.nodes, 1):
+            node.address, node.inside, node.number = net.address(number), net.inside(number, account), number
     for node in nodes.nodes:
         account.make_folder(node.home)
         account.make_folder(node.data)
@@ -180,7 +193,7 @@ async def three_nodes(folder: Path) -> AsyncIterator[Nodes]:
             nodes.start(node)
         leader = await nodes.leader()
         await nodes.followers(2)
-        address = f"postgresql://postgres:{_PASSWORD}@127.0.0.1:{leader.port}/postgres"
+        address = f"postgresql://postgres:{_PASSWORD}@{leader.address}:{leader.port}/postgres"
         connection = await asyncpg.connect(address)
         await connection.execute(f"CREATE DATABASE {DATABASE}")
         await connection.close()
@@ -199,7 +212,7 @@ def _start_etcd(nodes: Nodes) -> None:
     if program is None:
         raise SkippedError("etcd is not on the path (Debian: apt install etcd-server)")
     nodes.etcd_port, peer = free_port(), free_port()
-    here, there = f"http://127.0.0.1:{nodes.etcd_port}", f"http://127.0.0.1:{peer}"
+    here, there = f"http://{nodes.address}:{nodes.etcd_port}", f"http://{nodes.address}:{peer}"
     command = [program, "--data-dir", str(nodes.folder / "etcd"), "--name", "one"]
     command += ["--listen-client-urls", here, "--advertise-client-urls", here, "--listen-peer-urls", there]
     command += ["--initial-advertise-peer-urls", there, "--initial-cluster", f"one={there}"]
