@@ -43,9 +43,9 @@ async def measure(rows: int) -> AsyncIterator[Figure]:
             for graph in (_PLAIN, _CACHED) if number % 2 else (_CACHED, _PLAIN):
                 singles[graph].append(await _timed(memory.entities.put(graph, [Entity(f"single{number}", "Thing")])))
     speed = {graph: 2 * rows / median(taken) for graph, taken in loads.items()}
-    yield compared("bulk load with triggers", speed[_CACHED], speed[_PLAIN], "rows/s", at_least=0.95)
+    yield compared("bulk load with triggers", speed[_CACHED], speed[_PLAIN], "rows/s")
     each = {graph: 1000 * median(taken) for graph, taken in singles.items()}
-    yield compared("a single write with triggers, p50", each[_CACHED], each[_PLAIN], "ms", at_most=1.1)
+    yield compared("a single write with triggers, p50", each[_CACHED], each[_PLAIN], "ms")
 
 
 async def _make_triggers(memory: Memory) -> None:
