@@ -119,14 +119,17 @@ async def opened_memory(
     reranker: Reranker | None = None,
     lease: float = LEASE,
     cache: CacheStore | None = None,
+    wait: float = 0,
 ) -> AsyncIterator[Memory]:
     """A memory over a database; `words` is whether to use pg_textsearch, by default where the database has it.
 
+    `wait`: the seconds in which its transactions follow to a new primary.
     Without a `cache` everything is computed, unless KGMEM_TEST_CACHE is set.
     """
     if cache is None and os.environ.get("KGMEM_TEST_CACHE"):
         cache = LayeredCache(DEFAULTS, 64 * 1024 * 1024)
-    async with Database(url, size=size) as database, Database(url, size=size, settings=SEARCH_SETTINGS) as searches:
+    pools = Database(url, size=size, wait=wait), Database(url, size=size, settings=SEARCH_SETTINGS, wait=wait)
+    async with pools[0] as database, pools[1] as searches:
         async with database.connection() as connection:
             capabilities = await read_capabilities(connection)
         words = capabilities.bm25 if words is None else words

@@ -201,10 +201,17 @@ class Requests:
             raise Unavailable("The server is at its limit of requests.", hint="Try again in a moment.")
         if "\0" in path or b"%00" in scope["query_string"]:
             raise InvalidInput("The address holds the character U+0000, which kgmem cannot keep.", hint="Remove it.")
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
         try:
             async with asyncio.timeout(self._seconds) as context.clock:
                 if scope["method"] in _READS:
-                    await read_again(lambda: self._app(scope, receive, send))
+                    await read_again(lambda: self._app(scope, receive, sending), unless=lambda: begun)
                 else:
                     await self._app(scope, receive, send)
         except TimeoutError as error:

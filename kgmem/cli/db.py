@@ -19,6 +19,7 @@ from kgmem.cli.opening import load_settings
 from kgmem.domain.errors import InvalidInput
 from kgmem.redis.embedded import EmbeddedRedis
 from kgmem.settings import Settings
+from kgmem.store.db.hosts import to_primary
 from kgmem.store.db.migrate import MigrationState, Report, downgrade, revision_state
 from kgmem.store.db.migrate import migrate as upgrade
 from kgmem.store.embedded.binaries import find_binaries
@@ -162,7 +163,7 @@ async def _psql(settings: Settings, arguments: list[str]) -> int:
     if settings.database_url_text is None:
         async with _embedded() as postgres:
             return await _run(postgres.psql_command(*arguments))
-    parts = conninfo_to_dict(settings.database_url_text)
+    parts = conninfo_to_dict(to_primary(settings.database_url_text))
     password = str(parts.pop("password", ""))
     # Command lines are visible to everybody on the machine, so the password goes through a file.
     with tempfile.NamedTemporaryFile("w", prefix="kgmem-") as file:

@@ -78,7 +78,8 @@ class GraphCypher:
             async with self._transactions.reading(held.graph, held.scope) as transaction:
                 await held.serve(transaction)
         else:
-            await self._transactions.writing(held.graph, held.scope, held.serve)
+            # Its caller has seen answers: only the caller can run it again.
+            await self._transactions.writing(held.graph, held.scope, held.serve, follow=False)
 
     async def within(self, held: "_Transaction", query: CypherQuery, transaction: GraphTransaction) -> CypherAnswer:
         """Run one query of a transaction."""

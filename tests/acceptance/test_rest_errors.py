@@ -3,10 +3,12 @@
 import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
+from fastapi.responses import StreamingResponse
 
 from kgmem.domain import errors
 from kgmem.domain.diagnostics import Health
@@ -259,3 +261,24 @@ async def test_a_number_that_json_cannot_carry_is_told_all_the_same(door: Door) 
 async def test_a_wrong_value_of_a_repeated_parameter_is_told_under_its_name(door: Door) -> None:
     answer = await door.client.delete(f"{GRAPH}/relationships?id=1&id=x")
     assert refused(answer, 422, "id: ")["errors"][0]["parameter"] == "id"
+
+
+async def test_a_get_that_has_begun_to_answer_breaks_off_where_its_connection_is_lost(settings: Settings) -> None:
+    app = create_app(fake_memory(), settings=settings)
+    parts = 0
+
+    async def answer() -> AsyncIterator[bytes]:
+        nonlocal parts
+        parts += 1
+        yield b"first"
+        raise errors.ConnectionLost
+
+    @app.get("/v1/stream")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(answer())
+
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        with pytest.raises((errors.ConnectionLost, ExceptionGroup)):
+            await client.get("/v1/stream")
+    assert parts == 1

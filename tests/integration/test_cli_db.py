@@ -91,3 +91,15 @@ def test_psql_opens_the_external_postgres_without_showing_its_password(
     monkeypatch.setenv("KGMEM_DATABASE_URL", url)
     said("db", "psql", "-Atc", "SELECT 'in'")
     assert capfd.readouterr().out == "in\n"
+
+
+def test_psql_asks_for_the_one_of_several_hosts_that_takes_writes(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    url = psycopg.conninfo.make_conninfo(postgres_url)
+    parts = psycopg.conninfo.conninfo_to_dict(url)
+    several = {name: f"{value},{value}" for name, value in parts.items() if name in {"host", "port"}}
+    options = "-c default_transaction_read_only=on"
+    monkeypatch.setenv("KGMEM_DATABASE_URL", psycopg.conninfo.make_conninfo(url, **several, options=options))
+    said("db", "psql", "-Atc", "SELECT 'in'", code=2)
+    assert "session is read-only" in capfd.readouterr().err

@@ -182,7 +182,9 @@ class PlainGraphs:
         async with self.inner.reading(graph, scope) as transaction:
             yield Plain(transaction)
 
-    async def writing(self, graph: str, scope: str | None, work: Callable[[GraphTransaction], Any]) -> Any:
+    async def writing(
+        self, graph: str, scope: str | None, work: Callable[[GraphTransaction], Any], *, follow: bool = True
+    ) -> Any:
         """Write nothing."""
         raise NotImplementedError
 

@@ -1,8 +1,10 @@
 """TLS to Postgres: `sslmode=verify-full` in the URL is honoured by every driver that kgmem uses."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from pydantic import SecretStr
@@ -64,3 +66,18 @@ async def test_a_server_without_tls_is_refused(database_url: str, authority: Aut
         url = plain.through("localhost", sslmode="verify-full", sslrootcert=str(authority.file))
         with pytest.raises(KgmemError, match=r"SSL|TLS"):
             await _use(url, tmp_path)
+
+
+async def test_a_certificate_that_does_not_fit_is_told_at_once_and_for_any_of_several_hosts(
+    postgres: TLSPostgres, authority: Authority, tmp_path: Path
+) -> None:
+    url = postgres.through("localhost", sslmode="verify-full", sslrootcert=str(authority.file))
+    await migrate(url)
+    parts = urlsplit(postgres.through("127.0.0.1", sslmode="verify-full", sslrootcert=str(authority.file)))
+    several = urlunsplit(parts._replace(netloc=f"{parts.netloc},127.0.0.1:1"))
+    for other in (urlunsplit(parts), several):
+        settings = Settings(database_url=SecretStr(other), database_wait=60, embedder="none", home=tmp_path)
+        async with asyncio.timeout(30):
+            with pytest.raises(KgmemError, match="certificate"):
+                async with open_memory(settings):
+                    pass

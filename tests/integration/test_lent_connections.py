@@ -5,9 +5,10 @@ import asyncio
 import asyncpg
 import pytest
 
-from kgmem.domain.errors import DatabaseUnavailable
+from kgmem.domain.cypher import CypherQuery
+from kgmem.domain.errors import Conflict, ConnectionLost, DatabaseUnavailable
 from kgmem.store.db.database import ConnectionShare, Database, work_on
-from tests.memories import until
+from tests.memories import opened_memory, until
 
 pytestmark = pytest.mark.server
 
@@ -83,3 +84,42 @@ async def test_work_that_met_another_session_in_the_catalog_is_run_again(databas
         met = ["something else"]
         with pytest.raises(asyncpg.InternalServerError):
             await database.transact(work)
+
+
+_OTHERS_END = """
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+
+
+async def test_a_transaction_of_several_queries_that_loses_its_server_says_so_at_once(database_url: str) -> None:
+    """What it has answered cannot be run again by itself, even where kgmem would wait for a new primary."""
+    async with opened_memory(database_url, wait=60) as memory, Database(database_url, size=1) as other:
+        await memory.graphs.create("lost")
+        async with memory.transaction("lost", mode="write") as transaction:
+            await transaction.run(CypherQuery("CREATE (:Note)"))
+            async with other.connection() as killer:
+                await killer.execute(_OTHERS_END)
+            async with asyncio.timeout(20):
+                with pytest.raises(ConnectionLost, match="nothing was stored"):
+                    await transaction.run(CypherQuery("CREATE (:Note)"))
+            with pytest.raises(Conflict, match="rolled back"):
+                await transaction.run(CypherQuery("CREATE (:Note)"))
+        found = await memory.cypher("lost", "MATCH (n) RETURN count(n)")
+        assert [list(row) for row in found.rows] == [[0]]
+
+
+async def test_an_error_of_another_network_leaves_the_connection_alone(database_url: str) -> None:
+    async with Database(database_url, size=1) as database:
+
+        async def fetch(connection: asyncpg.Connection) -> None:
+            processes.append(connection.get_server_pid())
+            if len(processes) == 1:
+                raise ConnectionResetError("a server of models went away")
+
+        processes: list[int] = []
+        with pytest.raises(DatabaseUnavailable) as failed:
+            await database.transact(fetch)
+        assert not isinstance(failed.value, ConnectionLost)
+        await database.transact(fetch)
+        assert len(set(processes)) == 1

@@ -195,8 +195,13 @@ class Graphs(Protocol):
         `once`: one request, which needs no transaction; a second one raises SecondRequest.
         """
 
-    async def writing(self, graph: str, scope: str | None, work: Callable[[GraphTransaction], Any]) -> Any:
-        """Run work in a transaction and commit it; run it again from its start when writers met on the same rows."""
+    async def writing(
+        self, graph: str, scope: str | None, work: Callable[[GraphTransaction], Any], *, follow: bool = True
+    ) -> Any:
+        """Run work in a transaction and commit it; run it again from its start when writers met on the same rows.
+
+        `follow`: also where the server of the database went away before the commit, on the one that takes its place.
+        """
 
 
 @dataclass(slots=True)

@@ -73,8 +73,18 @@ class PostgresGraphs:
             for of, ids in transaction.read():
                 self._catalog.usage.note(of, ids)
 
-    async def writing(self, graph: str, scope: str | None, work: Callable[[GraphTransaction], Awaitable[Any]]) -> Any:
-        """Run work in a transaction and commit it; again from its start when writers met on the same rows."""
+    async def writing(
+        self,
+        graph: str,
+        scope: str | None,
+        work: Callable[[GraphTransaction], Awaitable[Any]],
+        *,
+        follow: bool = True,
+    ) -> Any:
+        """Run work in a transaction and commit it; again from its start when writers met on the same rows.
+
+        `follow`: also where the server of the database went away before the commit, on the one that takes its place.
+        """
         async with self._catalog.on(graph, reads=()) as layout:
 
             async def run(connection: asyncpg.Connection) -> Any:
@@ -83,7 +93,7 @@ class PostgresGraphs:
                 await transaction.finish()
                 return result
 
-            return await self._database.transact(run)
+            return await self._database.transact(run, follow=follow)
 
     async def _transaction(
         self, connection: asyncpg.Connection, layout: Layout, scope: str | None, *, make: bool

@@ -11,7 +11,6 @@ from kgmem.store.db.sql import SQL
 T = TypeVar("T")
 _IS_STANDBY = SQL("SELECT pg_is_in_recovery()")
 GONE = (
-    ConnectionError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,

@@ -19,7 +19,7 @@ from kgmem.store.db.codecs import set_codecs
 from kgmem.store.db.commits import GONE, commit
 from kgmem.store.db.connection import Connection
 from kgmem.store.db.errors import AWAY, RETRYABLE, met_in_catalog, translating
-from kgmem.store.db.hosts import connect
+from kgmem.store.db.hosts import connect, refuses_tls
 from kgmem.store.db.pool import FairSlots, Pool
 from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import name_of
@@ -181,8 +181,8 @@ class Database:
         while True:
             try:
                 return await self._connect_now()
-            except (*AWAY, TimeoutError, DatabaseUnavailable):
-                if time.monotonic() >= until:
+            except (*AWAY, TimeoutError, DatabaseUnavailable) as error:
+                if refuses_tls(error) or time.monotonic() >= until:
                     raise
             await asyncio.sleep(random.uniform(*_PAUSE))  # noqa: S311 - jitter, no secret
 
@@ -271,13 +271,14 @@ class Database:
         async with self.connection() as connection:
             return await work(connection)
 
-    async def transact(self, work: Work[T], *, isolation: str | None = None) -> T:
+    async def transact(self, work: Work[T], *, isolation: str | None = None, follow: bool = True) -> T:
         """Run work in a transaction and commit it; run it again from its start when writers met on the same rows.
 
         It also runs again, for as long as `wait`, when the server went away before the transaction was to be committed,
-        since nothing of it is stored then. Raises CommitUnknown when the server went away while it committed.
+        since nothing of it is stored then; without `follow`, ConnectionLost is raised at once. Raises CommitUnknown
+        when the server went away while it committed.
         """
-        until = time.monotonic() + self._wait
+        until = time.monotonic() + (self._wait if follow else 0)
         while True:
             try:
                 return await self._settle(work, isolation)

@@ -1,6 +1,5 @@
 """From the drivers' errors to kgmem's: the one place where they are translated."""
 
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -18,7 +17,7 @@ from kgmem.domain.errors import (
     TooLarge,
 )
 from kgmem.domain.retention.hold import held_by
-from kgmem.store.db.hosts import NoPrimary
+from kgmem.store.db.hosts import NoPrimary, refuses_tls
 
 # SQLSTATE class 53, insufficient resources. Only a full disk raises OutOfSpace.
 FULL_DISK = "53100"
@@ -144,7 +143,7 @@ def translated(error: BaseException) -> KgmemError | None:
         )
     if isinstance(error, asyncpg.InternalServerError) and _DROPPED in str(error):
         return DatabaseOutdated("A table of the graph was dropped meanwhile.", hint="Look whether it is still there.")
-    if isinstance(error, ssl.SSLError | ConnectionError) and (isinstance(error, ssl.SSLError) or "SSL" in str(error)):
+    if refuses_tls(error):
         return no_tls()
     if isinstance(error, asyncpg.InsufficientResourcesError):
         message, hint = shortage(error.sqlstate or "", getattr(error, "hint", None))

@@ -7,6 +7,7 @@ is silent, and the first that takes writes is it.
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -32,6 +33,16 @@ Host = tuple[str, int]
 
 class NoPrimary(ConnectionError):
     """None of the hosts takes writes now."""
+
+
+def refuses_tls(error: BaseException) -> bool:
+    """Return whether a server answered, but has no TLS, or a certificate that is not accepted: waiting mends neither.
+
+    A server that goes away while TLS begins is no such case.
+    """
+    if isinstance(error, ssl.SSLError):
+        return not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    return isinstance(error, ConnectionError) and "SSL" in str(error)  # asyncpg's own for a server without TLS.
 
 
 def hosts_of(url: str) -> list[Host]:
@@ -122,7 +133,7 @@ def _worst(failures: list[BaseException]) -> BaseException:
     """Return what an operator has to know: a server that refuses this client, rather than one that is away."""
     away = (OSError, TimeoutError, asyncpg.TargetServerAttributeNotMatched, asyncpg.CannotConnectNowError)
     for error in failures:
-        if not isinstance(error, away):
+        if refuses_tls(error) or not isinstance(error, away):
             return error
     known = NoPrimary("None of the database's hosts takes writes.")
     known.__cause__ = failures[-1]

@@ -22,7 +22,7 @@ class Slow:
         except asyncio.CancelledError as error:
             raise RuntimeError(f"stopped, {once}") from error
 
-    async def writing(self, _graph: str, _scope: str | None, _work: Any) -> None:
+    async def writing(self, _graph: str, _scope: str | None, _work: Any, *, follow: bool = True) -> None:
         raise RuntimeError("at once")
 
     async def prepare(self, _graph: str, _labels: Any, _types: Any) -> None:
