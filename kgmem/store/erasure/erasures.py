@@ -23,9 +23,10 @@ from kgmem.store.erasure.vacuum import rewrite
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import Layout, label_id, learn_subsystems
 from kgmem.store.graph.published import note_again, unchanged_items
-from kgmem.store.graph.records import dumps
+from kgmem.store.graph.records import CONSENSUS, dumps, stored_name
 from kgmem.store.graph.stored_properties import read_vertices
 from kgmem.store.sync.index_sync import IndexSync
+from kgmem.store.write.claims_from_entities import OWN
 
 _FILE: Final = "erasure"
 _NEWEST: Final = 2**62
@@ -251,26 +252,43 @@ async def _erase_claims(connection: asyncpg.Connection, layout: Layout, ids: lis
 
 
 async def _strip_values(connection: asyncpg.Connection, layout: Layout, ids: list[int]) -> None:
-    """Take values that entities have by these claims alone out of the entities, and out of their history."""
+    """Take values that entities show by these claims alone out of the entities, and out of their history.
+
+    What a write of nobody in particular gave as well is shown then; it is no claim of a source.
+    """
     told = [
         (row["id"], row["predicate"], orjson.loads(row["value"]))
         for row in await connection.fetch(layout.sql(_FILE, "values_of"), ids)
     ]
     stored = await read_vertices(connection, layout, {id_ for id_, _, _ in told})
     changed: dict[int, dict[str, Any]] = {}
-    for id_, name, value in told:
-        properties = changed.get(id_) or dict(stored.get(id_, {}))
-        if name in properties and properties[name] == value:
-            weighed = properties.get("consensus")
-            if isinstance(weighed, dict):
-                properties["consensus"] = {each: of for each, of in weighed.items() if each != name}
-            changed[id_] = {each: of for each, of in properties.items() if each != name}
+    for id_, predicate, value in told:
+        before = changed.get(id_) or stored.get(id_, {})
+        after = _without(before, predicate, value)
+        if after != before:
+            changed[id_] = after
     await put_properties(connection, layout, changed)
-    await connection.execute(layout.sql(_FILE, "strip_history"), ids)
+    for row in await connection.fetch(layout.sql(_FILE, "predicates_of"), ids):
+        predicate = row["predicate"]
+        await connection.execute(layout.sql(_FILE, "strip_history"), ids, predicate, stored_name(predicate, "entity"))
     texts = [(id_, value) for id_, _, value in told if isinstance(value, str) and value]
     await connection.execute(
         layout.sql(_FILE, "strip_passages"), [id_ for id_, _ in texts], [text for _, text in texts]
     )
+
+
+def _without(properties: Mapping[str, Any], predicate: str, value: Any) -> dict[str, Any]:
+    """Return properties without a value that is shown since it was claimed, and with what a write gave in its place."""
+    name, notes = stored_name(predicate, "entity"), properties.get(CONSENSUS)
+    notes = notes if isinstance(notes, Mapping) else {}
+    note = notes.get(predicate)
+    if not isinstance(note, Mapping) or properties.get(name) != value:
+        return dict(properties)
+    left = {each: of for each, of in properties.items() if each not in {name, CONSENSUS}}
+    if OWN in note:
+        left[name] = note[OWN]
+    beliefs = {each: of for each, of in notes.items() if each != predicate}
+    return {**left, CONSENSUS: beliefs} if beliefs else left
 
 
 async def put_properties(

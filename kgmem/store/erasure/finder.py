@@ -23,7 +23,16 @@ _OWNERS: Final = {
     "subscription": ("subscription", "id"),
     "followed_answer": ("subscription", "subscription"),
 }
-_BESIDE: Final = frozenset({"source", "labels", "scope"})  # What a node has that says nothing of others.
+# Properties (their letters alone) that name what has them. Others, as the mayor of a city, name somebody else.
+_NAMING: Final = frozenset(
+    {
+        "name", "names", "alias", "aliases", "fullname", "displayname", "firstname", "lastname", "givenname",
+        "familyname", "surname", "middlename", "birthname", "maidenname", "nickname", "screenname", "title", "label",
+        "email", "emails", "emailaddress", "mail", "phone", "phones", "phonenumber", "telephone", "tel", "mobile",
+        "user", "username", "userid", "login", "handle", "account", "id", "uuid", "ssn", "passport", "passportnumber",
+        "iban", "address", "nom", "prenom", "nachname", "vorname", "nombre", "apellido", "nome", "cognome", "naam",
+    }
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -146,11 +155,14 @@ async def _found(
 
 
 def is_person(properties: dict[str, Any], key: str, redactor: Redactor) -> bool:
-    """Return whether an entity is what the texts name: by its key, or since a property is one of them as a whole."""
+    """Return whether an entity is what the texts name: by its key, or since what names it is one of them as a whole."""
     if redactor.finds(key):
         return True
-    own = {name: value for name, value in properties.items() if name not in _BESIDE}
-    return any(map(redactor.equals, own.values()))
+    return any(redactor.equals(value) for name, value in properties.items() if _names(name))
+
+
+def _names(property_: str) -> bool:
+    return "".join(filter(str.isalpha, property_.casefold())) in _NAMING
 
 
 def mentions_beside_source(properties: dict[str, Any], redactor: Redactor) -> bool:

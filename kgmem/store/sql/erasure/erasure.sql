@@ -62,6 +62,10 @@ UNION SELECT 6, f.id, t.scope FROM {index}.topic t JOIN {index}.fact f ON f.topi
 UNION SELECT 6, f.id, t.scope FROM {index}.topic t JOIN {index}.past_fact f ON f.topic = t.id WHERE t.id = ANY ($2::bigint[])
 ON CONFLICT DO NOTHING
 
+-- name: predicates_of
+SELECT DISTINCT t.predicate FROM {index}.claim c JOIN {index}.topic t ON t.id = c.topic AND t.about = ''
+WHERE c.id = ANY ($1::bigint[]) AND c.value IS NOT NULL
+
 -- name: values_of
 -- What entities have by these claims and by no others that are believed.
 SELECT DISTINCT i.id, t.predicate, c.value::text AS value FROM {index}.claim c
@@ -76,12 +80,16 @@ DELETE FROM {index}.past_passage p USING unnest($1::bigint[], $2::text[]) AS n (
 WHERE p.item = n.item AND strpos(p.body, n.value) > 0
 
 -- name: strip_history
--- What former versions of entities have by these claims.
-UPDATE {index}.history h SET record = h.record #- ARRAY['properties', t.predicate]
+-- What former versions of entities show by these claims of a property ($2; $3: its name there); each shows what a write
+-- gave it, if one did.
+UPDATE {index}.history h SET record = CASE
+    WHEN h.record #> ARRAY['properties', 'consensus', $2] ? 'own'
+    THEN jsonb_set(h.record, ARRAY['properties', $3], h.record #> ARRAY['properties', 'consensus', $2, 'own'])
+    ELSE h.record #- ARRAY['properties', $3] END #- ARRAY['properties', 'consensus', $2]
 FROM {index}.claim c JOIN {index}.topic t ON t.id = c.topic AND t.about = ''
 JOIN {index}.item i ON i.scope = t.scope AND i.key = t.subject AND i.kind = 1
-WHERE c.id = ANY ($1::bigint[]) AND c.value IS NOT NULL AND h.id = i.id
-  AND h.record -> 'properties' -> t.predicate = c.value
+WHERE c.id = ANY ($1::bigint[]) AND c.value IS NOT NULL AND t.predicate = $2 AND h.id = i.id
+  AND h.record #> ARRAY['properties', $3] = c.value AND h.record #> ARRAY['properties', 'consensus', $2] IS NOT NULL
 
 -- name: delete_origins
 DELETE FROM {index}.claim_origin WHERE claim = ANY ($1::bigint[])
