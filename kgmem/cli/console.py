@@ -66,6 +66,8 @@ def report_error(error: Exception) -> int:
         NOTES.print("".join(traceback.format_exception(error)), markup=False, soft_wrap=True)
     if isinstance(error, KgmemError):
         message, hint = error.message, error.hint
+    elif isinstance(error, OSError) and isinstance(error.filename, str):
+        message, hint = f"{error.filename[:200]!r}: {error.strerror}.", "Correct the path, or its permissions."
     else:
         message = f"Unexpected error: {type(error).__name__}: {error}"
         hint = "Run it again with KGMEM_LOG_LEVEL=debug, and report what it prints."

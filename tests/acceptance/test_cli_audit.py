@@ -47,3 +47,10 @@ def test_keys_have_the_roles_that_are_known(kgmem: Command) -> None:
     wrong = kgmem("key", "create", "x", "--role", "boss")
     assert (wrong.code, "reader, analyst, reviewer, importer, writer, admin" in wrong.err) == (2, True)
     assert [each["role"] for each in kgmem("key", "list", "--json").json] == ["reviewer"]
+
+
+@pytest.mark.parametrize("name", ["absent/folder/log.jsonl", "x" * 300])
+def test_a_file_that_cannot_be_written_is_named(kgmem: Command, tmp_path: Path, name: str) -> None:
+    refused = kgmem("audit", "export", str(tmp_path / name))
+    assert (refused.code, "Correct the path" in refused.err, "Unexpected" in refused.err) == (1, True, False)
+    assert name[:100] in refused.err.replace("\n", "")

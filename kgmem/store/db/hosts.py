@@ -36,7 +36,7 @@ class NoPrimary(ConnectionError):
 
 
 def refuses_tls(error: BaseException) -> bool:
-    """Return whether a server answered, but has no TLS, or a certificate that is not accepted: waiting mends neither.
+    """Return whether a server answered, but has no TLS, or a certificate that is not accepted: waiting changes neither.
 
     A server that goes away while TLS begins is no such case.
     """
