@@ -85,6 +85,18 @@ class Settings(BaseSettings):
         description="Seconds in which requests wait for a server of the database that takes writes: 30 where "
         "KGMEM_DATABASE_URL names several hosts, else 0.",
     )
+    read_url: SecretStr | None = Field(
+        default=None,
+        description="Replicas of the database (postgresql://..., one host or several) from which recall, reading "
+        "Cypher queries and exports are answered (docs/failover.md).",
+    )
+    read_staleness: float = Field(
+        default=5.0,
+        ge=0,
+        le=3600,
+        description="Seconds by which a read on a replica may lack what other servers wrote; what this server wrote it "
+        "has.",
+    )
     redis_url: SecretStr | None = Field(
         default=None,
         description="A Redis or Valkey that processes share: redis://, rediss://, unix://, or `embedded`, which kgmem "
@@ -351,6 +363,11 @@ class Settings(BaseSettings):
     def database_url_text(self) -> str | None:
         """The database URL with its password, for drivers only; never log it."""
         return self.database_url.get_secret_value() if self.database_url else None
+
+    @cached_property
+    def read_url_text(self) -> str | None:
+        """The URL of the replicas with its password, for drivers only; never log it."""
+        return self.read_url.get_secret_value() if self.read_url else None
 
     @cached_property
     def redis_url_text(self) -> str | None:

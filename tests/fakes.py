@@ -576,6 +576,10 @@ class FakeVitals:
     async def ping(self) -> None:
         return
 
+    async def reached(self, position: int) -> bool:
+        """Return whether the log is there."""
+        return position <= await self.position()
+
     async def position(self) -> int:
         return 1
 

@@ -34,6 +34,7 @@ from kgmem.store.backup.store import BackupSettings, PostgresBackups
 from kgmem.store.db.codecs import set_codecs
 from kgmem.store.db.database import SEARCH_SETTINGS, Database
 from kgmem.store.db.extensions import read_capabilities
+from kgmem.store.db.replicas import ReadPool
 from kgmem.store.derived.extraction_queue import LEASE
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.jobs.keys import PostgresKeyRing
@@ -138,7 +139,7 @@ async def opened_memory(
             database, words=words, latched=latched, schema_of=lambda graph: schema_of(CORE, graph)
         )
         index = PostgresIndex(
-            catalog, searches, occurrences=lambda graph: schema_of(CORE, graph).with_descendants("Event")
+            catalog, ReadPool(searches), occurrences=lambda graph: schema_of(CORE, graph).with_descendants("Event")
         )
         beside = Infrastructure(
             PostgresKeyRing(database),

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgmem.redis.opening import RedisChoice, redis_connection, redis_server
 from kgmem.settings import Settings, TelemetrySettings
 from kgmem.store.db.database import SEARCH_SETTINGS, ConnectionShare, Database
-from kgmem.store.db.hosts import to_primary, usual_wait
+from kgmem.store.db.hosts import hosts_of, to_primary, usual_wait
 from kgmem.store.db.identity import database_identity
+from kgmem.store.db.replicas import CommitClock, Freshness, Replica, Replicas
 from kgmem.store.embedded.lifecycle import EmbeddedPostgres
 from kgmem.store.sync.keyword_index_repair import KeywordIndexGuard
 from kgmem.tasks import before_sigterm
@@ -80,16 +82,21 @@ async def connect_redis(settings: Settings, url: str, database: Database, stack:
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """Connection pools for requests, for searches, and for interactive transactions, which may be idle."""
+    """Connection pools for requests, for searches, and for interactive transactions, which may be idle.
+
+    `replicas` answer reads where there are some.
+    """
 
     main: Database
     search: Database
     transaction: Database
+    replicas: Replicas | None
     guard: KeywordIndexGuard
     tracer: ExportingTracer | None
 
 
-async def open_pools(settings: Settings, url: str, stack: AsyncExitStack) -> Pools:
+async def open_pools(settings: Settings, url: str, stack: AsyncExitStack, shared_folder: Path | None = None) -> Pools:
+    """Open the pools; `shared_folder` is of the processes of one server."""
     size = settings.pool_size
     lending = ConnectionShare(settings.pool_share)
     # Should this process ever lose sight of a transaction, Postgres ends it.
@@ -104,15 +111,40 @@ async def open_pools(settings: Settings, url: str, stack: AsyncExitStack) -> Poo
     shared: dict[str, Any] = {"statement_timeout": settings.statement_timeout, "guard": guard}
     shared["wait"] = settings.database_wait if settings.database_wait is not None else usual_wait(url)
     shared |= {"on_statement": tracer.statement} if tracer else {}
+    commits = CommitClock(shared_folder) if settings.read_url_text else None
+    shared |= {"on_write": commits.note} if commits else {}
+    main = await stack.enter_async_context(Database(url, size=size, lending=lending, **shared))
     return Pools(
-        await stack.enter_async_context(Database(url, size=size, lending=lending, **shared)),
+        main,
         await stack.enter_async_context(Database(url, size=size, settings=SEARCH_SETTINGS, lending=lending, **shared)),
         await stack.enter_async_context(
             Database(url, size=settings.transaction_pool_size, settings=forgotten, lending=apart, probe=False, **shared)
         ),
+        await _open_replicas(settings, main, commits, tracer, stack) if commits else None,
         guard,
         tracer,
     )
+
+
+async def _open_replicas(
+    settings: Settings, primary: Database, commits: CommitClock, tracer: ExportingTracer | None, stack: AsyncExitStack
+) -> Replicas:
+    """Open the pools of each host of KGMEM_READ_URL. One that does not answer is asked again later."""
+    url = settings.read_url_text or ""
+    options: dict[str, Any] = {"statement_timeout": settings.statement_timeout, "probe": False, "connecting": 2.0}
+    options |= {"lending": ConnectionShare(settings.pool_share, patience=2.0), "size": settings.pool_size}
+    options |= {"on_statement": tracer.statement} if tracer else {}
+    servers = []
+    for host in hosts_of(url):
+        pools = {
+            "main": await stack.enter_async_context(Database(url, host=host, **options)),
+            "search": await stack.enter_async_context(Database(url, host=host, settings=SEARCH_SETTINGS, **options)),
+        }
+        servers.append(Replica(f"{host[0]}:{host[1]}", pools))
+    replicas = Replicas(servers, Freshness(primary, staleness=settings.read_staleness, commits=commits))
+    await replicas.open()
+    stack.push_async_callback(replicas.aclose)
+    return replicas
 
 
 def _telemetry(settings: TelemetrySettings) -> TelemetryChoice | None:

@@ -72,6 +72,7 @@ from kgmem.store.cypher.graphs import PostgresGraphs
 from kgmem.store.db.database import Database
 from kgmem.store.db.extensions import read_capabilities
 from kgmem.store.db.migrate import require_current
+from kgmem.store.db.replicas import ReadPool
 from kgmem.store.derived.communities import PostgresCommunities
 from kgmem.store.derived.distil_allowances import PostgresAllowances
 from kgmem.store.derived.extraction_queue import LEASE, PostgresExtractionStore
@@ -120,7 +121,7 @@ async def open_ports(
 
     `shared` is a folder of the processes that answer requests of one server.
     """
-    pools = await open_pools(settings, url, stack)
+    pools = await open_pools(settings, url, stack, shared)
     connected = await connect_redis(settings, redis, pools.main, stack) if redis else None
     queue = await stack.enter_async_context(open_queue(url))
     return await _ports(settings, url, pools, queue, stack, redis=connected, shared=shared), queue
@@ -192,8 +193,10 @@ async def _ports(
     keys = await stack.enter_async_context(
         PostgresKeyRing(database, _access_limits(settings, shared), _tokens(settings))
     )
-    index = PostgresIndex(catalog, pools.search, occurrences=_occurrences(core), guard=pools.guard)
-    vitals = PostgresMetrics(database, {"main": pools.main, "search": pools.search, "transaction": pools.transaction})
+    searches = ReadPool(pools.search, pools.replicas, "search")
+    index = PostgresIndex(catalog, searches, occurrences=_occurrences(core), guard=pools.guard)
+    named = {"main": pools.main, "search": pools.search, "transaction": pools.transaction}
+    vitals = PostgresMetrics(database, named, pools.replicas)
     limits = Limits(seconds=settings.statement_timeout, length=settings.cypher_length)
     retention = FlowRetention(settings.flows_kept, settings.flows_days)
     flows = PostgresFlows(database, enabled=settings.flows, tracer=pools.tracer, retention=retention)
@@ -226,6 +229,7 @@ async def _ports(
             cache=content_cache(settings, catalog, redis, stack),
             streams=(lambda streams: redis_streams(redis, streams, stack)) if redis else _as_it_is,
             audit=audit,
+            reads=ReadPool(pools.main, pools.replicas),
             redis_contents=redis_contents(redis, content_of, stack) if settings.redis_url_text else None,
         ),
         models=Models(
@@ -290,6 +294,7 @@ class Infrastructure:
     cache: ContentCache | None = None
     streams: Callable[[PostgresStreams], StreamStore] = _as_it_is  # Where some streams may be elsewhere.
     redis_contents: RedisContents | None = None
+    reads: ReadPool | None = None  # For Cypher queries that read, and exports; None: the catalog's connections.
     audit: AuditLog | None = None  # None: one that notes nothing unless a graph says so.
 
 
@@ -313,7 +318,8 @@ def postgres_ports(
         return await recall(ports, graph, question)
 
     models, cypher = models or Models(), cypher or CypherSettings()
-    graphs = PostgresGraphs(catalog)
+    reads = infrastructure.reads or ReadPool(catalog.database)
+    graphs = PostgresGraphs(catalog, reads=reads)
     transactions = graphs.on(cypher.transactions or catalog.database)
     claims = PostgresClaims(catalog, NumpyConsensus())
     around = ProcedureContext(
@@ -329,7 +335,7 @@ def postgres_ports(
     subscriptions = PostgresSubscriptions(catalog)
     ports = Ports(
         graphs=catalog,
-        store=AgeGraphStore(catalog),
+        store=AgeGraphStore(catalog, reads),
         index=index,
         claims=claims,
         answers=claims.answers,

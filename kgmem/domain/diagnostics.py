@@ -87,3 +87,7 @@ class Figures:
     passages_waiting: int  # For a vector, in all graphs; about.
     damages: Mapping[str, int]  # Kinds of damage in the newest integrity reports, by state: warning, problem.
     unchecked_seconds: float  # Since the check of the graph whose check is the oldest.
+    # Reads since the start, by who answered: a replica, or the primary since all were behind or away, or for what no
+    # replica may answer.
+    reads: Mapping[str, int] = field(default_factory=dict)
+    replicas: Mapping[str, bool] = field(default_factory=dict)  # Whether each one is used.

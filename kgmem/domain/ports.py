@@ -273,6 +273,9 @@ class DatabaseMetrics(Protocol):
     async def position(self) -> int:
         """Return how far the write-ahead log is written, or on a replica replayed; it only grows."""
 
+    async def reached(self, position: int) -> bool:
+        """Return whether the log is at a position; reads on replicas have it from then on."""
+
 
 class EntityReplay(Protocol):
     """The state of entities in a graph, and their state after further statements; writes nothing."""

@@ -59,7 +59,7 @@ async def graph_named(ports: Ports, name: str) -> Graph:
 async def check_bookmarks(ports: Ports, bookmarks: Iterable[str]) -> None:
     """Return when the transactions of the bookmarks are visible. Raises InvalidInput; Unavailable where one is not."""
     positions = [position_of(bookmark) for bookmark in bookmarks]
-    if positions and max(positions) > await ports.vitals.position():
+    if positions and not await ports.vitals.reached(max(positions)):
         raise Unavailable(
             "The transaction of the bookmark is not visible on this server yet.", hint="Try again in a moment."
         )

@@ -22,6 +22,7 @@ from kgmem.domain.graph.graph import Change, Dangling
 from kgmem.domain.graph.relationship import Relationship
 from kgmem.domain.graph.statement import DEFAULT_LABEL, check_entities, check_episodes, check_relationships
 from kgmem.store.claims.claim_origins import texts_with_origins, with_origins
+from kgmem.store.db.replicas import ReadPool
 from kgmem.store.db.sql import SQL
 from kgmem.store.export import records
 from kgmem.store.graph.catalog import PostgresCatalog
@@ -54,10 +55,11 @@ Item = TypeVar("Item")
 class AgeGraphStore:
     """Entities, relationships and episodes as rows of AGE's label tables, written by SQL."""
 
-    def __init__(self, catalog: PostgresCatalog) -> None:
-        """Take the catalog, which knows the database."""
+    def __init__(self, catalog: PostgresCatalog, reads: ReadPool | None = None) -> None:
+        """Take the catalog, which knows the database, and what exports are read from, where that is another pool."""
         self.catalog = catalog
         self.database = catalog.database
+        self._reads = reads or ReadPool(catalog.database)
         self._entities: GroupCommit[Entity] = GroupCommit(_afresh(self._write_entities))
         self._relationships: GroupCommit[Relationship] = GroupCommit(_afresh(self._write_relationships))
         self._episodes: GroupCommit[Episode] = GroupCommit(_afresh(self._write_episodes), stating_source)
@@ -305,7 +307,7 @@ class AgeGraphStore:
         """Lend a connection that sees the graph as it is now, however long it takes to read it."""
         async with (
             self.catalog.on(graph) as layout,
-            self.database.connection() as connection,
+            self._reads.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             await connection.execute(SQL("SET LOCAL statement_timeout = 0"))

@@ -14,6 +14,7 @@ from kgmem.query.execution.graph import GraphTransaction
 from kgmem.store.cypher.statement_cache import StatementCache
 from kgmem.store.cypher.transaction import DatabaseContext, PostgresTransaction
 from kgmem.store.db.database import Database
+from kgmem.store.db.replicas import ReadPool
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.graph.layout import EDGE, VERTEX, Layout, ensure_labels, scope_ids
 
@@ -22,11 +23,20 @@ class PostgresGraphs:
     """The graphs of one database, for queries."""
 
     def __init__(
-        self, catalog: PostgresCatalog, database: Database | None = None, statements: StatementCache | None = None
+        self,
+        catalog: PostgresCatalog,
+        database: Database | None = None,
+        statements: StatementCache | None = None,
+        *,
+        reads: ReadPool | None = None,
     ) -> None:
-        """Take the catalog, the pool of transactions (default: the catalog's), and the cache of composed statements."""
+        """Take the catalog, the pool of transactions (default: the catalog's), and the cache of composed statements.
+
+        `reads`: the pool of transactions that only read, where that is another one.
+        """
         self._catalog = catalog
         self._database = database or catalog.database
+        self._reads = reads or ReadPool(self._database)
         self._statements = statements or StatementCache()
 
     def on(self, database: Database) -> "PostgresGraphs":
@@ -62,7 +72,7 @@ class PostgresGraphs:
     @asynccontextmanager
     async def reading(self, graph: str, scope: str | None, *, once: bool = False) -> AsyncIterator[GraphTransaction]:
         """Begin a transaction that reads one snapshot; a request that runs `once` needs none."""
-        async with self._catalog.on(graph, reads=()) as layout, self._database.connection() as connection:
+        async with self._catalog.on(graph, reads=()) as layout, self._reads.connection() as connection:
             if once and scope is None:
                 transaction = self._opened(connection, layout, scope, [], once=True)
                 yield transaction

@@ -13,7 +13,9 @@ DATABASE, in whatever database, waits for it. An error ends that, also one that 
 """
 
 import contextlib
-from functools import cached_property
+import re
+from functools import cached_property, lru_cache
+from typing import Any, Final
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
@@ -24,6 +26,9 @@ _SAVEPOINT = SQL("SAVEPOINT kgmem_savepoint")
 _RELEASE = SQL("RELEASE SAVEPOINT kgmem_savepoint")
 _ROLLBACK_TO = SQL("ROLLBACK TO kgmem_savepoint")
 _RAISE_AND_CATCH = SQL("DO $$ BEGIN RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END $$")
+_WRITES: Final = re.compile(
+    r"\b(?:INSERT|UPDATE|DELETE|MERGE|CREATE|DROP|ALTER|TRUNCATE|COPY|REFRESH|CALL|DO)\b", re.IGNORECASE
+)
 
 
 async def release_latches(connection: asyncpg.Connection) -> None:
@@ -31,9 +36,18 @@ async def release_latches(connection: asyncpg.Connection) -> None:
     await connection.execute(_RAISE_AND_CATCH)
 
 
+@lru_cache(10_000)
+def writes(query: str) -> bool:
+    """Return whether a statement may write: one that calls a function which does is run in a transaction."""
+    return _WRITES.search(query) is not None
+
+
 class Connection(asyncpg.Connection):
     """asyncpg's connection, whose transactions and savepoints are rolled back by prepared statements."""
 
+    replayed = 0  # How far the server of this connection, a replica, was when it was asked last.
+    wrote = False  # Whether something was written on it, while `watched`.
+    watched = False
     _rollback: PreparedStatement | None = None
     _rollback_to: PreparedStatement | None = None
 
@@ -74,5 +88,31 @@ class Connection(asyncpg.Connection):
                 with contextlib.suppress(asyncpg.QueryCanceledError):
                     await super().execute(_RAISE_AND_CATCH, timeout=timeout)
                 return "ROLLBACK"
+        self._note(query)
         status: str = await super().execute(query, *args, timeout=timeout)
         return status
+
+    def _note(self, query: str) -> None:
+        if self.watched and not self.wrote and writes(query):
+            self.wrote = True
+
+    async def fetch(self, query: SQL, *args: object, **options: Any) -> list[Any]:
+        """As asyncpg's."""
+        self._note(query)
+        rows: list[Any] = await super().fetch(query, *args, **options)
+        return rows
+
+    async def fetchrow(self, query: SQL, *args: object, **options: Any) -> Any:
+        """As asyncpg's."""
+        self._note(query)
+        return await super().fetchrow(query, *args, **options)
+
+    async def fetchval(self, query: SQL, *args: object, **options: Any) -> Any:
+        """As asyncpg's."""
+        self._note(query)
+        return await super().fetchval(query, *args, **options)
+
+    async def executemany(self, command: SQL, args: Any, **options: Any) -> None:
+        """As asyncpg's."""
+        self._note(command)
+        await super().executemany(command, args, **options)

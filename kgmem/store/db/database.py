@@ -19,7 +19,7 @@ from kgmem.store.db.codecs import set_codecs
 from kgmem.store.db.commits import GONE, commit
 from kgmem.store.db.connection import Connection
 from kgmem.store.db.errors import AWAY, RETRYABLE, met_in_catalog, translating
-from kgmem.store.db.hosts import connect, refuses_tls
+from kgmem.store.db.hosts import Host, connect, refuses_tls
 from kgmem.store.db.pool import FairSlots, Pool
 from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import name_of
@@ -144,13 +144,18 @@ class Database:
         probe: bool = True,
         guard: ServerGuard | None = None,
         on_statement: OnStatement | None = None,
+        on_write: Callable[[], None] | None = None,
+        connecting: float = _CONNECTING,
+        host: Host | None = None,
     ) -> None:
         """Take the URL, the most connections, the seconds after which a statement is stopped, and more settings.
 
         `wait`: the seconds in which work waits for a server that takes writes, and transactions that lost theirs begin
         again. `guard` repairs keyword indexes before a connection to a server that was restarted is lent.
         `on_statement` is called with the name of each statement that has ended, its seconds, and whether it failed.
-        `probe`: opening it makes a connection, to prove that the database answers.
+        `on_write` is called when work that may have written has ended. `connecting`: the seconds in which a server has
+        to let a connection in. `host`: only this one of the URL. `probe`: opening it makes a connection, to prove that
+        the database answers.
         """
         self.url = url
         self.settings = dict(settings or {})
@@ -162,6 +167,9 @@ class Database:
         self._pool: Pool | None = None
         self._guard = guard
         self._on_statement = on_statement
+        self._on_write = on_write
+        self._connecting = connecting
+        self._host = host
         self.out_of_space_at = -math.inf  # When a statement last found the disk full, by time.monotonic().
 
     async def __aenter__(self) -> "Database":
@@ -195,11 +203,13 @@ class Database:
             server_settings=settings,
             statement_cache_size=400,
             max_cacheable_statement_size=500_000,  # A recall of all dimensions is a long text, and long to plan.
-            timeout=_CONNECTING,
+            timeout=self._connecting,
+            only=self._host,
         )
         try:
             await set_codecs(connection)
             await connection.prepare_rollback()
+            connection.watched = self._on_write is not None
             await connection.fetchval(_ON_CONNECT)
             if self._on_statement:
                 connection.add_query_logger(partial(_report, self._on_statement))
@@ -223,7 +233,7 @@ class Database:
         return self._pool.shares.lent if self._pool else 0
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+    async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection, to each caller at most its share. Raises DatabaseUnavailable when none comes in time."""
         if self._pool is None:
             raise DatabaseUnavailable("The database is not open.", hint="Use it inside of its async with.")
@@ -253,6 +263,10 @@ class Database:
                         ) from error
                 raise
             finally:
+                if connection.wrote:
+                    connection.wrote = False
+                    if self._on_write:
+                        self._on_write()
                 _HELD.set(max(0, _HELD.get() - 1))
                 graph = _GRAPH.get()
                 if graph is not None:
@@ -291,6 +305,7 @@ class Database:
         """Run work in a transaction until no other writer is in its way."""
         for attempt in range(1, _TRIES + 1):
             async with self.connection() as connection:
+                connection.wrote = connection.watched
                 try:
                     return await commit(connection, work, isolation)
                 except Remedy as needed:

@@ -75,11 +75,13 @@ def usual_wait(url: str) -> float:
     return _FAILOVER if len(hosts_of(url)) > 1 else 0.0
 
 
-async def connect(url: str, *, timeout: float, **options: Any) -> Any:
-    """Connect to the one host of a URL, or to the first of several that takes writes.
+async def connect(url: str, *, timeout: float, only: Host | None = None, **options: Any) -> Any:
+    """Connect to the one host of a URL, or to the first of several that takes writes, or to `only` one of them.
 
     `options` are those of asyncpg.connect. Raises what that raises, and NoPrimary where no host takes writes.
     """
+    if only is not None:
+        return _watched(await _to(url, only, timeout, {**options, _ATTRIBUTE: "any"}))
     hosts = hosts_of(url)
     if len(hosts) < 2:
         return _watched(await asyncpg.connect(url, timeout=timeout, **options))

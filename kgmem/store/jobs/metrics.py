@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from kgmem.domain.diagnostics import Figures, Health
 from kgmem.domain.errors import OutOfSpace
 from kgmem.store.db.database import Database
+from kgmem.store.db.replicas import Replicas
 from kgmem.store.db.statements import statement
 
 _PROBED_EVERY = 5.0  # Seconds.
@@ -16,8 +17,9 @@ _FAILED_COUNTS = 60.0
 class PostgresMetrics:
     """One database, seen through the pools that lead to it."""
 
-    def __init__(self, database: Database, pools: Mapping[str, Database]) -> None:
-        """Take the pool to query through, and all pools by the names that metrics show."""
+    def __init__(self, database: Database, pools: Mapping[str, Database], replicas: Replicas | None = None) -> None:
+        """Take the pool to query through, all pools by the names that metrics show, and the replicas."""
+        self._replicas = replicas
         self._database = database
         self._pools = pools
         self._probed = -math.inf
@@ -55,12 +57,22 @@ class PostgresMetrics:
         async with self._database.connection() as connection:
             return int(await connection.fetchval(statement("metrics", "position")))
 
+    async def reached(self, position: int) -> bool:
+        """Return whether the database's log is at a position; reads on replicas have it from then on."""
+        if position > await self.position():
+            return False
+        if self._replicas:
+            self._replicas.freshness.require(position)
+        return True
+
     async def figures(self) -> Figures:
         """Return the counts of this moment; its own connection counts too. Raises DatabaseUnavailable."""
         async with self._database.connection() as connection:
             jobs = await connection.fetchrow(statement("metrics", "jobs"))
             integrity = await connection.fetchrow(statement("metrics", "integrity"))
             return Figures(
+                reads=dict(self._replicas.reads) if self._replicas else {},
+                replicas={each.name: not each.away for each in self._replicas.replicas} if self._replicas else {},
                 connections={name: pool.in_use for name, pool in self._pools.items()},
                 most_connections={name: pool.size for name, pool in self._pools.items()},
                 jobs=dict(jobs),

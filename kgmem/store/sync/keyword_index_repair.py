@@ -79,6 +79,11 @@ class KeywordIndexGuard:
         """Whether the server is a standby, by the last look; its indexes are not to be trusted."""
         return self._life is not None and self._life.standby
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether the indexes are not in the WAL, so that no replica has them."""
+        return self._needed
+
     def usable(self, graph: int) -> bool:
         """Return whether BM25 answers correctly for a graph."""
         return not self.standby and graph not in self._stale

@@ -22,7 +22,7 @@ from kgmem.domain.recall.view import Neighbourhood, Subgraph
 from kgmem.domain.slices import broken_off, slice_over
 from kgmem.store import search
 from kgmem.store.db.codecs import encode_halfvec
-from kgmem.store.db.database import Database
+from kgmem.store.db.replicas import ReadPool
 from kgmem.store.db.sql import SQL
 from kgmem.store.db.statements import statement
 from kgmem.store.graph.catalog import PostgresCatalog, make_vectors
@@ -64,7 +64,7 @@ class PostgresIndex:
     def __init__(
         self,
         catalog: PostgresCatalog,
-        searches: Database,
+        searches: ReadPool,
         *,
         occurrences: Callable[[Graph], Sequence[str]],
         guard: KeywordIndexGuard | None = None,
@@ -97,7 +97,8 @@ class PostgresIndex:
         if passed:
             async with self.catalog.on(graph, reads=_RECALL_READS) as layout:
                 await self._lexemes.ensure_stored(layout, question)
-        reading = self._reading(graph, question.when.known_at, reads=_RECALL_READS, expires=not passed)
+        replica = not passed or self._guard is None or not self._guard.in_memory
+        reading = self._reading(graph, question.when.known_at, reads=_RECALL_READS, expires=not passed, replica=replica)
         async with reading as (layout, connection):
             occurrences = self._occurrences(layout.graph)
             words = self.catalog.words and (self._guard is None or self._guard.usable(layout.id))
@@ -116,7 +117,9 @@ class PostgresIndex:
 
         Whoever found them has seen to it that nothing expired is among them.
         """
-        reading = self._reading(graph, question.when.known_at, reads=_RECALL_READS, expires=False)
+        reading = self._reading(
+            graph, question.when.known_at, reads=_RECALL_READS, expires=False, replica=not question.explain
+        )
         async with reading as (layout, connection):
             hits = await search.fetch(connection, layout, best, paths or {}, question)
             self.catalog.usage.note(layout, (hit.id for hit in hits if hit.id > 0))
@@ -141,13 +144,22 @@ class PostgresIndex:
 
     @asynccontextmanager
     async def _reading(
-        self, graph: str, known_at: str | None, *, reads: Iterable[Subsystem] = _READS, expires: bool = True
+        self,
+        graph: str,
+        known_at: str | None,
+        *,
+        reads: Iterable[Subsystem] = _READS,
+        expires: bool = True,
+        replica: bool = True,
     ) -> AsyncIterator[tuple[Layout, asyncpg.Connection]]:
-        """Lend a connection to search with, and the layout to search in: as of now, or as it was known."""
+        """Lend a connection to search with, and the layout to search in: as of now, or as it was known.
+
+        `replica`: a replica may answer.
+        """
         wanted = reads if known_at is None else _READS
         async with self.catalog.on(graph, reads=wanted, expires=expires) as layout:
             if known_at is None:
-                async with self.searches.connection() as connection:
+                async with self.searches.connection(replica=replica) as connection:
                     yield layout, connection
             else:
                 async with self.database.connection() as connection, as_known(connection, known_at):

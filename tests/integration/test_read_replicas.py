@@ -1,0 +1,238 @@
+"""Reads on replicas: they answer, nobody misses what this server wrote, and the primary answers where they cannot."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from kgmem.bootstrap import open_memory
+from kgmem.domain.cypher import CypherQuery
+from kgmem.domain.errors import Unavailable
+from kgmem.domain.graph.entity import Entity
+from kgmem.domain.recall.question import Question, What
+from kgmem.memory import Memory
+from kgmem.settings import Settings
+from tests.embedded import kill_all
+from tests.memories import until
+from tests.postgres import run_on
+from tests.replicas import Pair, pair_of_servers
+
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.crash]
+
+GRAPH = "read"
+PAUSE, RESUME = "SELECT pg_wal_replay_pause()", "SELECT pg_wal_replay_resume()"
+COUNT = CypherQuery("MATCH (n:Note) RETURN count(n)")
+
+
+@asynccontextmanager
+async def server(pair: Pair, staleness: float = 60.0) -> AsyncIterator[Memory]:
+    """One server of kgmem that reads from the standby."""
+    settings = Settings(
+        database_url=pair.first.url, read_url=pair.second.url, read_staleness=staleness, home=pair.first.home,
+        embedder="none", cache=False,
+    )  # fmt: skip
+    async with open_memory(settings) as memory:
+        yield memory
+
+
+@asynccontextmanager
+async def replicated(folder: Path, *, words: bool = False) -> AsyncIterator[tuple[Pair, Memory]]:
+    """A primary and a standby, and a server of kgmem; without `words` Postgres full text answers for words."""
+    async with pair_of_servers(folder) as pair:
+        if not words:
+            await run_on(pair.first.url, "DROP EXTENSION IF EXISTS pg_textsearch CASCADE")
+        await pair.follow(synchronous=False)
+        async with server(pair) as memory:
+            await memory.graphs.create(GRAPH, space=None)
+            yield pair, memory
+
+
+async def put(memory: Memory, *keys: str) -> None:
+    await memory.entities.put(GRAPH, [Entity(key, "Note", f"note {key}", text="a common word") for key in keys])
+
+
+async def count(memory: Memory) -> int:
+    answer = await memory.cypher(GRAPH, COUNT.text)
+    return int(answer.rows[0][0])
+
+
+async def hits(memory: Memory) -> int:
+    return len((await memory.recall(GRAPH, Question(What(text="common"), k=100))).hits)
+
+
+async def exported(memory: Memory) -> int:
+    return b"".join([part async for part in memory.exports.stream(GRAPH)]).count(b"a common word")
+
+
+async def by(memory: Memory, who: str) -> int:
+    """Return how many reads were answered by `replica`, or by the primary and why."""
+    return (await memory.server.metrics()).reads.get(who, 0)
+
+
+async def test_recall_cypher_and_exports_are_answered_by_a_replica_that_has_what_was_written(
+    short_folder: Path,
+) -> None:
+    async with replicated(short_folder) as (pair, memory):
+        await put(memory, "a", "b")
+        for read in (count, hits, exported):
+            before = await by(memory, "replica")
+
+            async def answered(read: object = read, before: int = before) -> bool:
+                assert await read(memory) == 2  # type: ignore[operator]
+                return await by(memory, "replica") > before
+
+            await until(answered)
+
+        await run_on(pair.second.url, PAUSE)
+        for number in range(3):
+            await put(memory, f"late {number}")
+            assert (await count(memory), await hits(memory), await exported(memory)) == (3 + number,) * 3
+        assert await by(memory, "behind") > 0
+        await run_on(pair.second.url, RESUME)
+        before = await by(memory, "replica")
+
+        async def back() -> bool:
+            assert await count(memory) == 5
+            return await by(memory, "replica") > before
+
+        await until(back)
+
+
+async def test_what_other_servers_write_is_seen_within_the_staleness_and_at_once_by_a_bookmark(
+    short_folder: Path,
+) -> None:
+    async with replicated(short_folder) as (pair, memory), server(pair, staleness=1.0) as bounded:
+        await put(memory, "a")
+        async with server(pair) as lagging:
+            assert (await count(lagging), await count(bounded)) == (1, 1)
+            await run_on(pair.second.url, PAUSE)
+            await put(memory, "b")
+            bookmark = await memory.server.bookmark()
+            assert await count(lagging) == 1  # For a minute it may lack what others write.
+            await asyncio.sleep(1.1)
+            assert await count(bounded) == 2
+            await lagging.server.check_bookmarks([bookmark])
+            assert await count(lagging) == 2
+            with pytest.raises(Unavailable):
+                await lagging.server.check_bookmarks(["kgmem:FFFF/FFFFFFFF"])
+            await run_on(pair.second.url, RESUME)
+
+
+async def test_a_label_that_the_replica_has_not_heard_of_is_answered_by_the_primary(short_folder: Path) -> None:
+    async with replicated(short_folder) as (pair, memory), server(pair) as other:
+        await put(memory, "a")
+        assert await count(other) == 1
+        await run_on(pair.second.url, PAUSE)
+        await memory.entities.put(GRAPH, [Entity("x", "Fresh", "fresh")])
+        await memory.graphs.create("second", space=None)
+
+        async def seen() -> bool:
+            answer = await other.cypher(GRAPH, "MATCH (n:Fresh) RETURN n.key")
+            return [list(row) for row in answer.rows] == [["x"]]
+
+        assert (await other.cypher("second", "MATCH (n) RETURN count(n)")).rows[0][0] == 0
+        await run_on(pair.second.url, RESUME)
+        await until(seen)
+
+
+async def test_a_replica_that_dies_refuses_nothing_and_one_that_comes_back_is_used_again(short_folder: Path) -> None:
+    async with replicated(short_folder) as (pair, memory):
+        await put(memory, "a")
+        await until(lambda: _replica_answers(memory))
+        kill_all(pair.second.home)
+        for _ in range(20):
+            assert (await count(memory), await hits(memory)) == (1, 1)
+        assert await by(memory, "away") > 0
+        assert list((await memory.server.metrics()).replicas.values()) == [False]
+        await pair.second.start()
+        await until(lambda: _replica_answers(memory))
+
+
+async def _replica_answers(memory: Memory) -> bool:
+    before = await by(memory, "replica")
+    assert await count(memory) >= 1
+    return await by(memory, "replica") > before
+
+
+async def test_a_query_that_replay_stops_is_answered_by_the_primary(short_folder: Path) -> None:
+    """Postgres cancels what reads on a standby when it has to replay the removal of what that still sees."""
+    async with replicated(short_folder) as (pair, memory):
+        await run_on(pair.second.url, "ALTER SYSTEM SET max_standby_streaming_delay = 0", "SELECT pg_reload_conf()")
+        await put(memory, *(f"n{number}" for number in range(200)))
+        await until(lambda: _replica_answers(memory))
+        slow = "UNWIND range(1, 300) AS i MATCH (n:Note) WITH i, count(n) AS c RETURN sum(c)"
+        over = asyncio.Event()
+
+        async def remove() -> None:
+            client = await asyncpg.connect(pair.first.url)
+            try:
+                table = await client.fetchval("SELECT relation::text FROM ag_catalog.ag_label WHERE name = 'Note'")
+                while not over.is_set():
+                    await client.execute(f"UPDATE {table} SET properties = properties")
+                    await client.execute(f"VACUUM {table}")
+            finally:
+                await client.close()
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(remove())
+            for _ in range(15):
+                assert (await memory.cypher(GRAPH, slow)).rows[0][0] == 300 * 200
+            over.set()
+
+
+async def test_words_of_an_index_that_no_replica_has_are_asked_of_the_primary(short_folder: Path) -> None:
+    async with replicated(short_folder, words=True) as (_, memory):
+        await put(memory, "a")
+        for _ in range(3):
+            assert await hits(memory) == 1
+        if not await _words_are_in_the_log(memory):
+            assert await by(memory, "kind") >= 3
+
+
+async def _words_are_in_the_log(memory: Memory) -> bool:
+    index = memory.ports.index
+    return not index._guard.in_memory  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_no_reader_misses_what_this_server_wrote_or_goes_back(short_folder: Path, seed: int) -> None:
+    """Writers and readers of one server, while the standby stops and goes on at random."""
+    chance = random.Random(seed)
+    async with replicated(short_folder) as (pair, memory), asyncio.timeout(90):
+        written, over = 0, asyncio.Event()
+        await put(memory, "first")
+
+        async def write() -> None:
+            nonlocal written
+            for number in range(60):
+                await put(memory, f"n{number}")
+                written = number + 1
+                await asyncio.sleep(chance.random() * 0.05)
+            over.set()
+
+        async def read(reading: object) -> None:
+            last = 0
+            while not over.is_set():
+                least = written + 1
+                found = await reading(memory)  # type: ignore[operator]
+                assert found >= max(least, last)
+                last = found
+
+        async def hinder() -> None:
+            while not over.is_set():
+                await run_on(pair.second.url, PAUSE)
+                await asyncio.sleep(chance.random() * 0.1)
+                await run_on(pair.second.url, RESUME)
+                await asyncio.sleep(chance.random() * 0.3)
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(write())
+            tasks.create_task(hinder())
+            for reading in (count, hits, count, exported):
+                tasks.create_task(read(reading))
+        assert await by(memory, "replica") > 0
+        assert await count(memory) == 61
