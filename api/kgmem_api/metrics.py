@@ -66,6 +66,14 @@ class Metrics:
             "pressure_used", "Used share; above the threshold the least used scopes are distilled.", "of"
         )
         self._pressure_high = self._gauge("pressure_high", "Whether it is above its threshold.", "of")
+        self._reads = self._gauge(
+            "database_reads",
+            "Reads with KGMEM_READ_URL, by who answered: a replica, or the primary, since all were behind or away, or "
+            "for a kind of read that no replica may answer.",
+            "by",
+            several="livesum",
+        )
+        self._replicas = self._gauge("replica_used", "Whether a replica of the database is read from.", "replica")
         # Looking a child up by its labels takes as long as the rest of the counting, so it is done once.
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._clocks: dict[tuple[str, str], Histogram] = {}
@@ -89,6 +97,8 @@ class Metrics:
             (self._connections, figures.connections),
             (self._most_connections, figures.most_connections),
             (self._damages, figures.damages),
+            (self._reads, figures.reads),
+            (self._replicas, figures.replicas),
         ):
             for name, count in counts.items():
                 gauge.labels(name).set(count)

@@ -11,6 +11,7 @@ from kgmem.domain.errors import InvalidInput
 from kgmem.services.cache.content import ContentCache
 from kgmem.settings import Settings
 from kgmem.store.db.diagnostics import Finding
+from kgmem.store.db.replicas import Replicas
 from kgmem.store.graph.catalog import PostgresCatalog
 from kgmem.store.read.epochs import PostgresEpochs
 
@@ -32,15 +33,22 @@ def examine_cache(settings: Settings) -> list[Finding]:
 
 
 def content_cache(
-    settings: Settings, catalog: PostgresCatalog, redis: "RedisConnection | None", stack: AsyncExitStack
+    settings: Settings,
+    catalog: PostgresCatalog,
+    redis: "RedisConnection | None",
+    stack: AsyncExitStack,
+    replicas: Replicas | None = None,
 ) -> ContentCache | None:
-    """Return the cache, which processes share over Redis where there is one; None where it is off."""
+    """Return the cache, which processes share over Redis where there is one; None where it is off.
+
+    What is cached at an epoch that the primary told is read from `replicas` that have all of that epoch.
+    """
     policies = {kind: policy_of(kind, getattr(settings, f"cache_{kind}")) for kind in CACHE_KINDS}
     if not settings.cache or not any(policies.values()):
         return None
     shared: SharedValues | None = import_module("kgmem.redis.cache").RedisValues(redis) if redis else None
     store = LayeredCache(policies, settings.cache_bytes, shared)
-    epochs = PostgresEpochs(catalog)
+    epochs = PostgresEpochs(catalog, replicas.freshness.seen_primary if replicas else None)
     cache = ContentCache(store, epochs, version_of("kgmem"))
     stack.callback(store.close)
     stack.push_async_callback(epochs.aclose)

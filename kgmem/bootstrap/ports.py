@@ -226,7 +226,7 @@ async def _ports(
             signer=Ed25519Signer(settings.erasure_key or settings.home / "erasure_key.pem"),
             files=HomeFiles(settings.home),
             distil=distil_settings(settings),
-            cache=content_cache(settings, catalog, redis, stack),
+            cache=content_cache(settings, catalog, redis, stack, pools.replicas),
             streams=(lambda streams: redis_streams(redis, streams, stack)) if redis else _as_it_is,
             audit=audit,
             reads=ReadPool(pools.main, pools.replicas),

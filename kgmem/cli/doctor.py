@@ -64,7 +64,7 @@ async def _examine(settings: Settings) -> list[Finding]:
     try:
         async with open_database(settings, report=said.append) as url:
             kind = "external, by KGMEM_DATABASE_URL" if settings.database_url else f"embedded, in {settings.home}"
-            findings = [Finding("database", "ok", kind), *await examine(url)]
+            findings = [Finding("database", "ok", kind), *await examine(url, settings.read_url_text)]
             backups = judge_backups(await open_backups(settings, url).state(), datetime.now(UTC))
             pressures = judge_pressures(await MachineGauges(size_at(url), distil_settings(settings)).read())
             others = [*pressures, *examine_cache(settings), *await _examine_redis(settings)]

@@ -9,7 +9,7 @@ import asyncpg
 from kgmem.domain.errors import KgmemError
 from kgmem.store.db.diagnostics import DatabaseState, Finding, Role, judge
 from kgmem.store.db.extensions import Capabilities, read_capabilities
-from kgmem.store.db.host_findings import examine_hosts
+from kgmem.store.db.host_findings import examine_hosts, examine_replicas
 from kgmem.store.db.hosts import connect
 from kgmem.store.db.migrate import outdated, revision_state
 from kgmem.store.db.sql import SQL
@@ -51,9 +51,12 @@ _GRAPHS = SQL("SELECT count(*) FROM kgmem.graph")
 _FOLDER = SQL("SELECT current_setting('data_directory')")
 
 
-async def examine(url: str) -> list[Finding]:
-    """Findings about the database behind the URL; one that cannot be reached is a finding too. Changes nothing."""
-    hosts = await examine_hosts(url)
+async def examine(url: str, read_url: str | None = None) -> list[Finding]:
+    """Findings about the database behind the URL; one that cannot be reached is a finding too. Changes nothing.
+
+    `read_url` names replicas that are read from.
+    """
+    hosts = [*await examine_hosts(url), *await examine_replicas(read_url)]
     try:
         connection = await connect(url, timeout=10)
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:

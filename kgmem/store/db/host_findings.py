@@ -9,18 +9,23 @@ from kgmem.store.db.diagnostics import Finding
 from kgmem.store.db.hosts import Host, connect_to, hosts_of
 from kgmem.store.db.sql import SQL
 
-_STATE = SQL("""
+_STATE = SQL(r"""
     SELECT pg_is_in_recovery() AS standby,
            CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END
              - '0/0'::pg_lsn AS position,
            (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline,
-           current_setting('synchronous_standby_names') <> '' AS synchronous
+           current_setting('synchronous_standby_names') <> '' AS synchronous,
+           EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_textsearch'
+                     AND string_to_array(substring(extversion FROM '^\d+\.\d+'), '.')::int[] < '{1,5}') AS in_memory
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """What one host is: None in `error` where it answered. `position` counts bytes of the WAL."""
+    """What one host is: None in `error` where it answered. `position` counts bytes of the WAL.
+
+    `in_memory`: its keyword index is not in the WAL.
+    """
 
     host: str
     error: str | None = None
@@ -28,6 +33,7 @@ class HostState:
     position: int = 0
     timeline: int = 0
     synchronous: bool = False
+    in_memory: bool = False
 
 
 async def examine_hosts(url: str) -> list[Finding]:
@@ -36,6 +42,12 @@ async def examine_hosts(url: str) -> list[Finding]:
     if len(hosts) < 2:
         return []
     return judge_hosts(await asyncio.gather(*(_state_of(url, host) for host in hosts)))
+
+
+async def examine_replicas(url: str | None) -> list[Finding]:
+    """Findings about the hosts that are read from; none without a URL. Changes nothing."""
+    states = await asyncio.gather(*(_state_of(url, host) for host in hosts_of(url))) if url else []
+    return [_of_replica(each) for each in states]
 
 
 async def _state_of(url: str, host: Host) -> HostState:
@@ -48,7 +60,9 @@ async def _state_of(url: str, host: Host) -> HostState:
             connection.terminate()
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return HostState(name, error=str(error) or type(error).__name__)
-    return HostState(name, None, row["standby"], int(row["position"]), row["timeline"], row["synchronous"])
+    return HostState(
+        name, None, row["standby"], int(row["position"]), row["timeline"], row["synchronous"], row["in_memory"]
+    )
 
 
 def judge_hosts(states: list[HostState]) -> list[Finding]:
@@ -72,6 +86,20 @@ def judge_hosts(states: list[HostState]) -> list[Finding]:
             )
         )  # fmt: skip
     return findings
+
+
+def _of_replica(state: HostState) -> Finding:
+    area = f"replica {state.host}"
+    if state.error is not None:
+        hint = "Start it, or remove it from KGMEM_READ_URL; the primary answers meanwhile."
+        return Finding(area, "warning", f"It is not reachable: {state.error}.", hint)
+    if not state.standby:
+        hint = "Name the standbys in KGMEM_READ_URL; the others read what they have anyway."
+        return Finding(area, "warning", "It is a primary, which answers writes as well.", hint)
+    if state.in_memory:
+        what = "Questions with words are asked of the primary: its keyword index is not in the write-ahead log."
+        return Finding(area, "warning", what, "Upgrade to pg_textsearch 1.5 or newer on all servers.")
+    return Finding(area, "ok", f"standby, replayed to {state.position:,} bytes")
 
 
 def _of_host(state: HostState, primary: HostState | None) -> Finding:

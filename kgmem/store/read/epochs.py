@@ -32,9 +32,10 @@ _REMEMBERED: Final = 10_000  # Graphs.
 class PostgresEpochs:
     """Implements EpochReader. The tables and triggers of a graph are made when it is first asked for its epoch."""
 
-    def __init__(self, catalog: PostgresCatalog) -> None:
-        """Take the catalog, which knows the database."""
+    def __init__(self, catalog: PostgresCatalog, on_read: Callable[[], None] | None = None) -> None:
+        """Take the catalog, which knows the database, and what is called after an epoch was read."""
         self.catalog = catalog
+        self._on_read = on_read
         self.database = catalog.database
         # By graph and pause, which differs for tables and sums.
         self._work: dict[tuple[int, float], asyncio.Task[None]] = {}
@@ -61,6 +62,8 @@ class PostgresEpochs:
                 if row is not None and row["labels"] != len(layout.by_id):  # Another process has made or dropped some.
                     await learn_labels(connection, layout)
                     return None
+        if self._on_read:
+            self._on_read()
         return self._epoch(layout, row, len(set(ids)))
 
     def _epoch(self, layout: Layout, row: Any, wanted: int) -> Epoch | None:
