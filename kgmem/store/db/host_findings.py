@@ -97,7 +97,7 @@ def _of_replica(state: HostState) -> Finding:
         hint = "Name the standbys in KGMEM_READ_URL; the others read what they have anyway."
         return Finding(area, "warning", "It is a primary, which answers writes as well.", hint)
     if state.in_memory:
-        what = "Questions with words are asked of the primary: its keyword index is not in the write-ahead log."
+        what = "Questions with words go to the primary: its keyword index is not in the write-ahead log."
         return Finding(area, "warning", what, "Upgrade to pg_textsearch 1.5 or newer on all servers.")
     return Finding(area, "ok", f"standby, replayed to {state.position:,} bytes")
 

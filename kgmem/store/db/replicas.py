@@ -1,4 +1,4 @@
-"""Reads on replicas: one that has all that a reader must see is asked, else the primary.
+"""Reads on replicas: one that has all that a reader must see answers, else the primary.
 
 What a replica must have is a position in the primary's write-ahead log. It covers each commit of this server, whichever
 of its processes made it, and what the primary had committed `staleness` seconds ago, whoever did. So a reader sees its
@@ -137,7 +137,7 @@ class Replica:
         self._not_before = time.monotonic() + _BEHIND
 
     def leave(self, error: BaseException) -> None:
-        """Note that it does not answer as it should: it is asked again once it has answered a look."""
+        """Note that it does not answer as it should: it is used again once it has answered a look."""
         if not self.away:
             log.warning("replica_left", replica=self.name, error=error)
         self.away = True
