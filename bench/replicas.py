@@ -2,9 +2,9 @@
 
 Two servers of Postgres on this machine, the second a standby; two servers of kgmem in this process, one with
 KGMEM_READ_URL. Entities with a vector each; recalls of 20 hits by a vector, and Cypher reads by a key, in turns: at
-rest, and each right after a write of the same server, which the replica has to replay first. p50; the baseline reads from the
-primary. Also the share of the reads that the replica answered. Both have the processor of one machine, so that what a
-further machine adds is not measured here.
+rest, and each right after a write of the same server, which the replica has to replay first. p50; the baseline reads
+from the primary. Also the share of the reads that the replica answered. Both servers share one machine's processor, so
+that what a further machine adds is not measured here.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
