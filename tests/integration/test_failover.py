@@ -4,6 +4,7 @@ import asyncio
 import operator
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +156,22 @@ async def test_a_planned_switch_and_back_refuses_no_read_and_loses_no_write(shor
             await writers.run(switch_back)
             await writers.verify()
             assert await words(memory, "common") == 10
+
+
+async def test_jobs_run_on_the_new_primary_without_a_restart(short_folder: Path) -> None:
+    async with pair_of_servers(short_folder) as pair:
+        settings = Settings(database_url=pair.url, home=short_folder / "client", embedder="none", extractor="none")
+        async with open_memory(settings, worker=True) as memory:
+            await prepare(memory)
+            await pair.follow(synchronous=True)
+
+            async def done(id_: int) -> bool:
+                return any(each.id == id_ and each.status == "succeeded" for each in await memory.jobs.list())
+
+            for change in (None, pair.kill_first):
+                if change:
+                    change()
+                    await pair.promote()
+                job = await memory.communities.enqueue(GRAPH)
+                assert job is not None
+                await until(partial(done, job), seconds=60)
