@@ -22,6 +22,7 @@ REASONS: Final = {
     "takes minutes": "benchmarks",
     "needs a server of its own": "tests/acceptance/test_docs_backup.py and test_docs_security.py run it",
     "needs several servers": "tests/integration/test_failover.py and `python -m bench failover` run the like",
+    "needs Prometheus and Grafana": "tests/acceptance/test_monitoring.py checks the files, with promtool where it is",
     "does not end": "it serves until Ctrl-C",
     "an illustration": "a part of a file or of a message, and nothing to run",
 }

@@ -3,7 +3,7 @@
 import math
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -12,6 +12,25 @@ from kgmem.domain.errors import KgmemError
 from kgmem.memory import Memory
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+# What Postgres tells of itself: what it is, and the label that tells of what.
+_POSTGRES: Final = {
+    "connections": ("Connections of clients to the database.", "state"),
+    "connections_most": ("Connections that the server takes.", None),
+    "waiting_for_locks": ("Connections that wait for a lock.", None),
+    "oldest_transaction_seconds": ("How long the oldest open transaction runs.", None),
+    "transactions": ("Transactions since the statistics were reset.", "state"),
+    "blocks": ("Blocks since the statistics were reset: found in the buffers of Postgres, or read.", "of"),
+    "deadlocks": ("Deadlocks since the statistics were reset.", None),
+    "temporary_bytes": ("Bytes written to temporary files since the statistics were reset.", None),
+    "bytes": ("The size of the database.", None),
+    "rows": ("Rows of all tables, about: live, or dead until a vacuum.", "state"),
+    "transactions_since_freeze": (
+        "Transactions since the oldest row that is not frozen; 2,000,000,000 is the end.",
+        None,
+    ),
+    "standby_lag_bytes": ("Bytes of the log that a standby has not replayed.", "standby"),
+    "standby_lag_seconds": ("How long a standby takes to replay what is committed.", "standby"),
+}
 
 
 class Metrics:
@@ -74,6 +93,11 @@ class Metrics:
             several="livesum",
         )
         self._replicas = self._gauge("replica_used", "Whether a replica of the database is read from.", "replica")
+        self._waiting = self._gauge("pool_waiting", "Who waits for a connection of a pool.", "pool", several="livesum")
+        self._postgres = {
+            name: self._gauge(f"postgres_{name}", told, *([label] if label else []))
+            for name, (told, label) in _POSTGRES.items()
+        }
         # Looking a child up by its labels takes as long as the rest of the counting, so it is done once.
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._clocks: dict[tuple[str, str], Histogram] = {}
@@ -98,10 +122,14 @@ class Metrics:
             (self._most_connections, figures.most_connections),
             (self._damages, figures.damages),
             (self._reads, figures.reads),
+            (self._waiting, figures.waiting),
             (self._replicas, figures.replicas),
         ):
             for name, count in counts.items():
                 gauge.labels(name).set(count)
+        for name, numbers in figures.postgres.items():
+            for of, number in numbers.items():
+                (self._postgres[of] if name == "single" else self._postgres[name].labels(of)).set(number)
         self._oldest_job.set(figures.oldest_job_seconds)
         self._passages.set(figures.passages_waiting)
         self._unchecked.set(figures.unchecked_seconds)

@@ -91,3 +91,6 @@ class Figures:
     # replica may answer.
     reads: Mapping[str, int] = field(default_factory=dict)
     replicas: Mapping[str, bool] = field(default_factory=dict)  # Whether each one is used.
+    waiting: Mapping[str, int] = field(default_factory=dict)  # Who waits for a connection, by pool.
+    # What Postgres tells of itself: by name, and by what the number is of.
+    postgres: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

@@ -52,7 +52,8 @@ NOT_RUN = {
     "needs a restored dump": 1,
     "does not end": 8,
     "needs a server of its own": 9,
-    "needs several servers": 3,
+    "needs several servers": 4,
+    "needs Prometheus and Grafana": 1,
     "an illustration": 30,
 }
 

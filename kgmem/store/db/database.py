@@ -232,6 +232,11 @@ class Database:
         """How many connections are lent at this moment."""
         return self._pool.shares.lent if self._pool else 0
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a connection at this moment."""
+        return self._pool.shares.waiting if self._pool else 0
+
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection, to each caller at most its share. Raises DatabaseUnavailable when none comes in time."""

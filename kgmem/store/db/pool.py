@@ -40,6 +40,13 @@ class FairSlots:
         self._further: deque[tuple[Who, asyncio.Future[None]]] = deque()
         self._waiting: OrderedDict[Who, deque[asyncio.Future[None]]] = OrderedDict()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a slot at this moment."""
+        slots = [slot for _, slot in self._further]
+        slots += [slot for queue in self._waiting.values() for slot in queue]
+        return sum(not slot.done() for slot in slots)
+
     def full(self, who: Who) -> bool:
         """Whether a caller has all of its share."""
         return who is not None and self._held[who] >= self.share

@@ -4,6 +4,8 @@ import math
 import time
 from collections.abc import Mapping
 
+import asyncpg
+
 from kgmem.domain.diagnostics import Figures, Health
 from kgmem.domain.errors import OutOfSpace
 from kgmem.store.db.database import Database
@@ -12,6 +14,7 @@ from kgmem.store.db.statements import statement
 
 _PROBED_EVERY = 5.0  # Seconds.
 _FAILED_COUNTS = 60.0
+_COUNTED_EVERY = 30.0
 
 
 class PostgresMetrics:
@@ -22,7 +25,8 @@ class PostgresMetrics:
         self._replicas = replicas
         self._database = database
         self._pools = pools
-        self._probed = -math.inf
+        self._probed = self._counted = -math.inf
+        self._rows: Mapping[str, int] = {}
         self._full = False
 
     async def ping(self) -> None:
@@ -52,6 +56,31 @@ class PostgresMetrics:
             return False
         return True
 
+    async def _postgres(self, connection: asyncpg.Connection) -> Mapping[str, Mapping[str, float]]:
+        """Return what Postgres tells of itself; rows of tables are counted twice a minute at most."""
+        server = await connection.fetchrow(statement("metrics", "server"))
+        standbys = await connection.fetch(statement("metrics", "standbys"))
+        now = time.monotonic()
+        if now - self._counted >= _COUNTED_EVERY:
+            self._counted, self._rows = now, dict(await connection.fetchrow(statement("metrics", "rows")))
+        return {
+            "connections": {state: server[state] for state in ("active", "idle", "idle_in_transaction")},
+            "transactions": {state: server[state] for state in ("committed", "rolled_back")},
+            "blocks": {of: server[of] for of in ("hit", "read")},
+            "rows": self._rows,
+            "standby_lag_bytes": {row["name"]: row["bytes"] for row in standbys},
+            "standby_lag_seconds": {row["name"]: row["seconds"] for row in standbys},
+            "single": {
+                "connections_most": server["most"],
+                "waiting_for_locks": server["waiting_for_locks"],
+                "oldest_transaction_seconds": server["oldest"],
+                "deadlocks": server["deadlocks"],
+                "temporary_bytes": server["temp_bytes"],
+                "bytes": server["bytes"],
+                "transactions_since_freeze": server["transactions_since_freeze"],
+            },
+        }
+
     async def position(self) -> int:
         """Return how far the database's log is written, or, of a replica, replayed: a number that only grows."""
         async with self._database.connection() as connection:
@@ -74,6 +103,8 @@ class PostgresMetrics:
                 reads=dict(self._replicas.reads) if self._replicas else {},
                 replicas={each.name: not each.away for each in self._replicas.replicas} if self._replicas else {},
                 connections={name: pool.in_use for name, pool in self._pools.items()},
+                waiting={name: pool.waiting for name, pool in self._pools.items()},
+                postgres=await self._postgres(connection),
                 most_connections={name: pool.size for name, pool in self._pools.items()},
                 jobs=dict(jobs),
                 oldest_job_seconds=await connection.fetchval(statement("metrics", "oldest_job")),

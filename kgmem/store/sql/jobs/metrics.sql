@@ -42,3 +42,28 @@ SELECT count(*) FROM (SELECT repeat(md5(n::text), 8) AS text FROM generate_serie
 
 -- name: database_size
 SELECT pg_database_size(current_database())
+
+-- name: server
+-- What Postgres tells of this database. A role without pg_monitor sees that others have sessions, not what they do.
+SELECT a.*, d.xact_commit AS committed, d.xact_rollback AS rolled_back, d.blks_hit AS hit, d.blks_read AS read,
+       d.deadlocks, d.temp_bytes, pg_database_size(current_database()) AS bytes,
+       current_setting('max_connections')::int AS most,
+       (SELECT age(datfrozenxid) FROM pg_database WHERE datname = current_database()) AS transactions_since_freeze
+FROM pg_stat_database d CROSS JOIN (
+    SELECT count(*) FILTER (WHERE state = 'active') AS active, count(*) FILTER (WHERE state = 'idle') AS idle,
+           count(*) FILTER (WHERE starts_with(state, 'idle in transaction')) AS idle_in_transaction,
+           count(*) FILTER (WHERE wait_event_type = 'Lock') AS waiting_for_locks,
+           coalesce(extract(epoch FROM max(now() - xact_start)), 0)::float8 AS oldest
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()) a
+WHERE d.datname = current_database()
+
+-- name: rows
+-- Of the tables of all graphs and of kgmem, from the statistics; what updates and deletes have left is dead until a vacuum.
+SELECT coalesce(sum(n_live_tup), 0)::bigint AS live, coalesce(sum(n_dead_tup), 0)::bigint AS dead FROM pg_stat_user_tables
+
+-- name: standbys
+SELECT coalesce(nullif(application_name, ''), 'unnamed') AS name,
+       coalesce(max(pg_current_wal_lsn() - replay_lsn), 0)::float8 AS bytes,
+       coalesce(extract(epoch FROM max(replay_lag)), 0)::float8 AS seconds
+FROM pg_stat_replication WHERE NOT pg_is_in_recovery() GROUP BY 1
