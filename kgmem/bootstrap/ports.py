@@ -184,6 +184,8 @@ async def _ports(
         latched=capabilities.bm25_latches,
         schema_of=lambda graph: schema_of(core, graph),
     )
+    if pools.replicas:
+        catalog.on_news = pools.replicas.freshness.seen_primary
     stack.push_async_callback(catalog.expiry.aclose)
     stack.push_async_callback(catalog.usage.aclose)
     ledger = PostgresLedger(catalog)

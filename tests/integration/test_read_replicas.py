@@ -4,14 +4,16 @@ import asyncio
 import random
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kgmem.bootstrap import open_memory
+from kgmem.domain.claims.claim import ClaimStatement
 from kgmem.domain.cypher import CypherQuery
+from kgmem.domain.erasure.erasure import ErasureRequest
 from kgmem.domain.errors import Unavailable
 from kgmem.domain.graph.entity import Entity
 from kgmem.domain.recall.question import Question, What
@@ -20,6 +22,8 @@ from kgmem.services.reading import read_again
 from kgmem.settings import Settings
 from kgmem.store.db.doctor import examine
 from kgmem.store.db.sql import SQL
+from kgmem.store.graph.catalog import SETTINGS_KEPT
+from kgmem.store.graph.layout import learn_labels
 from kgmem_api.metrics import Metrics
 from tests.embedded import kill_all
 from tests.memories import until
@@ -281,3 +285,40 @@ async def test_no_reader_misses_what_this_server_wrote_or_goes_back(short_folder
                 tasks.create_task(read(reading))
         assert await by(memory, "replica") > 0
         assert await count(memory) == 61
+
+
+async def test_a_reader_on_a_replica_makes_nobody_forget_a_label_that_is_not_there_yet(short_folder: Path) -> None:
+    async with replicated(short_folder) as (pair, memory):
+        await put(memory, "a")
+        catalog: Any = memory.ports.graphs
+        layout = await catalog.layout(GRAPH)
+        store: Any = memory.ports.store
+        async with AsyncExitStack() as stack:
+            connections: list[Any] = []
+
+            async def on_replica() -> bool:
+                connections.append(await stack.enter_async_context(store._reads.connection()))
+                return bool(connections[-1].replica)
+
+            await until(on_replica)
+            await run_on(pair.second.url, PAUSE)
+            await memory.entities.put(GRAPH, [Entity("x", "Fresh", "fresh")])
+            known = set(layout.labels)
+            await learn_labels(connections[-1], layout)
+            assert set(layout.labels) == known
+        assert (await memory.cypher(GRAPH, "MATCH (n:Fresh) RETURN count(n)")).rows[0][0] == 1
+        await run_on(pair.second.url, RESUME)
+
+
+async def test_a_name_that_another_server_erased_comes_back_from_no_replica(short_folder: Path) -> None:
+    async with replicated(short_folder) as (pair, memory), server(pair) as other:
+        await memory.claims.put(GRAPH, [ClaimStatement("clara", "a", "age", value=7)])
+        await memory.entities.put(GRAPH, [Entity("b", "Note", "b", source="clara")])
+        await until(lambda: _replica_answers(other))
+        await run_on(pair.second.url, PAUSE)
+        await memory.erasures.erase(GRAPH, ErasureRequest(texts=["clara"], reason="asked"))
+        await asyncio.sleep(SETTINGS_KEPT + 0.1)
+        for _ in range(2):
+            told = b"".join([part async for part in other.exports.stream(GRAPH)]).decode()
+            assert ("clara" in told, "erased-source" in told) == (False, True)
+            await run_on(pair.second.url, RESUME)

@@ -45,6 +45,7 @@ def writes(query: str) -> bool:
 class Connection(asyncpg.Connection):
     """asyncpg's connection, whose transactions and savepoints are rolled back by prepared statements."""
 
+    replica = False  # Whether its server is a replica, which may not have yet what this process knows.
     replayed = 0  # How far the server of this connection, a replica, was when it was asked last.
     wrote = False  # Whether something was written on it, while `watched`.
     watched = False

@@ -210,6 +210,7 @@ class Database:
             await set_codecs(connection)
             await connection.prepare_rollback()
             connection.watched = self._on_write is not None
+            connection.replica = self._host is not None
             await connection.fetchval(_ON_CONNECT)
             if self._on_statement:
                 connection.add_query_logger(partial(_report, self._on_statement))

@@ -64,6 +64,7 @@ class PostgresCatalog:
         `latched`: that is a version before 1.5, of which one session at a time writes to a text index.
         `schema_of` gives the schema that holds in a graph; by default only what the graph adds by itself.
         """
+        self.on_news: Callable[[], None] | None = None  # Called when a graph's row in the register was read and is new.
         self.database = database
         self.expiry = ExpiryGate(database)
         self.usage = UseCounter()
@@ -279,6 +280,8 @@ class PostgresCatalog:
             raise no_such_graph(name)
         work_on(row["id"])
         layout = self._layout_of(row)
+        if self.on_news and (held is None or not _same(held, layout)):
+            self.on_news()
         if held and held.id == layout.id:
             layout.labels, layout.by_id = held.labels, held.by_id
             layout.large = held.large
@@ -380,6 +383,13 @@ async def make_vectors(connection: asyncpg.Connection, index: str, space: Embedd
     sql = statement("graph", "vectors", index=index, table=table, hnsw=f"{table}_hnsw")
     await connection.execute(fill(sql, {"dimension": number(space.dimension)}))
     return table
+
+
+def _same(held: Layout, layout: Layout) -> bool:
+    """Return whether the register of graphs tells of a graph what it told before, but for what only grows."""
+    return (held.register, held.names_erased) == (layout.register, layout.names_erased) and (
+        held.subsystems.made >= layout.subsystems.made
+    )
 
 
 def _graph_of(row: Any) -> Graph:

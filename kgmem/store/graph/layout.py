@@ -169,8 +169,8 @@ def label_id(graphid: int) -> int:
 
 
 async def learn_labels(connection: asyncpg.Connection, layout: Layout) -> None:
-    """Read the graph's register of labels."""
-    before = set(layout.by_id)
+    """Read the graph's register of labels; one that a replica does not have yet is kept."""
+    before = set() if getattr(connection, "replica", False) else set(layout.by_id)
     rows = await connection.fetch(layout.sql("layout", "labels"), layout.age_name)
     for id_ in before - {row["id"] for row in rows}:
         layout.forget_label(id_)
