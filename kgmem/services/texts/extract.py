@@ -14,7 +14,7 @@ from kgmem.domain.claims.claim import ClaimProvenance, ClaimStatement
 from kgmem.domain.claims.echoes import sentence_at
 from kgmem.domain.errors import DatabaseUnavailable, KgmemError, LimitReached, NotFound, Unavailable, VersionConflict
 from kgmem.domain.flows.trace import count, step
-from kgmem.domain.graph.entity import DeleteResult, Entity
+from kgmem.domain.graph.entity import Entity
 from kgmem.domain.graph.episode import Episode
 from kgmem.domain.graph.graph import Graph
 from kgmem.domain.ledger.model_calls import Payer
@@ -39,7 +39,6 @@ from kgmem.domain.text.queue import (
     ExtractedEpisode,
     ExtractionReport,
     QueuedEpisode,
-    SettleResult,
 )
 from kgmem.log import EventLog
 from kgmem.services.claims import claim as claiming
@@ -47,14 +46,13 @@ from kgmem.services.claims import supersede as succeeding
 from kgmem.services.ports import Ports
 from kgmem.services.texts.recognise import Recognized, propose, recognize
 from kgmem.services.texts.remember import schema_of, violations_of
+from kgmem.services.texts.withdraw_extracted import settle, withdraw, withdraw_former
 from kgmem.services.tracing import traced
 from kgmem.services.upkeep.sweeps import defer_where
 from kgmem.tasks import told_to_stop, writing_for
 
 BATCH: Final = 32
 _TRIES: Final = 8  # Times that entities are resolved anew since somebody else has just made one of them.
-_OURS: Final = frozenset({"aliases", FOUND_BY, "geonames", "born", "died", "consensus"})
-_MOST_TOLD: Final = 1_000_000
 
 _LEAVE_NO_ROOM: Final = frozenset(
     {"LIKES", "DISLIKES", "MARRIED_TO", "PREFERS"}
@@ -308,10 +306,10 @@ async def _bring(ports: Ports, graph: str, read: Sequence[tuple[QueuedEpisode, E
                 found.tokens, found.cost, found.problem,
             )
         )  # fmt: skip
-    former = await _withdraw_former(ports, graph, episodes)
+    former = await withdraw_former(ports, graph, episodes)
     former |= await _take_out(ports, graph, plain, episodes, dropped=dropped, withdrawn=withdrawn)
     await succeeding.succeed(ports, graph, succeeding.topics_of(told, schema) | former, schema)
-    await _settle(ports, graph, episodes)
+    await settle(ports, graph, episodes)
     await ports.extractions.done(graph, [unread for unread, _ in read])
     if ports.embedder and held.space:
         await ports.jobs.defer("embed", graph=graph)
@@ -408,39 +406,6 @@ def _declared(schema: GraphSchema, claim: ClaimStatement) -> bool:
     return claim.object is not None or any(claim.predicate in label.properties for label in schema.labels.values())
 
 
-async def _settle(ports: Ports, graph: str, episodes: Sequence[ExtractedEpisode]) -> None:
-    """Store what was extracted from episodes; withdraw it for those that were forgotten meanwhile."""
-    settled = await ports.extractions.settle(graph, episodes)
-    for scope in sorted({scope for scope, _ in settled.left_claims}):
-        gone = [id_ for each, id_ in settled.left_claims if each == scope]
-        await succeeding.succeed(ports, graph, await withdraw(ports, graph, gone, scope))
-    await take_back(ports, graph, settled)
-
-
-async def _withdraw_former(ports: Ports, graph: str, episodes: Sequence[ExtractedEpisode]) -> set[succeeding.Topic]:
-    """Withdraw what episodes claimed when they were read before, and do not claim now; return its topics."""
-    by_scope: dict[str, list[ExtractedEpisode]] = {}
-    for each in episodes:
-        by_scope.setdefault(each.unread.episode.scope, []).append(each)
-    topics: set[succeeding.Topic] = set()
-    for scope, mine in by_scope.items():
-        keys = [each.unread.episode.key or "" for each in mine]
-        now = {claim.id for each in mine for claim in each.claims}
-        before = await ports.extractions.told(graph, keys, scope, _MOST_TOLD)
-        gone = [int(each.key) for each in before if each.kind == "claim" and int(each.key) not in now]
-        topics |= await withdraw(ports, graph, gone, scope)
-    return topics
-
-
-async def withdraw(ports: Ports, graph: str, claims: Sequence[int], scope: str) -> set[succeeding.Topic]:
-    """Withdraw claims; return their topics, where other claims may last longer now."""
-    if not claims:
-        return set()
-    topics = await ports.extractions.topics(graph, claims)
-    await claiming.withdraw(ports, graph, claims, scope)
-    return {(scope, subject, predicate) for subject, predicate in topics}
-
-
 async def _brought(
     ports: Ports, graph: str, read: Sequence[tuple[QueuedEpisode, Extraction]], schema: GraphSchema, *, strict: bool
 ) -> list[ExtractedGraph]:
@@ -516,32 +481,3 @@ async def _better_typed(
             else:
                 better.append(Entity(key, label, scope=told.scope, version=entity.version))
     return better
-
-
-async def take_back(ports: Ports, graph: str, settled: SettleResult) -> tuple[DeleteResult, set[str]]:
-    """Delete the entities that only reading made and that nothing says or is joined to any more.
-
-    Returns what went, counted, and the keys of these entities. Relationships that go with them are similarities, which
-    are derived of their vectors.
-    """
-    entities = similarities = 0
-    went: set[str] = set()
-    for scope in sorted({scope for scope, _ in settled.left_entities}):
-        keys = [key for each, key in settled.left_entities if each == scope]
-        ours = [
-            key for key in await ports.extractions.lonely(graph, scope, keys) if await is_ours(ports, graph, key, scope)
-        ]
-        if ours:
-            gone = await ports.store.delete_entities(graph, ours, scope, None)
-            entities, similarities = entities + gone.entities, similarities + gone.relationships
-            went.update(set(ours) - set(gone.missing))
-    return DeleteResult(entities, relationships=similarities), went
-
-
-async def is_ours(ports: Ports, graph: str, key: str, scope: str) -> bool:
-    """Return whether an entity is what extraction made of it and nothing else."""
-    try:
-        held = await ports.store.get_entity(graph, key, scope)
-    except NotFound:
-        return False
-    return held.text is None and FOUND_BY in held.properties and set(held.properties) <= _OURS

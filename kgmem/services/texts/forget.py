@@ -11,7 +11,7 @@ from kgmem.domain.graph.entity import DeleteResult
 from kgmem.domain.text.queue import MOST_NAMES, Forgotten, Provenance
 from kgmem.services.claims.supersede import succeed
 from kgmem.services.ports import Ports
-from kgmem.services.texts.extract import is_ours, take_back, withdraw
+from kgmem.services.texts.withdraw_extracted import is_ours, take_back, withdraw
 from kgmem.services.tracing import traced
 
 _MOST_TOLD: Final = 1_000_000  # Things that an episode brought.
