@@ -1,4 +1,4 @@
-"""Withdraw: take what a text told, and tells no more, out of the graph, with the entities that only reading made."""
+"""Withdraw what a text stated and states no more, with the entities that only reading made."""
 
 from collections.abc import Sequence
 from typing import Final

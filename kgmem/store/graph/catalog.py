@@ -386,7 +386,7 @@ async def make_vectors(connection: asyncpg.Connection, index: str, space: Embedd
 
 
 def _same(held: Layout, layout: Layout) -> bool:
-    """Return whether the register of graphs tells of a graph what it told before, but for what only grows."""
+    """Return whether a graph's row in the register is as it was, but for what only grows."""
     return (held.register, held.names_erased) == (layout.register, layout.names_erased) and (
         held.subsystems.made >= layout.subsystems.made
     )
