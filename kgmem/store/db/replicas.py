@@ -13,26 +13,26 @@ import struct
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 import asyncpg
 
-from kgmem.domain.errors import ConnectionLost, DatabaseUnavailable, KgmemError
+from kgmem.domain.errors import ConnectionLost, DatabaseUnavailable, InvalidInput
 from kgmem.log import EventLog
 from kgmem.store.db.commits import GONE
 from kgmem.store.db.connection import Connection
 from kgmem.store.db.database import Database
+from kgmem.store.db.identity import database_identity
 from kgmem.store.db.sql import SQL
 from kgmem.tasks import for_nobody
 
 log = EventLog(__name__)
 
-_POSITION: Final = SQL("""
-    SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END
-            - '0/0'::pg_lsn)::bigint
-""")
+_WRITTEN: Final = SQL("SELECT (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint")
+# None of a server that is no standby: it may have been left by the others, and its log be another one.
+_REPLAYED: Final = SQL("SELECT (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint WHERE pg_is_in_recovery()")
 _CATCHING_UP: Final = (0.0, 0.002, 0.005, 0.01, 0.02)  # Seconds that a replica has before the primary is asked instead.
 _BEHIND: Final = 0.1  # Seconds in which one that did not catch up is not asked.
 _PROCESSES: Final = 64  # That have a place of their own in the file, by their number.
@@ -86,6 +86,7 @@ class Freshness:
         self._staleness = staleness
         self._commits = commits
         self._position = 0
+        self._identity: str | None = None
         self._asked = -1.0  # When the primary was asked for its position.
         self._asking: tuple[float, asyncio.Task[None]] | None = None
 
@@ -103,6 +104,13 @@ class Freshness:
             await asyncio.shield(self._asking[1])
         return self._position
 
+    async def identity(self) -> str:
+        """Return what tells the primary's database from others. Raises DatabaseUnavailable."""
+        if self._identity is None:
+            async with self._primary.connection() as connection:
+                self._identity = await database_identity(connection)
+        return self._identity
+
     def require(self, position: int) -> None:
         """Demand a position of all later reads: a reader has seen it."""
         self._position = max(self._position, position)
@@ -113,7 +121,7 @@ class Freshness:
 
     async def _ask(self, began: float) -> None:
         async with self._primary.connection() as connection:
-            self.require(int(await connection.fetchval(_POSITION)))
+            self.require(int(await connection.fetchval(_WRITTEN)))
         self._asked = max(self._asked, began)
 
 
@@ -125,6 +133,7 @@ class Replica:
         self.name = name
         self.pools = pools
         self.away = True  # Until it has answered.
+        self.primary = False  # By the last look; the primary answers by its own pool.
         self._not_before = 0.0
 
     @property
@@ -142,14 +151,20 @@ class Replica:
             log.warning("replica_left", replica=self.name, error=error)
         self.away = True
 
-    async def look(self) -> None:
-        """Use it again if it answers. Raises what it raises."""
+    async def look(self, identity: str) -> None:
+        """Use it again if it answers, and is a standby of this database. Raises what it raises, and InvalidInput."""
         for pool in self.pools.values():
             async with pool.connection() as connection:
-                await connection.fetchval(_POSITION)
-        if self.away:
+                if await database_identity(connection) != identity:
+                    raise InvalidInput(
+                        f"{self.name} of KGMEM_READ_URL is no replica of the database: it belongs to another cluster, "
+                        "or is another database in it.",
+                        hint="Name standbys of the server in KGMEM_DATABASE_URL, and the same database.",
+                    )
+                self.primary = await connection.fetchval(_REPLAYED) is None
+        if self.away and not self.primary:
             log.info("replica_used", replica=self.name)
-        self.away = False
+        self.away = self.primary
 
 
 class Replicas:
@@ -163,8 +178,10 @@ class Replicas:
         self._looking: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Look which of them answer, and go on looking."""
-        await self._look()
+        """Look which of them answer, and go on looking. Raises InvalidInput for a server of another database."""
+        for result in await self._look():
+            if isinstance(result, InvalidInput):
+                raise result
         self._looking = asyncio.create_task(self._go_on_looking(), name="kgmem replicas", context=for_nobody())
 
     async def aclose(self) -> None:
@@ -178,12 +195,14 @@ class Replicas:
             await asyncio.sleep(_LOOKED_EVERY)
             await self._look()
 
-    async def _look(self) -> None:
-        async def look(replica: Replica) -> None:
-            with suppress(KgmemError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await replica.look()
-
-        await asyncio.gather(*(look(each) for each in self.replicas if each.away))
+    async def _look(self) -> Sequence[BaseException | None]:
+        """Look at those that are away; return what each of them raised."""
+        try:
+            identity = await self.freshness.identity()
+        except DatabaseUnavailable as error:
+            return [error]
+        away = [each for each in self.replicas if each.away]
+        return await asyncio.gather(*(each.look(identity) for each in away), return_exceptions=True)
 
 
 class ReadPool:
@@ -255,10 +274,16 @@ class ReadPool:
 
 
 async def _reach(connection: Connection, needed: int) -> bool:
-    """Wait a little until the server of a connection has a position; return whether it has."""
+    """Wait a little until the server of a connection has a position; return whether it has.
+
+    Raises DatabaseUnavailable for one that is no standby any more.
+    """
     for pause in _CATCHING_UP:
         if connection.replayed >= needed:
             return True
         await asyncio.sleep(pause)
-        connection.replayed = int(await connection.fetchval(_POSITION))
+        replayed = await connection.fetchval(_REPLAYED)
+        if replayed is None:
+            raise DatabaseUnavailable("It is no standby any more.", hint="It was promoted.")
+        connection.replayed = int(replayed)
     return connection.replayed >= needed

@@ -101,7 +101,7 @@ class PostgresMetrics:
             integrity = await connection.fetchrow(statement("metrics", "integrity"))
             return Figures(
                 reads=dict(self._replicas.reads) if self._replicas else {},
-                replicas={each.name: not each.away for each in self._replicas.replicas} if self._replicas else {},
+                replicas=_used(self._replicas) if self._replicas else {},
                 connections={name: pool.in_use for name, pool in self._pools.items()},
                 waiting={name: pool.waiting for name, pool in self._pools.items()},
                 postgres=await self._postgres(connection),
@@ -112,3 +112,8 @@ class PostgresMetrics:
                 damages={state: integrity[state] for state in ("warning", "problem")},
                 unchecked_seconds=integrity["unchecked"],
             )
+
+
+def _used(replicas: Replicas) -> Mapping[str, bool]:
+    """Return of each replica whether it is used; the primary is none."""
+    return {each.name: not each.away for each in replicas.replicas if not each.primary}
