@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,13 @@ _SERVER = pytest.StashKey[postgres.SharedServer]()
 def _controls(config: pytest.Config) -> bool:
     """Whether this process distributes the tests over others (pytest-xdist)."""
     return not hasattr(config, "workerinput") and config.getoption("dist", "no") != "no"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what would begin after KGMEM_TEST_UNTIL (seconds since 1970), and say so."""
+    if time.time() >= float(os.environ.get("KGMEM_TEST_UNTIL") or "inf"):
+        pytest.skip("no time was left for it: make test-slow runs it")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

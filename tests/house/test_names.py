@@ -37,7 +37,7 @@ ROUTES = {
 
 # Variables that are no settings of kgmem's: those of its tests and benchmarks, and those that docker-compose.yml reads.
 OTHER_VARIABLES = {
-    *(f"KGMEM_TEST_{name}" for name in ("BOLT_URL", "CLIENTS", "DATABASE_URL", "FAKES", "PEERS", "WHOLE")),
+    *(f"KGMEM_TEST_{name}" for name in ("BOLT_URL", "CLIENTS", "DATABASE_URL", "FAKES", "PEERS", "UNTIL", "WHOLE")),
     "KGMEM_DATA",
     *re.findall(r"\$\{(KGMEM_\w+)", (ROOT / "docker-compose.yml").read_text()),
 }
