@@ -12,7 +12,7 @@ from kgmem.domain.errors import KgmemError
 from kgmem.memory import Memory
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-# What Postgres tells of itself: what it is, and the label that tells of what.
+# What Postgres reports about itself: the description, and the label.
 _POSTGRES: Final = {
     "connections": ("Connections of clients to the database.", "state"),
     "connections_most": ("Connections that the server takes.", None),

@@ -82,10 +82,10 @@ async def test_an_entity_that_is_named_so_is_erased(memory: Memory, property_: s
 
 
 async def test_an_entity_that_names_somebody_stays_without_the_name(memory: Memory) -> None:
-    await put(memory, {"mayor": "Clara Weber", "council": ["Ann", "Clara Weber"], "area": 891})
+    await put(memory, {"mayor": "Clara Weber", "user": "Clara Weber", "council": ["Ann", "Clara Weber"], "area": 891})
     await memory.erasures.erase(GRAPH, ErasureRequest(texts=["clara weber"], reason="asked"))
     properties = (await memory.entities.get(GRAPH, "berlin")).properties
-    assert properties == {"mayor": "[erased]", "council": ["Ann", "[erased]"], "area": 891}
+    assert properties == {"mayor": "[erased]", "user": "[erased]", "council": ["Ann", "[erased]"], "area": 891}
 
 
 @pytest.mark.parametrize("ending", ["withdraw", "unpublish", "delete", "erase"])

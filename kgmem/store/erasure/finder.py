@@ -27,10 +27,10 @@ _OWNERS: Final = {
 _NAMING: Final = frozenset(
     {
         "name", "names", "alias", "aliases", "fullname", "displayname", "firstname", "lastname", "givenname",
-        "familyname", "surname", "middlename", "birthname", "maidenname", "nickname", "screenname", "title", "label",
+        "familyname", "surname", "middlename", "birthname", "maidenname", "nickname", "screenname",
         "email", "emails", "emailaddress", "mail", "phone", "phones", "phonenumber", "telephone", "tel", "mobile",
-        "user", "username", "userid", "login", "handle", "account", "id", "uuid", "ssn", "passport", "passportnumber",
-        "iban", "address", "nom", "prenom", "nachname", "vorname", "nombre", "apellido", "nome", "cognome", "naam",
+        "username", "login", "handle", "id", "uuid", "ssn", "passport", "passportnumber",
+        "iban", "nom", "prenom", "nachname", "vorname", "nombre", "apellido", "nome", "cognome", "naam",
     }
 )  # fmt: skip
 
